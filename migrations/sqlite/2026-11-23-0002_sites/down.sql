@@ -1,0 +1,2 @@
+DROP TABLE site_aliases;
+DROP TABLE sites;

@@ -1,0 +1,2 @@
+DROP TABLE license_assignments;
+DROP TABLE license_types;

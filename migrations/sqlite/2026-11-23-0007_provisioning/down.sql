@@ -1,0 +1,3 @@
+DROP TABLE link_requests;
+DROP TABLE provisioning_events;
+DROP TABLE api_tokens;

@@ -1,0 +1,227 @@
+//! The store: which database it is, how it is read and written, and its migrations.
+//!
+//! Reads run on a pool of connections that cannot write. All writes go through one [`writer`], which commits those
+//! that wait as a group: an answer means that the change is on disk. Which engine it is, is known here and in
+//! `migrations/`, nowhere else.
+
+use crate::error::{Error, Result};
+use diesel::SqliteConnection;
+use diesel::connection::{Connection, SimpleConnection};
+use diesel::r2d2::{ConnectionManager, CustomizeConnection, Error as PoolError, Pool};
+use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
+use std::path::Path;
+use std::time::Duration;
+
+pub mod schema;
+mod writer;
+
+/// One connection.
+pub type Conn = SqliteConnection;
+
+/// The engine behind [`Conn`], for queries that are put together at run time.
+pub type Backend = <Conn as Connection>::Backend;
+
+const MIGRATIONS: EmbeddedMigrations = embed_migrations!("migrations/sqlite");
+
+/// `FULL` makes each commit wait for the disk. Writers of other processes (the command line) are waited for.
+const SETTINGS: &str = "PRAGMA busy_timeout = 10000; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; \
+                        PRAGMA foreign_keys = ON; PRAGMA temp_store = MEMORY; PRAGMA cache_size = -16000;";
+const READ_ONLY: &str = "PRAGMA query_only = ON;";
+const READERS: u32 = 8;
+
+/// One database, open for as long as a copy of this handle lives.
+#[derive(Clone)]
+pub struct Db {
+    readers: Pool<ConnectionManager<Conn>>,
+    writer: writer::Writer,
+}
+
+/// Why the database did not open.
+#[derive(Debug, thiserror::Error)]
+#[error("the database {path} cannot be opened: {cause}")]
+pub struct OpenError {
+    path: String,
+    cause: String,
+}
+
+impl Db {
+    /// Opens the database file, makes it if it is not there, and brings its tables up to date.
+    pub fn open(path: &Path) -> Result<Self, OpenError> {
+        let url = path.display().to_string();
+        let failed = |cause: String| OpenError { path: url.clone(), cause };
+        let mut conn = connect(&url).map_err(failed)?;
+        conn.run_pending_migrations(MIGRATIONS).map_err(|cause| failed(cause.to_string()))?;
+        let readers = Pool::builder()
+            .max_size(READERS)
+            .min_idle(Some(1))
+            .test_on_check_out(false)
+            .connection_timeout(Duration::from_secs(10))
+            .connection_customizer(Box::new(ReadOnly))
+            .build(ConnectionManager::new(&url))
+            .map_err(|cause| failed(cause.to_string()))?;
+        let again = url.clone();
+        let writer = writer::Writer::start(conn, move || connect(&again).ok()).map_err(|cause| failed(cause.to_string()))?;
+        Ok(Self { readers, writer })
+    }
+
+    /// Reads, all of it from one moment's state.
+    pub fn read<T>(&self, work: impl FnOnce(&mut Conn) -> Result<T>) -> Result<T> {
+        let mut conn = self.readers.get().map_err(Error::internal)?;
+        Conn::transaction(&mut conn, work)
+    }
+
+    /// Does `work` in a transaction of its own, kept only if it returns `Ok`; waits until that is on disk.
+    pub fn write<T, F>(&self, work: F) -> Result<T>
+    where
+        T: Send + 'static,
+        F: FnOnce(&mut Conn) -> Result<T> + Send + 'static,
+    {
+        let (sender, receiver) = std::sync::mpsc::sync_channel(1);
+        // The receiver waits below for as long as the writer lives.
+        self.submit(work, move |outcome| drop(sender.send(outcome)));
+        receiver.recv().map_err(Error::internal)?
+    }
+
+    /// As [`Db::write`], without waiting: `answer` is called, on the writer's thread, once the outcome is on disk.
+    pub fn submit<T, F>(&self, work: F, answer: impl FnOnce(Result<T>) + Send + 'static)
+    where
+        T: Send + 'static,
+        F: FnOnce(&mut Conn) -> Result<T> + Send + 'static,
+    {
+        self.writer.submit(work, answer);
+    }
+
+    /// Whether migrations are waiting that this program knows and the database has not had.
+    pub fn behind(&self) -> Result<bool> {
+        let mut conn = self.readers.get().map_err(Error::internal)?;
+        conn.has_pending_migration(MIGRATIONS).map_err(Error::internal)
+    }
+}
+
+fn connect(url: &str) -> Result<Conn, String> {
+    let mut conn = Conn::establish(url).map_err(|cause| cause.to_string())?;
+    conn.batch_execute(SETTINGS).map_err(|cause| cause.to_string())?;
+    Ok(conn)
+}
+
+#[derive(Debug)]
+struct ReadOnly;
+
+impl CustomizeConnection<Conn, PoolError> for ReadOnly {
+    fn on_acquire(&self, conn: &mut Conn) -> Result<(), PoolError> {
+        conn.batch_execute(SETTINGS)
+            .and_then(|()| conn.batch_execute(READ_ONLY))
+            .map_err(PoolError::QueryError)
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use diesel::prelude::*;
+    use diesel::sql_query;
+    use diesel::sql_types::{Integer, Text};
+    use schema::settings;
+
+    #[derive(QueryableByName)]
+    struct Column {
+        #[diesel(sql_type = Text)]
+        name: String,
+        #[diesel(sql_type = Integer)]
+        notnull: i32,
+    }
+
+    fn open() -> (tempfile::TempDir, Db) {
+        let folder = tempfile::tempdir().unwrap();
+        let db = Db::open(&folder.path().join("rollcall.db")).unwrap();
+        (folder, db)
+    }
+
+    fn put(db: &Db, name: &'static str) -> Result<()> {
+        db.write(move |conn| {
+            let now = chrono::DateTime::UNIX_EPOCH.naive_utc();
+            let row = (settings::name.eq(name), settings::value.eq("x"), settings::updated_at.eq(now));
+            diesel::insert_into(settings::table).values(row).execute(conn)?;
+            if name == "refused" { Err(Error::Conflict("no".into())) } else { Ok(()) }
+        })
+    }
+
+    fn names(db: &Db) -> Vec<String> {
+        db.read(|conn| Ok(settings::table.order(settings::name).select(settings::name).load(conn)?)).unwrap()
+    }
+
+    #[test]
+    fn the_schema_in_rust_is_the_schema_that_the_migrations_make() {
+        let (_folder, db) = open();
+        let source = include_str!("schema.rs");
+        let tables = source.split("diesel::table!").skip(1);
+        for table in tables {
+            let body = table.split("}\n}").next().unwrap();
+            let name = body.split('(').next().unwrap().trim_start_matches([' ', '{', '\n']);
+            let declared: Vec<(String, bool)> = body
+                .lines()
+                .filter_map(|line| line.trim().trim_end_matches(',').split_once(" -> "))
+                .map(|(column, kind)| (column.to_owned(), !kind.starts_with("Nullable")))
+                .collect();
+            let made: Vec<(String, bool)> = db
+                .read(|conn| {
+                    let rows: Vec<Column> = sql_query(format!("PRAGMA table_info({name})")).load(conn)?;
+                    Ok(rows.into_iter().map(|column| (column.name, column.notnull == 1)).collect())
+                })
+                .unwrap();
+            assert_eq!(declared, made, "table {name}");
+        }
+    }
+
+    #[test]
+    fn every_migration_can_be_undone() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut conn = Conn::establish(folder.path().join("x.db").to_str().unwrap()).unwrap();
+        conn.run_pending_migrations(MIGRATIONS).unwrap();
+        conn.revert_all_migrations(MIGRATIONS).unwrap();
+        conn.run_pending_migrations(MIGRATIONS).unwrap();
+    }
+
+    #[test]
+    fn a_refused_write_leaves_nothing_while_its_neighbours_stay() {
+        let (_folder, db) = open();
+        std::thread::scope(|scope| {
+            let waiting: Vec<_> =
+                ["a", "refused", "b", "c"].map(|name| scope.spawn(|| put(&db, name).is_ok())).into();
+            let outcomes: Vec<bool> = waiting.into_iter().map(|thread| thread.join().unwrap()).collect();
+            assert_eq!(outcomes, [true, false, true, true]);
+        });
+        assert_eq!(names(&db), ["a", "b", "c"]);
+    }
+
+    #[test]
+    fn a_write_that_panics_is_undone_and_the_writer_lives_on() {
+        let (_folder, db) = open();
+        let outcome = db.write(|conn| -> Result<()> {
+            diesel::delete(settings::table).execute(conn)?;
+            panic!("a fault in a rule");
+        });
+        assert!(outcome.is_err());
+        put(&db, "after").unwrap();
+        assert_eq!(names(&db), ["after"]);
+    }
+
+    #[test]
+    fn a_reader_cannot_write() {
+        let (_folder, db) = open();
+        put(&db, "kept").unwrap();
+        let outcome = db.read(|conn| Ok(diesel::delete(settings::table).execute(conn)?));
+        assert!(outcome.is_err());
+        assert_eq!(names(&db), ["kept"]);
+    }
+
+    #[test]
+    fn a_second_process_writes_beside_the_first() {
+        let (folder, db) = open();
+        let other = Db::open(&folder.path().join("rollcall.db")).unwrap();
+        put(&db, "one").unwrap();
+        put(&other, "two").unwrap();
+        assert_eq!(names(&db), ["one", "two"]);
+    }
+}

@@ -1,0 +1,271 @@
+//! The tables as Diesel sees them; `migrations/` is where they are made, and a test in `db` compares the two.
+
+diesel::table! {
+    settings (name) {
+        name -> Text,
+        value -> Text,
+        updated_at -> Timestamp,
+    }
+}
+
+diesel::table! {
+    sites (id) {
+        id -> Text,
+        name -> Text,
+        name_key -> Text,
+        created_at -> Timestamp,
+    }
+}
+
+diesel::table! {
+    site_aliases (id) {
+        id -> Text,
+        site_id -> Text,
+        name -> Text,
+        name_key -> Text,
+    }
+}
+
+diesel::table! {
+    users (id) {
+        id -> Text,
+        scim_id -> Text,
+        user_name -> Text,
+        user_name_key -> Text,
+        external_id -> Nullable<Text>,
+        entra_object_id -> Nullable<Text>,
+        display_name -> Nullable<Text>,
+        given_name -> Nullable<Text>,
+        family_name -> Nullable<Text>,
+        sort_name -> Text,
+        title -> Nullable<Text>,
+        department -> Nullable<Text>,
+        manager -> Nullable<Text>,
+        work_phone -> Nullable<Text>,
+        mobile_phone -> Nullable<Text>,
+        locale -> Nullable<Text>,
+        time_zone -> Nullable<Text>,
+        language -> Nullable<Text>,
+        phone_number -> Nullable<Text>,
+        extension -> Nullable<Text>,
+        site_id -> Nullable<Text>,
+        site_sent -> Nullable<Text>,
+        site_sent_key -> Nullable<Text>,
+        site_urn -> Nullable<Text>,
+        active -> Bool,
+        entra_state -> Text,
+        origin -> Text,
+        role -> Text,
+        handed_over -> Bool,
+        password_hash -> Nullable<Text>,
+        created_at -> Timestamp,
+        updated_at -> Timestamp,
+        deactivated_at -> Nullable<Timestamp>,
+        deleted_in_entra_at -> Nullable<Timestamp>,
+        version -> Integer,
+        more -> Text,
+        search_text -> Text,
+    }
+}
+
+diesel::table! {
+    user_emails (id) {
+        id -> Text,
+        user_id -> Text,
+        position -> Integer,
+        value -> Text,
+        value_key -> Text,
+        kind -> Nullable<Text>,
+        is_primary -> Nullable<Bool>,
+        display -> Nullable<Text>,
+    }
+}
+
+diesel::table! {
+    retired_scim_ids (scim_id) {
+        scim_id -> Text,
+        user_name -> Text,
+        reason -> Text,
+        retired_by -> Text,
+        retired_at -> Timestamp,
+    }
+}
+
+diesel::table! {
+    sessions (id) {
+        id -> Text,
+        user_id -> Nullable<Text>,
+        state -> Text,
+        created_at -> Timestamp,
+        last_seen_at -> Timestamp,
+    }
+}
+
+diesel::table! {
+    sign_in_failures (subject) {
+        subject -> Text,
+        failures -> Integer,
+        last_at -> Timestamp,
+        locked_until -> Nullable<Timestamp>,
+    }
+}
+
+diesel::table! {
+    license_types (id) {
+        id -> Text,
+        code -> Text,
+        code_key -> Text,
+        name -> Text,
+        seats -> Integer,
+        created_at -> Timestamp,
+        updated_at -> Timestamp,
+    }
+}
+
+diesel::table! {
+    license_assignments (id) {
+        id -> Text,
+        user_id -> Text,
+        license_type_id -> Text,
+        assigned_at -> Timestamp,
+    }
+}
+
+diesel::table! {
+    sso_settings (id) {
+        id -> Text,
+        enabled -> Bool,
+        login_url -> Nullable<Text>,
+        issuer -> Nullable<Text>,
+        logout_url -> Nullable<Text>,
+        updated_at -> Timestamp,
+    }
+}
+
+diesel::table! {
+    idp_certificates (id) {
+        id -> Text,
+        der -> Text,
+        subject -> Text,
+        fingerprint -> Text,
+        not_before -> Timestamp,
+        not_after -> Timestamp,
+        created_at -> Timestamp,
+    }
+}
+
+diesel::table! {
+    api_tokens (id) {
+        id -> Text,
+        label -> Text,
+        digest -> Text,
+        sealed -> Text,
+        created_by -> Text,
+        created_at -> Timestamp,
+        expires_at -> Nullable<Timestamp>,
+        revoked_at -> Nullable<Timestamp>,
+        last_used_at -> Nullable<Timestamp>,
+    }
+}
+
+diesel::table! {
+    provisioning_events (id) {
+        id -> Text,
+        at -> Timestamp,
+        operation -> Text,
+        outcome -> Text,
+        status -> Integer,
+        user_id -> Nullable<Text>,
+        subject -> Nullable<Text>,
+        token_id -> Nullable<Text>,
+        changes -> Text,
+        error -> Nullable<Text>,
+        remedy -> Nullable<Text>,
+        request_id -> Nullable<Text>,
+    }
+}
+
+diesel::table! {
+    link_requests (id) {
+        id -> Text,
+        user_id -> Text,
+        external_id -> Nullable<Text>,
+        attempts -> Integer,
+        first_at -> Timestamp,
+        last_at -> Timestamp,
+    }
+}
+
+diesel::table! {
+    audit_events (id) {
+        id -> Text,
+        at -> Timestamp,
+        actor_kind -> Text,
+        actor_id -> Nullable<Text>,
+        actor_name -> Text,
+        action -> Text,
+        subject_kind -> Text,
+        subject_id -> Text,
+        subject_name -> Text,
+        changes -> Text,
+    }
+}
+
+diesel::table! {
+    imports (id) {
+        id -> Text,
+        file_name -> Text,
+        state -> Text,
+        take_away -> Bool,
+        remarks -> Text,
+        row_count -> Integer,
+        fault_count -> Integer,
+        created_by -> Text,
+        created_at -> Timestamp,
+        finished_at -> Nullable<Timestamp>,
+    }
+}
+
+diesel::table! {
+    import_rows (id) {
+        id -> Text,
+        import_id -> Text,
+        number -> Integer,
+        user_name -> Text,
+        license -> Text,
+        step -> Text,
+        license_before -> Nullable<Text>,
+        fault -> Nullable<Text>,
+        remedy -> Nullable<Text>,
+    }
+}
+
+diesel::joinable!(site_aliases -> sites (site_id));
+diesel::joinable!(users -> sites (site_id));
+diesel::joinable!(user_emails -> users (user_id));
+diesel::joinable!(sessions -> users (user_id));
+diesel::joinable!(license_assignments -> users (user_id));
+diesel::joinable!(license_assignments -> license_types (license_type_id));
+diesel::joinable!(link_requests -> users (user_id));
+diesel::joinable!(import_rows -> imports (import_id));
+
+diesel::allow_tables_to_appear_in_same_query!(
+    settings,
+    sites,
+    site_aliases,
+    users,
+    user_emails,
+    retired_scim_ids,
+    sessions,
+    sign_in_failures,
+    license_types,
+    license_assignments,
+    sso_settings,
+    idp_certificates,
+    api_tokens,
+    provisioning_events,
+    link_requests,
+    audit_events,
+    imports,
+    import_rows,
+);

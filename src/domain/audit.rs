@@ -1,0 +1,319 @@
+//! The record of who changed what: written in the same transaction as the change itself.
+
+use super::page::{At, Page};
+use super::text_enum::text_enum;
+use super::{Actor, Tx, new_id};
+use crate::db::Conn;
+use crate::db::schema::audit_events;
+use crate::error::{Error, Result};
+use chrono::NaiveDateTime;
+use diesel::prelude::*;
+use serde::{Deserialize, Serialize};
+
+/// One attribute's value before and after. Secrets are never values here.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Change {
+    /// The attribute in plain words: `work e-mail`.
+    pub attribute: String,
+    /// The value before, if there was one.
+    pub before: Option<String>,
+    /// The value after, if there is one.
+    pub after: Option<String>,
+}
+
+impl Change {
+    /// A change of `attribute`, or nothing where both values are the same.
+    pub fn of(attribute: &str, before: Option<&str>, after: Option<&str>) -> Option<Self> {
+        let [before, after] = [before, after].map(|value| value.filter(|text| !text.is_empty()).map(str::to_owned));
+        (before != after).then(|| Self { attribute: attribute.to_owned(), before, after })
+    }
+
+    /// A value that is there now.
+    pub fn set(attribute: &str, after: impl Into<String>) -> Self {
+        Self { attribute: attribute.to_owned(), before: None, after: Some(after.into()) }
+    }
+}
+
+text_enum! {
+    /// What a record speaks of.
+    pub enum Kind {
+        /// A user or administrator.
+        User = "user",
+        /// A site.
+        Site = "site",
+        /// A licence type.
+        License = "license",
+        /// An API token.
+        Token = "token",
+        /// Single sign-on.
+        SingleSignOn = "sso",
+        /// User provisioning.
+        Provisioning = "provisioning",
+        /// A bulk upload.
+        Import = "import",
+        /// The organisation itself.
+        Organisation = "organisation",
+    }
+}
+
+/// What a record speaks of, by key and by the name it had then.
+#[derive(Clone, Copy, Debug)]
+pub struct Subject<'a> {
+    /// What sort of thing.
+    pub kind: Kind,
+    /// Its key.
+    pub id: &'a str,
+    /// Its name at the time.
+    pub name: &'a str,
+}
+
+text_enum! {
+    /// What was done.
+    pub enum Action {
+        /// An account was made.
+        UserCreated = "user.created",
+        /// Attributes of a user changed.
+        UserChanged = "user.changed",
+        /// A user may no longer sign in.
+        UserDeactivated = "user.deactivated",
+        /// A user may sign in again.
+        UserReactivated = "user.reactivated",
+        /// A user was deleted for good, by hand.
+        UserDeleted = "user.deleted",
+        /// Entra ID took an existing account over.
+        UserLinked = "user.linked",
+        /// An administrator took a user back to local management.
+        UserReleased = "user.released",
+        /// Entra ID deleted the user; the account waits for deletion by hand.
+        UserDeletedInEntra = "user.deleted_in_entra",
+        /// An account that Entra ID had deleted was taken over again.
+        UserAdopted = "user.adopted",
+        /// A later site from Entra ID was ignored.
+        SiteIgnored = "user.site_ignored",
+        /// Somebody signed in.
+        SignedIn = "session.signed_in",
+        /// Somebody signed out.
+        SignedOut = "session.signed_out",
+        /// A password was refused.
+        SignInRefused = "session.refused",
+        /// An account was locked for a while after repeated failures.
+        SignInLocked = "session.locked",
+        /// A password was set.
+        PasswordSet = "password.set",
+        /// A role in the console was given or taken.
+        RoleChanged = "role.changed",
+        /// An owner put their account under Entra ID's management.
+        OwnerHandedOver = "owner.handed_over",
+        /// An owner's account is protected again.
+        OwnerProtected = "owner.protected",
+        /// A licence was given.
+        LicenseAssigned = "license.assigned",
+        /// A licence was taken back.
+        LicenseRemoved = "license.removed",
+        /// A licence type was made.
+        LicenseTypeCreated = "license_type.created",
+        /// A licence type changed.
+        LicenseTypeChanged = "license_type.changed",
+        /// A licence type was deleted.
+        LicenseTypeDeleted = "license_type.deleted",
+        /// A site was made.
+        SiteCreated = "site.created",
+        /// A site changed.
+        SiteChanged = "site.changed",
+        /// A site was deleted.
+        SiteDeleted = "site.deleted",
+        /// A CSV file was validated.
+        ImportValidated = "import.validated",
+        /// A CSV file was applied.
+        ImportApplied = "import.applied",
+        /// A validated CSV file was thrown away.
+        ImportDiscarded = "import.discarded",
+        /// Single sign-on settings changed.
+        SsoChanged = "sso.changed",
+        /// Provisioning settings changed.
+        ProvisioningChanged = "provisioning.changed",
+        /// An API token was made.
+        TokenCreated = "token.created",
+        /// The SCIM address and a token were shown to somebody.
+        TokenRevealed = "token.revealed",
+        /// An API token was revoked.
+        TokenRevoked = "token.revoked",
+        /// The instance was claimed by its first owner.
+        SetUp = "organisation.set_up",
+    }
+}
+
+impl Action {
+    /// The action as the middle of a sentence; `{}` stands for the subject.
+    fn phrase(self) -> &'static str {
+        match self {
+            Self::UserCreated => "created the user {}",
+            Self::UserChanged => "changed {}",
+            Self::UserDeactivated => "deactivated {}",
+            Self::UserReactivated => "reactivated {}",
+            Self::UserDeleted => "deleted the user {} for good",
+            Self::UserLinked => "linked {} to Entra ID",
+            Self::UserReleased => "released {} to local management",
+            Self::UserDeletedInEntra => "deleted {} in Entra ID; the account waits here for deletion by hand",
+            Self::UserAdopted => "took over {} again",
+            Self::SiteIgnored => "sent another site for {}, which was ignored: a site is fixed once it is set",
+            Self::SignedIn => "signed in",
+            Self::SignedOut => "signed out",
+            Self::SignInRefused => "refused a sign-in as {}",
+            Self::SignInLocked => "locked sign-in as {} for a while after repeated failures",
+            Self::PasswordSet => "set the password of {}",
+            Self::RoleChanged => "changed the role of {}",
+            Self::OwnerHandedOver => "handed the owner account {} over to Entra ID",
+            Self::OwnerProtected => "protected the owner account {} from Entra ID",
+            Self::LicenseAssigned => "assigned a licence to {}",
+            Self::LicenseRemoved => "took the licence back from {}",
+            Self::LicenseTypeCreated => "created the licence type {}",
+            Self::LicenseTypeChanged => "changed the licence type {}",
+            Self::LicenseTypeDeleted => "deleted the licence type {}",
+            Self::SiteCreated => "created the site {}",
+            Self::SiteChanged => "changed the site {}",
+            Self::SiteDeleted => "deleted the site {}",
+            Self::ImportValidated => "validated the licence file {}",
+            Self::ImportApplied => "applied the licence file {}",
+            Self::ImportDiscarded => "discarded the licence file {}",
+            Self::SsoChanged => "changed {}",
+            Self::ProvisioningChanged => "changed {}",
+            Self::TokenCreated => "created the API token {}",
+            Self::TokenRevealed => "viewed the API token {}",
+            Self::TokenRevoked => "revoked the API token {}",
+            Self::SetUp => "set up {}",
+        }
+    }
+}
+
+/// A record as it is stored.
+#[derive(Clone, Debug, Queryable, Selectable, Insertable)]
+#[diesel(table_name = audit_events)]
+pub struct Event {
+    /// Its key; later ones sort after earlier ones.
+    pub id: String,
+    /// When, in UTC.
+    pub at: NaiveDateTime,
+    /// `person`, `entra`, `command line` or `rollcall`.
+    pub actor_kind: String,
+    /// The person's key.
+    pub actor_id: Option<String>,
+    /// The actor's name at the time.
+    pub actor_name: String,
+    /// What was done.
+    pub action: Action,
+    /// What sort of thing it was done to.
+    pub subject_kind: Kind,
+    /// Its key.
+    pub subject_id: String,
+    /// Its name at the time.
+    pub subject_name: String,
+    changes: String,
+}
+
+impl Event {
+    /// What changed, attribute by attribute.
+    #[must_use]
+    pub fn changes(&self) -> Vec<Change> {
+        serde_json::from_str(&self.changes).unwrap_or_default()
+    }
+
+    /// The record in plain words, one sentence for each thing that changed.
+    #[must_use]
+    pub fn sentences(&self) -> Vec<String> {
+        let changes = self.changes();
+        if changes.is_empty() {
+            let phrase = self.action.phrase().replace("{}", &self.subject_name);
+            return vec![format!("{} {phrase}.", self.actor_name)];
+        }
+        changes.iter().map(|change| self.sentence(change)).collect()
+    }
+
+    fn sentence(&self, change: &Change) -> String {
+        let (who, whose) = (&self.actor_name, &self.subject_name);
+        let what = &change.attribute;
+        if !matches!(self.action, Action::UserChanged | Action::SiteChanged | Action::LicenseTypeChanged) {
+            let phrase = self.action.phrase().replace("{}", whose);
+            return match (&change.before, &change.after) {
+                (Some(before), Some(after)) => format!("{who} {phrase}: {what} from “{before}” to “{after}”."),
+                (None, Some(after)) => format!("{who} {phrase}: {what} “{after}”."),
+                (Some(before), None) => format!("{who} {phrase}: {what} was “{before}”."),
+                (None, None) => format!("{who} {phrase}: {what}."),
+            };
+        }
+        match (&change.before, &change.after) {
+            (Some(before), Some(after)) => {
+                format!("{who} changed the {what} of {whose} from “{before}” to “{after}”.")
+            }
+            (None, Some(after)) => format!("{who} set the {what} of {whose} to “{after}”."),
+            (Some(before), None) => format!("{who} cleared the {what} of {whose} (it was “{before}”)."),
+            (None, None) => format!("{who} changed the {what} of {whose}."),
+        }
+    }
+}
+
+/// Notes that the actor of `tx` did `action` to `subject`.
+pub fn note(tx: &mut Tx, action: Action, subject: Subject, changes: &[Change]) -> Result<()> {
+    let (actor_kind, actor_id) = match tx.actor {
+        Actor::Person { id, .. } => ("person", Some(id.clone())),
+        Actor::Entra => ("entra", None),
+        Actor::CommandLine => ("command line", None),
+        Actor::Rollcall => ("rollcall", None),
+    };
+    let event = Event {
+        id: new_id(),
+        at: tx.now,
+        actor_kind: actor_kind.to_owned(),
+        actor_id,
+        actor_name: tx.actor.name().to_owned(),
+        action,
+        subject_kind: subject.kind,
+        subject_id: subject.id.to_owned(),
+        subject_name: subject.name.to_owned(),
+        changes: serde_json::to_string(changes).map_err(Error::internal)?,
+    };
+    diesel::insert_into(audit_events::table).values(&event).execute(tx.conn)?;
+    Ok(())
+}
+
+/// Which records are asked for; an empty filter means all.
+#[derive(Clone, Debug, Default)]
+pub struct Filter {
+    /// Those about this thing, by key.
+    pub subject: Option<String>,
+    /// Those about this sort of thing.
+    pub kind: Option<Kind>,
+    /// Those done by this sort of actor: `person`, `entra`, …
+    pub actor: Option<String>,
+    /// Those since this moment.
+    pub since: Option<NaiveDateTime>,
+    /// Those before this moment.
+    pub until: Option<NaiveDateTime>,
+}
+
+/// The records, newest first.
+pub fn list(conn: &mut Conn, filter: &Filter, at: &At, size: usize) -> Result<Page<Event>> {
+    let mut query = audit_events::table.select(Event::as_select()).into_boxed();
+    if let Some(subject) = &filter.subject {
+        query = query.filter(audit_events::subject_id.eq(subject));
+    }
+    if let Some(kind) = filter.kind {
+        query = query.filter(audit_events::subject_kind.eq(kind));
+    }
+    if let Some(actor) = &filter.actor {
+        query = query.filter(audit_events::actor_kind.eq(actor));
+    }
+    if let Some(since) = filter.since {
+        query = query.filter(audit_events::at.ge(since));
+    }
+    if let Some(until) = filter.until {
+        query = query.filter(audit_events::at.lt(until));
+    }
+    query = match at {
+        At::Start => query.order(audit_events::id.desc()),
+        At::After(mark) => query.filter(audit_events::id.lt(mark)).order(audit_events::id.desc()),
+        At::Before(mark) => query.filter(audit_events::id.gt(mark)).order(audit_events::id.asc()),
+    };
+    let rows = query.limit(i64::try_from(size + 1).map_err(Error::internal)?).load(conn)?;
+    Ok(Page::new(rows, at, size, |event: &Event| event.id.clone()))
+}

@@ -1,0 +1,249 @@
+//! What the organisation may do, whichever door the request came through.
+//!
+//! Rooms, lowest first: [`page`], [`settings`], [`audit`], [`sites`], [`licenses`], [`users`], [`admins`],
+//! [`identity`], [`provisioning`], [`imports`], [`demo`]. A room may use those before it.
+
+use crate::db::{Conn, Db};
+use crate::error::Result;
+use crate::seal::Keyring;
+use chrono::{DateTime, NaiveDateTime, SubsecRound, TimeDelta, Utc};
+use diesel::connection::Connection;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+use uuid::Uuid;
+
+pub mod audit;
+pub mod page;
+pub mod settings;
+mod text_enum;
+
+/// One organisation: one database.
+#[derive(Clone)]
+pub struct Org(Arc<Parts>);
+
+struct Parts {
+    db: Db,
+    keys: Keyring,
+    clock: Clock,
+}
+
+/// A change under way: by whom, when, and the transaction it is part of.
+pub struct Tx<'a> {
+    /// The transaction.
+    pub conn: &'a mut Conn,
+    /// Who does it.
+    pub actor: &'a Actor,
+    /// When, in UTC.
+    pub now: NaiveDateTime,
+    /// What seals the secrets that are stored.
+    pub keys: &'a Keyring,
+}
+
+/// Who does something.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Actor {
+    /// Somebody signed in to the console.
+    Person {
+        /// Their key.
+        id: String,
+        /// The name to show.
+        name: String,
+        /// What they may do.
+        role: Role,
+    },
+    /// The machine client that provisions by SCIM.
+    Entra,
+    /// Whoever has the shell of the server: may do all that an owner may.
+    CommandLine,
+    /// The program itself.
+    Rollcall,
+}
+
+text_enum::text_enum! {
+    /// What an account may do in the console; each includes those before it.
+    #[derive(PartialOrd, Ord)]
+    pub enum Role {
+        /// Signs in to see their own profile.
+        None = "none",
+        /// Sees everything but secrets, changes nothing.
+        Auditor = "auditor",
+        /// Runs the console day by day.
+        Administrator = "administrator",
+        /// Also appoints administrators and rotates secrets; protected from Entra ID.
+        Owner = "owner",
+    }
+}
+
+impl Role {
+    /// The role in a plain word.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::None => "User",
+            Self::Auditor => "Auditor",
+            Self::Administrator => "Administrator",
+            Self::Owner => "Owner",
+        }
+    }
+}
+
+impl Actor {
+    /// The name to show.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        match self {
+            Self::Person { name, .. } => name,
+            Self::Entra => "Entra ID",
+            Self::CommandLine => "The command line",
+            Self::Rollcall => "Rollcall",
+        }
+    }
+
+    /// Whether it may do what only owners may.
+    #[must_use]
+    pub fn is_owner(&self) -> bool {
+        matches!(self, Self::Person { role: Role::Owner, .. } | Self::CommandLine | Self::Rollcall)
+    }
+
+    /// Whether it is the account with this key.
+    #[must_use]
+    pub fn is(&self, account: &str) -> bool {
+        matches!(self, Self::Person { id, .. } if id == account)
+    }
+}
+
+impl Org {
+    /// The organisation in `db`, whose secrets are sealed with `keys`.
+    #[must_use]
+    pub fn new(db: Db, keys: Keyring, clock: Clock) -> Self {
+        Self(Arc::new(Parts { db, keys, clock }))
+    }
+
+    /// Reads, all of it from one moment's state.
+    pub fn read<T>(&self, work: impl FnOnce(&mut Conn) -> Result<T>) -> Result<T> {
+        self.0.db.read(work)
+    }
+
+    /// Does `work` in a transaction of its own, kept only if it returns `Ok`; waits until that is on disk.
+    pub fn write<T, F>(&self, actor: &Actor, work: F) -> Result<T>
+    where
+        T: Send + 'static,
+        F: FnOnce(&mut Tx) -> Result<T> + Send + 'static,
+    {
+        self.0.db.write(self.clone().transact(actor.clone(), work))
+    }
+
+    /// As [`Org::write`], without waiting: `answer` is called once the outcome is on disk.
+    pub fn submit<T, F>(&self, actor: Actor, work: F, answer: impl FnOnce(Result<T>) + Send + 'static)
+    where
+        T: Send + 'static,
+        F: FnOnce(&mut Tx) -> Result<T> + Send + 'static,
+    {
+        self.0.db.submit(self.clone().transact(actor, work), answer);
+    }
+
+    /// The time, in UTC.
+    #[must_use]
+    pub fn now(&self) -> NaiveDateTime {
+        self.0.clock.now()
+    }
+
+    /// What seals the organisation's secrets.
+    #[must_use]
+    pub fn keys(&self) -> &Keyring {
+        &self.0.keys
+    }
+
+    /// Whether the database answers, can be written, and has had every migration.
+    pub fn ready(&self) -> Result<bool> {
+        self.write(&Actor::Rollcall, |tx| settings::touch(tx))?;
+        Ok(!self.0.db.behind()?)
+    }
+
+    fn transact<T>(
+        self,
+        actor: Actor,
+        work: impl FnOnce(&mut Tx) -> Result<T>,
+    ) -> impl FnOnce(&mut Conn) -> Result<T> {
+        move |conn| work(&mut Tx { conn, actor: &actor, now: self.now(), keys: self.keys() })
+    }
+}
+
+impl Tx<'_> {
+    /// Does `work` so that its refusal undoes its own changes only, not those of the whole transaction.
+    pub fn nested<T>(&mut self, work: impl FnOnce(&mut Tx) -> Result<T>) -> Result<T> {
+        let (actor, now, keys) = (self.actor, self.now, self.keys);
+        self.conn.transaction(|conn| work(&mut Tx { conn, actor, now, keys }))
+    }
+}
+
+/// Where the time comes from: the system, moved ahead in tests.
+#[derive(Clone, Default)]
+pub struct Clock {
+    ahead_ms: Arc<AtomicI64>,
+}
+
+impl Clock {
+    /// The time, in UTC, to the millisecond.
+    #[must_use]
+    pub fn now(&self) -> NaiveDateTime {
+        let ahead = TimeDelta::milliseconds(self.ahead_ms.load(Ordering::Relaxed));
+        (Utc::now() + ahead).naive_utc().trunc_subsecs(3)
+    }
+
+    /// Moves the time ahead: what a test does in place of waiting.
+    pub fn advance(&self, by: TimeDelta) {
+        self.ahead_ms.fetch_add(by.num_milliseconds(), Ordering::Relaxed);
+    }
+}
+
+/// A new key. Version 7 sorts by time, so that lists are paged by key (RFC 9562 section 5.7).
+#[must_use]
+pub fn new_id() -> String {
+    Uuid::now_v7().to_string()
+}
+
+/// The form in which names are compared: surrounding space and case do not tell them apart.
+#[must_use]
+pub fn fold(name: &str) -> String {
+    name.trim().to_lowercase()
+}
+
+/// A time as RFC 3339 in UTC, to the millisecond.
+#[must_use]
+pub fn rfc3339(at: NaiveDateTime) -> String {
+    DateTime::<Utc>::from_naive_utc_and_offset(at, Utc).to_rfc3339_opts(chrono::SecondsFormat::Millis, true)
+}
+
+#[cfg(test)]
+pub(crate) mod testing {
+    use super::{Actor, Clock, Org, Tx};
+    use crate::db::Db;
+    use crate::error::Result;
+    use crate::seal::Keyring;
+
+    /// An organisation on a fresh database that goes when it goes.
+    pub(crate) struct House {
+        pub(crate) org: Org,
+        pub(crate) clock: Clock,
+        _folder: tempfile::TempDir,
+    }
+
+    #[allow(clippy::unwrap_used)]
+    pub(crate) fn house() -> House {
+        let folder = tempfile::tempdir().unwrap();
+        let db = Db::open(&folder.path().join("rollcall.db")).unwrap();
+        let clock = Clock::default();
+        House { org: Org::new(db, Keyring::forgetful(), clock.clone()), clock, _folder: folder }
+    }
+
+    impl House {
+        pub(crate) fn write<T: Send + 'static>(
+            &self,
+            actor: &Actor,
+            work: impl FnOnce(&mut Tx) -> Result<T> + Send + 'static,
+        ) -> Result<T> {
+            self.org.write(actor, work)
+        }
+    }
+}

@@ -1,0 +1,54 @@
+//! Small facts about the organisation and how it set things up, by name.
+
+use super::Tx;
+use crate::db::Conn;
+use crate::db::schema::settings;
+use crate::error::{Error, Result};
+use diesel::prelude::*;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+/// The name of each setting, in one place.
+pub mod names {
+    /// The organisation's name, as the owner wrote it.
+    pub const ORGANISATION: &str = "organisation";
+    /// A digest of the secret in the set-up link, while nobody owns the instance.
+    pub const SET_UP: &str = "set_up";
+    /// How provisioning is switched: see `domain::provisioning`.
+    pub const PROVISIONING: &str = "provisioning";
+    /// A sealed word that tells whether the key file belongs to this database.
+    pub const KEY_CHECK: &str = "key_check";
+    pub(super) const TOUCHED: &str = "touched";
+}
+
+/// The value of a setting, if it was ever set.
+pub fn get<T: DeserializeOwned>(conn: &mut Conn, name: &str) -> Result<Option<T>> {
+    let text: Option<String> = settings::table.find(name).select(settings::value).first(conn).optional()?;
+    text.map(|text| serde_json::from_str(&text).map_err(Error::internal)).transpose()
+}
+
+/// Sets or replaces a value.
+pub fn put<T: Serialize>(tx: &mut Tx, name: &str, value: &T) -> Result<()> {
+    let value = serde_json::to_string(value).map_err(Error::internal)?;
+    let row = (settings::value.eq(&value), settings::updated_at.eq(tx.now));
+    if diesel::update(settings::table.find(name)).set(row).execute(tx.conn)? == 0 {
+        diesel::insert_into(settings::table).values((settings::name.eq(name), row)).execute(tx.conn)?;
+    }
+    Ok(())
+}
+
+/// Forgets a setting.
+pub fn forget(tx: &mut Tx, name: &str) -> Result<()> {
+    diesel::delete(settings::table.find(name)).execute(tx.conn)?;
+    Ok(())
+}
+
+/// The organisation's name; before set-up, the product's.
+pub fn organisation(conn: &mut Conn) -> Result<String> {
+    Ok(get(conn, names::ORGANISATION)?.unwrap_or_else(|| "Rollcall".to_owned()))
+}
+
+/// Writes something of no meaning: proof that the database can be written.
+pub fn touch(tx: &mut Tx) -> Result<()> {
+    put(tx, names::TOUCHED, &super::rfc3339(tx.now))
+}

@@ -1,0 +1,88 @@
+//! What can go wrong, in words fit for the person who asked.
+
+/// What the rules and the store answer with.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// A refusal or a failure. Each door tells it in its own language (a page, a SCIM error, a line of text).
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// Nobody is signed in.
+    #[error("Please sign in.")]
+    SignedOut,
+    /// Somebody is signed in who may not do this; the text says who may.
+    #[error("{0}")]
+    Forbidden(String),
+    /// The named kind of thing does not exist (or not for this client).
+    #[error("There is no such {0}.")]
+    NotFound(&'static str),
+    /// What was entered breaks a rule; one complaint a field.
+    #[error("{}", list(.0))]
+    Invalid(Vec<Complaint>),
+    /// The value is somebody else's already.
+    #[error("{}", .0.message)]
+    Taken(Complaint),
+    /// The wish is well formed, but the present state does not allow it; the text says what to do.
+    #[error("{0}")]
+    Conflict(String),
+    /// Too often: try again after so many seconds.
+    #[error("Too many attempts. Try again in {}.", wait(*.0))]
+    TooMany(u64),
+    /// Nothing the person can mend: the cause goes to the log, never to the page.
+    #[error("Something went wrong on our side. Nothing was changed.")]
+    Internal(#[source] Box<dyn std::error::Error + Send + Sync>),
+}
+
+/// One field of a form (or attribute of a resource) and what is wrong with it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Complaint {
+    /// The field's name, as in the form: `user_name`.
+    pub field: &'static str,
+    /// What is wrong and what to do, as a sentence.
+    pub message: String,
+}
+
+impl Error {
+    /// A failure on our side.
+    pub fn internal(cause: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
+        Self::Internal(cause.into())
+    }
+
+    /// A refusal of one field.
+    pub fn invalid(field: &'static str, message: impl Into<String>) -> Self {
+        Self::Invalid(vec![Complaint { field, message: message.into() }])
+    }
+
+    /// A value that another holder has.
+    pub fn taken(field: &'static str, message: impl Into<String>) -> Self {
+        Self::Taken(Complaint { field, message: message.into() })
+    }
+
+    /// What is wrong with `field`, if this error speaks of it.
+    #[must_use]
+    pub fn about(&self, field: &str) -> Option<&str> {
+        let complaints = match self {
+            Self::Invalid(complaints) => complaints.as_slice(),
+            Self::Taken(complaint) => std::slice::from_ref(complaint),
+            _ => &[],
+        };
+        complaints.iter().find(|complaint| complaint.field == field).map(|complaint| complaint.message.as_str())
+    }
+}
+
+impl From<diesel::result::Error> for Error {
+    fn from(cause: diesel::result::Error) -> Self {
+        Self::internal(cause)
+    }
+}
+
+fn list(complaints: &[Complaint]) -> String {
+    complaints.iter().map(|complaint| complaint.message.as_str()).collect::<Vec<_>>().join(" ")
+}
+
+fn wait(seconds: u64) -> String {
+    match seconds {
+        0..=1 => "a second".to_owned(),
+        2..=90 => format!("{seconds} seconds"),
+        _ => format!("{} minutes", seconds.div_ceil(60)),
+    }
+}

@@ -1,0 +1,16 @@
+//! Rollcall: an admin console for the users, licences and sites of one organisation that signs in with Entra ID.
+//!
+//! The house has four floors. A floor uses those below it, never one above, and two doors never use each other
+//! (`tests/floors.rs` looks after this).
+//!
+//! | floor | what is there | where                                     |
+//! |-------|---------------|-------------------------------------------|
+//! | 3     | the doors     | [`web`], [`cli`]                          |
+//! | 2     | the rules     | [`domain`]                                |
+//! | 1     | the store     | [`db`]                                    |
+//! | 0     | the ground    | [`error`], [`config`], [`seal`], [`scim`] |
+
+pub mod db;
+pub mod domain;
+pub mod error;
+pub mod seal;
