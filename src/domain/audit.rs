@@ -88,6 +88,8 @@ text_enum! {
         UserDeletedInEntra = "user.deleted_in_entra",
         /// An account that Entra ID had deleted was taken over again.
         UserAdopted = "user.adopted",
+        /// Entra ID renamed an account that holds a role in the console: the owners should know.
+        RoleHolderRenamed = "user.role_holder_renamed",
         /// A later site from Entra ID was ignored.
         SiteIgnored = "user.site_ignored",
         /// Somebody signed in.
@@ -156,6 +158,7 @@ impl Action {
             Self::UserReleased => "released {} to local management",
             Self::UserDeletedInEntra => "deleted {} in Entra ID; the account waits here for deletion by hand",
             Self::UserAdopted => "took over {} again",
+            Self::RoleHolderRenamed => "renamed {}, an account with a role in this console",
             Self::SiteIgnored => "sent another site for {}, which was ignored: a site is fixed once it is set",
             Self::SignedIn => "signed in",
             Self::SignedOut => "signed out",

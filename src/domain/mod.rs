@@ -15,7 +15,9 @@ use uuid::Uuid;
 pub mod audit;
 pub mod page;
 pub mod settings;
+pub mod sites;
 mod text_enum;
+pub mod users;
 
 /// One organisation: one database.
 #[derive(Clone)]

@@ -1,0 +1,240 @@
+//! The places where people work, and the other names by which Entra ID may call them.
+//!
+//! Once a user has a site it is never changed: [`place`] is the one door to it.
+
+use super::audit::{self, Action, Change, Kind, Subject};
+use super::{Tx, fold, new_id};
+use crate::db::Conn;
+use crate::db::schema::{site_aliases, sites, users};
+use crate::error::{Error, Result};
+use chrono::NaiveDateTime;
+use diesel::dsl::count_star;
+use diesel::prelude::*;
+use std::collections::HashMap;
+
+const LONGEST_NAME: usize = 128;
+
+/// A site.
+#[derive(Clone, Debug, Queryable, Selectable, Insertable, AsChangeset)]
+#[diesel(table_name = sites)]
+pub struct Site {
+    /// Its key.
+    pub id: String,
+    /// Its name.
+    pub name: String,
+    name_key: String,
+    /// When it was made, in UTC.
+    pub created_at: NaiveDateTime,
+}
+
+/// Another name of a site.
+#[derive(Clone, Debug, Queryable, Selectable, Insertable)]
+#[diesel(table_name = site_aliases)]
+pub struct Alias {
+    /// Its key.
+    pub id: String,
+    /// The site it stands for.
+    pub site_id: String,
+    /// The name.
+    pub name: String,
+    name_key: String,
+}
+
+/// A site with what a list of sites shows.
+#[derive(Clone, Debug)]
+pub struct Listed {
+    /// The site.
+    pub site: Site,
+    /// Its other names.
+    pub aliases: Vec<Alias>,
+    /// How many users have it.
+    pub users: i64,
+}
+
+/// A name that Entra ID sent and no site has: the users who wait for an answer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unknown {
+    /// The name, as one of them was sent.
+    pub name: String,
+    /// How many users wait.
+    pub users: i64,
+}
+
+impl Site {
+    /// The site as the subject of an audit record.
+    #[must_use]
+    pub fn subject(&self) -> Subject<'_> {
+        Subject { kind: Kind::Site, id: &self.id, name: &self.name }
+    }
+}
+
+/// All sites, by name.
+pub fn all(conn: &mut Conn) -> Result<Vec<Site>> {
+    Ok(sites::table.order(sites::name_key).select(Site::as_select()).load(conn)?)
+}
+
+/// All sites with their aliases and numbers of users.
+pub fn list(conn: &mut Conn) -> Result<Vec<Listed>> {
+    let mut aliases: HashMap<String, Vec<Alias>> = HashMap::new();
+    for alias in site_aliases::table.order(site_aliases::name_key).select(Alias::as_select()).load(conn)? {
+        aliases.entry(alias.site_id.clone()).or_default().push(alias);
+    }
+    let counts: HashMap<Option<String>, i64> = users::table
+        .group_by(users::site_id)
+        .select((users::site_id, count_star()))
+        .load(conn)?
+        .into_iter()
+        .collect();
+    let listed = all(conn)?.into_iter().map(|site| Listed {
+        aliases: aliases.remove(&site.id).unwrap_or_default(),
+        users: counts.get(&Some(site.id.clone())).copied().unwrap_or(0),
+        site,
+    });
+    Ok(listed.collect())
+}
+
+/// The site with this key.
+pub fn find(conn: &mut Conn, id: &str) -> Result<Site> {
+    let found = sites::table.find(id).select(Site::as_select()).first(conn).optional()?;
+    found.ok_or(Error::NotFound("site"))
+}
+
+/// The site that has this name or alias, ignoring case.
+pub fn named(conn: &mut Conn, name: &str) -> Result<Option<Site>> {
+    let key = fold(name);
+    let site = sites::table.filter(sites::name_key.eq(&key)).select(Site::as_select()).first(conn).optional()?;
+    if site.is_some() {
+        return Ok(site);
+    }
+    let aliased = site_aliases::table
+        .inner_join(sites::table)
+        .filter(site_aliases::name_key.eq(&key))
+        .select(Site::as_select());
+    Ok(aliased.first(conn).optional()?)
+}
+
+/// Names that Entra ID sent for users who have no site yet, the most frequent first.
+pub fn unknown(conn: &mut Conn) -> Result<Vec<Unknown>> {
+    let waiting: Vec<(Option<String>, i64)> = users::table
+        .filter(users::site_id.is_null())
+        .filter(users::site_sent_key.is_not_null())
+        .group_by(users::site_sent_key)
+        .select((diesel::dsl::min(users::site_sent), count_star()))
+        .load(conn)?;
+    let mut unknown: Vec<Unknown> = waiting
+        .into_iter()
+        .filter_map(|(name, users)| Some(Unknown { name: name?, users }))
+        .collect();
+    unknown.sort_by(|a, b| b.users.cmp(&a.users).then_with(|| a.name.cmp(&b.name)));
+    Ok(unknown)
+}
+
+/// Makes a site. Users who wait for this name get it.
+pub fn create(tx: &mut Tx, name: &str) -> Result<Site> {
+    let name = checked(tx.conn, name, None)?;
+    let site = Site { id: new_id(), name_key: fold(&name), name, created_at: tx.now };
+    diesel::insert_into(sites::table).values(&site).execute(tx.conn)?;
+    audit::note(tx, Action::SiteCreated, site.subject(), &[])?;
+    settle(tx, &site, &site.name_key)?;
+    Ok(site)
+}
+
+/// Gives a site another name. The old one stays as an alias: Entra ID may go on sending it.
+pub fn rename(tx: &mut Tx, id: &str, name: &str) -> Result<Site> {
+    let before = find(tx.conn, id)?;
+    let name = checked(tx.conn, name, Some(id))?;
+    if name == before.name {
+        return Ok(before);
+    }
+    let site = Site { name_key: fold(&name), name, ..before.clone() };
+    diesel::delete(site_aliases::table.filter(site_aliases::name_key.eq(&site.name_key))).execute(tx.conn)?;
+    diesel::update(sites::table.find(id)).set(&site).execute(tx.conn)?;
+    let changes = Change::of("name", Some(&before.name), Some(&site.name));
+    audit::note(tx, Action::SiteChanged, site.subject(), changes.as_slice())?;
+    if before.name_key != site.name_key {
+        alias(tx, id, &before.name)?;
+    }
+    settle(tx, &site, &site.name_key)?;
+    Ok(site)
+}
+
+/// Gives a site one more name. Users who wait for it get the site.
+pub fn alias(tx: &mut Tx, id: &str, name: &str) -> Result<()> {
+    let site = find(tx.conn, id)?;
+    let name = checked(tx.conn, name, None)?;
+    let alias = Alias { id: new_id(), site_id: id.to_owned(), name_key: fold(&name), name };
+    diesel::insert_into(site_aliases::table).values(&alias).execute(tx.conn)?;
+    audit::note(tx, Action::SiteChanged, site.subject(), &[Change::set("alias", &alias.name)])?;
+    settle(tx, &site, &alias.name_key)
+}
+
+/// Takes an alias away. Users who got the site by it keep the site.
+pub fn remove_alias(tx: &mut Tx, id: &str, alias_id: &str) -> Result<()> {
+    let site = find(tx.conn, id)?;
+    let mine = site_aliases::table.filter(site_aliases::id.eq(alias_id)).filter(site_aliases::site_id.eq(id));
+    let alias: Alias =
+        mine.select(Alias::as_select()).first(tx.conn).optional()?.ok_or(Error::NotFound("alias"))?;
+    diesel::delete(site_aliases::table.find(alias_id)).execute(tx.conn)?;
+    let change = Change { attribute: "alias".into(), before: Some(alias.name), after: None };
+    audit::note(tx, Action::SiteChanged, site.subject(), &[change])
+}
+
+/// Deletes a site that nobody has.
+pub fn delete(tx: &mut Tx, id: &str) -> Result<()> {
+    let site = find(tx.conn, id)?;
+    let users: i64 = users::table.filter(users::site_id.eq(id)).count().get_result(tx.conn)?;
+    if users > 0 {
+        return Err(Error::Conflict(format!(
+            "The site {} cannot be deleted: {users} users have it, and a user's site is fixed.",
+            site.name
+        )));
+    }
+    diesel::delete(sites::table.find(id)).execute(tx.conn)?;
+    audit::note(tx, Action::SiteDeleted, site.subject(), &[])
+}
+
+/// Settles all who wait for the name with this key.
+fn settle(tx: &mut Tx, site: &Site, key: &str) -> Result<()> {
+    let waiting: Vec<(String, String)> = users::table
+        .filter(users::site_id.is_null())
+        .filter(users::site_sent_key.eq(key))
+        .select((users::id, users::user_name))
+        .load(tx.conn)?;
+    for (id, user_name) in waiting {
+        place(tx, &id, &user_name, site)?;
+    }
+    Ok(())
+}
+
+/// Gives a user who has no site this one, for good.
+pub(super) fn place(tx: &mut Tx, user: &str, user_name: &str, site: &Site) -> Result<()> {
+    let without = users::table.filter(users::id.eq(user)).filter(users::site_id.is_null());
+    let placed = diesel::update(without)
+        .set((
+            users::site_id.eq(&site.id),
+            users::updated_at.eq(tx.now),
+            users::version.eq(users::version + 1),
+        ))
+        .execute(tx.conn)?;
+    if placed == 0 {
+        return Err(Error::invalid("site", "This user's site is set already, and a site is fixed once it is set."));
+    }
+    let subject = Subject { kind: Kind::User, id: user, name: user_name };
+    audit::note(tx, Action::UserChanged, subject, &[Change::set("site", &site.name)])
+}
+
+/// The name as it will be kept; refused when it is empty, long or another site's.
+fn checked(conn: &mut Conn, name: &str, own: Option<&str>) -> Result<String> {
+    let name = name.trim();
+    if name.is_empty() || name.chars().count() > LONGEST_NAME || name.chars().any(char::is_control) {
+        let message = format!("Enter a site name of 1 to {LONGEST_NAME} characters.");
+        return Err(Error::invalid("name", message));
+    }
+    match named(conn, name)? {
+        Some(site) if own != Some(site.id.as_str()) => Err(Error::taken(
+            "name",
+            format!("“{name}” is already a name of the site {}. Choose another.", site.name),
+        )),
+        _ => Ok(name.to_owned()),
+    }
+}

@@ -1,0 +1,324 @@
+//! What Entra ID does to accounts, by the rules of linking, ownership and sites.
+
+use super::lifecycle::{retire, set_active};
+use super::profile::email_changes;
+use super::query::Condition;
+use super::{
+    Email, EntraState, Origin, Profile, User, by_hand, emails, emails_of, insert, named, new_scim_id, note, site_name,
+    store,
+};
+use crate::db::Conn;
+use crate::db::schema::{sites as site_table, users};
+use crate::domain::audit::{Action, Change};
+use crate::domain::text_enum::text_enum;
+use crate::domain::{Role, Tx, fold, sites};
+use crate::error::{Error, Result};
+use diesel::prelude::*;
+use serde::{Deserialize, Serialize};
+use std::collections::HashMap;
+
+text_enum! {
+    /// Which existing accounts Entra ID may find and link.
+    #[derive(Default, Serialize, Deserialize)]
+    #[serde(rename_all = "kebab-case")]
+    pub enum Scope {
+        /// All but protected owners.
+        #[default]
+        AllUsers = "all-users",
+        /// Those that Entra ID made or that are linked.
+        OnlyCreatedByEntra = "only-created-by-entra",
+    }
+}
+
+/// A site as Entra ID names it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SentSite {
+    /// The name.
+    pub name: String,
+    /// The schema that it came under; answers carry it under the same.
+    pub urn: String,
+}
+
+/// What Entra ID wants an account to be.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Wish {
+    /// The profile.
+    pub profile: Profile,
+    /// The e-mail addresses.
+    pub emails: Vec<Email>,
+    /// Whether the user may sign in.
+    pub active: bool,
+    /// The site.
+    pub site: Option<SentSite>,
+}
+
+/// An account as Entra ID sees it.
+#[derive(Clone, Debug)]
+pub struct Known {
+    /// The account.
+    pub user: User,
+    /// Its e-mail addresses.
+    pub emails: Vec<Email>,
+    /// Its site, by the name and the schema that Entra ID uses.
+    pub site: Option<SentSite>,
+}
+
+/// What a write came to.
+#[derive(Clone, Debug)]
+pub struct Done {
+    /// The account as it is now.
+    pub known: Known,
+    /// What changed, attribute by attribute.
+    pub changes: Vec<Change>,
+    /// What was not done as asked, in plain words with the remedy.
+    pub warnings: Vec<String>,
+}
+
+impl Known {
+    /// The account as a wish: the state to apply a change to.
+    #[must_use]
+    pub fn wish(&self) -> Wish {
+        Wish {
+            profile: self.user.profile.clone(),
+            emails: self.emails.clone(),
+            active: self.user.active,
+            site: self.site.clone(),
+        }
+    }
+}
+
+/// The account that SCIM knows by this id.
+pub fn get(conn: &mut Conn, scope: Scope, scim_id: &str) -> Result<Known> {
+    let found = users::table.filter(users::scim_id.eq(scim_id)).select(User::as_select()).first(conn);
+    let user = found.optional()?.filter(|user| visible(user, scope)).ok_or(Error::NotFound("user"))?;
+    known(conn, user)
+}
+
+/// The accounts that meet a condition, `count` of them from the one at `offset`, and how many there are.
+pub fn search(
+    conn: &mut Conn,
+    scope: Scope,
+    condition: &Condition,
+    offset: i64,
+    count: i64,
+) -> Result<(i64, Vec<Known>)> {
+    let mine = || {
+        let seen = users::table
+            .filter(users::entra_state.ne(EntraState::Deleted))
+            .filter(users::role.ne(Role::Owner).or(users::handed_over.eq(true)))
+            .filter(condition.to_sql())
+            .into_boxed();
+        match scope {
+            Scope::AllUsers => seen,
+            Scope::OnlyCreatedByEntra => seen
+                .filter(users::origin.eq(Origin::Entra).or(users::entra_state.eq(EntraState::Linked))),
+        }
+    };
+    let rows: Vec<User> =
+        mine().order(users::id).offset(offset).limit(count).select(User::as_select()).load(conn)?;
+    let read = i64::try_from(rows.len()).map_err(Error::internal)?;
+    // A page that was not filled tells the total by itself: a second query only where it does not.
+    let total = if offset == 0 && read < count { read } else { mine().count().get_result(conn)? };
+    Ok((total, known_all(conn, rows)?))
+}
+
+/// Makes the account that Entra ID asks for, or takes over again the one that it deleted before.
+///
+/// An account in use is never taken over by a create: that is refused, and an administrator decides
+/// ([`by_hand::ask_to_link`]).
+pub fn create(tx: &mut Tx, wish: Wish) -> Result<Done> {
+    wish.profile.check()?;
+    match named(tx.conn, &wish.profile.user_name)? {
+        None => make(tx, wish),
+        Some(user) if user.entra_state == EntraState::Deleted => adopt(tx, user, wish),
+        Some(user) => Err(Error::taken(
+            "userName",
+            if user.is_linked() {
+                format!("A user with userName “{}” exists already.", wish.profile.user_name)
+            } else {
+                format!(
+                    "An account with userName “{}” exists and is not linked to Entra ID. An administrator of Rollcall \
+                     can link it, under Users.",
+                    wish.profile.user_name
+                )
+            },
+        )),
+    }
+}
+
+/// The account that stands in the way of a create and that an administrator may link.
+pub fn unlinked_namesake(conn: &mut Conn, user_name: &str) -> Result<Option<User>> {
+    Ok(named(conn, user_name)?.filter(|user| user.entra_state == EntraState::Unlinked))
+}
+
+/// Makes the account what Entra ID wants it to be, and links it.
+pub fn change(tx: &mut Tx, known: Known, wish: Wish) -> Result<Done> {
+    wish.profile.check()?;
+    let Known { mut user, emails: before, .. } = known;
+    let linking = user.entra_state == EntraState::Unlinked;
+    if linking {
+        user.entra_state = EntraState::Linked;
+        by_hand::dismiss_link(tx, &user.id)?;
+        note(tx, Action::UserLinked, &user, &[])?;
+    }
+    let mut changes = user.profile.changes(&wish.profile, tx.conn)?;
+    changes.extend(email_changes(&before, &wish.emails));
+    let (site_changed, warnings) = apply_site(tx, &mut user, wish.site)?;
+    let differs = user.profile != wish.profile || before != wish.emails;
+    let toggled = user.active != wish.active;
+    let renamed = user.profile.user_name != wish.profile.user_name;
+    user.profile = wish.profile;
+    if !changes.is_empty() {
+        note(tx, Action::UserChanged, &user, &changes)?;
+    }
+    if renamed && user.role != Role::None {
+        note(tx, Action::RoleHolderRenamed, &user, &[])?;
+    }
+    if toggled {
+        set_active(tx, &mut user, wish.active)?;
+        changes.push(activity(wish.active));
+    }
+    if linking || differs || toggled || site_changed {
+        store(tx, &mut user, Some(&wish.emails))?;
+    }
+    settle_site(tx, &mut user, &mut changes)?;
+    Ok(Done { known: known_with(tx.conn, user, wish.emails)?, changes, warnings })
+}
+
+/// Entra ID deleted the user: the account is barred, unlinked, and waits for deletion by hand.
+pub fn remove(tx: &mut Tx, known: Known) -> Result<User> {
+    let mut user = known.user;
+    if user.active {
+        set_active(tx, &mut user, false)?;
+    }
+    user.entra_state = EntraState::Deleted;
+    user.deleted_in_entra_at = Some(tx.now);
+    by_hand::dismiss_link(tx, &user.id)?;
+    store(tx, &mut user, None)?;
+    note(tx, Action::UserDeletedInEntra, &user, &[])?;
+    Ok(user)
+}
+
+fn make(tx: &mut Tx, wish: Wish) -> Result<Done> {
+    let mut user = User::new(tx, wish.profile, Origin::Entra);
+    user.entra_state = EntraState::Linked;
+    user.active = wish.active;
+    user.deactivated_at = (!wish.active).then_some(tx.now);
+    let (_, warnings) = apply_site(tx, &mut user, wish.site)?;
+    let mut user = insert(tx, user, &wish.emails)?;
+    note(tx, Action::UserCreated, &user, &[])?;
+    let mut changes = Profile::named(&user.profile.user_name).changes(&user.profile, tx.conn)?;
+    changes.extend(email_changes(&[], &wish.emails));
+    changes.push(activity(wish.active));
+    settle_site(tx, &mut user, &mut changes)?;
+    Ok(Done { known: known_with(tx.conn, user, wish.emails)?, changes, warnings })
+}
+
+/// The old id stays gone; licence, extension, site and role are as they were.
+fn adopt(tx: &mut Tx, mut user: User, wish: Wish) -> Result<Done> {
+    retire(tx, &user, "adopted")?;
+    user.scim_id = new_scim_id();
+    user.entra_state = EntraState::Linked;
+    user.deleted_in_entra_at = None;
+    note(tx, Action::UserAdopted, &user, &[])?;
+    let emails = emails(tx.conn, &user.id)?;
+    store(tx, &mut user, None)?;
+    let known = known_with(tx.conn, user, emails)?;
+    change(tx, known, wish)
+}
+
+/// Takes what Entra ID says of the site, short of placing the user; tells whether the account must be stored.
+fn apply_site(tx: &mut Tx, user: &mut User, sent: Option<SentSite>) -> Result<(bool, Vec<String>)> {
+    let Some(sent) = sent else { return Ok((false, Vec::new())) };
+    let meant = sites::named(tx.conn, &sent.name)?;
+    if let Some(fixed) = user.site_id.as_deref()
+        && meant.as_ref().is_none_or(|site| site.id != fixed)
+    {
+        let current = site_name(tx.conn, user)?.unwrap_or_default();
+        // Sent again as it was answered: nothing new to say.
+        if user.site_sent.as_deref().map(fold) == Some(fold(&sent.name)) {
+            return Ok((false, Vec::new()));
+        }
+        note(tx, Action::SiteIgnored, user, &[Change::set("site", &sent.name)])?;
+        return Ok((
+            false,
+            vec![format!(
+                "The site “{}” was ignored: {} has the site {current}, and a site is fixed once it is set.",
+                sent.name,
+                user.name()
+            )],
+        ));
+    }
+    let warnings = match meant {
+        Some(_) => Vec::new(),
+        None => vec![format!(
+            "There is no site “{}”. The user has no site yet: create it, or add the name as an alias, under Sites.",
+            sent.name
+        )],
+    };
+    let changed = user.site_sent.as_ref() != Some(&sent.name) || user.site_urn.as_ref() != Some(&sent.urn);
+    (user.site_sent, user.site_urn) = (Some(sent.name), Some(sent.urn));
+    Ok((changed, warnings))
+}
+
+/// Places a user whose site is known now.
+fn settle_site(tx: &mut Tx, user: &mut User, changes: &mut Vec<Change>) -> Result<()> {
+    if user.site_id.is_some() {
+        return Ok(());
+    }
+    let Some(sent) = user.site_sent.clone() else { return Ok(()) };
+    if let Some(site) = sites::named(tx.conn, &sent)? {
+        sites::place(tx, &user.id, &user.name(), &site)?;
+        changes.push(Change::set("site", &site.name));
+        *user = super::find(tx.conn, &user.id)?;
+    }
+    Ok(())
+}
+
+fn activity(active: bool) -> Change {
+    let word = |active| Some(if active { "active" } else { "inactive" }.to_owned());
+    Change { attribute: "state".into(), before: word(!active), after: word(active) }
+}
+
+/// Protected owners and deleted users are not there for Entra ID.
+fn visible(user: &User, scope: Scope) -> bool {
+    let mine = user.is_linked() || user.origin == Origin::Entra || scope == Scope::AllUsers;
+    mine && user.entra_state != EntraState::Deleted && !user.is_protected()
+}
+
+fn known(conn: &mut Conn, user: User) -> Result<Known> {
+    let emails = emails(conn, &user.id)?;
+    known_with(conn, user, emails)
+}
+
+fn known_with(conn: &mut Conn, user: User, emails: Vec<Email>) -> Result<Known> {
+    let name = site_name(conn, &user)?;
+    Ok(Known { site: answered_site(&user, name), user, emails })
+}
+
+fn known_all(conn: &mut Conn, rows: Vec<User>) -> Result<Vec<Known>> {
+    let ids: Vec<&str> = rows.iter().map(|user| user.id.as_str()).collect();
+    let mut emails = emails_of(conn, &ids)?;
+    let site_ids: Vec<&str> = rows.iter().filter_map(|user| user.site_id.as_deref()).collect();
+    let names: HashMap<String, String> = site_table::table
+        .filter(site_table::id.eq_any(site_ids))
+        .select((site_table::id, site_table::name))
+        .load(conn)?
+        .into_iter()
+        .collect();
+    let known = rows.into_iter().map(|user| {
+        let name = user.site_id.as_ref().and_then(|id| names.get(id).cloned());
+        Known {
+            emails: emails.remove(&user.id).unwrap_or_default(),
+            site: answered_site(&user, name),
+            user,
+        }
+    });
+    Ok(known.collect())
+}
+
+/// The name as it was sent, so that Entra ID recognises it; else the site's own.
+fn answered_site(user: &User, name: Option<String>) -> Option<SentSite> {
+    let name = user.site_sent.clone().or(name)?;
+    Some(SentSite { name, urn: user.site_urn.clone().unwrap_or_default() })
+}

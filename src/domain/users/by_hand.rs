@@ -1,0 +1,232 @@
+//! What an administrator does to an account that Entra ID does not own, or not all of.
+
+use super::profile::email_changes;
+use super::{Email, EntraState, Origin, Profile, User, emails, find, insert, may_decide, note, store};
+use crate::db::Conn;
+use crate::db::schema::{link_requests, users};
+use crate::domain::audit::{Action, Change};
+use crate::domain::{Tx, new_id, sites};
+use crate::error::{Complaint, Error, Result};
+use chrono::NaiveDateTime;
+use diesel::prelude::*;
+
+/// What an administrator may enter for an account under local management.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Wish {
+    /// The profile; `more`, `external_id` and `manager` are kept as they are.
+    pub profile: Profile,
+    /// The work e-mail address.
+    pub email: Option<String>,
+}
+
+/// What the console owns of every account.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Telephony {
+    /// The telephone number.
+    pub phone_number: Option<String>,
+    /// The extension.
+    pub extension: Option<String>,
+}
+
+/// A create from Entra ID that met an account which is not linked.
+#[derive(Clone, Debug, Queryable, Selectable)]
+#[diesel(table_name = link_requests)]
+pub struct LinkRequest {
+    /// The account.
+    pub user_id: String,
+    /// The external id that Entra ID sent.
+    pub external_id: Option<String>,
+    /// How often Entra ID has tried.
+    pub attempts: i32,
+    /// When it first did, in UTC.
+    pub first_at: NaiveDateTime,
+    /// When it last did, in UTC.
+    pub last_at: NaiveDateTime,
+}
+
+/// Makes an account by hand, with a site if one is given.
+pub fn create(tx: &mut Tx, wish: Wish, site: Option<&str>) -> Result<User> {
+    let profile = Profile { more: "{}".to_owned(), ..wish.profile };
+    profile.check()?;
+    let emails = work_email(wish.email.as_deref())?;
+    let user = User::new(tx, profile, Origin::Console);
+    let user = insert(tx, user, &emails)?;
+    note(tx, Action::UserCreated, &user, &[])?;
+    match site.filter(|site| !site.is_empty()) {
+        Some(site) => set_site(tx, &user.id, site),
+        None => Ok(user),
+    }
+}
+
+/// Changes the profile of an account that Entra ID does not own.
+pub fn change(tx: &mut Tx, id: &str, wish: Wish) -> Result<User> {
+    let mut user = find(tx.conn, id)?;
+    if user.is_linked() {
+        return Err(Error::Conflict(
+            "Entra ID owns these fields. Change them there, or release the user to local management first.".to_owned(),
+        ));
+    }
+    may_decide(tx, &user)?;
+    wish.profile.check()?;
+    let before = emails(tx.conn, id)?;
+    let mut after: Vec<Email> =
+        before.iter().filter(|email| email.kind.as_deref() != Some("work")).cloned().collect();
+    after.splice(0..0, work_email(wish.email.as_deref())?);
+    let kept = user.profile.clone();
+    let profile =
+        Profile { more: kept.more.clone(), external_id: kept.external_id, manager: kept.manager, ..wish.profile };
+    let mut changes = user.profile.changes(&profile, tx.conn)?;
+    changes.extend(email_changes(&before, &after));
+    if changes.is_empty() {
+        return Ok(user);
+    }
+    user.profile = profile;
+    store(tx, &mut user, Some(&after))?;
+    note(tx, Action::UserChanged, &user, &changes)?;
+    Ok(user)
+}
+
+/// Sets what the console owns of every account, linked or not.
+pub fn set_telephony(tx: &mut Tx, id: &str, wish: Telephony) -> Result<User> {
+    let mut user = find(tx.conn, id)?;
+    let phone_number = checked("phone_number", wish.phone_number, 32, "0123456789 +-()./", "phone number")?;
+    let extension = checked("extension", wish.extension, 10, "0123456789", "extension")?;
+    if let Some(extension) = &extension {
+        let holder = users::table.filter(users::extension.eq(extension)).filter(users::id.ne(id));
+        if let Some(other) = holder.select(User::as_select()).first(tx.conn).optional()? {
+            let message = format!("Extension {extension} belongs to {}. Choose another.", other.name());
+            return Err(Error::taken("extension", message));
+        }
+    }
+    let changes: Vec<Change> = [
+        Change::of("phone number", user.phone_number.as_deref(), phone_number.as_deref()),
+        Change::of("extension", user.extension.as_deref(), extension.as_deref()),
+    ]
+    .into_iter()
+    .flatten()
+    .collect();
+    if !changes.is_empty() {
+        (user.phone_number, user.extension) = (phone_number, extension);
+        store(tx, &mut user, None)?;
+        note(tx, Action::UserChanged, &user, &changes)?;
+    }
+    Ok(user)
+}
+
+/// Gives a user who has no site this one, for good.
+pub fn set_site(tx: &mut Tx, id: &str, site: &str) -> Result<User> {
+    let user = find(tx.conn, id)?;
+    let site = sites::find(tx.conn, site)?;
+    sites::place(tx, id, &user.name(), &site)?;
+    find(tx.conn, id)
+}
+
+/// Takes an account back to local management: its fields can be edited until Entra ID next writes to it.
+pub fn release(tx: &mut Tx, id: &str) -> Result<User> {
+    let mut user = find(tx.conn, id)?;
+    may_decide(tx, &user)?;
+    if user.entra_state == EntraState::Unlinked {
+        return Ok(user);
+    }
+    // A SCIM id that answered 404 must go on doing so.
+    if user.entra_state == EntraState::Deleted {
+        super::lifecycle::retire(tx, &user, "adopted")?;
+        user.scim_id = super::new_scim_id();
+        user.deleted_in_entra_at = None;
+    }
+    user.entra_state = EntraState::Unlinked;
+    store(tx, &mut user, None)?;
+    note(tx, Action::UserReleased, &user, &[])?;
+    Ok(user)
+}
+
+/// Links an account on the worklist: Entra ID finds it at its next try and owns its profile from then on.
+pub fn link(tx: &mut Tx, id: &str) -> Result<User> {
+    let mut user = find(tx.conn, id)?;
+    may_decide(tx, &user)?;
+    let request = link_request(tx.conn, id)?.ok_or(Error::NotFound("request to link this user"))?;
+    if user.is_protected() {
+        return Err(Error::Conflict(format!(
+            "{} is a protected owner. An owner must hand the account over to Entra ID first, under Administrators.",
+            user.name()
+        )));
+    }
+    let before = user.profile.external_id.clone();
+    user.profile.external_id = request.external_id.or(user.profile.external_id);
+    user.entra_state = EntraState::Linked;
+    store(tx, &mut user, None)?;
+    dismiss_link(tx, id)?;
+    let change = Change::of("external id", before.as_deref(), user.profile.external_id.as_deref());
+    note(tx, Action::UserLinked, &user, change.as_slice())?;
+    Ok(user)
+}
+
+/// The account's place on the worklist of links, if it stands there.
+pub fn link_request(conn: &mut Conn, id: &str) -> Result<Option<LinkRequest>> {
+    let mine = link_requests::table.filter(link_requests::user_id.eq(id));
+    Ok(mine.select(LinkRequest::as_select()).first(conn).optional()?)
+}
+
+/// The worklist of links, newest first.
+pub fn link_requests(conn: &mut Conn) -> Result<Vec<(LinkRequest, User)>> {
+    let waiting = link_requests::table
+        .inner_join(users::table)
+        .order(link_requests::last_at.desc())
+        .select((LinkRequest::as_select(), User::as_select()));
+    Ok(waiting.load(conn)?)
+}
+
+/// Takes an account off the worklist of links.
+pub fn dismiss_link(tx: &mut Tx, id: &str) -> Result<()> {
+    diesel::delete(link_requests::table.filter(link_requests::user_id.eq(id))).execute(tx.conn)?;
+    Ok(())
+}
+
+/// Puts an account on the worklist of links, or notes one more try.
+pub fn ask_to_link(tx: &mut Tx, id: &str, external_id: Option<&str>) -> Result<()> {
+    let tried = diesel::update(link_requests::table.filter(link_requests::user_id.eq(id)))
+        .set((
+            link_requests::attempts.eq(link_requests::attempts + 1),
+            link_requests::last_at.eq(tx.now),
+            link_requests::external_id.eq(external_id),
+        ))
+        .execute(tx.conn)?;
+    if tried == 0 {
+        let request = (
+            link_requests::id.eq(new_id()),
+            link_requests::user_id.eq(id),
+            link_requests::external_id.eq(external_id),
+            link_requests::attempts.eq(1),
+            link_requests::first_at.eq(tx.now),
+            link_requests::last_at.eq(tx.now),
+        );
+        diesel::insert_into(link_requests::table).values(request).execute(tx.conn)?;
+    }
+    Ok(())
+}
+
+fn work_email(value: Option<&str>) -> Result<Vec<Email>> {
+    let Some(value) = value.map(str::trim).filter(|value| !value.is_empty()) else { return Ok(Vec::new()) };
+    let shaped = value.split_once('@').is_some_and(|(local, domain)| !local.is_empty() && domain.contains('.'));
+    if !shaped || value.chars().any(|char| char.is_whitespace() || char.is_control()) || value.len() > 254 {
+        return Err(Error::invalid("email", "Enter an e-mail address such as ana.lima@example.com."));
+    }
+    Ok(vec![Email { value: value.to_owned(), kind: Some("work".into()), primary: Some(true), display: None }])
+}
+
+fn checked(
+    field: &'static str,
+    value: Option<String>,
+    longest: usize,
+    allowed: &str,
+    label: &str,
+) -> Result<Option<String>> {
+    let value = value.map(|text| text.trim().to_owned()).filter(|text| !text.is_empty());
+    if value.as_deref().is_some_and(|text| text.len() > longest || !text.chars().all(|char| allowed.contains(char))) {
+        let rule = if field == "extension" { "digits only" } else { "digits, spaces and + - ( ) . /" };
+        let message = format!("Enter a {label} of up to {longest} characters: {rule}.");
+        return Err(Error::Invalid(vec![Complaint { field, message }]));
+    }
+    Ok(value)
+}
+

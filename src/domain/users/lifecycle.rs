@@ -1,0 +1,149 @@
+//! May a user sign in, and does the account exist at all: one place for every door.
+
+use super::{EntraState, User, find, keep_an_owner, may_decide, note, store};
+use crate::db::Conn;
+use crate::db::schema::{license_assignments, license_types, retired_scim_ids, sessions, users};
+use crate::domain::audit::{Action, Change};
+use crate::domain::{Tx, rfc3339};
+use crate::error::{Error, Result};
+use chrono::NaiveDateTime;
+use diesel::prelude::*;
+
+/// A SCIM id that is gone for good.
+#[derive(Clone, Debug, Queryable, Selectable, Insertable)]
+#[diesel(table_name = retired_scim_ids)]
+pub struct Retired {
+    /// The id.
+    pub scim_id: String,
+    /// The user name it stood for.
+    pub user_name: String,
+    /// `adopted` (the account has a new id) or `deleted` (by hand).
+    pub reason: String,
+    /// Who retired it.
+    pub retired_by: String,
+    /// When, in UTC.
+    pub retired_at: NaiveDateTime,
+}
+
+/// Bars the user from signing in and ends what they have open. Licence and settings stay.
+///
+/// Asking twice is no error and leaves no second trace: Entra ID repeats itself.
+pub fn deactivate(tx: &mut Tx, id: &str) -> Result<User> {
+    let mut user = find(tx.conn, id)?;
+    if user.active {
+        set_active(tx, &mut user, false)?;
+        store(tx, &mut user, None)?;
+    }
+    Ok(user)
+}
+
+/// Lets the user sign in again.
+pub fn reactivate(tx: &mut Tx, id: &str) -> Result<User> {
+    let mut user = find(tx.conn, id)?;
+    if user.entra_state == EntraState::Deleted {
+        return Err(Error::Conflict(format!(
+            "{} was deleted in Entra ID. Restore the user there, or release the account to local management first.",
+            user.name()
+        )));
+    }
+    if !user.active {
+        set_active(tx, &mut user, true)?;
+        store(tx, &mut user, None)?;
+    }
+    Ok(user)
+}
+
+/// The change itself, for whoever stores the account next.
+pub(super) fn set_active(tx: &mut Tx, user: &mut User, active: bool) -> Result<()> {
+    may_decide(tx, user)?;
+    if !active {
+        if tx.actor.is(&user.id) {
+            return Err(Error::Conflict("You cannot deactivate your own account.".to_owned()));
+        }
+        keep_an_owner(tx, user)?;
+        end_sessions(tx, &user.id)?;
+    }
+    user.active = active;
+    user.deactivated_at = (!active).then_some(tx.now);
+    let action = if active { Action::UserReactivated } else { Action::UserDeactivated };
+    note(tx, action, user, &[])
+}
+
+/// Signs the user out everywhere, at once.
+pub fn end_sessions(tx: &mut Tx, id: &str) -> Result<()> {
+    diesel::delete(sessions::table.filter(sessions::user_id.eq(id))).execute(tx.conn)?;
+    Ok(())
+}
+
+/// Deletes the accounts for good: all of them, or none when one may not be. Answers how many.
+///
+/// Licences and extensions are free again; the audit log keeps who, when, the user name and the SCIM id.
+pub fn delete(tx: &mut Tx, ids: &[String]) -> Result<usize> {
+    for id in ids {
+        delete_one(tx, id)?;
+    }
+    Ok(ids.len())
+}
+
+fn delete_one(tx: &mut Tx, id: &str) -> Result<()> {
+    let user = find(tx.conn, id)?;
+    may_decide(tx, &user)?;
+    if tx.actor.is(id) {
+        return Err(Error::Conflict("You cannot delete your own account.".to_owned()));
+    }
+    keep_an_owner(tx, &user)?;
+    let license: Option<String> = license_assignments::table
+        .inner_join(license_types::table)
+        .filter(license_assignments::user_id.eq(id))
+        .select(license_types::code)
+        .first(tx.conn)
+        .optional()?;
+    retire(tx, &user, "deleted")?;
+    // Sessions, addresses, the licence and a waiting link go with it: the tables say so.
+    diesel::delete(users::table.find(id)).execute(tx.conn)?;
+    let tombstone = [
+        Change::of("user name", Some(&user.profile.user_name), None),
+        Change::of("SCIM id", Some(&user.scim_id), None),
+        Change::of("licence", license.as_deref(), None),
+        Change::of("extension", user.extension.as_deref(), None),
+    ];
+    note(tx, Action::UserDeleted, &user, &tombstone.into_iter().flatten().collect::<Vec<_>>())
+}
+
+/// Remembers that the account's SCIM id is gone.
+pub(super) fn retire(tx: &mut Tx, user: &User, reason: &str) -> Result<()> {
+    let retired = Retired {
+        scim_id: user.scim_id.clone(),
+        user_name: user.profile.user_name.clone(),
+        reason: reason.to_owned(),
+        retired_by: tx.actor.name().to_owned(),
+        retired_at: tx.now,
+    };
+    diesel::insert_into(retired_scim_ids::table).values(&retired).execute(tx.conn)?;
+    Ok(())
+}
+
+/// What became of a SCIM id that answers no more.
+pub fn retired(conn: &mut Conn, scim_id: &str) -> Result<Option<Retired>> {
+    Ok(retired_scim_ids::table.find(scim_id).select(Retired::as_select()).first(conn).optional()?)
+}
+
+impl Retired {
+    /// What to tell the person who reads the log.
+    #[must_use]
+    pub fn remedy(&self) -> String {
+        let when = rfc3339(self.retired_at);
+        if self.reason == "deleted" {
+            return format!(
+                "{} deleted {} here by hand on {when}. In Entra ID, unassign the user from the application, or \
+                 restart provisioning so that it is matched or created again.",
+                self.retired_by, self.user_name
+            );
+        }
+        format!(
+            "{} was deleted in Entra ID and taken over again under a new id on {when}. Restart provisioning in \
+             Entra ID so that it learns the new id.",
+            self.user_name
+        )
+    }
+}

@@ -1,0 +1,305 @@
+//! The people of the organisation: one account each, whatever their role.
+//!
+//! | file            | what it holds                                              |
+//! |-----------------|------------------------------------------------------------|
+//! | this            | the account, how it is found and stored                    |
+//! | `profile`       | what Entra ID owns once an account is linked               |
+//! | `by_hand`       | what an administrator does: create, edit, release, link    |
+//! | `by_entra`      | what Entra ID does: create, change, delete                 |
+//! | `lifecycle`     | deactivate, reactivate, delete for good                    |
+//! | `list`          | search, filters, orders, pages                             |
+//! | `query`         | conditions that a SCIM filter asks for                     |
+
+use super::audit::{self, Kind, Subject};
+use super::text_enum::text_enum;
+use super::{Role, Tx, fold, new_id, sites};
+use crate::db::Conn;
+use crate::db::schema::{user_emails, users};
+use crate::error::{Error, Result};
+use chrono::NaiveDateTime;
+use diesel::prelude::*;
+use std::collections::HashMap;
+use uuid::Uuid;
+
+pub mod by_entra;
+pub mod by_hand;
+pub mod lifecycle;
+pub mod list;
+mod profile;
+pub mod query;
+
+pub use profile::{Email, Profile};
+
+text_enum! {
+    /// How an account stands to Entra ID.
+    pub enum EntraState {
+        /// The console owns all of it.
+        Unlinked = "unlinked",
+        /// Entra ID owns its profile.
+        Linked = "linked",
+        /// Entra ID deleted it; it waits here for deletion by hand.
+        Deleted = "deleted",
+    }
+}
+
+text_enum! {
+    /// Who made the account.
+    pub enum Origin {
+        /// An administrator.
+        Console = "console",
+        /// Entra ID.
+        Entra = "entra",
+    }
+}
+
+/// An account.
+#[derive(Clone, Debug, Queryable, Selectable, Insertable, AsChangeset)]
+#[diesel(table_name = users, treat_none_as_null = true)]
+pub struct User {
+    /// The console's key: never changes, never shown to SCIM.
+    pub id: String,
+    /// The id that SCIM knows: never changes while linked, never used again (RFC 7643 section 3.1).
+    pub scim_id: String,
+    /// What Entra ID owns once the account is linked.
+    #[diesel(embed)]
+    pub profile: Profile,
+    user_name_key: String,
+    sort_name: String,
+    /// Entra ID's own key of the person, remembered at the first single sign-on.
+    pub entra_object_id: Option<String>,
+    /// The telephone number that the organisation gave the user; the console owns it.
+    pub phone_number: Option<String>,
+    /// The extension, of one user only; the console owns it.
+    pub extension: Option<String>,
+    /// The site, fixed once it is set.
+    pub site_id: Option<String>,
+    /// The site's name as Entra ID sent it, known here or not.
+    pub site_sent: Option<String>,
+    site_sent_key: Option<String>,
+    /// The schema under which Entra ID sent the site.
+    pub site_urn: Option<String>,
+    /// Whether the user may sign in.
+    pub active: bool,
+    /// How the account stands to Entra ID.
+    pub entra_state: EntraState,
+    /// Who made it.
+    pub origin: Origin,
+    /// What it may do in the console.
+    pub role: Role,
+    /// For an owner: whether an owner put the account under Entra ID's management.
+    pub handed_over: bool,
+    /// The password's argon2id hash, where the account has a password.
+    pub password_hash: Option<String>,
+    /// When it was made, in UTC.
+    pub created_at: NaiveDateTime,
+    /// When it last changed, in UTC.
+    pub updated_at: NaiveDateTime,
+    /// Since when it is inactive.
+    pub deactivated_at: Option<NaiveDateTime>,
+    /// When Entra ID deleted it.
+    pub deleted_in_entra_at: Option<NaiveDateTime>,
+    /// Counts the changes.
+    pub version: i32,
+    search_text: String,
+}
+
+impl User {
+    /// The name to show: the display name, else the parts of the name, else the user name.
+    #[must_use]
+    pub fn name(&self) -> String {
+        self.profile.name()
+    }
+
+    /// The account as the subject of an audit record.
+    #[must_use]
+    pub fn subject<'a>(&'a self, name: &'a str) -> Subject<'a> {
+        Subject { kind: Kind::User, id: &self.id, name }
+    }
+
+    /// Whether Entra ID owns the profile.
+    #[must_use]
+    pub fn is_linked(&self) -> bool {
+        self.entra_state == EntraState::Linked
+    }
+
+    /// An owner's account that Entra ID neither sees nor touches.
+    #[must_use]
+    pub fn is_protected(&self) -> bool {
+        self.role == Role::Owner && !self.handed_over
+    }
+
+    fn new(tx: &Tx, profile: Profile, origin: Origin) -> Self {
+        Self {
+            id: new_id(),
+            scim_id: new_scim_id(),
+            profile,
+            user_name_key: String::new(),
+            sort_name: String::new(),
+            entra_object_id: None,
+            phone_number: None,
+            extension: None,
+            site_id: None,
+            site_sent: None,
+            site_sent_key: None,
+            site_urn: None,
+            active: true,
+            entra_state: EntraState::Unlinked,
+            origin,
+            role: Role::None,
+            handed_over: false,
+            password_hash: None,
+            created_at: tx.now,
+            updated_at: tx.now,
+            deactivated_at: None,
+            deleted_in_entra_at: None,
+            version: 1,
+            search_text: String::new(),
+        }
+    }
+
+    /// Keeps the columns that follow from others in step with them.
+    fn derive(&mut self, emails: &[Email]) {
+        self.user_name_key = fold(&self.profile.user_name);
+        self.sort_name = fold(&self.name());
+        self.site_sent_key = self.site_sent.as_deref().map(fold);
+        let profile = &self.profile;
+        let mut words = vec![self.name(), profile.user_name.clone()];
+        words.extend([&profile.given_name, &profile.family_name, &self.phone_number, &self.extension].into_iter().flatten().cloned());
+        words.extend(emails.iter().map(|email| email.value.clone()));
+        self.search_text = fold(&words.join(" "));
+    }
+}
+
+/// Random, so that it tells nothing and can never come back.
+fn new_scim_id() -> String {
+    Uuid::new_v4().to_string()
+}
+
+/// The account with this key.
+pub fn find(conn: &mut Conn, id: &str) -> Result<User> {
+    let found = users::table.find(id).select(User::as_select()).first(conn).optional()?;
+    found.ok_or(Error::NotFound("user"))
+}
+
+/// The account with this user name, ignoring case.
+pub fn named(conn: &mut Conn, user_name: &str) -> Result<Option<User>> {
+    let mine = users::table.filter(users::user_name_key.eq(fold(user_name)));
+    Ok(mine.select(User::as_select()).first(conn).optional()?)
+}
+
+/// The e-mail addresses of a user, in order.
+pub fn emails(conn: &mut Conn, id: &str) -> Result<Vec<Email>> {
+    Ok(emails_of(conn, &[id])?.remove(id).unwrap_or_default())
+}
+
+/// The e-mail addresses of several users, in order.
+pub fn emails_of(conn: &mut Conn, ids: &[&str]) -> Result<HashMap<String, Vec<Email>>> {
+    let rows: Vec<(String, Email)> = user_emails::table
+        .filter(user_emails::user_id.eq_any(ids))
+        .order((user_emails::user_id, user_emails::position))
+        .select((user_emails::user_id, Email::as_select()))
+        .load(conn)?;
+    let mut emails: HashMap<String, Vec<Email>> = HashMap::new();
+    for (id, email) in rows {
+        emails.entry(id).or_default().push(email);
+    }
+    Ok(emails)
+}
+
+/// The name to show for the account that SCIM knows by this id; the id itself where there is none.
+pub fn name_of_scim_id(conn: &mut Conn, scim_id: &str) -> Result<String> {
+    let found = users::table.filter(users::scim_id.eq(scim_id)).select(User::as_select()).first(conn);
+    Ok(found.optional()?.map_or_else(|| scim_id.to_owned(), |user: User| user.name()))
+}
+
+fn insert(tx: &mut Tx, mut user: User, emails: &[Email]) -> Result<User> {
+    free_user_name(tx.conn, &user)?;
+    user.derive(emails);
+    diesel::insert_into(users::table).values(&user).execute(tx.conn)?;
+    write_emails(tx, &user.id, emails)?;
+    Ok(user)
+}
+
+/// Stores a change of the account and, where they are given, of its addresses.
+pub(super) fn store(tx: &mut Tx, user: &mut User, emails: Option<&[Email]>) -> Result<()> {
+    free_user_name(tx.conn, user)?;
+    match emails {
+        Some(emails) => user.derive(emails),
+        None => user.derive(&self::emails(tx.conn, &user.id)?),
+    }
+    user.version += 1;
+    user.updated_at = tx.now;
+    diesel::update(users::table.find(&user.id)).set(&*user).execute(tx.conn)?;
+    if let Some(emails) = emails {
+        diesel::delete(user_emails::table.filter(user_emails::user_id.eq(&user.id))).execute(tx.conn)?;
+        write_emails(tx, &user.id, emails)?;
+    }
+    Ok(())
+}
+
+fn write_emails(tx: &mut Tx, user: &str, emails: &[Email]) -> Result<()> {
+    for (position, email) in (0..).zip(emails) {
+        let place = (
+            user_emails::id.eq(new_id()),
+            user_emails::user_id.eq(user),
+            user_emails::position.eq::<i32>(position),
+            user_emails::value_key.eq(fold(&email.value)),
+        );
+        diesel::insert_into(user_emails::table).values((place, email)).execute(tx.conn)?;
+    }
+    Ok(())
+}
+
+fn free_user_name(conn: &mut Conn, user: &User) -> Result<()> {
+    match named(conn, &user.profile.user_name)? {
+        Some(other) if other.id != user.id => Err(Error::taken(
+            "user_name",
+            format!("The user name “{}” belongs to another account. Choose another.", user.profile.user_name),
+        )),
+        _ => Ok(()),
+    }
+}
+
+/// Refuses whoever may not decide over this account: one with a role in the console belongs to the owners.
+pub(super) fn may_decide(tx: &Tx, user: &User) -> Result<()> {
+    if user.role == Role::None || tx.actor.is_owner() || *tx.actor == super::Actor::Entra {
+        return Ok(());
+    }
+    Err(Error::Forbidden(format!(
+        "{} has the role {}: only an owner may do this to such an account.",
+        user.name(),
+        user.role.word()
+    )))
+}
+
+/// Refuses what would leave no protected owner who can sign in by password.
+pub(super) fn keep_an_owner(tx: &mut Tx, losing: &User) -> Result<()> {
+    if !(losing.is_protected() && losing.active && losing.password_hash.is_some()) {
+        return Ok(());
+    }
+    let others: i64 = users::table
+        .filter(users::id.ne(&losing.id))
+        .filter(users::role.eq(Role::Owner))
+        .filter(users::handed_over.eq(false))
+        .filter(users::active.eq(true))
+        .filter(users::password_hash.is_not_null())
+        .count()
+        .get_result(tx.conn)?;
+    if others > 0 {
+        return Ok(());
+    }
+    Err(Error::Conflict(format!(
+        "{} is the last protected owner who can sign in by password. Appoint another owner first.",
+        losing.name()
+    )))
+}
+
+/// The name of the user's site, where there is one.
+pub fn site_name(conn: &mut Conn, user: &User) -> Result<Option<String>> {
+    user.site_id.as_deref().map(|id| Ok(sites::find(conn, id)?.name)).transpose()
+}
+
+fn note(tx: &mut Tx, action: audit::Action, user: &User, changes: &[audit::Change]) -> Result<()> {
+    let name = user.name();
+    audit::note(tx, action, user.subject(&name), changes)
+}

@@ -1,0 +1,174 @@
+//! What Entra ID owns once an account is linked, and how two states of it differ.
+
+use super::name_of_scim_id;
+use crate::db::Conn;
+use crate::db::schema::{user_emails, users};
+use crate::domain::audit::Change;
+use crate::error::{Complaint, Error, Result};
+use diesel::prelude::*;
+use serde_json::{Map, Value};
+
+const LONGEST_USER_NAME: usize = 256;
+const LONGEST_VALUE: usize = 1024;
+
+/// The attributes that the identity provider owns.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Queryable, Selectable, Insertable, AsChangeset)]
+#[diesel(table_name = users, treat_none_as_null = true)]
+pub struct Profile {
+    /// Unique in the organisation, ignoring case.
+    pub user_name: String,
+    /// A string that Entra ID owns; it never takes part in choosing an account, a session or a role.
+    pub external_id: Option<String>,
+    /// The full name to show.
+    pub display_name: Option<String>,
+    /// The first name.
+    pub given_name: Option<String>,
+    /// The last name.
+    pub family_name: Option<String>,
+    /// The job title.
+    pub title: Option<String>,
+    /// The department.
+    pub department: Option<String>,
+    /// The manager, by the id that SCIM knows.
+    pub manager: Option<String>,
+    /// The contact number at work.
+    pub work_phone: Option<String>,
+    /// The contact number of the mobile.
+    pub mobile_phone: Option<String>,
+    /// How to write dates and numbers: `en-GB`.
+    pub locale: Option<String>,
+    /// The time zone's name: `Europe/Amsterdam`.
+    pub time_zone: Option<String>,
+    /// The preferred language: `nl`.
+    pub language: Option<String>,
+    /// The remaining attributes, as a JSON object that only SCIM reads.
+    pub more: String,
+}
+
+/// An e-mail address of a user.
+#[derive(Clone, Debug, PartialEq, Eq, Queryable, Selectable, Insertable)]
+#[diesel(table_name = user_emails)]
+pub struct Email {
+    /// The address.
+    pub value: String,
+    /// `work`, `home` or another word.
+    pub kind: Option<String>,
+    /// Whether it is the one to use.
+    #[diesel(column_name = is_primary)]
+    pub primary: Option<bool>,
+    /// A name to show for it.
+    pub display: Option<String>,
+}
+
+impl Profile {
+    /// A profile with nothing but a user name.
+    #[must_use]
+    pub fn named(user_name: &str) -> Self {
+        Self { user_name: user_name.to_owned(), more: "{}".to_owned(), ..Self::default() }
+    }
+
+    /// The name to show.
+    #[must_use]
+    pub fn name(&self) -> String {
+        let parts = [&self.given_name, &self.family_name];
+        let full = parts.into_iter().flatten().map(String::as_str).collect::<Vec<_>>().join(" ");
+        let candidates = [self.display_name.as_deref().unwrap_or_default(), &full, &self.user_name];
+        candidates.into_iter().find(|name| !name.trim().is_empty()).unwrap_or_default().to_owned()
+    }
+
+    /// Refuses what can't be kept.
+    pub fn check(&self) -> Result<()> {
+        let mut complaints = Vec::new();
+        let name = self.user_name.trim();
+        if name.is_empty() || name.chars().count() > LONGEST_USER_NAME || name.chars().any(char::is_control) {
+            let message = format!("Enter a user name of 1 to {LONGEST_USER_NAME} characters.");
+            complaints.push(Complaint { field: "user_name", message });
+        }
+        for (field, label, value) in self.fields() {
+            if value.is_some_and(|text| text.chars().count() > LONGEST_VALUE) {
+                let message = format!("The {label} may have up to {LONGEST_VALUE} characters.");
+                complaints.push(Complaint { field, message });
+            }
+        }
+        if complaints.is_empty() { Ok(()) } else { Err(Error::Invalid(complaints)) }
+    }
+
+    /// What `after` has that this has not, in plain words.
+    pub fn changes(&self, after: &Self, conn: &mut Conn) -> Result<Vec<Change>> {
+        let mut changes = Vec::new();
+        for ((field, label, before), (_, _, after)) in self.fields().into_iter().zip(after.fields()) {
+            if before == after {
+                continue;
+            }
+            let [before, after] = [before, after].map(|value| match (field, value) {
+                ("manager", Some(id)) => name_of_scim_id(conn, id).map(Some),
+                (_, value) => Ok(value.map(str::to_owned)),
+            });
+            changes.extend(Change::of(label, before?.as_deref(), after?.as_deref()));
+        }
+        changes.extend(self.further_changes(after));
+        Ok(changes)
+    }
+
+    fn further_changes(&self, after: &Self) -> Vec<Change> {
+        let [before, after] = [self, after].map(|profile| {
+            serde_json::from_str::<Map<String, Value>>(&profile.more).unwrap_or_default()
+        });
+        let names = before.keys().chain(after.keys().filter(|name| !before.contains_key(*name)));
+        let changes = names.filter_map(|name| {
+            let [before, after] = [&before, &after].map(|more| more.get(name).map(told));
+            Change::of(name, before.as_deref(), after.as_deref())
+        });
+        changes.collect()
+    }
+
+    fn fields(&self) -> [(&'static str, &'static str, Option<&str>); 13] {
+        [
+            ("user_name", "user name", Some(&self.user_name)),
+            ("external_id", "external id", self.external_id.as_deref()),
+            ("display_name", "display name", self.display_name.as_deref()),
+            ("given_name", "first name", self.given_name.as_deref()),
+            ("family_name", "last name", self.family_name.as_deref()),
+            ("title", "title", self.title.as_deref()),
+            ("department", "department", self.department.as_deref()),
+            ("manager", "manager", self.manager.as_deref()),
+            ("work_phone", "work contact number", self.work_phone.as_deref()),
+            ("mobile_phone", "mobile contact number", self.mobile_phone.as_deref()),
+            ("locale", "locale", self.locale.as_deref()),
+            ("time_zone", "time zone", self.time_zone.as_deref()),
+            ("language", "language", self.language.as_deref()),
+        ]
+    }
+}
+
+/// What changed between two lists of addresses, in plain words.
+pub(super) fn email_changes(before: &[Email], after: &[Email]) -> Vec<Change> {
+    let kinds = before.iter().chain(after).map(|email| email.kind.as_deref());
+    let mut seen: Vec<Option<&str>> = Vec::new();
+    for kind in kinds {
+        if !seen.contains(&kind) {
+            seen.push(kind);
+        }
+    }
+    let changes = seen.into_iter().filter_map(|kind| {
+        let [before, after] = [before, after].map(|emails| {
+            let mine = emails.iter().filter(|email| email.kind.as_deref() == kind);
+            mine.map(|email| email.value.as_str()).collect::<Vec<_>>().join(", ")
+        });
+        let label = kind.map_or_else(|| "e-mail".to_owned(), |kind| format!("{kind} e-mail"));
+        Change::of(&label, Some(&before), Some(&after))
+    });
+    changes.collect()
+}
+
+/// A JSON value as a person would write it.
+fn told(value: &Value) -> String {
+    match value {
+        Value::String(text) => text.clone(),
+        Value::Array(items) => items.iter().map(told).collect::<Vec<_>>().join("; "),
+        Value::Object(parts) => {
+            parts.iter().map(|(name, part)| format!("{name} {}", told(part))).collect::<Vec<_>>().join(", ")
+        }
+        other => other.to_string(),
+    }
+}
