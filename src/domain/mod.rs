@@ -13,6 +13,7 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use uuid::Uuid;
 
 pub mod audit;
+pub mod licenses;
 pub mod page;
 pub mod settings;
 pub mod sites;

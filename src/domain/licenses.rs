@@ -1,0 +1,332 @@
+//! Licence types, their seats, and who holds one.
+//!
+//! A user holds at most one licence; assigning another changes it. All writes pass through one writer, one after the
+//! other, so counting and then assigning cannot exceed the seats, whatever happens at once.
+
+use super::audit::{self, Action, Change, Kind, Subject};
+use super::users::{self, EntraState, User};
+use super::{Tx, fold, new_id};
+use crate::db::Conn;
+use crate::db::schema::{license_assignments, license_types};
+use crate::error::{Complaint, Error, Result};
+use chrono::NaiveDateTime;
+use diesel::dsl::count_star;
+use diesel::prelude::*;
+use std::collections::HashMap;
+
+const LONGEST_CODE: usize = 32;
+const LONGEST_NAME: usize = 128;
+const MOST_SEATS: i32 = 10_000_000;
+
+/// A kind of licence that the organisation has bought.
+#[derive(Clone, Debug, Queryable, Selectable, Insertable, AsChangeset)]
+#[diesel(table_name = license_types)]
+pub struct LicenseType {
+    /// Its key.
+    pub id: String,
+    /// What a CSV file calls it: `X2`. Unique, ignoring case.
+    pub code: String,
+    code_key: String,
+    /// Its name.
+    pub name: String,
+    /// How many users may hold it at once.
+    pub seats: i32,
+    /// When it was made, in UTC.
+    pub created_at: NaiveDateTime,
+    /// When it last changed, in UTC.
+    pub updated_at: NaiveDateTime,
+}
+
+/// A licence type and how many of its seats are taken.
+#[derive(Clone, Debug)]
+pub struct Stock {
+    /// The type.
+    pub kind: LicenseType,
+    /// Seats taken.
+    pub used: i64,
+}
+
+/// What an owner or administrator enters for a licence type.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Wish {
+    /// The code.
+    pub code: String,
+    /// The name.
+    pub name: String,
+    /// The number of seats.
+    pub seats: i32,
+}
+
+impl LicenseType {
+    fn subject(&self) -> Subject<'_> {
+        Subject { kind: Kind::License, id: &self.id, name: &self.code }
+    }
+}
+
+impl Stock {
+    /// Seats that are free.
+    #[must_use]
+    pub fn free(&self) -> i64 {
+        i64::from(self.kind.seats) - self.used
+    }
+}
+
+/// All licence types by code, with their seats taken.
+pub fn stock(conn: &mut Conn) -> Result<Vec<Stock>> {
+    let used: HashMap<String, i64> = license_assignments::table
+        .group_by(license_assignments::license_type_id)
+        .select((license_assignments::license_type_id, count_star()))
+        .load(conn)?
+        .into_iter()
+        .collect();
+    let kinds: Vec<LicenseType> =
+        license_types::table.order(license_types::code_key).select(LicenseType::as_select()).load(conn)?;
+    Ok(kinds.into_iter().map(|kind| Stock { used: used.get(&kind.id).copied().unwrap_or(0), kind }).collect())
+}
+
+/// The licence type with this key, with its seats taken.
+pub fn find(conn: &mut Conn, id: &str) -> Result<Stock> {
+    let kind = license_types::table.find(id).select(LicenseType::as_select()).first(conn).optional()?;
+    let kind: LicenseType = kind.ok_or(Error::NotFound("licence type"))?;
+    Ok(Stock { used: used(conn, id)?, kind })
+}
+
+/// The licence type with this code, ignoring case.
+pub fn coded(conn: &mut Conn, code: &str) -> Result<Option<LicenseType>> {
+    let mine = license_types::table.filter(license_types::code_key.eq(fold(code)));
+    Ok(mine.select(LicenseType::as_select()).first(conn).optional()?)
+}
+
+/// The licence that a user holds.
+pub fn of(conn: &mut Conn, user: &str) -> Result<Option<LicenseType>> {
+    let held = license_assignments::table
+        .inner_join(license_types::table)
+        .filter(license_assignments::user_id.eq(user))
+        .select(LicenseType::as_select());
+    Ok(held.first(conn).optional()?)
+}
+
+/// Makes a licence type.
+pub fn create(tx: &mut Tx, wish: &Wish) -> Result<LicenseType> {
+    let wish = checked(tx.conn, wish, None)?;
+    let kind = LicenseType {
+        id: new_id(),
+        code_key: fold(&wish.code),
+        code: wish.code,
+        name: wish.name,
+        seats: wish.seats,
+        created_at: tx.now,
+        updated_at: tx.now,
+    };
+    diesel::insert_into(license_types::table).values(&kind).execute(tx.conn)?;
+    audit::note(tx, Action::LicenseTypeCreated, kind.subject(), &[Change::set("seats", kind.seats.to_string())])?;
+    Ok(kind)
+}
+
+/// Changes a licence type; never to fewer seats than are taken.
+pub fn change(tx: &mut Tx, id: &str, wish: &Wish) -> Result<LicenseType> {
+    let Stock { kind: before, used } = find(tx.conn, id)?;
+    let wish = checked(tx.conn, wish, Some(id))?;
+    if i64::from(wish.seats) < used {
+        return Err(Error::invalid(
+            "seats",
+            format!("{used} seats of {} are taken: take licences back first, or enter at least {used}.", before.code),
+        ));
+    }
+    let changes: Vec<Change> = [
+        Change::of("code", Some(&before.code), Some(&wish.code)),
+        Change::of("name", Some(&before.name), Some(&wish.name)),
+        Change::of("number of seats", Some(&before.seats.to_string()), Some(&wish.seats.to_string())),
+    ]
+    .into_iter()
+    .flatten()
+    .collect();
+    if changes.is_empty() {
+        return Ok(before);
+    }
+    let kind = LicenseType {
+        code_key: fold(&wish.code),
+        code: wish.code,
+        name: wish.name,
+        seats: wish.seats,
+        updated_at: tx.now,
+        ..before
+    };
+    diesel::update(license_types::table.find(id)).set(&kind).execute(tx.conn)?;
+    audit::note(tx, Action::LicenseTypeChanged, kind.subject(), &changes)?;
+    Ok(kind)
+}
+
+/// Deletes a licence type that nobody holds.
+pub fn delete(tx: &mut Tx, id: &str) -> Result<()> {
+    let Stock { kind, used } = find(tx.conn, id)?;
+    if used > 0 {
+        let message = format!("{} cannot be deleted: {used} users hold it. Take their licences back first.", kind.code);
+        return Err(Error::Conflict(message));
+    }
+    diesel::delete(license_types::table.find(id)).execute(tx.conn)?;
+    audit::note(tx, Action::LicenseTypeDeleted, kind.subject(), &[])
+}
+
+/// Gives a user this licence, in place of another that they may hold.
+pub fn assign(tx: &mut Tx, user: &str, kind: &str) -> Result<User> {
+    let user = users::find(tx.conn, user)?;
+    let Stock { kind, used } = find(tx.conn, kind)?;
+    may_hold(&user)?;
+    let before = of(tx.conn, &user.id)?;
+    if before.as_ref().is_some_and(|before| before.id == kind.id) {
+        return Ok(user);
+    }
+    if used >= i64::from(kind.seats) {
+        return Err(Error::Conflict(format!(
+            "All {} seats of {} are taken. Take one back, or raise the number of seats, under Licences.",
+            kind.seats, kind.code
+        )));
+    }
+    diesel::delete(of_user(&user.id)).execute(tx.conn)?;
+    let assignment = (
+        license_assignments::id.eq(new_id()),
+        license_assignments::user_id.eq(&user.id),
+        license_assignments::license_type_id.eq(&kind.id),
+        license_assignments::assigned_at.eq(tx.now),
+    );
+    diesel::insert_into(license_assignments::table).values(assignment).execute(tx.conn)?;
+    let change = Change::of("licence", before.map(|before| before.code).as_deref(), Some(&kind.code));
+    audit::note(tx, Action::LicenseAssigned, user.subject(&user.name()), change.as_slice())?;
+    Ok(user)
+}
+
+/// Takes the user's licence back; no error where there is none.
+pub fn remove(tx: &mut Tx, user: &str) -> Result<User> {
+    let user = users::find(tx.conn, user)?;
+    if let Some(kind) = of(tx.conn, &user.id)? {
+        diesel::delete(of_user(&user.id)).execute(tx.conn)?;
+        let change = Change::of("licence", Some(&kind.code), None);
+        audit::note(tx, Action::LicenseRemoved, user.subject(&user.name()), change.as_slice())?;
+    }
+    Ok(user)
+}
+
+/// Whether this user may hold a licence, free seats apart: the refusal says what is missing.
+pub fn may_hold(user: &User) -> Result<()> {
+    if user.entra_state == EntraState::Deleted {
+        return Err(Error::Conflict(format!(
+            "{} was deleted in Entra ID. Delete the user here, or restore the user there.",
+            user.name()
+        )));
+    }
+    if user.site_id.is_none() {
+        return Err(Error::Conflict(format!("{} has no site. Set the site first, on the user's page.", user.name())));
+    }
+    Ok(())
+}
+
+fn used(conn: &mut Conn, id: &str) -> Result<i64> {
+    let held = license_assignments::table.filter(license_assignments::license_type_id.eq(id));
+    Ok(held.count().get_result(conn)?)
+}
+
+fn of_user(
+    user: &str,
+) -> diesel::dsl::Filter<license_assignments::table, diesel::dsl::Eq<license_assignments::user_id, &str>> {
+    license_assignments::table.filter(license_assignments::user_id.eq(user))
+}
+
+fn checked(conn: &mut Conn, wish: &Wish, own: Option<&str>) -> Result<Wish> {
+    let (code, name) = (wish.code.trim(), wish.name.trim());
+    let mut complaints = Vec::new();
+    let plain = |char: char| char.is_alphanumeric() || "-_. +/".contains(char);
+    if code.is_empty() || code.chars().count() > LONGEST_CODE || !code.chars().all(plain) {
+        let message = format!("Enter a code of 1 to {LONGEST_CODE} letters, digits, spaces or - _ . + /, such as X2.");
+        complaints.push(Complaint { field: "code", message });
+    }
+    if name.is_empty() || name.chars().count() > LONGEST_NAME || name.chars().any(char::is_control) {
+        let message = format!("Enter a name of 1 to {LONGEST_NAME} characters.");
+        complaints.push(Complaint { field: "name", message });
+    }
+    if !(0..=MOST_SEATS).contains(&wish.seats) {
+        let message = format!("Enter a number of seats from 0 to {MOST_SEATS}.");
+        complaints.push(Complaint { field: "seats", message });
+    }
+    if !complaints.is_empty() {
+        return Err(Error::Invalid(complaints));
+    }
+    if let Some(other) = coded(conn, code)?
+        && own != Some(other.id.as_str())
+    {
+        return Err(Error::taken("code", format!("There is a licence type {} already. Choose another code.", other.code)));
+    }
+    Ok(Wish { code: code.to_owned(), name: name.to_owned(), seats: wish.seats })
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use crate::domain::testing::{House, house};
+    use crate::domain::users::{Profile, by_hand};
+    use crate::domain::{Actor, sites};
+
+    fn staffed(seats: i32) -> (House, String, Vec<String>) {
+        let house = house();
+        let (kind, people) = house
+            .write(&Actor::CommandLine, move |tx| {
+                let site = sites::create(tx, "Delft")?;
+                let wish = Wish { code: "X2".into(), name: "Work X2".into(), seats };
+                let kind = create(tx, &wish)?.id;
+                let people = (0..3).map(|number| {
+                    let wish = by_hand::Wish { profile: Profile::named(&format!("user{number}")), email: None };
+                    Ok(by_hand::create(tx, wish, Some(&site.id))?.id)
+                });
+                Ok((kind, people.collect::<Result<Vec<_>>>()?))
+            })
+            .unwrap();
+        (house, kind, people)
+    }
+
+    fn give(house: &House, user: &str, kind: &str) -> Result<User> {
+        let (user, kind) = (user.to_owned(), kind.to_owned());
+        house.write(&Actor::CommandLine, move |tx| assign(tx, &user, &kind))
+    }
+
+    #[test]
+    fn seats_are_never_exceeded_even_by_many_at_once() {
+        let (house, kind, people) = staffed(2);
+        let given = std::thread::scope(|scope| {
+            let threads: Vec<_> = people.iter().map(|user| scope.spawn(|| give(&house, user, &kind).is_ok())).collect();
+            threads.into_iter().map(|thread| thread.join().unwrap()).filter(|given| *given).count()
+        });
+        assert_eq!(given, 2);
+        assert_eq!(house.org.read(|conn| find(conn, &kind)).unwrap().free(), 0);
+    }
+
+    #[test]
+    fn the_same_licence_twice_takes_one_seat() {
+        let (house, kind, people) = staffed(2);
+        give(&house, &people[0], &kind).unwrap();
+        give(&house, &people[0], &kind).unwrap();
+        assert_eq!(house.org.read(|conn| find(conn, &kind)).unwrap().used, 1);
+    }
+
+    #[test]
+    fn a_user_without_a_site_gets_no_licence() {
+        let (house, kind, _) = staffed(2);
+        let homeless = house
+            .write(&Actor::CommandLine, |tx| {
+                let wish = by_hand::Wish { profile: Profile::named("homeless"), email: None };
+                by_hand::create(tx, wish, None)
+            })
+            .unwrap();
+        let refusal = give(&house, &homeless.id, &kind).unwrap_err();
+        assert_eq!(refusal.to_string(), "homeless has no site. Set the site first, on the user's page.");
+    }
+
+    #[test]
+    fn seats_cannot_be_cut_below_what_is_taken() {
+        let (house, kind, people) = staffed(2);
+        give(&house, &people[0], &kind).unwrap();
+        let cut = Wish { code: "X2".into(), name: "Work X2".into(), seats: 0 };
+        let refusal = house.write(&Actor::CommandLine, move |tx| change(tx, &kind, &cut)).unwrap_err();
+        assert!(refusal.about("seats").unwrap().starts_with("1 seats of X2 are taken"));
+    }
+}
