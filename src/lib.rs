@@ -8,8 +8,9 @@
 //! | 3     | the doors     | [`web`], [`cli`]                          |
 //! | 2     | the rules     | [`domain`]                                |
 //! | 1     | the store     | [`db`]                                    |
-//! | 0     | the ground    | [`error`], [`config`], [`seal`], [`scim`] |
+//! | 0     | the ground    | [`error`], [`config`], [`seal`], [`scim`], [`certificate`] |
 
+pub mod certificate;
 pub mod db;
 pub mod domain;
 pub mod error;

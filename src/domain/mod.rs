@@ -12,9 +12,13 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use uuid::Uuid;
 
+pub mod admins;
 pub mod audit;
+pub mod identity;
 pub mod licenses;
 pub mod page;
+pub mod provisioning;
+pub mod sessions;
 pub mod settings;
 pub mod sites;
 mod text_enum;

@@ -1,0 +1,195 @@
+//! Who may enter the console: roles, set-up, and the protection of owners.
+//!
+//! [`passwords`] holds the rules of passwords, [`sign_in`] what happens at the door.
+
+use super::audit::{Action, Change, Kind, Subject};
+use super::settings::{self, names};
+use super::users::{self, EntraState, Profile, User, by_hand, keep_an_owner, lifecycle, store};
+use super::{Role, Tx, audit};
+use crate::db::Conn;
+use crate::db::schema::users as table;
+use crate::error::{Error, Result};
+use crate::seal::{self, Keyring};
+use diesel::prelude::*;
+
+pub mod passwords;
+pub mod sign_in;
+
+const SET_UP_PURPOSE: &str = "set-up link";
+const LONGEST_ORGANISATION: usize = 128;
+
+/// What is entered for a new account with a role.
+#[derive(Clone, Debug)]
+pub struct Wish {
+    /// The full name.
+    pub name: String,
+    /// The user name to sign in with.
+    pub user_name: String,
+    /// The password.
+    pub password: String,
+    /// What it may do.
+    pub role: Role,
+}
+
+/// Whether the instance has no owner yet.
+pub fn is_unclaimed(conn: &mut Conn) -> Result<bool> {
+    let owners: i64 = table::table.filter(table::role.eq(Role::Owner)).count().get_result(conn)?;
+    Ok(owners == 0)
+}
+
+/// A new set-up secret for an instance without an owner; the one before it is void.
+pub fn offer_set_up(tx: &mut Tx) -> Result<Option<String>> {
+    if !is_unclaimed(tx.conn)? {
+        return Ok(None);
+    }
+    let secret = seal::secret();
+    settings::put(tx, names::SET_UP, &tx.keys.digest(SET_UP_PURPOSE, &secret))?;
+    Ok(Some(secret))
+}
+
+/// Refuses, as not found, whoever doesn't hold the set-up secret of an unclaimed instance.
+pub fn may_set_up(conn: &mut Conn, keys: &Keyring, secret: &str) -> Result<()> {
+    let digest: Option<String> = settings::get(conn, names::SET_UP)?;
+    let held = digest.is_some_and(|digest| keys.recognises(SET_UP_PURPOSE, secret, &digest));
+    if held && is_unclaimed(conn)? { Ok(()) } else { Err(Error::NotFound("set-up link: it was used or replaced")) }
+}
+
+/// Claims the instance for its first owner.
+pub fn set_up(tx: &mut Tx, secret: &str, organisation: &str, wish: &Wish) -> Result<User> {
+    may_set_up(tx.conn, tx.keys, secret)?;
+    let organisation = organisation.trim();
+    if organisation.is_empty() || organisation.chars().count() > LONGEST_ORGANISATION {
+        let message = format!("Enter the organisation's name, of 1 to {LONGEST_ORGANISATION} characters.");
+        return Err(Error::invalid("organisation", message));
+    }
+    let owner = add(tx, &Wish { role: Role::Owner, ..wish.clone() })?;
+    settings::put(tx, names::ORGANISATION, &organisation)?;
+    settings::forget(tx, names::SET_UP)?;
+    let subject = Subject { kind: Kind::Organisation, id: "organisation", name: organisation };
+    audit::note(tx, Action::SetUp, subject, &[Change::set("first owner", &owner.profile.user_name)])?;
+    Ok(owner)
+}
+
+/// Everybody with a role in the console, by role and name.
+pub fn list(conn: &mut Conn) -> Result<Vec<User>> {
+    let holders = table::table.filter(table::role.ne(Role::None)).select(User::as_select());
+    let mut holders: Vec<User> = holders.order((table::sort_name, table::id)).load(conn)?;
+    holders.sort_by_key(|user| std::cmp::Reverse(user.role));
+    Ok(holders)
+}
+
+/// Makes an account with a role. The first account with a role is an owner: there must be one.
+pub fn create(tx: &mut Tx, wish: &Wish) -> Result<User> {
+    only_owners(tx)?;
+    let first = is_unclaimed(tx.conn)?;
+    if wish.role == Role::None {
+        return Err(Error::invalid("role", "Choose auditor, administrator or owner."));
+    }
+    if first && wish.role != Role::Owner {
+        return Err(Error::invalid("role", "There is no owner yet: the first account must be an owner."));
+    }
+    let user = add(tx, wish)?;
+    settings::forget(tx, names::SET_UP)?;
+    Ok(user)
+}
+
+fn add(tx: &mut Tx, wish: &Wish) -> Result<User> {
+    passwords::check(&wish.password, &[&wish.user_name, &wish.name])?;
+    let name = wish.name.trim();
+    let profile = Profile {
+        display_name: (!name.is_empty()).then(|| name.to_owned()),
+        ..Profile::named(wish.user_name.trim())
+    };
+    let mut user = by_hand::create(tx, by_hand::Wish { profile, email: None }, None)?;
+    user.role = wish.role;
+    user.password_hash = Some(passwords::hash(&wish.password)?);
+    store(tx, &mut user, None)?;
+    note_role(tx, &user, Role::None)?;
+    Ok(user)
+}
+
+/// Gives an account another role, or none. An account that becomes an owner is protected from Entra ID.
+pub fn appoint(tx: &mut Tx, id: &str, role: Role) -> Result<User> {
+    only_owners(tx)?;
+    let mut user = users::find(tx.conn, id)?;
+    let before = user.role;
+    if before == role {
+        return Ok(user);
+    }
+    if tx.actor.is(id) {
+        return Err(Error::Conflict("You cannot change your own role. Ask another owner.".to_owned()));
+    }
+    if user.entra_state == EntraState::Deleted {
+        return Err(Error::Conflict(format!("{} was deleted in Entra ID and can have no role.", user.name())));
+    }
+    keep_an_owner(tx, &user)?;
+    user.role = role;
+    user.handed_over = false;
+    if role == Role::Owner {
+        user.entra_state = EntraState::Unlinked;
+    }
+    if role == Role::None {
+        user.password_hash = None;
+        lifecycle::end_sessions(tx, id)?;
+    }
+    store(tx, &mut user, None)?;
+    note_role(tx, &user, before)?;
+    Ok(user)
+}
+
+/// Puts an owner's account under Entra ID's management, or protects it again.
+pub fn hand_over(tx: &mut Tx, id: &str, handed_over: bool) -> Result<User> {
+    only_owners(tx)?;
+    let mut user = users::find(tx.conn, id)?;
+    if user.role != Role::Owner {
+        return Err(Error::Conflict(format!("{} is not an owner.", user.name())));
+    }
+    if user.handed_over == handed_over {
+        return Ok(user);
+    }
+    if handed_over {
+        keep_an_owner(tx, &user)?;
+    } else {
+        user.entra_state = EntraState::Unlinked;
+    }
+    user.handed_over = handed_over;
+    store(tx, &mut user, None)?;
+    let action = if handed_over { Action::OwnerHandedOver } else { Action::OwnerProtected };
+    let name = user.name();
+    audit::note(tx, action, user.subject(&name), &[])?;
+    Ok(user)
+}
+
+/// Sets the password of an account with a role and ends its sessions.
+///
+/// One's own, or anybody's for an owner: whoever changes their own has shown the old one at the door.
+pub fn set_password(tx: &mut Tx, id: &str, password: &str) -> Result<User> {
+    let mut user = users::find(tx.conn, id)?;
+    if !tx.actor.is(id) {
+        only_owners(tx)?;
+    }
+    if user.role == Role::None {
+        return Err(Error::Conflict(format!("{} has no role in the console and so no password.", user.name())));
+    }
+    passwords::check(password, &[&user.profile.user_name, &user.name()])?;
+    user.password_hash = Some(passwords::hash(password)?);
+    store(tx, &mut user, None)?;
+    lifecycle::end_sessions(tx, id)?;
+    sign_in::forgive(tx, &user.profile.user_name)?;
+    let name = user.name();
+    audit::note(tx, Action::PasswordSet, user.subject(&name), &[])?;
+    Ok(user)
+}
+
+fn only_owners(tx: &Tx) -> Result<()> {
+    if tx.actor.is_owner() {
+        return Ok(());
+    }
+    Err(Error::Forbidden("Only an owner may do this.".to_owned()))
+}
+
+fn note_role(tx: &mut Tx, user: &User, before: Role) -> Result<()> {
+    let change = Change::of("role", Some(before.word()), Some(user.role.word()));
+    let name = user.name();
+    audit::note(tx, Action::RoleChanged, user.subject(&name), change.as_slice())
+}

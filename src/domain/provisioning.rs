@@ -1,0 +1,253 @@
+//! The log of what Entra ID asked and was told: one event a request.
+
+use super::audit::Change;
+use super::page::{At, Page};
+use super::text_enum::text_enum;
+use super::{Tx, new_id};
+use crate::db::Conn;
+use crate::db::schema::provisioning_events;
+use crate::error::{Error, Result};
+use chrono::{NaiveDateTime, TimeDelta};
+use diesel::dsl::count_star;
+use diesel::prelude::*;
+
+text_enum! {
+    /// What was asked.
+    pub enum Operation {
+        /// The query that Entra ID begins each cycle with, for a user that cannot exist.
+        Probe = "probe",
+        /// A search for users.
+        Find = "find",
+        /// A list of users.
+        List = "list",
+        /// One user by id.
+        Get = "get",
+        /// A new user.
+        Create = "create",
+        /// A change of some attributes.
+        Change = "change",
+        /// A user in place of what was there.
+        Replace = "replace",
+        /// A deletion.
+        Delete = "delete",
+        /// What this server can do.
+        About = "about",
+        /// Something about groups.
+        Groups = "groups",
+        /// Something else.
+        Other = "other",
+    }
+}
+
+text_enum! {
+    /// How it went.
+    pub enum Outcome {
+        /// Done as asked.
+        Done = "done",
+        /// Done, but not all as asked.
+        Warning = "warning",
+        /// Refused for what was asked.
+        Failed = "failed",
+        /// Refused for who asked, or because provisioning is not on.
+        Refused = "refused",
+    }
+}
+
+/// What is to be noted of a request.
+#[derive(Clone, Debug)]
+pub struct Report {
+    /// What was asked.
+    pub operation: Operation,
+    /// How it went.
+    pub outcome: Outcome,
+    /// The HTTP status that was answered.
+    pub status: u16,
+    /// The console's key of the user.
+    pub user_id: Option<String>,
+    /// The user's name, or what was looked for.
+    pub subject: Option<String>,
+    /// The token that was presented.
+    pub token_id: Option<String>,
+    /// What changed.
+    pub changes: Vec<Change>,
+    /// What went wrong, or was not done as asked.
+    pub error: Option<String>,
+    /// How to mend it.
+    pub remedy: Option<String>,
+    /// Ties the event to the server's own log.
+    pub request_id: Option<String>,
+}
+
+/// A request as it was noted.
+#[derive(Clone, Debug, Queryable, Selectable, Insertable)]
+#[diesel(table_name = provisioning_events)]
+pub struct Event {
+    /// Its key; later ones sort after earlier ones.
+    pub id: String,
+    /// When, in UTC.
+    pub at: NaiveDateTime,
+    /// What was asked.
+    pub operation: Operation,
+    /// How it went.
+    pub outcome: Outcome,
+    /// The HTTP status that was answered.
+    pub status: i32,
+    /// The console's key of the user.
+    pub user_id: Option<String>,
+    /// The user's name, or what was looked for.
+    pub subject: Option<String>,
+    /// The token that was presented.
+    pub token_id: Option<String>,
+    changes: String,
+    /// What went wrong, or was not done as asked.
+    pub error: Option<String>,
+    /// How to mend it.
+    pub remedy: Option<String>,
+    /// Ties the event to the server's own log.
+    pub request_id: Option<String>,
+}
+
+impl Event {
+    /// What changed, attribute by attribute.
+    #[must_use]
+    pub fn changes(&self) -> Vec<Change> {
+        serde_json::from_str(&self.changes).unwrap_or_default()
+    }
+
+    /// What Entra ID did, in a plain sentence.
+    #[must_use]
+    pub fn sentence(&self) -> String {
+        let whom = self.subject.as_deref().unwrap_or("a user");
+        let tried = matches!(self.outcome, Outcome::Failed | Outcome::Refused);
+        let (did, wanted) = match self.operation {
+            Operation::Probe => ("tested the connection".to_owned(), "test the connection".to_owned()),
+            Operation::Find => (format!("looked for {whom}"), format!("look for {whom}")),
+            Operation::List => ("listed users".to_owned(), "list users".to_owned()),
+            Operation::Get => (format!("read {whom}"), format!("read {whom}")),
+            Operation::Create => (format!("created {whom}"), format!("create {whom}")),
+            Operation::Change => (self.changed(whom), format!("change {whom}")),
+            Operation::Replace => (self.changed(whom), format!("replace {whom}")),
+            Operation::Delete => (format!("deleted {whom}"), format!("delete {whom}")),
+            Operation::About => ("asked what this server can do".to_owned(), "ask what this server can do".to_owned()),
+            Operation::Groups => ("looked for groups".to_owned(), "work with groups".to_owned()),
+            Operation::Other => ("asked for something".to_owned(), "ask for something".to_owned()),
+        };
+        if tried { format!("Entra ID tried to {wanted}.") } else { format!("Entra ID {did}.") }
+    }
+
+    fn changed(&self, whom: &str) -> String {
+        let changes = self.changes();
+        match changes.as_slice() {
+            [] => format!("confirmed {whom}: nothing changed"),
+            [one] => match (&one.before, &one.after) {
+                (Some(before), Some(after)) => {
+                    format!("changed the {} of {whom} from “{before}” to “{after}”", one.attribute)
+                }
+                (None, Some(after)) => format!("set the {} of {whom} to “{after}”", one.attribute),
+                (Some(before), None) => format!("cleared the {} of {whom} (it was “{before}”)", one.attribute),
+                (None, None) => format!("changed the {} of {whom}", one.attribute),
+            },
+            several => {
+                let names: Vec<&str> = several.iter().map(|change| change.attribute.as_str()).collect();
+                format!("changed {} of {whom}", names.join(", "))
+            }
+        }
+    }
+}
+
+/// Notes a request.
+pub fn note(tx: &mut Tx, report: Report) -> Result<()> {
+    let event = Event {
+        id: new_id(),
+        at: tx.now,
+        operation: report.operation,
+        outcome: report.outcome,
+        status: report.status.into(),
+        user_id: report.user_id,
+        subject: report.subject,
+        token_id: report.token_id,
+        changes: serde_json::to_string(&report.changes).map_err(Error::internal)?,
+        error: report.error,
+        remedy: report.remedy,
+        request_id: report.request_id,
+    };
+    diesel::insert_into(provisioning_events::table).values(&event).execute(tx.conn)?;
+    Ok(())
+}
+
+/// Which events are asked for; an empty filter means all.
+#[derive(Clone, Debug, Default)]
+pub struct Filter {
+    /// Those about this user, by the console's key.
+    pub user: Option<String>,
+    /// Those that went so.
+    pub outcome: Option<Outcome>,
+    /// Those that asked this.
+    pub operation: Option<Operation>,
+    /// Those since this moment.
+    pub since: Option<NaiveDateTime>,
+    /// Those before this moment.
+    pub until: Option<NaiveDateTime>,
+}
+
+/// The events, newest first.
+pub fn list(conn: &mut Conn, filter: &Filter, at: &At, size: usize) -> Result<Page<Event>> {
+    let mut query = provisioning_events::table.select(Event::as_select()).into_boxed();
+    if let Some(user) = &filter.user {
+        query = query.filter(provisioning_events::user_id.eq(user));
+    }
+    if let Some(outcome) = filter.outcome {
+        query = query.filter(provisioning_events::outcome.eq(outcome));
+    }
+    if let Some(operation) = filter.operation {
+        query = query.filter(provisioning_events::operation.eq(operation));
+    }
+    if let Some(since) = filter.since {
+        query = query.filter(provisioning_events::at.ge(since));
+    }
+    if let Some(until) = filter.until {
+        query = query.filter(provisioning_events::at.lt(until));
+    }
+    query = match at {
+        At::Start => query.order(provisioning_events::id.desc()),
+        At::After(mark) => {
+            query.filter(provisioning_events::id.lt(mark)).order(provisioning_events::id.desc())
+        }
+        At::Before(mark) => query.filter(provisioning_events::id.gt(mark)).order(provisioning_events::id.asc()),
+    };
+    let rows = query.limit(i64::try_from(size + 1).map_err(Error::internal)?).load(conn)?;
+    Ok(Page::new(rows, at, size, |event: &Event| event.id.clone()))
+}
+
+/// How provisioning is doing, at a glance.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Health {
+    /// The last request with a valid token.
+    pub last_contact: Option<NaiveDateTime>,
+    /// Requests in the last 24 hours.
+    pub requests: i64,
+    /// Of which failed or were refused.
+    pub failures: i64,
+}
+
+/// How provisioning is doing at `now`.
+pub fn health(conn: &mut Conn, now: NaiveDateTime) -> Result<Health> {
+    let events = provisioning_events::table;
+    let last_contact = events
+        .filter(provisioning_events::token_id.is_not_null())
+        .order(provisioning_events::id.desc())
+        .select(provisioning_events::at)
+        .first(conn)
+        .optional()?;
+    let counts: Vec<(Outcome, i64)> = events
+        .filter(provisioning_events::at.ge(now - TimeDelta::hours(24)))
+        .group_by(provisioning_events::outcome)
+        .select((provisioning_events::outcome, count_star()))
+        .load(conn)?;
+    let failed = |outcome| matches!(outcome, Outcome::Failed | Outcome::Refused);
+    Ok(Health {
+        last_contact,
+        requests: counts.iter().map(|(_, count)| count).sum(),
+        failures: counts.iter().filter(|(outcome, _)| failed(*outcome)).map(|(_, count)| count).sum(),
+    })
+}

@@ -1,0 +1,83 @@
+//! Sign-in sessions, kept here so that they can be ended from the server and survive a restart.
+
+use super::Tx;
+use crate::db::Conn;
+use crate::db::schema::sessions;
+use crate::error::Result;
+use chrono::{NaiveDateTime, TimeDelta};
+use diesel::prelude::*;
+
+/// How often a visit is written down at the most: a page view must not cost a disk sync.
+const TOUCH_AFTER: TimeDelta = TimeDelta::minutes(1);
+
+/// How long a session lives.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// Without a visit.
+    pub idle: TimeDelta,
+    /// At all.
+    pub absolute: TimeDelta,
+}
+
+/// A session as it is stored; its id is a digest of the key in the browser's cookie.
+#[derive(Clone, Debug, Queryable, Selectable, Insertable, AsChangeset)]
+#[diesel(table_name = sessions)]
+pub struct Session {
+    /// The digest.
+    pub id: String,
+    /// Who is signed in.
+    pub user_id: Option<String>,
+    /// What the door keeps in it.
+    pub state: String,
+    /// When it began, in UTC.
+    pub created_at: NaiveDateTime,
+    /// The last visit, to the minute, in UTC.
+    pub last_seen_at: NaiveDateTime,
+}
+
+impl Session {
+    /// Whether the visit at `now` should be written down.
+    #[must_use]
+    pub fn is_stale(&self, now: NaiveDateTime) -> bool {
+        now - self.last_seen_at >= TOUCH_AFTER
+    }
+}
+
+/// The session with this id, unless a limit has ended it.
+pub fn find(conn: &mut Conn, id: &str, now: NaiveDateTime, limits: Limits) -> Result<Option<Session>> {
+    let living = sessions::table
+        .find(id)
+        .filter(sessions::last_seen_at.gt(now - limits.idle))
+        .filter(sessions::created_at.gt(now - limits.absolute));
+    Ok(living.select(Session::as_select()).first(conn).optional()?)
+}
+
+/// Begins a session and forgets those that a limit has ended.
+pub fn begin(tx: &mut Tx, id: &str, user: Option<String>, state: String, limits: Limits) -> Result<()> {
+    let ended = sessions::last_seen_at.le(tx.now - limits.idle);
+    diesel::delete(sessions::table.filter(ended)).execute(tx.conn)?;
+    let session =
+        Session { id: id.to_owned(), user_id: user, state, created_at: tx.now, last_seen_at: tx.now };
+    diesel::insert_into(sessions::table).values(&session).execute(tx.conn)?;
+    Ok(())
+}
+
+/// Keeps what changed; tells whether the session was still there.
+pub fn update(tx: &mut Tx, id: &str, user: Option<String>, state: &str) -> Result<bool> {
+    let kept = diesel::update(sessions::table.find(id))
+        .set((sessions::user_id.eq(user), sessions::state.eq(state), sessions::last_seen_at.eq(tx.now)))
+        .execute(tx.conn)?;
+    Ok(kept > 0)
+}
+
+/// Writes a visit down.
+pub fn touch(tx: &mut Tx, id: &str) -> Result<()> {
+    diesel::update(sessions::table.find(id)).set(sessions::last_seen_at.eq(tx.now)).execute(tx.conn)?;
+    Ok(())
+}
+
+/// Ends the session.
+pub fn end(tx: &mut Tx, id: &str) -> Result<()> {
+    diesel::delete(sessions::table.find(id)).execute(tx.conn)?;
+    Ok(())
+}
