@@ -27,6 +27,9 @@ pub enum Error {
     /// Too often: try again after so many seconds.
     #[error("Too many attempts. Try again in {}.", wait(*.0))]
     TooMany(u64),
+    /// More bytes than are taken; the limit.
+    #[error("This is too large: at most {} KiB are taken.", .0 / 1024)]
+    TooLarge(usize),
     /// Nothing the person can mend: the cause goes to the log, never to the page.
     #[error("Something went wrong on our side. Nothing was changed.")]
     Internal(#[source] Box<dyn std::error::Error + Send + Sync>),

@@ -320,3 +320,9 @@ pub fn list(conn: &mut Conn, filter: &Filter, at: &At, size: usize) -> Result<Pa
     let rows = query.limit(i64::try_from(size + 1).map_err(Error::internal)?).load(conn)?;
     Ok(Page::new(rows, at, size, |event: &Event| event.id.clone()))
 }
+
+/// How often this was done since that moment.
+pub fn count_since(conn: &mut Conn, action: Action, since: NaiveDateTime) -> Result<i64> {
+    let done = audit_events::table.filter(audit_events::action.eq(action)).filter(audit_events::at.ge(since));
+    Ok(done.count().get_result(conn)?)
+}

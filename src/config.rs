@@ -1,0 +1,167 @@
+//! Settings of the program, read once at start and passed down.
+//!
+//! A flag wins over a `ROLLCALL_*` variable, which wins over the TOML file, which wins over the default.
+
+use serde::Deserialize;
+use std::net::{IpAddr, SocketAddr};
+use std::path::{Path, PathBuf};
+use url::Url;
+
+/// What one source says; what it leaves out is up to the next.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Partial {
+    /// The folder of the database and the key file.
+    pub data_dir: Option<PathBuf>,
+    /// The address and port to listen on.
+    pub listen: Option<String>,
+    /// The address under which browsers and Entra ID reach the console.
+    pub public_url: Option<String>,
+    /// Reverse proxies whose `X-Forwarded-For` is believed.
+    pub trusted_proxies: Option<Vec<IpAddr>>,
+    /// Minutes without a visit after which a session ends.
+    pub session_idle_minutes: Option<u32>,
+    /// Hours after which a session ends in any case.
+    pub session_hours: Option<u32>,
+    /// What to log, in the syntax of tracing's `EnvFilter`.
+    pub log: Option<String>,
+    /// How to write the log.
+    pub log_format: Option<LogFormat>,
+}
+
+/// How the log is written.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum LogFormat {
+    /// For people.
+    #[default]
+    Text,
+    /// One JSON object a line, for machines.
+    Json,
+}
+
+/// The settings in force.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// The folder of the database and the key file.
+    pub data_dir: PathBuf,
+    /// The address and port to listen on; port 0 picks a free one.
+    pub listen: SocketAddr,
+    /// The address under which browsers and Entra ID reach the console, if it isn't the one listened on.
+    pub public_url: Option<Url>,
+    /// Reverse proxies whose `X-Forwarded-For` is believed.
+    pub trusted_proxies: Vec<IpAddr>,
+    /// Minutes without a visit after which a session ends.
+    pub session_idle_minutes: u32,
+    /// Hours after which a session ends in any case.
+    pub session_hours: u32,
+    /// What to log.
+    pub log: String,
+    /// How to write the log.
+    pub log_format: LogFormat,
+}
+
+/// A setting that can't be used, in one line.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct BadSetting(pub String);
+
+impl Partial {
+    /// What the TOML file says.
+    pub fn read(path: &Path) -> Result<Self, BadSetting> {
+        let bad = |cause: String| BadSetting(format!("the settings file {}: {cause}", path.display()));
+        let text = std::fs::read_to_string(path).map_err(|cause| bad(cause.to_string()))?;
+        toml::from_str(&text).map_err(|cause| bad(cause.message().replace('\n', " ")))
+    }
+
+    /// This, and where it says nothing the other.
+    #[must_use]
+    pub fn or(self, other: Self) -> Self {
+        Self {
+            data_dir: self.data_dir.or(other.data_dir),
+            listen: self.listen.or(other.listen),
+            public_url: self.public_url.or(other.public_url),
+            trusted_proxies: self.trusted_proxies.or(other.trusted_proxies),
+            session_idle_minutes: self.session_idle_minutes.or(other.session_idle_minutes),
+            session_hours: self.session_hours.or(other.session_hours),
+            log: self.log.or(other.log),
+            log_format: self.log_format.or(other.log_format),
+        }
+    }
+
+    /// The settings, with defaults for what nobody set.
+    pub fn settle(self) -> Result<Settings, BadSetting> {
+        let listen = self.listen.unwrap_or_else(|| "127.0.0.1:8080".to_owned());
+        let listen = listen.parse().map_err(|_| {
+            BadSetting(format!("listen is “{listen}”; it must be an address and a port, such as 127.0.0.1:8080"))
+        })?;
+        Ok(Settings {
+            data_dir: self.data_dir.unwrap_or_else(|| PathBuf::from("data")),
+            listen,
+            public_url: self.public_url.map(|url| public_url(&url)).transpose()?,
+            trusted_proxies: self.trusted_proxies.unwrap_or_default(),
+            session_idle_minutes: within("session_idle_minutes", self.session_idle_minutes.unwrap_or(60), 1..=1440)?,
+            session_hours: within("session_hours", self.session_hours.unwrap_or(12), 1..=168)?,
+            log: self.log.unwrap_or_else(|| "info".to_owned()),
+            log_format: self.log_format.unwrap_or_default(),
+        })
+    }
+}
+
+fn public_url(text: &str) -> Result<Url, BadSetting> {
+    let fault = || {
+        BadSetting(format!(
+            "public_url is “{text}”; it must be the https (or http) address of the console without path, such as \
+             https://rollcall.example.com"
+        ))
+    };
+    let url = Url::parse(text).map_err(|_| fault())?;
+    let bare = url.path() == "/" && url.query().is_none() && url.fragment().is_none() && url.username().is_empty();
+    if bare && matches!(url.scheme(), "https" | "http") && url.has_host() { Ok(url) } else { Err(fault()) }
+}
+
+fn within(name: &str, value: u32, range: std::ops::RangeInclusive<u32>) -> Result<u32, BadSetting> {
+    if range.contains(&value) {
+        return Ok(value);
+    }
+    Err(BadSetting(format!("{name} is {value}; it must be from {} to {}", range.start(), range.end())))
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_nobody_sets_has_a_default() {
+        let settings = Partial::default().settle().unwrap();
+        assert_eq!(settings.listen.to_string(), "127.0.0.1:8080");
+        assert_eq!(settings.data_dir, PathBuf::from("data"));
+    }
+
+    #[test]
+    fn the_first_source_that_speaks_wins() {
+        let flag = Partial { listen: Some("127.0.0.1:1".into()), ..Partial::default() };
+        let file = Partial { listen: Some("127.0.0.1:2".into()), session_hours: Some(3), ..Partial::default() };
+        let settings = flag.or(file).settle().unwrap();
+        assert_eq!((settings.listen.port(), settings.session_hours), (1, 3));
+    }
+
+    #[test]
+    fn a_bad_setting_is_named_with_what_it_must_be() {
+        let refused = |partial: Partial| partial.settle().unwrap_err().to_string();
+        assert!(refused(Partial { listen: Some("8080".into()), ..Partial::default() }).contains("127.0.0.1:8080"));
+        for url in ["ftp://x", "rollcall.example.com", "https://x/path", "https://x/?a=b"] {
+            assert!(refused(Partial { public_url: Some(url.into()), ..Partial::default() }).contains("public_url"));
+        }
+        assert!(refused(Partial { session_hours: Some(0), ..Partial::default() }).contains("from 1 to 168"));
+    }
+
+    #[test]
+    fn an_unknown_name_in_the_file_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("rollcall.toml");
+        std::fs::write(&path, "listne = '127.0.0.1:1'").unwrap();
+        assert!(Partial::read(&path).unwrap_err().to_string().contains("listne"));
+    }
+}

@@ -1,0 +1,187 @@
+//! Home: what is set up, what waits for somebody, how things stand.
+
+use crate::db::Conn;
+use crate::domain::audit::{self, Action};
+use crate::domain::identity::single_sign_on::{self, Trusted};
+use crate::domain::identity::switch::{self, State};
+use crate::domain::page::At;
+use crate::domain::provisioning::{self, Health};
+use crate::domain::users::list::{self, Filter, Which};
+use crate::domain::users::{EntraState, by_hand};
+use crate::domain::{licenses, sites};
+use crate::error::Result;
+use crate::web::extract::Desk;
+use crate::web::page::{self, Answer, Frame, ago};
+use askama::Template;
+use chrono::{NaiveDateTime, TimeDelta};
+
+/// Leavers of whom Entra ID may never speak again are worth a look after so many days.
+pub(super) const INACTIVE_DAYS: i64 = 90;
+const CERTIFICATE_WARNING_DAYS: i64 = 60;
+const ALERT_DAYS: i64 = 14;
+
+#[derive(Template)]
+#[template(path = "home/show.html")]
+struct HomePage {
+    frame: Frame,
+    state: Standing,
+    last_contact: Option<String>,
+}
+
+/// How things stand.
+struct Standing {
+    steps: Vec<Step>,
+    attention: Vec<Attention>,
+    users: i64,
+    active: i64,
+    linked: i64,
+    licensed: i64,
+    seats: i64,
+    health: Health,
+    provisioning: State,
+    recent: Vec<String>,
+}
+
+impl Standing {
+    fn is_set_up(&self) -> bool {
+        self.steps.iter().all(|step| step.done)
+    }
+}
+
+/// A step of setting up.
+struct Step {
+    done: bool,
+    title: &'static str,
+    text: &'static str,
+    path: &'static str,
+}
+
+/// Something that waits for an administrator.
+struct Attention {
+    /// `bad`, `warn` or `note`.
+    kind: &'static str,
+    text: String,
+    path: &'static str,
+    link: &'static str,
+}
+
+pub(super) async fn show(frame: Frame, desk: Desk) -> Answer {
+    let now = desk.org().now();
+    let state = desk.read(move |conn| standing(conn, now)).await?;
+    let last_contact = state.health.last_contact.map(|at| ago(at, now));
+    let page = HomePage { frame: frame.of("home"), state, last_contact };
+    page::show(&page.frame, &page)
+}
+
+fn standing(conn: &mut Conn, now: NaiveDateTime) -> Result<Standing> {
+    let count = |conn: &mut Conn, filter: Filter| list::count(conn, &filter);
+    let users = count(conn, Filter::default())?;
+    let licensed = users - count(conn, Filter { license: Some(Which::Nothing), ..Filter::default() })?;
+    let stock = licenses::stock(conn)?;
+    let health = provisioning::health(conn, now)?;
+    let provisioning = switch::read(conn)?.state;
+    let recent = audit::list(conn, &audit::Filter::default(), &At::Start, 6)?;
+    Ok(Standing {
+        steps: steps(conn, &health, provisioning, !stock.is_empty())?,
+        attention: attention(conn, now, provisioning, &health)?,
+        users,
+        active: count(conn, Filter { active: Some(true), ..Filter::default() })?,
+        linked: count(conn, Filter { entra: Some(EntraState::Linked), ..Filter::default() })?,
+        licensed,
+        seats: stock.iter().map(|stock| i64::from(stock.kind.seats)).sum(),
+        health,
+        provisioning,
+        recent: recent.items.iter().flat_map(audit::Event::sentences).take(6).collect(),
+    })
+}
+
+fn steps(conn: &mut Conn, health: &Health, provisioning: State, stocked: bool) -> Result<Vec<Step>> {
+    let placed = !sites::all(conn)?.is_empty();
+    let sso = single_sign_on::settings(conn)?.login_url.is_some();
+    Ok(vec![
+        Step {
+            done: placed,
+            title: "Create your sites",
+            text: "A user needs a site before a licence, and Entra ID can send the site by name.",
+            path: "/sites",
+        },
+        Step {
+            done: stocked,
+            title: "Enter your licence types",
+            text: "With a code, a name and the number of seats you have bought.",
+            path: "/licenses",
+        },
+        Step {
+            done: sso,
+            title: "Connect single sign-on",
+            text: "Exchange a few values with Entra ID so that users sign in with their corporate account.",
+            path: "/identity",
+        },
+        Step {
+            done: provisioning != State::Off,
+            title: "Switch user provisioning on",
+            text: "Copy the SCIM URL and the API token into Entra ID.",
+            path: "/identity",
+        },
+        Step {
+            done: health.last_contact.is_some(),
+            title: "Let Entra ID test the connection",
+            text: "Press Test Connection in Entra ID: its first request appears here.",
+            path: "/activity/provisioning",
+        },
+    ])
+}
+
+fn attention(
+    conn: &mut Conn,
+    now: NaiveDateTime,
+    provisioning: State,
+    health: &Health,
+) -> Result<Vec<Attention>> {
+    let mut found = Vec::new();
+    let mut add = |count: i64, kind, one: &str, many: &str, path, link| {
+        if count > 0 {
+            let text = if count == 1 { one.to_owned() } else { many.replace("{}", &count.to_string()) };
+            found.push(Attention { kind, text, path, link });
+        }
+    };
+    let deleted = list::count(conn, &Filter { entra: Some(EntraState::Deleted), ..Filter::default() })?;
+    add(deleted, "warn", "One user was deleted in Entra ID and waits for deletion here.",
+        "{} users were deleted in Entra ID and wait for deletion here.", "/users/deleted-in-entra", "Review them");
+    let waiting = i64::try_from(by_hand::link_requests(conn)?.len()).unwrap_or(i64::MAX);
+    add(waiting, "warn", "Entra ID tried to create a user who has an account here already.",
+        "Entra ID tried to create {} users who have accounts here already.", "/users/to-link", "Decide");
+    let unknown = sites::unknown(conn)?.iter().map(|unknown| unknown.users).sum();
+    add(unknown, "warn", "One user waits for a site that Entra ID named and nobody made.",
+        "{} users wait for sites that Entra ID named and nobody made.", "/sites", "Settle them");
+    let inactive = list::count(conn, &list::inactive_for(INACTIVE_DAYS, now))?;
+    add(inactive, "note", "One user has been inactive for 90 days or more.",
+        "{} users have been inactive for 90 days or more.", "/users/inactive", "Review them");
+    add(health.failures, "bad", "One provisioning request failed in the last 24 hours.",
+        "{} provisioning requests failed in the last 24 hours.", "/activity/provisioning?outcome=failed", "See why");
+    let renamed = renamed_role_holders(conn, now)?;
+    add(renamed, "bad", "Entra ID renamed an account that has a role in this console.",
+        "Entra ID renamed {} accounts that have a role in this console.", "/activity?actor=entra", "See which");
+    if provisioning == State::Paused {
+        found.push(Attention {
+            kind: "note",
+            text: "User provisioning is paused: Entra ID changes nothing here until it is switched on.".to_owned(),
+            path: "/identity",
+            link: "Open Identity Management",
+        });
+    }
+    let ends = |certificate: &Trusted| certificate.days_left(now) <= CERTIFICATE_WARNING_DAYS;
+    if let Some(certificate) = single_sign_on::certificates(conn)?.into_iter().find(ends) {
+        found.push(Attention {
+            kind: "warn",
+            text: format!("The signing certificate {} expires in {} days.", certificate.subject, certificate.days_left(now)),
+            path: "/identity",
+            link: "Renew it",
+        });
+    }
+    Ok(found)
+}
+
+fn renamed_role_holders(conn: &mut Conn, now: NaiveDateTime) -> Result<i64> {
+    audit::count_since(conn, Action::RoleHolderRenamed, now - TimeDelta::days(ALERT_DAYS))
+}

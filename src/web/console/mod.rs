@@ -1,0 +1,60 @@
+//! The pages: what an administrator sees. One table says which there are and who may pass.
+
+use super::guard::{self, Least};
+use crate::domain::Role;
+use actix_web::dev::ServiceRequest;
+use actix_web::http::Method;
+use actix_web::middleware::from_fn;
+use actix_web::web::{self, ServiceConfig};
+
+mod home;
+mod set_up;
+mod sign_in;
+
+/// A page or a form's target, and who may pass.
+#[derive(Clone, Copy, Debug)]
+pub struct Door {
+    /// `GET` or `POST`.
+    pub method: &'static str,
+    /// The path, with its parameters in braces.
+    pub path: &'static str,
+    /// Who may pass.
+    pub least: Least,
+}
+
+const ANYONE: Least = Least::Anyone;
+const USER: Least = Least::Role(Role::None);
+const AUDITOR: Least = Least::Role(Role::Auditor);
+const ADMINISTRATOR: Least = Least::Role(Role::Administrator);
+const OWNER: Least = Least::Role(Role::Owner);
+
+/// Writes the table once: as data that tests walk, and as routes that the guard stands before.
+macro_rules! doors {
+    ($( $method:ident $path:literal $least:ident $handler:path; )+) => {
+        /// Every page and every form's target.
+        pub const DOORS: &[Door] =
+            &[$( Door { method: stringify!($method), path: $path, least: $least } ),+];
+
+        pub(super) fn routes(routes: &mut ServiceConfig) {
+            $(
+                let admit = |request: ServiceRequest, next| guard::admit($least, request, next);
+                let door = web::resource($path)
+                    .guard(actix_web::guard::Method(Method::$method))
+                    .wrap(from_fn(admit))
+                    .to($handler);
+                routes.service(door);
+            )+
+        }
+    };
+}
+
+doors! {
+    GET  "/set-up/{secret}"   ANYONE  set_up::show;
+    POST "/set-up/{secret}"   ANYONE  set_up::claim;
+    GET  "/sign-in"           ANYONE  sign_in::show;
+    POST "/sign-in"           ANYONE  sign_in::enter;
+    POST "/sign-out"          ANYONE  sign_in::leave;
+    GET  "/confirm"           AUDITOR sign_in::ask_again;
+    POST "/confirm"           AUDITOR sign_in::prove;
+    GET  "/"                  AUDITOR home::show;
+}

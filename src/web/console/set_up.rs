@@ -1,0 +1,79 @@
+//! The page behind the one-time set-up link: it makes the first owner.
+
+use crate::domain::admins::{self, Wish};
+use crate::domain::{Actor, Role};
+use crate::error::Error;
+use crate::web::extract::{Desk, Posted};
+use crate::web::page::{self, Answer, Frame};
+use crate::web::session::Visit;
+use actix_web::HttpRequest;
+use actix_web::web::Path;
+use askama::Template;
+use serde::Deserialize;
+
+#[derive(Template)]
+#[template(path = "set_up/show.html")]
+struct SetUpPage {
+    frame: Frame,
+    form: Claim,
+    refusal: Option<Error>,
+}
+
+impl SetUpPage {
+    fn error(&self, field: &str) -> Option<&str> {
+        self.refusal.as_ref().and_then(|refusal| refusal.about(field))
+    }
+}
+
+#[derive(Clone, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct Claim {
+    organisation: String,
+    name: String,
+    user_name: String,
+    password: String,
+    password_again: String,
+}
+
+pub(super) async fn show(frame: Frame, desk: Desk, secret: Path<String>) -> Answer {
+    let keys = desk.org().keys().clone();
+    desk.read(move |conn| admins::may_set_up(conn, &keys, &secret)).await?;
+    let page = SetUpPage { frame, form: Claim::default(), refusal: None };
+    page::show(&page.frame, &page)
+}
+
+pub(super) async fn claim(
+    request: HttpRequest,
+    frame: Frame,
+    desk: Desk,
+    secret: Path<String>,
+    form: Posted<Claim>,
+) -> Answer {
+    let Posted(form) = form;
+    let wish = Wish {
+        name: form.name.clone(),
+        user_name: form.user_name.clone(),
+        password: form.password.clone(),
+        role: Role::Owner,
+    };
+    let organisation = form.organisation.clone();
+    let claimed = if form.password == form.password_again {
+        desk.write(Actor::Rollcall, move |tx| admins::set_up(tx, &secret, &organisation, &wish)).await
+    } else {
+        Err(Error::invalid("password_again", "The two passwords differ. Enter the same one twice."))
+    };
+    match claimed {
+        Ok(owner) => {
+            let visit = Visit::of(&request);
+            visit.sign_in(&owner.id, desk.org().now());
+            visit.flash("good", format!("Welcome, {}. Rollcall is yours: here is what to do first.", owner.name()));
+            Ok(page::go("/"))
+        }
+        Err(refusal @ (Error::Invalid(_) | Error::Taken(_))) => {
+            let status = crate::web::status(&refusal);
+            let page = SetUpPage { frame, form, refusal: Some(refusal) };
+            page::show_as(status, &page.frame, &page)
+        }
+        Err(other) => Err(other.into()),
+    }
+}

@@ -1,0 +1,157 @@
+//! Signing in by password, signing out, and showing the password again.
+
+use crate::domain::Actor;
+use crate::domain::admins::{passwords, sign_in};
+use crate::domain::users::User;
+use crate::error::{Error, Result};
+use crate::web::extract::{Address, Desk, Posted, Signed};
+use crate::web::page::{self, Answer, Frame};
+use crate::web::session::Visit;
+use actix_web::http::StatusCode;
+use actix_web::{HttpRequest, web};
+use askama::Template;
+use serde::Deserialize;
+
+#[derive(Template)]
+#[template(path = "sign_in/show.html")]
+struct SignInPage {
+    frame: Frame,
+    user_name: String,
+    next: String,
+    error: Option<String>,
+    note: Option<&'static str>,
+}
+
+#[derive(Deserialize)]
+pub(super) struct Way {
+    next: Option<String>,
+    ended: Option<String>,
+    left: Option<String>,
+}
+
+pub(super) async fn show(request: HttpRequest, frame: Frame, way: web::Query<Way>) -> Answer {
+    let next = page::own_path(way.next.as_deref());
+    if frame.person.is_some() {
+        return Ok(page::go(&next));
+    }
+    let note = match (&way.ended, &way.left) {
+        (Some(_), _) => Some("Your session has ended, and nothing was changed. Sign in and do it again."),
+        (_, Some(_)) => Some("You are signed out."),
+        _ => None,
+    };
+    drop(request);
+    page::show(&frame.clone(), &SignInPage { frame, user_name: String::new(), next, error: None, note })
+}
+
+#[derive(Deserialize)]
+#[serde(default)]
+#[derive(Default)]
+pub(super) struct Credentials {
+    user_name: String,
+    password: String,
+    next: String,
+}
+
+pub(super) async fn enter(
+    request: HttpRequest,
+    frame: Frame,
+    desk: Desk,
+    address: Address,
+    form: Posted<Credentials>,
+) -> Answer {
+    let Posted(form) = form;
+    match authenticate(&desk, &form.user_name, &form.password, &address.0).await {
+        Ok(user) => {
+            Visit::of(&request).sign_in(&user.id, desk.org().now());
+            Ok(page::go(&page::own_path(Some(&form.next))))
+        }
+        Err(cause @ Error::Internal(_)) => Err(cause.into()),
+        Err(refusal) => {
+            let status = crate::web::status(&refusal);
+            let next = page::own_path(Some(&form.next));
+            let page =
+                SignInPage { frame, user_name: form.user_name, next, error: Some(refusal.to_string()), note: None };
+            page::show_as(status, &page.frame, &page)
+        }
+    }
+}
+
+/// The account of these credentials. Every refusal of them reads the same and takes the same time.
+async fn authenticate(desk: &Desk, user_name: &str, password: &str, address: &str) -> Result<User> {
+    let (name, from) = (user_name.to_owned(), address.to_owned());
+    let pause = desk.write(Actor::Rollcall, move |tx| sign_in::knock(tx, &name, &from)).await??;
+    tokio::time::sleep(pause).await;
+    let (name, password) = (user_name.to_owned(), password.to_owned());
+    let found = desk
+        .read(move |conn| {
+            let candidate = sign_in::candidate(conn, &name)?;
+            let hash = candidate.as_ref().and_then(|user| user.password_hash.as_deref());
+            Ok(passwords::verify(&password, hash).then_some(candidate).flatten())
+        })
+        .await?;
+    let (name, from) = (user_name.to_owned(), address.to_owned());
+    match found {
+        Some(user) => {
+            let actor = Actor::Person { id: user.id.clone(), name: user.name(), role: user.role };
+            let welcomed = user.clone();
+            desk.write(actor, move |tx| sign_in::welcome(tx, &welcomed, &from)).await?;
+            Ok(user)
+        }
+        None => {
+            desk.write(Actor::Rollcall, move |tx| sign_in::refuse(tx, &name, &from)).await?;
+            Err(Error::invalid("password", "The user name or the password is wrong."))
+        }
+    }
+}
+
+pub(super) async fn leave(request: HttpRequest, _form: Posted<Vec<(String, String)>>) -> Answer {
+    Visit::of(&request).sign_out();
+    Ok(page::go("/sign-in?left"))
+}
+
+#[derive(Template)]
+#[template(path = "sign_in/confirm.html")]
+struct ConfirmPage {
+    frame: Frame,
+    next: String,
+    error: Option<String>,
+}
+
+#[derive(Deserialize)]
+pub(super) struct Next {
+    next: Option<String>,
+}
+
+/// Asks for the password again, before something that deserves it.
+pub(super) async fn ask_again(frame: Frame, way: web::Query<Next>) -> Answer {
+    let page = ConfirmPage { frame, next: page::own_path(way.next.as_deref()), error: None };
+    page::show(&page.frame, &page)
+}
+
+pub(super) async fn prove(
+    request: HttpRequest,
+    signed: Signed,
+    frame: Frame,
+    desk: Desk,
+    address: Address,
+    form: Posted<Credentials>,
+) -> Answer {
+    let Posted(form) = form;
+    let next = page::own_path(Some(&form.next));
+    match authenticate(&desk, &signed.0.profile.user_name, &form.password, &address.0).await {
+        Ok(_) => {
+            Visit::of(&request).prove(desk.org().now());
+            Ok(page::go(&next))
+        }
+        Err(cause @ Error::Internal(_)) => Err(cause.into()),
+        Err(Error::Invalid(_)) => {
+            let page = ConfirmPage { frame, next, error: Some("The password is wrong.".to_owned()) };
+            page::show_as(StatusCode::UNPROCESSABLE_ENTITY, &page.frame, &page)
+        }
+        Err(refusal) => {
+            let status = crate::web::status(&refusal);
+            let page = ConfirmPage { frame, next, error: Some(refusal.to_string()) };
+            page::show_as(status, &page.frame, &page)
+        }
+    }
+}

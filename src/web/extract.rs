@@ -1,0 +1,243 @@
+//! What a handler may ask for.
+
+use super::page::Failure;
+use super::{House, csrf};
+use crate::db::Conn;
+use crate::domain::users::User;
+use crate::domain::{Actor, Org, Tx};
+use crate::error::{Error, Result};
+use actix_multipart::Multipart;
+use actix_web::dev::Payload;
+use actix_web::http::header;
+use actix_web::{FromRequest, HttpMessage, HttpRequest, web};
+use futures_util::StreamExt;
+use futures_util::future::LocalBoxFuture;
+use serde::de::DeserializeOwned;
+use std::future::{Ready, ready};
+use std::net::IpAddr;
+
+const LARGEST_FORM: usize = 256 * 1024;
+/// A little more than the largest file that an import takes, so that the import can say what is wrong with it.
+const LARGEST_UPLOAD: usize = 6 * 1024 * 1024;
+const LARGEST_FIELD: usize = 256 * 1024;
+
+/// Everything that the doors share.
+pub(super) fn house(request: &HttpRequest) -> Result<&House> {
+    let house = request.app_data::<web::Data<House>>().map(web::Data::get_ref);
+    house.ok_or_else(|| Error::internal("the application was put together without a house"))
+}
+
+/// Who is at the door, put there by the guard.
+#[derive(Clone, Debug)]
+pub(super) struct Visitor {
+    pub(super) user: Option<User>,
+    pub(super) organisation: String,
+}
+
+/// The signed-in person. That they may be here, the guard has seen to: the table of doors says who may.
+#[derive(Clone, Debug)]
+pub(super) struct Signed(pub(super) User);
+
+impl Signed {
+    /// The person as the actor of a change.
+    pub(super) fn actor(&self) -> Actor {
+        Actor::Person { id: self.0.id.clone(), name: self.0.name(), role: self.0.role }
+    }
+}
+
+impl FromRequest for Signed {
+    type Error = Failure;
+    type Future = Ready<Result<Self, Failure>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        let user = request.extensions().get::<Visitor>().and_then(|visitor| visitor.user.clone());
+        ready(user.map(Self).ok_or(Failure(Error::SignedOut)))
+    }
+}
+
+/// The organisation this request is for, its work kept off the async threads.
+#[derive(Clone)]
+pub(super) struct Desk(Org);
+
+impl FromRequest for Desk {
+    type Error = Failure;
+    type Future = Ready<Result<Self, Failure>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        ready(house(request).map(Self::at).map_err(Failure))
+    }
+}
+
+impl Desk {
+    pub(super) fn at(house: &House) -> Self {
+        Self(house.org().clone())
+    }
+
+    pub(super) fn org(&self) -> &Org {
+        &self.0
+    }
+
+    pub(super) async fn read<T, F>(&self, work: F) -> Result<T>
+    where
+        T: Send + 'static,
+        F: FnOnce(&mut Conn) -> Result<T> + Send + 'static,
+    {
+        let org = self.0.clone();
+        web::block(move || org.read(work)).await.map_err(Error::internal)?
+    }
+
+    pub(super) async fn write<T, F>(&self, actor: Actor, work: F) -> Result<T>
+    where
+        T: Send + 'static,
+        F: FnOnce(&mut Tx) -> Result<T> + Send + 'static,
+    {
+        let (sender, receiver) = tokio::sync::oneshot::channel();
+        // Whoever hung up in the meantime wants no answer; the change stays.
+        self.0.submit(actor, work, move |outcome| drop(sender.send(outcome)));
+        receiver.await.map_err(Error::internal)?
+    }
+
+    /// A change that nobody waits for, such as a line in the log of a request that was only a read.
+    pub(super) fn write_later<F>(&self, actor: Actor, work: F)
+    where
+        F: FnOnce(&mut Tx) -> Result<()> + Send + 'static,
+    {
+        self.0.submit(actor, work, |outcome: Result<()>| {
+            if let Err(Error::Internal(cause)) = outcome {
+                tracing::error!(%cause, "a line was lost");
+            }
+        });
+    }
+
+    pub(super) async fn ready(&self) -> Result<bool> {
+        let org = self.0.clone();
+        web::block(move || org.ready()).await.map_err(Error::internal)?
+    }
+}
+
+/// The address that the request comes from, past the proxies that the settings trust.
+pub(super) struct Address(pub(super) String);
+
+impl FromRequest for Address {
+    type Error = Failure;
+    type Future = Ready<Result<Self, Failure>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        ready(house(request).map(|house| Self(client_address(house, request))).map_err(Failure))
+    }
+}
+
+fn client_address(house: &House, request: &HttpRequest) -> String {
+    let Some(peer) = request.peer_addr().map(|peer| peer.ip()) else { return "unknown".to_owned() };
+    let trusted = |address: &IpAddr| house.0.trusted_proxies.contains(address);
+    if !trusted(&peer) {
+        return peer.to_string();
+    }
+    // From the right: what a client wrote itself stands further left.
+    let told = request.headers().get_all("x-forwarded-for").filter_map(|value| value.to_str().ok());
+    let hops: Vec<IpAddr> = told.flat_map(|value| value.split(',')).filter_map(|hop| hop.trim().parse().ok()).collect();
+    hops.into_iter().rev().find(|hop| !trusted(hop)).unwrap_or(peer).to_string()
+}
+
+/// A form that was posted, its CSRF token checked.
+pub(super) struct Posted<T>(pub(super) T);
+
+/// The fields of a form in which a name may stand more than once.
+pub(super) type Fields = Vec<(String, String)>;
+
+/// All values of the fields of this name.
+pub(super) fn values(fields: &Fields, name: &str) -> Vec<String> {
+    fields.iter().filter(|(field, _)| field == name).map(|(_, value)| value.clone()).collect()
+}
+
+impl<T: DeserializeOwned + 'static> FromRequest for Posted<T> {
+    type Error = Failure;
+    type Future = LocalBoxFuture<'static, Result<Self, Failure>>;
+
+    fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
+        let (request, payload) = (request.clone(), payload.take());
+        Box::pin(async move {
+            let body = whole(payload, LARGEST_FORM).await?;
+            let fields: Fields = serde_urlencoded::from_bytes(&body).map_err(|_| unreadable())?;
+            csrf::check(&request, &fields)?;
+            let form = serde_urlencoded::from_bytes(&body).map_err(|_| unreadable())?;
+            Ok(Self(form))
+        })
+    }
+}
+
+/// A form with a file, its CSRF token checked.
+pub(super) struct Upload {
+    pub(super) fields: Fields,
+    pub(super) file_name: String,
+    pub(super) file: Vec<u8>,
+}
+
+impl FromRequest for Upload {
+    type Error = Failure;
+    type Future = LocalBoxFuture<'static, Result<Self, Failure>>;
+
+    fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
+        let (request, payload) = (request.clone(), payload.take());
+        Box::pin(async move {
+            let boundary = request.headers().get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok());
+            if !boundary.is_some_and(|kind| kind.starts_with("multipart/form-data")) {
+                // Such as a form that was posted without its file: still no way around the token.
+                let fields: Fields =
+                    serde_urlencoded::from_bytes(&whole(payload, LARGEST_FORM).await?).map_err(|_| unreadable())?;
+                csrf::check(&request, &fields)?;
+                return Ok(Self { fields, file_name: String::new(), file: Vec::new() });
+            }
+            let upload = read_parts(Multipart::new(request.headers(), payload)).await?;
+            csrf::check(&request, &upload.fields)?;
+            Ok(upload)
+        })
+    }
+}
+
+async fn read_parts(mut parts: Multipart) -> Result<Upload, Failure> {
+    let mut upload = Upload { fields: Fields::new(), file_name: String::new(), file: Vec::new() };
+    while let Some(part) = parts.next().await {
+        let mut part = part.map_err(|_| unreadable())?;
+        let name = part.name().unwrap_or_default().to_owned();
+        let disposition = part.content_disposition();
+        let file_name = disposition.and_then(|header| header.get_filename()).map(str::to_owned);
+        let limit = if file_name.is_some() { LARGEST_UPLOAD } else { LARGEST_FIELD };
+        let mut bytes = Vec::new();
+        while let Some(chunk) = part.next().await {
+            bytes.extend_from_slice(&chunk.map_err(|_| unreadable())?);
+            if bytes.len() > limit {
+                return Err(too_large(limit));
+            }
+        }
+        match file_name {
+            Some(file_name) => (upload.file_name, upload.file) = (file_name, bytes),
+            None => upload.fields.push((name, String::from_utf8_lossy(&bytes).into_owned())),
+        }
+        if upload.fields.len() > 100 {
+            return Err(unreadable());
+        }
+    }
+    Ok(upload)
+}
+
+/// The whole body, if it isn't larger than the limit.
+pub(super) async fn whole(payload: Payload, limit: usize) -> Result<web::Bytes, Failure> {
+    let mut payload = payload;
+    let mut body = web::BytesMut::new();
+    while let Some(chunk) = payload.next().await {
+        body.extend_from_slice(&chunk.map_err(|_| unreadable())?);
+        if body.len() > limit {
+            return Err(too_large(limit));
+        }
+    }
+    Ok(body.freeze())
+}
+
+fn unreadable() -> Failure {
+    Failure(Error::invalid("form", "The form could not be read. Go back, reload the page and try again."))
+}
+
+fn too_large(limit: usize) -> Failure {
+    Failure(Error::TooLarge(limit))
+}

@@ -1,0 +1,169 @@
+//! What every request passes: the log, security headers, the same-origin check, and who may pass which door.
+
+use super::extract::{Desk, Visitor, house};
+use super::page::Failure;
+use super::session::Visit;
+use crate::domain::{Role, settings, users};
+use crate::error::{Error, Result};
+use actix_web::body::{BoxBody, EitherBody, MessageBody};
+use actix_web::dev::{ServiceRequest, ServiceResponse};
+use actix_web::http::header::{self, HeaderMap, HeaderName, HeaderValue};
+use actix_web::http::{Method, StatusCode};
+use actix_web::middleware::Next;
+use actix_web::{HttpMessage, HttpRequest, ResponseError};
+use tracing::Instrument;
+use uuid::Uuid;
+
+/// No inline script or style, nothing from elsewhere, no frames: what the pages need and no more.
+const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; \
+                                       connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
+
+/// Names a request, in the log and to whoever asks about it.
+#[derive(Clone, Debug)]
+pub(super) struct RequestId(pub(super) String);
+
+/// The least that somebody must be to pass a door.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Least {
+    /// Everybody, signed in or not.
+    Anyone,
+    /// Somebody signed in with at least this role.
+    Role(Role),
+}
+
+/// Gives the request an id and writes one line about it. Paths may hold secrets: the log has their pattern.
+pub(super) async fn watch<B: MessageBody>(
+    request: ServiceRequest,
+    next: Next<B>,
+) -> Result<ServiceResponse<B>, actix_web::Error> {
+    let id = Uuid::now_v7().to_string();
+    request.extensions_mut().insert(RequestId(id.clone()));
+    let span = tracing::info_span!("request", id = %id, method = %request.method());
+    async move {
+        let started = std::time::Instant::now();
+        let mut response = next.call(request).await?;
+        let route = response.request().match_pattern().unwrap_or_else(|| "(none)".to_owned());
+        let (status, ms) = (response.status().as_u16(), started.elapsed().as_millis());
+        // The provisioning log has each SCIM request already, in more detail.
+        if route.starts_with("/scim/") || route.starts_with("/static/") {
+            tracing::debug!(route, status, ms, "answered");
+        } else {
+            tracing::info!(route, status, ms, "answered");
+        }
+        if let Ok(value) = HeaderValue::from_str(&id) {
+            response.headers_mut().insert(HeaderName::from_static("x-request-id"), value);
+        }
+        Ok(response)
+    }
+    .instrument(span)
+    .await
+}
+
+/// Security headers on every answer; nothing is kept by a browser unless the answer says so itself.
+pub(super) async fn headers<B: MessageBody>(
+    request: ServiceRequest,
+    next: Next<B>,
+) -> Result<ServiceResponse<B>, actix_web::Error> {
+    let https = house(request.request()).is_ok_and(super::House::is_https);
+    let mut response = next.call(request).await?;
+    let headers = response.headers_mut();
+    let mut set = |name: HeaderName, value: &'static str| headers.insert(name, HeaderValue::from_static(value));
+    set(header::CONTENT_SECURITY_POLICY, CONTENT_SECURITY_POLICY);
+    set(header::X_CONTENT_TYPE_OPTIONS, "nosniff");
+    set(header::X_FRAME_OPTIONS, "DENY");
+    set(header::REFERRER_POLICY, "no-referrer");
+    set(HeaderName::from_static("cross-origin-opener-policy"), "same-origin");
+    set(HeaderName::from_static("cross-origin-resource-policy"), "same-origin");
+    set(HeaderName::from_static("permissions-policy"), "camera=(), geolocation=(), microphone=(), payment=()");
+    if https {
+        set(header::STRICT_TRANSPORT_SECURITY, "max-age=31536000");
+    }
+    if !headers.contains_key(header::CACHE_CONTROL) {
+        headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    }
+    Ok(response)
+}
+
+/// Refuses a form that another site posted, before its token is looked at.
+pub(super) async fn same_origin<B: MessageBody>(
+    request: ServiceRequest,
+    next: Next<B>,
+) -> Result<ServiceResponse<EitherBody<B>>, actix_web::Error> {
+    if request.method() != Method::GET && is_foreign(request.headers()) {
+        let refusal = Error::Forbidden("This form was sent from another site. Nothing was changed.".to_owned());
+        return Ok(request.into_response(Failure(refusal).error_response()).map_into_right_body());
+    }
+    Ok(next.call(request).await?.map_into_left_body())
+}
+
+fn is_foreign(headers: &HeaderMap) -> bool {
+    let text = |name: HeaderName| headers.get(name).and_then(|value| value.to_str().ok());
+    if let Some(site) = text(HeaderName::from_static("sec-fetch-site")) {
+        return !matches!(site, "same-origin" | "none");
+    }
+    let origin = text(header::ORIGIN).and_then(|origin| origin.split_once("://")).map(|(_, host)| host);
+    origin.is_some_and(|origin| text(header::HOST) != Some(origin))
+}
+
+/// Lets pass who is at least this; the one place where it is decided.
+pub(super) async fn admit(
+    least: Least,
+    request: ServiceRequest,
+    next: Next<BoxBody>,
+) -> Result<ServiceResponse<BoxBody>, actix_web::Error> {
+    let visitor = match recognise(request.request()).await {
+        Ok(visitor) => visitor,
+        Err(failure) => return Ok(request.into_response(Failure(failure).error_response())),
+    };
+    let refusal = refusal(least, &visitor);
+    request.extensions_mut().insert(visitor);
+    match refusal {
+        None => next.call(request).await,
+        Some(Error::SignedOut) => Ok(to_sign_in(request)),
+        Some(refusal) => Ok(request.into_response(Failure(refusal).error_response())),
+    }
+}
+
+fn refusal(least: Least, visitor: &Visitor) -> Option<Error> {
+    let Least::Role(least) = least else { return None };
+    let Some(user) = &visitor.user else { return Some(Error::SignedOut) };
+    let word = least.word().to_lowercase();
+    let article = if least == Role::Administrator || least == Role::Auditor || least == Role::Owner { "an" } else { "a" };
+    (user.role < least).then(|| {
+        Error::Forbidden(format!(
+            "This needs the role of {article} {word}, and you are signed in as {}. Ask an owner, under Administrators.",
+            user.role.word().to_lowercase()
+        ))
+    })
+}
+
+async fn recognise(request: &HttpRequest) -> Result<Visitor> {
+    let id = Visit::of(request).user();
+    let desk = Desk::at(house(request)?);
+    desk.read(move |conn| {
+        let user = match id.as_deref().map(|id| users::find(conn, id)) {
+            // Sessions end with a deactivation; this holds even for one that was just being written.
+            Some(Ok(user)) if user.active => Some(user),
+            Some(Ok(_) | Err(Error::NotFound(_))) | None => None,
+            Some(Err(cause)) => return Err(cause),
+        };
+        Ok(Visitor { user, organisation: settings::organisation(conn)? })
+    })
+    .await
+}
+
+/// To the sign-in page, and from there back to the page that was asked for.
+fn to_sign_in(request: ServiceRequest) -> ServiceResponse<BoxBody> {
+    let target = if *request.method() == Method::GET {
+        let path = request.uri().path_and_query().map_or("/", |path| path.as_str());
+        let query = serde_urlencoded::to_string([("next", path)]).unwrap_or_default();
+        if path == "/" { "/sign-in".to_owned() } else { format!("/sign-in?{query}") }
+    } else {
+        "/sign-in?ended".to_owned()
+    };
+    let mut response = actix_web::HttpResponse::new(StatusCode::SEE_OTHER);
+    if let Ok(target) = HeaderValue::from_str(&target) {
+        response.headers_mut().insert(header::LOCATION, target);
+    }
+    request.into_response(response)
+}

@@ -1,0 +1,125 @@
+//! The doors that speak HTTP.
+
+use crate::domain::Org;
+use crate::domain::sessions::Limits;
+use crate::error::Error;
+use actix_session::SessionMiddleware;
+use actix_session::config::CookieContentSecurity;
+use actix_web::body::MessageBody;
+use actix_web::cookie::{Key, SameSite};
+use actix_web::dev::{Server, ServiceFactory, ServiceRequest, ServiceResponse};
+use actix_web::http::StatusCode;
+use actix_web::middleware::{Compress, from_fn};
+use actix_web::{App, HttpServer, web};
+use std::net::{IpAddr, TcpListener};
+use std::sync::Arc;
+use url::Url;
+
+mod assets;
+pub mod console;
+mod csrf;
+mod extract;
+mod guard;
+mod health;
+mod page;
+mod scim;
+mod session;
+
+/// Requests that are under way when the program is told to stop have this long to finish.
+const SHUTDOWN_S: u64 = 20;
+
+/// All that the doors share: everything is reached through it, nothing is global.
+#[derive(Clone)]
+pub struct House(Arc<Parts>);
+
+struct Parts {
+    org: Org,
+    public_url: Url,
+    trusted_proxies: Vec<IpAddr>,
+    limits: Limits,
+    turned_away: scim::TurnedAway,
+}
+
+impl House {
+    /// A console for `org`, which browsers and Entra ID reach under `public_url`.
+    #[must_use]
+    pub fn new(org: Org, public_url: Url, trusted_proxies: Vec<IpAddr>, limits: Limits) -> Self {
+        let turned_away = scim::TurnedAway::default();
+        Self(Arc::new(Parts { org, public_url, trusted_proxies, limits, turned_away }))
+    }
+
+    /// The organisation that the request is for: one today, chosen by host name once there are several.
+    fn org(&self) -> &Org {
+        &self.0.org
+    }
+
+    /// The public address of a path that begins with a slash.
+    fn address(&self, path: &str) -> String {
+        format!("{}{path}", self.0.public_url.as_str().trim_end_matches('/'))
+    }
+
+    fn is_https(&self) -> bool {
+        self.0.public_url.scheme() == "https"
+    }
+}
+
+/// Serves the console on `listener` until the program is told to stop.
+pub fn serve(house: House, listener: TcpListener, workers: usize) -> std::io::Result<Server> {
+    let server = HttpServer::new(move || app(house.clone()))
+        .workers(workers)
+        .shutdown_timeout(SHUTDOWN_S)
+        .listen(listener)?
+        .run();
+    Ok(server)
+}
+
+/// The whole application: middleware and doors in one screen.
+fn app(
+    house: House,
+) -> App<
+    impl ServiceFactory<
+        ServiceRequest,
+        Config = (),
+        Response = ServiceResponse<impl MessageBody>,
+        Error = actix_web::Error,
+        InitError = (),
+    >,
+> {
+    let key = Key::derive_from(house.org().keys().digest("session cookie", "").as_bytes());
+    let sessions = SessionMiddleware::builder(session::Store::new(house.clone()), key)
+        .cookie_name(session::COOKIE.to_owned())
+        .cookie_secure(house.is_https())
+        .cookie_same_site(SameSite::Lax)
+        .cookie_content_security(CookieContentSecurity::Signed)
+        .build();
+    App::new()
+        .app_data(web::Data::new(house))
+        .wrap(Compress::default())
+        .wrap(from_fn(guard::headers))
+        .wrap(from_fn(guard::watch))
+        .configure(health::routes)
+        .configure(assets::routes)
+        .configure(scim::routes)
+        .service(
+            web::scope("")
+                .wrap(from_fn(page::tell_failures))
+                .wrap(sessions)
+                .wrap(from_fn(guard::same_origin))
+                .configure(console::routes)
+                .default_service(web::to(page::nowhere)),
+        )
+}
+
+/// The status of a failure, whatever language it is then told in.
+fn status(error: &Error) -> StatusCode {
+    match error {
+        Error::SignedOut => StatusCode::UNAUTHORIZED,
+        Error::Forbidden(_) => StatusCode::FORBIDDEN,
+        Error::NotFound(_) => StatusCode::NOT_FOUND,
+        Error::Invalid(_) => StatusCode::UNPROCESSABLE_ENTITY,
+        Error::Taken(_) | Error::Conflict(_) => StatusCode::CONFLICT,
+        Error::TooLarge(_) => StatusCode::PAYLOAD_TOO_LARGE,
+        Error::TooMany(_) => StatusCode::TOO_MANY_REQUESTS,
+        Error::Internal(_) => StatusCode::INTERNAL_SERVER_ERROR,
+    }
+}

@@ -1,0 +1,276 @@
+//! How a page, a redirect and a failure are told to a browser.
+
+use super::extract::Visitor;
+use super::guard::RequestId;
+use super::session::{Flash, Visit};
+use super::{assets, csrf, status};
+use crate::domain::page::{At, Page};
+use crate::error::{Error, Result};
+use actix_web::body::{BoxBody, EitherBody, MessageBody};
+use actix_web::cookie::Cookie;
+use actix_web::dev::{Payload, ServiceRequest, ServiceResponse};
+use actix_web::http::{StatusCode, header};
+use actix_web::middleware::Next;
+use actix_web::{FromRequest, HttpMessage, HttpRequest, HttpResponse, ResponseError};
+use askama::Template;
+use chrono::NaiveDateTime;
+use std::fmt;
+use std::future::{Ready, ready};
+use std::rc::Rc;
+
+/// What a page handler answers.
+pub(super) type Answer = Result<HttpResponse, Failure>;
+
+/// What stands around every page.
+#[derive(Clone, Default)]
+pub(super) struct Frame {
+    pub(super) organisation: String,
+    pub(super) room: &'static str,
+    pub(super) person: Option<Person>,
+    pub(super) csrf: String,
+    pub(super) flashes: Vec<Flash>,
+    pub(super) css: String,
+    pub(super) js: String,
+    pub(super) icon: String,
+    cookie: Option<Cookie<'static>>,
+}
+
+/// Who is signed in.
+#[derive(Clone)]
+pub(super) struct Person {
+    pub(super) name: String,
+    pub(super) role: &'static str,
+    /// Whether they may change things: an auditor sees no buttons that would be refused.
+    pub(super) may_change: bool,
+    pub(super) is_owner: bool,
+}
+
+impl Frame {
+    /// The frame of a page in this room of the navigation.
+    #[must_use]
+    pub(super) fn of(mut self, room: &'static str) -> Self {
+        self.room = room;
+        self
+    }
+
+    /// Whether the person may change things.
+    pub(super) fn may_change(&self) -> bool {
+        self.person.as_ref().is_some_and(|person| person.may_change)
+    }
+
+    /// Whether the person is an owner.
+    pub(super) fn is_owner(&self) -> bool {
+        self.person.as_ref().is_some_and(|person| person.is_owner)
+    }
+
+    fn around(request: &HttpRequest) -> Result<Self> {
+        use crate::domain::Role;
+        let visitor = request.extensions().get::<Visitor>().cloned();
+        let (csrf, cookie) = csrf::token(request)?;
+        let user = visitor.as_ref().and_then(|visitor| visitor.user.as_ref());
+        Ok(Self {
+            person: user.map(|user| Person {
+                name: user.name(),
+                role: user.role.word(),
+                may_change: user.role >= Role::Administrator,
+                is_owner: user.role == Role::Owner,
+            }),
+            organisation: visitor.map(|visitor| visitor.organisation).unwrap_or_default(),
+            csrf,
+            flashes: Visit::of(request).take_flashes(),
+            css: assets::address("console.css"),
+            js: assets::address("console.js"),
+            icon: assets::address("icon.svg"),
+            room: "",
+            cookie,
+        })
+    }
+}
+
+impl FromRequest for Frame {
+    type Error = Failure;
+    type Future = Ready<Result<Self, Failure>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        ready(Self::around(request).map_err(Failure))
+    }
+}
+
+/// Shows a page.
+pub(super) fn show(frame: &Frame, page: &impl Template) -> Answer {
+    show_as(StatusCode::OK, frame, page)
+}
+
+/// Shows a page with another status, such as a form with what is wrong with it.
+pub(super) fn show_as(status: StatusCode, frame: &Frame, page: &impl Template) -> Answer {
+    let body = page.render().map_err(Error::internal)?;
+    let mut response = HttpResponse::build(status);
+    if let Some(cookie) = &frame.cookie {
+        response.cookie(cookie.clone());
+    }
+    Ok(response.content_type("text/html; charset=utf-8").body(body))
+}
+
+/// Sends a file to keep.
+pub(super) fn download(name: &str, kind: &str, body: Vec<u8>) -> HttpResponse {
+    HttpResponse::Ok()
+        .content_type(kind)
+        .insert_header((header::CONTENT_DISPOSITION, format!("attachment; filename=\"{name}\"")))
+        .body(body)
+}
+
+/// On to another page, which is asked for with GET.
+pub(super) fn go(path: &str) -> HttpResponse {
+    HttpResponse::SeeOther().insert_header((header::LOCATION, path)).finish()
+}
+
+/// A path of ours to go to next; whatever else was asked for is home.
+///
+/// Only a path on this server: `//host` and `/\host` lead elsewhere in browsers.
+pub(super) fn own_path(asked: Option<&str>) -> String {
+    let own = |path: &&str| {
+        let second = path.chars().nth(1);
+        path.starts_with('/') && !matches!(second, Some('/' | '\\')) && path.chars().all(|char| char.is_ascii_graphic())
+    };
+    asked.filter(own).unwrap_or("/").to_owned()
+}
+
+/// A moment as people write it, in UTC.
+pub(super) fn when(at: NaiveDateTime) -> String {
+    at.format("%-d %b %Y, %H:%M UTC").to_string()
+}
+
+/// How long ago a moment was, in one rough word or two.
+pub(super) fn ago(at: NaiveDateTime, now: NaiveDateTime) -> String {
+    let minutes = (now - at).num_minutes();
+    let counted = |count: i64, unit: &str| format!("{count} {unit}{} ago", if count == 1 { "" } else { "s" });
+    match minutes {
+        ..1 => "just now".to_owned(),
+        1..60 => counted(minutes, "minute"),
+        60..2880 => counted(minutes / 60, "hour"),
+        _ => counted(minutes / 1440, "day"),
+    }
+}
+
+/// Which page of a list an address asks for.
+pub(super) fn at(after: Option<String>, before: Option<String>) -> At {
+    match (after, before) {
+        (Some(mark), _) => At::After(mark),
+        (None, Some(mark)) => At::Before(mark),
+        (None, None) => At::Start,
+    }
+}
+
+/// The addresses of the pages before and after this one, with the query that leads to it.
+pub(super) fn ways<T>(page: &Page<T>, path: &str, query: &[(&str, &str)]) -> (Option<String>, Option<String>) {
+    let way = |at: &Option<At>| {
+        let (name, mark) = match at.as_ref()? {
+            At::After(mark) => ("after", mark),
+            At::Before(mark) => ("before", mark),
+            At::Start => return Some(path.to_owned()),
+        };
+        Some(address(path, &[query, &[(name, mark)]].concat()))
+    };
+    (way(&page.previous), way(&page.next))
+}
+
+/// A path with a query, of which empty values are left out.
+pub(super) fn address(path: &str, query: &[(&str, &str)]) -> String {
+    let said: Vec<_> = query.iter().filter(|(_, value)| !value.is_empty()).collect();
+    match serde_urlencoded::to_string(said) {
+        Ok(query) if !query.is_empty() => format!("{path}?{query}"),
+        _ => path.to_owned(),
+    }
+}
+
+/// A domain error on its way to a browser.
+#[derive(Debug)]
+pub(super) struct Failure(pub(super) Error);
+
+impl From<Error> for Failure {
+    fn from(error: Error) -> Self {
+        Self(error)
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl ResponseError for Failure {
+    fn status_code(&self) -> StatusCode {
+        status(&self.0)
+    }
+
+    /// Only the outline: [`tell_failures`] knows the request, and so the frame of the page and its reference.
+    fn error_response(&self) -> HttpResponse {
+        if let Error::Internal(cause) = &self.0 {
+            tracing::error!(%cause, "request failed");
+        }
+        if matches!(self.0, Error::SignedOut) {
+            return go("/sign-in");
+        }
+        let mut response = HttpResponse::build(self.status_code());
+        if let Error::TooMany(seconds) = self.0 {
+            response.insert_header((header::RETRY_AFTER, seconds.to_string()));
+        }
+        let mut response = response.finish();
+        response.extensions_mut().insert(Rc::new(self.to_string()));
+        response
+    }
+}
+
+#[derive(Template)]
+#[template(path = "failure.html")]
+struct FailurePage {
+    frame: Frame,
+    title: &'static str,
+    text: String,
+    reference: String,
+}
+
+/// Turns the outline of a failure into a page.
+pub(super) async fn tell_failures<B: MessageBody>(
+    request: ServiceRequest,
+    next: Next<B>,
+) -> Result<ServiceResponse<EitherBody<B, BoxBody>>, actix_web::Error> {
+    let response = next.call(request).await?;
+    let told = response.response().extensions().get::<Rc<String>>().cloned();
+    let status = response.status();
+    let text = match told {
+        Some(text) => text.to_string(),
+        None if status == StatusCode::METHOD_NOT_ALLOWED => "This address takes another kind of request.".to_owned(),
+        None => return Ok(response.map_into_left_body()),
+    };
+    let (request, response) = response.into_parts();
+    let page = failure_page(&request, status, text);
+    let mut told = HttpResponse::build(status);
+    for (name, value) in response.headers() {
+        told.insert_header((name.clone(), value.clone()));
+    }
+    let told = told.content_type("text/html; charset=utf-8").body(page);
+    Ok(ServiceResponse::new(request, told).map_into_right_body())
+}
+
+fn failure_page(request: &HttpRequest, status: StatusCode, text: String) -> String {
+    let title = match status {
+        StatusCode::NOT_FOUND => "Not found",
+        StatusCode::FORBIDDEN => "Not allowed",
+        StatusCode::CONFLICT => "Not possible now",
+        StatusCode::PAYLOAD_TOO_LARGE => "Too large",
+        StatusCode::TOO_MANY_REQUESTS => "Too many attempts",
+        status if status.is_client_error() => "That did not work",
+        _ => "Something went wrong",
+    };
+    let reference = request.extensions().get::<RequestId>().map(|id| id.0.clone()).unwrap_or_default();
+    let frame = Frame::around(request).unwrap_or_default();
+    let page = FailurePage { frame, title, text: text.clone(), reference };
+    page.render().unwrap_or(text)
+}
+
+/// The page for an address where there is nothing.
+pub(super) async fn nowhere() -> Answer {
+    Err(Failure(Error::NotFound("page")))
+}

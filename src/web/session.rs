@@ -1,0 +1,165 @@
+//! Sessions of the console, kept in the database: revocable, and shared by all who serve it.
+
+use super::House;
+use super::extract::Desk;
+use crate::domain::{Actor, rfc3339, sessions};
+use crate::seal;
+use actix_session::storage::{LoadError, SaveError, SessionKey, SessionStore, UpdateError};
+use actix_session::{Session, SessionExt};
+use actix_web::HttpRequest;
+use actix_web::cookie::time::Duration;
+use chrono::{DateTime, NaiveDateTime};
+use serde::{Deserialize, Serialize};
+use std::collections::HashMap;
+
+/// The cookie's name.
+pub(super) const COOKIE: &str = "rollcall_session";
+
+const USER: &str = "user";
+const FORM_SECRET: &str = "form_secret";
+const PROVED: &str = "proved";
+const FLASHES: &str = "flashes";
+const PURPOSE: &str = "session";
+/// Revealing a secret asks for the password again when the last proof is older.
+const PROOF_MINUTES: i64 = 10;
+
+/// What the pages know of the browser's session, by type and not by string.
+pub(super) struct Visit(Session);
+
+/// One line to show on the next page.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(super) struct Flash {
+    /// `good`, `bad` or `note`.
+    pub(super) kind: String,
+    /// The line.
+    pub(super) text: String,
+}
+
+impl Visit {
+    pub(super) fn of(request: &HttpRequest) -> Self {
+        Self(request.get_session())
+    }
+
+    /// Begins the session of this user, under a new key: one that was planted before is worth nothing.
+    pub(super) fn sign_in(&self, user: &str, now: NaiveDateTime) {
+        self.0.clear();
+        self.0.renew();
+        self.put(USER, &user);
+        self.put(FORM_SECRET, &seal::secret());
+        self.prove(now);
+    }
+
+    pub(super) fn sign_out(&self) {
+        self.0.purge();
+    }
+
+    pub(super) fn user(&self) -> Option<String> {
+        self.get(USER)
+    }
+
+    pub(super) fn form_secret(&self) -> Option<String> {
+        self.get(FORM_SECRET)
+    }
+
+    /// Notes that the password was shown just now.
+    pub(super) fn prove(&self, now: NaiveDateTime) {
+        self.put(PROVED, &rfc3339(now));
+    }
+
+    /// Whether the password was shown lately.
+    pub(super) fn is_proved(&self, now: NaiveDateTime) -> bool {
+        let proved = self.get::<String>(PROVED).and_then(|at| DateTime::parse_from_rfc3339(&at).ok());
+        proved.is_some_and(|at| (now - at.naive_utc()).num_minutes() < PROOF_MINUTES)
+    }
+
+    /// Shows a line on the next page.
+    pub(super) fn flash(&self, kind: &str, text: impl Into<String>) {
+        let mut flashes: Vec<Flash> = self.get(FLASHES).unwrap_or_default();
+        flashes.push(Flash { kind: kind.to_owned(), text: text.into() });
+        self.put(FLASHES, &flashes);
+    }
+
+    /// The lines to show, once.
+    pub(super) fn take_flashes(&self) -> Vec<Flash> {
+        let flashes = self.get(FLASHES).unwrap_or_default();
+        if self.0.contains_key(FLASHES) {
+            self.0.remove(FLASHES);
+        }
+        flashes
+    }
+
+    fn get<T: serde::de::DeserializeOwned>(&self, name: &str) -> Option<T> {
+        self.0.get(name).ok().flatten()
+    }
+
+    fn put<T: Serialize>(&self, name: &str, value: &T) {
+        if let Err(cause) = self.0.insert(name, value) {
+            tracing::error!(%cause, "a session value was lost");
+        }
+    }
+}
+
+/// The store behind the sessions.
+pub(super) struct Store {
+    house: House,
+    desk: Desk,
+}
+
+impl Store {
+    pub(super) fn new(house: House) -> Self {
+        Self { desk: Desk::at(&house), house }
+    }
+
+    fn digest(&self, key: &str) -> String {
+        self.house.org().keys().digest(PURPOSE, key)
+    }
+}
+
+/// The values of a session, as actix-session hands them over: JSON by name.
+type State = HashMap<String, String>;
+
+fn pack(state: &State) -> Result<(Option<String>, String), serde_json::Error> {
+    let user = state.get(USER).and_then(|value| serde_json::from_str(value).ok());
+    Ok((user, serde_json::to_string(state)?))
+}
+
+impl SessionStore for Store {
+    async fn load(&self, key: &SessionKey) -> Result<Option<State>, LoadError> {
+        let (id, now, limits) = (self.digest(key.as_ref()), self.house.org().now(), self.house.0.limits);
+        let found = self.desk.read(move |conn| sessions::find(conn, &id, now, limits)).await;
+        let Some(session) = found.map_err(|cause| LoadError::Other(cause.into()))? else { return Ok(None) };
+        if session.is_stale(now) {
+            let id = session.id.clone();
+            self.desk.write_later(Actor::Rollcall, move |tx| sessions::touch(tx, &id));
+        }
+        serde_json::from_str(&session.state).map(Some).map_err(|cause| LoadError::Deserialization(cause.into()))
+    }
+
+    async fn save(&self, state: State, _: &Duration) -> Result<SessionKey, SaveError> {
+        let key = seal::secret();
+        let (user, state) = pack(&state).map_err(|cause| SaveError::Serialization(cause.into()))?;
+        let (id, limits) = (self.digest(&key), self.house.0.limits);
+        let begin = self.desk.write(Actor::Rollcall, move |tx| sessions::begin(tx, &id, user, state, limits));
+        begin.await.map_err(|cause| SaveError::Other(cause.into()))?;
+        SessionKey::try_from(key).map_err(|cause| SaveError::Other(cause.into()))
+    }
+
+    async fn update(&self, key: SessionKey, state: State, _: &Duration) -> Result<SessionKey, UpdateError> {
+        let (user, state) = pack(&state).map_err(|cause| UpdateError::Serialization(cause.into()))?;
+        let id = self.digest(key.as_ref());
+        // A session that was ended while its request was under way stays ended.
+        let update = self.desk.write(Actor::Rollcall, move |tx| sessions::update(tx, &id, user, &state));
+        update.await.map_err(|cause| UpdateError::Other(cause.into()))?;
+        Ok(key)
+    }
+
+    async fn update_ttl(&self, _: &SessionKey, _: &Duration) -> Result<(), anyhow::Error> {
+        // The limits are counted from the visits, which `load` writes down.
+        Ok(())
+    }
+
+    async fn delete(&self, key: &SessionKey) -> Result<(), anyhow::Error> {
+        let id = self.digest(key.as_ref());
+        Ok(self.desk.write(Actor::Rollcall, move |tx| sessions::end(tx, &id)).await?)
+    }
+}
