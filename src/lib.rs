@@ -11,6 +11,7 @@
 //! | 0     | the ground    | [`error`], [`config`], [`seal`], [`scim`], [`certificate`] |
 
 pub mod certificate;
+pub mod cli;
 pub mod config;
 pub mod db;
 pub mod domain;

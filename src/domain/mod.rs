@@ -14,6 +14,7 @@ use uuid::Uuid;
 
 pub mod admins;
 pub mod audit;
+pub mod demo;
 pub mod identity;
 pub mod licenses;
 pub mod page;

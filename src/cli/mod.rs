@@ -1,0 +1,235 @@
+//! The command line: what automation uses. It calls the same rules as the pages, and works while the server runs.
+
+use crate::config::{BadSetting, LogFormat, Partial, Settings};
+use crate::db::{Db, OpenError};
+use crate::domain::{Actor, Clock, Org, Tx, settings};
+use crate::error::Error;
+use crate::seal::Keyring;
+use clap::{Args, Parser, Subcommand};
+use std::io::{IsTerminal, Read, Write};
+use std::net::IpAddr;
+use std::path::{Path, PathBuf};
+
+mod manage;
+mod serve;
+
+const DATABASE: &str = "rollcall.db";
+const KEY_FILE: &str = "secret.key";
+const KEY_CHECK: &str = "this key file belongs to this database";
+/// A setting, the database or the port: nothing that trying again would mend.
+const EXIT_SETTING: u8 = 2;
+/// The wish was refused.
+const EXIT_REFUSED: u8 = 1;
+
+/// Rollcall: an admin console beside Microsoft Entra ID.
+///
+/// Without a command it serves the console. A setting is taken from its flag, else from its ROLLCALL_* variable, else
+/// from the TOML file, else it has the default.
+#[derive(Debug, Parser)]
+#[command(name = "rollcall", version, max_term_width = 110)]
+struct Arguments {
+    #[command(flatten)]
+    flags: Flags,
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+#[derive(Debug, Args)]
+struct Flags {
+    /// TOML file with settings; its names are those of the flags with underscores
+    #[arg(long, global = true, env = "ROLLCALL_CONFIG", value_name = "FILE", help_heading = "Settings")]
+    config: Option<PathBuf>,
+    /// Folder of the database and the key file, made if it is not there [default: data]
+    #[arg(long, global = true, env = "ROLLCALL_DATA_DIR", value_name = "FOLDER", help_heading = "Settings")]
+    data_dir: Option<PathBuf>,
+    /// Address and port to listen on; port 0 picks a free one [default: 127.0.0.1:8080]
+    #[arg(long, global = true, env = "ROLLCALL_LISTEN", value_name = "ADDRESS:PORT", help_heading = "Settings")]
+    listen: Option<String>,
+    /// Address under which browsers and Entra ID reach the console [default: http://ADDRESS:PORT]
+    ///
+    /// With https, cookies are sent over https only. Entra ID accepts nothing but https.
+    #[arg(long, global = true, env = "ROLLCALL_PUBLIC_URL", value_name = "URL", help_heading = "Settings")]
+    public_url: Option<String>,
+    /// Reverse proxy whose X-Forwarded-For header is believed; may be given several times
+    #[arg(long = "trusted-proxy", global = true, env = "ROLLCALL_TRUSTED_PROXIES", value_name = "IP",
+          value_delimiter = ',', help_heading = "Settings")]
+    trusted_proxies: Option<Vec<IpAddr>>,
+    /// Minutes without a visit after which a session ends [default: 60]
+    #[arg(long, global = true, env = "ROLLCALL_SESSION_IDLE_MINUTES", value_name = "MINUTES", help_heading = "Settings")]
+    session_idle_minutes: Option<u32>,
+    /// Hours after which a session ends in any case [default: 12]
+    #[arg(long, global = true, env = "ROLLCALL_SESSION_HOURS", value_name = "HOURS", help_heading = "Settings")]
+    session_hours: Option<u32>,
+    /// What to log: a level, or rules such as info,rollcall=debug [default: info]
+    #[arg(long, global = true, env = "ROLLCALL_LOG", value_name = "RULES", help_heading = "Settings")]
+    log: Option<String>,
+    /// How to write the log, to standard error: text or json [default: text]
+    #[arg(long, global = true, env = "ROLLCALL_LOG_FORMAT", value_name = "FORMAT", help_heading = "Settings",
+          value_parser = log_format)]
+    log_format: Option<LogFormat>,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Serve the console (this is what happens without a command)
+    Serve,
+    /// Accounts that may enter the console
+    #[command(subcommand)]
+    Admin(manage::Admin),
+    /// User provisioning by Entra ID
+    #[command(subcommand)]
+    Provisioning(manage::Provisioning),
+    /// API tokens that Entra ID presents
+    #[command(subcommand)]
+    Token(manage::Token),
+    /// Licence types and their seats
+    #[command(subcommand)]
+    LicenseType(manage::LicenseType),
+    /// Sites and their aliases
+    #[command(subcommand)]
+    Site(manage::Site),
+    /// Fill an empty database with a believable organisation, to look around
+    Demo,
+}
+
+/// Why the program ends badly: one clear line and an exit code.
+#[derive(Debug, thiserror::Error)]
+enum Failure {
+    #[error(transparent)]
+    Setting(#[from] BadSetting),
+    #[error(transparent)]
+    Database(#[from] OpenError),
+    #[error("{0}")]
+    Start(String),
+    #[error("{}", told(.0))]
+    Refused(#[from] Error),
+}
+
+impl Failure {
+    fn code(&self) -> u8 {
+        if matches!(self, Self::Refused(_)) { EXIT_REFUSED } else { EXIT_SETTING }
+    }
+}
+
+/// On a terminal the operator is who mends it, so the cause is told too.
+fn told(error: &Error) -> String {
+    match error {
+        Error::Internal(cause) => format!("{error} ({cause})"),
+        other => other.to_string(),
+    }
+}
+
+/// Runs the program and answers its exit code.
+#[must_use]
+pub fn run() -> std::process::ExitCode {
+    let arguments = Arguments::parse();
+    match obey(arguments) {
+        Ok(()) => std::process::ExitCode::SUCCESS,
+        Err(failure) => {
+            eprintln!("rollcall: {failure}");
+            std::process::ExitCode::from(failure.code())
+        }
+    }
+}
+
+fn obey(arguments: Arguments) -> Result<(), Failure> {
+    let settings = settle(arguments.flags)?;
+    match arguments.command.unwrap_or(Command::Serve) {
+        Command::Serve => serve::serve(&settings),
+        Command::Admin(command) => command.run(&open(&settings)?),
+        Command::Provisioning(command) => command.run(&open(&settings)?),
+        Command::Token(command) => command.run(&open(&settings)?),
+        Command::LicenseType(command) => command.run(&open(&settings)?),
+        Command::Site(command) => command.run(&open(&settings)?),
+        Command::Demo => manage::demo(&open(&settings)?),
+    }
+}
+
+fn settle(flags: Flags) -> Result<Settings, BadSetting> {
+    let file = flags.config.as_deref().map(Partial::read).transpose()?.unwrap_or_default();
+    let said = Partial {
+        data_dir: flags.data_dir,
+        listen: flags.listen,
+        public_url: flags.public_url,
+        trusted_proxies: flags.trusted_proxies,
+        session_idle_minutes: flags.session_idle_minutes,
+        session_hours: flags.session_hours,
+        log: flags.log,
+        log_format: flags.log_format,
+    };
+    said.or(file).settle()
+}
+
+/// The organisation in the data folder, made if it is not there.
+fn open(settings: &Settings) -> Result<Org, Failure> {
+    let folder = &settings.data_dir;
+    let bad = |cause: String| Failure::Start(format!("the data folder {} cannot be used: {cause}", folder.display()));
+    make_private(folder).map_err(|cause| bad(cause.to_string()))?;
+    let database = folder.join(DATABASE);
+    let existed = database.exists();
+    let key_file = folder.join(KEY_FILE);
+    if existed && !key_file.exists() {
+        return Err(bad(format!(
+            "{KEY_FILE} is missing beside {DATABASE}. It opens the sealed secrets: restore it from the backup"
+        )));
+    }
+    let db = Db::open(&database)?;
+    let keys = Keyring::open(&key_file).map_err(|cause| bad(cause.to_string()))?;
+    let org = Org::new(db, keys, Clock::default());
+    let fits = org.write(&Actor::Rollcall, |tx| key_fits(tx))?;
+    if fits { Ok(org) } else { Err(bad(format!("{KEY_FILE} is not the one that {DATABASE} was made with"))) }
+}
+
+fn key_fits(tx: &mut Tx) -> Result<bool, Error> {
+    let name = settings::names::KEY_CHECK;
+    match settings::get::<String>(tx.conn, name)? {
+        Some(sealed) => Ok(tx.keys.open_sealed(name, &sealed).as_deref() == Some(KEY_CHECK)),
+        None => {
+            let sealed = tx.keys.seal(name, KEY_CHECK);
+            settings::put(tx, name, &sealed)?;
+            Ok(true)
+        }
+    }
+}
+
+fn make_private(folder: &Path) -> std::io::Result<()> {
+    if folder.is_dir() {
+        return Ok(());
+    }
+    let mut builder = std::fs::DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.create(folder)
+}
+
+/// One line from standard input, without the line's end.
+fn password_from_input() -> Result<String, Failure> {
+    if std::io::stdin().is_terminal() {
+        eprint!("Password: ");
+    }
+    let mut text = String::new();
+    let most = 4096;
+    let read = std::io::stdin().take(most).read_to_string(&mut text);
+    read.map_err(|cause| Failure::Start(format!("the password could not be read from standard input: {cause}")))?;
+    Ok(text.lines().next().unwrap_or_default().to_owned())
+}
+
+/// Writes lines to standard output. A reader that went away is no failure of ours.
+fn say(lines: impl IntoIterator<Item = String>) {
+    let mut out = std::io::stdout().lock();
+    for line in lines {
+        if writeln!(out, "{line}").is_err() {
+            return;
+        }
+    }
+    let _ = out.flush();
+}
+
+fn log_format(text: &str) -> Result<LogFormat, String> {
+    match text {
+        "text" => Ok(LogFormat::Text),
+        "json" => Ok(LogFormat::Json),
+        _ => Err("it must be text or json".to_owned()),
+    }
+}

@@ -1,0 +1,81 @@
+//! `rollcall serve`: opens the database, says where the console is, and serves it until told to stop.
+
+use super::{Failure, open, say};
+use crate::config::{LogFormat, Settings};
+use crate::domain::sessions::Limits;
+use crate::domain::{Actor, Org, admins};
+use crate::web::{self, House};
+use chrono::TimeDelta;
+use std::net::{SocketAddr, TcpListener};
+use tracing_subscriber::EnvFilter;
+use url::Url;
+
+pub(super) fn serve(settings: &Settings) -> Result<(), Failure> {
+    start_log(settings)?;
+    let org = open(settings)?;
+    let listener = listen(settings.listen)?;
+    let address = listener.local_addr().map_err(|cause| Failure::Start(cause.to_string()))?;
+    let public_url = match &settings.public_url {
+        Some(url) => url.clone(),
+        None => own_url(address)?,
+    };
+    announce(&org, address, &public_url)?;
+    let limits = Limits {
+        idle: TimeDelta::minutes(settings.session_idle_minutes.into()),
+        absolute: TimeDelta::hours(settings.session_hours.into()),
+    };
+    let house = House::new(org, public_url, settings.trusted_proxies.clone(), limits);
+    let workers = std::thread::available_parallelism().map_or(2, usize::from);
+    actix_web::rt::System::new()
+        .block_on(async move { web::serve(house, listener, workers)?.await })
+        .map_err(|cause| Failure::Start(format!("the server stopped: {cause}")))
+}
+
+fn listen(address: SocketAddr) -> Result<TcpListener, Failure> {
+    let bound = TcpListener::bind(address).and_then(|listener| {
+        listener.set_nonblocking(true)?;
+        Ok(listener)
+    });
+    bound.map_err(|cause| {
+        let hint = if cause.kind() == std::io::ErrorKind::AddrInUse {
+            "the port is in use. Stop the other program, or choose another port with --listen".to_owned()
+        } else {
+            cause.to_string()
+        };
+        Failure::Start(format!("cannot listen on {address}: {hint}"))
+    })
+}
+
+fn own_url(address: SocketAddr) -> Result<Url, Failure> {
+    // Nobody can browse to "any address": this machine stands for it.
+    let shown = if address.ip().is_unspecified() {
+        format!("localhost:{}", address.port())
+    } else {
+        address.to_string()
+    };
+    Url::parse(&format!("http://{shown}")).map_err(|cause| Failure::Start(cause.to_string()))
+}
+
+/// Tells where the console is, and how to claim it while it has no owner.
+fn announce(org: &Org, address: SocketAddr, public_url: &Url) -> Result<(), Failure> {
+    let base = public_url.as_str().trim_end_matches('/');
+    let mut lines = vec![format!("Rollcall listens on http://{address}"), format!("Open {base}/")];
+    if let Some(secret) = org.write(&Actor::Rollcall, admins::offer_set_up)? {
+        lines.push(String::new());
+        lines.push("Nobody owns this instance yet. Claim it with this link, which works once:".to_owned());
+        lines.push(format!("{base}/set-up/{secret}"));
+    }
+    say(lines);
+    Ok(())
+}
+
+fn start_log(settings: &Settings) -> Result<(), Failure> {
+    let rules = EnvFilter::try_new(&settings.log)
+        .map_err(|cause| Failure::Start(format!("log is “{}”: {cause}", settings.log)))?;
+    let log = tracing_subscriber::fmt().with_env_filter(rules).with_writer(std::io::stderr);
+    let started = match settings.log_format {
+        LogFormat::Text => log.with_target(false).try_init(),
+        LogFormat::Json => log.json().flatten_event(true).try_init(),
+    };
+    started.map_err(|cause| Failure::Start(format!("the log cannot be started: {cause}")))
+}
