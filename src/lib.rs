@@ -16,5 +16,6 @@ pub mod config;
 pub mod db;
 pub mod domain;
 pub mod error;
+pub mod scim;
 pub mod seal;
 pub mod web;

@@ -1,0 +1,116 @@
+//! SCIM 2.0 as a language: JSON in, typed wishes out (RFC 7643, RFC 7644). It knows no HTTP server and no database.
+//!
+//! | file        | what it holds                                                    |
+//! |-------------|------------------------------------------------------------------|
+//! | [`schema`]  | the table of attributes and their characteristics                |
+//! | [`read`]    | reading JSON by that table, tolerant where Entra ID needs it     |
+//! | [`user`]    | the typed resource                                               |
+//! | [`patch`]   | changes (RFC 7644 section 3.5.2)                                 |
+//! | [`project`] | which attributes an answer carries (section 3.9)                 |
+//! | [`message`] | lists, errors, and what this server says of itself               |
+//!
+//! Filters and paths are parsed by `scim_v2`, which keeps to the RFC's grammar and bounds depth and terms while it
+//! parses.
+
+use scim_v2::filter::Filter;
+use serde_json::{Value, json};
+
+pub mod message;
+pub mod patch;
+mod path;
+pub mod project;
+pub mod read;
+pub mod schema;
+pub mod user;
+
+pub use scim_v2::filter;
+
+/// The schema of a user (RFC 7643 section 4.1).
+pub const CORE_USER: &str = "urn:ietf:params:scim:schemas:core:2.0:User";
+/// The enterprise extension (RFC 7643 section 4.3).
+pub const ENTERPRISE_USER: &str = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User";
+/// Rollcall's extension: the site.
+pub const ROLLCALL_USER: &str = "urn:ietf:params:scim:schemas:extension:rollcall:2.0:User";
+/// The same under the name that the 8x8 gallery application has in Entra ID, for those who move from there.
+pub const ROLLCALL_USER_8X8: &str = "urn:ietf:params:scim:schemas:extension:8x8:1.1:User";
+
+const LONGEST_FILTER: usize = 8 * 1024;
+
+/// A refusal as RFC 7644 section 3.12 tells it.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{detail}")]
+pub struct Fault {
+    /// The HTTP status.
+    pub status: u16,
+    /// The kind of fault, for those that have one.
+    pub kind: Option<ScimType>,
+    /// What is wrong, naming the attribute, and what to do.
+    pub detail: String,
+}
+
+/// The detail error keywords of RFC 7644 section 3.12, table 9.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[expect(missing_docs, reason = "each is the keyword of the same spelling in the RFC")]
+pub enum ScimType {
+    InvalidFilter,
+    TooMany,
+    Uniqueness,
+    Mutability,
+    InvalidSyntax,
+    InvalidPath,
+    NoTarget,
+    InvalidValue,
+}
+
+impl ScimType {
+    /// The keyword.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::InvalidFilter => "invalidFilter",
+            Self::TooMany => "tooMany",
+            Self::Uniqueness => "uniqueness",
+            Self::Mutability => "mutability",
+            Self::InvalidSyntax => "invalidSyntax",
+            Self::InvalidPath => "invalidPath",
+            Self::NoTarget => "noTarget",
+            Self::InvalidValue => "invalidValue",
+        }
+    }
+}
+
+impl Fault {
+    /// A fault of the request, with status 400.
+    pub fn bad(kind: ScimType, detail: impl Into<String>) -> Self {
+        Self { status: 400, kind: Some(kind), detail: detail.into() }
+    }
+
+    /// A fault that has a status and no keyword.
+    pub fn plain(status: u16, detail: impl Into<String>) -> Self {
+        Self { status, kind: None, detail: detail.into() }
+    }
+
+    /// The error's JSON: the status is a string there.
+    #[must_use]
+    pub fn to_json(&self) -> Value {
+        let mut body = json!({
+            "schemas": [message::ERROR],
+            "status": self.status.to_string(),
+            "detail": self.detail,
+        });
+        if let Some(kind) = self.kind {
+            body["scimType"] = kind.as_str().into();
+        }
+        body
+    }
+}
+
+/// Reads a filter (RFC 7644 section 3.4.2.2).
+pub fn parse_filter(text: &str) -> Result<Filter, Fault> {
+    if text.len() > LONGEST_FILTER {
+        let detail = format!("The filter is longer than {LONGEST_FILTER} bytes.");
+        return Err(Fault::bad(ScimType::InvalidFilter, detail));
+    }
+    text.parse::<Filter>()
+        .map_err(|cause| Fault::bad(ScimType::InvalidFilter, format!("The filter cannot be read: {cause}")))
+}
