@@ -4,7 +4,7 @@
 //! [`identity`], [`provisioning`], [`imports`], [`demo`]. A room may use those before it.
 
 use crate::db::{Conn, Db};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::seal::Keyring;
 use chrono::{DateTime, NaiveDateTime, SubsecRound, TimeDelta, Utc};
 use diesel::connection::Connection;
@@ -179,9 +179,17 @@ impl Org {
 
 impl Tx<'_> {
     /// Does `work` so that its refusal undoes its own changes only, not those of the whole transaction.
-    pub fn nested<T>(&mut self, work: impl FnOnce(&mut Tx) -> Result<T>) -> Result<T> {
+    pub fn nested<T, E: From<Error>>(&mut self, work: impl FnOnce(&mut Tx) -> Result<T, E>) -> Result<T, E> {
         let (actor, now, keys) = (self.actor, self.now, self.keys);
-        self.conn.transaction(|conn| work(&mut Tx { conn, actor, now, keys }))
+        let mut refusal = None;
+        let kept = self.conn.transaction(|conn| {
+            work(&mut Tx { conn, actor, now, keys }).map_err(|cause| {
+                refusal = Some(cause);
+                Error::internal("undone")
+            })
+        });
+        // What undid it, else what became of the savepoint itself.
+        kept.map_err(|cause| refusal.take().unwrap_or_else(|| cause.into()))
     }
 }
 

@@ -9,7 +9,7 @@ use actix_web::body::MessageBody;
 use actix_web::cookie::{Key, SameSite};
 use actix_web::dev::{Server, ServiceFactory, ServiceRequest, ServiceResponse};
 use actix_web::http::StatusCode;
-use actix_web::middleware::{Compress, from_fn};
+use actix_web::middleware::{Compress, NormalizePath, from_fn};
 use actix_web::{App, HttpServer, web};
 use std::net::{IpAddr, TcpListener};
 use std::sync::Arc;
@@ -97,6 +97,8 @@ fn app(
         .wrap(Compress::default())
         .wrap(from_fn(guard::headers))
         .wrap(from_fn(guard::watch))
+        // Tenant URLs are pasted with a slash at the end, which makes two in the middle.
+        .wrap(NormalizePath::trim())
         .configure(health::routes)
         .configure(assets::routes)
         .configure(scim::routes)
