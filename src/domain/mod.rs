@@ -13,6 +13,7 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use uuid::Uuid;
 
 pub mod audit;
+pub mod imports;
 pub mod licenses;
 pub mod page;
 pub mod settings;
