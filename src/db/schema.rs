@@ -220,6 +220,8 @@ diesel::table! {
         remarks -> Text,
         row_count -> Integer,
         fault_count -> Integer,
+        counts -> Text,
+        seats -> Text,
         created_by -> Text,
         created_at -> Timestamp,
         finished_at -> Nullable<Timestamp>,
@@ -227,8 +229,7 @@ diesel::table! {
 }
 
 diesel::table! {
-    import_rows (id) {
-        id -> Text,
+    import_rows (import_id, number) {
         import_id -> Text,
         number -> Integer,
         user_name -> Text,
@@ -237,6 +238,8 @@ diesel::table! {
         license_before -> Nullable<Text>,
         fault -> Nullable<Text>,
         remedy -> Nullable<Text>,
+        user_id -> Nullable<Text>,
+        license_type_id -> Nullable<Text>,
     }
 }
 

@@ -17,6 +17,8 @@ use std::collections::HashMap;
 const LONGEST_CODE: usize = 32;
 const LONGEST_NAME: usize = 128;
 const MOST_SEATS: i32 = 10_000_000;
+/// How many keys one query asks for.
+const CHUNK: usize = 500;
 
 /// A kind of licence that the organisation has bought.
 #[derive(Clone, Debug, Queryable, Selectable, Insertable, AsChangeset)]
@@ -104,6 +106,19 @@ pub fn of(conn: &mut Conn, user: &str) -> Result<Option<LicenseType>> {
         .filter(license_assignments::user_id.eq(user))
         .select(LicenseType::as_select());
     Ok(held.first(conn).optional()?)
+}
+
+/// The keys of the licence types that these users hold, by the user's key.
+pub fn held_by(conn: &mut Conn, users: &[&str]) -> Result<HashMap<String, String>> {
+    let mut held = HashMap::new();
+    for some in users.chunks(CHUNK) {
+        let rows: Vec<(String, String)> = license_assignments::table
+            .filter(license_assignments::user_id.eq_any(some.iter().copied()))
+            .select((license_assignments::user_id, license_assignments::license_type_id))
+            .load(conn)?;
+        held.extend(rows);
+    }
+    Ok(held)
 }
 
 /// Makes a licence type.
@@ -209,16 +224,22 @@ pub fn remove(tx: &mut Tx, user: &str) -> Result<User> {
 
 /// Whether this user may hold a licence, free seats apart: the refusal says what is missing.
 pub fn may_hold(user: &User) -> Result<()> {
+    match bar(user) {
+        Some((reason, remedy)) => Err(Error::Conflict(format!("{reason} {remedy}"))),
+        None => Ok(()),
+    }
+}
+
+/// Why this user may not hold a licence, free seats apart, and what to do about it.
+pub(super) fn bar(user: &User) -> Option<(String, &'static str)> {
     if user.entra_state == EntraState::Deleted {
-        return Err(Error::Conflict(format!(
-            "{} was deleted in Entra ID. Delete the user here, or restore the user there.",
-            user.name()
-        )));
+        let reason = format!("{} was deleted in Entra ID.", user.name());
+        return Some((reason, "Delete the user here, or restore the user there."));
     }
     if user.site_id.is_none() {
-        return Err(Error::Conflict(format!("{} has no site. Set the site first, on the user's page.", user.name())));
+        return Some((format!("{} has no site.", user.name()), "Set the site first, on the user's page."));
     }
-    Ok(())
+    None
 }
 
 fn used(conn: &mut Conn, id: &str) -> Result<i64> {

@@ -16,6 +16,7 @@ pub mod admins;
 pub mod audit;
 pub mod demo;
 pub mod identity;
+pub mod imports;
 pub mod licenses;
 pub mod page;
 pub mod provisioning;

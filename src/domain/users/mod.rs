@@ -30,6 +30,9 @@ pub mod query;
 
 pub use profile::{Email, Profile};
 
+/// How many keys one query asks for.
+const CHUNK: usize = 500;
+
 text_enum! {
     /// How an account stands to Entra ID.
     pub enum EntraState {
@@ -185,6 +188,17 @@ pub fn find(conn: &mut Conn, id: &str) -> Result<User> {
 pub fn named(conn: &mut Conn, user_name: &str) -> Result<Option<User>> {
     let mine = users::table.filter(users::user_name_key.eq(fold(user_name)));
     Ok(mine.select(User::as_select()).first(conn).optional()?)
+}
+
+/// The accounts that have one of these user names, by [`fold`]ed user name.
+pub fn all_named(conn: &mut Conn, user_names: &[&str]) -> Result<HashMap<String, User>> {
+    let mut found = HashMap::new();
+    for some in user_names.chunks(CHUNK) {
+        let mine = users::table.filter(users::user_name_key.eq_any(some.iter().map(|name| fold(name))));
+        let accounts: Vec<User> = mine.select(User::as_select()).load(conn)?;
+        found.extend(accounts.into_iter().map(|user| (user.user_name_key.clone(), user)));
+    }
+    Ok(found)
 }
 
 /// The e-mail addresses of a user, in order.

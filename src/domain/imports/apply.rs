@@ -1,0 +1,157 @@
+//! Applying a validated import: all of it or nothing, and only what was validated.
+
+use super::plan::{self, Plan, Present};
+use super::read::Line;
+use super::store::{all_rows, find, finish};
+use super::{Import, Row, State, Step};
+use crate::domain::audit::Action;
+use crate::domain::{Tx, licenses};
+use crate::error::{Error, Result};
+use std::collections::{BTreeMap, HashMap, VecDeque};
+
+const MOST_TOLD: usize = 3;
+
+/// Does what was validated; refused, with nothing changed, when a row would no longer do the same.
+pub fn apply(tx: &mut Tx, id: &str) -> Result<Import> {
+    let mut import = find(tx.conn, id)?;
+    may_apply(&import)?;
+    let before = all_rows(tx.conn, id)?;
+    let lines: Vec<Line> = before.iter().map(Row::line).collect();
+    let Plan { rows, seats, state } = plan::plan(tx.conn, &lines, import.take_away)?;
+    unchanged(&before, &rows)?;
+    for deed in order(&rows, &state) {
+        match deed {
+            Deed::Remove(user) => licenses::remove(tx, user)?,
+            Deed::Assign(user, kind) => licenses::assign(tx, user, kind)?,
+        };
+    }
+    import.seats = seats;
+    finish(tx, &mut import, State::Applied)?;
+    import.note(tx, Action::ImportApplied)?;
+    Ok(import)
+}
+
+fn may_apply(import: &Import) -> Result<()> {
+    let name = &import.file_name;
+    let reason = match import.state {
+        State::Validated => return Ok(()),
+        State::Faulty => format!("{name} has faults. Correct them in the file and validate it again."),
+        State::Applied => format!("{name} was applied already. Nothing was changed this time."),
+        State::Discarded => format!("{name} was discarded. Upload the file again."),
+    };
+    Err(Error::Conflict(reason))
+}
+
+impl Row {
+    fn line(&self) -> Line {
+        let (user_name, license) = (self.user_name.clone(), self.license.clone());
+        Line { number: self.number, user_name, license, problem: None }
+    }
+
+    /// How the row differs from what was validated, as part of a sentence.
+    fn differs(&self, before: &Self) -> Option<String> {
+        let held = |row: &Self| row.license_before.clone().unwrap_or_else(|| "no licence".to_owned());
+        let what = if let Some(fault) = &self.fault {
+            fault.trim_end_matches('.').to_owned()
+        } else if self.user_id != before.user_id {
+            "the user name belongs to another account now".to_owned()
+        } else if self.license_type_id != before.license_type_id {
+            format!("the code {} stands for another licence type now", self.license)
+        } else if self.license_before != before.license_before {
+            format!("the user had {} then and has {} now", held(before), held(self))
+        } else if self.step != before.step {
+            format!("“{}” then, “{}” now", before.step.word(), self.step.word())
+        } else {
+            return None;
+        };
+        Some(format!("row {} ({}): {what}", self.number, self.user_name))
+    }
+}
+
+fn unchanged(before: &[Row], now: &[Row]) -> Result<()> {
+    let differences: Vec<String> =
+        now.iter().zip(before).filter_map(|(now, before)| now.differs(before)).collect();
+    if differences.is_empty() && now.len() == before.len() {
+        return Ok(());
+    }
+    let more = match differences.len().saturating_sub(MOST_TOLD) {
+        0 => String::new(),
+        more => format!("; and {more} more"),
+    };
+    let told = differences.get(..MOST_TOLD).unwrap_or(&differences).join("; ");
+    Err(Error::Conflict(format!(
+        "Things have changed since this file was validated: {told}{more}. Nothing was changed. \
+         Upload the file to validate it again."
+    )))
+}
+
+#[derive(Debug, PartialEq, Eq)]
+enum Deed<'a> {
+    Remove(&'a str),
+    Assign(&'a str, &'a str),
+}
+
+/// Someone who waits for a seat, and the type that they hold until then.
+struct Waiting<'a> {
+    user: &'a str,
+    leaves: Option<&'a str>,
+}
+
+/// An order in which no type ever has more holders than seats, given that it has not in the end.
+///
+/// Who leaves a type makes room for the next. Where all that still wait hold each other's seats, as in a swap
+/// between full types, one of them gives theirs up first and gets the new one later.
+fn order<'a>(rows: &'a [Row], state: &'a Present) -> Vec<Deed<'a>> {
+    let mut free: HashMap<&str, i64> =
+        state.stock.iter().map(|stock| (stock.kind.id.as_str(), stock.free())).collect();
+    let mut deeds = Vec::new();
+    let mut people = Vec::new();
+    let mut queues: BTreeMap<&str, VecDeque<usize>> = BTreeMap::new();
+    let mut leavers: HashMap<&str, VecDeque<usize>> = HashMap::new();
+    for row in rows {
+        let (Some(user), left) = (row.user_id.as_deref(), state.left_by(row)) else { continue };
+        if let Some(kind) = row.wanted() {
+            queues.entry(kind).or_default().push_back(people.len());
+            if let Some(kind) = left {
+                leavers.entry(kind).or_default().push_back(people.len());
+            }
+            people.push(Waiting { user, leaves: left });
+        } else if let (Step::Remove, Some(kind)) = (row.step, left) {
+            deeds.push(Deed::Remove(user));
+            *free.entry(kind).or_default() += 1;
+        }
+    }
+    let mut open: Vec<&str> = queues.keys().copied().collect();
+    loop {
+        while let Some(kind) = open.pop() {
+            let queue = queues.entry(kind).or_default();
+            while free.get(kind).is_some_and(|free| *free > 0)
+                && let Some(person) = queue.pop_front().and_then(|at| people.get_mut(at))
+            {
+                deeds.push(Deed::Assign(person.user, kind));
+                *free.entry(kind).or_default() -= 1;
+                if let Some(left) = person.leaves.take() {
+                    *free.entry(left).or_default() += 1;
+                    open.push(left);
+                }
+            }
+        }
+        let Some((kind, queue)) = queues.iter_mut().find(|(_, queue)| !queue.is_empty()) else {
+            return deeds;
+        };
+        let ring = leavers.entry(kind).or_default();
+        let leaver = std::iter::from_fn(|| ring.pop_front())
+            .find(|at| people.get(*at).is_some_and(|person| person.leaves.is_some()))
+            .and_then(|at| people.get_mut(at));
+        if let Some(leaver) = leaver {
+            deeds.push(Deed::Remove(leaver.user));
+            leaver.leaves = None;
+            *free.entry(kind).or_default() += 1;
+            open.push(kind);
+        } else {
+            // Not in a plan without faults; the rule itself refuses it then.
+            let rest = queue.drain(..).filter_map(|at| people.get(at));
+            deeds.extend(rest.map(|person| Deed::Assign(person.user, kind)));
+        }
+    }
+}

@@ -1,0 +1,252 @@
+//! What becomes of the licences.
+
+use super::*;
+
+#[test]
+fn applying_does_what_was_validated_and_each_change_is_in_the_audit_log() {
+    let house = staffed(5, 5);
+    house.give("bo", "X2");
+    house.give("di", "X4");
+    let import = house.check_taking_away("userName,license\nana,X2\nbo,X4\ncy,\ndi,\n");
+    let applied = house.apply(&import).unwrap();
+    assert_eq!((applied.state, applied.finished_at.is_some()), (State::Applied, true));
+    let held = ["ana", "bo", "cy", "di"].map(|name| house.holds(name).unwrap_or_default());
+    assert_eq!(held, ["X2", "X4", "", ""]);
+    assert_eq!(
+        house.record(),
+        [
+            "Mia validated the licence file staff.csv: rows “1 to assign, 1 to change, 1 to take away, 1 with nothing to do”.",
+            "Mia took the licence back from di: licence was “X4”.",
+            "Mia assigned a licence to bo: licence from “X2” to “X4”.",
+            "Mia assigned a licence to Ana: licence “X2”.",
+            "Mia applied the licence file staff.csv: rows “1 to assign, 1 to change, 1 to take away, 1 with nothing to do”.",
+        ]
+    );
+    assert_eq!(house.find(&import), applied);
+}
+
+#[test]
+fn the_same_user_twice_is_a_fault_of_both_rows_ignoring_case() {
+    let house = staffed(5, 5);
+    let import = house.check("userName,license\nana,X2\nbo,X2\nANA,X4\n");
+    let faults = house.faults(&import);
+    assert_eq!(faults.len(), 2);
+    assert_eq!((faults[0].0, faults[0].1.as_str()), (2, "The same user stands in row 4."));
+    assert_eq!((faults[1].0, faults[1].1.as_str()), (4, "The same user stands in row 2."));
+    let thrice = house.check("userName,license\nana,\nana,\nana,\n");
+    assert_eq!(house.faults(&thrice)[2].1, "The same user stands in 3 rows, such as row 2.");
+}
+
+#[test]
+fn two_users_swap_licences_between_full_types() {
+    let house = staffed(1, 1);
+    house.give("ana", "X2");
+    house.give("bo", "X4");
+    let import = house.check("userName,license\nana,X4\nbo,X2\n");
+    assert_eq!(import.state, State::Validated);
+    house.apply(&import).unwrap();
+    assert_eq!((house.holds("ana").as_deref(), house.holds("bo").as_deref()), (Some("X4"), Some("X2")));
+    assert_eq!(
+        house.record()[1..4],
+        [
+            "Mia took the licence back from Ana: licence was “X2”.",
+            "Mia assigned a licence to bo: licence from “X4” to “X2”.",
+            "Mia assigned a licence to Ana: licence “X4”.",
+        ]
+    );
+}
+
+#[test]
+fn a_ring_of_full_types_and_those_who_wait_behind_it_are_all_served() {
+    let house = staffed(1, 1);
+    house
+        .write(&Actor::CommandLine, |tx| {
+            licenses::create(tx, &licenses::Wish { code: "X6".into(), name: "Work X6".into(), seats: 1 })
+        })
+        .unwrap();
+    for (name, code) in [("ana", "X2"), ("bo", "X4"), ("cy", "X6")] {
+        house.give(name, code);
+    }
+    let ring = house.check("userName,license\nana,X4\nbo,X6\ncy,X2\n");
+    house.apply(&ring).unwrap();
+    assert_eq!(["ana", "bo", "cy"].map(|name| house.holds(name).unwrap()), ["X4", "X6", "X2"]);
+    let chain = house.check_taking_away("userName,license\ndi,X4\nana,X6\nbo,X2\ncy,\n");
+    house.apply(&chain).unwrap();
+    assert_eq!(
+        ["ana", "bo", "cy", "di"].map(|name| house.holds(name).unwrap_or_default()),
+        ["X6", "X2", "", "X4"]
+    );
+}
+
+#[test]
+fn only_a_validated_import_is_applied_and_only_once() {
+    let house = staffed(5, 5);
+    let faulty = house.check("userName,license\nana,X2\nnobody,X2\n");
+    assert!(house.apply(&faulty).unwrap_err().to_string().contains("staff.csv has faults."));
+    assert_eq!(house.holds("ana"), None);
+    let good = house.check("userName,license\nana,X2\n");
+    house.apply(&good).unwrap();
+    let again = house.apply(&good).unwrap_err();
+    assert!(matches!(&again, Error::Conflict(message) if message.contains("applied already")));
+    let gone = Import { id: "none".into(), ..good };
+    assert!(matches!(house.apply(&gone), Err(Error::NotFound(_))));
+}
+
+/// Validates `file`, lets `between` happen, and expects applying to be refused with the answered message.
+fn refused_after(house: &House, file: &str, between: impl FnOnce(&House)) -> String {
+    let import = house.check(file);
+    assert_eq!(import.state, State::Validated);
+    between(house);
+    let assignments = || house.org.read(licenses::stock).unwrap().iter().map(|stock| stock.used).sum::<i64>();
+    let before = (assignments(), house.record());
+    let refusal = house.apply(&import).unwrap_err();
+    assert!(matches!(refusal, Error::Conflict(_)));
+    assert_eq!(house.find(&import).state, State::Validated);
+    assert_eq!((assignments(), house.record()), before);
+    let message = refusal.to_string();
+    assert!(message.ends_with("Nothing was changed. Upload the file to validate it again."), "{message}");
+    message
+}
+
+fn delete(house: &House, name: &'static str) {
+    house
+        .write(&Actor::CommandLine, move |tx| {
+            let user = users::named(tx.conn, name)?.unwrap();
+            lifecycle::delete(tx, &[user.id]).map(|_| ())
+        })
+        .unwrap();
+}
+
+#[test]
+fn a_user_deleted_in_between_refuses_the_whole_file() {
+    let message =
+        refused_after(&staffed(5, 5), "userName,license\nbo,X2\nana,X2\n", |house| delete(house, "ana"));
+    assert!(message.contains("row 3 (ana): There is no user “ana”."), "{message}");
+}
+
+#[test]
+fn another_account_under_the_same_name_refuses_the_whole_file() {
+    let message = refused_after(&staffed(5, 5), "userName,license\nana,X2\n", |house| {
+        delete(house, "ana");
+        let again = |tx: &mut Tx| {
+            let site = sites::named(tx.conn, "Delft")?.unwrap();
+            add(tx, "ana", Some(&site.id))
+        };
+        house.write(&Actor::CommandLine, again).unwrap();
+    });
+    assert!(message.contains("row 2 (ana): the user name belongs to another account now."), "{message}");
+}
+
+#[test]
+fn a_licence_changed_in_between_refuses_the_whole_file() {
+    let file = "userName,license\nana,X2\nbo,X2\n";
+    let message = refused_after(&staffed(5, 5), file, |house| house.give("ana", "X4"));
+    assert!(message.contains("row 2 (ana): the user had no licence then and has X4 now."), "{message}");
+    let message = refused_after(&staffed(5, 5), file, |house| house.give("ana", "X2"));
+    assert!(message.contains("row 2 (ana): the user had no licence then and has X2 now."), "{message}");
+}
+
+#[test]
+fn seats_taken_in_between_refuse_the_whole_file() {
+    let message =
+        refused_after(&staffed(2, 5), "userName,license\nana,X2\nbo,X2\n", |house| house.give("di", "X2"));
+    assert!(message.contains("row 3 (bo): X2 has 2 seats: 1 taken, 1 given by rows above"), "{message}");
+}
+
+#[test]
+fn a_code_that_means_another_type_now_refuses_the_whole_file() {
+    let message = refused_after(&staffed(5, 5), "userName,license\nana,X2\n", |house| {
+        let swap = |tx: &mut Tx| {
+            for (from, to) in [("X2", "old"), ("X4", "X2")] {
+                let kind = licenses::coded(tx.conn, from)?.unwrap();
+                licenses::change(
+                    tx,
+                    &kind.id,
+                    &licenses::Wish { code: to.into(), name: kind.name, seats: 5 },
+                )?;
+            }
+            Ok(())
+        };
+        house.write(&Actor::CommandLine, swap).unwrap();
+    });
+    assert!(message.contains("the code X2 stands for another licence type now"), "{message}");
+}
+
+#[test]
+fn many_differences_are_summed_up() {
+    let message = refused_after(&staffed(5, 5), "userName,license\nana,X2\nbo,X2\ncy,X2\ndi,X2\n", |house| {
+        for name in ["ana", "bo", "cy", "di"] {
+            house.give(name, "X4");
+        }
+    });
+    assert!(message.contains("row 4 (cy)") && message.contains("; and 1 more."), "{message}");
+}
+
+#[test]
+fn seats_given_elsewhere_do_not_matter_while_enough_are_free() {
+    let house = staffed(5, 5);
+    let import = house.check("userName,license\nana,X2\n");
+    house.give("di", "X2");
+    let applied = house.apply(&import).unwrap();
+    assert_eq!((import.seats[0].before, applied.seats[0].before, applied.seats[0].after), (0, 1, 2));
+}
+
+#[test]
+fn a_file_larger_than_one_query_swaps_everybody() {
+    const PEOPLE: i32 = 1_200;
+    let house = staffed(PEOPLE / 2, PEOPLE / 2);
+    house
+        .write(&Actor::CommandLine, |tx| {
+            let site = sites::named(tx.conn, "Delft")?.unwrap();
+            (0..PEOPLE).try_for_each(|number| add(tx, &format!("user{number}"), Some(&site.id)))
+        })
+        .unwrap();
+    let file = |turn: i32| {
+        let rows = (0..PEOPLE).map(|number| {
+            let code = if (number + turn) % 2 == 0 { "X2" } else { "X4" };
+            format!("user{number},{code}\n")
+        });
+        format!("userName,license\n{}", rows.collect::<String>())
+    };
+    for turn in 0..2 {
+        let import = house.check(&file(turn));
+        assert_eq!((import.state, import.row_count), (State::Validated, PEOPLE));
+        house.apply(&import).unwrap();
+        assert_eq!(house.holds("user0").as_deref(), Some(if turn == 0 { "X2" } else { "X4" }));
+    }
+}
+
+#[test]
+fn whatever_a_validated_file_moves_can_be_applied_and_ends_as_the_file_says() {
+    let house = staffed(1, 2);
+    house
+        .write(&Actor::CommandLine, |tx| {
+            let site = sites::named(tx.conn, "Delft")?.unwrap();
+            for (code, seats) in [("X6", 1), ("X8", 3)] {
+                licenses::create(tx, &licenses::Wish { code: code.into(), name: code.into(), seats })?;
+            }
+            ["ed", "flo", "gus"].iter().try_for_each(|name| add(tx, name, Some(&site.id)))
+        })
+        .unwrap();
+    let people = ["ana", "bo", "cy", "di", "ed", "flo", "gus"];
+    let mut seed = 88_172_645_463_325_252_u64;
+    let mut applied = 0;
+    for _ in 0..150 {
+        let wishes = people.map(|name| {
+            seed ^= seed << 13;
+            seed ^= seed >> 7;
+            seed ^= seed << 17;
+            (name, ["", "X2", "X4", "X4", "X6", "X8", "X8", "X8"][usize::try_from(seed % 8).unwrap()])
+        });
+        let rows = wishes.map(|(name, code)| format!("{name},{code}\n")).concat();
+        let import = house.check_taking_away(&format!("userName,license\n{rows}"));
+        let legal = import.seats.iter().all(|line| line.after <= line.seats);
+        assert_eq!(legal, import.state == State::Validated);
+        if legal {
+            house.apply(&import).unwrap();
+            assert!(wishes.iter().all(|(name, code)| house.holds(name).unwrap_or_default() == *code));
+            applied += 1;
+        }
+    }
+    assert!(applied > 10, "{applied}");
+}
