@@ -65,6 +65,16 @@ struct Attention {
     link: &'static str,
 }
 
+impl Attention {
+    fn word(&self) -> &'static str {
+        match self.kind {
+            "bad" => "Trouble",
+            "warn" => "To do",
+            _ => "Note",
+        }
+    }
+}
+
 pub(super) async fn show(frame: Frame, desk: Desk) -> Answer {
     let now = desk.org().now();
     let state = desk.read(move |conn| standing(conn, now)).await?;

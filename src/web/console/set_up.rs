@@ -15,6 +15,7 @@ use serde::Deserialize;
 #[template(path = "set_up/show.html")]
 struct SetUpPage {
     frame: Frame,
+    path: String,
     form: Claim,
     refusal: Option<Error>,
 }
@@ -35,10 +36,10 @@ pub(super) struct Claim {
     password_again: String,
 }
 
-pub(super) async fn show(frame: Frame, desk: Desk, secret: Path<String>) -> Answer {
+pub(super) async fn show(request: HttpRequest, frame: Frame, desk: Desk, secret: Path<String>) -> Answer {
     let keys = desk.org().keys().clone();
     desk.read(move |conn| admins::may_set_up(conn, &keys, &secret)).await?;
-    let page = SetUpPage { frame, form: Claim::default(), refusal: None };
+    let page = SetUpPage { frame, path: request.path().to_owned(), form: Claim::default(), refusal: None };
     page::show(&page.frame, &page)
 }
 
@@ -71,7 +72,7 @@ pub(super) async fn claim(
         }
         Err(refusal @ (Error::Invalid(_) | Error::Taken(_))) => {
             let status = crate::web::status(&refusal);
-            let page = SetUpPage { frame, form, refusal: Some(refusal) };
+            let page = SetUpPage { frame, path: request.path().to_owned(), form, refusal: Some(refusal) };
             page::show_as(status, &page.frame, &page)
         }
         Err(other) => Err(other.into()),

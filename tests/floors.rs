@@ -1,0 +1,89 @@
+//! The house stands only while each floor rests on those below it.
+
+use std::fs;
+use std::path::Path;
+
+/// From the ground up. Modules on one floor do not use each other.
+const FLOORS: [&[&str]; 4] = [
+    &["error", "config", "seal", "scim", "certificate"],
+    &["db"],
+    &["domain"],
+    &["web", "cli"],
+];
+/// The command line starts the server: the one door that opens another.
+const ALLOWED: [&str; 1] = ["cli uses web"];
+/// Rooms of the rules, lowest first, as `domain/mod.rs` states them.
+const ROOMS: [&str; 13] = [
+    "page", "settings", "audit", "sessions", "sites", "users", "licenses", "admins", "identity", "provisioning",
+    "imports", "demo", "text_enum",
+];
+
+#[test]
+fn no_floor_leans_on_one_above_it() {
+    let mut leaning = Vec::new();
+    for (level, modules) in FLOORS.iter().enumerate() {
+        for module in *modules {
+            let source = source_of("src", module);
+            for other in FLOORS[level..].concat().into_iter().filter(|other| other != module) {
+                if source.contains(&format!("crate::{other}::")) || source.contains(&format!("crate::{other};")) {
+                    leaning.push(format!("{module} uses {other}"));
+                }
+            }
+        }
+    }
+    leaning.retain(|line| !ALLOWED.contains(&line.as_str()));
+    assert!(leaning.is_empty(), "{leaning:?}");
+}
+
+#[test]
+fn every_module_has_a_floor() {
+    let lib = fs::read_to_string("src/lib.rs").unwrap();
+    let modules = lib.lines().filter_map(|line| line.strip_prefix("pub mod ")?.strip_suffix(';'));
+    for module in modules {
+        assert!(FLOORS.concat().contains(&module), "{module} stands on no floor");
+    }
+}
+
+#[test]
+fn a_room_of_the_rules_uses_only_those_before_it() {
+    for (order, room) in ROOMS.iter().enumerate() {
+        let source = source_of("src/domain", room);
+        for later in ROOMS[order + 1..].iter().filter(|later| **later != "text_enum") {
+            assert!(!source.contains(&format!("domain::{later}::")), "{room} uses {later}");
+            assert!(!source.contains(&format!("super::{later}::")) || *room == "users", "{room} uses {later}");
+        }
+    }
+}
+
+#[test]
+fn only_the_rules_and_the_store_speak_to_the_database() {
+    for module in ["web", "cli", "scim", "config", "seal", "certificate"] {
+        assert!(!source_of("src", module).contains("diesel"), "{module} names diesel");
+    }
+    for module in ["web", "domain", "scim", "seal", "error"] {
+        let source = source_of("src", module).to_lowercase();
+        assert!(!source.contains("sqlite"), "{module} names the engine");
+    }
+}
+
+#[test]
+fn the_time_is_read_in_one_place() {
+    let sources: String = FLOORS.concat().iter().map(|module| source_of("src", module)).collect();
+    assert_eq!(sources.matches("Utc::now()").count(), 1);
+}
+
+fn source_of(folder: &str, module: &str) -> String {
+    let file = format!("{folder}/{module}.rs");
+    if Path::new(&file).exists() {
+        fs::read_to_string(file).unwrap()
+    } else {
+        read_all(Path::new(&format!("{folder}/{module}")))
+    }
+}
+
+fn read_all(folder: &Path) -> String {
+    let entries = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    entries
+        .map(|path| if path.is_dir() { read_all(&path) } else { fs::read_to_string(path).unwrap() })
+        .collect()
+}

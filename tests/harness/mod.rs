@@ -1,0 +1,147 @@
+//! A whole console on a fresh database and a port of its own, and those who come to it.
+
+use chrono::TimeDelta;
+use rollcall::db::Db;
+use rollcall::domain::admins;
+use rollcall::domain::identity::switch::{self, PauseAnswer, State, Switch};
+use rollcall::domain::identity::tokens;
+use rollcall::domain::sessions::Limits;
+use rollcall::domain::users::by_entra::Scope;
+use rollcall::domain::users::{Profile, User, by_hand};
+use rollcall::domain::{Actor, Clock, Org, Role, Tx, licenses, sites};
+use rollcall::seal::Keyring;
+use rollcall::web::{self, House};
+use std::net::TcpListener;
+use tempfile::TempDir;
+
+pub mod browser;
+pub mod entra;
+
+pub use browser::{Browser, Page};
+pub use entra::{Entra, Reply};
+
+/// A password that is good enough, and the same for everybody in tests.
+pub const PASSWORD: &str = "correct horse battery staple";
+
+/// A console that is served.
+pub struct Console {
+    pub org: Org,
+    pub clock: Clock,
+    pub address: String,
+    server: actix_web::dev::ServerHandle,
+    _folder: TempDir,
+}
+
+impl Drop for Console {
+    fn drop(&mut self) {
+        // Fire and forget: the port and the folder go with the process's next breath.
+        drop(self.server.stop(false));
+    }
+}
+
+impl Console {
+    /// An instance that nobody owns yet.
+    pub fn unclaimed() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let db = Db::open(&folder.path().join("rollcall.db")).unwrap();
+        let clock = Clock::default();
+        let org = Org::new(db, Keyring::forgetful(), clock.clone());
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        listener.set_nonblocking(true).unwrap();
+        let address = format!("http://{}", listener.local_addr().unwrap());
+        let limits = Limits { idle: TimeDelta::minutes(60), absolute: TimeDelta::hours(12) };
+        let house = House::new(org.clone(), address.parse().unwrap(), Vec::new(), limits);
+        let server = web::serve(house, listener, 1).unwrap();
+        let handle = server.handle();
+        actix_web::rt::spawn(server);
+        Self { org, clock, address, server: handle, _folder: folder }
+    }
+
+    /// An instance with an owner whose user name is `olga`.
+    pub fn open() -> Self {
+        let console = Self::unclaimed();
+        console.admin("olga", Role::Owner);
+        console
+    }
+
+    /// An instance with an owner, provisioning on, and Entra ID at the door.
+    pub fn with_entra() -> (Self, Entra) {
+        let console = Self::open();
+        console.switch(State::On, PauseAnswer::Unavailable, Scope::AllUsers);
+        let entra = console.entra("Entra ID");
+        (console, entra)
+    }
+
+    pub fn write<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&mut Tx) -> rollcall::error::Result<T> + Send + 'static,
+    ) -> T {
+        self.org.write(&Actor::CommandLine, work).unwrap()
+    }
+
+    pub fn switch(&self, state: State, pause_answer: PauseAnswer, scope: Scope) {
+        self.write(move |tx| switch::set(tx, Switch { state, pause_answer, scope }));
+    }
+
+    /// A SCIM client with a token of its own.
+    pub fn entra(&self, label: &'static str) -> Entra {
+        let (_, token) = self.write(move |tx| tokens::create(tx, label, None));
+        Entra::new(&self.address, &token)
+    }
+
+    /// An account with a role and the usual password.
+    pub fn admin(&self, user_name: &'static str, role: Role) -> User {
+        self.write(move |tx| {
+            let wish = admins::Wish {
+                name: user_name.to_owned(),
+                user_name: user_name.to_owned(),
+                password: PASSWORD.to_owned(),
+                role,
+            };
+            admins::create(tx, &wish)
+        })
+    }
+
+    /// A user made by hand, with a site if there is one of that name.
+    pub fn user(&self, user_name: &str, site: Option<&str>) -> User {
+        let (user_name, site) = (user_name.to_owned(), site.map(str::to_owned));
+        self.write(move |tx| {
+            let site = match site {
+                Some(name) => sites::named(tx.conn, &name)?.map(|site| site.id),
+                None => None,
+            };
+            let wish = by_hand::Wish { profile: Profile::named(&user_name), email: None };
+            by_hand::create(tx, wish, site.as_deref())
+        })
+    }
+
+    pub fn site(&self, name: &'static str) -> sites::Site {
+        self.write(move |tx| sites::create(tx, name))
+    }
+
+    pub fn license(&self, code: &'static str, seats: i32) -> licenses::LicenseType {
+        self.write(move |tx| {
+            licenses::create(tx, &licenses::Wish { code: code.into(), name: format!("Work {code}"), seats })
+        })
+    }
+
+    /// The account of this user name, as it is now.
+    pub fn find(&self, user_name: &str) -> Option<User> {
+        let user_name = user_name.to_owned();
+        self.org.read(move |conn| rollcall::domain::users::named(conn, &user_name)).unwrap()
+    }
+
+    /// A browser that has not signed in.
+    pub fn browser(&self) -> Browser {
+        Browser::new(&self.address)
+    }
+
+    /// A browser in which this person has signed in with the usual password.
+    pub async fn signed_in(&self, user_name: &str) -> Browser {
+        let browser = self.browser();
+        let page = browser.get("/sign-in").await;
+        let home = page.submit("/sign-in", &[("user_name", user_name), ("password", PASSWORD)]).await;
+        assert_eq!(home.status, 303, "{}", home.body);
+        browser
+    }
+}
