@@ -124,6 +124,24 @@ pub(super) fn go(path: &str) -> HttpResponse {
     HttpResponse::SeeOther().insert_header((header::LOCATION, path)).finish()
 }
 
+/// On to a page that says what came of it. A refusal is said there too; what nobody here can mend is a failure.
+pub(super) fn settle<T>(
+    request: &HttpRequest,
+    outcome: Result<T>,
+    done: impl FnOnce(&T) -> String,
+    path: &str,
+) -> Answer {
+    let visit = Visit::of(request);
+    match outcome {
+        Ok(value) => visit.flash("good", done(&value)),
+        Err(refusal @ (Error::Conflict(_) | Error::Invalid(_) | Error::Taken(_))) => {
+            visit.flash("bad", refusal.to_string());
+        }
+        Err(other) => return Err(other.into()),
+    }
+    Ok(go(path))
+}
+
 /// A path of ours to go to next; whatever else was asked for is home.
 ///
 /// Only a path on this server: `//host` and `/\host` lead elsewhere in browsers.

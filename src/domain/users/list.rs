@@ -86,14 +86,25 @@ pub fn list(
 ) -> Result<Page<Listed>> {
     let limit = i64::try_from(size + 1).map_err(Error::internal)?;
     let keys: Vec<String> = keys(filtered(filter), order, descending, at)?.limit(limit).load(conn)?;
-    let mut rows: Vec<Listed> = users::table
-        .left_join(sites::table)
-        .left_join(license_assignments::table.left_join(license_types::table))
-        .filter(users::id.eq_any(&keys))
-        .select(Listed::as_select())
-        .load(conn)?;
+    let mut rows = listed(conn, &keys)?;
     rows.sort_by_key(|row| keys.iter().position(|key| *key == row.user.id));
     Ok(Page::new(rows, at, size, |row| mark(&row.user, order)))
+}
+
+/// These users, by name.
+pub fn these(conn: &mut Conn, ids: &[String]) -> Result<Vec<Listed>> {
+    let mut rows = listed(conn, ids)?;
+    rows.sort_by(|a, b| (&a.user.sort_name, &a.user.id).cmp(&(&b.user.sort_name, &b.user.id)));
+    Ok(rows)
+}
+
+fn listed(conn: &mut Conn, ids: &[String]) -> Result<Vec<Listed>> {
+    let rows = users::table
+        .left_join(sites::table)
+        .left_join(license_assignments::table.left_join(license_types::table))
+        .filter(users::id.eq_any(ids))
+        .select(Listed::as_select());
+    Ok(rows.load(conn)?)
 }
 
 /// How many users meet the filter.

@@ -8,8 +8,10 @@ use actix_web::middleware::from_fn;
 use actix_web::web::{self, ServiceConfig};
 
 mod home;
+mod identity;
 mod set_up;
 mod sign_in;
+mod users;
 
 /// A page or a form's target, and who may pass.
 #[derive(Clone, Copy, Debug)]
@@ -57,4 +59,33 @@ doors! {
     GET  "/confirm"           AUDITOR sign_in::ask_again;
     POST "/confirm"           AUDITOR sign_in::prove;
     GET  "/"                  AUDITOR home::show;
+
+    GET  "/identity"                              AUDITOR       identity::show;
+    POST "/identity/sso"                          ADMINISTRATOR identity::save_single_sign_on;
+    POST "/identity/sso/certificates"             ADMINISTRATOR identity::add_certificate;
+    POST "/identity/sso/certificates/{id}/remove" ADMINISTRATOR identity::remove_certificate;
+    POST "/identity/provisioning"                 ADMINISTRATOR identity::set_provisioning;
+    POST "/identity/provisioning/reveal"          ADMINISTRATOR identity::reveal;
+    POST "/identity/tokens"                       OWNER         identity::create_token;
+    POST "/identity/tokens/{id}/revoke"           OWNER         identity::revoke_token;
+
+    GET  "/users"                       AUDITOR       users::list::show;
+    GET  "/users/new"                   ADMINISTRATOR users::edit::new;
+    POST "/users"                       ADMINISTRATOR users::edit::create;
+    GET  "/users/delete"                ADMINISTRATOR users::deletion::ask;
+    POST "/users/delete"                ADMINISTRATOR users::deletion::delete;
+    GET  "/users/deleted-in-entra"      AUDITOR       users::worklists::deleted_in_entra;
+    GET  "/users/inactive"              AUDITOR       users::worklists::inactive;
+    GET  "/users/to-link"               AUDITOR       users::worklists::to_link;
+    GET  "/users/{id}"                  AUDITOR       users::show::show;
+    POST "/users/{id}"                  ADMINISTRATOR users::edit::change;
+    POST "/users/{id}/telephony"        ADMINISTRATOR users::edit::set_telephony;
+    POST "/users/{id}/site"             ADMINISTRATOR users::actions::set_site;
+    POST "/users/{id}/license"          ADMINISTRATOR users::actions::assign_license;
+    POST "/users/{id}/license/remove"   ADMINISTRATOR users::actions::remove_license;
+    POST "/users/{id}/deactivate"       ADMINISTRATOR users::actions::deactivate;
+    POST "/users/{id}/reactivate"       ADMINISTRATOR users::actions::reactivate;
+    POST "/users/{id}/release"          ADMINISTRATOR users::actions::release;
+    POST "/users/{id}/link"             ADMINISTRATOR users::actions::link;
+    POST "/users/{id}/link/dismiss"     ADMINISTRATOR users::worklists::dismiss;
 }

@@ -5,10 +5,9 @@ use crate::domain::admins::{passwords, sign_in};
 use crate::domain::users::User;
 use crate::error::{Error, Result};
 use crate::web::extract::{Address, Desk, Posted, Signed};
-use crate::web::page::{self, Answer, Frame};
+use crate::web::page::{self, Answer, Failure, Frame};
 use crate::web::session::Visit;
-use actix_web::http::StatusCode;
-use actix_web::{HttpRequest, web};
+use actix_web::{HttpRequest, HttpResponse, web};
 use askama::Template;
 use serde::Deserialize;
 
@@ -111,9 +110,12 @@ pub(super) async fn leave(request: HttpRequest, _form: Posted<Vec<(String, Strin
 
 #[derive(Template)]
 #[template(path = "sign_in/confirm.html")]
-struct ConfirmPage {
-    frame: Frame,
-    next: String,
+struct ConfirmPage<'a> {
+    frame: &'a Frame,
+    /// Where the form goes.
+    action: &'a str,
+    /// What it carries along.
+    hidden: &'a [(&'a str, &'a str)],
     error: Option<String>,
 }
 
@@ -122,10 +124,10 @@ pub(super) struct Next {
     next: Option<String>,
 }
 
-/// Asks for the password again, before something that deserves it.
+/// Asks for the password again, before a page that deserves it.
 pub(super) async fn ask_again(frame: Frame, way: web::Query<Next>) -> Answer {
-    let page = ConfirmPage { frame, next: page::own_path(way.next.as_deref()), error: None };
-    page::show(&page.frame, &page)
+    let next = page::own_path(way.next.as_deref());
+    page::show(&frame, &ConfirmPage { frame: &frame, action: "/confirm", hidden: &[("next", &next)], error: None })
 }
 
 pub(super) async fn prove(
@@ -138,20 +140,53 @@ pub(super) async fn prove(
 ) -> Answer {
     let Posted(form) = form;
     let next = page::own_path(Some(&form.next));
-    match authenticate(&desk, &signed.0.profile.user_name, &form.password, &address.0).await {
-        Ok(_) => {
-            Visit::of(&request).prove(desk.org().now());
-            Ok(page::go(&next))
-        }
-        Err(cause @ Error::Internal(_)) => Err(cause.into()),
-        Err(Error::Invalid(_)) => {
-            let page = ConfirmPage { frame, next, error: Some("The password is wrong.".to_owned()) };
-            page::show_as(StatusCode::UNPROCESSABLE_ENTITY, &page.frame, &page)
-        }
-        Err(refusal) => {
-            let status = crate::web::status(&refusal);
-            let page = ConfirmPage { frame, next, error: Some(refusal.to_string()) };
-            page::show_as(status, &page.frame, &page)
-        }
+    let hidden = [("next", next.as_str())];
+    let asked = check_again(&request, &signed, &frame, &desk, &address, &form.password, "/confirm", &hidden).await?;
+    Ok(asked.unwrap_or_else(|| page::go(&next)))
+}
+
+/// The page that asks for the password, unless it was shown lately or is right in this very form.
+pub(super) async fn prompt(
+    request: &HttpRequest,
+    signed: &Signed,
+    frame: &Frame,
+    desk: &Desk,
+    address: &Address,
+    password: &str,
+    action: &str,
+    hidden: &[(&str, &str)],
+) -> Result<Option<HttpResponse>, Failure> {
+    if Visit::of(request).is_proved(desk.org().now()) {
+        return Ok(None);
     }
+    if password.is_empty() {
+        return page::show(frame, &ConfirmPage { frame, action, hidden, error: None }).map(Some);
+    }
+    check_again(request, signed, frame, desk, address, password, action, hidden).await
+}
+
+async fn check_again(
+    request: &HttpRequest,
+    signed: &Signed,
+    frame: &Frame,
+    desk: &Desk,
+    address: &Address,
+    password: &str,
+    action: &str,
+    hidden: &[(&str, &str)],
+) -> Result<Option<HttpResponse>, Failure> {
+    let refusal = match authenticate(desk, &signed.0.profile.user_name, password, &address.0).await {
+        Ok(_) => {
+            Visit::of(request).prove(desk.org().now());
+            return Ok(None);
+        }
+        Err(cause @ Error::Internal(_)) => return Err(cause.into()),
+        Err(refusal) => refusal,
+    };
+    let error = match &refusal {
+        Error::Invalid(_) => "The password is wrong.".to_owned(),
+        other => other.to_string(),
+    };
+    let page = ConfirmPage { frame, action, hidden, error: Some(error) };
+    page::show_as(crate::web::status(&refusal), frame, &page).map(Some)
 }

@@ -1,0 +1,368 @@
+//! Identity Management: single sign-on and user provisioning, on one page.
+
+use super::sign_in;
+use crate::db::Conn;
+use crate::domain::identity::single_sign_on::{self, Settings, Trusted};
+use crate::domain::identity::switch::{self, PauseAnswer, State, Switch};
+use crate::domain::identity::tokens::{self, Token};
+use crate::domain::provisioning::{self, Health};
+use crate::domain::users::by_entra::Scope;
+use crate::error::{Error, Result};
+use crate::web::extract::{Address, Desk, Fields, Posted, Signed, Upload, house, values};
+use crate::web::page::{self, Answer, Frame, ago, when};
+use crate::web::scim;
+use crate::web::session::Visit;
+use actix_web::HttpRequest;
+use actix_web::http::StatusCode;
+use actix_web::web::Path;
+use askama::Template;
+use chrono::NaiveDateTime;
+use serde::Deserialize;
+
+const PATH: &str = "/identity";
+const REVEAL: &str = "/identity/provisioning/reveal";
+const TOKENS: &str = "/identity/tokens";
+
+#[derive(Template)]
+#[template(path = "identity/show.html")]
+struct IdentityPage {
+    frame: Frame,
+    ours: ServiceProvider,
+    form: Form,
+    refusal: Option<Error>,
+    enabled: bool,
+    certificates: Vec<Certificate>,
+    switch: Switch,
+    tokens: Vec<Listed>,
+    health: Health,
+    last_contact: Option<String>,
+    revealed: Option<Revealed>,
+}
+
+/// What Entra ID must be told about us.
+struct ServiceProvider {
+    entity_id: String,
+    consumer: String,
+    sign_on: String,
+    logout: String,
+}
+
+/// The identity provider's values as they stand in the form.
+#[derive(Clone, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct Form {
+    enabled: String,
+    login_url: String,
+    issuer: String,
+    logout_url: String,
+}
+
+/// A certificate as the page shows it.
+struct Certificate {
+    id: String,
+    subject: String,
+    fingerprint: String,
+    expires: String,
+    badge: (&'static str, String),
+}
+
+/// A token as the page shows it.
+struct Listed {
+    id: String,
+    label: String,
+    made: String,
+    expires: String,
+    used: String,
+    badge: (&'static str, &'static str),
+    is_live: bool,
+}
+
+/// The SCIM URL and a token, in the clear.
+struct Revealed {
+    url: String,
+    label: String,
+    token: String,
+}
+
+impl IdentityPage {
+    fn error(&self, field: &str) -> Option<&str> {
+        self.refusal.as_ref().and_then(|refusal| refusal.about(field))
+    }
+
+    fn is_on(&self) -> bool {
+        self.switch.state == State::On
+    }
+}
+
+pub(super) async fn show(request: HttpRequest, frame: Frame, desk: Desk) -> Answer {
+    render(&request, frame, &desk, None, None, None).await
+}
+
+async fn render(
+    request: &HttpRequest,
+    frame: Frame,
+    desk: &Desk,
+    entered: Option<Form>,
+    refusal: Option<Error>,
+    revealed: Option<Revealed>,
+) -> Answer {
+    let now = desk.org().now();
+    let (settings, certificates, switch, tokens, health) = desk.read(move |conn| load(conn, now)).await?;
+    let house = house(request)?;
+    let status = refusal.as_ref().map_or(StatusCode::OK, crate::web::status);
+    let page = IdentityPage {
+        frame: frame.of("identity"),
+        ours: ServiceProvider {
+            entity_id: house.address("/sso/metadata"),
+            consumer: house.address("/sso/consumer"),
+            sign_on: house.address("/sso/start"),
+            logout: house.address("/sso/logout"),
+        },
+        enabled: settings.enabled,
+        form: entered.unwrap_or_else(|| Form::of(settings)),
+        refusal,
+        certificates: certificates.into_iter().map(|certificate| Certificate::of(certificate, now)).collect(),
+        switch,
+        tokens: tokens.into_iter().map(|token| Listed::of(token, now)).collect(),
+        last_contact: health.last_contact.map(|at| ago(at, now)),
+        health,
+        revealed,
+    };
+    page::show_as(status, &page.frame, &page)
+}
+
+type Loaded = (Settings, Vec<Trusted>, Switch, Vec<Token>, Health);
+
+fn load(conn: &mut Conn, now: NaiveDateTime) -> Result<Loaded> {
+    Ok((
+        single_sign_on::settings(conn)?,
+        single_sign_on::certificates(conn)?,
+        switch::read(conn)?,
+        tokens::list(conn)?,
+        provisioning::health(conn, now)?,
+    ))
+}
+
+impl Form {
+    fn of(settings: Settings) -> Self {
+        Self {
+            enabled: if settings.enabled { "1".to_owned() } else { String::new() },
+            login_url: settings.login_url.unwrap_or_default(),
+            issuer: settings.issuer.unwrap_or_default(),
+            logout_url: settings.logout_url.unwrap_or_default(),
+        }
+    }
+
+    fn settings(&self) -> Settings {
+        Settings {
+            enabled: !self.enabled.is_empty(),
+            login_url: Some(self.login_url.clone()),
+            issuer: Some(self.issuer.clone()),
+            logout_url: Some(self.logout_url.clone()),
+        }
+    }
+}
+
+impl Certificate {
+    fn of(trusted: Trusted, now: NaiveDateTime) -> Self {
+        let badge = match trusted.days_left(now) {
+            ..0 => ("bad", "Expired".to_owned()),
+            days @ 0..=60 => ("warn", format!("{days} days left")),
+            _ => ("good", "Valid".to_owned()),
+        };
+        Self {
+            expires: when(trusted.not_after),
+            id: trusted.id,
+            subject: trusted.subject,
+            fingerprint: trusted.fingerprint,
+            badge,
+        }
+    }
+}
+
+impl Listed {
+    fn of(token: Token, now: NaiveDateTime) -> Self {
+        let is_live = token.is_live(now);
+        let badge = match token.revoked_at {
+            Some(_) => ("quiet", "Revoked"),
+            None if is_live => ("good", "Live"),
+            None => ("bad", "Expired"),
+        };
+        Self {
+            made: format!("{} by {}", when(token.created_at), token.created_by),
+            expires: token.expires_at.map_or_else(|| "Never".to_owned(), when),
+            used: token.last_used_at.map_or_else(|| "Never".to_owned(), |at| ago(at, now)),
+            id: token.id,
+            label: token.label,
+            badge,
+            is_live,
+        }
+    }
+}
+
+pub(super) async fn save_single_sign_on(
+    request: HttpRequest,
+    signed: Signed,
+    frame: Frame,
+    desk: Desk,
+    form: Posted<Form>,
+) -> Answer {
+    let Posted(form) = form;
+    let wish = form.settings();
+    match desk.write(signed.actor(), move |tx| single_sign_on::save(tx, &wish)).await {
+        Err(refusal @ Error::Invalid(_)) => render(&request, frame, &desk, Some(form), Some(refusal), None).await,
+        outcome => page::settle(&request, outcome, |_| "Single sign-on was saved.".to_owned(), PATH),
+    }
+}
+
+/// Trusts the certificates in an uploaded file or a pasted text.
+pub(super) async fn add_certificate(
+    request: HttpRequest,
+    signed: Signed,
+    frame: Frame,
+    desk: Desk,
+    upload: Upload,
+) -> Answer {
+    let pasted = values(&upload.fields, "pasted").pop().unwrap_or_default();
+    let file = if upload.file.is_empty() { pasted.into_bytes() } else { upload.file };
+    match desk.write(signed.actor(), move |tx| single_sign_on::add_certificates(tx, &file)).await {
+        Err(refusal @ Error::Invalid(_)) => render(&request, frame, &desk, None, Some(refusal), None).await,
+        outcome => page::settle(&request, outcome, said_of_certificates, PATH),
+    }
+}
+
+fn said_of_certificates(new: &usize) -> String {
+    match new {
+        0 => "This certificate was trusted already.".to_owned(),
+        1 => "The certificate was added.".to_owned(),
+        new => format!("{new} certificates were added."),
+    }
+}
+
+pub(super) async fn remove_certificate(
+    request: HttpRequest,
+    signed: Signed,
+    desk: Desk,
+    id: Path<String>,
+    _form: Posted<Fields>,
+) -> Answer {
+    let outcome = desk.write(signed.actor(), move |tx| single_sign_on::remove_certificate(tx, &id)).await;
+    page::settle(&request, outcome, |()| "The certificate was removed.".to_owned(), PATH)
+}
+
+/// How provisioning is to be set up; what is left out stays.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+pub(super) struct Wanted {
+    state: Option<String>,
+    pause_answer: Option<String>,
+    scope: Option<String>,
+}
+
+pub(super) async fn set_provisioning(
+    request: HttpRequest,
+    signed: Signed,
+    desk: Desk,
+    form: Posted<Wanted>,
+) -> Answer {
+    let Posted(wanted) = form;
+    let outcome = desk.write(signed.actor(), move |tx| {
+        let before = switch::read(tx.conn)?;
+        let after = Switch {
+            state: wanted.state.as_deref().and_then(State::parse).unwrap_or(before.state),
+            pause_answer: wanted.pause_answer.as_deref().and_then(PauseAnswer::parse).unwrap_or(before.pause_answer),
+            scope: wanted.scope.as_deref().and_then(Scope::parse).unwrap_or(before.scope),
+        };
+        switch::set(tx, after)
+    });
+    let said = |switch: &Switch| match switch.state {
+        State::On => "User provisioning is on.".to_owned(),
+        State::Paused => "User provisioning is paused. The tokens are kept.".to_owned(),
+        State::Off => "User provisioning was saved. It is off.".to_owned(),
+    };
+    page::settle(&request, outcome.await, said, PATH)
+}
+
+/// Shows the SCIM URL and a token, to whoever has just shown their password.
+#[derive(Clone, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct Proof {
+    password: String,
+    /// The token to show; the newest if none is named.
+    token: String,
+    label: String,
+    expires_in: String,
+}
+
+pub(super) async fn reveal(
+    request: HttpRequest,
+    signed: Signed,
+    frame: Frame,
+    desk: Desk,
+    address: Address,
+    form: Posted<Proof>,
+) -> Answer {
+    let Posted(form) = form;
+    let hidden = [("token", form.token.as_str())];
+    if let Some(prompt) = sign_in::prompt(&request, &signed, &frame, &desk, &address, &form.password, REVEAL, &hidden).await? {
+        return Ok(prompt);
+    }
+    let id = Some(form.token).filter(|id| !id.is_empty());
+    let shown = desk.write(signed.actor(), move |tx| tokens::reveal(tx, id.as_deref())).await;
+    showing(&request, frame, &desk, shown).await
+}
+
+/// Makes another token, to be live beside the one that it replaces, and shows it.
+pub(super) async fn create_token(
+    request: HttpRequest,
+    signed: Signed,
+    frame: Frame,
+    desk: Desk,
+    address: Address,
+    form: Posted<Proof>,
+) -> Answer {
+    let Posted(form) = form;
+    let hidden = [("label", form.label.as_str()), ("expires_in", form.expires_in.as_str())];
+    if let Some(prompt) = sign_in::prompt(&request, &signed, &frame, &desk, &address, &form.password, TOKENS, &hidden).await? {
+        return Ok(prompt);
+    }
+    let days = match form.expires_in.trim() {
+        "" => Ok(None),
+        days => days.parse().map(Some).map_err(|_| Error::invalid("expires_in", "Enter a number of days, or nothing.")),
+    };
+    let made = match days {
+        Ok(days) => desk.write(signed.actor(), move |tx| tokens::create(tx, &form.label, days)).await,
+        Err(refusal) => Err(refusal),
+    };
+    showing(&request, frame, &desk, made).await
+}
+
+async fn showing(request: &HttpRequest, frame: Frame, desk: &Desk, shown: Result<(Token, String)>) -> Answer {
+    match shown {
+        Ok((token, secret)) => {
+            let url = house(request)?.address(scim::BASE);
+            let revealed = Revealed { url, label: token.label, token: secret };
+            render(request, frame, desk, None, None, Some(revealed)).await
+        }
+        Err(refusal @ (Error::Invalid(_) | Error::Taken(_))) => {
+            render(request, frame, desk, None, Some(refusal), None).await
+        }
+        Err(refusal @ Error::Conflict(_)) => {
+            Visit::of(request).flash("bad", refusal.to_string());
+            Ok(page::go(PATH))
+        }
+        Err(other) => Err(other.into()),
+    }
+}
+
+pub(super) async fn revoke_token(
+    request: HttpRequest,
+    signed: Signed,
+    desk: Desk,
+    id: Path<String>,
+    _form: Posted<Fields>,
+) -> Answer {
+    let outcome = desk.write(signed.actor(), move |tx| tokens::revoke(tx, &id)).await;
+    let said = |token: &Token| format!("The token “{}” is refused from now on.", token.label);
+    page::settle(&request, outcome, said, PATH)
+}

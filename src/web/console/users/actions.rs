@@ -1,0 +1,105 @@
+//! What a button on a user's page does.
+
+use crate::domain::users::{User, by_hand, lifecycle};
+use crate::domain::{Tx, licenses};
+use crate::error::Result;
+use crate::web::extract::{Desk, Fields, Posted, Signed};
+use crate::web::page::{self, Answer};
+use actix_web::HttpRequest;
+use actix_web::web::Path;
+use serde::Deserialize;
+
+pub(in crate::web::console) async fn deactivate(
+    request: HttpRequest,
+    signed: Signed,
+    desk: Desk,
+    id: Path<String>,
+    _form: Posted<Fields>,
+) -> Answer {
+    act(&request, signed, desk, id, lifecycle::deactivate, "can no longer sign in. Licence and settings are kept.").await
+}
+
+pub(in crate::web::console) async fn reactivate(
+    request: HttpRequest,
+    signed: Signed,
+    desk: Desk,
+    id: Path<String>,
+    _form: Posted<Fields>,
+) -> Answer {
+    act(&request, signed, desk, id, lifecycle::reactivate, "may sign in again.").await
+}
+
+pub(in crate::web::console) async fn release(
+    request: HttpRequest,
+    signed: Signed,
+    desk: Desk,
+    id: Path<String>,
+    _form: Posted<Fields>,
+) -> Answer {
+    act(&request, signed, desk, id, by_hand::release, "is under local management until Entra ID next writes to the account.").await
+}
+
+pub(in crate::web::console) async fn link(
+    request: HttpRequest,
+    signed: Signed,
+    desk: Desk,
+    id: Path<String>,
+    _form: Posted<Fields>,
+) -> Answer {
+    act(&request, signed, desk, id, by_hand::link, "is linked. Entra ID finds the account at its next try.").await
+}
+
+pub(in crate::web::console) async fn remove_license(
+    request: HttpRequest,
+    signed: Signed,
+    desk: Desk,
+    id: Path<String>,
+    _form: Posted<Fields>,
+) -> Answer {
+    act(&request, signed, desk, id, licenses::remove, "holds no licence any more; the seat is free.").await
+}
+
+/// One thing by key, chosen in a form.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+pub(in crate::web::console) struct Choice {
+    site: String,
+    license: String,
+}
+
+pub(in crate::web::console) async fn set_site(
+    request: HttpRequest,
+    signed: Signed,
+    desk: Desk,
+    id: Path<String>,
+    form: Posted<Choice>,
+) -> Answer {
+    let site = form.0.site;
+    act(&request, signed, desk, id, move |tx, id| by_hand::set_site(tx, id, &site), "has a site now. It is fixed.").await
+}
+
+pub(in crate::web::console) async fn assign_license(
+    request: HttpRequest,
+    signed: Signed,
+    desk: Desk,
+    id: Path<String>,
+    form: Posted<Choice>,
+) -> Answer {
+    let kind = form.0.license;
+    act(&request, signed, desk, id, move |tx, id| licenses::assign(tx, id, &kind), "holds the licence.").await
+}
+
+/// Does one thing to a user and goes back to the page, which says what came of it.
+async fn act(
+    request: &HttpRequest,
+    signed: Signed,
+    desk: Desk,
+    id: Path<String>,
+    act: impl FnOnce(&mut Tx, &str) -> Result<User> + Send + 'static,
+    done: &'static str,
+) -> Answer {
+    let id = id.into_inner();
+    let back = format!("/users/{id}");
+    let outcome = desk.write(signed.actor(), move |tx| act(tx, &id)).await;
+    page::settle(request, outcome, |user| format!("{} {done}", user.name()), &back)
+}

@@ -1,0 +1,91 @@
+//! Deleting users by hand: one or many, confirmed by typing.
+
+use super::list::Row;
+use crate::db::Conn;
+use crate::domain::users::list::Listed;
+use crate::domain::users::{EntraState, lifecycle, list};
+use crate::error::{Error, Result};
+use crate::web::extract::{Desk, Fields, Posted, Signed, values};
+use crate::web::page::{self, Answer, Frame};
+use crate::web::session::Visit;
+use actix_web::HttpRequest;
+use actix_web::http::StatusCode;
+use askama::Template;
+
+/// More than a page of a list can choose.
+const MOST: usize = 500;
+
+#[derive(Template)]
+#[template(path = "users/delete.html")]
+struct DeletePage {
+    frame: Frame,
+    rows: Vec<Row>,
+    /// What must be typed.
+    phrase: String,
+    linked: usize,
+    licensed: usize,
+    error: Option<String>,
+}
+
+/// Asks, and shows what goes.
+pub(in crate::web::console) async fn ask(request: HttpRequest, frame: Frame, desk: Desk) -> Answer {
+    let fields: Fields = serde_urlencoded::from_str(request.query_string()).unwrap_or_default();
+    let ids = values(&fields, "id");
+    if ids.is_empty() {
+        Visit::of(&request).flash("note", "Select one or more users first.");
+        return Ok(page::go("/users"));
+    }
+    render(frame, desk, ids, None).await
+}
+
+async fn render(frame: Frame, desk: Desk, ids: Vec<String>, error: Option<String>) -> Answer {
+    let listed = desk.read(move |conn| chosen(conn, &ids)).await?;
+    let linked = listed.iter().filter(|row| row.user.entra_state == EntraState::Linked).count();
+    let licensed = listed.iter().filter(|row| row.license.is_some()).count();
+    let rows: Vec<Row> = listed.into_iter().map(Row::from).collect();
+    let status = if error.is_some() { StatusCode::UNPROCESSABLE_ENTITY } else { StatusCode::OK };
+    let page = DeletePage { frame: frame.of("users"), phrase: phrase(&rows), rows, linked, licensed, error };
+    page::show_as(status, &page.frame, &page)
+}
+
+/// Deletes them all, or none.
+pub(in crate::web::console) async fn delete(
+    request: HttpRequest,
+    signed: Signed,
+    frame: Frame,
+    desk: Desk,
+    form: Posted<Fields>,
+) -> Answer {
+    let Posted(fields) = form;
+    let ids = values(&fields, "id");
+    let typed = values(&fields, "typed").pop().unwrap_or_default();
+    let asked = ids.clone();
+    let rows = desk.read(move |conn| chosen(conn, &asked)).await?;
+    let wanted = phrase(&rows.into_iter().map(Row::from).collect::<Vec<_>>());
+    if typed.trim() != wanted {
+        let error = format!("Type “{wanted}” exactly to confirm. Nothing was deleted.");
+        return render(frame, desk, ids, Some(error)).await;
+    }
+    let deleted = desk.write(signed.actor(), move |tx| lifecycle::delete(tx, &ids)).await;
+    let said = |count: &usize| match count {
+        1 => "The user was deleted for good.".to_owned(),
+        count => format!("{count} users were deleted for good."),
+    };
+    page::settle(&request, deleted, said, "/users")
+}
+
+/// What to type: the user name of one, the number of many.
+fn phrase(rows: &[Row]) -> String {
+    match rows {
+        [one] => one.user_name.clone(),
+        many => format!("delete {} users", many.len()),
+    }
+}
+
+fn chosen(conn: &mut Conn, ids: &[String]) -> Result<Vec<Listed>> {
+    if ids.is_empty() || ids.len() > MOST {
+        return Err(Error::Conflict(format!("Select from 1 to {MOST} users.")));
+    }
+    let rows = list::these(conn, ids)?;
+    if rows.len() == ids.len() { Ok(rows) } else { Err(Error::NotFound("user: perhaps somebody else deleted one")) }
+}

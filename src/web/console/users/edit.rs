@@ -1,0 +1,192 @@
+//! Creating a user by hand, and editing what the console owns.
+
+use super::show;
+use crate::domain::sites::{self, Site};
+use crate::domain::users::by_hand::{self, Telephony, Wish};
+use crate::domain::users::{Email, Profile, User};
+use crate::error::Error;
+use crate::web::extract::{Desk, Posted, Signed};
+use crate::web::page::{self, Answer, Frame};
+use crate::web::session::Visit;
+use actix_web::HttpRequest;
+use actix_web::http::StatusCode;
+use actix_web::web::Path;
+use askama::Template;
+use serde::Deserialize;
+
+/// A user's fields as they stand in a form.
+#[derive(Clone, Default, Deserialize)]
+#[serde(default)]
+pub(in crate::web::console) struct Form {
+    pub(super) user_name: String,
+    pub(super) display_name: String,
+    pub(super) given_name: String,
+    pub(super) family_name: String,
+    pub(super) email: String,
+    pub(super) title: String,
+    pub(super) department: String,
+    pub(super) work_phone: String,
+    pub(super) mobile_phone: String,
+    pub(super) locale: String,
+    pub(super) time_zone: String,
+    pub(super) language: String,
+    pub(super) phone_number: String,
+    pub(super) extension: String,
+    pub(super) site: String,
+}
+
+impl Form {
+    /// The form of an account as it is.
+    pub(super) fn of(user: &User, emails: &[Email]) -> Self {
+        let work = emails.iter().find(|email| email.kind.as_deref() == Some("work")).or(emails.first());
+        let text = |value: &Option<String>| value.clone().unwrap_or_default();
+        let profile = &user.profile;
+        Self {
+            user_name: profile.user_name.clone(),
+            display_name: text(&profile.display_name),
+            given_name: text(&profile.given_name),
+            family_name: text(&profile.family_name),
+            email: work.map(|email| email.value.clone()).unwrap_or_default(),
+            title: text(&profile.title),
+            department: text(&profile.department),
+            work_phone: text(&profile.work_phone),
+            mobile_phone: text(&profile.mobile_phone),
+            locale: text(&profile.locale),
+            time_zone: text(&profile.time_zone),
+            language: text(&profile.language),
+            phone_number: text(&user.phone_number),
+            extension: text(&user.extension),
+            site: user.site_id.clone().unwrap_or_default(),
+        }
+    }
+
+    fn wish(&self) -> Wish {
+        let some = |text: &str| Some(text.trim().to_owned()).filter(|text| !text.is_empty());
+        let profile = Profile {
+            display_name: some(&self.display_name),
+            given_name: some(&self.given_name),
+            family_name: some(&self.family_name),
+            title: some(&self.title),
+            department: some(&self.department),
+            work_phone: some(&self.work_phone),
+            mobile_phone: some(&self.mobile_phone),
+            locale: some(&self.locale),
+            time_zone: some(&self.time_zone),
+            language: some(&self.language),
+            ..Profile::named(self.user_name.trim())
+        };
+        Wish { profile, email: some(&self.email) }
+    }
+
+    fn telephony(&self) -> Telephony {
+        Telephony { phone_number: Some(self.phone_number.clone()), extension: Some(self.extension.clone()) }
+    }
+}
+
+#[derive(Template)]
+#[template(path = "users/new.html")]
+struct NewPage {
+    frame: Frame,
+    form: Form,
+    sites: Vec<Site>,
+    refusal: Option<Error>,
+}
+
+impl NewPage {
+    fn error(&self, field: &str) -> Option<&str> {
+        self.refusal.as_ref().and_then(|refusal| refusal.about(field))
+    }
+}
+
+pub(in crate::web::console) async fn new(frame: Frame, desk: Desk) -> Answer {
+    ask(frame, desk, Form::default(), None).await
+}
+
+async fn ask(frame: Frame, desk: Desk, form: Form, refusal: Option<Error>) -> Answer {
+    let sites = desk.read(sites::all).await?;
+    let status = refusal.as_ref().map_or(StatusCode::OK, crate::web::status);
+    let page = NewPage { frame: frame.of("users"), form, sites, refusal };
+    page::show_as(status, &page.frame, &page)
+}
+
+pub(in crate::web::console) async fn create(
+    request: HttpRequest,
+    signed: Signed,
+    frame: Frame,
+    desk: Desk,
+    form: Posted<Form>,
+) -> Answer {
+    let Posted(form) = form;
+    let entered = form.clone();
+    let made = desk
+        .write(signed.actor(), move |tx| {
+            let user = by_hand::create(tx, entered.wish(), Some(&entered.site))?;
+            by_hand::set_telephony(tx, &user.id, entered.telephony())
+        })
+        .await;
+    match made {
+        Ok(user) => {
+            Visit::of(&request).flash("good", format!("{} was created.", user.name()));
+            Ok(page::go(&format!("/users/{}", user.id)))
+        }
+        Err(refusal @ (Error::Invalid(_) | Error::Taken(_))) => ask(frame, desk, form, Some(refusal)).await,
+        Err(other) => Err(other.into()),
+    }
+}
+
+/// Saves the profile of an account under local management.
+pub(in crate::web::console) async fn change(
+    request: HttpRequest,
+    signed: Signed,
+    frame: Frame,
+    desk: Desk,
+    id: Path<String>,
+    form: Posted<Form>,
+) -> Answer {
+    let (id, Posted(form)) = (id.into_inner(), form);
+    let (wish, key) = (form.wish(), id.clone());
+    let changed = desk.write(signed.actor(), move |tx| by_hand::change(tx, &key, wish)).await;
+    saved(request, signed, frame, desk, (id, form), changed).await
+}
+
+/// Saves what the console owns of every account.
+pub(in crate::web::console) async fn set_telephony(
+    request: HttpRequest,
+    signed: Signed,
+    frame: Frame,
+    desk: Desk,
+    id: Path<String>,
+    form: Posted<Form>,
+) -> Answer {
+    let (id, Posted(form)) = (id.into_inner(), form);
+    let (wish, key) = (form.telephony(), id.clone());
+    let changed = desk.write(signed.actor(), move |tx| by_hand::set_telephony(tx, &key, wish)).await;
+    let kept = desk.read({ let id = id.clone(); move |conn| {
+        let user = crate::domain::users::find(conn, &id)?;
+        let emails = crate::domain::users::emails(conn, &id)?;
+        Ok(Form::of(&user, &emails))
+    }}).await?;
+    let form = Form { phone_number: form.phone_number, extension: form.extension, ..kept };
+    saved(request, signed, frame, desk, (id, form), changed).await
+}
+
+/// Back to the user's page; with what was entered and what is wrong with it, where something is.
+async fn saved(
+    request: HttpRequest,
+    signed: Signed,
+    frame: Frame,
+    desk: Desk,
+    (id, form): (String, Form),
+    outcome: Result<User, Error>,
+) -> Answer {
+    match outcome {
+        Ok(user) => {
+            Visit::of(&request).flash("good", format!("{} was saved.", user.name()));
+            Ok(page::go(&format!("/users/{id}")))
+        }
+        Err(refusal @ (Error::Invalid(_) | Error::Taken(_))) => {
+            show::render(signed, frame, desk, id, Some(form), Some(refusal)).await
+        }
+        refused => page::settle(&request, refused, |_| String::new(), &format!("/users/{id}")),
+    }
+}

@@ -1,0 +1,163 @@
+//! The list of users: search, filters, orders, pages.
+
+use super::{entra_badge, state_badge};
+use crate::db::Conn;
+use crate::domain::licenses::{self, Stock};
+use crate::domain::page::Page;
+use crate::domain::sites::{self, Site};
+use crate::domain::users::EntraState;
+use crate::domain::users::list::{self, Filter, Listed, Order, Which};
+use crate::error::Result;
+use crate::web::extract::Desk;
+use crate::web::page::{self, Answer, Frame};
+use actix_web::web::Query;
+use askama::Template;
+use serde::Deserialize;
+
+const PAGE: usize = 50;
+
+/// What the address asks for; the words are those of the filters' options.
+#[derive(Clone, Default, Deserialize)]
+#[serde(default)]
+pub(in crate::web::console) struct Asked {
+    q: String,
+    state: String,
+    site: String,
+    license: String,
+    entra: String,
+    sort: String,
+    desc: String,
+    after: Option<String>,
+    before: Option<String>,
+}
+
+#[derive(Template)]
+#[template(path = "users/list.html")]
+struct ListPage {
+    frame: Frame,
+    asked: Asked,
+    rows: Vec<Row>,
+    total: i64,
+    previous: Option<String>,
+    next: Option<String>,
+    sites: Vec<Site>,
+    licenses: Vec<Stock>,
+}
+
+/// A line of a list of users.
+pub(super) struct Row {
+    pub(super) id: String,
+    pub(super) name: String,
+    pub(super) user_name: String,
+    pub(super) site: Option<String>,
+    pub(super) license: Option<String>,
+    pub(super) extension: Option<String>,
+    pub(super) state: (&'static str, &'static str),
+    pub(super) entra: (&'static str, &'static str),
+    pub(super) since: Option<String>,
+}
+
+impl From<Listed> for Row {
+    fn from(listed: Listed) -> Self {
+        let user = listed.user;
+        Self {
+            name: user.name(),
+            state: state_badge(&user),
+            entra: entra_badge(&user),
+            since: user.deleted_in_entra_at.or(user.deactivated_at).map(page::when),
+            id: user.id,
+            user_name: user.profile.user_name,
+            extension: user.extension,
+            site: listed.site,
+            license: listed.license,
+        }
+    }
+}
+
+impl Asked {
+    fn filter(&self) -> Filter {
+        let which = |word: &str| match word {
+            "" => None,
+            "none" => Some(Which::Nothing),
+            id => Some(Which::This(id.to_owned())),
+        };
+        Filter {
+            words: self.q.clone(),
+            active: match self.state.as_str() {
+                "active" => Some(true),
+                "inactive" => Some(false),
+                _ => None,
+            },
+            site: which(&self.site),
+            license: which(&self.license),
+            entra: EntraState::parse(&self.entra),
+            ..Filter::default()
+        }
+    }
+
+    fn order(&self) -> Order {
+        Order::parse(&self.sort).unwrap_or_default()
+    }
+
+    fn query(&self) -> Vec<(&str, &str)> {
+        vec![
+            ("q", self.q.as_str()),
+            ("state", &self.state),
+            ("site", &self.site),
+            ("license", &self.license),
+            ("entra", &self.entra),
+            ("sort", &self.sort),
+            ("desc", &self.desc),
+        ]
+    }
+
+    fn is_filtered(&self) -> bool {
+        [&self.q, &self.state, &self.site, &self.license, &self.entra].iter().any(|word| !word.is_empty())
+    }
+}
+
+impl ListPage {
+    /// Where a column's head leads: this order, or the other way round.
+    fn sorted(&self, order: &str) -> String {
+        let mine = self.asked.order().as_str() == order;
+        let desc = if mine && self.asked.desc.is_empty() { "1" } else { "" };
+        let mut query = self.asked.query();
+        query.retain(|(name, _)| !matches!(*name, "sort" | "desc"));
+        query.extend([("sort", order), ("desc", desc)]);
+        page::address("/users", &query)
+    }
+
+    fn direction(&self, order: &str) -> &'static str {
+        match (self.asked.order().as_str() == order, self.asked.desc.is_empty()) {
+            (true, true) => "ascending",
+            (true, false) => "descending",
+            _ => "none",
+        }
+    }
+
+    fn summary(&self) -> String {
+        match self.total {
+            1 => "One user".to_owned(),
+            total => format!("{total} users"),
+        }
+    }
+}
+
+pub(in crate::web::console) async fn show(frame: Frame, desk: Desk, asked: Query<Asked>) -> Answer {
+    let asked = asked.into_inner();
+    let wanted = asked.clone();
+    let (rows, total, sites, licenses) = desk.read(move |conn| load(conn, &wanted)).await?;
+    let (previous, next) = page::ways(&rows, "/users", &asked.query());
+    let rows = rows.items.into_iter().map(Row::from).collect();
+    let page = ListPage { frame: frame.of("users"), asked, rows, total, previous, next, sites, licenses };
+    page::show(&page.frame, &page)
+}
+
+type Loaded = (Page<Listed>, i64, Vec<Site>, Vec<Stock>);
+
+fn load(conn: &mut Conn, asked: &Asked) -> Result<Loaded> {
+    let filter = asked.filter();
+    let at = page::at(asked.after.clone(), asked.before.clone());
+    let rows = list::list(conn, &filter, asked.order(), !asked.desc.is_empty(), &at, PAGE)?;
+    Ok((rows, list::count(conn, &filter)?, sites::all(conn)?, licenses::stock(conn)?))
+}

@@ -1,0 +1,24 @@
+//! The users: the list, a user's page, deletion by hand, and the worklists.
+
+pub(super) mod actions;
+pub(super) mod deletion;
+pub(super) mod edit;
+pub(super) mod list;
+pub(super) mod show;
+pub(super) mod worklists;
+
+use crate::domain::users::{EntraState, User};
+
+/// A badge's kind and word for whether a user may sign in.
+pub(super) fn state_badge(user: &User) -> (&'static str, &'static str) {
+    if user.active { ("good", "Active") } else { ("quiet", "Inactive") }
+}
+
+/// A badge's kind and word for how a user stands to Entra ID.
+pub(super) fn entra_badge(user: &User) -> (&'static str, &'static str) {
+    match user.entra_state {
+        EntraState::Linked => ("note", "Entra ID"),
+        EntraState::Unlinked => ("quiet", "Local"),
+        EntraState::Deleted => ("warn", "Deleted in Entra ID"),
+    }
+}

@@ -1,0 +1,125 @@
+//! A user's page: what Entra ID owns is shown, what the console owns is edited.
+
+use super::edit::Form;
+use super::{entra_badge, state_badge};
+use crate::db::Conn;
+use crate::domain::licenses::{self, LicenseType, Stock};
+use crate::domain::page::At;
+use crate::domain::sites::{self, Site};
+use crate::domain::users::by_hand::{self, LinkRequest};
+use crate::domain::users::{self, Email, User};
+use crate::domain::{Role, audit, provisioning};
+use crate::error::{Error, Result};
+use crate::web::extract::{Desk, Signed};
+use crate::web::page::{self, Answer, Frame, when};
+use actix_web::http::StatusCode;
+use actix_web::web::Path;
+use askama::Template;
+
+const LATELY: usize = 8;
+
+#[derive(Template)]
+#[template(path = "users/show.html")]
+struct UserPage {
+    frame: Frame,
+    user: User,
+    about: About,
+    form: Form,
+    refusal: Option<Error>,
+    /// Whether the signed-in person may decide over this account.
+    may_decide: bool,
+    is_self: bool,
+}
+
+/// What a user's page shows beside the account.
+struct About {
+    emails: Vec<Email>,
+    site: Option<Site>,
+    sites: Vec<Site>,
+    license: Option<LicenseType>,
+    stock: Vec<Stock>,
+    manager: Option<String>,
+    link_request: Option<LinkRequest>,
+    lately: Vec<(String, String)>,
+    last_request: Option<(String, String)>,
+}
+
+impl UserPage {
+    fn error(&self, field: &str) -> Option<&str> {
+        self.refusal.as_ref().and_then(|refusal| refusal.about(field))
+    }
+
+    fn state(&self) -> (&'static str, &'static str) {
+        state_badge(&self.user)
+    }
+
+    fn entra(&self) -> (&'static str, &'static str) {
+        entra_badge(&self.user)
+    }
+
+    /// Why the user can hold no licence now, if so.
+    fn license_bar(&self) -> Option<String> {
+        licenses::may_hold(&self.user).err().map(|refusal| refusal.to_string())
+    }
+
+    /// A value of the profile, empty where there is none.
+    fn or_empty<'a>(&self, value: &'a Option<String>) -> &'a str {
+        value.as_deref().unwrap_or_default()
+    }
+}
+
+pub(in crate::web::console) async fn show(signed: Signed, frame: Frame, desk: Desk, id: Path<String>) -> Answer {
+    render(signed, frame, desk, id.into_inner(), None, None).await
+}
+
+/// The page; with a form as it was entered and what is wrong with it, where something is.
+pub(super) async fn render(
+    signed: Signed,
+    frame: Frame,
+    desk: Desk,
+    id: String,
+    entered: Option<Form>,
+    refusal: Option<Error>,
+) -> Answer {
+    let (user, about) = desk
+        .read(move |conn| {
+            let user = users::find(conn, &id)?;
+            let about = about(conn, &user)?;
+            Ok((user, about))
+        })
+        .await?;
+    let status = refusal.as_ref().map_or(StatusCode::OK, crate::web::status);
+    let page = UserPage {
+        frame: frame.of("users"),
+        form: entered.unwrap_or_else(|| Form::of(&user, &about.emails)),
+        may_decide: user.role == Role::None || signed.0.role == Role::Owner,
+        is_self: signed.0.id == user.id,
+        user,
+        about,
+        refusal,
+    };
+    page::show_as(status, &page.frame, &page)
+}
+
+fn about(conn: &mut Conn, user: &User) -> Result<About> {
+    let mine = audit::Filter { subject: Some(user.id.clone()), ..audit::Filter::default() };
+    let lately = audit::list(conn, &mine, &At::Start, LATELY)?.items;
+    let asked = provisioning::Filter { user: Some(user.id.clone()), ..provisioning::Filter::default() };
+    let last_request = provisioning::list(conn, &asked, &At::Start, 1)?.items;
+    let manager = user.profile.manager.as_deref().map(|id| users::name_of_scim_id(conn, id)).transpose()?;
+    Ok(About {
+        emails: users::emails(conn, &user.id)?,
+        site: user.site_id.as_deref().map(|id| sites::find(conn, id)).transpose()?,
+        sites: sites::all(conn)?,
+        license: licenses::of(conn, &user.id)?,
+        stock: licenses::stock(conn)?,
+        manager,
+        link_request: by_hand::link_request(conn, &user.id)?,
+        lately: lately
+            .iter()
+            .flat_map(|event| event.sentences().into_iter().map(|line| (line, when(event.at))))
+            .take(LATELY)
+            .collect(),
+        last_request: last_request.first().map(|event| (event.sentence(), when(event.at))),
+    })
+}

@@ -1,0 +1,138 @@
+//! Users who wait for somebody: deleted in Entra ID, inactive for long, waiting to be linked.
+
+use super::list::Row;
+use crate::domain::page::Page;
+use crate::domain::users::list::{self, Filter, Listed, Order};
+use crate::domain::users::{EntraState, by_hand};
+use crate::web::console::home::INACTIVE_DAYS;
+use crate::web::extract::{Desk, Fields, Posted, Signed};
+use crate::web::page::{self, Answer, Frame, when};
+use actix_web::HttpRequest;
+use actix_web::web::{Path, Query};
+use askama::Template;
+use serde::Deserialize;
+
+const PAGE: usize = 50;
+
+#[derive(Template)]
+#[template(path = "users/worklist.html")]
+struct WorklistPage {
+    frame: Frame,
+    /// Which worklist, as its address ends.
+    which: &'static str,
+    title: &'static str,
+    lead: String,
+    since: &'static str,
+    rows: Vec<Row>,
+    total: i64,
+    previous: Option<String>,
+    next: Option<String>,
+    days: Option<i64>,
+}
+
+/// Where on the worklist, and for how many days.
+#[derive(Clone, Default, Deserialize)]
+#[serde(default)]
+pub(in crate::web::console) struct Asked {
+    days: Option<i64>,
+    after: Option<String>,
+    before: Option<String>,
+}
+
+pub(in crate::web::console) async fn deleted_in_entra(frame: Frame, desk: Desk, asked: Query<Asked>) -> Answer {
+    let filter = Filter { entra: Some(EntraState::Deleted), ..Filter::default() };
+    let (rows, total) = load(&desk, filter, &asked).await?;
+    let (previous, next) = page::ways(&rows, "/users/deleted-in-entra", &[]);
+    let page = WorklistPage {
+        frame: frame.of("users"),
+        which: "deleted-in-entra",
+        title: "Deleted in Entra ID",
+        lead: "Entra ID deleted these users. They cannot sign in; their licence, extension and history are kept until \
+               you delete them here."
+            .to_owned(),
+        since: "Deleted there",
+        rows: rows.items.into_iter().map(Row::from).collect(),
+        total,
+        previous,
+        next,
+        days: None,
+    };
+    page::show(&page.frame, &page)
+}
+
+pub(in crate::web::console) async fn inactive(frame: Frame, desk: Desk, asked: Query<Asked>) -> Answer {
+    let days = asked.days.unwrap_or(INACTIVE_DAYS).clamp(0, 36_500);
+    let filter = list::inactive_for(days, desk.org().now());
+    let (rows, total) = load(&desk, filter, &asked).await?;
+    let (previous, next) = page::ways(&rows, "/users/inactive", &[("days", &days.to_string())]);
+    let page = WorklistPage {
+        frame: frame.of("users"),
+        which: "inactive",
+        title: "Inactive for long",
+        lead: format!(
+            "Users who have been inactive for {days} days or more. Entra ID never tells when somebody who was \
+             unassigned first is deleted later: such leavers end here."
+        ),
+        since: "Inactive since",
+        rows: rows.items.into_iter().map(Row::from).collect(),
+        total,
+        previous,
+        next,
+        days: Some(days),
+    };
+    page::show(&page.frame, &page)
+}
+
+async fn load(desk: &Desk, filter: Filter, asked: &Asked) -> crate::error::Result<(Page<Listed>, i64)> {
+    let at = page::at(asked.after.clone(), asked.before.clone());
+    desk.read(move |conn| {
+        let rows = list::list(conn, &filter, Order::Name, false, &at, PAGE)?;
+        Ok((rows, list::count(conn, &filter)?))
+    })
+    .await
+}
+
+#[derive(Template)]
+#[template(path = "users/to_link.html")]
+struct ToLinkPage {
+    frame: Frame,
+    waiting: Vec<Waiting>,
+}
+
+/// An account that Entra ID tried to create.
+struct Waiting {
+    id: String,
+    name: String,
+    user_name: String,
+    external_id: String,
+    attempts: i32,
+    last_at: String,
+    is_protected: bool,
+}
+
+pub(in crate::web::console) async fn to_link(frame: Frame, desk: Desk) -> Answer {
+    let waiting = desk.read(by_hand::link_requests).await?;
+    let waiting = waiting.into_iter().map(|(request, user)| Waiting {
+        name: user.name(),
+        is_protected: user.is_protected(),
+        id: user.id,
+        user_name: user.profile.user_name,
+        external_id: request.external_id.unwrap_or_default(),
+        attempts: request.attempts,
+        last_at: when(request.last_at),
+    });
+    let page = ToLinkPage { frame: frame.of("users"), waiting: waiting.collect() };
+    page::show(&page.frame, &page)
+}
+
+/// Takes an account off the worklist: it stays as it is, and Entra ID goes on failing to create it.
+pub(in crate::web::console) async fn dismiss(
+    request: HttpRequest,
+    signed: Signed,
+    desk: Desk,
+    id: Path<String>,
+    _form: Posted<Fields>,
+) -> Answer {
+    let outcome = desk.write(signed.actor(), move |tx| by_hand::dismiss_link(tx, &id)).await;
+    page::settle(&request, outcome, |()| "The account stays under local management.".to_owned(), "/users/to-link")
+}
