@@ -1,7 +1,10 @@
 //! Everything but the browser: each test starts the real application on a port and a database of its own.
-#![allow(clippy::unwrap_used, clippy::expect_used)]
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on has failed")]
+#![allow(unreachable_pub, reason = "the harness is shared with the browser tests")]
 
 mod floors;
 mod harness;
+mod identity;
 mod scim;
 mod scim_replay;
+mod users;

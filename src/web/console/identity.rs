@@ -1,6 +1,6 @@
 //! Identity Management: single sign-on and user provisioning, on one page.
 
-use super::sign_in;
+use super::sign_in::Prompt;
 use crate::db::Conn;
 use crate::domain::identity::single_sign_on::{self, Settings, Trusted};
 use crate::domain::identity::switch::{self, PauseAnswer, State, Switch};
@@ -304,8 +304,9 @@ pub(super) async fn reveal(
 ) -> Answer {
     let Posted(form) = form;
     let hidden = [("token", form.token.as_str())];
-    if let Some(prompt) = sign_in::prompt(&request, &signed, &frame, &desk, &address, &form.password, REVEAL, &hidden).await? {
-        return Ok(prompt);
+    let prompt = Prompt { frame: &frame, action: REVEAL, hidden: &hidden };
+    if let Some(asked) = prompt.unless_proved(&request, &signed, &desk, &address, &form.password).await? {
+        return Ok(asked);
     }
     let id = Some(form.token).filter(|id| !id.is_empty());
     let shown = desk.write(signed.actor(), move |tx| tokens::reveal(tx, id.as_deref())).await;
@@ -323,8 +324,9 @@ pub(super) async fn create_token(
 ) -> Answer {
     let Posted(form) = form;
     let hidden = [("label", form.label.as_str()), ("expires_in", form.expires_in.as_str())];
-    if let Some(prompt) = sign_in::prompt(&request, &signed, &frame, &desk, &address, &form.password, TOKENS, &hidden).await? {
-        return Ok(prompt);
+    let prompt = Prompt { frame: &frame, action: TOKENS, hidden: &hidden };
+    if let Some(asked) = prompt.unless_proved(&request, &signed, &desk, &address, &form.password).await? {
+        return Ok(asked);
     }
     let days = match form.expires_in.trim() {
         "" => Ok(None),

@@ -7,6 +7,7 @@ use crate::error::{Error, Result};
 use crate::web::extract::{Address, Desk, Posted, Signed};
 use crate::web::page::{self, Answer, Failure, Frame};
 use crate::web::session::Visit;
+use actix_web::http::StatusCode;
 use actix_web::{HttpRequest, HttpResponse, web};
 use askama::Template;
 use serde::Deserialize;
@@ -141,52 +142,60 @@ pub(super) async fn prove(
     let Posted(form) = form;
     let next = page::own_path(Some(&form.next));
     let hidden = [("next", next.as_str())];
-    let asked = check_again(&request, &signed, &frame, &desk, &address, &form.password, "/confirm", &hidden).await?;
+    let prompt = Prompt { frame: &frame, action: "/confirm", hidden: &hidden };
+    let asked = prompt.check(&request, &signed, &desk, &address, &form.password).await?;
     Ok(asked.unwrap_or_else(|| page::go(&next)))
 }
 
-/// The page that asks for the password, unless it was shown lately or is right in this very form.
-pub(super) async fn prompt(
-    request: &HttpRequest,
-    signed: &Signed,
-    frame: &Frame,
-    desk: &Desk,
-    address: &Address,
-    password: &str,
-    action: &str,
-    hidden: &[(&str, &str)],
-) -> Result<Option<HttpResponse>, Failure> {
-    if Visit::of(request).is_proved(desk.org().now()) {
-        return Ok(None);
-    }
-    if password.is_empty() {
-        return page::show(frame, &ConfirmPage { frame, action, hidden, error: None }).map(Some);
-    }
-    check_again(request, signed, frame, desk, address, password, action, hidden).await
+/// A question for the password: where the answer goes, and what it carries along.
+pub(super) struct Prompt<'a> {
+    pub(super) frame: &'a Frame,
+    pub(super) action: &'a str,
+    pub(super) hidden: &'a [(&'a str, &'a str)],
 }
 
-async fn check_again(
-    request: &HttpRequest,
-    signed: &Signed,
-    frame: &Frame,
-    desk: &Desk,
-    address: &Address,
-    password: &str,
-    action: &str,
-    hidden: &[(&str, &str)],
-) -> Result<Option<HttpResponse>, Failure> {
-    let refusal = match authenticate(desk, &signed.0.profile.user_name, password, &address.0).await {
-        Ok(_) => {
-            Visit::of(request).prove(desk.org().now());
+impl Prompt<'_> {
+    /// The page that asks, unless the password was shown lately or is right in this very form.
+    pub(super) async fn unless_proved(
+        &self,
+        request: &HttpRequest,
+        signed: &Signed,
+        desk: &Desk,
+        address: &Address,
+        password: &str,
+    ) -> Result<Option<HttpResponse>, Failure> {
+        if Visit::of(request).is_proved(desk.org().now()) {
             return Ok(None);
         }
-        Err(cause @ Error::Internal(_)) => return Err(cause.into()),
-        Err(refusal) => refusal,
-    };
-    let error = match &refusal {
-        Error::Invalid(_) => "The password is wrong.".to_owned(),
-        other => other.to_string(),
-    };
-    let page = ConfirmPage { frame, action, hidden, error: Some(error) };
-    page::show_as(crate::web::status(&refusal), frame, &page).map(Some)
+        if password.is_empty() {
+            return self.page(StatusCode::OK, None).map(Some);
+        }
+        self.check(request, signed, desk, address, password).await
+    }
+
+    async fn check(
+        &self,
+        request: &HttpRequest,
+        signed: &Signed,
+        desk: &Desk,
+        address: &Address,
+        password: &str,
+    ) -> Result<Option<HttpResponse>, Failure> {
+        match authenticate(desk, &signed.0.profile.user_name, password, &address.0).await {
+            Ok(_) => {
+                Visit::of(request).prove(desk.org().now());
+                Ok(None)
+            }
+            Err(cause @ Error::Internal(_)) => Err(cause.into()),
+            Err(Error::Invalid(_)) => {
+                self.page(StatusCode::UNPROCESSABLE_ENTITY, Some("The password is wrong.".to_owned())).map(Some)
+            }
+            Err(refusal) => self.page(crate::web::status(&refusal), Some(refusal.to_string())).map(Some),
+        }
+    }
+
+    fn page(&self, status: StatusCode, error: Option<String>) -> Answer {
+        let page = ConfirmPage { frame: self.frame, action: self.action, hidden: self.hidden, error };
+        page::show_as(status, self.frame, &page)
+    }
 }
