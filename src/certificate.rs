@@ -85,7 +85,8 @@ fn read_der(der: &[u8]) -> Result<Certificate, Fault> {
     if !rest.is_empty() {
         return Err(Fault::Damaged);
     }
-    let time = |seconds: i64| DateTime::from_timestamp(seconds, 0).map(|at| at.naive_utc()).ok_or(Fault::Damaged);
+    let time =
+        |seconds: i64| DateTime::from_timestamp(seconds, 0).map(|at| at.naive_utc()).ok_or(Fault::Damaged);
     let fingerprint: Vec<String> = Sha256::digest(der).iter().map(|byte| format!("{byte:02X}")).collect();
     Ok(Certificate {
         der: BASE64.encode(der),
@@ -110,7 +111,8 @@ mod tests {
         assert_eq!(from_der[0].subject, "CN=Microsoft Azure Federated SSO Certificate");
         assert_eq!(from_der[0].fingerprint.len(), 95);
         assert_eq!(read(PEM).unwrap(), from_der);
-        let bare: String = String::from_utf8_lossy(PEM).lines().filter(|line| !line.starts_with("---")).collect();
+        let bare: String =
+            String::from_utf8_lossy(PEM).lines().filter(|line| !line.starts_with("---")).collect();
         assert_eq!(read(bare.as_bytes()).unwrap(), from_der);
         let windows = String::from_utf8_lossy(PEM).replace('\n', "\r\n");
         assert_eq!(read(windows.as_bytes()).unwrap(), from_der);

@@ -93,14 +93,20 @@ impl Partial {
     pub fn settle(self) -> Result<Settings, BadSetting> {
         let listen = self.listen.unwrap_or_else(|| "127.0.0.1:8080".to_owned());
         let listen = listen.parse().map_err(|_| {
-            BadSetting(format!("listen is “{listen}”; it must be an address and a port, such as 127.0.0.1:8080"))
+            BadSetting(format!(
+                "listen is “{listen}”; it must be an address and a port, such as 127.0.0.1:8080"
+            ))
         })?;
         Ok(Settings {
             data_dir: self.data_dir.unwrap_or_else(|| PathBuf::from("data")),
             listen,
             public_url: self.public_url.map(|url| public_url(&url)).transpose()?,
             trusted_proxies: self.trusted_proxies.unwrap_or_default(),
-            session_idle_minutes: within("session_idle_minutes", self.session_idle_minutes.unwrap_or(60), 1..=1440)?,
+            session_idle_minutes: within(
+                "session_idle_minutes",
+                self.session_idle_minutes.unwrap_or(60),
+                1..=1440,
+            )?,
             session_hours: within("session_hours", self.session_hours.unwrap_or(12), 1..=168)?,
             log: self.log.unwrap_or_else(|| "info".to_owned()),
             log_format: self.log_format.unwrap_or_default(),
@@ -116,7 +122,8 @@ fn public_url(text: &str) -> Result<Url, BadSetting> {
         ))
     };
     let url = Url::parse(text).map_err(|_| fault())?;
-    let bare = url.path() == "/" && url.query().is_none() && url.fragment().is_none() && url.username().is_empty();
+    let bare =
+        url.path() == "/" && url.query().is_none() && url.fragment().is_none() && url.username().is_empty();
     if bare && matches!(url.scheme(), "https" | "http") && url.has_host() { Ok(url) } else { Err(fault()) }
 }
 
@@ -142,7 +149,8 @@ mod tests {
     #[test]
     fn the_first_source_that_speaks_wins() {
         let flag = Partial { listen: Some("127.0.0.1:1".into()), ..Partial::default() };
-        let file = Partial { listen: Some("127.0.0.1:2".into()), session_hours: Some(3), ..Partial::default() };
+        let file =
+            Partial { listen: Some("127.0.0.1:2".into()), session_hours: Some(3), ..Partial::default() };
         let settings = flag.or(file).settle().unwrap();
         assert_eq!((settings.listen.port(), settings.session_hours), (1, 3));
     }
@@ -150,9 +158,14 @@ mod tests {
     #[test]
     fn a_bad_setting_is_named_with_what_it_must_be() {
         let refused = |partial: Partial| partial.settle().unwrap_err().to_string();
-        assert!(refused(Partial { listen: Some("8080".into()), ..Partial::default() }).contains("127.0.0.1:8080"));
+        assert!(
+            refused(Partial { listen: Some("8080".into()), ..Partial::default() }).contains("127.0.0.1:8080")
+        );
         for url in ["ftp://x", "rollcall.example.com", "https://x/path", "https://x/?a=b"] {
-            assert!(refused(Partial { public_url: Some(url.into()), ..Partial::default() }).contains("public_url"));
+            assert!(
+                refused(Partial { public_url: Some(url.into()), ..Partial::default() })
+                    .contains("public_url")
+            );
         }
         assert!(refused(Partial { session_hours: Some(0), ..Partial::default() }).contains("from 1 to 168"));
     }

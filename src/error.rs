@@ -68,7 +68,10 @@ impl Error {
             Self::Taken(complaint) => std::slice::from_ref(complaint),
             _ => &[],
         };
-        complaints.iter().find(|complaint| complaint.field == field).map(|complaint| complaint.message.as_str())
+        complaints
+            .iter()
+            .find(|complaint| complaint.field == field)
+            .map(|complaint| complaint.message.as_str())
     }
 }
 

@@ -99,7 +99,10 @@ fn read(path: &Path) -> io::Result<Keyring> {
     let mut bytes = Vec::new();
     OpenOptions::new().read(true).open(path)?.read_to_end(&mut bytes)?;
     let master = bytes.try_into().map_err(|_| {
-        io::Error::new(io::ErrorKind::InvalidData, format!("{} is not a key of {KEY_BYTES} bytes", path.display()))
+        io::Error::new(
+            io::ErrorKind::InvalidData,
+            format!("{} is not a key of {KEY_BYTES} bytes", path.display()),
+        )
     })?;
     Ok(Keyring { master })
 }

@@ -4,18 +4,25 @@ use std::fs;
 use std::path::Path;
 
 /// From the ground up. Modules on one floor do not use each other.
-const FLOORS: [&[&str]; 4] = [
-    &["error", "config", "seal", "scim", "certificate"],
-    &["db"],
-    &["domain"],
-    &["web", "cli"],
-];
+const FLOORS: [&[&str]; 4] =
+    [&["error", "config", "seal", "scim", "certificate"], &["db"], &["domain"], &["web", "cli"]];
 /// The command line starts the server: the one door that opens another.
 const ALLOWED: [&str; 1] = ["cli uses web"];
 /// Rooms of the rules, lowest first, as `domain/mod.rs` states them.
 const ROOMS: [&str; 13] = [
-    "page", "settings", "audit", "sessions", "sites", "users", "licenses", "admins", "identity", "provisioning",
-    "imports", "demo", "text_enum",
+    "page",
+    "settings",
+    "audit",
+    "sessions",
+    "sites",
+    "users",
+    "licenses",
+    "admins",
+    "identity",
+    "provisioning",
+    "imports",
+    "demo",
+    "text_enum",
 ];
 
 #[test]
@@ -25,7 +32,9 @@ fn no_floor_leans_on_one_above_it() {
         for module in *modules {
             let source = source_of("src", module);
             for other in FLOORS[level..].concat().into_iter().filter(|other| other != module) {
-                if source.contains(&format!("crate::{other}::")) || source.contains(&format!("crate::{other};")) {
+                if source.contains(&format!("crate::{other}::"))
+                    || source.contains(&format!("crate::{other};"))
+                {
                     leaning.push(format!("{module} uses {other}"));
                 }
             }
@@ -50,7 +59,10 @@ fn a_room_of_the_rules_uses_only_those_before_it() {
         let source = source_of("src/domain", room);
         for later in ROOMS[order + 1..].iter().filter(|later| **later != "text_enum") {
             assert!(!source.contains(&format!("domain::{later}::")), "{room} uses {later}");
-            assert!(!source.contains(&format!("super::{later}::")) || *room == "users", "{room} uses {later}");
+            assert!(
+                !source.contains(&format!("super::{later}::")) || *room == "users",
+                "{room} uses {later}"
+            );
         }
     }
 }

@@ -148,7 +148,10 @@ async fn what_the_console_owns_survives_every_update_of_entra_id() {
     entra.patch(&format!("/Users/{id}"), replace("active", &json!("False"))).await;
 
     let after = console.find("ana@example.com").unwrap();
-    assert_eq!((after.phone_number.as_deref(), after.extension.as_deref()), (Some("+31 15 1234"), Some("201")));
+    assert_eq!(
+        (after.phone_number.as_deref(), after.extension.as_deref()),
+        (Some("+31 15 1234"), Some("201"))
+    );
     assert_eq!(after.site_id, user.site_id);
     let key = after.id.clone();
     let held = console.org.read(move |conn| rollcall::domain::licenses::of(conn, &key)).unwrap();
@@ -162,7 +165,8 @@ async fn a_site_is_fixed_once_it_is_set_and_a_later_one_is_a_warning() {
     console.site("Utrecht");
     let id = entra.post("/Users", with_site("DELFT")).await.id();
 
-    let reply = entra.patch(&format!("/Users/{id}"), replace(&format!("{SITE}:site"), &json!("Utrecht"))).await;
+    let reply =
+        entra.patch(&format!("/Users/{id}"), replace(&format!("{SITE}:site"), &json!("Utrecht"))).await;
     assert_eq!(reply.status, 200);
     assert_eq!(reply.json[SITE]["site"], "DELFT");
     let log = console.signed_in("olga").await.get("/activity/provisioning").await.text();
@@ -335,7 +339,11 @@ async fn malformed_bodies_are_refused_and_change_nothing() {
     refused(&entra.post("/Users", json!({ "userName": 5 })).await, 400, Some("invalidValue"));
     refused(&entra.post("/Users", json!({ "userName": "x", "emails": 5 })).await, 400, Some("invalidValue"));
     refused(&entra.post("/Users", json!({ "externalId": "x" })).await, 400, Some("invalidValue"));
-    refused(&entra.patch(&path, json!([{ "op": "launch", "path": "title" }])).await, 400, Some("invalidSyntax"));
+    refused(
+        &entra.patch(&path, json!([{ "op": "launch", "path": "title" }])).await,
+        400,
+        Some("invalidSyntax"),
+    );
     refused(&entra.patch(&path, json!([{ "op": "remove" }])).await, 400, Some("noTarget"));
     refused(&entra.patch(&path, replace("nonsense", &json!("x"))).await, 400, Some("invalidPath"));
     refused(&entra.patch(&path, replace("emails[type eq", &json!("x"))).await, 400, Some("invalidPath"));
@@ -400,7 +408,11 @@ async fn filters_find_by_more_than_the_user_name() {
     ] {
         let query: String = url::form_urlencoded::byte_serialize(filter.as_bytes()).collect();
         let found = entra.get(&format!("/Users?filter={query}")).await;
-        assert_eq!((found.at("/totalResults"), found.at("/Resources/0/id")), (&json!(1), &json!(id)), "{filter}");
+        assert_eq!(
+            (found.at("/totalResults"), found.at("/Resources/0/id")),
+            (&json!(1), &json!(id)),
+            "{filter}"
+        );
     }
     // An externalId is compared exactly, and what is like a wildcard is not one.
     for filter in ["externalId eq \"ANA\"", "userName co \"%\"", "userName eq \"a_a@example.com\""] {
@@ -429,8 +441,13 @@ async fn the_server_says_what_it_can_do() {
     let types = entra.get("/ResourceTypes").await;
     assert_eq!(types.at("/Resources/0/endpoint"), "/Users");
     let schemas = entra.get("/Schemas").await;
-    let names: Vec<&str> =
-        schemas.at("/Resources").as_array().unwrap().iter().map(|schema| schema["id"].as_str().unwrap()).collect();
+    let names: Vec<&str> = schemas
+        .at("/Resources")
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|schema| schema["id"].as_str().unwrap())
+        .collect();
     assert!(names.contains(&ENTERPRISE) && names.contains(&SITE), "{names:?}");
     assert_eq!(entra.get(&format!("/Schemas/{ENTERPRISE}")).await.at("/name"), "EnterpriseUser");
     refused(&entra.get("/Schemas/urn:nothing").await, 404, None);
@@ -450,7 +467,10 @@ async fn every_request_leaves_one_line_with_what_changed() {
     assert!(log.contains("changed the title of Ana Lima from “Planner” to “Director”"), "{log}");
     assert!(log.contains("There is no attribute “nonsense”"), "{log}");
     let audit = olga.get("/activity").await.text();
-    assert!(audit.contains("Entra ID changed the title of Ana Lima from “Planner” to “Director”."), "{audit}");
+    assert!(
+        audit.contains("Entra ID changed the title of Ana Lima from “Planner” to “Director”."),
+        "{audit}"
+    );
 }
 
 #[actix_web::test]

@@ -48,7 +48,9 @@ fn filled(text: &str, ids: &HashMap<String, String>) -> String {
 
 fn check(recorded: &Value, reply: &Reply, ids: &HashMap<String, String>) -> Vec<String> {
     let mut faults = Vec::new();
-    let mut fault = |text: String| faults.push(format!("{}: {text}; answered {} {}", recorded["name"], reply.status, reply.json));
+    let mut fault = |text: String| {
+        faults.push(format!("{}: {text}; answered {} {}", recorded["name"], reply.status, reply.json))
+    };
     if recorded["expect_status"].as_u64() != Some(reply.status.into()) {
         fault(format!("wants status {}", recorded["expect_status"]));
     }
@@ -77,7 +79,8 @@ fn check(recorded: &Value, reply: &Reply, ids: &HashMap<String, String>) -> Vec<
         fault(format!("wants no {pointer}"));
     }
     for pointer in pointers("expect_empty") {
-        let empty = held(&pointer).is_none_or(|value| value.is_null() || value == "" || value == serde_json::json!([]));
+        let empty = held(&pointer)
+            .is_none_or(|value| value.is_null() || value == "" || value == serde_json::json!([]));
         if !empty {
             fault(format!("wants {pointer} empty"));
         }

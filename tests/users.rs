@@ -29,7 +29,8 @@ async fn a_form_says_what_is_wrong_beside_the_field_and_keeps_what_was_typed() {
     let console = Console::open();
     console.user("bob@example.com", None);
     let olga = console.signed_in("olga").await;
-    let page = olga.submit("/users/new", "/users", &[("user_name", "BOB@example.com"), ("title", "Planner")]).await;
+    let page =
+        olga.submit("/users/new", "/users", &[("user_name", "BOB@example.com"), ("title", "Planner")]).await;
     assert_eq!(page.status, 409);
     assert!(page.value("#user_name-error").unwrap().contains("belongs to another account"));
     assert_eq!(page.value("#title").as_deref(), Some("Planner"));
@@ -51,7 +52,8 @@ async fn what_entra_id_owns_is_shown_and_not_edited() {
     assert!(page.has("input[name=extension]"));
 
     let csrf = page.value("input[name=csrf]").unwrap();
-    let forced = olga.post_bare(&path, &[("csrf", &csrf), ("user_name", "ana@example.com"), ("title", "Boss")]).await;
+    let forced =
+        olga.post_bare(&path, &[("csrf", &csrf), ("user_name", "ana@example.com"), ("title", "Boss")]).await;
     assert!(forced.follow().await.text().contains("Entra ID owns these fields. Change them there"));
     assert_eq!(console.find("ana@example.com").unwrap().profile.title.as_deref(), Some("Planner"));
 
@@ -69,7 +71,8 @@ async fn an_extension_belongs_to_one_user() {
     let (ana, bob) = (console.user("ana", None), console.user("bob", None));
     let olga = console.signed_in("olga").await;
     let set = async |id: &str, extension: &str| {
-        olga.submit(&format!("/users/{id}"), &format!("/users/{id}/telephony"), &[("extension", extension)]).await
+        olga.submit(&format!("/users/{id}"), &format!("/users/{id}/telephony"), &[("extension", extension)])
+            .await
     };
     assert_eq!(set(&ana.id, "201").await.status, 303);
     let refused = set(&bob.id, "201").await;
@@ -153,7 +156,10 @@ async fn deletion_wants_the_name_typed_and_frees_what_the_user_held() {
     assert_eq!(stock[0].used, 0);
     assert_eq!(olga.get(&format!("/users/{}", ana.id)).await.status, 404);
     let log = olga.get("/activity").await.text();
-    assert!(log.contains(&ana.scim_id) && log.contains("olga deleted the user ana@example.com for good"), "{log}");
+    assert!(
+        log.contains(&ana.scim_id) && log.contains("olga deleted the user ana@example.com for good"),
+        "{log}"
+    );
 }
 
 #[actix_web::test]

@@ -3,7 +3,9 @@
 use super::{Failure, password_from_input, say};
 use crate::domain::identity::switch::{self, PauseAnswer, State, Switch};
 use crate::domain::identity::tokens;
-use crate::domain::{Actor, Org, Role, admins, demo as believable, licenses, provisioning, rfc3339, sites, users};
+use crate::domain::{
+    Actor, Org, Role, admins, demo as believable, licenses, provisioning, rfc3339, sites, users,
+};
 use crate::error::Error;
 use clap::Subcommand;
 
@@ -104,7 +106,8 @@ impl Admin {
             Self::Create { user_name, name, role } => {
                 let password = password_from_input()?;
                 let made = org.write(&ACTOR, move |tx| {
-                    let usual = if admins::is_unclaimed(tx.conn)? { Role::Owner } else { Role::Administrator };
+                    let usual =
+                        if admins::is_unclaimed(tx.conn)? { Role::Owner } else { Role::Administrator };
                     let name = name.unwrap_or_else(|| user_name.clone());
                     let role = role.unwrap_or(usual);
                     admins::create(tx, &admins::Wish { name, user_name, password, role })
@@ -153,7 +156,10 @@ impl Provisioning {
                     format!("state: {}", switch.state.as_str()),
                     format!("users that may be linked: {}", switch.scope.words()),
                     format!("last contact: {last}"),
-                    format!("requests in the last 24 hours: {}, of which failed: {}", health.requests, health.failures),
+                    format!(
+                        "requests in the last 24 hours: {}, of which failed: {}",
+                        health.requests, health.failures
+                    ),
                 ]);
             }
         }
@@ -205,9 +211,9 @@ impl LicenseType {
             }
             Self::List => {
                 let stock = org.read(licenses::stock)?;
-                say(stock
-                    .iter()
-                    .map(|line| format!("{}\t{}\t{}\t{}", line.kind.code, line.kind.name, line.used, line.kind.seats)));
+                say(stock.iter().map(|line| {
+                    format!("{}\t{}\t{}\t{}", line.kind.code, line.kind.name, line.used, line.kind.seats)
+                }));
             }
         }
         Ok(())
@@ -241,7 +247,10 @@ impl Site {
 pub(super) fn demo(org: &Org) -> Result<(), Failure> {
     let filled = org.write(&ACTOR, believable::fill)?;
     say([
-        format!("{} users, {} sites and {} licence types are here to look at.", filled.users, filled.sites, filled.licenses),
+        format!(
+            "{} users, {} sites and {} licence types are here to look at.",
+            filled.users, filled.sites, filled.licenses
+        ),
         "Start the server with `rollcall`, or sign in if you have an account already.".to_owned(),
     ]);
     Ok(())

@@ -43,7 +43,13 @@ struct Flags {
     #[arg(long, global = true, env = "ROLLCALL_DATA_DIR", value_name = "FOLDER", help_heading = "Settings")]
     data_dir: Option<PathBuf>,
     /// Address and port to listen on; port 0 picks a free one [default: 127.0.0.1:8080]
-    #[arg(long, global = true, env = "ROLLCALL_LISTEN", value_name = "ADDRESS:PORT", help_heading = "Settings")]
+    #[arg(
+        long,
+        global = true,
+        env = "ROLLCALL_LISTEN",
+        value_name = "ADDRESS:PORT",
+        help_heading = "Settings"
+    )]
     listen: Option<String>,
     /// Address under which browsers and Entra ID reach the console [default: http://ADDRESS:PORT]
     ///
@@ -51,14 +57,32 @@ struct Flags {
     #[arg(long, global = true, env = "ROLLCALL_PUBLIC_URL", value_name = "URL", help_heading = "Settings")]
     public_url: Option<String>,
     /// Reverse proxy whose X-Forwarded-For header is believed; may be given several times
-    #[arg(long = "trusted-proxy", global = true, env = "ROLLCALL_TRUSTED_PROXIES", value_name = "IP",
-          value_delimiter = ',', help_heading = "Settings")]
+    #[arg(
+        long = "trusted-proxy",
+        global = true,
+        env = "ROLLCALL_TRUSTED_PROXIES",
+        value_name = "IP",
+        value_delimiter = ',',
+        help_heading = "Settings"
+    )]
     trusted_proxies: Option<Vec<IpAddr>>,
     /// Minutes without a visit after which a session ends [default: 60]
-    #[arg(long, global = true, env = "ROLLCALL_SESSION_IDLE_MINUTES", value_name = "MINUTES", help_heading = "Settings")]
+    #[arg(
+        long,
+        global = true,
+        env = "ROLLCALL_SESSION_IDLE_MINUTES",
+        value_name = "MINUTES",
+        help_heading = "Settings"
+    )]
     session_idle_minutes: Option<u32>,
     /// Hours after which a session ends in any case [default: 12]
-    #[arg(long, global = true, env = "ROLLCALL_SESSION_HOURS", value_name = "HOURS", help_heading = "Settings")]
+    #[arg(
+        long,
+        global = true,
+        env = "ROLLCALL_SESSION_HOURS",
+        value_name = "HOURS",
+        help_heading = "Settings"
+    )]
     session_hours: Option<u32>,
     /// What to log: a level, or rules such as info,rollcall=debug [default: info]
     #[arg(long, global = true, env = "ROLLCALL_LOG", value_name = "RULES", help_heading = "Settings")]
@@ -163,7 +187,9 @@ fn settle(flags: Flags) -> Result<Settings, BadSetting> {
 /// The organisation in the data folder, made if it is not there.
 fn open(settings: &Settings) -> Result<Org, Failure> {
     let folder = &settings.data_dir;
-    let bad = |cause: String| Failure::Start(format!("the data folder {} cannot be used: {cause}", folder.display()));
+    let bad = |cause: String| {
+        Failure::Start(format!("the data folder {} cannot be used: {cause}", folder.display()))
+    };
     make_private(folder).map_err(|cause| bad(cause.to_string()))?;
     let database = folder.join(DATABASE);
     let existed = database.exists();
@@ -176,7 +202,7 @@ fn open(settings: &Settings) -> Result<Org, Failure> {
     let db = Db::open(&database)?;
     let keys = Keyring::open(&key_file).map_err(|cause| bad(cause.to_string()))?;
     let org = Org::new(db, keys, Clock::default());
-    let fits = org.write(&Actor::Rollcall, |tx| key_fits(tx))?;
+    let fits = org.write(&Actor::Rollcall, key_fits)?;
     if fits { Ok(org) } else { Err(bad(format!("{KEY_FILE} is not the one that {DATABASE} was made with"))) }
 }
 
@@ -211,7 +237,9 @@ fn password_from_input() -> Result<String, Failure> {
     let mut text = String::new();
     let most = 4096;
     let read = std::io::stdin().take(most).read_to_string(&mut text);
-    read.map_err(|cause| Failure::Start(format!("the password could not be read from standard input: {cause}")))?;
+    read.map_err(|cause| {
+        Failure::Start(format!("the password could not be read from standard input: {cause}"))
+    })?;
     Ok(text.lines().next().unwrap_or_default().to_owned())
 }
 

@@ -6,6 +6,7 @@ use crate::domain::sessions::Limits;
 use crate::domain::{Actor, Org, admins};
 use crate::web::{self, House};
 use chrono::TimeDelta;
+use std::io::IsTerminal;
 use std::net::{SocketAddr, TcpListener};
 use tracing_subscriber::EnvFilter;
 use url::Url;
@@ -72,7 +73,10 @@ fn announce(org: &Org, address: SocketAddr, public_url: &Url) -> Result<(), Fail
 fn start_log(settings: &Settings) -> Result<(), Failure> {
     let rules = EnvFilter::try_new(&settings.log)
         .map_err(|cause| Failure::Start(format!("log is “{}”: {cause}", settings.log)))?;
-    let log = tracing_subscriber::fmt().with_env_filter(rules).with_writer(std::io::stderr);
+    let log = tracing_subscriber::fmt()
+        .with_env_filter(rules)
+        .with_ansi(std::io::stderr().is_terminal())
+        .with_writer(std::io::stderr);
     let started = match settings.log_format {
         LogFormat::Text => log.with_target(false).try_init(),
         LogFormat::Json => log.json().flatten_event(true).try_init(),

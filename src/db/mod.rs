@@ -60,7 +60,8 @@ impl Db {
             .build(ConnectionManager::new(&url))
             .map_err(|cause| failed(cause.to_string()))?;
         let again = url.clone();
-        let writer = writer::Writer::start(conn, move || connect(&again).ok()).map_err(|cause| failed(cause.to_string()))?;
+        let writer = writer::Writer::start(conn, move || connect(&again).ok())
+            .map_err(|cause| failed(cause.to_string()))?;
         Ok(Self { readers, writer })
     }
 

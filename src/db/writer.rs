@@ -23,7 +23,10 @@ pub(super) struct Writer(Sender<Job>);
 impl Writer {
     /// Starts the thread on `conn`; `open` makes another connection should that one break.
     /// It ends, after what waits is done, when the last handle is gone.
-    pub(super) fn start(conn: Conn, open: impl Fn() -> Option<Conn> + Send + 'static) -> std::io::Result<Self> {
+    pub(super) fn start(
+        conn: Conn,
+        open: impl Fn() -> Option<Conn> + Send + 'static,
+    ) -> std::io::Result<Self> {
         let (sender, jobs) = channel();
         thread::Builder::new().name("writer".into()).spawn(move || run(conn, open, &jobs))?;
         Ok(Self(sender))
@@ -93,7 +96,8 @@ fn in_savepoint(conn: &mut Conn, job: Job, answers: &mut Vec<Answer>) -> diesel:
 }
 
 fn close_down_to(conn: &mut Conn, depth: u32) -> diesel::QueryResult<()> {
-    while Transactions::transaction_manager_status_mut(conn).transaction_depth()?.map_or(0, u32::from) > depth {
+    while Transactions::transaction_manager_status_mut(conn).transaction_depth()?.map_or(0, u32::from) > depth
+    {
         Transactions::rollback_transaction(conn)?;
     }
     Ok(())

@@ -23,8 +23,10 @@ pub struct Change {
 
 impl Change {
     /// A change of `attribute`, or nothing where both values are the same.
+    #[must_use]
     pub fn of(attribute: &str, before: Option<&str>, after: Option<&str>) -> Option<Self> {
-        let [before, after] = [before, after].map(|value| value.filter(|text| !text.is_empty()).map(str::to_owned));
+        let [before, after] =
+            [before, after].map(|value| value.filter(|text| !text.is_empty()).map(str::to_owned));
         (before != after).then(|| Self { attribute: attribute.to_owned(), before, after })
     }
 
@@ -150,7 +152,7 @@ impl Action {
     fn phrase(self) -> &'static str {
         match self {
             Self::UserCreated => "created the user {}",
-            Self::UserChanged => "changed {}",
+            Self::UserChanged | Self::SsoChanged | Self::ProvisioningChanged => "changed {}",
             Self::UserDeactivated => "deactivated {}",
             Self::UserReactivated => "reactivated {}",
             Self::UserDeleted => "deleted the user {} for good",
@@ -159,7 +161,9 @@ impl Action {
             Self::UserDeletedInEntra => "deleted {} in Entra ID; the account waits here for deletion by hand",
             Self::UserAdopted => "took over {} again",
             Self::RoleHolderRenamed => "renamed {}, an account with a role in this console",
-            Self::SiteIgnored => "sent another site for {}, which was ignored: a site is fixed once it is set",
+            Self::SiteIgnored => {
+                "sent another site for {}, which was ignored: a site is fixed once it is set"
+            }
             Self::SignedIn => "signed in",
             Self::SignedOut => "signed out",
             Self::SignInRefused => "refused a sign-in as {}",
@@ -179,8 +183,6 @@ impl Action {
             Self::ImportValidated => "validated the licence file {}",
             Self::ImportApplied => "applied the licence file {}",
             Self::ImportDiscarded => "discarded the licence file {}",
-            Self::SsoChanged => "changed {}",
-            Self::ProvisioningChanged => "changed {}",
             Self::TokenCreated => "created the API token {}",
             Self::TokenRevealed => "viewed the API token {}",
             Self::TokenRevoked => "revoked the API token {}",
@@ -238,7 +240,9 @@ impl Event {
         if !matches!(self.action, Action::UserChanged | Action::SiteChanged | Action::LicenseTypeChanged) {
             let phrase = self.action.phrase().replace("{}", whose);
             return match (&change.before, &change.after) {
-                (Some(before), Some(after)) => format!("{who} {phrase}: {what} from “{before}” to “{after}”."),
+                (Some(before), Some(after)) => {
+                    format!("{who} {phrase}: {what} from “{before}” to “{after}”.")
+                }
                 (None, Some(after)) => format!("{who} {phrase}: {what} “{after}”."),
                 (Some(before), None) => format!("{who} {phrase}: {what} was “{before}”."),
                 (None, None) => format!("{who} {phrase}: {what}."),

@@ -18,12 +18,33 @@ const BY_HAND: usize = 34;
 const DOMAIN: &str = "harbourline.example";
 const SITE_URN: &str = "urn:ietf:params:scim:schemas:extension:rollcall:2.0:User";
 const GIVEN: &[&str] = &[
-    "Ana", "Bram", "Chiara", "Dmitri", "Elif", "Femke", "Goran", "Hana", "Ines", "Joao", "Katya", "Lars", "Mei",
-    "Noor", "Omar", "Priya", "Quentin", "Rosa", "Sven", "Tomasz", "Uma", "Viktor", "Wanda", "Yusuf", "Zoë",
+    "Ana", "Bram", "Chiara", "Dmitri", "Elif", "Femke", "Goran", "Hana", "Ines", "Joao", "Katya", "Lars",
+    "Mei", "Noor", "Omar", "Priya", "Quentin", "Rosa", "Sven", "Tomasz", "Uma", "Viktor", "Wanda", "Yusuf",
+    "Zoë",
 ];
 const FAMILY: &[&str] = &[
-    "Lima", "de Vries", "Rossi", "Volkov", "Yilmaz", "Bakker", "Horvat", "Suzuki", "Okafor", "Abernethy", "Petrova",
-    "Holm", "Chen", "Haddad", "Farouk", "Lindqvist", "Moreau", "Garcia", "Nyström", "Wren", "Iyer", "Szabo",
+    "Lima",
+    "de Vries",
+    "Rossi",
+    "Volkov",
+    "Yilmaz",
+    "Bakker",
+    "Horvat",
+    "Suzuki",
+    "Okafor",
+    "Abernethy",
+    "Petrova",
+    "Holm",
+    "Chen",
+    "Haddad",
+    "Farouk",
+    "Lindqvist",
+    "Moreau",
+    "Garcia",
+    "Nyström",
+    "Wren",
+    "Iyer",
+    "Szabo",
 ];
 const SITES: &[(&str, &[&str])] = &[
     ("Rotterdam Depot", &["RTM", "Rotterdam"]),
@@ -32,10 +53,20 @@ const SITES: &[(&str, &[&str])] = &[
     ("Antwerp Terminal", &["Antwerpen"]),
     ("Oslo Office", &[]),
 ];
-const LICENSES: &[(&str, &str, i32)] =
-    &[("X2", "Work X2: voice", 120), ("X4", "Work X4: voice and meetings", 60), ("X6", "Contact centre X6", 12)];
-const TITLES: &[&str] =
-    &["Dispatch Lead", "Planner", "Crane Operator", "Accountant", "Service Engineer", "Buyer", "Shift Manager"];
+const LICENSES: &[(&str, &str, i32)] = &[
+    ("X2", "Work X2: voice", 120),
+    ("X4", "Work X4: voice and meetings", 60),
+    ("X6", "Contact centre X6", 12),
+];
+const TITLES: &[&str] = &[
+    "Dispatch Lead",
+    "Planner",
+    "Crane Operator",
+    "Accountant",
+    "Service Engineer",
+    "Buyer",
+    "Shift Manager",
+];
 const DEPARTMENTS: &[&str] = &["Dispatch", "Planning", "Yard", "Finance", "Service", "Purchasing"];
 
 /// What was made.
@@ -97,14 +128,17 @@ fn people_of(tx: &mut Tx, dice: &mut StdRng, sites: &[String], token: &str) -> R
         let family = FAMILY[(number / GIVEN.len() * 7 + number) % FAMILY.len()];
         let profile = profile(dice, given, family, number);
         let ago = TimeDelta::minutes(i64::try_from((USERS - number) * 130).unwrap_or(0));
-        let id = if number < USERS - BY_HAND {
-            at(tx, &Actor::Entra, ago, |tx| arrive(tx, dice, profile, number, token))?
-        } else {
-            let site = (!number.is_multiple_of(9)).then(|| sites.choose(dice)).flatten();
-            let email = Some(profile.user_name.clone());
-            let wish = by_hand::Wish { profile, email };
-            at(tx, &Actor::CommandLine, ago, |tx| Ok(by_hand::create(tx, wish, site.map(String::as_str))?.id))?
-        };
+        let id =
+            if number < USERS - BY_HAND {
+                at(tx, &Actor::Entra, ago, |tx| arrive(tx, dice, profile, number, token))?
+            } else {
+                let site = (!number.is_multiple_of(9)).then(|| sites.choose(dice)).flatten();
+                let email = Some(profile.user_name.clone());
+                let wish = by_hand::Wish { profile, email };
+                at(tx, &Actor::CommandLine, ago, |tx| {
+                    Ok(by_hand::create(tx, wish, site.map(String::as_str))?.id)
+                })?
+            };
         ids.push(id);
     }
     Ok(ids)
@@ -134,7 +168,12 @@ fn arrive(tx: &mut Tx, dice: &mut StdRng, profile: Profile, number: usize, token
         70..73 => "Home office",
         _ => site,
     };
-    let email = Email { value: profile.user_name.clone(), kind: Some("work".into()), primary: Some(true), display: None };
+    let email = Email {
+        value: profile.user_name.clone(),
+        kind: Some("work".into()),
+        primary: Some(true),
+        display: None,
+    };
     let external_id = Some(profile.user_name.split('@').next().unwrap_or_default().to_owned());
     let wish = Wish {
         profile: Profile { external_id, ..profile },
@@ -171,7 +210,11 @@ fn equip(tx: &mut Tx, dice: &mut StdRng, ids: &[String], kinds: &[String]) -> Re
             licenses::assign(tx, id, &kinds[kind])?;
             let digits = dice.random_range(100..999);
             let phone_number = Some(format!("+31 10 555 0{digits}"));
-            by_hand::set_telephony(tx, id, by_hand::Telephony { phone_number, extension: Some((2000 + number).to_string()) })?;
+            by_hand::set_telephony(
+                tx,
+                id,
+                by_hand::Telephony { phone_number, extension: Some((2000 + number).to_string()) },
+            )?;
         }
     }
     Ok(())
@@ -225,7 +268,10 @@ fn trouble(tx: &mut Tx, token: &str) -> Result<()> {
         let report = Report {
             user_id: Some(id.clone()),
             subject: Some(user.name()),
-            error: Some(format!("An account with userName “{}” exists and is not linked.", user.profile.user_name)),
+            error: Some(format!(
+                "An account with userName “{}” exists and is not linked.",
+                user.profile.user_name
+            )),
             remedy: Some("Link it under Users, Waiting to be linked.".to_owned()),
             ..plain(Operation::Create, Outcome::Failed, 409, token)
         };

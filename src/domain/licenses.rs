@@ -134,7 +134,12 @@ pub fn create(tx: &mut Tx, wish: &Wish) -> Result<LicenseType> {
         updated_at: tx.now,
     };
     diesel::insert_into(license_types::table).values(&kind).execute(tx.conn)?;
-    audit::note(tx, Action::LicenseTypeCreated, kind.subject(), &[Change::set("seats", kind.seats.to_string())])?;
+    audit::note(
+        tx,
+        Action::LicenseTypeCreated,
+        kind.subject(),
+        &[Change::set("seats", kind.seats.to_string())],
+    )?;
     Ok(kind)
 }
 
@@ -145,7 +150,10 @@ pub fn change(tx: &mut Tx, id: &str, wish: &Wish) -> Result<LicenseType> {
     if i64::from(wish.seats) < used {
         return Err(Error::invalid(
             "seats",
-            format!("{used} seats of {} are taken: take licences back first, or enter at least {used}.", before.code),
+            format!(
+                "{used} seats of {} are taken: take licences back first, or enter at least {used}.",
+                before.code
+            ),
         ));
     }
     let changes: Vec<Change> = [
@@ -176,7 +184,8 @@ pub fn change(tx: &mut Tx, id: &str, wish: &Wish) -> Result<LicenseType> {
 pub fn delete(tx: &mut Tx, id: &str) -> Result<()> {
     let Stock { kind, used } = find(tx.conn, id)?;
     if used > 0 {
-        let message = format!("{} cannot be deleted: {used} users hold it. Take their licences back first.", kind.code);
+        let message =
+            format!("{} cannot be deleted: {used} users hold it. Take their licences back first.", kind.code);
         return Err(Error::Conflict(message));
     }
     diesel::delete(license_types::table.find(id)).execute(tx.conn)?;
@@ -258,7 +267,8 @@ fn checked(conn: &mut Conn, wish: &Wish, own: Option<&str>) -> Result<Wish> {
     let mut complaints = Vec::new();
     let plain = |char: char| char.is_alphanumeric() || "-_. +/".contains(char);
     if code.is_empty() || code.chars().count() > LONGEST_CODE || !code.chars().all(plain) {
-        let message = format!("Enter a code of 1 to {LONGEST_CODE} letters, digits, spaces or - _ . + /, such as X2.");
+        let message =
+            format!("Enter a code of 1 to {LONGEST_CODE} letters, digits, spaces or - _ . + /, such as X2.");
         complaints.push(Complaint { field: "code", message });
     }
     if name.is_empty() || name.chars().count() > LONGEST_NAME || name.chars().any(char::is_control) {
@@ -275,7 +285,10 @@ fn checked(conn: &mut Conn, wish: &Wish, own: Option<&str>) -> Result<Wish> {
     if let Some(other) = coded(conn, code)?
         && own != Some(other.id.as_str())
     {
-        return Err(Error::taken("code", format!("There is a licence type {} already. Choose another code.", other.code)));
+        return Err(Error::taken(
+            "code",
+            format!("There is a licence type {} already. Choose another code.", other.code),
+        ));
     }
     Ok(Wish { code: code.to_owned(), name: name.to_owned(), seats: wish.seats })
 }
@@ -296,7 +309,8 @@ mod tests {
                 let wish = Wish { code: "X2".into(), name: "Work X2".into(), seats };
                 let kind = create(tx, &wish)?.id;
                 let people = (0..3).map(|number| {
-                    let wish = by_hand::Wish { profile: Profile::named(&format!("user{number}")), email: None };
+                    let wish =
+                        by_hand::Wish { profile: Profile::named(&format!("user{number}")), email: None };
                     Ok(by_hand::create(tx, wish, Some(&site.id))?.id)
                 });
                 Ok((kind, people.collect::<Result<Vec<_>>>()?))
@@ -314,7 +328,8 @@ mod tests {
     fn seats_are_never_exceeded_even_by_many_at_once() {
         let (house, kind, people) = staffed(2);
         let given = std::thread::scope(|scope| {
-            let threads: Vec<_> = people.iter().map(|user| scope.spawn(|| give(&house, user, &kind).is_ok())).collect();
+            let threads: Vec<_> =
+                people.iter().map(|user| scope.spawn(|| give(&house, user, &kind).is_ok())).collect();
             threads.into_iter().map(|thread| thread.join().unwrap()).filter(|given| *given).count()
         });
         assert_eq!(given, 2);

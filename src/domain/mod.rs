@@ -165,7 +165,7 @@ impl Org {
 
     /// Whether the database answers, can be written, and has had every migration.
     pub fn ready(&self) -> Result<bool> {
-        self.write(&Actor::Rollcall, |tx| settings::touch(tx))?;
+        self.write(&Actor::Rollcall, settings::touch)?;
         Ok(!self.0.db.behind()?)
     }
 

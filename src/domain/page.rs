@@ -48,11 +48,7 @@ impl<T> Page<T> {
     /// The same page of something else.
     #[must_use]
     pub fn map<U>(self, change: impl FnMut(T) -> U) -> Page<U> {
-        Page {
-            items: self.items.into_iter().map(change).collect(),
-            previous: self.previous,
-            next: self.next,
-        }
+        Page { items: self.items.into_iter().map(change).collect(), previous: self.previous, next: self.next }
     }
 }
 
@@ -64,7 +60,10 @@ mod tests {
     fn a_page_knows_whether_there_is_more_on_either_side() {
         let mark = |row: &u8| row.to_string();
         let first = Page::new(vec![1, 2, 3], &At::Start, 2, mark);
-        assert_eq!((first.items, first.previous, first.next), (vec![1, 2], None, Some(At::After("2".into()))));
+        assert_eq!(
+            (first.items, first.previous, first.next),
+            (vec![1, 2], None, Some(At::After("2".into())))
+        );
         let last = Page::new(vec![3, 4], &At::After("2".into()), 2, mark);
         assert_eq!((last.previous, last.next), (Some(At::Before("3".into())), None));
         let back = Page::new(vec![2, 1], &At::Before("3".into()), 2, mark);

@@ -128,7 +128,9 @@ impl Event {
             Operation::Change => (self.changed(whom), format!("change {whom}")),
             Operation::Replace => (self.changed(whom), format!("replace {whom}")),
             Operation::Delete => (format!("deleted {whom}"), format!("delete {whom}")),
-            Operation::About => ("asked what this server can do".to_owned(), "ask what this server can do".to_owned()),
+            Operation::About => {
+                ("asked what this server can do".to_owned(), "ask what this server can do".to_owned())
+            }
             Operation::Groups => ("looked for groups".to_owned(), "work with groups".to_owned()),
             Operation::Other => ("asked for something".to_owned(), "ask for something".to_owned()),
         };
@@ -144,7 +146,9 @@ impl Event {
                     format!("changed the {} of {whom} from “{before}” to “{after}”", one.attribute)
                 }
                 (None, Some(after)) => format!("set the {} of {whom} to “{after}”", one.attribute),
-                (Some(before), None) => format!("cleared the {} of {whom} (it was “{before}”)", one.attribute),
+                (Some(before), None) => {
+                    format!("cleared the {} of {whom} (it was “{before}”)", one.attribute)
+                }
                 (None, None) => format!("changed the {} of {whom}", one.attribute),
             },
             several => {
@@ -213,7 +217,9 @@ pub fn list(conn: &mut Conn, filter: &Filter, at: &At, size: usize) -> Result<Pa
         At::After(mark) => {
             query.filter(provisioning_events::id.lt(mark)).order(provisioning_events::id.desc())
         }
-        At::Before(mark) => query.filter(provisioning_events::id.gt(mark)).order(provisioning_events::id.asc()),
+        At::Before(mark) => {
+            query.filter(provisioning_events::id.gt(mark)).order(provisioning_events::id.asc())
+        }
     };
     let rows = query.limit(i64::try_from(size + 1).map_err(Error::internal)?).load(conn)?;
     Ok(Page::new(rows, at, size, |event: &Event| event.id.clone()))

@@ -102,7 +102,8 @@ pub fn find(conn: &mut Conn, id: &str) -> Result<Site> {
 /// The site that has this name or alias, ignoring case.
 pub fn named(conn: &mut Conn, name: &str) -> Result<Option<Site>> {
     let key = fold(name);
-    let site = sites::table.filter(sites::name_key.eq(&key)).select(Site::as_select()).first(conn).optional()?;
+    let site =
+        sites::table.filter(sites::name_key.eq(&key)).select(Site::as_select()).first(conn).optional()?;
     if site.is_some() {
         return Ok(site);
     }
@@ -121,10 +122,8 @@ pub fn unknown(conn: &mut Conn) -> Result<Vec<Unknown>> {
         .group_by(users::site_sent_key)
         .select((diesel::dsl::min(users::site_sent), count_star()))
         .load(conn)?;
-    let mut unknown: Vec<Unknown> = waiting
-        .into_iter()
-        .filter_map(|(name, users)| Some(Unknown { name: name?, users }))
-        .collect();
+    let mut unknown: Vec<Unknown> =
+        waiting.into_iter().filter_map(|(name, users)| Some(Unknown { name: name?, users })).collect();
     unknown.sort_by(|a, b| b.users.cmp(&a.users).then_with(|| a.name.cmp(&b.name)));
     Ok(unknown)
 }
@@ -217,7 +216,10 @@ pub(super) fn place(tx: &mut Tx, user: &str, user_name: &str, site: &Site) -> Re
         ))
         .execute(tx.conn)?;
     if placed == 0 {
-        return Err(Error::invalid("site", "This user's site is set already, and a site is fixed once it is set."));
+        return Err(Error::invalid(
+            "site",
+            "This user's site is set already, and a site is fixed once it is set.",
+        ));
     }
     let subject = Subject { kind: Kind::User, id: user, name: user_name };
     audit::note(tx, Action::UserChanged, subject, &[Change::set("site", &site.name)])

@@ -21,6 +21,8 @@ mod path;
 pub mod project;
 pub mod read;
 pub mod schema;
+#[cfg(test)]
+mod tests;
 pub mod user;
 
 pub use scim_v2::filter;

@@ -58,7 +58,8 @@ impl Patch {
 impl Operation {
     fn read(value: &Value) -> Result<Self, Fault> {
         let syntax = |detail: String| Fault::bad(ScimType::InvalidSyntax, detail);
-        let members = value.as_object().ok_or_else(|| syntax("Each of the Operations must be an object.".into()))?;
+        let members =
+            value.as_object().ok_or_else(|| syntax("Each of the Operations must be an object.".into()))?;
         let word = member(members, "op").and_then(Value::as_str).unwrap_or_default();
         let op = match word.to_ascii_lowercase().as_str() {
             "add" => Op::Add,
@@ -182,7 +183,9 @@ fn change_one(held: Option<Value>, op: Op, target: &Target, value: &Value) -> Re
             (_, Some(Value::Object(held)), Value::Object(members)) if !attribute.sub.is_empty() => {
                 let mut changed = held;
                 for (name, value) in members {
-                    if let Some(part) = attribute.part(name).filter(|part| part.mutability == Mutability::ReadWrite) {
+                    if let Some(part) =
+                        attribute.part(name).filter(|part| part.mutability == Mutability::ReadWrite)
+                    {
                         set(&mut changed, part, value)?;
                     }
                 }
@@ -220,7 +223,8 @@ fn change_several(
             }
         }
         (filter, part) if !chosen.contains(&true) => {
-            let mut created = filter.as_ref().map_or_else(|| Ok(Map::new()), |filter| described(filter, attribute))?;
+            let mut created =
+                filter.as_ref().map_or_else(|| Ok(Map::new()), |filter| described(filter, attribute))?;
             match part {
                 Some(part) => set(&mut created, part, value)?,
                 None => merge(&mut created, attribute, value)?,
@@ -253,7 +257,9 @@ fn change_whole(
     match op {
         Op::Remove if matches!(value, Value::Null) => Ok(Vec::new()),
         Op::Remove => {
-            let same = |held: &Value, named: &Value| held.get("value").is_some() && held.get("value") == named.get("value");
+            let same = |held: &Value, named: &Value| {
+                held.get("value").is_some() && held.get("value") == named.get("value")
+            };
             values.retain(|held| !named.iter().any(|named| held == named || same(held, named)));
             Ok(values)
         }
@@ -271,7 +277,11 @@ fn change_whole(
 }
 
 /// Values in normal form, with the newest primary one as the only one (RFC 7644 section 3.5.2).
-fn settle(attribute: &'static Attribute, mut values: Vec<Value>, newest: &Value) -> Result<Vec<Value>, Fault> {
+fn settle(
+    attribute: &'static Attribute,
+    mut values: Vec<Value>,
+    newest: &Value,
+) -> Result<Vec<Value>, Fault> {
     if values.len() > MOST_VALUES {
         let detail = format!("{} would have more than {MOST_VALUES} values.", attribute.name);
         return Err(Fault::bad(ScimType::InvalidValue, detail));

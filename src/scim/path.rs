@@ -32,7 +32,9 @@ pub(super) fn parse(text: &str) -> Result<Path, Fault> {
     if let Some(extension) = read::extension(text) {
         return Ok(Path::Extension(extension));
     }
-    let parsed = text.parse::<PatchPath>().map_err(|cause| bad(format!("The path “{text}” cannot be read: {cause}")))?;
+    let parsed = text
+        .parse::<PatchPath>()
+        .map_err(|cause| bad(format!("The path “{text}” cannot be read: {cause}")))?;
     let (at, filter, part) = match parsed {
         PatchPath::Attr(at) => {
             let part = at.sub_attr.clone();
@@ -44,7 +46,10 @@ pub(super) fn parse(text: &str) -> Result<Path, Fault> {
     let (urn, attribute) = resolve(&at).ok_or_else(unknown)?;
     let part = part.map(|name| attribute.part(&name).ok_or_else(unknown)).transpose()?;
     if filter.is_some() && !attribute.multi {
-        return Err(bad(format!("{} has one value only, so “{text}” cannot choose among several.", attribute.name)));
+        return Err(bad(format!(
+            "{} has one value only, so “{text}” cannot choose among several.",
+            attribute.name
+        )));
     }
     Ok(Path::Target(Target { urn, attribute, filter, part }))
 }
@@ -74,7 +79,6 @@ pub(super) fn meets(filter: &ValFilter, attribute: &Attribute, value: &Value) ->
         }
     }
 }
-
 
 fn part_of<'a>(attribute: &Attribute, value: &'a Value, path: &AttrPath) -> Option<&'a Value> {
     attribute.part(&path.name).and_then(|part| value.get(part.name))
@@ -113,19 +117,28 @@ fn compares(part: Option<&Attribute>, held: Option<&Value>, op: &CompareOp, want
 }
 
 /// The value that a filter of equalities describes: what to create where nothing meets it.
-pub(super) fn described(filter: &ValFilter, attribute: &'static Attribute) -> Result<Map<String, Value>, Fault> {
+pub(super) fn described(
+    filter: &ValFilter,
+    attribute: &'static Attribute,
+) -> Result<Map<String, Value>, Fault> {
     let mut members = Map::new();
     describe(filter, attribute, &mut members)?;
     Ok(members)
 }
 
-fn describe(filter: &ValFilter, attribute: &'static Attribute, into: &mut Map<String, Value>) -> Result<(), Fault> {
+fn describe(
+    filter: &ValFilter,
+    attribute: &'static Attribute,
+    into: &mut Map<String, Value>,
+) -> Result<(), Fault> {
     match filter {
         ValFilter::And(parts) => parts.iter().try_for_each(|part| describe(part, attribute, into)),
         ValFilter::Attr(AttrExp::Comparison(path, CompareOp::Eq, wanted)) => {
             let Some(part) = attribute.part(&path.name) else { return Err(no_target(attribute)) };
             let value = match wanted {
-                CompValue::Str(text) if part.kind == Kind::Boolean => Value::Bool(text.eq_ignore_ascii_case("true")),
+                CompValue::Str(text) if part.kind == Kind::Boolean => {
+                    Value::Bool(text.eq_ignore_ascii_case("true"))
+                }
                 CompValue::Str(text) => Value::String(text.clone()),
                 CompValue::True => Value::Bool(true),
                 CompValue::False => Value::Bool(false),
@@ -139,7 +152,10 @@ fn describe(filter: &ValFilter, attribute: &'static Attribute, into: &mut Map<St
 }
 
 fn no_target(attribute: &Attribute) -> Fault {
-    let detail = format!("No value of {} meets the path's filter, and it does not say what to create.", attribute.name);
+    let detail = format!(
+        "No value of {} meets the path's filter, and it does not say what to create.",
+        attribute.name
+    );
     Fault::bad(ScimType::NoTarget, detail)
 }
 

@@ -77,7 +77,11 @@ pub(super) fn home<'a>(normal: &'a mut Map<String, Value>, urn: Option<&str>) ->
     }
 }
 
-fn put_extension(normal: &mut Map<String, Value>, schema: &'static Schema, value: &Value) -> Result<(), Fault> {
+fn put_extension(
+    normal: &mut Map<String, Value>,
+    schema: &'static Schema,
+    value: &Value,
+) -> Result<(), Fault> {
     let members = match value {
         Value::Null => return Ok(()),
         Value::Object(members) => members,
@@ -133,7 +137,8 @@ pub(super) fn normal(attribute: &'static Attribute, value: &Value) -> Result<Opt
 fn one_primary(attribute: &Attribute, values: &mut [Value]) -> Result<(), Fault> {
     let primaries = values.iter().filter(|value| value.get("primary") == Some(&Value::Bool(true))).count();
     if primaries > 1 {
-        let detail = format!("{} has {primaries} primary values; at most one may be primary.", attribute.name);
+        let detail =
+            format!("{} has {primaries} primary values; at most one may be primary.", attribute.name);
         return Err(Fault::bad(ScimType::InvalidValue, detail));
     }
     Ok(())

@@ -27,6 +27,7 @@ pub enum Mutability {
 
 /// One attribute.
 #[derive(Clone, Copy, Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "the RFC has that many")]
 pub struct Attribute {
     /// Its name, in the spelling of answers.
     pub name: &'static str,
@@ -96,7 +97,11 @@ const fn boolean(name: &'static str, description: &'static str) -> Attribute {
     Attribute { kind: Kind::Boolean, ..text(name, description) }
 }
 
-const fn link(name: &'static str, description: &'static str, references: &'static [&'static str]) -> Attribute {
+const fn link(
+    name: &'static str,
+    description: &'static str,
+    references: &'static [&'static str],
+) -> Attribute {
     Attribute { kind: Kind::Reference, case_exact: true, references, ..text(name, description) }
 }
 
@@ -161,7 +166,8 @@ const PHOTO: &[Attribute] = &[
     TYPE.one_of(&["photo", "thumbnail"]),
     PRIMARY,
 ];
-const CERTIFICATE: &[Attribute] = &[Attribute { kind: Kind::Binary, ..VALUE.exact() }, DISPLAY, TYPE, PRIMARY];
+const CERTIFICATE: &[Attribute] =
+    &[Attribute { kind: Kind::Binary, ..VALUE.exact() }, DISPLAY, TYPE, PRIMARY];
 const GROUP: &[Attribute] = &[
     VALUE.exact().read_only(),
     link("$ref", "The group's address.", &["Group"]).read_only(),

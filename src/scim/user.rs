@@ -7,7 +7,10 @@ use serde_json::{Map, Value, json};
 /// A user.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
-#[expect(missing_docs, reason = "each is the attribute of the same name in `schema`, which says what it means")]
+#[expect(
+    missing_docs,
+    reason = "each is the attribute of the same name in `schema`, which says what it means"
+)]
 pub struct User {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub id: Option<String>,
@@ -224,8 +227,9 @@ impl User {
         for urn in [SiteUrn::EightByEight, SiteUrn::Rollcall] {
             normal.remove(urn.as_str());
         }
-        let user: Self = serde_json::from_value(Value::Object(normal))
-            .map_err(|cause| Fault::bad(ScimType::InvalidValue, format!("The user cannot be read: {cause}.")))?;
+        let user: Self = serde_json::from_value(Value::Object(normal)).map_err(|cause| {
+            Fault::bad(ScimType::InvalidValue, format!("The user cannot be read: {cause}."))
+        })?;
         Ok(Self { site, ..user })
     }
 
@@ -248,7 +252,9 @@ impl User {
         let normal = self.to_normal();
         let mut schemas = vec![CORE_USER];
         schemas.extend(
-            [ENTERPRISE_USER, ROLLCALL_USER, ROLLCALL_USER_8X8].into_iter().filter(|urn| normal.contains_key(*urn)),
+            [ENTERPRISE_USER, ROLLCALL_USER, ROLLCALL_USER_8X8]
+                .into_iter()
+                .filter(|urn| normal.contains_key(*urn)),
         );
         let mut members = Map::from_iter([("schemas".to_owned(), json!(schemas))]);
         members.extend(normal);

@@ -135,7 +135,8 @@ fn client_address(house: &House, request: &HttpRequest) -> String {
     }
     // From the right: what a client wrote itself stands further left.
     let told = request.headers().get_all("x-forwarded-for").filter_map(|value| value.to_str().ok());
-    let hops: Vec<IpAddr> = told.flat_map(|value| value.split(',')).filter_map(|hop| hop.trim().parse().ok()).collect();
+    let hops: Vec<IpAddr> =
+        told.flat_map(|value| value.split(',')).filter_map(|hop| hop.trim().parse().ok()).collect();
     hops.into_iter().rev().find(|hop| !trusted(hop)).unwrap_or(peer).to_string()
 }
 
@@ -183,8 +184,8 @@ impl FromRequest for Upload {
             let boundary = request.headers().get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok());
             if !boundary.is_some_and(|kind| kind.starts_with("multipart/form-data")) {
                 // Such as a form that was posted without its file: still no way around the token.
-                let fields: Fields =
-                    serde_urlencoded::from_bytes(&whole(payload, LARGEST_FORM).await?).map_err(|_| unreadable())?;
+                let fields: Fields = serde_urlencoded::from_bytes(&whole(payload, LARGEST_FORM).await?)
+                    .map_err(|_| unreadable())?;
                 csrf::check(&request, &fields)?;
                 return Ok(Self { fields, file_name: String::new(), file: Vec::new() });
             }

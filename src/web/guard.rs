@@ -1,7 +1,7 @@
 //! What every request passes: the log, security headers, the same-origin check, and who may pass which door.
 
 use super::extract::{Desk, Visitor, house};
-use super::page::Failure;
+use super::page::{Answer, Failure};
 use super::session::Visit;
 use crate::domain::{Role, settings, users};
 use crate::error::{Error, Result};
@@ -67,14 +67,18 @@ pub(super) async fn headers<B: MessageBody>(
     let https = house(request.request()).is_ok_and(super::House::is_https);
     let mut response = next.call(request).await?;
     let headers = response.headers_mut();
-    let mut set = |name: HeaderName, value: &'static str| headers.insert(name, HeaderValue::from_static(value));
+    let mut set =
+        |name: HeaderName, value: &'static str| headers.insert(name, HeaderValue::from_static(value));
     set(header::CONTENT_SECURITY_POLICY, CONTENT_SECURITY_POLICY);
     set(header::X_CONTENT_TYPE_OPTIONS, "nosniff");
     set(header::X_FRAME_OPTIONS, "DENY");
     set(header::REFERRER_POLICY, "no-referrer");
     set(HeaderName::from_static("cross-origin-opener-policy"), "same-origin");
     set(HeaderName::from_static("cross-origin-resource-policy"), "same-origin");
-    set(HeaderName::from_static("permissions-policy"), "camera=(), geolocation=(), microphone=(), payment=()");
+    set(
+        HeaderName::from_static("permissions-policy"),
+        "camera=(), geolocation=(), microphone=(), payment=()",
+    );
     if https {
         set(header::STRICT_TRANSPORT_SECURITY, "max-age=31536000");
     }
@@ -90,7 +94,8 @@ pub(super) async fn same_origin<B: MessageBody>(
     next: Next<B>,
 ) -> Result<ServiceResponse<EitherBody<B>>, actix_web::Error> {
     if request.method() != Method::GET && is_foreign(request.headers()) {
-        let refusal = Error::Forbidden("This form was sent from another site. Nothing was changed.".to_owned());
+        let refusal =
+            Error::Forbidden("This form was sent from another site. Nothing was changed.".to_owned());
         return Ok(request.into_response(Failure(refusal).error_response()).map_into_right_body());
     }
     Ok(next.call(request).await?.map_into_left_body())
@@ -124,11 +129,22 @@ pub(super) async fn admit(
     }
 }
 
+/// The page for an address where there is nothing, with the navigation for whoever is signed in.
+pub(super) async fn nowhere(request: HttpRequest) -> Answer {
+    let visitor = recognise(&request).await?;
+    request.extensions_mut().insert(visitor);
+    Err(Failure(Error::NotFound("page")))
+}
+
 fn refusal(least: Least, visitor: &Visitor) -> Option<Error> {
     let Least::Role(least) = least else { return None };
     let Some(user) = &visitor.user else { return Some(Error::SignedOut) };
     let word = least.word().to_lowercase();
-    let article = if least == Role::Administrator || least == Role::Auditor || least == Role::Owner { "an" } else { "a" };
+    let article = if least == Role::Administrator || least == Role::Auditor || least == Role::Owner {
+        "an"
+    } else {
+        "a"
+    };
     (user.role < least).then(|| {
         Error::Forbidden(format!(
             "This needs the role of {article} {word}, and you are signed in as {}. Ask an owner, under Administrators.",

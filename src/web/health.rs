@@ -16,7 +16,10 @@ async fn alive() -> HttpResponse {
 /// Ready: the database can be written and has had every migration.
 async fn ready(desk: Desk) -> HttpResponse {
     let answer = |mut response: actix_web::HttpResponseBuilder, text: &'static str| {
-        response.content_type("text/plain; charset=utf-8").insert_header(("Cache-Control", "no-store")).body(text)
+        response
+            .content_type("text/plain; charset=utf-8")
+            .insert_header(("Cache-Control", "no-store"))
+            .body(text)
     };
     match desk.ready().await {
         Ok(true) => answer(HttpResponse::Ok(), "ready\n"),

@@ -108,7 +108,7 @@ fn app(
                 .wrap(sessions)
                 .wrap(from_fn(guard::same_origin))
                 .configure(console::routes)
-                .default_service(web::to(page::nowhere)),
+                .default_service(web::to(guard::nowhere)),
         )
 }
 

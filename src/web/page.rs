@@ -148,7 +148,9 @@ pub(super) fn settle<T>(
 pub(super) fn own_path(asked: Option<&str>) -> String {
     let own = |path: &&str| {
         let second = path.chars().nth(1);
-        path.starts_with('/') && !matches!(second, Some('/' | '\\')) && path.chars().all(|char| char.is_ascii_graphic())
+        path.starts_with('/')
+            && !matches!(second, Some('/' | '\\'))
+            && path.chars().all(|char| char.is_ascii_graphic())
     };
     asked.filter(own).unwrap_or("/").to_owned()
 }
@@ -180,7 +182,11 @@ pub(super) fn at(after: Option<String>, before: Option<String>) -> At {
 }
 
 /// The addresses of the pages before and after this one, with the query that leads to it.
-pub(super) fn ways<T>(page: &Page<T>, path: &str, query: &[(&str, &str)]) -> (Option<String>, Option<String>) {
+pub(super) fn ways<T>(
+    page: &Page<T>,
+    path: &str,
+    query: &[(&str, &str)],
+) -> (Option<String>, Option<String>) {
     let way = |at: &Option<At>| {
         let (name, mark) = match at.as_ref()? {
             At::After(mark) => ("after", mark),
@@ -259,7 +265,9 @@ pub(super) async fn tell_failures<B: MessageBody>(
     let status = response.status();
     let text = match told {
         Some(text) => text.to_string(),
-        None if status == StatusCode::METHOD_NOT_ALLOWED => "This address takes another kind of request.".to_owned(),
+        None if status == StatusCode::METHOD_NOT_ALLOWED => {
+            "This address takes another kind of request.".to_owned()
+        }
         None => return Ok(response.map_into_left_body()),
     };
     let (request, response) = response.into_parts();
@@ -286,9 +294,4 @@ fn failure_page(request: &HttpRequest, status: StatusCode, text: String) -> Stri
     let frame = Frame::around(request).unwrap_or_default();
     let page = FailurePage { frame, title, text: text.clone(), reference };
     page.render().unwrap_or(text)
-}
-
-/// The page for an address where there is nothing.
-pub(super) async fn nowhere() -> Answer {
-    Err(Failure(Error::NotFound("page")))
 }

@@ -132,7 +132,9 @@ impl SessionStore for Store {
             let id = session.id.clone();
             self.desk.write_later(Actor::Rollcall, move |tx| sessions::touch(tx, &id));
         }
-        serde_json::from_str(&session.state).map(Some).map_err(|cause| LoadError::Deserialization(cause.into()))
+        serde_json::from_str(&session.state)
+            .map(Some)
+            .map_err(|cause| LoadError::Deserialization(cause.into()))
     }
 
     async fn save(&self, state: State, _: &Duration) -> Result<SessionKey, SaveError> {

@@ -42,7 +42,14 @@ impl Browser {
     }
 
     /// Uploads a file by the form with this action on a page.
-    pub async fn upload(&self, page: &str, action: &str, fields: &[(&str, &str)], name: &str, file: &[u8]) -> Page {
+    pub async fn upload(
+        &self,
+        page: &str,
+        action: &str,
+        fields: &[(&str, &str)],
+        name: &str,
+        file: &[u8],
+    ) -> Page {
         let page = self.get(page).await;
         let mut form = reqwest::multipart::Form::new();
         for (field, value) in page.fields_of(action).into_iter().chain(owned(fields)) {
@@ -69,7 +76,11 @@ impl Browser {
             let line = line.to_str().unwrap();
             let (name, value) = line.split(';').next().unwrap().split_once('=').unwrap();
             let mut cookies = self.cookies.lock().unwrap();
-            if line.contains("Max-Age=0") { cookies.remove(name) } else { cookies.insert(name.into(), value.into()) };
+            if line.contains("Max-Age=0") {
+                cookies.remove(name)
+            } else {
+                cookies.insert(name.into(), value.into())
+            };
         }
         let (status, headers) = (response.status().as_u16(), response.headers().clone());
         Page { status, headers, body: response.text().await.unwrap(), browser: self.clone() }
@@ -97,7 +108,8 @@ impl Page {
         let mut all = self.fields_of(action);
         all.retain(|(name, _)| !fields.iter().any(|(given, _)| given == name));
         all.extend(owned(fields));
-        let all: Vec<(&str, &str)> = all.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+        let all: Vec<(&str, &str)> =
+            all.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
         self.browser.post_bare(action, &all).await
     }
 
@@ -151,7 +163,12 @@ impl Page {
     fn file_field(&self, action: &str) -> String {
         let document = Html::parse_document(&self.body);
         let selector = Selector::parse(&format!("form[action=\"{action}\"] input[type=file]")).unwrap();
-        document.select(&selector).next().and_then(|input| input.value().attr("name")).expect("a file field").to_owned()
+        document
+            .select(&selector)
+            .next()
+            .and_then(|input| input.value().attr("name"))
+            .expect("a file field")
+            .to_owned()
     }
 }
 

@@ -66,15 +66,23 @@ impl Entra {
     }
 
     pub async fn send(&self, method: Method, path: &str, body: Option<Value>) -> Reply {
-        let mut request = self.client.request(method, format!("{}{path}", self.base)).bearer_auth(&self.token);
+        let mut request =
+            self.client.request(method, format!("{}{path}", self.base)).bearer_auth(&self.token);
         if let Some(body) = body {
-            request = request.header("Content-Type", "application/scim+json; charset=utf-8").body(body.to_string());
+            request =
+                request.header("Content-Type", "application/scim+json; charset=utf-8").body(body.to_string());
         }
         Self::reply(request).await
     }
 
     /// A request with these headers and this body, and no token unless it is among them.
-    pub async fn raw(&self, method: Method, path: &str, headers: &[(String, String)], body: Option<String>) -> Reply {
+    pub async fn raw(
+        &self,
+        method: Method,
+        path: &str,
+        headers: &[(String, String)],
+        body: Option<String>,
+    ) -> Reply {
         let mut request = self.client.request(method, format!("{}{path}", self.base));
         for (name, value) in headers {
             request = request.header(name, value);
@@ -89,7 +97,11 @@ impl Entra {
         let response = request.send().await.unwrap();
         let (status, headers) = (response.status().as_u16(), response.headers().clone());
         let text = response.text().await.unwrap();
-        let json = if text.is_empty() { Value::Null } else { serde_json::from_str(&text).unwrap_or(Value::String(text)) };
+        let json = if text.is_empty() {
+            Value::Null
+        } else {
+            serde_json::from_str(&text).unwrap_or(Value::String(text))
+        };
         Reply { status, headers, json }
     }
 }

@@ -51,7 +51,11 @@ pub fn offer_set_up(tx: &mut Tx) -> Result<Option<String>> {
 pub fn may_set_up(conn: &mut Conn, keys: &Keyring, secret: &str) -> Result<()> {
     let digest: Option<String> = settings::get(conn, names::SET_UP)?;
     let held = digest.is_some_and(|digest| keys.recognises(SET_UP_PURPOSE, secret, &digest));
-    if held && is_unclaimed(conn)? { Ok(()) } else { Err(Error::NotFound("set-up link: it was used or replaced")) }
+    if held && is_unclaimed(conn)? {
+        Ok(())
+    } else {
+        Err(Error::NotFound("set-up link: it was used or replaced"))
+    }
 }
 
 /// Claims the instance for its first owner.
@@ -120,7 +124,10 @@ pub fn appoint(tx: &mut Tx, id: &str, role: Role) -> Result<User> {
         return Err(Error::Conflict("You cannot change your own role. Ask another owner.".to_owned()));
     }
     if user.entra_state == EntraState::Deleted {
-        return Err(Error::Conflict(format!("{} was deleted in Entra ID and can have no role.", user.name())));
+        return Err(Error::Conflict(format!(
+            "{} was deleted in Entra ID and can have no role.",
+            user.name()
+        )));
     }
     keep_an_owner(tx, &user)?;
     user.role = role;
@@ -169,7 +176,10 @@ pub fn set_password(tx: &mut Tx, id: &str, password: &str) -> Result<User> {
         only_owners(tx)?;
     }
     if user.role == Role::None {
-        return Err(Error::Conflict(format!("{} has no role in the console and so no password.", user.name())));
+        return Err(Error::Conflict(format!(
+            "{} has no role in the console and so no password.",
+            user.name()
+        )));
     }
     passwords::check(password, &[&user.profile.user_name, &user.name()])?;
     user.password_hash = Some(passwords::hash(password)?);

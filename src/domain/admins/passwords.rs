@@ -36,20 +36,24 @@ pub fn check(password: &str, words: &[&str]) -> Result<()> {
 
 /// The password's hash, with a salt of its own.
 pub fn hash(password: &str) -> Result<String> {
-    let hash = hasher()?.hash_password(password.as_bytes()).map_err(|cause| Error::internal(cause.to_string()))?;
+    let hash =
+        hasher()?.hash_password(password.as_bytes()).map_err(|cause| Error::internal(cause.to_string()))?;
     Ok(hash.to_string())
 }
 
 /// Whether the password is the one of this hash. Without a hash it takes the same time and is not.
 #[must_use]
 pub fn verify(password: &str, hash: Option<&str>) -> bool {
-    let (Ok(hasher), Ok(parsed)) = (hasher(), PasswordHash::new(hash.unwrap_or(NOBODYS))) else { return false };
+    let (Ok(hasher), Ok(parsed)) = (hasher(), PasswordHash::new(hash.unwrap_or(NOBODYS))) else {
+        return false;
+    };
     let fits = password.len() <= LONGEST && hasher.verify_password(password.as_bytes(), &parsed).is_ok();
     fits && hash.is_some()
 }
 
 fn hasher() -> Result<Argon2<'static>> {
-    let params = Params::new(MEMORY_KIB, PASSES, LANES, None).map_err(|cause| Error::internal(cause.to_string()))?;
+    let params =
+        Params::new(MEMORY_KIB, PASSES, LANES, None).map_err(|cause| Error::internal(cause.to_string()))?;
     Ok(Argon2::new(Algorithm::Argon2id, Version::V0x13, params))
 }
 

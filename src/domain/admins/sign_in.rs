@@ -71,12 +71,19 @@ pub fn welcome(tx: &mut Tx, user: &User, address: &str) -> Result<()> {
     audit::note(tx, Action::SignedIn, user.subject(&name), &[Change::set("address", address)])
 }
 
+/// Notes that somebody signed out.
+pub fn farewell(tx: &mut Tx, user: &User) -> Result<()> {
+    let name = user.name();
+    audit::note(tx, Action::SignedOut, user.subject(&name), &[])
+}
+
 /// Notes that somebody was turned away.
 pub fn refuse(tx: &mut Tx, user_name: &str, address: &str) -> Result<()> {
     let typed: String = user_name.trim().chars().filter(|char| !char.is_control()).take(64).collect();
     let user = users::named(tx.conn, user_name)?;
     let id = user.as_ref().map_or("", |user| user.id.as_str());
-    let locked = failures(tx.conn, &account(user_name))?.is_some_and(|failures| failures.locked_until.is_some());
+    let locked =
+        failures(tx.conn, &account(user_name))?.is_some_and(|failures| failures.locked_until.is_some());
     let action = if locked { Action::SignInLocked } else { Action::SignInRefused };
     let subject = Subject { kind: Kind::User, id, name: &typed };
     audit::note(tx, action, subject, &[Change::set("address", address)])
@@ -146,7 +153,10 @@ mod tests {
         assert!(tries(&house, "bob", "10.0.0.2").is_ok(), "another account is not locked");
         house.clock.advance(TimeDelta::seconds(62));
         assert!(tries(&house, "ada", "10.0.0.2").is_ok());
-        assert!(matches!(tries(&house, "ada", "10.0.0.2"), Err(Error::TooMany(115..=121))), "the next lock is longer");
+        assert!(
+            matches!(tries(&house, "ada", "10.0.0.2"), Err(Error::TooMany(115..=121))),
+            "the next lock is longer"
+        );
     }
 
     #[test]

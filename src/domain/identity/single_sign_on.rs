@@ -88,8 +88,10 @@ pub fn save(tx: &mut Tx, wish: &Settings) -> Result<Settings> {
         return Ok(wish);
     }
     let values = (&wish, sso_settings::updated_at.eq(tx.now));
-    if diesel::update(sso_settings::table.find(ONLY)).set(values.clone()).execute(tx.conn)? == 0 {
-        diesel::insert_into(sso_settings::table).values((sso_settings::id.eq(ONLY), values)).execute(tx.conn)?;
+    if diesel::update(sso_settings::table.find(ONLY)).set(values).execute(tx.conn)? == 0 {
+        diesel::insert_into(sso_settings::table)
+            .values((sso_settings::id.eq(ONLY), values))
+            .execute(tx.conn)?;
     }
     audit::note(tx, Action::SsoChanged, SUBJECT, &changes)?;
     Ok(wish)
@@ -108,11 +110,13 @@ pub fn add_certificates(tx: &mut Tx, file: &[u8]) -> Result<usize> {
         }
     }
     if let Some(expired) = new.iter().find(|certificate| certificate.not_after <= tx.now) {
-        let message = format!("This certificate expired on {}. Ask Entra ID for a new one.", expired.not_after.date());
+        let message =
+            format!("This certificate expired on {}. Ask Entra ID for a new one.", expired.not_after.date());
         return Err(Error::invalid("certificate", message));
     }
     if known.len() + new.len() > MOST_CERTIFICATES {
-        let message = format!("At most {MOST_CERTIFICATES} certificates are kept. Remove one that is no longer used.");
+        let message =
+            format!("At most {MOST_CERTIFICATES} certificates are kept. Remove one that is no longer used.");
         return Err(Error::invalid("certificate", message));
     }
     let count = new.len();
@@ -125,7 +129,8 @@ pub fn add_certificates(tx: &mut Tx, file: &[u8]) -> Result<usize> {
 /// Trusts a certificate no longer.
 pub fn remove_certificate(tx: &mut Tx, id: &str) -> Result<()> {
     let all = certificates(tx.conn)?;
-    let certificate = all.iter().find(|certificate| certificate.id == id).ok_or(Error::NotFound("certificate"))?;
+    let certificate =
+        all.iter().find(|certificate| certificate.id == id).ok_or(Error::NotFound("certificate"))?;
     if settings(tx.conn)?.enabled && all.len() == 1 {
         let message = "This is the only certificate. Add the next one first, or switch single sign-on off.";
         return Err(Error::Conflict(message.to_owned()));
@@ -154,7 +159,9 @@ fn checked(wish: &Settings) -> Result<Settings> {
     let mut url = |field, label, value: &Option<String>| {
         let value = value.as_deref().map(str::trim).filter(|text| !text.is_empty())?;
         if !is_https(value) {
-            let message = format!("The {label} must be a complete https address, such as https://login.microsoftonline.com/…");
+            let message = format!(
+                "The {label} must be a complete https address, such as https://login.microsoftonline.com/…"
+            );
             complaints.push(Complaint { field, message });
         }
         Some(value.to_owned())
@@ -164,7 +171,8 @@ fn checked(wish: &Settings) -> Result<Settings> {
     let issuer = wish.issuer.as_deref().map(str::trim).filter(|text| !text.is_empty()).map(str::to_owned);
     // An issuer is a URI that need not be an address (SAML core section 8.3.6).
     if issuer.as_deref().is_some_and(|text| text.len() > LONGEST || Url::parse(text).is_err()) {
-        let message = "The issuer must be the Microsoft Entra Identifier, such as https://sts.windows.net/…/".to_owned();
+        let message = "The issuer must be the Microsoft Entra Identifier, such as https://sts.windows.net/…/"
+            .to_owned();
         complaints.push(Complaint { field: "issuer", message });
     }
     if !complaints.is_empty() {
@@ -181,7 +189,11 @@ fn complete(conn: &mut Conn, wish: &Settings) -> Result<()> {
         }
     };
     need(wish.login_url.is_some(), "login_url", "Enter the login URL before switching single sign-on on.");
-    need(wish.issuer.is_some(), "issuer", "Enter the Microsoft Entra Identifier before switching single sign-on on.");
+    need(
+        wish.issuer.is_some(),
+        "issuer",
+        "Enter the Microsoft Entra Identifier before switching single sign-on on.",
+    );
     let certified = !certificates(conn)?.is_empty();
     need(certified, "certificate", "Add a signing certificate before switching single sign-on on.");
     if missing.is_empty() { Ok(()) } else { Err(Error::Invalid(missing)) }
@@ -190,7 +202,10 @@ fn complete(conn: &mut Conn, wish: &Settings) -> Result<()> {
 fn is_https(text: &str) -> bool {
     text.len() <= LONGEST
         && Url::parse(text).is_ok_and(|url| {
-            url.scheme() == "https" && url.host_str().is_some() && url.username().is_empty() && url.password().is_none()
+            url.scheme() == "https"
+                && url.host_str().is_some()
+                && url.username().is_empty()
+                && url.password().is_none()
         })
 }
 

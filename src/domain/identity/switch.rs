@@ -68,11 +68,16 @@ pub fn read(conn: &mut Conn) -> Result<Switch> {
 pub fn set(tx: &mut Tx, wish: Switch) -> Result<Switch> {
     let before = read(tx.conn)?;
     // Once switched on it can be paused, not unmade.
-    let state = if before.state != State::Off && wish.state == State::Off { State::Paused } else { wish.state };
+    let state =
+        if before.state != State::Off && wish.state == State::Off { State::Paused } else { wish.state };
     let after = Switch { state, ..wish };
     let changes: Vec<Change> = [
         Change::of("state", Some(before.state.as_str()), Some(after.state.as_str())),
-        Change::of("answer while paused", Some(before.pause_answer.as_str()), Some(after.pause_answer.as_str())),
+        Change::of(
+            "answer while paused",
+            Some(before.pause_answer.as_str()),
+            Some(after.pause_answer.as_str()),
+        ),
         Change::of("users that may be linked", Some(before.scope.words()), Some(after.scope.words())),
     ]
     .into_iter()

@@ -15,7 +15,7 @@ const PREFIX: &str = "rollcall_";
 const SEALED: &str = "api token";
 const DIGEST: &str = "api token digest";
 const LONGEST_LABEL: usize = 64;
-const MOST_LIVE: i64 = 20;
+const MOST_LIVE: usize = 20;
 /// The label of the token that the first reveal makes.
 pub const FIRST_LABEL: &str = "Entra ID";
 /// The last use is written down once a minute at the most.
@@ -94,7 +94,8 @@ pub fn live(conn: &mut Conn, key: &str, now: NaiveDateTime) -> Result<Token> {
 pub fn create(tx: &mut Tx, label: &str, expires_in_days: Option<u32>) -> Result<(Token, String)> {
     let label = label.trim();
     if label.is_empty() || label.chars().count() > LONGEST_LABEL || label.chars().any(char::is_control) {
-        let message = format!("Enter a label of 1 to {LONGEST_LABEL} characters that says what the token is for.");
+        let message =
+            format!("Enter a label of 1 to {LONGEST_LABEL} characters that says what the token is for.");
         return Err(Error::invalid("label", message));
     }
     if expires_in_days.is_some_and(|days| !(1..=3650).contains(&days)) {
@@ -103,10 +104,15 @@ pub fn create(tx: &mut Tx, label: &str, expires_in_days: Option<u32>) -> Result<
     let now = tx.now;
     let live = list(tx.conn)?.into_iter().filter(|token| token.is_live(now)).collect::<Vec<_>>();
     if live.iter().any(|token| token.label == label) {
-        return Err(Error::taken("label", format!("There is a live token “{label}” already. Choose another label.")));
+        return Err(Error::taken(
+            "label",
+            format!("There is a live token “{label}” already. Choose another label."),
+        ));
     }
-    if live.len() as i64 >= MOST_LIVE {
-        return Err(Error::Conflict(format!("At most {MOST_LIVE} tokens can be live at once. Revoke one first.")));
+    if live.len() >= MOST_LIVE {
+        return Err(Error::Conflict(format!(
+            "At most {MOST_LIVE} tokens can be live at once. Revoke one first."
+        )));
     }
     let secret = format!("{PREFIX}{}", seal::secret());
     let token = Token {
@@ -139,10 +145,16 @@ pub fn reveal(tx: &mut Tx, id: Option<&str>) -> Result<(Token, String)> {
         return Ok((token, secret));
     };
     if !token.is_live(now) {
-        return Err(Error::Conflict(format!("The token “{}” is no longer accepted. Create another.", token.label)));
+        return Err(Error::Conflict(format!(
+            "The token “{}” is no longer accepted. Create another.",
+            token.label
+        )));
     }
     let secret = tx.keys.open_sealed(SEALED, &token.sealed).ok_or_else(|| {
-        Error::Conflict(format!("The token “{}” was sealed with another key file. Create another token.", token.label))
+        Error::Conflict(format!(
+            "The token “{}” was sealed with another key file. Create another token.",
+            token.label
+        ))
     })?;
     audit::note(tx, Action::TokenRevealed, token.subject(), &[])?;
     Ok((token, secret))

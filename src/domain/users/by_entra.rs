@@ -4,8 +4,8 @@ use super::lifecycle::{retire, set_active};
 use super::profile::email_changes;
 use super::query::Condition;
 use super::{
-    Email, EntraState, Origin, Profile, User, by_hand, emails, emails_of, insert, named, new_scim_id, note, site_name,
-    store,
+    Email, EntraState, Origin, Profile, User, by_hand, emails, emails_of, insert, named, new_scim_id, note,
+    site_name, store,
 };
 use crate::db::Conn;
 use crate::db::schema::{sites as site_table, users};
@@ -110,8 +110,9 @@ pub fn search(
             .into_boxed();
         match scope {
             Scope::AllUsers => seen,
-            Scope::OnlyCreatedByEntra => seen
-                .filter(users::origin.eq(Origin::Entra).or(users::entra_state.eq(EntraState::Linked))),
+            Scope::OnlyCreatedByEntra => {
+                seen.filter(users::origin.eq(Origin::Entra).or(users::entra_state.eq(EntraState::Linked)))
+            }
         }
     };
     let rows: Vec<User> =
@@ -308,11 +309,7 @@ fn known_all(conn: &mut Conn, rows: Vec<User>) -> Result<Vec<Known>> {
         .collect();
     let known = rows.into_iter().map(|user| {
         let name = user.site_id.as_ref().and_then(|id| names.get(id).cloned());
-        Known {
-            emails: emails.remove(&user.id).unwrap_or_default(),
-            site: answered_site(&user, name),
-            user,
-        }
+        Known { emails: emails.remove(&user.id).unwrap_or_default(), site: answered_site(&user, name), user }
     });
     Ok(known.collect())
 }

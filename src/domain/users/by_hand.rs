@@ -63,7 +63,8 @@ pub fn change(tx: &mut Tx, id: &str, wish: Wish) -> Result<User> {
     let mut user = find(tx.conn, id)?;
     if user.is_linked() {
         return Err(Error::Conflict(
-            "Entra ID owns these fields. Change them there, or release the user to local management first.".to_owned(),
+            "Entra ID owns these fields. Change them there, or release the user to local management first."
+                .to_owned(),
         ));
     }
     may_decide(tx, &user)?;
@@ -73,8 +74,12 @@ pub fn change(tx: &mut Tx, id: &str, wish: Wish) -> Result<User> {
         before.iter().filter(|email| email.kind.as_deref() != Some("work")).cloned().collect();
     after.splice(0..0, work_email(wish.email.as_deref())?);
     let kept = user.profile.clone();
-    let profile =
-        Profile { more: kept.more.clone(), external_id: kept.external_id, manager: kept.manager, ..wish.profile };
+    let profile = Profile {
+        more: kept.more.clone(),
+        external_id: kept.external_id,
+        manager: kept.manager,
+        ..wish.profile
+    };
     let mut changes = user.profile.changes(&profile, tx.conn)?;
     changes.extend(email_changes(&before, &after));
     if changes.is_empty() {
@@ -207,7 +212,8 @@ pub fn ask_to_link(tx: &mut Tx, id: &str, external_id: Option<&str>) -> Result<(
 
 fn work_email(value: Option<&str>) -> Result<Vec<Email>> {
     let Some(value) = value.map(str::trim).filter(|value| !value.is_empty()) else { return Ok(Vec::new()) };
-    let shaped = value.split_once('@').is_some_and(|(local, domain)| !local.is_empty() && domain.contains('.'));
+    let shaped =
+        value.split_once('@').is_some_and(|(local, domain)| !local.is_empty() && domain.contains('.'));
     if !shaped || value.chars().any(|char| char.is_whitespace() || char.is_control()) || value.len() > 254 {
         return Err(Error::invalid("email", "Enter an e-mail address such as ana.lima@example.com."));
     }
@@ -222,11 +228,13 @@ fn checked(
     label: &str,
 ) -> Result<Option<String>> {
     let value = value.map(|text| text.trim().to_owned()).filter(|text| !text.is_empty());
-    if value.as_deref().is_some_and(|text| text.len() > longest || !text.chars().all(|char| allowed.contains(char))) {
+    if value
+        .as_deref()
+        .is_some_and(|text| text.len() > longest || !text.chars().all(|char| allowed.contains(char)))
+    {
         let rule = if field == "extension" { "digits only" } else { "digits, spaces and + - ( ) . /" };
         let message = format!("Enter a {label} of up to {longest} characters: {rule}.");
         return Err(Error::Invalid(vec![Complaint { field, message }]));
     }
     Ok(value)
 }
-

@@ -140,7 +140,8 @@ fn filtered(filter: &Filter) -> Query {
     let holders = license_assignments::table.select(license_assignments::user_id);
     match filter.license.clone() {
         Some(Which::This(kind)) => {
-            query = query.filter(users::id.eq_any(holders.filter(license_assignments::license_type_id.eq(kind))));
+            query =
+                query.filter(users::id.eq_any(holders.filter(license_assignments::license_type_id.eq(kind))));
         }
         Some(Which::Nothing) => query = query.filter(users::id.ne_all(holders)),
         None => {}

@@ -167,7 +167,12 @@ impl User {
         self.site_sent_key = self.site_sent.as_deref().map(fold);
         let profile = &self.profile;
         let mut words = vec![self.name(), profile.user_name.clone()];
-        words.extend([&profile.given_name, &profile.family_name, &self.phone_number, &self.extension].into_iter().flatten().cloned());
+        words.extend(
+            [&profile.given_name, &profile.family_name, &self.phone_number, &self.extension]
+                .into_iter()
+                .flatten()
+                .cloned(),
+        );
         words.extend(emails.iter().map(|email| email.value.clone()));
         self.search_text = fold(&words.join(" "));
     }

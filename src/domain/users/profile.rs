@@ -111,9 +111,8 @@ impl Profile {
     }
 
     fn further_changes(&self, after: &Self) -> Vec<Change> {
-        let [before, after] = [self, after].map(|profile| {
-            serde_json::from_str::<Map<String, Value>>(&profile.more).unwrap_or_default()
-        });
+        let [before, after] = [self, after]
+            .map(|profile| serde_json::from_str::<Map<String, Value>>(&profile.more).unwrap_or_default());
         let names = before.keys().chain(after.keys().filter(|name| !before.contains_key(*name)));
         let changes = names.filter_map(|name| {
             let [before, after] = [&before, &after].map(|more| more.get(name).map(told));

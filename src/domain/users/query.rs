@@ -44,7 +44,8 @@ macro_rules! optional {
         Box::new($column.is_not_null().and(compare_text!($column.assume_not_null(), $test, $value))) as Sql
     };
     (folded $column:expr, $test:expr, $value:expr) => {
-        Box::new($column.is_not_null().and(compare_text!(lower($column.assume_not_null()), $test, $value))) as Sql
+        Box::new($column.is_not_null().and(compare_text!(lower($column.assume_not_null()), $test, $value)))
+            as Sql
     };
 }
 
@@ -176,9 +177,15 @@ fn with_email(any_kind: bool, test: Test, folded: String) -> Sql {
         .filter(user_emails::user_id.eq(users::id))
         .filter(user_emails::kind.eq("work").or(any_kind.into_sql::<Nullable<Bool>>()));
     match test {
-        Test::Co => Box::new(exists(mine.filter(address.like(format!("%{}%", escaped(&folded))).escape('\\')))),
-        Test::Sw => Box::new(exists(mine.filter(address.like(format!("{}%", escaped(&folded))).escape('\\')))),
-        Test::Ew => Box::new(exists(mine.filter(address.like(format!("%{}", escaped(&folded))).escape('\\')))),
+        Test::Co => {
+            Box::new(exists(mine.filter(address.like(format!("%{}%", escaped(&folded))).escape('\\'))))
+        }
+        Test::Sw => {
+            Box::new(exists(mine.filter(address.like(format!("{}%", escaped(&folded))).escape('\\'))))
+        }
+        Test::Ew => {
+            Box::new(exists(mine.filter(address.like(format!("%{}", escaped(&folded))).escape('\\'))))
+        }
         Test::Gt => Box::new(exists(mine.filter(address.gt(folded)))),
         Test::Ge => Box::new(exists(mine.filter(address.ge(folded)))),
         Test::Lt => Box::new(exists(mine.filter(address.lt(folded)))),

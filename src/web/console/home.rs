@@ -38,7 +38,6 @@ struct Standing {
     licensed: i64,
     seats: i64,
     health: Health,
-    provisioning: State,
     recent: Vec<String>,
 }
 
@@ -100,7 +99,6 @@ fn standing(conn: &mut Conn, now: NaiveDateTime) -> Result<Standing> {
         licensed,
         seats: stock.iter().map(|stock| i64::from(stock.kind.seats)).sum(),
         health,
-        provisioning,
         recent: recent.items.iter().flat_map(audit::Event::sentences).take(6).collect(),
     })
 }
@@ -156,26 +154,63 @@ fn attention(
         }
     };
     let deleted = list::count(conn, &Filter { entra: Some(EntraState::Deleted), ..Filter::default() })?;
-    add(deleted, "warn", "One user was deleted in Entra ID and waits for deletion here.",
-        "{} users were deleted in Entra ID and wait for deletion here.", "/users/deleted-in-entra", "Review them");
+    add(
+        deleted,
+        "warn",
+        "One user was deleted in Entra ID and waits for deletion here.",
+        "{} users were deleted in Entra ID and wait for deletion here.",
+        "/users/deleted-in-entra",
+        "Review them",
+    );
     let waiting = i64::try_from(by_hand::link_requests(conn)?.len()).unwrap_or(i64::MAX);
-    add(waiting, "warn", "Entra ID tried to create a user who has an account here already.",
-        "Entra ID tried to create {} users who have accounts here already.", "/users/to-link", "Decide");
+    add(
+        waiting,
+        "warn",
+        "Entra ID tried to create a user who has an account here already.",
+        "Entra ID tried to create {} users who have accounts here already.",
+        "/users/to-link",
+        "Decide",
+    );
     let unknown = sites::unknown(conn)?.iter().map(|unknown| unknown.users).sum();
-    add(unknown, "warn", "One user waits for a site that Entra ID named and nobody made.",
-        "{} users wait for sites that Entra ID named and nobody made.", "/sites", "Settle them");
+    add(
+        unknown,
+        "warn",
+        "One user waits for a site that Entra ID named and nobody made.",
+        "{} users wait for sites that Entra ID named and nobody made.",
+        "/sites",
+        "Settle them",
+    );
     let inactive = list::count(conn, &list::inactive_for(INACTIVE_DAYS, now))?;
-    add(inactive, "note", "One user has been inactive for 90 days or more.",
-        "{} users have been inactive for 90 days or more.", "/users/inactive", "Review them");
-    add(health.failures, "bad", "One provisioning request failed in the last 24 hours.",
-        "{} provisioning requests failed in the last 24 hours.", "/activity/provisioning?outcome=failed", "See why");
+    add(
+        inactive,
+        "note",
+        "One user has been inactive for 90 days or more.",
+        "{} users have been inactive for 90 days or more.",
+        "/users/inactive",
+        "Review them",
+    );
+    add(
+        health.failures,
+        "bad",
+        "One provisioning request failed in the last 24 hours.",
+        "{} provisioning requests failed in the last 24 hours.",
+        "/activity/provisioning?outcome=failed",
+        "See why",
+    );
     let renamed = renamed_role_holders(conn, now)?;
-    add(renamed, "bad", "Entra ID renamed an account that has a role in this console.",
-        "Entra ID renamed {} accounts that have a role in this console.", "/activity?actor=entra", "See which");
+    add(
+        renamed,
+        "bad",
+        "Entra ID renamed an account that has a role in this console.",
+        "Entra ID renamed {} accounts that have a role in this console.",
+        "/activity?actor=entra",
+        "See which",
+    );
     if provisioning == State::Paused {
         found.push(Attention {
             kind: "note",
-            text: "User provisioning is paused: Entra ID changes nothing here until it is switched on.".to_owned(),
+            text: "User provisioning is paused: Entra ID changes nothing here until it is switched on."
+                .to_owned(),
             path: "/identity",
             link: "Open Identity Management",
         });
@@ -184,7 +219,11 @@ fn attention(
     if let Some(certificate) = single_sign_on::certificates(conn)?.into_iter().find(ends) {
         found.push(Attention {
             kind: "warn",
-            text: format!("The signing certificate {} expires in {} days.", certificate.subject, certificate.days_left(now)),
+            text: format!(
+                "The signing certificate {} expires in {} days.",
+                certificate.subject,
+                certificate.days_left(now)
+            ),
             path: "/identity",
             link: "Renew it",
         });

@@ -210,7 +210,9 @@ pub(super) async fn save_single_sign_on(
     let Posted(form) = form;
     let wish = form.settings();
     match desk.write(signed.actor(), move |tx| single_sign_on::save(tx, &wish)).await {
-        Err(refusal @ Error::Invalid(_)) => render(&request, frame, &desk, Some(form), Some(refusal), None).await,
+        Err(refusal @ Error::Invalid(_)) => {
+            render(&request, frame, &desk, Some(form), Some(refusal), None).await
+        }
         outcome => page::settle(&request, outcome, |_| "Single sign-on was saved.".to_owned(), PATH),
     }
 }
@@ -227,11 +229,11 @@ pub(super) async fn add_certificate(
     let file = if upload.file.is_empty() { pasted.into_bytes() } else { upload.file };
     match desk.write(signed.actor(), move |tx| single_sign_on::add_certificates(tx, &file)).await {
         Err(refusal @ Error::Invalid(_)) => render(&request, frame, &desk, None, Some(refusal), None).await,
-        outcome => page::settle(&request, outcome, said_of_certificates, PATH),
+        outcome => page::settle(&request, outcome, |new| said_of_certificates(*new), PATH),
     }
 }
 
-fn said_of_certificates(new: &usize) -> String {
+fn said_of_certificates(new: usize) -> String {
     match new {
         0 => "This certificate was trusted already.".to_owned(),
         1 => "The certificate was added.".to_owned(),
@@ -270,7 +272,11 @@ pub(super) async fn set_provisioning(
         let before = switch::read(tx.conn)?;
         let after = Switch {
             state: wanted.state.as_deref().and_then(State::parse).unwrap_or(before.state),
-            pause_answer: wanted.pause_answer.as_deref().and_then(PauseAnswer::parse).unwrap_or(before.pause_answer),
+            pause_answer: wanted
+                .pause_answer
+                .as_deref()
+                .and_then(PauseAnswer::parse)
+                .unwrap_or(before.pause_answer),
             scope: wanted.scope.as_deref().and_then(Scope::parse).unwrap_or(before.scope),
         };
         switch::set(tx, after)
@@ -330,7 +336,10 @@ pub(super) async fn create_token(
     }
     let days = match form.expires_in.trim() {
         "" => Ok(None),
-        days => days.parse().map(Some).map_err(|_| Error::invalid("expires_in", "Enter a number of days, or nothing.")),
+        days => days
+            .parse()
+            .map(Some)
+            .map_err(|_| Error::invalid("expires_in", "Enter a number of days, or nothing.")),
     };
     let made = match days {
         Ok(days) => desk.write(signed.actor(), move |tx| tokens::create(tx, &form.label, days)).await,

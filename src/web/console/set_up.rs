@@ -67,7 +67,10 @@ pub(super) async fn claim(
         Ok(owner) => {
             let visit = Visit::of(&request);
             visit.sign_in(&owner.id, desk.org().now());
-            visit.flash("good", format!("Welcome, {}. Rollcall is yours: here is what to do first.", owner.name()));
+            visit.flash(
+                "good",
+                format!("Welcome, {}. Rollcall is yours: here is what to do first.", owner.name()),
+            );
             Ok(page::go("/"))
         }
         Err(refusal @ (Error::Invalid(_) | Error::Taken(_))) => {

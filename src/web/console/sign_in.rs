@@ -4,7 +4,7 @@ use crate::domain::Actor;
 use crate::domain::admins::{passwords, sign_in};
 use crate::domain::users::User;
 use crate::error::{Error, Result};
-use crate::web::extract::{Address, Desk, Posted, Signed};
+use crate::web::extract::{Address, Desk, Fields, Posted, Signed};
 use crate::web::page::{self, Answer, Failure, Frame};
 use crate::web::session::Visit;
 use actix_web::http::StatusCode;
@@ -69,8 +69,13 @@ pub(super) async fn enter(
         Err(refusal) => {
             let status = crate::web::status(&refusal);
             let next = page::own_path(Some(&form.next));
-            let page =
-                SignInPage { frame, user_name: form.user_name, next, error: Some(refusal.to_string()), note: None };
+            let page = SignInPage {
+                frame,
+                user_name: form.user_name,
+                next,
+                error: Some(refusal.to_string()),
+                note: None,
+            };
             page::show_as(status, &page.frame, &page)
         }
     }
@@ -104,7 +109,15 @@ async fn authenticate(desk: &Desk, user_name: &str, password: &str, address: &st
     }
 }
 
-pub(super) async fn leave(request: HttpRequest, _form: Posted<Vec<(String, String)>>) -> Answer {
+pub(super) async fn leave(
+    request: HttpRequest,
+    signed: Option<Signed>,
+    desk: Desk,
+    _form: Posted<Fields>,
+) -> Answer {
+    if let Some(signed) = signed {
+        desk.write(signed.actor(), move |tx| sign_in::farewell(tx, &signed.0)).await?;
+    }
     Visit::of(&request).sign_out();
     Ok(page::go("/sign-in?left"))
 }
@@ -128,7 +141,10 @@ pub(super) struct Next {
 /// Asks for the password again, before a page that deserves it.
 pub(super) async fn ask_again(frame: Frame, way: web::Query<Next>) -> Answer {
     let next = page::own_path(way.next.as_deref());
-    page::show(&frame, &ConfirmPage { frame: &frame, action: "/confirm", hidden: &[("next", &next)], error: None })
+    page::show(
+        &frame,
+        &ConfirmPage { frame: &frame, action: "/confirm", hidden: &[("next", &next)], error: None },
+    )
 }
 
 pub(super) async fn prove(
@@ -187,9 +203,9 @@ impl Prompt<'_> {
                 Ok(None)
             }
             Err(cause @ Error::Internal(_)) => Err(cause.into()),
-            Err(Error::Invalid(_)) => {
-                self.page(StatusCode::UNPROCESSABLE_ENTITY, Some("The password is wrong.".to_owned())).map(Some)
-            }
+            Err(Error::Invalid(_)) => self
+                .page(StatusCode::UNPROCESSABLE_ENTITY, Some("The password is wrong.".to_owned()))
+                .map(Some),
             Err(refusal) => self.page(crate::web::status(&refusal), Some(refusal.to_string())).map(Some),
         }
     }

@@ -1,13 +1,13 @@
 //! Who asks, and may they: the bearer token, the switch, and the log of each request.
 
-use super::{BASE, RETRY_AFTER_S, Refusal};
+use super::{Advice, BASE, Refusal};
+use crate::db::Conn;
 use crate::domain::identity::switch::{self, PauseAnswer, State};
 use crate::domain::identity::tokens::{self, Refused, Token};
 use crate::domain::provisioning::{self, Operation, Outcome, Report};
 use crate::domain::users::by_entra::Scope;
 use crate::domain::users::by_hand;
 use crate::domain::{Actor, Tx};
-use crate::db::Conn;
 use crate::error::Error;
 use crate::scim::{Fault, ScimType};
 use crate::web::extract::{Desk, house, whole};
@@ -85,7 +85,7 @@ async fn admit(request: &HttpRequest) -> Result<Client, Refusal> {
         .await?;
     let request_id = request.extensions().get::<RequestId>().map(|id| id.0.clone());
     let refusal = match &token {
-        Err(refused) => unauthorized(*refused, presented.is_some()),
+        Err(refused) => Some(unauthorized(*refused, presented.is_some())),
         Ok(_) if switch.state == State::On => None,
         Ok(_) => Some(paused(switch.pause_answer)),
     };
@@ -112,7 +112,7 @@ fn bearer(request: &HttpRequest) -> Option<&str> {
     scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
 }
 
-fn unauthorized(refused: Refused, sent: bool) -> Option<Refusal> {
+fn unauthorized(refused: Refused, sent: bool) -> Refusal {
     // The client hears one sentence, whatever the cause: the log says which.
     let fault = Fault::plain(401, "The API token is missing or not accepted.");
     let remedy = match refused {
@@ -123,10 +123,11 @@ fn unauthorized(refused: Refused, sent: bool) -> Option<Refusal> {
             "The API token that was sent is not known here. Copy the token from Identity Management into Entra ID again."
         }
         Refused::Revoked => "The API token that was sent was revoked. Copy a live one into Entra ID.",
-        Refused::Expired => "The API token that was sent has expired. Create another and copy it into Entra ID.",
+        Refused::Expired => {
+            "The API token that was sent has expired. Create another and copy it into Entra ID."
+        }
     };
-    let header = Some((header::WWW_AUTHENTICATE, "Bearer realm=\"Rollcall\""));
-    Some(Refusal { header, ..Refusal::new(fault).with_remedy(remedy) })
+    Refusal { advice: Some(Advice::Authenticate), ..Refusal::new(fault).with_remedy(remedy) }
 }
 
 fn paused(answer: PauseAnswer) -> Refusal {
@@ -134,11 +135,11 @@ fn paused(answer: PauseAnswer) -> Refusal {
     let remedy = "Switch provisioning on under Identity Management.";
     match answer {
         PauseAnswer::Unavailable => Refusal {
-            header: Some((header::RETRY_AFTER, RETRY_AFTER_S)),
+            advice: Some(Advice::RetryLater),
             ..Refusal::new(Fault::plain(503, detail)).with_remedy(remedy)
         },
         PauseAnswer::Unauthorized => Refusal {
-            header: Some((header::WWW_AUTHENTICATE, "Bearer realm=\"Rollcall\"")),
+            advice: Some(Advice::Authenticate),
             ..Refusal::new(Fault::plain(401, detail)).with_remedy(remedy)
         },
     }
@@ -179,7 +180,12 @@ impl Client {
     }
 
     /// Changes something and notes it, in one transaction; what is refused is undone, and noted.
-    pub(super) async fn write<T, F>(&self, operation: Operation, subject: Option<String>, work: F) -> Result<T, Refusal>
+    pub(super) async fn write<T, F>(
+        &self,
+        operation: Operation,
+        subject: Option<String>,
+        work: F,
+    ) -> Result<T, Refusal>
     where
         T: Send + 'static,
         F: FnOnce(&mut Tx) -> Result<(T, Told), Refusal> + Send + 'static,
@@ -194,9 +200,9 @@ impl Client {
                     (Err(refusal), report)
                 }
             };
-            if let Err(Refusal { in_the_way: Some((user, external_id)), .. }) = &outcome {
-                by_hand::ask_to_link(tx, user, external_id.as_deref())?;
-                report.user_id = Some(user.clone());
+            if let Err(Refusal { in_the_way: Some(met), .. }) = &outcome {
+                by_hand::ask_to_link(tx, &met.user_id, met.external_id.as_deref())?;
+                report.user_id = Some(met.user_id.clone());
             }
             report.subject = report.subject.or(subject);
             provisioning::note(tx, report)?;

@@ -17,8 +17,11 @@ pub(super) fn resource(known: &Known, base: &str) -> User {
     let profile = &user.profile;
     // `more` was written by `wish` below; were it damaged, the columns would still answer.
     let more: User = serde_json::from_str(&profile.more).unwrap_or_default();
-    let name =
-        Name { given_name: profile.given_name.clone(), family_name: profile.family_name.clone(), ..more.name };
+    let name = Name {
+        given_name: profile.given_name.clone(),
+        family_name: profile.family_name.clone(),
+        ..more.name
+    };
     let manager = profile.manager.as_ref().map(|id| Manager {
         value: id.clone(),
         reference: Some(format!("{base}/Users/{id}")),
@@ -76,7 +79,10 @@ pub(super) fn wish(user: User, active_before: bool) -> Wish {
     Wish {
         emails: user.emails.iter().filter_map(email).collect(),
         active: user.active.unwrap_or(active_before),
-        site: user.site.as_ref().map(|site| SentSite { name: site.name.clone(), urn: site.urn.as_str().to_owned() }),
+        site: user
+            .site
+            .as_ref()
+            .map(|site| SentSite { name: site.name.clone(), urn: site.urn.as_str().to_owned() }),
         profile: Profile { more: more(user), ..profile },
     }
 }

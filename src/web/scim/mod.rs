@@ -50,15 +50,30 @@ pub(super) struct Refusal {
     fault: Fault,
     /// How an administrator mends it.
     remedy: Option<String>,
-    /// The account in the way of a create, and the external id that was sent: for the worklist of links.
-    in_the_way: Option<(String, Option<String>)>,
-    /// Whether to say that a token is wanted (RFC 6750 section 3), or when to come again.
-    header: Option<(header::HeaderName, &'static str)>,
+    /// For the worklist of links.
+    in_the_way: Option<Box<InTheWay>>,
+    advice: Option<Advice>,
+}
+
+/// An account that a create met.
+#[derive(Debug)]
+struct InTheWay {
+    user_id: String,
+    external_id: Option<String>,
+}
+
+/// What a header tells the client to do.
+#[derive(Clone, Copy, Debug)]
+enum Advice {
+    /// Present a token (RFC 6750 section 3).
+    Authenticate,
+    /// Come again later (RFC 9110 section 10.2.3).
+    RetryLater,
 }
 
 impl Refusal {
     fn new(fault: Fault) -> Self {
-        Self { fault, remedy: None, in_the_way: None, header: None }
+        Self { fault, remedy: None, in_the_way: None, advice: None }
     }
 
     fn with_remedy(self, remedy: impl Into<String>) -> Self {
@@ -102,9 +117,13 @@ impl ResponseError for Refusal {
 
     fn error_response(&self) -> HttpResponse {
         let mut response = HttpResponse::build(self.status_code());
-        if let Some((name, value)) = &self.header {
-            response.insert_header((name.clone(), *value));
-        }
+        match self.advice {
+            Some(Advice::Authenticate) => {
+                response.insert_header((header::WWW_AUTHENTICATE, "Bearer realm=\"Rollcall\""))
+            }
+            Some(Advice::RetryLater) => response.insert_header((header::RETRY_AFTER, RETRY_AFTER_S)),
+            None => &mut response,
+        };
         response.content_type(MEDIA_TYPE).body(self.fault.to_json().to_string())
     }
 }

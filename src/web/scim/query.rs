@@ -4,7 +4,9 @@ use crate::domain::users::query::{Condition, Field, Moment, Test};
 use crate::scim::filter::{AttrExp, AttrPath, CompValue, CompareOp, Filter, ValFilter};
 use crate::scim::message::LARGEST_PAGE;
 use crate::scim::project::Projection;
-use crate::scim::{CORE_USER, ENTERPRISE_USER, Fault, ROLLCALL_USER, ROLLCALL_USER_8X8, ScimType, parse_filter};
+use crate::scim::{
+    CORE_USER, ENTERPRISE_USER, Fault, ROLLCALL_USER, ROLLCALL_USER_8X8, ScimType, parse_filter,
+};
 use actix_web::HttpRequest;
 use chrono::{DateTime, NaiveDateTime};
 
@@ -31,7 +33,8 @@ pub(super) fn projection(request: &HttpRequest) -> Projection {
 
 pub(super) fn read(request: &HttpRequest) -> Result<Query, Fault> {
     let pairs = pairs(request);
-    let filter = value(&pairs, "filter").filter(|text| !text.trim().is_empty()).map(parse_filter).transpose()?;
+    let filter =
+        value(&pairs, "filter").filter(|text| !text.trim().is_empty()).map(parse_filter).transpose()?;
     let start = number(&pairs, "startIndex")?.unwrap_or(1).max(1);
     let count = number(&pairs, "count")?.unwrap_or(USUAL_PAGE).clamp(0, LARGEST_PAGE);
     let sought = filter.as_ref().and_then(sought);
@@ -64,7 +67,8 @@ fn value<'a>(pairs: &'a [(String, String)], name: &str) -> Option<&'a str> {
 
 fn number(pairs: &[(String, String)], name: &str) -> Result<Option<i64>, Fault> {
     let Some(text) = value(pairs, name) else { return Ok(None) };
-    let bad = || Fault::bad(ScimType::InvalidValue, format!("{name} is “{text}”; it must be a whole number."));
+    let bad =
+        || Fault::bad(ScimType::InvalidValue, format!("{name} is “{text}”; it must be a whole number."));
     text.trim().parse().map(Some).map_err(|_| bad())
 }
 
@@ -104,11 +108,10 @@ fn simple(expression: &AttrExp) -> Result<Condition, Fault> {
 
 fn text(field: Field, comparison: Option<(Test, &CompValue)>, name: &str) -> Result<Condition, Fault> {
     match comparison {
-        None => Ok(Condition::Present(field)),
+        None | Some((Test::Ne, CompValue::Null)) => Ok(Condition::Present(field)),
         Some((test, CompValue::Str(text))) => Ok(Condition::Text(field, test, text.clone())),
         // `title eq null`: an absent value (RFC 7643 section 2.5).
         Some((Test::Eq, CompValue::Null)) => Ok(Condition::Not(Box::new(Condition::Present(field)))),
-        Some((Test::Ne, CompValue::Null)) => Ok(Condition::Present(field)),
         Some(_) => Err(bad(format!("{name} is compared with a string in double quotes."))),
     }
 }
@@ -136,8 +139,11 @@ fn moment(moment: Moment, comparison: Option<(Test, &CompValue)>) -> Result<Cond
         CompValue::Str(text) => DateTime::parse_from_rfc3339(text).ok(),
         _ => None,
     };
-    let at: NaiveDateTime =
-        at.ok_or_else(|| bad("meta times are compared with a dateTime such as \"2026-11-23T09:00:00Z\".".to_owned()))?.naive_utc();
+    let at: NaiveDateTime = at
+        .ok_or_else(|| {
+            bad("meta times are compared with a dateTime such as \"2026-11-23T09:00:00Z\".".to_owned())
+        })?
+        .naive_utc();
     if matches!(test, Test::Co | Test::Sw | Test::Ew) {
         return Err(bad("meta times are compared by eq, ne, gt, ge, lt and le.".to_owned()));
     }
@@ -160,7 +166,9 @@ fn among(at: &AttrPath, filter: &ValFilter) -> Result<Condition, Fault> {
             {
                 kind = Some(text.to_lowercase());
             }
-            ValFilter::Attr(AttrExp::Comparison(path, op, value)) if path.name.eq_ignore_ascii_case("value") => {
+            ValFilter::Attr(AttrExp::Comparison(path, op, value))
+                if path.name.eq_ignore_ascii_case("value") =>
+            {
                 comparison = Some((test(op), value));
             }
             _ => return Err(cannot(at)),

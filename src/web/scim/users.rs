@@ -1,7 +1,7 @@
 //! Users by SCIM: each handler reads, calls one operation, answers.
 
 use super::client::{Body, Client, Told};
-use super::{Refusal, answer, mapping, query};
+use super::{InTheWay, Refusal, answer, mapping, query};
 use crate::db::Conn;
 use crate::domain::provisioning::Operation;
 use crate::domain::users::by_entra::{self, Done, Known, Scope};
@@ -90,7 +90,7 @@ fn collision(
     } else {
         "Match users by userName in Entra ID, so that the existing user is found before one is created."
     };
-    let in_the_way = namesake.map(|user| (user.id, external_id));
+    let in_the_way = namesake.map(|user| Box::new(InTheWay { user_id: user.id, external_id }));
     Ok(Refusal { in_the_way, ..Refusal::from(taken).with_remedy(remedy) })
 }
 
@@ -151,12 +151,7 @@ fn find(conn: &mut Conn, scope: Scope, id: &str) -> Result<Known, Refusal> {
 }
 
 fn told(known: &Known, status: u16) -> Told {
-    Told {
-        user_id: Some(known.user.id.clone()),
-        subject: Some(known.user.name()),
-        status,
-        ..Told::default()
-    }
+    Told { user_id: Some(known.user.id.clone()), subject: Some(known.user.name()), status, ..Told::default() }
 }
 
 fn reported(done: Done, status: u16) -> Told {

@@ -16,7 +16,15 @@ pub(in crate::web::console) async fn deactivate(
     id: Path<String>,
     _form: Posted<Fields>,
 ) -> Answer {
-    act(&request, signed, desk, id, lifecycle::deactivate, "can no longer sign in. Licence and settings are kept.").await
+    act(
+        &request,
+        signed,
+        desk,
+        id,
+        lifecycle::deactivate,
+        "can no longer sign in. Licence and settings are kept.",
+    )
+    .await
 }
 
 pub(in crate::web::console) async fn reactivate(
@@ -36,7 +44,15 @@ pub(in crate::web::console) async fn release(
     id: Path<String>,
     _form: Posted<Fields>,
 ) -> Answer {
-    act(&request, signed, desk, id, by_hand::release, "is under local management until Entra ID next writes to the account.").await
+    act(
+        &request,
+        signed,
+        desk,
+        id,
+        by_hand::release,
+        "is under local management until Entra ID next writes to the account.",
+    )
+    .await
 }
 
 pub(in crate::web::console) async fn link(
@@ -46,7 +62,8 @@ pub(in crate::web::console) async fn link(
     id: Path<String>,
     _form: Posted<Fields>,
 ) -> Answer {
-    act(&request, signed, desk, id, by_hand::link, "is linked. Entra ID finds the account at its next try.").await
+    act(&request, signed, desk, id, by_hand::link, "is linked. Entra ID finds the account at its next try.")
+        .await
 }
 
 pub(in crate::web::console) async fn remove_license(
@@ -75,7 +92,15 @@ pub(in crate::web::console) async fn set_site(
     form: Posted<Choice>,
 ) -> Answer {
     let site = form.0.site;
-    act(&request, signed, desk, id, move |tx, id| by_hand::set_site(tx, id, &site), "has a site now. It is fixed.").await
+    act(
+        &request,
+        signed,
+        desk,
+        id,
+        move |tx, id| by_hand::set_site(tx, id, &site),
+        "has a site now. It is fixed.",
+    )
+    .await
 }
 
 pub(in crate::web::console) async fn assign_license(

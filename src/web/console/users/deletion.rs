@@ -87,5 +87,9 @@ fn chosen(conn: &mut Conn, ids: &[String]) -> Result<Vec<Listed>> {
         return Err(Error::Conflict(format!("Select from 1 to {MOST} users.")));
     }
     let rows = list::these(conn, ids)?;
-    if rows.len() == ids.len() { Ok(rows) } else { Err(Error::NotFound("user: perhaps somebody else deleted one")) }
+    if rows.len() == ids.len() {
+        Ok(rows)
+    } else {
+        Err(Error::NotFound("user: perhaps somebody else deleted one"))
+    }
 }

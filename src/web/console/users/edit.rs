@@ -161,11 +161,16 @@ pub(in crate::web::console) async fn set_telephony(
     let (id, Posted(form)) = (id.into_inner(), form);
     let (wish, key) = (form.telephony(), id.clone());
     let changed = desk.write(signed.actor(), move |tx| by_hand::set_telephony(tx, &key, wish)).await;
-    let kept = desk.read({ let id = id.clone(); move |conn| {
-        let user = crate::domain::users::find(conn, &id)?;
-        let emails = crate::domain::users::emails(conn, &id)?;
-        Ok(Form::of(&user, &emails))
-    }}).await?;
+    let kept = desk
+        .read({
+            let id = id.clone();
+            move |conn| {
+                let user = crate::domain::users::find(conn, &id)?;
+                let emails = crate::domain::users::emails(conn, &id)?;
+                Ok(Form::of(&user, &emails))
+            }
+        })
+        .await?;
     let form = Form { phone_number: form.phone_number, extension: form.extension, ..kept };
     saved(request, signed, frame, desk, (id, form), changed).await
 }

@@ -61,14 +61,14 @@ impl UserPage {
     fn license_bar(&self) -> Option<String> {
         licenses::may_hold(&self.user).err().map(|refusal| refusal.to_string())
     }
-
-    /// A value of the profile, empty where there is none.
-    fn or_empty<'a>(&self, value: &'a Option<String>) -> &'a str {
-        value.as_deref().unwrap_or_default()
-    }
 }
 
-pub(in crate::web::console) async fn show(signed: Signed, frame: Frame, desk: Desk, id: Path<String>) -> Answer {
+pub(in crate::web::console) async fn show(
+    signed: Signed,
+    frame: Frame,
+    desk: Desk,
+    id: Path<String>,
+) -> Answer {
     render(signed, frame, desk, id.into_inner(), None, None).await
 }
 

@@ -18,8 +18,6 @@ const PAGE: usize = 50;
 #[template(path = "users/worklist.html")]
 struct WorklistPage {
     frame: Frame,
-    /// Which worklist, as its address ends.
-    which: &'static str,
     title: &'static str,
     lead: String,
     since: &'static str,
@@ -39,13 +37,16 @@ pub(in crate::web::console) struct Asked {
     before: Option<String>,
 }
 
-pub(in crate::web::console) async fn deleted_in_entra(frame: Frame, desk: Desk, asked: Query<Asked>) -> Answer {
+pub(in crate::web::console) async fn deleted_in_entra(
+    frame: Frame,
+    desk: Desk,
+    asked: Query<Asked>,
+) -> Answer {
     let filter = Filter { entra: Some(EntraState::Deleted), ..Filter::default() };
     let (rows, total) = load(&desk, filter, &asked).await?;
     let (previous, next) = page::ways(&rows, "/users/deleted-in-entra", &[]);
     let page = WorklistPage {
         frame: frame.of("users"),
-        which: "deleted-in-entra",
         title: "Deleted in Entra ID",
         lead: "Entra ID deleted these users. They cannot sign in; their licence, extension and history are kept until \
                you delete them here."
@@ -67,7 +68,6 @@ pub(in crate::web::console) async fn inactive(frame: Frame, desk: Desk, asked: Q
     let (previous, next) = page::ways(&rows, "/users/inactive", &[("days", &days.to_string())]);
     let page = WorklistPage {
         frame: frame.of("users"),
-        which: "inactive",
         title: "Inactive for long",
         lead: format!(
             "Users who have been inactive for {days} days or more. Entra ID never tells when somebody who was \
@@ -134,5 +134,10 @@ pub(in crate::web::console) async fn dismiss(
     _form: Posted<Fields>,
 ) -> Answer {
     let outcome = desk.write(signed.actor(), move |tx| by_hand::dismiss_link(tx, &id)).await;
-    page::settle(&request, outcome, |()| "The account stays under local management.".to_owned(), "/users/to-link")
+    page::settle(
+        &request,
+        outcome,
+        |()| "The account stays under local management.".to_owned(),
+        "/users/to-link",
+    )
 }
