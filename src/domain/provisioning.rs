@@ -107,6 +107,26 @@ pub struct Event {
     pub request_id: Option<String>,
 }
 
+impl Operation {
+    /// The operation in plain words.
+    #[must_use]
+    pub fn words(self) -> &'static str {
+        match self {
+            Self::Probe => "Connection test",
+            Self::Find => "Look-up",
+            Self::List => "List",
+            Self::Get => "Read",
+            Self::Create => "Create",
+            Self::Change => "Change",
+            Self::Replace => "Replace",
+            Self::Delete => "Delete",
+            Self::About => "Discovery",
+            Self::Groups => "Groups",
+            Self::Other => "Other",
+        }
+    }
+}
+
 impl Event {
     /// What changed, attribute by attribute.
     #[must_use]
@@ -184,8 +204,8 @@ pub fn note(tx: &mut Tx, report: Report) -> Result<()> {
 pub struct Filter {
     /// Those about this user, by the console's key.
     pub user: Option<String>,
-    /// Those that went so.
-    pub outcome: Option<Outcome>,
+    /// Those that went in one of these ways; in any if there is none.
+    pub outcomes: Vec<Outcome>,
     /// Those that asked this.
     pub operation: Option<Operation>,
     /// Those since this moment.
@@ -200,8 +220,8 @@ pub fn list(conn: &mut Conn, filter: &Filter, at: &At, size: usize) -> Result<Pa
     if let Some(user) = &filter.user {
         query = query.filter(provisioning_events::user_id.eq(user));
     }
-    if let Some(outcome) = filter.outcome {
-        query = query.filter(provisioning_events::outcome.eq(outcome));
+    if !filter.outcomes.is_empty() {
+        query = query.filter(provisioning_events::outcome.eq_any(&filter.outcomes));
     }
     if let Some(operation) = filter.operation {
         query = query.filter(provisioning_events::operation.eq(operation));
@@ -223,6 +243,12 @@ pub fn list(conn: &mut Conn, filter: &Filter, at: &At, size: usize) -> Result<Pa
     };
     let rows = query.limit(i64::try_from(size + 1).map_err(Error::internal)?).load(conn)?;
     Ok(Page::new(rows, at, size, |event: &Event| event.id.clone()))
+}
+
+/// The event with this key.
+pub fn find(conn: &mut Conn, id: &str) -> Result<Event> {
+    let found = provisioning_events::table.find(id).select(Event::as_select()).first(conn).optional()?;
+    found.ok_or(Error::NotFound("provisioning event"))
 }
 
 /// How provisioning is doing, at a glance.

@@ -18,7 +18,7 @@ use crate::db::schema::{user_emails, users};
 use crate::error::{Error, Result};
 use chrono::NaiveDateTime;
 use diesel::prelude::*;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use uuid::Uuid;
 
 pub mod by_entra;
@@ -204,6 +204,12 @@ pub fn all_named(conn: &mut Conn, user_names: &[&str]) -> Result<HashMap<String,
         found.extend(accounts.into_iter().map(|user| (user.user_name_key.clone(), user)));
     }
     Ok(found)
+}
+
+/// Which of these keys are those of accounts that exist.
+pub fn present(conn: &mut Conn, ids: &[&str]) -> Result<HashSet<String>> {
+    let present = users::table.filter(users::id.eq_any(ids)).select(users::id).load(conn)?;
+    Ok(present.into_iter().collect())
 }
 
 /// The e-mail addresses of a user, in order.

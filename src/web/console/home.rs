@@ -194,7 +194,7 @@ fn attention(
         "bad",
         "One provisioning request failed in the last 24 hours.",
         "{} provisioning requests failed in the last 24 hours.",
-        "/activity/provisioning?outcome=failed",
+        "/activity/provisioning?outcome=trouble",
         "See why",
     );
     let renamed = renamed_role_holders(conn, now)?;

@@ -7,10 +7,16 @@ use actix_web::http::Method;
 use actix_web::middleware::from_fn;
 use actix_web::web::{self, ServiceConfig};
 
+mod account;
+mod activity;
+mod admins;
 mod home;
 mod identity;
+mod imports;
+mod licenses;
 mod set_up;
 mod sign_in;
+mod sites;
 mod users;
 
 /// A page or a form's target, and who may pass.
@@ -88,4 +94,43 @@ doors! {
     POST "/users/{id}/release"          ADMINISTRATOR users::actions::release;
     POST "/users/{id}/link"             ADMINISTRATOR users::actions::link;
     POST "/users/{id}/link/dismiss"     ADMINISTRATOR users::worklists::dismiss;
+
+    GET  "/activity"                    AUDITOR       activity::show;
+    GET  "/activity/provisioning"       AUDITOR       activity::provisioning;
+    GET  "/activity/provisioning/{id}"  AUDITOR       activity::request;
+
+    GET  "/administrators"                 AUDITOR    admins::list;
+    POST "/administrators"                 OWNER      admins::create;
+    POST "/administrators/appoint"         OWNER      admins::appoint;
+    GET  "/administrators/{id}"            AUDITOR    admins::show;
+    POST "/administrators/{id}/role"       OWNER      admins::change_role;
+    POST "/administrators/{id}/hand-over"  OWNER      admins::hand_over;
+    POST "/administrators/{id}/password"   OWNER      admins::set_password;
+
+    GET  "/account"                     USER          account::show;
+    POST "/account/password"            USER          account::set_password;
+    POST "/account/sessions/end"        USER          account::end_sessions;
+
+    GET  "/licenses"                      AUDITOR       licenses::list;
+    POST "/licenses"                      ADMINISTRATOR licenses::create;
+    GET  "/licenses/import"               ADMINISTRATOR imports::new;
+    POST "/licenses/import"               ADMINISTRATOR imports::validate;
+    GET  "/licenses/import/template.csv"  AUDITOR       imports::template;
+    GET  "/licenses/{id}"                 AUDITOR       licenses::show;
+    POST "/licenses/{id}"                 ADMINISTRATOR licenses::change;
+    POST "/licenses/{id}/delete"          ADMINISTRATOR licenses::delete;
+    GET  "/imports"                       AUDITOR       imports::list;
+    GET  "/imports/{id}"                  AUDITOR       imports::show;
+    GET  "/imports/{id}/result.csv"       AUDITOR       imports::result;
+    POST "/imports/{id}/apply"            ADMINISTRATOR imports::apply;
+    POST "/imports/{id}/discard"          ADMINISTRATOR imports::discard;
+
+    GET  "/sites"                              AUDITOR       sites::list;
+    POST "/sites"                              ADMINISTRATOR sites::create;
+    POST "/sites/settle"                       ADMINISTRATOR sites::settle;
+    GET  "/sites/{id}"                         AUDITOR       sites::show;
+    POST "/sites/{id}"                         ADMINISTRATOR sites::rename;
+    POST "/sites/{id}/aliases"                 ADMINISTRATOR sites::add_alias;
+    POST "/sites/{id}/aliases/{alias}/remove"  ADMINISTRATOR sites::remove_alias;
+    POST "/sites/{id}/delete"                  ADMINISTRATOR sites::delete;
 }

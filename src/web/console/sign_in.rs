@@ -82,7 +82,12 @@ pub(super) async fn enter(
 }
 
 /// The account of these credentials. Every refusal of them reads the same and takes the same time.
-async fn authenticate(desk: &Desk, user_name: &str, password: &str, address: &str) -> Result<User> {
+pub(super) async fn authenticate(
+    desk: &Desk,
+    user_name: &str,
+    password: &str,
+    address: &str,
+) -> Result<User> {
     let (name, from) = (user_name.to_owned(), address.to_owned());
     let pause = desk.write(Actor::Rollcall, move |tx| sign_in::knock(tx, &name, &from)).await??;
     tokio::time::sleep(pause).await;

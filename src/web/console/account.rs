@@ -1,0 +1,111 @@
+//! My account: who I am here, my password, my other sessions.
+
+use super::sign_in::authenticate;
+use crate::domain::users::{self, lifecycle};
+use crate::domain::{admins, licenses};
+use crate::error::Error;
+use crate::web::extract::{Address, Desk, Fields, Posted, Signed};
+use crate::web::page::{self, Answer, Frame};
+use crate::web::session::Visit;
+use actix_web::HttpRequest;
+use actix_web::http::StatusCode;
+use askama::Template;
+use serde::Deserialize;
+
+const PATH: &str = "/account";
+
+#[derive(Template)]
+#[template(path = "account/show.html")]
+struct AccountPage {
+    frame: Frame,
+    me: users::User,
+    site: String,
+    license: String,
+    refusal: Option<Error>,
+}
+
+impl AccountPage {
+    fn error(&self, field: &str) -> Option<&str> {
+        self.refusal.as_ref().and_then(|refusal| refusal.about(field))
+    }
+}
+
+pub(super) async fn show(signed: Signed, frame: Frame, desk: Desk) -> Answer {
+    render(signed, frame, desk, None).await
+}
+
+async fn render(signed: Signed, frame: Frame, desk: Desk, refusal: Option<Error>) -> Answer {
+    let me = signed.0;
+    let mine = me.clone();
+    let (site, license) = desk
+        .read(move |conn| {
+            let license = licenses::of(conn, &mine.id)?.map(|kind| format!("{} – {}", kind.code, kind.name));
+            Ok((users::site_name(conn, &mine)?.unwrap_or_default(), license.unwrap_or_default()))
+        })
+        .await?;
+    let status = refusal.as_ref().map_or(StatusCode::OK, crate::web::status);
+    let page = AccountPage { frame: frame.of("account"), me, site, license, refusal };
+    page::show_as(status, &page.frame, &page)
+}
+
+/// A change of one's own password.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+pub(super) struct Passwords {
+    current: String,
+    password: String,
+    password_again: String,
+}
+
+pub(super) async fn set_password(
+    request: HttpRequest,
+    signed: Signed,
+    frame: Frame,
+    desk: Desk,
+    address: Address,
+    form: Posted<Passwords>,
+) -> Answer {
+    let Posted(form) = form;
+    match change(&signed, &desk, &address, form).await {
+        Ok(()) => {
+            let visit = Visit::of(&request);
+            visit.sign_in(&signed.0.id, desk.org().now());
+            visit.flash("good", "Your password was changed. You are signed out everywhere else.");
+            Ok(page::go(PATH))
+        }
+        Err(refusal @ (Error::Invalid(_) | Error::TooMany(_))) => {
+            render(signed, frame, desk, Some(refusal)).await
+        }
+        Err(other) => Err(other.into()),
+    }
+}
+
+async fn change(signed: &Signed, desk: &Desk, address: &Address, form: Passwords) -> Result<(), Error> {
+    if form.password != form.password_again {
+        return Err(Error::invalid("password_again", "The two passwords differ. Enter the same one twice."));
+    }
+    match authenticate(desk, &signed.0.profile.user_name, &form.current, &address.0).await {
+        Err(Error::Invalid(_)) => {
+            return Err(Error::invalid("current", "This is not your present password."));
+        }
+        other => other?,
+    };
+    let id = signed.0.id.clone();
+    desk.write(signed.actor(), move |tx| admins::set_password(tx, &id, &form.password)).await?;
+    Ok(())
+}
+
+/// Ends all sessions of the person but this one.
+pub(super) async fn end_sessions(
+    request: HttpRequest,
+    signed: Signed,
+    desk: Desk,
+    _form: Posted<Fields>,
+) -> Answer {
+    let id = signed.0.id.clone();
+    desk.write(signed.actor(), move |tx| lifecycle::end_sessions(tx, &id)).await?;
+    let visit = Visit::of(&request);
+    visit.sign_in(&signed.0.id, desk.org().now());
+    visit.flash("good", "You are signed out everywhere else.");
+    Ok(page::go(PATH))
+}

@@ -1,0 +1,253 @@
+//! Activity: what was changed by whom, and what Entra ID asked and was told.
+
+use crate::domain::audit::{self, Change, Kind};
+use crate::domain::page::Page;
+use crate::domain::provisioning::{self, Operation, Outcome};
+use crate::domain::users;
+use crate::error::Result;
+use crate::web::extract::Desk;
+use crate::web::page::{self, Answer, Frame, when};
+use actix_web::web::{Path, Query};
+use askama::Template;
+use chrono::{NaiveDate, NaiveDateTime, NaiveTime, TimeDelta};
+use serde::Deserialize;
+use std::collections::HashSet;
+
+const PAGE: usize = 50;
+
+/// What the address asks for; the words are those of the filters' options.
+#[derive(Clone, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct Asked {
+    subject: String,
+    kind: String,
+    actor: String,
+    user: String,
+    outcome: String,
+    operation: String,
+    from: String,
+    to: String,
+    after: Option<String>,
+    before: Option<String>,
+}
+
+impl Asked {
+    /// From the start of one day to the end of another, in UTC.
+    fn between(&self) -> (Option<NaiveDateTime>, Option<NaiveDateTime>) {
+        let day = |text: &str| text.parse::<NaiveDate>().ok().map(|day| day.and_time(NaiveTime::MIN));
+        (day(&self.from), day(&self.to).and_then(|at| at.checked_add_signed(TimeDelta::days(1))))
+    }
+
+    fn is_filtered(&self) -> bool {
+        let words = [&self.subject, &self.kind, &self.actor, &self.user, &self.outcome, &self.operation];
+        words.into_iter().chain([&self.from, &self.to]).any(|word| !word.is_empty())
+    }
+}
+
+#[derive(Template)]
+#[template(path = "activity/audit.html")]
+struct AuditPage {
+    frame: Frame,
+    asked: Asked,
+    lines: Vec<Line>,
+    kinds: Vec<(&'static str, &'static str)>,
+    previous: Option<String>,
+    next: Option<String>,
+}
+
+/// A record as the page shows it.
+struct Line {
+    sentences: Vec<String>,
+    at: String,
+    stamp: String,
+    /// The user it speaks of, while they exist.
+    user: Option<String>,
+}
+
+pub(super) async fn show(frame: Frame, desk: Desk, asked: Query<Asked>) -> Answer {
+    let asked = asked.into_inner();
+    let wanted = asked.clone();
+    let (events, present) = desk
+        .read(move |conn| {
+            let (since, until) = wanted.between();
+            let filter = audit::Filter {
+                subject: Some(wanted.subject.clone()).filter(|id| !id.is_empty()),
+                kind: Kind::parse(&wanted.kind),
+                actor: Some(wanted.actor.clone()).filter(|actor| !actor.is_empty()),
+                since,
+                until,
+            };
+            let at = page::at(wanted.after.clone(), wanted.before.clone());
+            let events = audit::list(conn, &filter, &at, PAGE)?;
+            let ids: Vec<&str> = events.items.iter().map(|event| event.subject_id.as_str()).collect();
+            let present = users::present(conn, &ids)?;
+            Ok((events, present))
+        })
+        .await?;
+    let query = [
+        ("subject", asked.subject.as_str()),
+        ("kind", &asked.kind),
+        ("actor", &asked.actor),
+        ("from", &asked.from),
+        ("to", &asked.to),
+    ];
+    let (previous, next) = page::ways(&events, "/activity", &query);
+    let lines = events.items.into_iter().map(|event| Line::of(&event, &present)).collect();
+    let kinds = Kind::ALL.iter().map(|kind| (kind.as_str(), word(*kind))).collect();
+    let page = AuditPage { frame: frame.of("activity"), asked, lines, kinds, previous, next };
+    page::show(&page.frame, &page)
+}
+
+impl Line {
+    fn of(event: &audit::Event, present: &HashSet<String>) -> Self {
+        Self {
+            sentences: event.sentences(),
+            at: when(event.at),
+            stamp: crate::domain::rfc3339(event.at),
+            user: Some(event.subject_id.clone()).filter(|id| present.contains(id)),
+        }
+    }
+}
+
+fn word(kind: Kind) -> &'static str {
+    match kind {
+        Kind::User => "Users",
+        Kind::Site => "Sites",
+        Kind::License => "Licence types",
+        Kind::Token => "API tokens",
+        Kind::SingleSignOn => "Single sign-on",
+        Kind::Provisioning => "User provisioning",
+        Kind::Import => "Licence files",
+        Kind::Organisation => "The organisation",
+    }
+}
+
+#[derive(Template)]
+#[template(path = "activity/provisioning.html")]
+struct ProvisioningPage {
+    frame: Frame,
+    asked: Asked,
+    events: Vec<Request>,
+    outcomes: Vec<(&'static str, &'static str)>,
+    operations: Vec<(&'static str, &'static str)>,
+    previous: Option<String>,
+    next: Option<String>,
+}
+
+/// A request of Entra ID as the page shows it.
+struct Request {
+    id: String,
+    sentence: String,
+    at: String,
+    stamp: String,
+    badge: (&'static str, &'static str),
+    status: i32,
+    changes: Vec<Change>,
+    error: Option<String>,
+    remedy: Option<String>,
+    user: Option<String>,
+    request_id: Option<String>,
+}
+
+pub(super) async fn provisioning(frame: Frame, desk: Desk, asked: Query<Asked>) -> Answer {
+    let asked = asked.into_inner();
+    let wanted = asked.clone();
+    let (events, present) = desk
+        .read(move |conn| {
+            let (since, until) = wanted.between();
+            let filter = provisioning::Filter {
+                user: Some(wanted.user.clone()).filter(|id| !id.is_empty()),
+                outcomes: outcomes(&wanted.outcome),
+                operation: Operation::parse(&wanted.operation),
+                since,
+                until,
+            };
+            let at = page::at(wanted.after.clone(), wanted.before.clone());
+            let events = provisioning::list(conn, &filter, &at, PAGE)?;
+            with_present(conn, events)
+        })
+        .await?;
+    let query = [
+        ("user", asked.user.as_str()),
+        ("outcome", &asked.outcome),
+        ("operation", &asked.operation),
+        ("from", &asked.from),
+        ("to", &asked.to),
+    ];
+    let (previous, next) = page::ways(&events, "/activity/provisioning", &query);
+    let page = ProvisioningPage {
+        frame: frame.of("activity"),
+        asked,
+        events: events.items.into_iter().map(|event| Request::of(&event, &present)).collect(),
+        outcomes: vec![
+            ("trouble", "All trouble"),
+            ("done", "Done"),
+            ("warning", "Done with a warning"),
+            ("failed", "Failed"),
+            ("refused", "Refused"),
+        ],
+        operations: Operation::ALL.iter().map(|one| (one.as_str(), one.words())).collect(),
+        previous,
+        next,
+    };
+    page::show(&page.frame, &page)
+}
+
+type Present = (Page<provisioning::Event>, HashSet<String>);
+
+fn with_present(conn: &mut crate::db::Conn, events: Page<provisioning::Event>) -> Result<Present> {
+    let ids: Vec<&str> = events.items.iter().filter_map(|event| event.user_id.as_deref()).collect();
+    let present = users::present(conn, &ids)?;
+    Ok((events, present))
+}
+
+fn outcomes(word: &str) -> Vec<Outcome> {
+    match word {
+        "trouble" => vec![Outcome::Warning, Outcome::Failed, Outcome::Refused],
+        word => Outcome::parse(word).into_iter().collect(),
+    }
+}
+
+impl Request {
+    fn of(event: &provisioning::Event, present: &HashSet<String>) -> Self {
+        Self {
+            id: event.id.clone(),
+            sentence: event.sentence(),
+            at: when(event.at),
+            stamp: crate::domain::rfc3339(event.at),
+            badge: match event.outcome {
+                Outcome::Done => ("good", "Done"),
+                Outcome::Warning => ("warn", "With a warning"),
+                Outcome::Failed => ("bad", "Failed"),
+                Outcome::Refused => ("bad", "Refused"),
+            },
+            status: event.status,
+            changes: event.changes(),
+            error: event.error.clone(),
+            remedy: event.remedy.clone(),
+            user: event.user_id.clone().filter(|id| present.contains(id)),
+            request_id: event.request_id.clone(),
+        }
+    }
+}
+
+#[derive(Template)]
+#[template(path = "activity/request.html")]
+struct RequestPage {
+    frame: Frame,
+    event: Request,
+}
+
+/// One request, with all that is known of it.
+pub(super) async fn request(frame: Frame, desk: Desk, id: Path<String>) -> Answer {
+    let (event, present) = desk
+        .read(move |conn| {
+            let event = provisioning::find(conn, &id)?;
+            let ids: Vec<&str> = event.user_id.as_deref().into_iter().collect();
+            let present = users::present(conn, &ids)?;
+            Ok((event, present))
+        })
+        .await?;
+    let page = RequestPage { frame: frame.of("activity"), event: Request::of(&event, &present) };
+    page::show(&page.frame, &page)
+}

@@ -1,0 +1,246 @@
+//! Administrators: who may enter the console, and as what.
+
+use crate::domain::admins::{self, Wish};
+use crate::domain::users::{self, User};
+use crate::domain::{Role, Tx};
+use crate::error::{Error, Result};
+use crate::web::extract::{Desk, Posted, Signed};
+use crate::web::page::{self, Answer, Frame};
+use crate::web::session::Visit;
+use actix_web::HttpRequest;
+use actix_web::http::StatusCode;
+use actix_web::web::Path;
+use askama::Template;
+use serde::Deserialize;
+
+const PATH: &str = "/administrators";
+
+#[derive(Template)]
+#[template(path = "admins/list.html")]
+struct ListPage {
+    frame: Frame,
+    people: Vec<User>,
+    form: Form,
+    refusal: Option<Error>,
+}
+
+impl ListPage {
+    fn error(&self, field: &str) -> Option<&str> {
+        self.refusal.as_ref().and_then(|refusal| refusal.about(field))
+    }
+}
+
+/// A new account with a role, or an existing one, as it stands in a form.
+#[derive(Clone, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct Form {
+    name: String,
+    user_name: String,
+    password: String,
+    password_again: String,
+    role: String,
+    appointed: String,
+}
+
+pub(super) async fn list(frame: Frame, desk: Desk) -> Answer {
+    render(frame, desk, Form::default(), None).await
+}
+
+async fn render(frame: Frame, desk: Desk, form: Form, refusal: Option<Error>) -> Answer {
+    let people = desk.read(admins::list).await?;
+    let status = refusal.as_ref().map_or(StatusCode::OK, crate::web::status);
+    let page = ListPage { frame: frame.of("administrators"), people, form, refusal };
+    page::show_as(status, &page.frame, &page)
+}
+
+pub(super) async fn create(
+    request: HttpRequest,
+    signed: Signed,
+    frame: Frame,
+    desk: Desk,
+    form: Posted<Form>,
+) -> Answer {
+    let Posted(form) = form;
+    let wish = form.wish();
+    let made = match wish {
+        Ok(wish) => desk.write(signed.actor(), move |tx| admins::create(tx, &wish)).await,
+        Err(refusal) => Err(refusal),
+    };
+    answer(request, frame, desk, form, made).await
+}
+
+/// Gives a role to a user who is here already.
+pub(super) async fn appoint(
+    request: HttpRequest,
+    signed: Signed,
+    frame: Frame,
+    desk: Desk,
+    form: Posted<Form>,
+) -> Answer {
+    let Posted(form) = form;
+    let (user_name, role) = (form.appointed.clone(), role(&form.role));
+    let appointed = desk
+        .write(signed.actor(), move |tx| {
+            let unknown =
+                || Error::invalid("appointed", "There is no user of this name. Check the list of users.");
+            let user = users::named(tx.conn, &user_name)?.ok_or_else(unknown)?;
+            admins::appoint(tx, &user.id, role?)
+        })
+        .await;
+    answer(request, frame, desk, form, appointed).await
+}
+
+async fn answer(request: HttpRequest, frame: Frame, desk: Desk, form: Form, outcome: Result<User>) -> Answer {
+    match outcome {
+        Err(refusal @ (Error::Invalid(_) | Error::Taken(_))) => {
+            render(frame, desk, form, Some(refusal)).await
+        }
+        outcome => page::settle(&request, outcome, said, PATH),
+    }
+}
+
+fn said(user: &User) -> String {
+    match user.role {
+        Role::None => format!("{} has no role in the console any more.", user.name()),
+        role => format!("{} is {} now.", user.name(), role.word().to_lowercase()),
+    }
+}
+
+impl Form {
+    fn wish(&self) -> Result<Wish> {
+        if self.password != self.password_again {
+            return Err(Error::invalid(
+                "password_again",
+                "The two passwords differ. Enter the same one twice.",
+            ));
+        }
+        let name = if self.name.trim().is_empty() { &self.user_name } else { &self.name };
+        Ok(Wish {
+            name: name.clone(),
+            user_name: self.user_name.clone(),
+            password: self.password.clone(),
+            role: role(&self.role)?,
+        })
+    }
+}
+
+fn role(word: &str) -> Result<Role> {
+    Role::parse(word).ok_or_else(|| Error::invalid("role", "Choose auditor, administrator or owner."))
+}
+
+#[derive(Template)]
+#[template(path = "admins/show.html")]
+struct PersonPage {
+    frame: Frame,
+    person: User,
+    is_self: bool,
+    refusal: Option<Error>,
+}
+
+impl PersonPage {
+    fn error(&self, field: &str) -> Option<&str> {
+        self.refusal.as_ref().and_then(|refusal| refusal.about(field))
+    }
+}
+
+pub(super) async fn show(signed: Signed, frame: Frame, desk: Desk, id: Path<String>) -> Answer {
+    render_person(signed, frame, desk, id.into_inner(), None).await
+}
+
+async fn render_person(
+    signed: Signed,
+    frame: Frame,
+    desk: Desk,
+    id: String,
+    refusal: Option<Error>,
+) -> Answer {
+    let person = desk
+        .read(move |conn| {
+            let person = users::find(conn, &id)?;
+            if person.role == Role::None { Err(Error::NotFound("administrator")) } else { Ok(person) }
+        })
+        .await?;
+    let is_self = signed.0.id == person.id;
+    let status = refusal.as_ref().map_or(StatusCode::OK, crate::web::status);
+    let page = PersonPage { frame: frame.of("administrators"), person, is_self, refusal };
+    page::show_as(status, &page.frame, &page)
+}
+
+pub(super) async fn change_role(
+    request: HttpRequest,
+    signed: Signed,
+    desk: Desk,
+    id: Path<String>,
+    form: Posted<Form>,
+) -> Answer {
+    let role = role(&form.0.role);
+    act(&request, signed, desk, id, move |tx, id| admins::appoint(tx, id, role?), said).await
+}
+
+/// Which way a switch is to go.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+pub(super) struct Switch {
+    on: String,
+}
+
+pub(super) async fn hand_over(
+    request: HttpRequest,
+    signed: Signed,
+    desk: Desk,
+    id: Path<String>,
+    form: Posted<Switch>,
+) -> Answer {
+    let on = form.0.on == "1";
+    let said = |user: &User| {
+        if user.handed_over {
+            format!("Entra ID may find and manage {} now.", user.name())
+        } else {
+            format!("{} is protected from Entra ID.", user.name())
+        }
+    };
+    act(&request, signed, desk, id, move |tx, id| admins::hand_over(tx, id, on), said).await
+}
+
+/// Does one thing to an account and goes back to the list, which says what came of it.
+async fn act(
+    request: &HttpRequest,
+    signed: Signed,
+    desk: Desk,
+    id: Path<String>,
+    act: impl FnOnce(&mut Tx, &str) -> Result<User> + Send + 'static,
+    said: impl FnOnce(&User) -> String,
+) -> Answer {
+    let outcome = desk.write(signed.actor(), move |tx| act(tx, &id)).await;
+    page::settle(request, outcome, said, PATH)
+}
+
+/// Sets somebody's password; the owner must have shown their own lately.
+pub(super) async fn set_password(
+    request: HttpRequest,
+    signed: Signed,
+    frame: Frame,
+    desk: Desk,
+    id: Path<String>,
+    form: Posted<Form>,
+) -> Answer {
+    let (id, Posted(form)) = (id.into_inner(), form);
+    let back = format!("{PATH}/{id}");
+    if !Visit::of(&request).is_proved(desk.org().now()) {
+        Visit::of(&request).flash("note", "Nothing was changed yet: enter the new password again.");
+        return Ok(page::go(&page::address("/confirm", &[("next", &back)])));
+    }
+    if form.password != form.password_again {
+        let differ = Error::invalid("password_again", "The two passwords differ. Enter the same one twice.");
+        return render_person(signed, frame, desk, id, Some(differ)).await;
+    }
+    let key = id.clone();
+    match desk.write(signed.actor(), move |tx| admins::set_password(tx, &key, &form.password)).await {
+        Err(refusal @ Error::Invalid(_)) => render_person(signed, frame, desk, id, Some(refusal)).await,
+        outcome => {
+            let said =
+                |user: &User| format!("{} has a new password and is signed out everywhere.", user.name());
+            page::settle(&request, outcome, said, &back)
+        }
+    }
+}

@@ -1,0 +1,165 @@
+//! Licences in bulk: upload a CSV file, see what it would do, apply it.
+
+use crate::domain::imports::{self, Import, Row, State, Upload as File};
+use crate::error::Error;
+use crate::web::extract::{Desk, Fields, Posted, Signed, Upload, values};
+use crate::web::page::{self, Answer, Frame};
+use actix_web::HttpRequest;
+use actix_web::http::StatusCode;
+use actix_web::web::{Path, Query};
+use askama::Template;
+use serde::Deserialize;
+
+const CSV: &str = "text/csv; charset=utf-8";
+const ROWS: i64 = 500;
+const RECENT: i64 = 100;
+
+#[derive(Template)]
+#[template(path = "imports/new.html")]
+struct NewPage {
+    frame: Frame,
+    take_away: bool,
+    refusal: Option<Error>,
+}
+
+impl NewPage {
+    fn error(&self, field: &str) -> Option<&str> {
+        self.refusal.as_ref().and_then(|refusal| refusal.about(field))
+    }
+}
+
+pub(super) async fn new(frame: Frame) -> Answer {
+    let page = NewPage { frame: frame.of("licences"), take_away: false, refusal: None };
+    page::show(&page.frame, &page)
+}
+
+pub(super) async fn template() -> Answer {
+    Ok(page::download("licences.csv", CSV, imports::template_csv()))
+}
+
+/// Checks the file and keeps it; nothing else changes.
+pub(super) async fn validate(signed: Signed, frame: Frame, desk: Desk, upload: Upload) -> Answer {
+    let take_away = !values(&upload.fields, "take_away").is_empty();
+    let checked = if upload.file_name.is_empty() && upload.file.is_empty() {
+        Err(Error::invalid("file", "Choose a CSV file first."))
+    } else {
+        let file = File { file_name: upload.file_name, bytes: upload.file, take_away };
+        desk.write(signed.actor(), move |tx| imports::validate(tx, &file)).await
+    };
+    match checked {
+        Ok(import) => Ok(page::go(&format!("/imports/{}", import.id))),
+        Err(refusal @ Error::Invalid(_)) => {
+            let page = NewPage { frame: frame.of("licences"), take_away, refusal: Some(refusal) };
+            page::show_as(StatusCode::UNPROCESSABLE_ENTITY, &page.frame, &page)
+        }
+        Err(other) => Err(other.into()),
+    }
+}
+
+#[derive(Template)]
+#[template(path = "imports/list.html")]
+struct ListPage {
+    frame: Frame,
+    uploads: Vec<Import>,
+}
+
+pub(super) async fn list(frame: Frame, desk: Desk) -> Answer {
+    let uploads = desk.read(|conn| imports::recent(conn, RECENT)).await?;
+    let page = ListPage { frame: frame.of("licences"), uploads };
+    page::show(&page.frame, &page)
+}
+
+#[derive(Template)]
+#[template(path = "imports/show.html")]
+struct ImportPage {
+    frame: Frame,
+    import: Import,
+    rows: Vec<Row>,
+    /// Where the rows that follow are.
+    next: Option<String>,
+    badge: (&'static str, &'static str),
+}
+
+impl ImportPage {
+    fn is(&self, state: &str) -> bool {
+        self.import.state.as_str() == state
+    }
+}
+
+/// From which row on.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+pub(super) struct From {
+    after: i32,
+}
+
+pub(super) async fn show(frame: Frame, desk: Desk, id: Path<String>, from: Query<From>) -> Answer {
+    let after = from.after;
+    let (import, mut rows) = desk
+        .read(move |conn| {
+            let import = imports::find(conn, &id)?;
+            let rows = imports::rows(conn, &id, import.state == State::Faulty, after, ROWS + 1)?;
+            Ok((import, rows))
+        })
+        .await?;
+    let shown = usize::try_from(ROWS).unwrap_or(usize::MAX);
+    let more = rows.len() > shown;
+    rows.truncate(shown);
+    let last = rows.last().map(|row| row.number).filter(|_| more);
+    let page = ImportPage {
+        frame: frame.of("licences"),
+        next: last.map(|number| format!("/imports/{}?after={number}", import.id)),
+        badge: badge(import.state),
+        import,
+        rows,
+    };
+    page::show(&page.frame, &page)
+}
+
+pub(super) fn badge(state: State) -> (&'static str, &'static str) {
+    match state {
+        State::Faulty => ("bad", "Has faults"),
+        State::Validated => ("note", "Ready to apply"),
+        State::Applied => ("good", "Applied"),
+        State::Discarded => ("quiet", "Discarded"),
+    }
+}
+
+pub(super) async fn apply(
+    request: HttpRequest,
+    signed: Signed,
+    desk: Desk,
+    id: Path<String>,
+    _form: Posted<Fields>,
+) -> Answer {
+    let id = id.into_inner();
+    let back = format!("/imports/{id}");
+    let outcome = desk.write(signed.actor(), move |tx| imports::apply(tx, &id)).await;
+    let said = |import: &Import| format!("The file was applied: {} changes.", import.counts.changes());
+    page::settle(&request, outcome, said, &back)
+}
+
+pub(super) async fn discard(
+    request: HttpRequest,
+    signed: Signed,
+    desk: Desk,
+    id: Path<String>,
+    _form: Posted<Fields>,
+) -> Answer {
+    let outcome = desk.write(signed.actor(), move |tx| imports::discard(tx, &id)).await;
+    page::settle(
+        &request,
+        outcome,
+        |_| "The file was discarded. Nothing was changed.".to_owned(),
+        "/licenses",
+    )
+}
+
+pub(super) async fn result(desk: Desk, id: Path<String>) -> Answer {
+    let name = format!(
+        "licences-{}.csv",
+        id.chars().filter(char::is_ascii_alphanumeric).take(8).collect::<String>()
+    );
+    let body = desk.read(move |conn| imports::result_csv(conn, &id)).await?;
+    Ok(page::download(&name, CSV, body))
+}

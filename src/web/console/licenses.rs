@@ -1,0 +1,152 @@
+//! Licence types and their seats.
+
+use crate::domain::imports::{self, Import};
+use crate::domain::licenses::{self, LicenseType, Stock, Wish};
+use crate::error::{Error, Result};
+use crate::web::extract::{Desk, Fields, Posted, Signed};
+use crate::web::page::{self, Answer, Frame};
+use actix_web::HttpRequest;
+use actix_web::http::StatusCode;
+use actix_web::web::Path;
+use askama::Template;
+use serde::Deserialize;
+
+const PATH: &str = "/licenses";
+const RECENT: i64 = 5;
+
+#[derive(Template)]
+#[template(path = "licenses/list.html")]
+struct ListPage {
+    frame: Frame,
+    stock: Vec<Stock>,
+    uploads: Vec<Import>,
+    form: Form,
+    refusal: Option<Error>,
+}
+
+impl ListPage {
+    fn error(&self, field: &str) -> Option<&str> {
+        self.refusal.as_ref().and_then(|refusal| refusal.about(field))
+    }
+}
+
+/// A licence type as it stands in a form.
+#[derive(Clone, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct Form {
+    code: String,
+    name: String,
+    seats: String,
+}
+
+impl Form {
+    fn of(kind: &LicenseType) -> Self {
+        Self { code: kind.code.clone(), name: kind.name.clone(), seats: kind.seats.to_string() }
+    }
+
+    fn wish(&self) -> Result<Wish> {
+        let seats = self.seats.trim().parse();
+        let seats =
+            seats.map_err(|_| Error::invalid("seats", "Enter the number of seats in digits, such as 50."))?;
+        let name = if self.name.trim().is_empty() { &self.code } else { &self.name };
+        Ok(Wish { code: self.code.clone(), name: name.clone(), seats })
+    }
+}
+
+pub(super) async fn list(frame: Frame, desk: Desk) -> Answer {
+    render(frame, desk, Form::default(), None).await
+}
+
+async fn render(frame: Frame, desk: Desk, form: Form, refusal: Option<Error>) -> Answer {
+    let (stock, uploads) =
+        desk.read(|conn| Ok((licenses::stock(conn)?, imports::recent(conn, RECENT)?))).await?;
+    let status = refusal.as_ref().map_or(StatusCode::OK, crate::web::status);
+    let page = ListPage { frame: frame.of("licences"), stock, uploads, form, refusal };
+    page::show_as(status, &page.frame, &page)
+}
+
+pub(super) async fn create(
+    request: HttpRequest,
+    signed: Signed,
+    frame: Frame,
+    desk: Desk,
+    form: Posted<Form>,
+) -> Answer {
+    let Posted(form) = form;
+    let made = match form.wish() {
+        Ok(wish) => desk.write(signed.actor(), move |tx| licenses::create(tx, &wish)).await,
+        Err(refusal) => Err(refusal),
+    };
+    match made {
+        Err(refusal @ (Error::Invalid(_) | Error::Taken(_))) => {
+            render(frame, desk, form, Some(refusal)).await
+        }
+        outcome => page::settle(&request, outcome, |kind| format!("{} was created.", kind.code), PATH),
+    }
+}
+
+#[derive(Template)]
+#[template(path = "licenses/show.html")]
+struct TypePage {
+    frame: Frame,
+    stock: Stock,
+    form: Form,
+    refusal: Option<Error>,
+}
+
+impl TypePage {
+    fn error(&self, field: &str) -> Option<&str> {
+        self.refusal.as_ref().and_then(|refusal| refusal.about(field))
+    }
+}
+
+pub(super) async fn show(frame: Frame, desk: Desk, id: Path<String>) -> Answer {
+    render_type(frame, desk, id.into_inner(), None, None).await
+}
+
+async fn render_type(
+    frame: Frame,
+    desk: Desk,
+    id: String,
+    entered: Option<Form>,
+    refusal: Option<Error>,
+) -> Answer {
+    let stock = desk.read(move |conn| licenses::find(conn, &id)).await?;
+    let status = refusal.as_ref().map_or(StatusCode::OK, crate::web::status);
+    let form = entered.unwrap_or_else(|| Form::of(&stock.kind));
+    let page = TypePage { frame: frame.of("licences"), stock, form, refusal };
+    page::show_as(status, &page.frame, &page)
+}
+
+pub(super) async fn change(
+    request: HttpRequest,
+    signed: Signed,
+    frame: Frame,
+    desk: Desk,
+    id: Path<String>,
+    form: Posted<Form>,
+) -> Answer {
+    let (id, Posted(form)) = (id.into_inner(), form);
+    let key = id.clone();
+    let changed = match form.wish() {
+        Ok(wish) => desk.write(signed.actor(), move |tx| licenses::change(tx, &key, &wish)).await,
+        Err(refusal) => Err(refusal),
+    };
+    match changed {
+        Err(refusal @ (Error::Invalid(_) | Error::Taken(_))) => {
+            render_type(frame, desk, id, Some(form), Some(refusal)).await
+        }
+        outcome => page::settle(&request, outcome, |kind| format!("{} was saved.", kind.code), PATH),
+    }
+}
+
+pub(super) async fn delete(
+    request: HttpRequest,
+    signed: Signed,
+    desk: Desk,
+    id: Path<String>,
+    _form: Posted<Fields>,
+) -> Answer {
+    let outcome = desk.write(signed.actor(), move |tx| licenses::delete(tx, &id)).await;
+    page::settle(&request, outcome, |()| "The licence type was deleted.".to_owned(), PATH)
+}

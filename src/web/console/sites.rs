@@ -1,0 +1,168 @@
+//! Sites, their other names, and the names that Entra ID sent and nobody knows.
+
+use crate::domain::sites::{self, Alias, Listed, Site, Unknown};
+use crate::error::{Error, Result};
+use crate::web::extract::{Desk, Fields, Posted, Signed};
+use crate::web::page::{self, Answer, Frame};
+use actix_web::HttpRequest;
+use actix_web::http::StatusCode;
+use actix_web::web::Path;
+use askama::Template;
+use serde::Deserialize;
+
+const PATH: &str = "/sites";
+
+#[derive(Template)]
+#[template(path = "sites/list.html")]
+struct ListPage {
+    frame: Frame,
+    sites: Vec<Listed>,
+    unknown: Vec<Unknown>,
+    form: Form,
+    refusal: Option<Error>,
+}
+
+impl ListPage {
+    fn error(&self, field: &str) -> Option<&str> {
+        self.refusal.as_ref().and_then(|refusal| refusal.about(field))
+    }
+}
+
+/// A name as it stands in a form; on the worklist, with what is to be done with it.
+#[derive(Clone, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct Form {
+    name: String,
+    action: String,
+}
+
+pub(super) async fn list(frame: Frame, desk: Desk) -> Answer {
+    render(frame, desk, Form::default(), None).await
+}
+
+async fn render(frame: Frame, desk: Desk, form: Form, refusal: Option<Error>) -> Answer {
+    let (sites, unknown) = desk.read(|conn| Ok((sites::list(conn)?, sites::unknown(conn)?))).await?;
+    let status = refusal.as_ref().map_or(StatusCode::OK, crate::web::status);
+    let page = ListPage { frame: frame.of("sites"), sites, unknown, form, refusal };
+    page::show_as(status, &page.frame, &page)
+}
+
+pub(super) async fn create(
+    request: HttpRequest,
+    signed: Signed,
+    frame: Frame,
+    desk: Desk,
+    form: Posted<Form>,
+) -> Answer {
+    let Posted(form) = form;
+    let name = form.name.clone();
+    match desk.write(signed.actor(), move |tx| sites::create(tx, &name)).await {
+        Err(refusal @ (Error::Invalid(_) | Error::Taken(_))) => {
+            render(frame, desk, form, Some(refusal)).await
+        }
+        outcome => {
+            page::settle(&request, outcome, |site| format!("The site {} was created.", site.name), PATH)
+        }
+    }
+}
+
+/// Settles a name that Entra ID sent: as a site of its own, or as another name of a site.
+pub(super) async fn settle(request: HttpRequest, signed: Signed, desk: Desk, form: Posted<Form>) -> Answer {
+    let Posted(Form { name, action }) = form;
+    let said = format!("“{name}” is settled: the users who waited for it have their site.");
+    let outcome = desk.write(signed.actor(), move |tx| match action.as_str() {
+        "create" => sites::create(tx, &name).map(drop),
+        site => sites::alias(tx, site, &name),
+    });
+    page::settle(&request, outcome.await, |()| said, PATH)
+}
+
+#[derive(Template)]
+#[template(path = "sites/show.html")]
+struct SitePage {
+    frame: Frame,
+    site: Site,
+    aliases: Vec<Alias>,
+    users: i64,
+    name: String,
+    refusal: Option<Error>,
+}
+
+impl SitePage {
+    fn error(&self, field: &str) -> Option<&str> {
+        self.refusal.as_ref().and_then(|refusal| refusal.about(field))
+    }
+}
+
+pub(super) async fn show(frame: Frame, desk: Desk, id: Path<String>) -> Answer {
+    render_site(frame, desk, id.into_inner(), None, None).await
+}
+
+async fn render_site(
+    frame: Frame,
+    desk: Desk,
+    id: String,
+    entered: Option<String>,
+    refusal: Option<Error>,
+) -> Answer {
+    let listed = desk.read(sites::list).await?.into_iter().find(|listed| listed.site.id == id);
+    let Listed { site, aliases, users } = listed.ok_or(Error::NotFound("site"))?;
+    let status = refusal.as_ref().map_or(StatusCode::OK, crate::web::status);
+    let name = entered.unwrap_or_else(|| site.name.clone());
+    let page = SitePage { frame: frame.of("sites"), site, aliases, users, name, refusal };
+    page::show_as(status, &page.frame, &page)
+}
+
+pub(super) async fn rename(
+    request: HttpRequest,
+    signed: Signed,
+    frame: Frame,
+    desk: Desk,
+    id: Path<String>,
+    form: Posted<Form>,
+) -> Answer {
+    let (id, name) = (id.into_inner(), form.0.name);
+    let (key, wish) = (id.clone(), name.clone());
+    match desk.write(signed.actor(), move |tx| sites::rename(tx, &key, &wish)).await {
+        Err(refusal @ (Error::Invalid(_) | Error::Taken(_))) => {
+            render_site(frame, desk, id, Some(name), Some(refusal)).await
+        }
+        outcome => page::settle(&request, outcome, |site| format!("The site {} was saved.", site.name), PATH),
+    }
+}
+
+pub(super) async fn add_alias(
+    request: HttpRequest,
+    signed: Signed,
+    desk: Desk,
+    id: Path<String>,
+    form: Posted<Form>,
+) -> Answer {
+    let (back, name) = (format!("{PATH}/{id}"), form.0.name);
+    let outcome = desk.write(signed.actor(), move |tx| sites::alias(tx, &id, &name)).await;
+    page::settle(&request, outcome, |()| "The alias was added.".to_owned(), &back)
+}
+
+pub(super) async fn remove_alias(
+    request: HttpRequest,
+    signed: Signed,
+    desk: Desk,
+    path: Path<(String, String)>,
+    _form: Posted<Fields>,
+) -> Answer {
+    let (id, alias) = path.into_inner();
+    let back = format!("{PATH}/{id}");
+    let outcome = desk.write(signed.actor(), move |tx| sites::remove_alias(tx, &id, &alias)).await;
+    page::settle(&request, outcome, |()| "The alias was removed.".to_owned(), &back)
+}
+
+pub(super) async fn delete(
+    request: HttpRequest,
+    signed: Signed,
+    desk: Desk,
+    id: Path<String>,
+    _form: Posted<Fields>,
+) -> Answer {
+    let outcome: Result<()> = desk.write(signed.actor(), move |tx| sites::delete(tx, &id)).await;
+    page::settle(&request, outcome, |()| "The site was deleted.".to_owned(), PATH)
+}
