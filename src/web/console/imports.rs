@@ -74,6 +74,8 @@ pub(super) async fn list(frame: Frame, desk: Desk) -> Answer {
 struct ImportPage {
     frame: Frame,
     import: Import,
+    uploaded_at: String,
+    finished_at: Option<String>,
     rows: Vec<Row>,
     /// Where the rows that follow are.
     next: Option<String>,
@@ -110,6 +112,8 @@ pub(super) async fn show(frame: Frame, desk: Desk, id: Path<String>, from: Query
         frame: frame.of("licences"),
         next: last.map(|number| format!("/imports/{}?after={number}", import.id)),
         badge: badge(import.state),
+        uploaded_at: page::when(import.created_at),
+        finished_at: import.finished_at.map(page::when),
         import,
         rows,
     };
