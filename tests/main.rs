@@ -7,4 +7,5 @@ mod harness;
 mod identity;
 mod scim;
 mod scim_replay;
+mod sign_in;
 mod users;

@@ -1,5 +1,6 @@
 //! A whole console on a fresh database and a port of its own, and those who come to it.
 
+use actix_web::dev::ServerHandle;
 use chrono::TimeDelta;
 use rollcall::db::Db;
 use rollcall::domain::admins;
@@ -28,14 +29,26 @@ pub struct Console {
     pub org: Org,
     pub clock: Clock,
     pub address: String,
-    server: actix_web::dev::ServerHandle,
+    servers: Vec<ServerHandle>,
     _folder: TempDir,
+}
+
+fn serve(org: &Org) -> (String, ServerHandle) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    listener.set_nonblocking(true).unwrap();
+    let address = format!("http://{}", listener.local_addr().unwrap());
+    let limits = Limits { idle: TimeDelta::minutes(60), absolute: TimeDelta::hours(12) };
+    let house = House::new(org.clone(), address.parse().unwrap(), Vec::new(), limits);
+    let server = web::serve(house, listener, 1).unwrap();
+    let handle = server.handle();
+    actix_web::rt::spawn(server);
+    (address, handle)
 }
 
 impl Drop for Console {
     fn drop(&mut self) {
         // Fire and forget: the port and the folder go with the process's next breath.
-        drop(self.server.stop(false));
+        self.servers.iter().for_each(|server| drop(server.stop(false)));
     }
 }
 
@@ -46,15 +59,15 @@ impl Console {
         let db = Db::open(&folder.path().join("rollcall.db")).unwrap();
         let clock = Clock::default();
         let org = Org::new(db, Keyring::forgetful(), clock.clone());
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        listener.set_nonblocking(true).unwrap();
-        let address = format!("http://{}", listener.local_addr().unwrap());
-        let limits = Limits { idle: TimeDelta::minutes(60), absolute: TimeDelta::hours(12) };
-        let house = House::new(org.clone(), address.parse().unwrap(), Vec::new(), limits);
-        let server = web::serve(house, listener, 1).unwrap();
-        let handle = server.handle();
-        actix_web::rt::spawn(server);
-        Self { org, clock, address, server: handle, _folder: folder }
+        let (address, server) = serve(&org);
+        Self { org, clock, address, servers: vec![server], _folder: folder }
+    }
+
+    /// Another server of the same organisation, as after a restart; its address.
+    pub fn served_again(&mut self) -> String {
+        let (address, server) = serve(&self.org);
+        self.servers.push(server);
+        address
     }
 
     /// An instance with an owner whose user name is `olga`.

@@ -1,6 +1,7 @@
 //! The pages: what an administrator sees. One table says which there are and who may pass.
 
-use super::guard::{self, Least};
+use super::guard;
+pub use super::guard::Least;
 use crate::domain::Role;
 use actix_web::dev::ServiceRequest;
 use actix_web::http::Method;
