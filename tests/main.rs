@@ -2,9 +2,12 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on has failed")]
 #![allow(unreachable_pub, reason = "the harness is shared with the browser tests")]
 
+mod admins;
 mod floors;
 mod harness;
 mod identity;
+mod imports;
+mod licenses;
 mod scim;
 mod scim_replay;
 mod sign_in;

@@ -1,0 +1,188 @@
+//! Licences in bulk from a CSV file: check, then apply.
+
+use crate::harness::{Browser, Console, Page};
+
+const NEW: &str = "/licenses/import";
+
+/// A console with the site Delft, X2 with two seats, X4 with one, and ana, bob and eve at Delft.
+fn staffed() -> Console {
+    let console = Console::open();
+    console.site("Delft");
+    console.license("X2", 2);
+    console.license("X4", 1);
+    for name in ["ana", "bob", "eve"] {
+        console.user(name, Some("Delft"));
+    }
+    console
+}
+
+async fn upload(browser: &Browser, fields: &[(&str, &str)], file: &[u8]) -> Page {
+    browser.upload(NEW, NEW, fields, "staff.csv", file).await
+}
+
+fn held(console: &Console, name: &str) -> Option<String> {
+    let id = console.find(name).unwrap().id;
+    console.org.read(move |conn| rollcall::domain::licenses::of(conn, &id)).unwrap().map(|kind| kind.code)
+}
+
+async fn apply(checked: &Page) -> Page {
+    let path = checked.location().to_owned();
+    checked.follow().await.submit(&format!("{path}/apply"), &[]).await.follow().await
+}
+
+#[actix_web::test]
+async fn a_file_is_checked_first_and_applied_as_a_whole() {
+    let console = staffed();
+    let olga = console.signed_in("olga").await;
+    let checked = upload(&olga, &[], b"userName,license\nana,X2\nBOB,x4\n").await;
+    let page = checked.follow().await;
+    assert!(page.text().contains("Nothing was changed yet."), "{}", page.text());
+    assert_eq!(held(&console, "ana"), None);
+
+    let applied = apply(&checked).await;
+    assert!(applied.text().contains("The file was applied: 2 changes."), "{}", applied.text());
+    assert_eq!(
+        (held(&console, "ana").as_deref(), held(&console, "bob").as_deref()),
+        (Some("X2"), Some("X4"))
+    );
+    let log = olga.get("/activity").await.text();
+    assert!(log.contains("olga assigned a licence to ana: licence “X2”."), "{log}");
+    let result = olga.get(&format!("{}/result.csv", checked.location())).await;
+    assert!(result.headers["content-disposition"].to_str().unwrap().starts_with("attachment"));
+    assert!(result.body.contains("ana,X2"), "{}", result.body);
+
+    let again = olga.get(checked.location()).await;
+    assert!(!again.has(&format!("form[action='{}/apply']", checked.location())));
+}
+
+#[actix_web::test]
+async fn every_fault_is_told_with_its_row_and_its_remedy_and_nothing_can_be_applied() {
+    let console = staffed();
+    console.user("homeless", None);
+    let olga = console.signed_in("olga").await;
+    let file = b"userName,license\nnobody,X2\nana,X9\nbob,X2\nBob,X2\nhomeless,X2\n";
+    let checked = upload(&olga, &[], file).await;
+    let page = checked.follow().await;
+    let text = page.text();
+    for told in ["nobody", "X9", "homeless has no site", "5 rows have faults"] {
+        assert!(text.contains(told), "{told} in {text}");
+    }
+    assert!(!page.has(&format!("form[action='{}/apply']", checked.location())));
+    let csrf = page.value("input[name=csrf]").unwrap();
+    let forced = olga.post_bare(&format!("{}/apply", checked.location()), &[("csrf", &csrf)]).await;
+    assert_eq!(forced.status, 303);
+    assert!(["ana", "bob", "eve"].iter().all(|name| held(&console, name).is_none()));
+}
+
+#[actix_web::test]
+async fn too_few_seats_are_a_fault_with_the_arithmetic() {
+    let console = staffed();
+    let olga = console.signed_in("olga").await;
+    let page = upload(&olga, &[], b"userName,license\nana,X2\nbob,X2\neve,X2\n").await.follow().await;
+    let text = page.text();
+    assert!(text.contains("1 too few"), "{text}");
+    assert!(text.contains("One row has a fault") || text.contains("1 row has a fault"), "{text}");
+}
+
+#[actix_web::test]
+async fn files_are_read_as_spreadsheets_write_them() {
+    let console = staffed();
+    let olga = console.signed_in("olga").await;
+    let plain = "\"License\";\"User name\";\"Floor\"\r\n\"X2\";\"ana\";\"3\"\r\n";
+    let utf16: Vec<u8> =
+        [0xFF, 0xFE].into_iter().chain(plain.encode_utf16().flat_map(u16::to_le_bytes)).collect();
+    let page = upload(&olga, &[], &utf16).await.follow().await;
+    assert!(page.text().contains("Apply 1 changes"), "{}", page.text());
+    assert!(page.text().contains("Floor"), "an extra column is named");
+
+    console.user("zoë", Some("Delft"));
+    let windows = b"userName,license\r\nzo\xEB,X2\r\n";
+    let page = upload(&olga, &[], windows).await.follow().await;
+    assert!(page.text().contains("Windows-1252"), "{}", page.text());
+    assert!(page.text().contains("Apply 1 changes"), "{}", page.text());
+}
+
+#[actix_web::test]
+async fn a_file_that_cannot_be_used_is_refused_at_once_with_the_reason() {
+    let console = staffed();
+    let olga = console.signed_in("olga").await;
+    let large = [b"userName,license\n".to_vec(), b"ana,X2\n".repeat(800_000)].concat();
+    let many = [b"userName,license\n".to_vec(), b"ana,X2\n".repeat(10_001)].concat();
+    for (file, told) in [
+        (&b"name,licence\nana,X2\n"[..], "userName"),
+        (&b""[..], "empty"),
+        (&b"userName,license\n"[..], "row"),
+        (&b"PK\x03\x04\x14\x00"[..], "Excel"),
+        (&large[..], "5 MiB"),
+        (&many[..], "10000"),
+    ] {
+        let page = upload(&olga, &[], file).await;
+        assert_eq!(page.status, 422, "{told}");
+        assert!(
+            page.value("#file-error").unwrap().contains(told),
+            "{told}: {}",
+            page.value("#file-error").unwrap()
+        );
+    }
+    let none = olga.upload(NEW, NEW, &[], "", b"").await;
+    assert!(none.value("#file-error").unwrap().contains("Choose a CSV file"));
+    let page = olga.get("/imports").await;
+    assert!(page.text().contains("No file yet"), "nothing was kept");
+}
+
+#[actix_web::test]
+async fn an_empty_cell_takes_the_licence_away_only_when_that_was_ticked() {
+    let console = staffed();
+    let olga = console.signed_in("olga").await;
+    apply(&upload(&olga, &[], b"userName,license\nana,X2\nbob,X2\n").await).await;
+    let left = upload(&olga, &[], b"userName,license\nana,\nbob,X4\n").await;
+    apply(&left).await;
+    assert_eq!(
+        (held(&console, "ana").as_deref(), held(&console, "bob").as_deref()),
+        (Some("X2"), Some("X4"))
+    );
+    let taken = upload(&olga, &[("take_away", "1")], b"userName,license\nana,\n").await;
+    apply(&taken).await;
+    assert_eq!(held(&console, "ana"), None);
+}
+
+#[actix_web::test]
+async fn a_file_is_refused_when_the_world_changed_after_it_was_checked() {
+    let console = staffed();
+    let olga = console.signed_in("olga").await;
+    let checked = upload(&olga, &[], b"userName,license\nana,X2\nbob,X2\n").await;
+    let bob = console.find("bob").unwrap().id;
+    console.write(move |tx| rollcall::domain::users::lifecycle::delete(tx, &[bob]));
+    let refused = apply(&checked).await;
+    assert!(refused.text().contains("bob"), "{}", refused.text());
+    assert_eq!(held(&console, "ana"), None, "all or nothing");
+}
+
+#[actix_web::test]
+async fn a_file_can_be_discarded() {
+    let console = staffed();
+    let olga = console.signed_in("olga").await;
+    let checked = upload(&olga, &[], b"userName,license\nana,X2\n").await;
+    let page = checked.follow().await;
+    let done = page.submit(&format!("{}/discard", checked.location()), &[]).await.follow().await;
+    assert!(done.text().contains("was discarded. Nothing was changed."));
+    assert!(olga.get(checked.location()).await.text().contains("Discarded"));
+}
+
+#[actix_web::test]
+async fn an_upload_without_its_token_is_refused() {
+    let console = staffed();
+    let olga = console.signed_in("olga").await;
+    let part = reqwest::multipart::Part::bytes(b"userName,license\nana,X2\n".to_vec()).file_name("staff.csv");
+    let form = reqwest::multipart::Form::new().part("file", part);
+    let request = olga.request(reqwest::Method::POST, NEW).multipart(form);
+    assert_eq!(olga.send(request).await.status, 403);
+}
+
+#[actix_web::test]
+async fn the_example_to_download_is_a_file_that_can_be_read() {
+    let console = staffed();
+    let olga = console.signed_in("olga").await;
+    let example = olga.get("/licenses/import/template.csv").await;
+    assert!(example.body.trim_start_matches('\u{feff}').starts_with("userName,license"));
+}
