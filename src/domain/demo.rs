@@ -1,6 +1,7 @@
 //! A believable organisation for an empty database: every state that a page can show, made by the same operations
 //! that the doors use.
 
+use super::audit::Change;
 use super::identity::switch::{self, State, Switch};
 use super::identity::tokens;
 use super::provisioning::{self, Operation, Outcome, Report};
@@ -15,6 +16,9 @@ use rand::{RngExt, SeedableRng};
 
 const USERS: usize = 250;
 const BY_HAND: usize = 34;
+/// How many were here 120 days ago.
+const LONG_AGO: usize = 150;
+const EQUIPPED: TimeDelta = TimeDelta::days(4);
 const DOMAIN: &str = "harbourline.example";
 const SITE_URN: &str = "urn:ietf:params:scim:schemas:extension:rollcall:2.0:User";
 const GIVEN: &[&str] = &[
@@ -102,8 +106,10 @@ pub fn fill(tx: &mut Tx) -> Result<Filled> {
     });
     let kinds: Vec<String> = kinds.collect::<Result<_>>()?;
     let ids = people_of(tx, &mut dice, &site_ids, &token)?;
-    equip(tx, &mut dice, &ids, &kinds)?;
-    leave(tx, &ids, &token)?;
+    at(tx, &Actor::CommandLine, EQUIPPED, |tx| equip(tx, &mut dice, &ids, &kinds))?;
+    let leavers: Vec<String> = ids.iter().skip(90).step_by(11).take(9).cloned().collect();
+    leave(tx, &leavers, TimeDelta::days(3), &token)?;
+    delete_in_entra(tx, &ids, &token)?;
     trouble(tx, &token)?;
     for (id, role) in ids.iter().skip(40).zip([Role::Administrator, Role::Administrator, Role::Auditor]) {
         admins::appoint(tx, id, role)?;
@@ -127,7 +133,12 @@ fn people_of(tx: &mut Tx, dice: &mut StdRng, sites: &[String], token: &str) -> R
         let given = GIVEN[number % GIVEN.len()];
         let family = FAMILY[(number / GIVEN.len() * 7 + number) % FAMILY.len()];
         let profile = profile(dice, given, family, number);
-        let ago = TimeDelta::minutes(i64::try_from((USERS - number) * 130).unwrap_or(0));
+        // In the order of time, as lists that are paged by key show it.
+        if number == LONG_AGO {
+            let leavers: Vec<String> = ids.iter().skip(5).step_by(11).cloned().collect();
+            leave(tx, &leavers, TimeDelta::days(120), token)?;
+        }
+        let ago = EQUIPPED + TimeDelta::hours(i64::try_from((USERS - number) * 28).unwrap_or(0));
         let id =
             if number < USERS - BY_HAND {
                 at(tx, &Actor::Entra, ago, |tx| arrive(tx, dice, profile, number, token))?
@@ -220,20 +231,25 @@ fn equip(tx: &mut Tx, dice: &mut StdRng, ids: &[String], kinds: &[String]) -> Re
     Ok(())
 }
 
-/// Some left: disabled long ago, disabled lately, deleted in Entra ID.
-fn leave(tx: &mut Tx, ids: &[String], token: &str) -> Result<()> {
-    for (number, id) in ids.iter().enumerate().skip(5).step_by(11).take(18) {
-        let ago = TimeDelta::days(if number % 2 == 0 { 120 } else { 3 });
-        at(tx, &Actor::Entra, ago, |tx| {
+/// Some left: Entra ID disabled them.
+fn leave(tx: &mut Tx, leavers: &[String], ago: TimeDelta, token: &str) -> Result<()> {
+    at(tx, &Actor::Entra, ago, |tx| {
+        for id in leavers {
             let user = lifecycle::deactivate(tx, id)?;
             let report = Report {
                 user_id: Some(id.clone()),
                 subject: Some(user.name()),
+                changes: Change::of("state", Some("active"), Some("inactive")).into_iter().collect(),
                 ..plain(Operation::Change, Outcome::Done, 200, token)
             };
-            provisioning::note(tx, report)
-        })?;
-    }
+            provisioning::note(tx, report)?;
+        }
+        Ok(())
+    })
+}
+
+/// Others were deleted in Entra ID and wait for deletion by hand.
+fn delete_in_entra(tx: &mut Tx, ids: &[String], token: &str) -> Result<()> {
     for id in ids.iter().skip(7).step_by(25).take(7) {
         at(tx, &Actor::Entra, TimeDelta::hours(20), |tx| {
             let scim_id = super::users::find(tx.conn, id)?.scim_id;

@@ -1,1 +1,162 @@
-fn main() {}
+//! Real pages in real headless Chromium over WebDriver, with JavaScript and without.
+//!
+//! Run by `cargo test --test browser`; needs `chromium` and `chromedriver` (or their paths in `CHROMIUM` and
+//! `CHROMEDRIVER`). Without them the tests fail: a check that was skipped has not passed.
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on has failed")]
+#![allow(unreachable_pub, dead_code, reason = "the harness is shared with the other tests")]
+
+#[path = "../harness/mod.rs"]
+mod harness;
+mod tour;
+
+use harness::{Console, PASSWORD};
+use rollcall::domain::{Actor, Role, admins, demo};
+use tour::{Script, Tour};
+
+/// Every page that has an address of its own.
+const PAGES: [&str; 15] = [
+    "/",
+    "/identity",
+    "/users",
+    "/users/new",
+    "/users/deleted-in-entra",
+    "/users/inactive?days=30",
+    "/users/to-link",
+    "/licenses",
+    "/licenses/import",
+    "/imports",
+    "/sites",
+    "/activity",
+    "/activity/provisioning",
+    "/administrators",
+    "/account",
+];
+
+#[actix_web::test]
+async fn the_main_job_with_javascript() {
+    the_main_job(Script::On).await;
+}
+
+#[actix_web::test]
+async fn the_main_job_without_javascript() {
+    the_main_job(Script::Off).await;
+}
+
+/// From the set-up link to a user who is provisioned, licensed by CSV, and deleted by hand.
+async fn the_main_job(script: Script) {
+    let console = Console::unclaimed();
+    let secret = console.org.write(&Actor::Rollcall, admins::offer_set_up).unwrap().unwrap();
+    let tour = Tour::start(&console.address, script).await;
+
+    tour.go(&format!("/set-up/{secret}")).await;
+    tour.fill("organisation", "Harbourline").await;
+    tour.fill("name", "Olga Brandt").await;
+    tour.fill("user_name", "olga").await;
+    tour.fill("password", PASSWORD).await;
+    tour.fill("password_again", PASSWORD).await;
+    tour.click("Set up").await;
+    tour.see("Welcome, Olga Brandt.").await;
+
+    tour.go("/sites").await;
+    tour.fill("name", "Delft").await;
+    tour.click("Create the site").await;
+    tour.see("The site Delft was created.").await;
+    tour.go("/licenses").await;
+    tour.fill("code", "X2").await;
+    tour.fill("seats", "5").await;
+    tour.click("Create the licence type").await;
+    tour.see("X2 was created.").await;
+
+    tour.go("/identity").await;
+    tour.click("Switch user provisioning on").await;
+    tour.see("User provisioning is on.").await;
+    tour.click("Show user provisioning information").await;
+    tour.see("press Test Connection").await;
+    let token = tour.value("input[value^=rollcall_]").await;
+    assert_eq!(tour.shows("[data-copy]").await, script == Script::On, "Copy buttons need JavaScript");
+
+    let entra = harness::Entra::new(&console.address, &token);
+    let user = serde_json::json!({
+        "userName": "ana@example.com",
+        "displayName": "Ana Lima",
+        "urn:ietf:params:scim:schemas:extension:rollcall:2.0:User": { "site": "delft" },
+    });
+    let id = entra.post("/Users", user).await.id();
+
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("staff.csv");
+    std::fs::write(&file, "userName,license\nana@example.com,X2\n").unwrap();
+    tour.go("/licenses/import").await;
+    tour.choose_file("file", &file).await;
+    tour.click("Check the file").await;
+    tour.see("Nothing was changed yet.").await;
+    tour.click("Apply 1 changes").await;
+    tour.see("The file was applied: 1 changes.").await;
+
+    entra.delete(&format!("/Users/{id}")).await;
+    tour.go("/users/deleted-in-entra").await;
+    tour.see("Ana Lima").await;
+    tour.tick("input[name=id]").await;
+    tour.click("Delete the selected…").await;
+    tour.see("Delete Ana Lima for good").await;
+    tour.fill("typed", "ana@example.com").await;
+    tour.click("Delete for good").await;
+    tour.see("The user was deleted for good.").await;
+    tour.go("/activity").await;
+    tour.see("Olga Brandt deleted the user Ana Lima for good").await;
+
+    tour.click("Sign out").await;
+    tour.see("You are signed out.").await;
+    tour.fill("user_name", "olga").await;
+    tour.fill("password", "wrong").await;
+    tour.click("Sign in").await;
+    tour.see("The user name or the password is wrong.").await;
+    tour.end().await;
+}
+
+#[actix_web::test]
+async fn every_page_is_sound_on_a_large_and_on_a_small_screen() {
+    let console = Console::open();
+    console.write(demo::fill);
+    let ana = console.user("zz.anna@harbourline.example", Some("Oslo Office"));
+    let adam = console.admin("adam", Role::Administrator);
+    let tour = Tour::start(&console.address, Script::On).await;
+    tour.sign_in("olga", PASSWORD).await;
+    let mut pages: Vec<String> = PAGES.map(str::to_owned).into();
+    pages.push(format!("/users/{}", ana.id));
+    pages.push(format!("/users/delete?id={}", ana.id));
+    pages.push(format!("/administrators/{}", adam.id));
+    for width in [1280, 390, 320] {
+        tour.resize(width).await;
+        for page in &pages {
+            tour.go(page).await;
+            tour.check(page, width).await;
+        }
+    }
+    tour.end().await;
+}
+
+#[actix_web::test]
+async fn a_dangerous_button_stays_off_until_the_words_are_typed_and_a_dialog_asks_first() {
+    let console = Console::open();
+    let ana = console.user("ana@example.com", None);
+    let tour = Tour::start(&console.address, Script::On).await;
+    tour.sign_in("olga", PASSWORD).await;
+    tour.go(&format!("/users/delete?id={}", ana.id)).await;
+    assert!(!tour.is_enabled("form button.danger").await);
+    tour.fill("typed", "ana").await;
+    assert!(!tour.is_enabled("form button.danger").await);
+    tour.fill("typed", "ana@example.com").await;
+    assert!(tour.is_enabled("form button.danger").await);
+
+    tour.go(&format!("/users/{}", ana.id)).await;
+    tour.click("Deactivate").await;
+    tour.see("will be signed out at once").await;
+    tour.click("Cancel").await;
+    assert!(console.find("ana@example.com").unwrap().active);
+    tour.click("Deactivate").await;
+    tour.click("Continue").await;
+    tour.see("can no longer sign in").await;
+    assert!(!console.find("ana@example.com").unwrap().active);
+    tour.end().await;
+}
