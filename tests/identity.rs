@@ -114,7 +114,7 @@ async fn a_token_is_replaced_without_a_gap_and_revoked_at_once() {
 
     let id = console
         .org
-        .read(|conn| rollcall::domain::identity::tokens::list(conn))
+        .read(rollcall::domain::identity::tokens::list)
         .unwrap()
         .into_iter()
         .find(|token| token.label == "Entra ID")

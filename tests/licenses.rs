@@ -115,3 +115,11 @@ async fn names_that_entra_id_sent_are_settled_for_all_who_wait() {
     assert_eq!(console.find("eve").unwrap().site_id, Some(delft.id));
     assert!(!olga.get("/sites").await.text().contains("Names that Entra ID sent"));
 }
+
+#[actix_web::test]
+async fn the_form_to_rename_a_site_shows_its_name() {
+    let console = Console::open();
+    let site = console.site("Delft");
+    let page = console.signed_in("olga").await.get(&format!("/sites/{}", site.id)).await;
+    assert_eq!(page.value("input#name").as_deref(), Some("Delft"));
+}

@@ -49,7 +49,7 @@ fn filled(text: &str, ids: &HashMap<String, String>) -> String {
 fn check(recorded: &Value, reply: &Reply, ids: &HashMap<String, String>) -> Vec<String> {
     let mut faults = Vec::new();
     let mut fault = |text: String| {
-        faults.push(format!("{}: {text}; answered {} {}", recorded["name"], reply.status, reply.json))
+        faults.push(format!("{}: {text}; answered {} {}", recorded["name"], reply.status, reply.json));
     };
     if recorded["expect_status"].as_u64() != Some(reply.status.into()) {
         fault(format!("wants status {}", recorded["expect_status"]));

@@ -1,5 +1,6 @@
 //! The dialects of Entra ID, Okta and Microsoft's validators, each with its source, and what the RFC refuses.
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+#![allow(clippy::needless_pass_by_value, reason = "literals read better so")]
 
 use super::patch::Patch;
 use super::project::Projection;

@@ -207,6 +207,28 @@ pub(super) fn address(path: &str, query: &[(&str, &str)]) -> String {
     }
 }
 
+/// What was wrong with a form that is shown again, if something was.
+#[derive(Debug, Default)]
+pub(super) struct Refused(pub(super) Option<Error>);
+
+impl Refused {
+    /// What is wrong with this field.
+    pub(super) fn about(&self, field: &str) -> Option<&str> {
+        self.0.as_ref().and_then(|error| error.about(field))
+    }
+
+    /// What is wrong that belongs to no field.
+    pub(super) fn overall(&self) -> Option<String> {
+        let fielded = |error: &&Error| matches!(error, Error::Invalid(_) | Error::Taken(_));
+        self.0.as_ref().filter(|error| !fielded(error)).map(Error::to_string)
+    }
+
+    /// The status of the page that says so.
+    pub(super) fn status(&self) -> StatusCode {
+        self.0.as_ref().map_or(StatusCode::OK, status)
+    }
+}
+
 /// A domain error on its way to a browser.
 #[derive(Debug)]
 pub(super) struct Failure(pub(super) Error);

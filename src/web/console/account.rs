@@ -5,10 +5,9 @@ use crate::domain::users::{self, lifecycle};
 use crate::domain::{admins, licenses};
 use crate::error::Error;
 use crate::web::extract::{Address, Desk, Fields, Posted, Signed};
-use crate::web::page::{self, Answer, Frame};
+use crate::web::page::{self, Answer, Frame, Refused};
 use crate::web::session::Visit;
 use actix_web::HttpRequest;
-use actix_web::http::StatusCode;
 use askama::Template;
 use serde::Deserialize;
 
@@ -21,13 +20,7 @@ struct AccountPage {
     me: users::User,
     site: String,
     license: String,
-    refusal: Option<Error>,
-}
-
-impl AccountPage {
-    fn error(&self, field: &str) -> Option<&str> {
-        self.refusal.as_ref().and_then(|refusal| refusal.about(field))
-    }
+    refusal: Refused,
 }
 
 pub(super) async fn show(signed: Signed, frame: Frame, desk: Desk) -> Answer {
@@ -43,9 +36,9 @@ async fn render(signed: Signed, frame: Frame, desk: Desk, refusal: Option<Error>
             Ok((users::site_name(conn, &mine)?.unwrap_or_default(), license.unwrap_or_default()))
         })
         .await?;
-    let status = refusal.as_ref().map_or(StatusCode::OK, crate::web::status);
+    let refusal = Refused(refusal);
     let page = AccountPage { frame: frame.of("account"), me, site, license, refusal };
-    page::show_as(status, &page.frame, &page)
+    page::show_as(page.refusal.status(), &page.frame, &page)
 }
 
 /// A change of one's own password.

@@ -5,10 +5,9 @@ use crate::domain::users::{self, User};
 use crate::domain::{Role, Tx};
 use crate::error::{Error, Result};
 use crate::web::extract::{Desk, Posted, Signed};
-use crate::web::page::{self, Answer, Frame};
+use crate::web::page::{self, Answer, Frame, Refused};
 use crate::web::session::Visit;
 use actix_web::HttpRequest;
-use actix_web::http::StatusCode;
 use actix_web::web::Path;
 use askama::Template;
 use serde::Deserialize;
@@ -21,13 +20,7 @@ struct ListPage {
     frame: Frame,
     people: Vec<User>,
     form: Form,
-    refusal: Option<Error>,
-}
-
-impl ListPage {
-    fn error(&self, field: &str) -> Option<&str> {
-        self.refusal.as_ref().and_then(|refusal| refusal.about(field))
-    }
+    refusal: Refused,
 }
 
 /// A new account with a role, or an existing one, as it stands in a form.
@@ -48,9 +41,9 @@ pub(super) async fn list(frame: Frame, desk: Desk) -> Answer {
 
 async fn render(frame: Frame, desk: Desk, form: Form, refusal: Option<Error>) -> Answer {
     let people = desk.read(admins::list).await?;
-    let status = refusal.as_ref().map_or(StatusCode::OK, crate::web::status);
+    let refusal = Refused(refusal);
     let page = ListPage { frame: frame.of("administrators"), people, form, refusal };
-    page::show_as(status, &page.frame, &page)
+    page::show_as(page.refusal.status(), &page.frame, &page)
 }
 
 pub(super) async fn create(
@@ -134,13 +127,7 @@ struct PersonPage {
     frame: Frame,
     person: User,
     is_self: bool,
-    refusal: Option<Error>,
-}
-
-impl PersonPage {
-    fn error(&self, field: &str) -> Option<&str> {
-        self.refusal.as_ref().and_then(|refusal| refusal.about(field))
-    }
+    refusal: Refused,
 }
 
 pub(super) async fn show(signed: Signed, frame: Frame, desk: Desk, id: Path<String>) -> Answer {
@@ -161,9 +148,9 @@ async fn render_person(
         })
         .await?;
     let is_self = signed.0.id == person.id;
-    let status = refusal.as_ref().map_or(StatusCode::OK, crate::web::status);
+    let refusal = Refused(refusal);
     let page = PersonPage { frame: frame.of("administrators"), person, is_self, refusal };
-    page::show_as(status, &page.frame, &page)
+    page::show_as(page.refusal.status(), &page.frame, &page)
 }
 
 pub(super) async fn change_role(

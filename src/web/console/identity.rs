@@ -9,11 +9,10 @@ use crate::domain::provisioning::{self, Health};
 use crate::domain::users::by_entra::Scope;
 use crate::error::{Error, Result};
 use crate::web::extract::{Address, Desk, Fields, Posted, Signed, Upload, house, values};
-use crate::web::page::{self, Answer, Frame, ago, when};
+use crate::web::page::{self, Answer, Frame, Refused, ago, when};
 use crate::web::scim;
 use crate::web::session::Visit;
 use actix_web::HttpRequest;
-use actix_web::http::StatusCode;
 use actix_web::web::Path;
 use askama::Template;
 use chrono::NaiveDateTime;
@@ -29,7 +28,7 @@ struct IdentityPage {
     frame: Frame,
     ours: ServiceProvider,
     form: Form,
-    refusal: Option<Error>,
+    refusal: Refused,
     enabled: bool,
     certificates: Vec<Certificate>,
     switch: Switch,
@@ -85,10 +84,6 @@ struct Revealed {
 }
 
 impl IdentityPage {
-    fn error(&self, field: &str) -> Option<&str> {
-        self.refusal.as_ref().and_then(|refusal| refusal.about(field))
-    }
-
     fn is_on(&self) -> bool {
         self.switch.state == State::On
     }
@@ -109,7 +104,7 @@ async fn render(
     let now = desk.org().now();
     let (settings, certificates, switch, tokens, health) = desk.read(move |conn| load(conn, now)).await?;
     let house = house(request)?;
-    let status = refusal.as_ref().map_or(StatusCode::OK, crate::web::status);
+    let refusal = Refused(refusal);
     let page = IdentityPage {
         frame: frame.of("identity"),
         ours: ServiceProvider {
@@ -128,7 +123,7 @@ async fn render(
         health,
         revealed,
     };
-    page::show_as(status, &page.frame, &page)
+    page::show_as(page.refusal.status(), &page.frame, &page)
 }
 
 type Loaded = (Settings, Vec<Trusted>, Switch, Vec<Token>, Health);

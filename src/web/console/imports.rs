@@ -3,7 +3,7 @@
 use crate::domain::imports::{self, Import, Row, State, Upload as File};
 use crate::error::Error;
 use crate::web::extract::{Desk, Fields, Posted, Signed, Upload, values};
-use crate::web::page::{self, Answer, Frame};
+use crate::web::page::{self, Answer, Frame, Refused};
 use actix_web::HttpRequest;
 use actix_web::http::StatusCode;
 use actix_web::web::{Path, Query};
@@ -19,17 +19,11 @@ const RECENT: i64 = 100;
 struct NewPage {
     frame: Frame,
     take_away: bool,
-    refusal: Option<Error>,
-}
-
-impl NewPage {
-    fn error(&self, field: &str) -> Option<&str> {
-        self.refusal.as_ref().and_then(|refusal| refusal.about(field))
-    }
+    refusal: Refused,
 }
 
 pub(super) async fn new(frame: Frame) -> Answer {
-    let page = NewPage { frame: frame.of("licences"), take_away: false, refusal: None };
+    let page = NewPage { frame: frame.of("licences"), take_away: false, refusal: Refused::default() };
     page::show(&page.frame, &page)
 }
 
@@ -49,7 +43,7 @@ pub(super) async fn validate(signed: Signed, frame: Frame, desk: Desk, upload: U
     match checked {
         Ok(import) => Ok(page::go(&format!("/imports/{}", import.id))),
         Err(refusal @ Error::Invalid(_)) => {
-            let page = NewPage { frame: frame.of("licences"), take_away, refusal: Some(refusal) };
+            let page = NewPage { frame: frame.of("licences"), take_away, refusal: Refused(Some(refusal)) };
             page::show_as(StatusCode::UNPROCESSABLE_ENTITY, &page.frame, &page)
         }
         Err(other) => Err(other.into()),

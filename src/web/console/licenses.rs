@@ -4,9 +4,8 @@ use crate::domain::imports::{self, Import};
 use crate::domain::licenses::{self, LicenseType, Stock, Wish};
 use crate::error::{Error, Result};
 use crate::web::extract::{Desk, Fields, Posted, Signed};
-use crate::web::page::{self, Answer, Frame};
+use crate::web::page::{self, Answer, Frame, Refused};
 use actix_web::HttpRequest;
-use actix_web::http::StatusCode;
 use actix_web::web::Path;
 use askama::Template;
 use serde::Deserialize;
@@ -21,13 +20,7 @@ struct ListPage {
     stock: Vec<Stock>,
     uploads: Vec<Import>,
     form: Form,
-    refusal: Option<Error>,
-}
-
-impl ListPage {
-    fn error(&self, field: &str) -> Option<&str> {
-        self.refusal.as_ref().and_then(|refusal| refusal.about(field))
-    }
+    refusal: Refused,
 }
 
 /// A licence type as it stands in a form.
@@ -60,9 +53,9 @@ pub(super) async fn list(frame: Frame, desk: Desk) -> Answer {
 async fn render(frame: Frame, desk: Desk, form: Form, refusal: Option<Error>) -> Answer {
     let (stock, uploads) =
         desk.read(|conn| Ok((licenses::stock(conn)?, imports::recent(conn, RECENT)?))).await?;
-    let status = refusal.as_ref().map_or(StatusCode::OK, crate::web::status);
+    let refusal = Refused(refusal);
     let page = ListPage { frame: frame.of("licences"), stock, uploads, form, refusal };
-    page::show_as(status, &page.frame, &page)
+    page::show_as(page.refusal.status(), &page.frame, &page)
 }
 
 pub(super) async fn create(
@@ -91,13 +84,7 @@ struct TypePage {
     frame: Frame,
     stock: Stock,
     form: Form,
-    refusal: Option<Error>,
-}
-
-impl TypePage {
-    fn error(&self, field: &str) -> Option<&str> {
-        self.refusal.as_ref().and_then(|refusal| refusal.about(field))
-    }
+    refusal: Refused,
 }
 
 pub(super) async fn show(frame: Frame, desk: Desk, id: Path<String>) -> Answer {
@@ -112,10 +99,10 @@ async fn render_type(
     refusal: Option<Error>,
 ) -> Answer {
     let stock = desk.read(move |conn| licenses::find(conn, &id)).await?;
-    let status = refusal.as_ref().map_or(StatusCode::OK, crate::web::status);
+    let refusal = Refused(refusal);
     let form = entered.unwrap_or_else(|| Form::of(&stock.kind));
     let page = TypePage { frame: frame.of("licences"), stock, form, refusal };
-    page::show_as(status, &page.frame, &page)
+    page::show_as(page.refusal.status(), &page.frame, &page)
 }
 
 pub(super) async fn change(

@@ -4,7 +4,7 @@ use crate::domain::admins::{self, Wish};
 use crate::domain::{Actor, Role};
 use crate::error::Error;
 use crate::web::extract::{Desk, Posted};
-use crate::web::page::{self, Answer, Frame};
+use crate::web::page::{self, Answer, Frame, Refused};
 use crate::web::session::Visit;
 use actix_web::HttpRequest;
 use actix_web::web::Path;
@@ -17,13 +17,7 @@ struct SetUpPage {
     frame: Frame,
     path: String,
     form: Claim,
-    refusal: Option<Error>,
-}
-
-impl SetUpPage {
-    fn error(&self, field: &str) -> Option<&str> {
-        self.refusal.as_ref().and_then(|refusal| refusal.about(field))
-    }
+    refusal: Refused,
 }
 
 #[derive(Clone, Default, Deserialize)]
@@ -39,7 +33,12 @@ pub(super) struct Claim {
 pub(super) async fn show(request: HttpRequest, frame: Frame, desk: Desk, secret: Path<String>) -> Answer {
     let keys = desk.org().keys().clone();
     desk.read(move |conn| admins::may_set_up(conn, &keys, &secret)).await?;
-    let page = SetUpPage { frame, path: request.path().to_owned(), form: Claim::default(), refusal: None };
+    let page = SetUpPage {
+        frame,
+        path: request.path().to_owned(),
+        form: Claim::default(),
+        refusal: Refused::default(),
+    };
     page::show(&page.frame, &page)
 }
 
@@ -74,9 +73,9 @@ pub(super) async fn claim(
             Ok(page::go("/"))
         }
         Err(refusal @ (Error::Invalid(_) | Error::Taken(_))) => {
-            let status = crate::web::status(&refusal);
-            let page = SetUpPage { frame, path: request.path().to_owned(), form, refusal: Some(refusal) };
-            page::show_as(status, &page.frame, &page)
+            let page =
+                SetUpPage { frame, path: request.path().to_owned(), form, refusal: Refused(Some(refusal)) };
+            page::show_as(page.refusal.status(), &page.frame, &page)
         }
         Err(other) => Err(other.into()),
     }

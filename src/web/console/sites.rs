@@ -3,9 +3,8 @@
 use crate::domain::sites::{self, Alias, Listed, Site, Unknown};
 use crate::error::{Error, Result};
 use crate::web::extract::{Desk, Fields, Posted, Signed};
-use crate::web::page::{self, Answer, Frame};
+use crate::web::page::{self, Answer, Frame, Refused};
 use actix_web::HttpRequest;
-use actix_web::http::StatusCode;
 use actix_web::web::Path;
 use askama::Template;
 use serde::Deserialize;
@@ -19,13 +18,7 @@ struct ListPage {
     sites: Vec<Listed>,
     unknown: Vec<Unknown>,
     form: Form,
-    refusal: Option<Error>,
-}
-
-impl ListPage {
-    fn error(&self, field: &str) -> Option<&str> {
-        self.refusal.as_ref().and_then(|refusal| refusal.about(field))
-    }
+    refusal: Refused,
 }
 
 /// A name as it stands in a form; on the worklist, with what is to be done with it.
@@ -42,9 +35,9 @@ pub(super) async fn list(frame: Frame, desk: Desk) -> Answer {
 
 async fn render(frame: Frame, desk: Desk, form: Form, refusal: Option<Error>) -> Answer {
     let (sites, unknown) = desk.read(|conn| Ok((sites::list(conn)?, sites::unknown(conn)?))).await?;
-    let status = refusal.as_ref().map_or(StatusCode::OK, crate::web::status);
+    let refusal = Refused(refusal);
     let page = ListPage { frame: frame.of("sites"), sites, unknown, form, refusal };
-    page::show_as(status, &page.frame, &page)
+    page::show_as(page.refusal.status(), &page.frame, &page)
 }
 
 pub(super) async fn create(
@@ -84,14 +77,8 @@ struct SitePage {
     site: Site,
     aliases: Vec<Alias>,
     users: i64,
-    name: String,
-    refusal: Option<Error>,
-}
-
-impl SitePage {
-    fn error(&self, field: &str) -> Option<&str> {
-        self.refusal.as_ref().and_then(|refusal| refusal.about(field))
-    }
+    entered: String,
+    refusal: Refused,
 }
 
 pub(super) async fn show(frame: Frame, desk: Desk, id: Path<String>) -> Answer {
@@ -107,10 +94,10 @@ async fn render_site(
 ) -> Answer {
     let listed = desk.read(sites::list).await?.into_iter().find(|listed| listed.site.id == id);
     let Listed { site, aliases, users } = listed.ok_or(Error::NotFound("site"))?;
-    let status = refusal.as_ref().map_or(StatusCode::OK, crate::web::status);
-    let name = entered.unwrap_or_else(|| site.name.clone());
-    let page = SitePage { frame: frame.of("sites"), site, aliases, users, name, refusal };
-    page::show_as(status, &page.frame, &page)
+    let refusal = Refused(refusal);
+    let entered = entered.unwrap_or_else(|| site.name.clone());
+    let page = SitePage { frame: frame.of("sites"), site, aliases, users, entered, refusal };
+    page::show_as(page.refusal.status(), &page.frame, &page)
 }
 
 pub(super) async fn rename(

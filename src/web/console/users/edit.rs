@@ -6,10 +6,9 @@ use crate::domain::users::by_hand::{self, Telephony, Wish};
 use crate::domain::users::{Email, Profile, User};
 use crate::error::Error;
 use crate::web::extract::{Desk, Posted, Signed};
-use crate::web::page::{self, Answer, Frame};
+use crate::web::page::{self, Answer, Frame, Refused};
 use crate::web::session::Visit;
 use actix_web::HttpRequest;
-use actix_web::http::StatusCode;
 use actix_web::web::Path;
 use askama::Template;
 use serde::Deserialize;
@@ -89,13 +88,7 @@ struct NewPage {
     frame: Frame,
     form: Form,
     sites: Vec<Site>,
-    refusal: Option<Error>,
-}
-
-impl NewPage {
-    fn error(&self, field: &str) -> Option<&str> {
-        self.refusal.as_ref().and_then(|refusal| refusal.about(field))
-    }
+    refusal: Refused,
 }
 
 pub(in crate::web::console) async fn new(frame: Frame, desk: Desk) -> Answer {
@@ -104,9 +97,9 @@ pub(in crate::web::console) async fn new(frame: Frame, desk: Desk) -> Answer {
 
 async fn ask(frame: Frame, desk: Desk, form: Form, refusal: Option<Error>) -> Answer {
     let sites = desk.read(sites::all).await?;
-    let status = refusal.as_ref().map_or(StatusCode::OK, crate::web::status);
+    let refusal = Refused(refusal);
     let page = NewPage { frame: frame.of("users"), form, sites, refusal };
-    page::show_as(status, &page.frame, &page)
+    page::show_as(page.refusal.status(), &page.frame, &page)
 }
 
 pub(in crate::web::console) async fn create(

@@ -11,8 +11,7 @@ use crate::domain::users::{self, Email, User};
 use crate::domain::{Role, audit, provisioning};
 use crate::error::{Error, Result};
 use crate::web::extract::{Desk, Signed};
-use crate::web::page::{self, Answer, Frame, when};
-use actix_web::http::StatusCode;
+use crate::web::page::{self, Answer, Frame, Refused, when};
 use actix_web::web::Path;
 use askama::Template;
 
@@ -25,7 +24,7 @@ struct UserPage {
     user: User,
     about: About,
     form: Form,
-    refusal: Option<Error>,
+    refusal: Refused,
     /// Whether the signed-in person may decide over this account.
     may_decide: bool,
     is_self: bool,
@@ -45,10 +44,6 @@ struct About {
 }
 
 impl UserPage {
-    fn error(&self, field: &str) -> Option<&str> {
-        self.refusal.as_ref().and_then(|refusal| refusal.about(field))
-    }
-
     fn state(&self) -> (&'static str, &'static str) {
         state_badge(&self.user)
     }
@@ -88,7 +83,7 @@ pub(super) async fn render(
             Ok((user, about))
         })
         .await?;
-    let status = refusal.as_ref().map_or(StatusCode::OK, crate::web::status);
+    let refusal = Refused(refusal);
     let page = UserPage {
         frame: frame.of("users"),
         form: entered.unwrap_or_else(|| Form::of(&user, &about.emails)),
@@ -98,7 +93,7 @@ pub(super) async fn render(
         about,
         refusal,
     };
-    page::show_as(status, &page.frame, &page)
+    page::show_as(page.refusal.status(), &page.frame, &page)
 }
 
 fn about(conn: &mut Conn, user: &User) -> Result<About> {
