@@ -1,4 +1,5 @@
 //! The tables as Diesel sees them; `migrations/` is where they are made, and a test in `db` compares the two.
+#![allow(missing_docs, reason = "a column means what the field of the same name in `domain` says")]
 
 diesel::table! {
     settings (name) {

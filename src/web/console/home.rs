@@ -140,97 +140,109 @@ fn steps(conn: &mut Conn, health: &Health, provisioning: State, stocked: bool) -
     ])
 }
 
+/// A number of things that wait, in words for one and for many.
+struct Counted {
+    kind: &'static str,
+    one: &'static str,
+    many: &'static str,
+    path: &'static str,
+    link: &'static str,
+}
+
+const DELETED: Counted = Counted {
+    kind: "warn",
+    one: "One user was deleted in Entra ID and waits for deletion here.",
+    many: "{} users were deleted in Entra ID and wait for deletion here.",
+    path: "/users/deleted-in-entra",
+    link: "Review them",
+};
+const TO_LINK: Counted = Counted {
+    kind: "warn",
+    one: "Entra ID tried to create a user who has an account here already.",
+    many: "Entra ID tried to create {} users who have accounts here already.",
+    path: "/users/to-link",
+    link: "Decide",
+};
+const UNKNOWN_SITES: Counted = Counted {
+    kind: "warn",
+    one: "One user waits for a site that Entra ID named and nobody made.",
+    many: "{} users wait for sites that Entra ID named and nobody made.",
+    path: "/sites",
+    link: "Settle them",
+};
+const INACTIVE: Counted = Counted {
+    kind: "note",
+    one: "One user has been inactive for 90 days or more.",
+    many: "{} users have been inactive for 90 days or more.",
+    path: "/users/inactive",
+    link: "Review them",
+};
+const FAILURES: Counted = Counted {
+    kind: "bad",
+    one: "One provisioning request failed in the last 24 hours.",
+    many: "{} provisioning requests failed in the last 24 hours.",
+    path: "/activity/provisioning?outcome=trouble",
+    link: "See why",
+};
+const RENAMED: Counted = Counted {
+    kind: "bad",
+    one: "Entra ID renamed an account that has a role in this console.",
+    many: "Entra ID renamed {} accounts that have a role in this console.",
+    path: "/activity?actor=entra",
+    link: "See which",
+};
+
+impl Counted {
+    fn times(&self, count: i64) -> Option<Attention> {
+        let text = match count {
+            ..=0 => return None,
+            1 => self.one.to_owned(),
+            _ => self.many.replace("{}", &count.to_string()),
+        };
+        Some(Attention { kind: self.kind, text, path: self.path, link: self.link })
+    }
+}
+
 fn attention(
     conn: &mut Conn,
     now: NaiveDateTime,
     provisioning: State,
     health: &Health,
 ) -> Result<Vec<Attention>> {
-    let mut found = Vec::new();
-    let mut add = |count: i64, kind, one: &str, many: &str, path, link| {
-        if count > 0 {
-            let text = if count == 1 { one.to_owned() } else { many.replace("{}", &count.to_string()) };
-            found.push(Attention { kind, text, path, link });
-        }
-    };
-    let deleted = list::count(conn, &Filter { entra: Some(EntraState::Deleted), ..Filter::default() })?;
-    add(
-        deleted,
-        "warn",
-        "One user was deleted in Entra ID and waits for deletion here.",
-        "{} users were deleted in Entra ID and wait for deletion here.",
-        "/users/deleted-in-entra",
-        "Review them",
-    );
-    let waiting = i64::try_from(by_hand::link_requests(conn)?.len()).unwrap_or(i64::MAX);
-    add(
-        waiting,
-        "warn",
-        "Entra ID tried to create a user who has an account here already.",
-        "Entra ID tried to create {} users who have accounts here already.",
-        "/users/to-link",
-        "Decide",
-    );
-    let unknown = sites::unknown(conn)?.iter().map(|unknown| unknown.users).sum();
-    add(
-        unknown,
-        "warn",
-        "One user waits for a site that Entra ID named and nobody made.",
-        "{} users wait for sites that Entra ID named and nobody made.",
-        "/sites",
-        "Settle them",
-    );
-    let inactive = list::count(conn, &list::inactive_for(INACTIVE_DAYS, now))?;
-    add(
-        inactive,
-        "note",
-        "One user has been inactive for 90 days or more.",
-        "{} users have been inactive for 90 days or more.",
-        "/users/inactive",
-        "Review them",
-    );
-    add(
-        health.failures,
-        "bad",
-        "One provisioning request failed in the last 24 hours.",
-        "{} provisioning requests failed in the last 24 hours.",
-        "/activity/provisioning?outcome=trouble",
-        "See why",
-    );
-    let renamed = renamed_role_holders(conn, now)?;
-    add(
-        renamed,
-        "bad",
-        "Entra ID renamed an account that has a role in this console.",
-        "Entra ID renamed {} accounts that have a role in this console.",
-        "/activity?actor=entra",
-        "See which",
-    );
-    if provisioning == State::Paused {
-        found.push(Attention {
-            kind: "note",
-            text: "User provisioning is paused: Entra ID changes nothing here until it is switched on."
-                .to_owned(),
-            path: "/identity",
-            link: "Open Identity Management",
-        });
-    }
-    let ends = |certificate: &Trusted| certificate.days_left(now) <= CERTIFICATE_WARNING_DAYS;
-    if let Some(certificate) = single_sign_on::certificates(conn)?.into_iter().find(ends) {
-        found.push(Attention {
-            kind: "warn",
-            text: format!(
-                "The signing certificate {} expires in {} days.",
-                certificate.subject,
-                certificate.days_left(now)
-            ),
-            path: "/identity",
-            link: "Renew it",
-        });
-    }
-    Ok(found)
+    let deleted = Filter { entra: Some(EntraState::Deleted), ..Filter::default() };
+    let counted = [
+        RENAMED.times(audit::count_since(
+            conn,
+            Action::RoleHolderRenamed,
+            now - TimeDelta::days(ALERT_DAYS),
+        )?),
+        FAILURES.times(health.failures),
+        DELETED.times(list::count(conn, &deleted)?),
+        TO_LINK.times(i64::try_from(by_hand::link_requests(conn)?.len()).unwrap_or(i64::MAX)),
+        UNKNOWN_SITES.times(sites::unknown(conn)?.iter().map(|unknown| unknown.users).sum()),
+        INACTIVE.times(list::count(conn, &list::inactive_for(INACTIVE_DAYS, now))?),
+    ];
+    let paused = (provisioning == State::Paused).then(|| Attention {
+        kind: "note",
+        text: "User provisioning is paused: Entra ID changes nothing here until it is switched on."
+            .to_owned(),
+        path: "/identity",
+        link: "Open Identity Management",
+    });
+    let certificate = ending_certificate(conn, now)?;
+    Ok(counted.into_iter().chain([certificate, paused]).flatten().collect())
 }
 
-fn renamed_role_holders(conn: &mut Conn, now: NaiveDateTime) -> Result<i64> {
-    audit::count_since(conn, Action::RoleHolderRenamed, now - TimeDelta::days(ALERT_DAYS))
+fn ending_certificate(conn: &mut Conn, now: NaiveDateTime) -> Result<Option<Attention>> {
+    let ends = |certificate: &Trusted| certificate.days_left(now) <= CERTIFICATE_WARNING_DAYS;
+    let ending = single_sign_on::certificates(conn)?.into_iter().find(ends);
+    Ok(ending.map(|certificate| Attention {
+        kind: "warn",
+        text: match certificate.days_left(now) {
+            ..0 => format!("The signing certificate {} has expired.", certificate.subject),
+            days => format!("The signing certificate {} expires in {days} days.", certificate.subject),
+        },
+        path: "/identity",
+        link: "Renew it",
+    }))
 }
