@@ -43,6 +43,7 @@ async fn without_the_link_nobody_claims_an_instance() {
     let link = set_up_link(&console);
     let newer = set_up_link(&console);
     let browser = console.browser();
+    assert!(browser.get("/sign-in").await.text().contains("Nobody owns this instance yet."));
     for path in ["/set-up/", "/set-up/guess", &link] {
         assert_eq!(browser.get(path).await.status, 404, "{path}");
     }
@@ -194,6 +195,11 @@ async fn a_form_without_a_token_of_this_browser_is_refused_and_changes_nothing()
         .header("Sec-Fetch-Site", "cross-site")
         .form(&[("name", "Delft"), ("csrf", own.as_str())]);
     assert_eq!(olga.send(request).await.status, 403);
+    let request = olga
+        .request(Method::POST, "/sites")
+        .header("Origin", "https://evil.example")
+        .form(&[("name", "Delft"), ("csrf", own.as_str())]);
+    assert_eq!(olga.send(request).await.status, 403);
     assert!(console.org.read(rollcall::domain::sites::all).unwrap().is_empty());
     assert_eq!(olga.post_bare("/sites", &[("name", "Delft"), ("csrf", &own)]).await.status, 303);
 }
@@ -253,8 +259,13 @@ async fn every_answer_carries_the_security_headers() {
             header("cache-control")
         );
     }
-    let request = olga.request(Method::GET, "/users").header("Accept-Encoding", "gzip");
-    assert_eq!(olga.send(request).await.status, 200);
+    for (accepted, told) in [("br", "br"), ("gzip", "gzip"), ("identity", "")] {
+        let raw = reqwest::Client::builder().no_gzip().build().unwrap();
+        let answer = raw.get(format!("{}/static/{css}", console.address)).header("Accept-Encoding", accepted);
+        let answer = answer.send().await.unwrap();
+        let coding = answer.headers().get("content-encoding").map_or("", |value| value.to_str().unwrap());
+        assert_eq!(coding, told);
+    }
 }
 
 #[actix_web::test]

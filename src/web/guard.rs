@@ -93,7 +93,8 @@ pub(super) async fn same_origin<B: MessageBody>(
     request: ServiceRequest,
     next: Next<B>,
 ) -> Result<ServiceResponse<EitherBody<B>>, actix_web::Error> {
-    if request.method() != Method::GET && is_foreign(request.headers()) {
+    let own = house(request.request()).map(super::House::authority).unwrap_or_default();
+    if request.method() != Method::GET && is_foreign(request.headers(), &own) {
         let refusal =
             Error::Forbidden("This form was sent from another site. Nothing was changed.".to_owned());
         return Ok(request.into_response(Failure(refusal).error_response()).map_into_right_body());
@@ -101,13 +102,14 @@ pub(super) async fn same_origin<B: MessageBody>(
     Ok(next.call(request).await?.map_into_left_body())
 }
 
-fn is_foreign(headers: &HeaderMap) -> bool {
+/// `own` is the public address's host and port: a reverse proxy may put another into the Host header.
+fn is_foreign(headers: &HeaderMap, own: &str) -> bool {
     let text = |name: HeaderName| headers.get(name).and_then(|value| value.to_str().ok());
     if let Some(site) = text(HeaderName::from_static("sec-fetch-site")) {
         return !matches!(site, "same-origin" | "none");
     }
     let origin = text(header::ORIGIN).and_then(|origin| origin.split_once("://")).map(|(_, host)| host);
-    origin.is_some_and(|origin| text(header::HOST) != Some(origin))
+    origin.is_some_and(|origin| origin != own && text(header::HOST) != Some(origin))
 }
 
 /// Lets pass who is at least this; the one place where it is decided.

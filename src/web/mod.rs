@@ -58,6 +58,13 @@ impl House {
         format!("{}{path}", self.0.public_url.as_str().trim_end_matches('/'))
     }
 
+    /// The public address's host, and its port if it is not the scheme's own.
+    fn authority(&self) -> String {
+        let url = &self.0.public_url;
+        let host = url.host_str().unwrap_or_default();
+        url.port().map_or_else(|| host.to_owned(), |port| format!("{host}:{port}"))
+    }
+
     fn is_https(&self) -> bool {
         self.0.public_url.scheme() == "https"
     }

@@ -141,7 +141,7 @@ impl Retired {
             );
         }
         format!(
-            "{} was deleted in Entra ID and taken over again under a new id on {when}. Restart provisioning in \
+            "{} was deleted in Entra ID and came into use again, under a new id, on {when}. Restart provisioning in \
              Entra ID so that it learns the new id.",
             self.user_name
         )

@@ -1,7 +1,7 @@
 //! Signing in by password, signing out, and showing the password again.
 
 use crate::domain::Actor;
-use crate::domain::admins::{passwords, sign_in};
+use crate::domain::admins::{self, passwords, sign_in};
 use crate::domain::users::User;
 use crate::error::{Error, Result};
 use crate::web::extract::{Address, Desk, Fields, Posted, Signed};
@@ -29,7 +29,7 @@ pub(super) struct Way {
     left: Option<String>,
 }
 
-pub(super) async fn show(request: HttpRequest, frame: Frame, way: web::Query<Way>) -> Answer {
+pub(super) async fn show(frame: Frame, desk: Desk, way: web::Query<Way>) -> Answer {
     let next = page::own_path(way.next.as_deref());
     if frame.person.is_some() {
         return Ok(page::go(&next));
@@ -37,10 +37,13 @@ pub(super) async fn show(request: HttpRequest, frame: Frame, way: web::Query<Way
     let note = match (&way.ended, &way.left) {
         (Some(_), _) => Some("Your session has ended, and nothing was changed. Sign in and do it again."),
         (_, Some(_)) => Some("You are signed out."),
+        _ if desk.read(admins::is_unclaimed).await? => Some(
+            "Nobody owns this instance yet. Open the set-up link that the program printed when it started.",
+        ),
         _ => None,
     };
-    drop(request);
-    page::show(&frame.clone(), &SignInPage { frame, user_name: String::new(), next, error: None, note })
+    let page = SignInPage { frame, user_name: String::new(), next, error: None, note };
+    page::show(&page.frame, &page)
 }
 
 #[derive(Deserialize)]
