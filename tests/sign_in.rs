@@ -194,7 +194,9 @@ async fn a_form_without_a_token_of_this_browser_is_refused_and_changes_nothing()
         .request(Method::POST, "/sites")
         .header("Sec-Fetch-Site", "cross-site")
         .form(&[("name", "Delft"), ("csrf", own.as_str())]);
-    assert_eq!(olga.send(request).await.status, 403);
+    let refused = olga.send(request).await;
+    assert_eq!(refused.status, 403);
+    assert!(refused.text().contains("This form was sent from another site."));
     let request = olga
         .request(Method::POST, "/sites")
         .header("Origin", "https://evil.example")

@@ -111,9 +111,9 @@ fn app(
         .configure(scim::routes)
         .service(
             web::scope("")
+                .wrap(from_fn(guard::same_origin))
                 .wrap(from_fn(page::tell_failures))
                 .wrap(sessions)
-                .wrap(from_fn(guard::same_origin))
                 .configure(console::routes)
                 .default_service(web::to(guard::nowhere)),
         )
