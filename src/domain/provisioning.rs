@@ -8,7 +8,6 @@ use crate::db::Conn;
 use crate::db::schema::provisioning_events;
 use crate::error::{Error, Result};
 use chrono::{NaiveDateTime, TimeDelta};
-use diesel::dsl::count_star;
 use diesel::prelude::*;
 
 text_enum! {
@@ -271,15 +270,11 @@ pub fn health(conn: &mut Conn, now: NaiveDateTime) -> Result<Health> {
         .select(provisioning_events::at)
         .first(conn)
         .optional()?;
-    let counts: Vec<(Outcome, i64)> = events
-        .filter(provisioning_events::at.ge(now - TimeDelta::hours(24)))
-        .group_by(provisioning_events::outcome)
-        .select((provisioning_events::outcome, count_star()))
-        .load(conn)?;
-    let failed = |outcome| matches!(outcome, Outcome::Failed | Outcome::Refused);
+    let lately = events.filter(provisioning_events::at.ge(now - TimeDelta::hours(24)));
+    let failed = provisioning_events::outcome.eq_any([Outcome::Failed, Outcome::Refused]);
     Ok(Health {
         last_contact,
-        requests: counts.iter().map(|(_, count)| count).sum(),
-        failures: counts.iter().filter(|(outcome, _)| failed(*outcome)).map(|(_, count)| count).sum(),
+        requests: lately.count().get_result(conn)?,
+        failures: lately.filter(failed).count().get_result(conn)?,
     })
 }

@@ -45,7 +45,7 @@ CREATE INDEX users_by_site ON users (site_id, sort_name, id);
 CREATE INDEX users_by_entra_state ON users (entra_state, sort_name, id);
 CREATE INDEX users_by_active ON users (active, deactivated_at);
 CREATE INDEX users_by_role ON users (role);
-CREATE INDEX users_by_site_sent ON users (site_sent_key);
+CREATE INDEX users_by_site_sent ON users (site_id, site_sent_key, site_sent);
 
 CREATE TABLE user_emails (
     id          TEXT PRIMARY KEY NOT NULL,

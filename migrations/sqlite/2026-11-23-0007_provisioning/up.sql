@@ -26,7 +26,7 @@ CREATE TABLE provisioning_events (
     remedy      TEXT,
     request_id  TEXT
 );
-CREATE INDEX provisioning_events_by_at ON provisioning_events (at);
+CREATE INDEX provisioning_events_by_at ON provisioning_events (at, outcome);
 CREATE INDEX provisioning_events_by_user ON provisioning_events (user_id, id);
 CREATE INDEX provisioning_events_by_outcome ON provisioning_events (outcome, id);
 CREATE INDEX provisioning_events_by_operation ON provisioning_events (operation, id);

@@ -6,7 +6,7 @@ use crate::domain::identity::single_sign_on::{self, Trusted};
 use crate::domain::identity::switch::{self, State};
 use crate::domain::page::At;
 use crate::domain::provisioning::{self, Health};
-use crate::domain::users::list::{self, Filter, Which};
+use crate::domain::users::list::{self, Filter};
 use crate::domain::users::{EntraState, by_hand};
 use crate::domain::{licenses, sites};
 use crate::error::Result;
@@ -85,7 +85,6 @@ pub(super) async fn show(frame: Frame, desk: Desk) -> Answer {
 fn standing(conn: &mut Conn, now: NaiveDateTime) -> Result<Standing> {
     let count = |conn: &mut Conn, filter: Filter| list::count(conn, &filter);
     let users = count(conn, Filter::default())?;
-    let licensed = users - count(conn, Filter { license: Some(Which::Nothing), ..Filter::default() })?;
     let stock = licenses::stock(conn)?;
     let health = provisioning::health(conn, now)?;
     let provisioning = switch::read(conn)?.state;
@@ -96,7 +95,7 @@ fn standing(conn: &mut Conn, now: NaiveDateTime) -> Result<Standing> {
         users,
         active: count(conn, Filter { active: Some(true), ..Filter::default() })?,
         linked: count(conn, Filter { entra: Some(EntraState::Linked), ..Filter::default() })?,
-        licensed,
+        licensed: stock.iter().map(|stock| stock.used).sum(),
         seats: stock.iter().map(|stock| i64::from(stock.kind.seats)).sum(),
         health,
         recent: recent.items.iter().flat_map(audit::Event::sentences).take(6).collect(),
