@@ -5,7 +5,8 @@ use chrono::TimeDelta;
 use rollcall::domain::Role;
 
 const PEM: &[u8] = include_bytes!("fixtures/certificates/entra.pem");
-const REVEAL: &str = "/identity/provisioning/reveal";
+const REVEAL: &str = "/identity/provisioning/reveal#provisioning";
+const TOKENS: &str = "/identity/tokens#provisioning";
 
 #[actix_web::test]
 async fn the_service_providers_values_can_be_copied_and_the_page_says_that_sso_is_not_active() {
@@ -107,7 +108,7 @@ async fn a_token_is_replaced_without_a_gap_and_revoked_at_once() {
     let olga = console.signed_in("olga").await;
     olga.submit("/identity", "/identity/provisioning", &[]).await;
     let first = olga.submit("/identity", REVEAL, &[]).await.value(".copy input[value^=rollcall_]").unwrap();
-    let made = olga.submit("/identity", "/identity/tokens", &[("label", "next"), ("expires_in", "30")]).await;
+    let made = olga.submit("/identity", TOKENS, &[("label", "next"), ("expires_in", "30")]).await;
     let next = made.value(".copy input[value^=rollcall_]").unwrap();
     let (first, next) = (Entra::new(&console.address, &first), Entra::new(&console.address, &next));
     assert_eq!((first.get("/Users").await.status, next.get("/Users").await.status), (200, 200));
@@ -122,7 +123,7 @@ async fn a_token_is_replaced_without_a_gap_and_revoked_at_once() {
         .id;
     olga.submit("/identity", &format!("/identity/tokens/{id}/revoke"), &[]).await;
     assert_eq!((first.get("/Users").await.status, next.get("/Users").await.status), (401, 200));
-    let bad = olga.submit("/identity", "/identity/tokens", &[("label", "next")]).await;
+    let bad = olga.submit("/identity", TOKENS, &[("label", "next")]).await;
     assert_eq!(bad.status, 409);
 }
 
@@ -144,7 +145,7 @@ async fn an_administrator_may_reveal_and_only_an_owner_rotates() {
     let adam = console.signed_in("adam").await;
     let page = adam.get("/identity").await;
     assert!(page.submit(REVEAL, &[]).await.has(".copy input[value^=rollcall_]"));
-    assert!(!page.has("form[action='/identity/tokens']"));
+    assert!(!page.has(&format!("form[action='{TOKENS}']")));
     let csrf = page.value("input[name=csrf]").unwrap();
     let refused = adam.post_bare("/identity/tokens", &[("csrf", &csrf), ("label", "x")]).await;
     assert_eq!(refused.status, 403);

@@ -55,7 +55,7 @@ async fn seats_that_are_taken_can_be_neither_cut_nor_deleted() {
     let path = format!("/licenses/{}", kind.id);
     let cut = olga.submit(&path, &path, &[("seats", "0")]).await;
     assert_eq!(cut.status, 422);
-    assert!(cut.value("#seats-error").unwrap().contains("1 seats of X2 are taken"));
+    assert!(cut.value("#seats-error").unwrap().contains("Seats of X2 that are taken: 1."));
     let csrf = cut.value("input[name=csrf]").unwrap();
     let kept = olga.post_bare(&format!("{path}/delete"), &[("csrf", &csrf)]).await.follow().await;
     assert!(kept.text().contains("X2 cannot be deleted"));

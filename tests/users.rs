@@ -117,7 +117,7 @@ async fn no_seat_is_given_that_is_not_there() {
         page.follow().await.text()
     };
     assert!(assign(&ana.id).await.contains("ana holds the licence."));
-    assert!(assign(&bob.id).await.contains("All 1 seats of X2 are taken."));
+    assert!(assign(&bob.id).await.contains("No seat of X2 is free"));
 }
 
 #[actix_web::test]

@@ -151,7 +151,7 @@ pub fn change(tx: &mut Tx, id: &str, wish: &Wish) -> Result<LicenseType> {
         return Err(Error::invalid(
             "seats",
             format!(
-                "{used} seats of {} are taken: take licences back first, or enter at least {used}.",
+                "Seats of {} that are taken: {used}. Take licences back first, or enter at least {used}.",
                 before.code
             ),
         ));
@@ -203,8 +203,8 @@ pub fn assign(tx: &mut Tx, user: &str, kind: &str) -> Result<User> {
     }
     if used >= i64::from(kind.seats) {
         return Err(Error::Conflict(format!(
-            "All {} seats of {} are taken. Take one back, or raise the number of seats, under Licences.",
-            kind.seats, kind.code
+            "No seat of {} is free: all {} are taken. Take one back, or raise the number of seats, under Licences.",
+            kind.code, kind.seats
         )));
     }
     diesel::delete(of_user(&user.id)).execute(tx.conn)?;
@@ -363,6 +363,6 @@ mod tests {
         give(&house, &people[0], &kind).unwrap();
         let cut = Wish { code: "X2".into(), name: "Work X2".into(), seats: 0 };
         let refusal = house.write(&Actor::CommandLine, move |tx| change(tx, &kind, &cut)).unwrap_err();
-        assert!(refusal.about("seats").unwrap().starts_with("1 seats of X2 are taken"));
+        assert!(refusal.about("seats").unwrap().starts_with("Seats of X2 that are taken: 1."));
     }
 }

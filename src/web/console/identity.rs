@@ -19,8 +19,9 @@ use chrono::NaiveDateTime;
 use serde::Deserialize;
 
 const PATH: &str = "/identity";
-const REVEAL: &str = "/identity/provisioning/reveal";
-const TOKENS: &str = "/identity/tokens";
+/// The fragment brings what is revealed into view.
+const REVEAL: &str = "/identity/provisioning/reveal#provisioning";
+const TOKENS: &str = "/identity/tokens#provisioning";
 
 #[derive(Template)]
 #[template(path = "identity/show.html")]
