@@ -8,6 +8,8 @@
   live.setAttribute('role', 'status');
   live.className = 'visually-hidden';
   document.body.append(live);
+  // The same words are announced again only if the region was empty in between.
+  const say = (text) => { live.textContent = ''; setTimeout(() => { live.textContent = text; }, 50); };
 
   // Copy buttons beside read-only values.
   for (const button of all('[data-copy]')) {
@@ -21,7 +23,7 @@
         value.select();
         document.execCommand('copy');
       }
-      live.textContent = `${value.getAttribute('aria-label') || 'Value'} copied`;
+      say(`${value.getAttribute('aria-label') || 'Value'} copied`);
       button.textContent = 'Copied';
       setTimeout(() => { button.textContent = label; }, 2000);
     });
@@ -46,14 +48,16 @@
   }
 
   // A last question before a form is sent.
-  const ask = (text, go) => {
+  const ask = (text, dangerous, go) => {
     const dialog = document.createElement('dialog');
     const words = document.createElement('p');
     words.textContent = text;
+    words.id = 'question';
+    dialog.setAttribute('aria-labelledby', words.id);
     const row = document.createElement('div');
     row.className = 'row';
     const yes = document.createElement('button');
-    yes.className = 'primary';
+    yes.className = dangerous ? 'danger' : 'primary';
     yes.textContent = 'Continue';
     const no = document.createElement('button');
     no.textContent = 'Cancel';
@@ -76,7 +80,12 @@
       if (question && !form.dataset.agreed) {
         event.preventDefault();
         const submitter = event.submitter;
-        ask(question, () => { form.dataset.agreed = 'yes'; form.requestSubmit(submitter); });
+        const dangerous = submitter !== null && submitter.classList.contains('danger');
+        ask(question, dangerous, () => {
+          form.dataset.agreed = 'yes';
+          form.requestSubmit(submitter);
+          delete form.dataset.agreed;
+        });
         return;
       }
       if (form.method !== 'post') return;
@@ -92,7 +101,7 @@
   }
   // Back in the browser shows the page as it was: make its forms usable again.
   addEventListener('pageshow', () => {
-    for (const form of all('form')) { delete form.dataset.sent; delete form.dataset.agreed; }
+    for (const form of all('form')) { delete form.dataset.sent; }
     for (const button of all('[data-label]')) button.textContent = button.dataset.label;
   });
 
@@ -107,5 +116,21 @@
     const tell = () => { button.disabled = input.value.trim() !== input.dataset.typed; };
     input.addEventListener('input', tell);
     tell();
+  }
+
+  // A chosen file is named with its size, before it travels.
+  const size = (bytes) => (bytes < 1024 ? `${bytes} bytes`
+    : bytes < 1048576 ? `${(bytes / 1024).toFixed(1)} KiB` : `${(bytes / 1048576).toFixed(1)} MiB`);
+  for (const input of all('input[type="file"]')) {
+    const note = document.createElement('span');
+    note.className = 'hint';
+    note.hidden = true;
+    input.after(note);
+    const tell = () => {
+      note.textContent = [...input.files].map((file) => `${file.name}, ${size(file.size)}`).join('; ');
+      note.hidden = input.files.length === 0;
+      if (!note.hidden) say(note.textContent);
+    };
+    input.addEventListener('change', tell);
   }
 })();
