@@ -63,7 +63,12 @@ impl From<Listed> for Row {
         Self {
             name: user.name(),
             state: state_badge(&user),
-            entra: entra_badge(&user),
+            // The column's head says where.
+            entra: if user.entra_state == EntraState::Deleted {
+                ("warn", "Deleted")
+            } else {
+                entra_badge(&user)
+            },
             since: user.deleted_in_entra_at.or(user.deactivated_at).map(page::when),
             id: user.id,
             user_name: user.profile.user_name,
