@@ -486,3 +486,16 @@ async fn many_creates_at_once_all_arrive_once() {
     assert_eq!((made, refused), (20, 20));
     assert_eq!(entra.get("/Users").await.at("/totalResults"), 20);
 }
+
+#[actix_web::test]
+async fn a_site_set_by_hand_is_the_one_that_is_answered() {
+    let (console, entra) = Console::with_entra();
+    let delft = console.site("Delft");
+    let id = entra.post("/Users", with_site("Hamburg Quay")).await.id();
+    let key = console.find("ana@example.com").unwrap().id;
+    console.write(move |tx| rollcall::domain::users::by_hand::set_site(tx, &key, &delft.id));
+    assert_eq!(entra.get(&format!("/Users/{id}")).await.json[SITE]["site"], "Delft");
+    let again =
+        entra.patch(&format!("/Users/{id}"), replace(&format!("{SITE}:site"), &json!("Hamburg Quay"))).await;
+    assert_eq!((again.status, &again.json[SITE]["site"]), (200, &json!("Delft")));
+}

@@ -120,10 +120,19 @@ pub fn set_telephony(tx: &mut Tx, id: &str, wish: Telephony) -> Result<User> {
 
 /// Gives a user who has no site this one, for good.
 pub fn set_site(tx: &mut Tx, id: &str, site: &str) -> Result<User> {
-    let user = find(tx.conn, id)?;
+    let mut user = find(tx.conn, id)?;
     let site = sites::find(tx.conn, site)?;
     sites::place(tx, id, &user.name(), &site)?;
-    find(tx.conn, id)
+    let sent = user.site_sent.clone();
+    user = find(tx.conn, id)?;
+    // A name that Entra ID sent for another place is no longer what it is answered.
+    if let Some(sent) = sent
+        && sites::named(tx.conn, &sent)?.is_none_or(|meant| meant.id != site.id)
+    {
+        user.site_sent = None;
+        store(tx, &mut user, None)?;
+    }
+    Ok(user)
 }
 
 /// Takes an account back to local management: its fields can be edited until Entra ID next writes to it.
