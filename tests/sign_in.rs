@@ -312,3 +312,13 @@ async fn every_door_opens_to_those_who_may_pass_and_to_nobody_else() {
         }
     }
 }
+
+#[actix_web::test]
+async fn what_was_typed_as_a_user_name_is_not_kept() {
+    let console = Console::open();
+    sign_in(&console.browser(), "my secret pass phrase", "x").await;
+    let olga = console.signed_in("olga").await;
+    let log = olga.get("/activity").await;
+    assert!(log.text().contains("Rollcall refused a sign-in as an unknown user name"), "{}", log.text());
+    assert!(!log.body.contains("secret pass phrase"));
+}

@@ -33,7 +33,7 @@ struct Failures {
 pub fn knock(tx: &mut Tx, user_name: &str, address: &str) -> Result<Result<Duration>> {
     diesel::delete(sign_in_failures::table.filter(sign_in_failures::last_at.lt(tx.now - FORGET_AFTER)))
         .execute(tx.conn)?;
-    let subjects = [account(user_name), format!("address:{address}")];
+    let subjects = [account(tx, user_name), format!("address:{address}")];
     for subject in &subjects {
         if let Some(until) = failures(tx.conn, subject)?.and_then(|failures| failures.locked_until)
             && until > tx.now
@@ -79,19 +79,21 @@ pub fn farewell(tx: &mut Tx, user: &User) -> Result<()> {
 
 /// Notes that somebody was turned away.
 pub fn refuse(tx: &mut Tx, user_name: &str, address: &str) -> Result<()> {
-    let typed: String = user_name.trim().chars().filter(|char| !char.is_control()).take(64).collect();
     let user = users::named(tx.conn, user_name)?;
     let id = user.as_ref().map_or("", |user| user.id.as_str());
-    let locked =
-        failures(tx.conn, &account(user_name))?.is_some_and(|failures| failures.locked_until.is_some());
+    // What was typed is not kept: people type passwords into the wrong field.
+    let name = user.as_ref().map_or_else(|| "an unknown user name".to_owned(), User::name);
+    let tried = account(tx, user_name);
+    let locked = failures(tx.conn, &tried)?.is_some_and(|failures| failures.locked_until.is_some());
     let action = if locked { Action::SignInLocked } else { Action::SignInRefused };
-    let subject = Subject { kind: Kind::User, id, name: &typed };
+    let subject = Subject { kind: Kind::User, id, name: &name };
     audit::note(tx, action, subject, &[Change::set("address", address)])
 }
 
 /// Forgets the failures of an account.
 pub fn forgive(tx: &mut Tx, user_name: &str) -> Result<()> {
-    diesel::delete(sign_in_failures::table.find(account(user_name))).execute(tx.conn)?;
+    let subject = account(tx, user_name);
+    diesel::delete(sign_in_failures::table.find(subject)).execute(tx.conn)?;
     Ok(())
 }
 
@@ -123,8 +125,9 @@ fn pause(past_half: i32) -> Duration {
     if steps == 0 { Duration::ZERO } else { Duration::from_millis(125 << steps) }
 }
 
-fn account(user_name: &str) -> String {
-    format!("account:{}", fold(user_name).chars().take(256).collect::<String>())
+/// By a digest, for the same reason.
+fn account(tx: &Tx, user_name: &str) -> String {
+    format!("account:{}", tx.keys.digest("sign-in", &fold(user_name)))
 }
 
 fn failures(conn: &mut Conn, subject: &str) -> Result<Option<Failures>> {
