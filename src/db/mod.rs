@@ -99,10 +99,20 @@ impl Db {
     }
 }
 
+diesel::define_sql_function! {
+    /// The text in lower case, in every script. What SQLite has of its own knows ASCII only.
+    fn lower_case(text: diesel::sql_types::Text) -> diesel::sql_types::Text;
+}
+
 fn connect(url: &str) -> Result<Conn, String> {
     let mut conn = Conn::establish(url).map_err(|cause| cause.to_string())?;
-    conn.batch_execute(SETTINGS).map_err(|cause| cause.to_string())?;
+    prepare(&mut conn).map_err(|cause| cause.to_string())?;
     Ok(conn)
+}
+
+fn prepare(conn: &mut Conn) -> diesel::QueryResult<()> {
+    conn.batch_execute(SETTINGS)?;
+    lower_case_utils::register_impl(conn, |text: String| text.to_lowercase())
 }
 
 #[derive(Debug)]
@@ -110,9 +120,7 @@ struct ReadOnly;
 
 impl CustomizeConnection<Conn, PoolError> for ReadOnly {
     fn on_acquire(&self, conn: &mut Conn) -> Result<(), PoolError> {
-        conn.batch_execute(SETTINGS)
-            .and_then(|()| conn.batch_execute(READ_ONLY))
-            .map_err(PoolError::QueryError)
+        prepare(conn).and_then(|()| conn.batch_execute(READ_ONLY)).map_err(PoolError::QueryError)
     }
 }
 

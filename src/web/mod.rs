@@ -12,6 +12,7 @@ use actix_web::http::StatusCode;
 use actix_web::middleware::{Compress, NormalizePath, from_fn};
 use actix_web::{App, HttpServer, web};
 use std::net::{IpAddr, TcpListener};
+use std::num::NonZeroU32;
 use std::sync::Arc;
 use url::Url;
 
@@ -38,14 +39,28 @@ struct Parts {
     trusted_proxies: Vec<IpAddr>,
     limits: Limits,
     turned_away: scim::TurnedAway,
+    scim_limits: scim::Limits,
 }
 
 impl House {
-    /// A console for `org`, which browsers and Entra ID reach under `public_url`.
+    /// A console for `org`, which browsers and Entra ID reach under `public_url`; each SCIM credential may send so many
+    /// requests a second.
     #[must_use]
-    pub fn new(org: Org, public_url: Url, trusted_proxies: Vec<IpAddr>, limits: Limits) -> Self {
-        let turned_away = scim::TurnedAway::default();
-        Self(Arc::new(Parts { org, public_url, trusted_proxies, limits, turned_away }))
+    pub fn new(
+        org: Org,
+        public_url: Url,
+        trusted_proxies: Vec<IpAddr>,
+        limits: Limits,
+        scim_requests_per_second: NonZeroU32,
+    ) -> Self {
+        Self(Arc::new(Parts {
+            org,
+            public_url,
+            trusted_proxies,
+            limits,
+            turned_away: scim::TurnedAway::default(),
+            scim_limits: scim::Limits::new(scim_requests_per_second),
+        }))
     }
 
     /// The organisation that the request is for: one today, chosen by host name once there are several.

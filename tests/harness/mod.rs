@@ -13,6 +13,7 @@ use rollcall::domain::{Actor, Clock, Org, Role, Tx, licenses, sites};
 use rollcall::seal::Keyring;
 use rollcall::web::{self, House};
 use std::net::TcpListener;
+use std::num::NonZeroU32;
 use tempfile::TempDir;
 
 pub mod browser;
@@ -24,6 +25,9 @@ pub use entra::{Entra, Reply};
 /// A password that is good enough, and the same for everybody in tests.
 pub const PASSWORD: &str = "correct horse battery staple";
 
+/// More requests a second than a test sends.
+const PLENTY: NonZeroU32 = NonZeroU32::MAX;
+
 /// A console that is served.
 pub struct Console {
     pub org: Org,
@@ -33,12 +37,12 @@ pub struct Console {
     _folder: TempDir,
 }
 
-fn serve(org: &Org) -> (String, ServerHandle) {
+fn serve(org: &Org, a_second: NonZeroU32) -> (String, ServerHandle) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     listener.set_nonblocking(true).unwrap();
     let address = format!("http://{}", listener.local_addr().unwrap());
     let limits = Limits { idle: TimeDelta::minutes(60), absolute: TimeDelta::hours(12) };
-    let house = House::new(org.clone(), address.parse().unwrap(), Vec::new(), limits);
+    let house = House::new(org.clone(), address.parse().unwrap(), Vec::new(), limits, a_second);
     let server = web::serve(house, listener, 1).unwrap();
     let handle = server.handle();
     actix_web::rt::spawn(server);
@@ -59,13 +63,13 @@ impl Console {
         let db = Db::open(&folder.path().join("rollcall.db")).unwrap();
         let clock = Clock::default();
         let org = Org::new(db, Keyring::forgetful(), clock.clone());
-        let (address, server) = serve(&org);
+        let (address, server) = serve(&org, PLENTY);
         Self { org, clock, address, servers: vec![server], _folder: folder }
     }
 
     /// Another server of the same organisation, as after a restart; its address.
     pub fn served_again(&mut self) -> String {
-        let (address, server) = serve(&self.org);
+        let (address, server) = serve(&self.org, PLENTY);
         self.servers.push(server);
         address
     }
