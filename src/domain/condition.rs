@@ -125,7 +125,7 @@ macro_rules! optional {
     };
     (folded $column:expr, $test:expr, $value:expr) => {
         Box::new($column.is_not_null().and(compare_text!(
-            lower_case($column.assume_not_null()),
+            lower_case($column).assume_not_null(),
             $test,
             $value
         ))) as Sql<_>

@@ -69,9 +69,12 @@ pub(super) fn to_sql(leaf: &Leaf) -> OfUsers {
         Leaf::Time(Moment::Created, test, at) => compare!(users::created_at, *test, *at),
         Leaf::Time(Moment::Changed, test, at) => compare!(users::updated_at, *test, *at),
         Leaf::Email(kind, comparison) => email(kind.as_deref(), comparison.as_ref()),
-        Leaf::Mentions(text) => {
-            Box::new(lower_case(users::more).like(pattern(Test::Co, &text.to_lowercase())).escape('\\'))
-        }
+        Leaf::Mentions(text) => Box::new(
+            lower_case(users::more.nullable())
+                .assume_not_null()
+                .like(pattern(Test::Co, &text.to_lowercase()))
+                .escape('\\'),
+        ),
     }
 }
 

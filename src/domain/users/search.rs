@@ -145,7 +145,7 @@ fn ordered(query: Query, search: &Search) -> Query {
             }
         };
         ($column:expr) => {
-            absent_last!($column, lower_case($column.assume_not_null()))
+            absent_last!($column, lower_case($column))
         };
     }
     match search.order {
