@@ -53,13 +53,13 @@ pub(crate) async fn drive(
     let started = Instant::now();
     let runs = connections.iter_mut().map(|connection| run.one(connection, started));
     let mut times = futures_util::future::join_all(runs).await.concat();
-    let asked = started.elapsed();
+    let (asked, rest) = (started.elapsed(), Instant::now());
     connections[0].ask(&get(server.settled.to_owned(), String::new()), server).await;
-    let elapsed = started.elapsed();
+    let settling = rest.elapsed();
     times.sort_unstable();
     let next = first + u64::try_from(times.len()).unwrap_or_default();
     let made = run.made.into_inner().expect("one thread");
-    Measured { times, elapsed, settling: elapsed - asked, made, next }
+    Measured { times, elapsed: asked + settling, settling, made, next }
 }
 
 struct Run<'a> {
@@ -97,8 +97,9 @@ impl Run<'_> {
 
 /// The first `id` of an answer.
 fn id_in(answer: &str) -> String {
-    let id = answer.split_once("\"id\":\"").and_then(|(_, rest)| rest.split_once('"'));
-    id.map(|(id, _)| id.to_owned()).unwrap_or_else(|| panic!("no id in {answer}"))
+    let after = answer.split_once("\"id\":\"").and_then(|(_, rest)| rest.split_once('"'));
+    let (id, _) = after.unwrap_or_else(|| panic!("no id in {answer}"));
+    id.to_owned()
 }
 
 /// A connection that is kept open, and what was read from it.

@@ -58,7 +58,7 @@ fn main() {
     let earlier = wish.against.as_deref().map(read);
     let report =
         tokio::runtime::Builder::new_current_thread().enable_io().build().unwrap().block_on(measure(&wish));
-    println!("\n{}", report.table(earlier.as_ref()));
+    println!("\n{}\n", report.table(earlier.as_ref()));
     report.lines.iter().for_each(tell_settling);
     let file = Path::new(SCRATCH).with_file_name(REPORT);
     std::fs::write(&file, serde_json::to_vec_pretty(&report).unwrap()).unwrap();

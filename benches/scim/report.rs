@@ -62,37 +62,48 @@ impl Report {
         self.lines.iter().find(|line| line.workload == workload && line.users == users)
     }
 
-    /// The table; its last column stands against an earlier run if there is one.
+    /// The table, with a column against the fewest users if there are several, and one against an earlier run.
     pub(crate) fn table(&self, earlier: Option<&Self>) -> String {
         let fewest = self.lines.first().map_or(0, |line| line.users);
-        let mut rows = vec![titles(fewest, earlier.is_some())];
+        let grows = self.lines.iter().any(|line| line.users != fewest);
+        let titles =
+            ["workload", "users", "Rollcall/s", "p50 ms", "p99 ms", "yardstick/s", "p99 ms", "ratio"];
+        let mut titles: Vec<String> = titles.map(str::to_owned).into();
+        titles.extend(grows.then(|| format!("of {}", whole(count(fewest)))));
+        titles.extend(earlier.map(|_| "of earlier".to_owned()));
+        let mut rows = vec![titles];
         for line in &self.lines {
-            let (own, bare) = (&line.rollcall, &line.yardstick);
-            let few = self.find(&line.workload, fewest).filter(|_| line.users != fewest);
-            let mut row = vec![
-                line.workload.clone(),
-                whole(count_of(line.users)),
-                whole(own.per_second),
-                format!("{:.2}", own.p50_ms),
-                format!("{:.2}", own.p99_ms),
-                whole(bare.per_second),
-                format!("{:.2}", bare.p99_ms),
-                percent(own, bare),
-                few.map_or_else(String::new, |few| percent(own, &few.rollcall)),
-            ];
-            if let Some(earlier) = earlier {
-                let then = earlier.find(&line.workload, line.users);
-                row.push(then.map_or_else(|| "-".to_owned(), |then| percent(own, &then.rollcall)));
-            }
+            let mut row = line.cells();
+            let against = |run: &Self, users| run.find(&line.workload, users).map(|other| line.of(other));
+            row.extend(
+                grows.then(|| against(self, fewest).filter(|_| line.users != fewest).unwrap_or_default()),
+            );
+            row.extend(earlier.map(|run| against(run, line.users).unwrap_or_default()));
             rows.push(row);
         }
         aligned(&rows)
     }
 }
 
+impl Line {
+    fn cells(&self) -> Vec<String> {
+        let (own, bare) = (&self.rollcall, &self.yardstick);
+        let ms = |time: f64| format!("{time:.2}");
+        let mut cells = vec![self.workload.clone(), whole(count(self.users))];
+        cells.extend([whole(own.per_second), ms(own.p50_ms), ms(own.p99_ms)]);
+        cells.extend([whole(bare.per_second), ms(bare.p99_ms), percent(own, bare)]);
+        cells
+    }
+
+    /// Rollcall here against Rollcall there.
+    fn of(&self, other: &Self) -> String {
+        percent(&self.rollcall, &other.rollcall)
+    }
+}
+
 impl fmt::Display for Fill {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (users, rate) = (whole(count_of(self.users)), whole(self.speed.per_second));
+        let (users, rate) = (whole(count(self.users)), whole(self.speed.per_second));
         write!(f, "{} was filled with {users} users at {rate}/s", self.server)?;
         match self.mebibytes {
             Some((before, after)) => write!(f, "; its memory went from {before} to {after} MiB"),
@@ -101,30 +112,20 @@ impl fmt::Display for Fill {
     }
 }
 
-fn titles(fewest: u64, compares: bool) -> Vec<String> {
-    let titles = ["workload", "users", "Rollcall/s", "p50 ms", "p99 ms", "yardstick/s", "p99 ms", "ratio"];
-    let mut titles: Vec<String> = titles.map(str::to_owned).into();
-    titles.push(format!("of {}", whole(count_of(fewest))));
-    titles.extend(compares.then(|| "of earlier".to_owned()));
-    titles
-}
-
 /// The first column to the left, numbers to the right.
 fn aligned(rows: &[Vec<String>]) -> String {
     let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or_default();
-    let mut text = String::new();
-    for row in rows {
-        for (column, cell) in row.iter().enumerate() {
-            let width = width(column);
-            text += &if column == 0 { format!("{cell:<width$}") } else { format!("   {cell:>width$}") };
-        }
-        text.push('\n');
-    }
-    text
+    let cell = |(column, cell): (usize, &String)| match column {
+        0 => format!("{cell:<0$}", width(column)),
+        _ => format!("{cell:>0$}", width(column) + 3),
+    };
+    let line = |row: &Vec<String>| row.iter().enumerate().map(cell).collect::<String>().trim_end().to_owned();
+    rows.iter().map(line).collect::<Vec<_>>().join("\n")
 }
 
 fn percent(speed: &Speed, of: &Speed) -> String {
-    format!("{:.0} %", 100.0 * speed.per_second / of.per_second)
+    let percent = 100.0 * speed.per_second / of.per_second;
+    if percent < 10.0 { format!("{percent:.1} %") } else { format!("{percent:.0} %") }
 }
 
 /// Rounded, its thousands apart.
@@ -144,11 +145,6 @@ fn milliseconds(duration: Duration) -> f64 {
     duration.as_secs_f64() * 1000.0
 }
 
-#[allow(clippy::cast_precision_loss, reason = "nobody waits for 2^52 answers")]
-fn count(number: usize) -> f64 {
-    number as f64
-}
-
-fn count_of(number: u64) -> f64 {
-    usize::try_from(number).map_or(f64::INFINITY, count)
+fn count(number: impl TryInto<u32>) -> f64 {
+    number.try_into().map_or(f64::INFINITY, f64::from)
 }

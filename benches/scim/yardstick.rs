@@ -1,4 +1,4 @@
-//! The yardstick: what a bare actix-web server with bare SQLite gives on this machine.
+//! The yardstick: what a bare actix-web server with bare `SQLite` gives on this machine.
 //!
 //! It speaks just enough SCIM for the load: no rules, no token, no audit, no log. It keeps Rollcall's promise, though:
 //! an answer to a write means that the change is on disk. All that wait are committed as a group by one thread.
