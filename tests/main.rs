@@ -5,6 +5,7 @@
 mod admins;
 mod cli;
 mod floors;
+mod guard;
 mod harness;
 mod identity;
 mod imports;
