@@ -16,6 +16,8 @@ use std::time::Duration;
 pub mod schema;
 mod writer;
 
+pub use writer::Turn;
+
 /// One connection.
 pub type Conn = SqliteConnection;
 
@@ -27,7 +29,7 @@ const MIGRATIONS: EmbeddedMigrations = embed_migrations!("migrations/sqlite");
 /// `FULL` makes each commit wait for the disk. Writers of other processes (the command line) are waited for. `LIKE`
 /// tells cases apart, as elsewhere: what must not is folded on both sides.
 const SETTINGS: &str = "PRAGMA busy_timeout = 10000; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; \
-                        PRAGMA foreign_keys = ON; PRAGMA temp_store = MEMORY; PRAGMA case_sensitive_like = ON; PRAGMA cache_size = -16000;";
+                        PRAGMA foreign_keys = ON; PRAGMA temp_store = MEMORY; PRAGMA wal_autocheckpoint = 4000; PRAGMA case_sensitive_like = ON; PRAGMA cache_size = -16000;";
 const READ_ONLY: &str = "PRAGMA query_only = ON;";
 const READERS: u32 = 8;
 
@@ -73,6 +75,11 @@ impl Db {
         Conn::transaction(&mut conn, work)
     }
 
+    /// Reads one thing, or things that need not be of one moment.
+    pub fn glance<T>(&self, work: impl FnOnce(&mut Conn) -> Result<T>) -> Result<T> {
+        work(&mut *self.readers.get().map_err(Error::internal)?)
+    }
+
     /// Does `work` in a transaction of its own, kept only if it returns `Ok`; waits until that is on disk.
     pub fn write<T, F>(&self, work: F) -> Result<T>
     where
@@ -81,17 +88,17 @@ impl Db {
     {
         let (sender, receiver) = std::sync::mpsc::sync_channel(1);
         // The receiver waits below for as long as the writer lives.
-        self.submit(work, move |outcome| drop(sender.send(outcome)));
+        self.submit(Turn::First, work, move |outcome| drop(sender.send(outcome)));
         receiver.recv().map_err(Error::internal)?
     }
 
     /// As [`Db::write`], without waiting: `answer` is called, on the writer's thread, once the outcome is on disk.
-    pub fn submit<T, F>(&self, work: F, answer: impl FnOnce(Result<T>) + Send + 'static)
+    pub fn submit<T, F>(&self, turn: Turn, work: F, answer: impl FnOnce(Result<T>) + Send + 'static)
     where
         T: Send + 'static,
         F: FnOnce(&mut Conn) -> Result<T> + Send + 'static,
     {
-        self.writer.submit(work, answer);
+        self.writer.submit(turn, work, answer);
     }
 
     /// Whether migrations are waiting that this program knows and the database has not had.

@@ -6,33 +6,112 @@
 use super::Conn;
 use crate::error::{Error, Result};
 use diesel::connection::{AnsiTransactionManager as Transactions, TransactionManager};
+use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
+use std::time::{Duration, Instant};
 
 /// Enough to make the disk sync cheap, few enough that nobody waits long for a neighbour.
 const GROUP: usize = 128;
+/// How long what nobody waits for waits for others to come.
+const ALONG_AFTER: Duration = Duration::from_millis(20);
 
 /// To be called with whether the group's commit reached the disk.
 type Answer = Box<dyn FnOnce(Result<(), String>) + Send>;
 type Job = Box<dyn FnOnce(&mut Conn) -> (bool, Answer) + Send>;
 
-#[derive(Clone)]
-pub(super) struct Writer(Sender<Job>);
+/// How soon a write is wanted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Turn {
+    /// Before those of machines: somebody sits before a page.
+    First,
+    /// In the order in which they came.
+    InLine,
+    /// With the next group, or by itself after a little while: nobody waits for it.
+    Along,
+}
+
+/// A handle to the writer. The thread ends, after what waits is done, when the last one is gone.
+pub(super) struct Writer(Arc<Queue>);
+
+#[derive(Default)]
+struct Queue {
+    waiting: Mutex<Waiting>,
+    more: Condvar,
+}
+
+#[derive(Default)]
+struct Waiting {
+    first: VecDeque<Job>,
+    in_line: VecDeque<Job>,
+    along: VecDeque<Job>,
+    /// When the oldest of those came.
+    along_since: Option<Instant>,
+    handles: usize,
+}
+
+impl Clone for Writer {
+    fn clone(&self) -> Self {
+        self.0.lock().handles += 1;
+        Self(Arc::clone(&self.0))
+    }
+}
+
+impl Drop for Writer {
+    fn drop(&mut self) {
+        self.0.lock().handles -= 1;
+        self.0.more.notify_one();
+    }
+}
+
+impl Queue {
+    fn lock(&self) -> MutexGuard<'_, Waiting> {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The next group; nothing when no more can come.
+    fn next(&self) -> Option<Vec<Job>> {
+        let mut waiting = self.lock();
+        while waiting.first.is_empty() && waiting.in_line.is_empty() {
+            let left = waiting.along_since.map(|since| ALONG_AFTER.saturating_sub(since.elapsed()));
+            waiting = match left {
+                None if waiting.handles == 0 => return None,
+                None => self.more.wait(waiting).unwrap_or_else(PoisonError::into_inner),
+                Some(left) if left.is_zero() || waiting.handles == 0 => break,
+                Some(left) => {
+                    let woken = self.more.wait_timeout(waiting, left);
+                    woken.unwrap_or_else(PoisonError::into_inner).0
+                }
+            };
+        }
+        Some(waiting.take())
+    }
+}
+
+impl Waiting {
+    fn take(&mut self) -> Vec<Job> {
+        let first = self.first.len().min(GROUP);
+        let in_line = self.in_line.len().min(GROUP - first);
+        self.along_since = None;
+        self.first.drain(..first).chain(self.in_line.drain(..in_line)).chain(self.along.drain(..)).collect()
+    }
+}
 
 impl Writer {
     /// Starts the thread on `conn`; `open` makes another connection should that one break.
-    /// It ends, after what waits is done, when the last handle is gone.
     pub(super) fn start(
         conn: Conn,
         open: impl Fn() -> Option<Conn> + Send + 'static,
     ) -> std::io::Result<Self> {
-        let (sender, jobs) = channel();
+        let queue = Arc::new(Queue::default());
+        queue.lock().handles = 1;
+        let jobs = Arc::clone(&queue);
         thread::Builder::new().name("writer".into()).spawn(move || run(conn, open, &jobs))?;
-        Ok(Self(sender))
+        Ok(Self(queue))
     }
 
-    pub(super) fn submit<T, F>(&self, work: F, answer: impl FnOnce(Result<T>) + Send + 'static)
+    pub(super) fn submit<T, F>(&self, turn: Turn, work: F, answer: impl FnOnce(Result<T>) + Send + 'static)
     where
         T: Send + 'static,
         F: FnOnce(&mut Conn) -> Result<T> + Send + 'static,
@@ -50,16 +129,24 @@ impl Writer {
             });
             (keep, told)
         });
-        // Without a writer the answer is dropped, which its receiver notices.
-        drop(self.0.send(job));
+        let mut waiting = self.0.lock();
+        match turn {
+            Turn::First => waiting.first.push_back(job),
+            Turn::InLine => waiting.in_line.push_back(job),
+            Turn::Along => {
+                waiting.along.push_back(job);
+                waiting.along_since.get_or_insert_with(Instant::now);
+            }
+        }
+        drop(waiting);
+        self.0.more.notify_one();
     }
 }
 
-fn run(mut conn: Conn, open: impl Fn() -> Option<Conn>, jobs: &Receiver<Job>) {
-    while let Ok(first) = jobs.recv() {
-        let mut group = std::iter::once(first).chain(jobs.try_iter()).take(GROUP);
-        let (mut answers, mut broken) = (Vec::new(), false);
-        let committed = commit_together(&mut conn, &mut group, &mut answers).map_err(|cause| {
+fn run(mut conn: Conn, open: impl Fn() -> Option<Conn>, jobs: &Queue) {
+    while let Some(group) = jobs.next() {
+        let (mut answers, mut broken) = (Vec::with_capacity(group.len()), false);
+        let committed = commit_together(&mut conn, group, &mut answers).map_err(|cause| {
             tracing::error!(%cause, "a group of writes was lost");
             if close_down_to(&mut conn, 0).is_err() {
                 broken = true;
@@ -73,11 +160,7 @@ fn run(mut conn: Conn, open: impl Fn() -> Option<Conn>, jobs: &Receiver<Job>) {
     }
 }
 
-fn commit_together(
-    conn: &mut Conn,
-    group: &mut impl Iterator<Item = Job>,
-    answers: &mut Vec<Answer>,
-) -> diesel::QueryResult<()> {
+fn commit_together(conn: &mut Conn, group: Vec<Job>, answers: &mut Vec<Answer>) -> diesel::QueryResult<()> {
     // Immediate: a reader that turns writer is refused while another process writes.
     Transactions::begin_transaction_sql(conn, "BEGIN IMMEDIATE")?;
     for job in group {

@@ -4,7 +4,7 @@
 //! [`groups`], [`held`], [`admins`], [`identity`], [`provisioning`], [`imports`], [`demo`]. A room may use those before
 //! it.
 
-use crate::db::{Conn, Db};
+use crate::db::{Conn, Db, Turn};
 use crate::error::{Error, Result};
 use crate::seal::Keyring;
 use chrono::{DateTime, NaiveDateTime, SubsecRound, TimeDelta, Utc};
@@ -40,6 +40,7 @@ struct Parts {
     keys: Keyring,
     clock: Clock,
     bookmarks: users::search::Bookmarks,
+    backlog: provisioning::Backlog,
 }
 
 /// A change under way: by whom, when, and the transaction it is part of.
@@ -131,12 +132,18 @@ impl Org {
     /// The organisation in `db`, whose secrets are sealed with `keys`.
     #[must_use]
     pub fn new(db: Db, keys: Keyring, clock: Clock) -> Self {
-        Self(Arc::new(Parts { db, keys, clock, bookmarks: users::search::Bookmarks::default() }))
+        let (bookmarks, backlog) = Default::default();
+        Self(Arc::new(Parts { db, keys, clock, bookmarks, backlog }))
     }
 
     /// Reads, all of it from one moment's state.
     pub fn read<T>(&self, work: impl FnOnce(&mut Conn) -> Result<T>) -> Result<T> {
         self.0.db.read(work)
+    }
+
+    /// Reads one thing, or things that need not be of one moment.
+    pub fn glance<T>(&self, work: impl FnOnce(&mut Conn) -> Result<T>) -> Result<T> {
+        self.0.db.glance(work)
     }
 
     /// Does `work` in a transaction of its own, kept only if it returns `Ok`; waits until that is on disk.
@@ -154,7 +161,24 @@ impl Org {
         T: Send + 'static,
         F: FnOnce(&mut Tx) -> Result<T> + Send + 'static,
     {
-        self.0.db.submit(self.clone().transact(actor, work), answer);
+        // Whoever sits before a page goes before a machine, however busy that is.
+        let turn = if actor == Actor::Entra { Turn::InLine } else { Turn::First };
+        self.0.db.submit(turn, self.clone().transact(actor, work), answer);
+    }
+
+    /// Puts a line into the provisioning log, soon: whoever asked does not wait for it. What gathers while the disk is
+    /// busy is written as one.
+    pub fn note_later(&self, report: provisioning::Report) {
+        if !self.0.backlog.add(report) {
+            return;
+        }
+        let org = self.clone();
+        let write = move |tx: &mut Tx| provisioning::note_all(tx, org.0.backlog.take());
+        self.0.db.submit(Turn::Along, self.clone().transact(Actor::Entra, write), |outcome| {
+            if let Err(Error::Internal(cause)) = outcome {
+                tracing::error!(%cause, "lines of the provisioning log were lost");
+            }
+        });
     }
 
     /// The time, in UTC.

@@ -9,6 +9,7 @@ use crate::db::schema::provisioning_events;
 use crate::error::{Error, Result};
 use chrono::{NaiveDateTime, TimeDelta};
 use diesel::prelude::*;
+use std::sync::{Mutex, PoisonError};
 
 text_enum! {
     /// What was asked.
@@ -236,6 +237,29 @@ pub fn note(tx: &mut Tx, report: Report) -> Result<()> {
     };
     diesel::insert_into(provisioning_events::table).values(&event).execute(tx.conn)?;
     Ok(())
+}
+
+/// Notes several requests.
+pub fn note_all(tx: &mut Tx, reports: Vec<Report>) -> Result<()> {
+    reports.into_iter().try_for_each(|report| note(tx, report))
+}
+
+/// Lines that wait to be written.
+#[derive(Debug, Default)]
+pub struct Backlog(Mutex<Vec<Report>>);
+
+impl Backlog {
+    /// Adds a line; answers whether it is the first that waits, so that somebody must see to it.
+    pub(super) fn add(&self, report: Report) -> bool {
+        let mut waiting = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        waiting.push(report);
+        waiting.len() == 1
+    }
+
+    /// All that wait; none do afterwards.
+    pub(super) fn take(&self) -> Vec<Report> {
+        std::mem::take(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    }
 }
 
 /// Which events are asked for; an empty filter means all.

@@ -3,7 +3,7 @@
 use super::page::Failure;
 use super::{House, csrf};
 use crate::db::Conn;
-use crate::domain::provisioning::{self, Report};
+use crate::domain::provisioning::Report;
 use crate::domain::users::User;
 use crate::domain::{Actor, Org, Tx};
 use crate::error::{Error, Result};
@@ -92,6 +92,11 @@ impl Desk {
         self.0.read(work)
     }
 
+    /// Reads one thing on the spot.
+    pub(super) fn glance<T>(&self, work: impl FnOnce(&mut Conn) -> Result<T>) -> Result<T> {
+        self.0.glance(work)
+    }
+
     pub(super) async fn write<T, F>(&self, actor: Actor, work: F) -> Result<T>
     where
         T: Send + 'static,
@@ -117,7 +122,7 @@ impl Desk {
 
     /// A line in the provisioning log about a request that was only a read.
     pub(super) fn note_later(&self, report: Report) {
-        self.write_later(Actor::Entra, move |tx| provisioning::note(tx, report));
+        self.0.note_later(report);
     }
 
     pub(super) async fn ready(&self) -> Result<bool> {

@@ -29,6 +29,9 @@ mod session;
 /// Requests that are under way when the program is told to stop have this long to finish.
 const SHUTDOWN_S: u64 = 20;
 
+/// Threads of each worker for what takes longer than a moment: as many as there are readers, or they only wait.
+const BLOCKING_THREADS: usize = 4;
+
 /// All that the doors share: everything is reached through it, nothing is global.
 #[derive(Clone)]
 pub struct House(Arc<Parts>);
@@ -89,6 +92,7 @@ impl House {
 pub fn serve(house: House, listener: TcpListener, workers: usize) -> std::io::Result<Server> {
     let server = HttpServer::new(move || app(house.clone()))
         .workers(workers)
+        .worker_max_blocking_threads(BLOCKING_THREADS)
         .shutdown_timeout(SHUTDOWN_S)
         .listen(listener)?
         .run();

@@ -1,7 +1,6 @@
 DROP TABLE census;
 DROP INDEX users_by_active;
-DROP INDEX users_deleted_in_entra;
-DROP INDEX users_unlinked;
+DROP INDEX users_by_entra_state;
 DROP INDEX users_by_site;
 DROP INDEX users_by_held;
 DROP INDEX users_by_page;

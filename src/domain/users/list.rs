@@ -147,7 +147,13 @@ fn filtered(filter: &Filter) -> Query {
         None => {}
     }
     if let Some(state) = filter.entra {
-        query = query.filter(users::entra_state.eq(state));
+        query = match state {
+            // Most are: in the order of their names they are found at once, by this index they would all be sorted.
+            EntraState::Linked => query
+                .filter(users::entra_state.ne(EntraState::Unlinked))
+                .filter(users::entra_state.ne(EntraState::Deleted)),
+            few => query.filter(users::entra_state.eq(few)),
+        };
     }
     if filter.with_role {
         query = query.filter(users::role.ne(Role::None));

@@ -98,7 +98,7 @@ fn admit(request: &HttpRequest) -> Result<Client, Refusal> {
     let desk = Desk::at(house);
     let now = house.org().now();
     let presented = bearer(request);
-    let (token, switch) = desk.read_at_once(|conn| {
+    let (token, switch) = desk.glance(|conn| {
         let token = match presented {
             Some(presented) => tokens::admit(conn, house.org().keys(), presented, now)?,
             None => Err(Refused::Unknown),
@@ -115,7 +115,7 @@ fn admit(request: &HttpRequest) -> Result<Client, Refusal> {
         if house.0.turned_away.is_due(now) {
             let token_id = token.ok().map(|token| token.id);
             let report = refused_report(&refusal, token_id, request_id);
-            desk.write_later(Actor::Entra, move |tx| provisioning::note(tx, report));
+            desk.note_later(report);
         }
         return Err(refusal);
     }
