@@ -21,6 +21,7 @@ mod csrf;
 mod extract;
 mod guard;
 mod health;
+mod oauth;
 mod page;
 mod scim;
 mod session;
@@ -38,14 +39,22 @@ struct Parts {
     trusted_proxies: Vec<IpAddr>,
     limits: Limits,
     turned_away: scim::TurnedAway,
+    token_desk: oauth::TokenDesk,
 }
 
 impl House {
-    /// A console for `org`, which browsers and Entra ID reach under `public_url`.
+    /// A console for `org`, which browsers and Entra ID reach under `public_url`; Entra ID's keys are published at
+    /// `authority`.
     #[must_use]
-    pub fn new(org: Org, public_url: Url, trusted_proxies: Vec<IpAddr>, limits: Limits) -> Self {
-        let turned_away = scim::TurnedAway::default();
-        Self(Arc::new(Parts { org, public_url, trusted_proxies, limits, turned_away }))
+    pub fn new(
+        org: Org,
+        public_url: Url,
+        authority: &Url,
+        trusted_proxies: Vec<IpAddr>,
+        limits: Limits,
+    ) -> Self {
+        let (turned_away, token_desk) = (scim::TurnedAway::default(), oauth::TokenDesk::new(authority));
+        Self(Arc::new(Parts { org, public_url, trusted_proxies, limits, turned_away, token_desk }))
     }
 
     /// The organisation that the request is for: one today, chosen by host name once there are several.
@@ -109,6 +118,7 @@ fn app(
         .configure(health::routes)
         .configure(assets::routes)
         .configure(scim::routes)
+        .configure(oauth::routes)
         .service(
             web::scope("")
                 .wrap(from_fn(guard::same_origin))

@@ -29,16 +29,18 @@ pub struct Console {
     pub org: Org,
     pub clock: Clock,
     pub address: String,
+    authority: String,
     servers: Vec<ServerHandle>,
     _folder: TempDir,
 }
 
-fn serve(org: &Org) -> (String, ServerHandle) {
+fn serve(org: &Org, authority: &str) -> (String, ServerHandle) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     listener.set_nonblocking(true).unwrap();
     let address = format!("http://{}", listener.local_addr().unwrap());
     let limits = Limits { idle: TimeDelta::minutes(60), absolute: TimeDelta::hours(12) };
-    let house = House::new(org.clone(), address.parse().unwrap(), Vec::new(), limits);
+    let authority = authority.parse().unwrap();
+    let house = House::new(org.clone(), address.parse().unwrap(), &authority, Vec::new(), limits);
     let server = web::serve(house, listener, 1).unwrap();
     let handle = server.handle();
     actix_web::rt::spawn(server);
@@ -55,17 +57,24 @@ impl Drop for Console {
 impl Console {
     /// An instance that nobody owns yet.
     pub fn unclaimed() -> Self {
+        // A port that nobody listens on: no test leaves this machine.
+        Self::trusting("http://127.0.0.1:1")
+    }
+
+    /// An instance that nobody owns yet, to which Entra ID's keys are published at this address.
+    pub fn trusting(authority: &str) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let db = Db::open(&folder.path().join("rollcall.db")).unwrap();
         let clock = Clock::default();
         let org = Org::new(db, Keyring::forgetful(), clock.clone());
-        let (address, server) = serve(&org);
-        Self { org, clock, address, servers: vec![server], _folder: folder }
+        let (address, server) = serve(&org, authority);
+        let authority = authority.to_owned();
+        Self { org, clock, address, authority, servers: vec![server], _folder: folder }
     }
 
     /// Another server of the same organisation, as after a restart; its address.
     pub fn served_again(&mut self) -> String {
-        let (address, server) = serve(&self.org);
+        let (address, server) = serve(&self.org, &self.authority);
         self.servers.push(server);
         address
     }

@@ -1,7 +1,6 @@
 //! Access tokens (RFC 6749 section 1.4): opaque, good for an hour, kept as a keyed digest, refused at once when what
 //! they were got with is.
 
-use super::clients::{self, Client, Secret};
 use super::tokens::Refused;
 use crate::db::Conn;
 use crate::db::schema::oauth_access_tokens as tokens;
@@ -54,18 +53,8 @@ pub struct Issued {
     pub token: String,
 }
 
-/// Issues an access token to a client that proved itself with this secret.
-pub fn issue_to_client(tx: &mut Tx, client: &Client, secret: &Secret) -> Result<Issued> {
-    clients::used(tx, client, secret)?;
-    issue(tx, Some((&client.id, &secret.id)), &client.label)
-}
-
-/// Issues an access token to whoever presented a good assertion.
-pub fn issue_to_federation(tx: &mut Tx) -> Result<Issued> {
-    issue(tx, None, FEDERATION)
-}
-
-fn issue(tx: &mut Tx, holder: Option<(&str, &str)>, label: &str) -> Result<Issued> {
+/// Issues an access token to a client that proved itself with a secret (their keys), or else to federation.
+pub(super) fn issue(tx: &mut Tx, holder: Option<(&str, &str)>, label: &str) -> Result<Issued> {
     let now = tx.now;
     prune(tx, holder.map(|(client, _)| client))?;
     let token = format!("{PREFIX}{}", seal::secret());

@@ -3,7 +3,7 @@
 //! Several secrets of a client are good at once, so that one can be phased out; each ends after some years. A secret is
 //! shown once and kept as a keyed digest only.
 
-use super::access_tokens;
+use super::access_tokens::{self, Issued};
 use crate::db::Conn;
 use crate::db::schema::{oauth_client_secrets as secrets, oauth_clients as clients};
 use crate::domain::audit::{self, Action, Change, Kind, Subject};
@@ -259,10 +259,13 @@ pub fn authenticate(
     })
 }
 
-/// Writes down that the client got an access token with this secret.
-pub(super) fn used(tx: &mut Tx, client: &Client, secret: &Secret) -> Result<()> {
+/// Issues an access token to a client that proved itself with this secret, if both are still good.
+pub fn issue(tx: &mut Tx, client: &Client, secret: &Secret) -> Result<Issued> {
     let now = tx.now;
+    if !secrets_of(tx.conn, &client.id)?.iter().any(|mine| mine.id == secret.id && mine.is_live(now)) {
+        return Err(Error::Conflict("The client secret was revoked.".to_owned()));
+    }
     diesel::update(clients::table.find(&client.id)).set(clients::last_used_at.eq(now)).execute(tx.conn)?;
     diesel::update(secrets::table.find(&secret.id)).set(secrets::last_used_at.eq(now)).execute(tx.conn)?;
-    Ok(())
+    access_tokens::issue(tx, Some((&client.id, &secret.id)), &client.label)
 }

@@ -3,7 +3,7 @@
 //! An owner pins the tenant, the audience and the subject. The issuer and the address of the signing keys follow from
 //! the tenant and the authority, which the operator sets: nobody can point us at keys of their own.
 
-use super::access_tokens;
+use super::access_tokens::{self, Issued};
 use super::assertion::{Assertion, Refused, quote};
 use super::replays::Replays;
 use super::signing_keys::SigningKeys;
@@ -81,6 +81,14 @@ pub fn save(tx: &mut Tx, wish: &Wish) -> Result<Federation> {
         audit::note(tx, Action::FederationChanged, subject, &changes)?;
     }
     Ok(after)
+}
+
+/// Issues an access token to whoever presented a good assertion, if it was checked against what is pinned now.
+pub fn issue(tx: &mut Tx, pinned: &Federation) -> Result<Issued> {
+    if read(tx.conn)? != *pinned {
+        return Err(Error::Conflict("Workload identity federation was set up in another way.".to_owned()));
+    }
+    access_tokens::issue(tx, None, access_tokens::FEDERATION)
 }
 
 fn checked(wish: &Wish) -> Result<Federation> {

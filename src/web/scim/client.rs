@@ -2,8 +2,8 @@
 
 use super::{Advice, BASE, Refusal};
 use crate::db::Conn;
+use crate::domain::identity::credentials::{self, Credential, Refused};
 use crate::domain::identity::switch::{self, PauseAnswer, State};
-use crate::domain::identity::tokens::{self, Refused, Token};
 use crate::domain::provisioning::{self, Operation, Outcome, Report};
 use crate::domain::users::by_entra::Scope;
 use crate::domain::users::by_hand;
@@ -40,7 +40,7 @@ impl TurnedAway {
 /// A client whose token was accepted while provisioning is on.
 pub(super) struct Client {
     desk: Desk,
-    token: Token,
+    token: Credential,
     pub(super) scope: Scope,
     /// The address below which the resources are.
     pub(super) base: String,
@@ -72,20 +72,19 @@ async fn admit(request: &HttpRequest) -> Result<Client, Refusal> {
     let desk = Desk::at(house);
     let now = house.org().now();
     let keys = house.org().keys().clone();
-    let presented = bearer(request).map(str::to_owned);
-    let asked = presented.clone();
+    let asked = bearer(request).map(str::to_owned);
     let (token, switch) = desk
         .read(move |conn| {
             let token = match asked {
-                Some(asked) => tokens::admit(conn, &keys, &asked, now)?,
-                None => Err(Refused::Unknown),
+                Some(asked) => credentials::admit(conn, &keys, &asked, now)?,
+                None => Err(Refused::NOT_SENT),
             };
             Ok((token, switch::read(conn)?))
         })
         .await?;
     let request_id = request.extensions().get::<RequestId>().map(|id| id.0.clone());
     let refusal = match &token {
-        Err(refused) => Some(unauthorized(*refused, presented.is_some())),
+        Err(refused) => Some(unauthorized(*refused)),
         Ok(_) if switch.state == State::On => None,
         Ok(_) => Some(paused(switch.pause_answer)),
     };
@@ -99,8 +98,8 @@ async fn admit(request: &HttpRequest) -> Result<Client, Refusal> {
     }
     let Ok(token) = token else { return Err(Error::internal("a refused token was let through").into()) };
     if token.is_stale(now) {
-        let id = token.id.clone();
-        desk.write_later(Actor::Entra, move |tx| tokens::used(tx, &id));
+        let used = token.clone();
+        desk.write_later(Actor::Entra, move |tx| credentials::used(tx, &used));
     }
     Ok(Client { desk, token, scope: switch.scope, base: house.address(BASE), request_id })
 }
@@ -112,22 +111,10 @@ fn bearer(request: &HttpRequest) -> Option<&str> {
     scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
 }
 
-fn unauthorized(refused: Refused, sent: bool) -> Refusal {
+fn unauthorized(refused: Refused) -> Refusal {
     // The client hears one sentence, whatever the cause: the log says which.
     let fault = Fault::plain(401, "The API token is missing or not accepted.");
-    let remedy = match refused {
-        Refused::Unknown if !sent => {
-            "No API token was sent. Enter the token of Identity Management as Secret Token in Entra ID."
-        }
-        Refused::Unknown => {
-            "The API token that was sent is not known here. Copy the token from Identity Management into Entra ID again."
-        }
-        Refused::Revoked => "The API token that was sent was revoked. Copy a live one into Entra ID.",
-        Refused::Expired => {
-            "The API token that was sent has expired. Create another and copy it into Entra ID."
-        }
-    };
-    Refusal { advice: Some(Advice::Authenticate), ..Refusal::new(fault).with_remedy(remedy) }
+    Refusal { advice: Some(Advice::Authenticate), ..Refusal::new(fault).with_remedy(refused.remedy()) }
 }
 
 fn paused(answer: PauseAnswer) -> Refusal {
