@@ -30,7 +30,7 @@ mod refusal;
 mod request;
 
 /// Where access tokens are issued, below the public address.
-pub(super) const PATH: &str = "/oauth2/token";
+const PATH: &str = "/oauth2/token";
 /// All that an access token is good for.
 pub(super) const SCOPE: &str = "scim";
 const LARGEST_BODY: usize = 64 * 1024;
@@ -55,10 +55,6 @@ impl TokenDesk {
     pub(super) fn new(authority: &Url) -> Self {
         let authority = Authority::new(authority);
         Self { authority, throttle: Throttle::default(), noted: Mutex::default() }
-    }
-
-    pub(super) fn authority(&self) -> &Authority {
-        &self.authority
     }
 
     /// Whether a refusal of this sort is to be written down now.
@@ -212,7 +208,13 @@ fn request_id(request: &HttpRequest) -> Option<String> {
     request.extensions().get::<RequestId>().map(|id| id.0.clone())
 }
 
-/// What Entra ID must be told: the address of SCIM, that of the tokens, and the scope.
-pub(super) fn addresses(house: &House) -> [String; 3] {
-    [house.address(scim::BASE), house.address(PATH), SCOPE.to_owned()]
+/// What Entra ID must be told: the address of SCIM, and that of the tokens.
+pub(super) fn addresses(house: &House) -> (String, String) {
+    (house.address(scim::BASE), house.address(PATH))
+}
+
+/// The issuer that a tenant's assertions must name, and where its keys are.
+pub(super) fn pinned(house: &House, tenant_id: &str) -> (String, String) {
+    let authority = &house.0.token_desk.authority;
+    (authority.issuer(tenant_id), authority.keys_address(tenant_id))
 }
