@@ -137,6 +137,17 @@ mod tests {
         assert_eq!(silent, Err(Failure::Unreachable("there was no answer in time".to_owned())));
     }
 
+    #[actix_web::test]
+    async fn what_cannot_prove_itself_over_https_is_not_fetched_from() {
+        let mut plain = answering(with_body("hello"));
+        plain.set_scheme("https").unwrap();
+        assert!(matches!(get(&plain, LIMITS).await, Err(Failure::Unreachable(_))));
+        let nobody = "https://127.0.0.1:1/".parse().unwrap();
+        assert!(matches!(get(&nobody, LIMITS).await, Err(Failure::Unreachable(_))));
+        let other = "ftp://127.0.0.1/".parse().unwrap();
+        assert_eq!(get(&other, LIMITS).await, Err(Failure::Address));
+    }
+
     #[test]
     fn only_https_and_this_machine_may_be_fetched_from() {
         let may = |url: &str| may_fetch(&url.parse().unwrap());

@@ -56,10 +56,9 @@ struct Flags {
     /// With https, cookies are sent over https only. Entra ID accepts nothing but https.
     #[arg(long, global = true, env = "ROLLCALL_PUBLIC_URL", value_name = "URL", help_heading = "Settings")]
     public_url: Option<String>,
-    /// Where Entra ID publishes its signing keys, for workload identity federation [default:
-    /// https://login.microsoftonline.com]
+    /// Where Entra ID publishes its signing keys, for workload identity federation [default: Microsoft's worldwide cloud]
     ///
-    /// Microsoft's US Government cloud has https://login.microsoftonline.us.
+    /// That is <https://login.microsoftonline.com>; the US Government's cloud has <https://login.microsoftonline.us>.
     #[arg(
         long,
         global = true,

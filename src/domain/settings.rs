@@ -16,7 +16,7 @@ pub mod names {
     pub const SET_UP: &str = "set_up";
     /// How provisioning is switched: see `domain::provisioning`.
     pub const PROVISIONING: &str = "provisioning";
-    /// Whose assertions are accepted in place of a secret: see `domain::identity::federation`.
+    /// Whose assertions are accepted in place of a secret: see the room `identity`.
     pub const FEDERATION: &str = "federation";
     /// A sealed word that tells whether the key file belongs to this database.
     pub const KEY_CHECK: &str = "key_check";

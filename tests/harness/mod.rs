@@ -6,6 +6,8 @@ use rollcall::db::Db;
 use rollcall::domain::admins;
 use rollcall::domain::identity::switch::{self, PauseAnswer, State, Switch};
 use rollcall::domain::identity::tokens;
+use rollcall::domain::page::At;
+use rollcall::domain::provisioning::{self, Outcome};
 use rollcall::domain::sessions::Limits;
 use rollcall::domain::users::by_entra::Scope;
 use rollcall::domain::users::{Profile, User, by_hand};
@@ -15,6 +17,7 @@ use rollcall::web::{self, House};
 use std::net::TcpListener;
 use tempfile::TempDir;
 
+pub mod authority;
 pub mod browser;
 pub mod entra;
 
@@ -151,6 +154,18 @@ impl Console {
     pub fn find(&self, user_name: &str) -> Option<User> {
         let user_name = user_name.to_owned();
         self.org.read(move |conn| rollcall::domain::users::named(conn, &user_name)).unwrap()
+    }
+
+    /// What the provisioning log says of refusals, newest first: cause and remedy.
+    pub fn refusals(&self) -> Vec<String> {
+        // The log is written behind the answer: this write comes after it.
+        self.write(rollcall::domain::settings::touch);
+        let filter = provisioning::Filter { outcomes: vec![Outcome::Refused], ..Default::default() };
+        let events = self.org.read(move |conn| provisioning::list(conn, &filter, &At::Start, 100)).unwrap();
+        let said = |event: &provisioning::Event| {
+            [event.error.clone(), event.remedy.clone()].map(Option::unwrap_or_default).join(" ")
+        };
+        events.items.iter().map(said).collect()
     }
 
     /// A browser that has not signed in.

@@ -140,6 +140,13 @@ fn secrets_of(conn: &mut Conn, client: &str) -> Result<Vec<Secret>> {
     Ok(mine.select(Secret::as_select()).load(conn)?)
 }
 
+/// How many clients will have no secret that is still good at `then`.
+pub fn ending(conn: &mut Conn, then: NaiveDateTime) -> Result<i64> {
+    let ends = |secrets: &[Secret]| !secrets.iter().any(|secret| secret.is_live(then));
+    let count = list(conn)?.iter().filter(|(_, secrets)| ends(secrets)).count();
+    i64::try_from(count).map_err(Error::internal)
+}
+
 /// Makes a client with its first secret, which is answered, good for so many years.
 pub fn create(tx: &mut Tx, label: &str, years: u32) -> Result<(Client, String)> {
     let label = label.trim();

@@ -299,9 +299,9 @@ pub(super) async fn save_federation(
             identity::render(&request, frame, &desk, said).await
         }
         outcome => {
-            let said = |federation: &Federation| match federation.enabled {
-                true => "Workload identity federation is on.".to_owned(),
-                false => "Workload identity federation was saved. It is off.".to_owned(),
+            let said = |federation: &Federation| {
+                let state = if federation.enabled { "is on." } else { "was saved. It is off." };
+                format!("Workload identity federation {state}")
             };
             page::settle(&request, outcome, said, "/identity#federation")
         }
