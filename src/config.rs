@@ -4,11 +4,15 @@
 
 use serde::Deserialize;
 use std::net::{IpAddr, SocketAddr};
+use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
 use url::{Host, Url};
 
 /// Microsoft's worldwide cloud.
 const ENTRA_AUTHORITY: &str = "https://login.microsoftonline.com";
+
+/// Far above the 25 a second that Entra ID sends, and above what a small machine serves: a limit for whoever wants one.
+const USUAL_REQUESTS: u32 = 50_000;
 
 /// What one source says; what it leaves out is up to the next.
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -28,6 +32,8 @@ pub struct Partial {
     pub session_idle_minutes: Option<u32>,
     /// Hours after which a session ends in any case.
     pub session_hours: Option<u32>,
+    /// Requests a second that one SCIM credential may send.
+    pub scim_requests_per_second: Option<u32>,
     /// What to log, in the syntax of tracing's `EnvFilter`.
     pub log: Option<String>,
     /// How to write the log.
@@ -62,6 +68,8 @@ pub struct Settings {
     pub session_idle_minutes: u32,
     /// Hours after which a session ends in any case.
     pub session_hours: u32,
+    /// Requests a second that one SCIM credential may send; the rest hears 429.
+    pub scim_requests_per_second: NonZeroU32,
     /// What to log.
     pub log: String,
     /// How to write the log.
@@ -92,6 +100,7 @@ impl Partial {
             trusted_proxies: self.trusted_proxies.or(other.trusted_proxies),
             session_idle_minutes: self.session_idle_minutes.or(other.session_idle_minutes),
             session_hours: self.session_hours.or(other.session_hours),
+            scim_requests_per_second: self.scim_requests_per_second.or(other.scim_requests_per_second),
             log: self.log.or(other.log),
             log_format: self.log_format.or(other.log_format),
         }
@@ -117,6 +126,7 @@ impl Partial {
                 1..=1440,
             )?,
             session_hours: within("session_hours", self.session_hours.unwrap_or(12), 1..=168)?,
+            scim_requests_per_second: a_second(self.scim_requests_per_second.unwrap_or(USUAL_REQUESTS))?,
             log: self.log.unwrap_or_else(|| "info".to_owned()),
             log_format: self.log_format.unwrap_or_default(),
         })
@@ -160,6 +170,11 @@ fn bare(text: &str) -> Option<Url> {
         && url.username().is_empty()
         && url.password().is_none();
     (url.has_host() && has_no_more).then_some(url)
+}
+
+fn a_second(requests: u32) -> Result<NonZeroU32, BadSetting> {
+    NonZeroU32::new(requests)
+        .ok_or_else(|| BadSetting("scim_requests_per_second is 0; it must be at least 1".to_owned()))
 }
 
 fn within(name: &str, value: u32, range: std::ops::RangeInclusive<u32>) -> Result<u32, BadSetting> {

@@ -107,12 +107,13 @@ fn help_documents_every_command_and_setting() {
         "trusted-proxy",
         "session-idle-minutes",
         "session-hours",
+        "scim-requests-per-second",
         "log",
         "log-format",
     ] {
         assert!(help.contains(&format!("--{setting}")), "{setting}");
     }
-    assert_eq!(help.matches("[env: ROLLCALL_").count(), 10, "{help}");
+    assert_eq!(help.matches("[env: ROLLCALL_").count(), 11, "{help}");
 }
 
 #[test]

@@ -95,6 +95,15 @@ struct Flags {
         help_heading = "Settings"
     )]
     session_hours: Option<u32>,
+    /// Requests a second that one SCIM credential may send; the rest hears 429 [default: 50000]
+    #[arg(
+        long,
+        env = "ROLLCALL_SCIM_REQUESTS_PER_SECOND",
+        global = true,
+        value_name = "REQUESTS",
+        help_heading = "Settings"
+    )]
+    scim_requests_per_second: Option<u32>,
     /// What to log: a level, or rules such as info,rollcall=debug [default: info]
     #[arg(long, global = true, env = "ROLLCALL_LOG", value_name = "RULES", help_heading = "Settings")]
     log: Option<String>,
@@ -190,6 +199,7 @@ fn settle(flags: Flags) -> Result<Settings, BadSetting> {
         trusted_proxies: flags.trusted_proxies,
         session_idle_minutes: flags.session_idle_minutes,
         session_hours: flags.session_hours,
+        scim_requests_per_second: flags.scim_requests_per_second,
         log: flags.log,
         log_format: flags.log_format,
     };

@@ -25,8 +25,14 @@ pub(super) fn serve(settings: &Settings) -> Result<(), Failure> {
         idle: TimeDelta::minutes(settings.session_idle_minutes.into()),
         absolute: TimeDelta::hours(settings.session_hours.into()),
     };
-    let house =
-        House::new(org, public_url, &settings.entra_authority, settings.trusted_proxies.clone(), limits);
+    let house = House::new(
+        org,
+        public_url,
+        &settings.entra_authority,
+        settings.trusted_proxies.clone(),
+        limits,
+        settings.scim_requests_per_second,
+    );
     let workers = std::thread::available_parallelism().map_or(2, usize::from);
     actix_web::rt::System::new()
         .block_on(async move { web::serve(house, listener, workers)?.await })

@@ -8,6 +8,7 @@ use crate::error::{Error, Result};
 use diesel::SqliteConnection;
 use diesel::connection::{Connection, SimpleConnection};
 use diesel::r2d2::{ConnectionManager, CustomizeConnection, Error as PoolError, Pool};
+use diesel::sql_types::{Nullable, Text};
 use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
 use std::path::Path;
 use std::time::Duration;
@@ -23,9 +24,10 @@ pub type Backend = <Conn as Connection>::Backend;
 
 const MIGRATIONS: EmbeddedMigrations = embed_migrations!("migrations/sqlite");
 
-/// `FULL` makes each commit wait for the disk. Writers of other processes (the command line) are waited for.
+/// `FULL` makes each commit wait for the disk. Writers of other processes (the command line) are waited for. `LIKE`
+/// tells cases apart, as elsewhere: what must not is folded on both sides.
 const SETTINGS: &str = "PRAGMA busy_timeout = 10000; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; \
-                        PRAGMA foreign_keys = ON; PRAGMA temp_store = MEMORY; PRAGMA cache_size = -16000;";
+                        PRAGMA foreign_keys = ON; PRAGMA temp_store = MEMORY; PRAGMA case_sensitive_like = ON; PRAGMA cache_size = -16000;";
 const READ_ONLY: &str = "PRAGMA query_only = ON;";
 const READERS: u32 = 8;
 
@@ -99,10 +101,20 @@ impl Db {
     }
 }
 
+diesel::define_sql_function! {
+    /// The text in lower case, in every script. What SQLite has of its own knows ASCII only.
+    fn lower_case(text: Nullable<Text>) -> Nullable<Text>;
+}
+
 fn connect(url: &str) -> Result<Conn, String> {
     let mut conn = Conn::establish(url).map_err(|cause| cause.to_string())?;
-    conn.batch_execute(SETTINGS).map_err(|cause| cause.to_string())?;
+    prepare(&mut conn).map_err(|cause| cause.to_string())?;
     Ok(conn)
+}
+
+fn prepare(conn: &mut Conn) -> diesel::QueryResult<()> {
+    conn.batch_execute(SETTINGS)?;
+    lower_case_utils::register_impl(conn, |text: Option<String>| text.map(|text| text.to_lowercase()))
 }
 
 #[derive(Debug)]
@@ -110,9 +122,7 @@ struct ReadOnly;
 
 impl CustomizeConnection<Conn, PoolError> for ReadOnly {
     fn on_acquire(&self, conn: &mut Conn) -> Result<(), PoolError> {
-        conn.batch_execute(SETTINGS)
-            .and_then(|()| conn.batch_execute(READ_ONLY))
-            .map_err(PoolError::QueryError)
+        prepare(conn).and_then(|()| conn.batch_execute(READ_ONLY)).map_err(PoolError::QueryError)
     }
 }
 
@@ -122,7 +132,7 @@ mod tests {
     use super::*;
     use diesel::prelude::*;
     use diesel::sql_query;
-    use diesel::sql_types::{Integer, Text};
+    use diesel::sql_types::Integer;
     use schema::settings;
 
     #[derive(QueryableByName)]

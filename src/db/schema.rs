@@ -66,6 +66,9 @@ diesel::table! {
         version -> Integer,
         more -> Text,
         search_text -> Text,
+        seen -> Integer,
+        held -> Nullable<Text>,
+        held_at -> Nullable<Timestamp>,
     }
 }
 
@@ -245,6 +248,47 @@ diesel::table! {
 }
 
 diesel::table! {
+    census (id) {
+        id -> Text,
+        all_users -> BigInt,
+        entra_users -> BigInt,
+        shuffles -> BigInt,
+    }
+}
+
+diesel::table! {
+    user_groups (id) {
+        id -> Text,
+        scim_id -> Text,
+        name -> Text,
+        name_key -> Text,
+        external_id -> Nullable<Text>,
+        linked -> Bool,
+        held_at -> Nullable<Timestamp>,
+        created_at -> Timestamp,
+        updated_at -> Timestamp,
+        version -> Integer,
+    }
+}
+
+diesel::table! {
+    group_members (id) {
+        id -> Text,
+        group_id -> Text,
+        user_id -> Nullable<Text>,
+        subgroup_id -> Nullable<Text>,
+        held -> Bool,
+    }
+}
+
+diesel::table! {
+    guard_tally (minute) {
+        minute -> Timestamp,
+        people -> BigInt,
+    }
+}
+
+diesel::table! {
     oauth_clients (id) {
         id -> Text,
         label -> Text,
@@ -283,6 +327,7 @@ diesel::table! {
     }
 }
 
+diesel::joinable!(group_members -> users (user_id));
 diesel::joinable!(site_aliases -> sites (site_id));
 diesel::joinable!(users -> sites (site_id));
 diesel::joinable!(user_emails -> users (user_id));
@@ -313,6 +358,10 @@ diesel::allow_tables_to_appear_in_same_query!(
     audit_events,
     imports,
     import_rows,
+    census,
+    user_groups,
+    group_members,
+    guard_tally,
     oauth_clients,
     oauth_client_secrets,
     oauth_access_tokens,

@@ -41,6 +41,8 @@ text_enum! {
     pub enum Kind {
         /// A user or administrator.
         User = "user",
+        /// A group.
+        Group = "group",
         /// A site.
         Site = "site",
         /// A licence type.
@@ -94,6 +96,26 @@ text_enum! {
         UserAdopted = "user.adopted",
         /// Entra ID renamed an account that holds a role in the console: the owners should know.
         RoleHolderRenamed = "user.role_holder_renamed",
+        /// The guard holds back that Entra ID bars a user.
+        UserDeactivationHeld = "user.deactivation_held",
+        /// The guard holds back that Entra ID deletes a user.
+        UserDeletionHeld = "user.deletion_held",
+        /// What was held back is no longer wanted, or an administrator threw it away.
+        UserHoldDiscarded = "user.hold_discarded",
+        /// A group was made.
+        GroupCreated = "group.created",
+        /// A group changed.
+        GroupChanged = "group.changed",
+        /// A group was deleted.
+        GroupDeleted = "group.deleted",
+        /// The guard holds back that Entra ID empties or deletes a group.
+        GroupHeld = "group.held",
+        /// What was held back of a group is no longer wanted, or an administrator threw it away.
+        GroupHoldDiscarded = "group.hold_discarded",
+        /// The limits of the guard changed.
+        GuardChanged = "guard.changed",
+        /// An administrator released what the guard held back.
+        HoldsReleased = "guard.released",
         /// A later site from Entra ID was ignored.
         SiteIgnored = "user.site_ignored",
         /// Somebody signed in.
@@ -164,9 +186,11 @@ impl Action {
     fn phrase(self) -> &'static str {
         match self {
             Self::UserCreated => "created the user {}",
-            Self::UserChanged | Self::SsoChanged | Self::ProvisioningChanged | Self::FederationChanged => {
-                "changed {}"
-            }
+            Self::UserChanged
+            | Self::SsoChanged
+            | Self::ProvisioningChanged
+            | Self::FederationChanged
+            | Self::GuardChanged => "changed {}",
             Self::UserDeactivated => "deactivated {}",
             Self::UserReactivated => "reactivated {}",
             Self::UserDeleted => "deleted the user {} for good",
@@ -175,6 +199,17 @@ impl Action {
             Self::UserDeletedInEntra => "deleted {} in Entra ID; the account waits here for deletion by hand",
             Self::UserAdopted => "took over {} again",
             Self::RoleHolderRenamed => "renamed {}, an account with a role in this console",
+            Self::UserDeactivationHeld => "deactivated {}, which is held back until an administrator decides",
+            Self::UserDeletionHeld => {
+                "deleted {} in Entra ID, which is held back until an administrator decides"
+            }
+            Self::UserHoldDiscarded => "kept {}: what was held back is discarded",
+            Self::GroupCreated => "created the group {}",
+            Self::GroupChanged => "changed the group {}",
+            Self::GroupDeleted => "deleted the group {}",
+            Self::GroupHeld => "emptied the group {}, which is held back until an administrator decides",
+            Self::GroupHoldDiscarded => "kept the members of the group {}: what was held back is discarded",
+            Self::HoldsReleased => "released what was held back by {}",
             Self::SiteIgnored => {
                 "sent another site for {}, which was ignored: a site is fixed once it is set"
             }

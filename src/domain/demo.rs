@@ -254,7 +254,7 @@ fn delete_in_entra(tx: &mut Tx, ids: &[String], token: &str) -> Result<()> {
         at(tx, &Actor::Entra, TimeDelta::hours(20), |tx| {
             let scim_id = super::users::find(tx.conn, id)?.scim_id;
             let known = by_entra::get(tx.conn, Scope::AllUsers, &scim_id)?;
-            let user = by_entra::remove(tx, known)?;
+            let (user, _) = by_entra::remove(tx, known)?;
             let report = Report {
                 user_id: Some(id.clone()),
                 subject: Some(user.name()),

@@ -1,7 +1,8 @@
 //! What the organisation may do, whichever door the request came through.
 //!
-//! Rooms, lowest first: [`page`], [`settings`], [`audit`], [`sites`], [`licenses`], [`users`], [`admins`],
-//! [`identity`], [`provisioning`], [`imports`], [`demo`]. A room may use those before it.
+//! Rooms, lowest first: [`page`], [`condition`], [`settings`], [`audit`], [`sites`], [`licenses`], [`guard`], [`users`],
+//! [`groups`], [`held`], [`admins`], [`identity`], [`provisioning`], [`imports`], [`demo`]. A room may use those before
+//! it.
 
 use crate::db::{Conn, Db};
 use crate::error::{Error, Result};
@@ -14,7 +15,11 @@ use uuid::Uuid;
 
 pub mod admins;
 pub mod audit;
+pub mod condition;
 pub mod demo;
+pub mod groups;
+pub mod guard;
+pub mod held;
 pub mod identity;
 pub mod imports;
 pub mod licenses;
@@ -34,6 +39,7 @@ struct Parts {
     db: Db,
     keys: Keyring,
     clock: Clock,
+    bookmarks: users::search::Bookmarks,
 }
 
 /// A change under way: by whom, when, and the transaction it is part of.
@@ -125,7 +131,7 @@ impl Org {
     /// The organisation in `db`, whose secrets are sealed with `keys`.
     #[must_use]
     pub fn new(db: Db, keys: Keyring, clock: Clock) -> Self {
-        Self(Arc::new(Parts { db, keys, clock }))
+        Self(Arc::new(Parts { db, keys, clock, bookmarks: users::search::Bookmarks::default() }))
     }
 
     /// Reads, all of it from one moment's state.
@@ -167,6 +173,12 @@ impl Org {
     #[must_use]
     pub fn keys(&self) -> &Keyring {
         &self.0.keys
+    }
+
+    /// Where pages of the list of users began.
+    #[must_use]
+    pub fn bookmarks(&self) -> &users::search::Bookmarks {
+        &self.0.bookmarks
     }
 
     /// Whether the database answers, can be written, and has had every migration.

@@ -31,8 +31,24 @@ text_enum! {
         Delete = "delete",
         /// What this server can do.
         About = "about",
-        /// Something about groups.
-        Groups = "groups",
+        /// A search for groups.
+        FindGroup = "find-group",
+        /// A list of groups.
+        ListGroups = "list-groups",
+        /// One group by id.
+        GetGroup = "get-group",
+        /// A new group.
+        CreateGroup = "create-group",
+        /// A change of a group's name or members.
+        ChangeGroup = "change-group",
+        /// A group in place of what was there.
+        ReplaceGroup = "replace-group",
+        /// A deletion of a group.
+        DeleteGroup = "delete-group",
+        /// A search for users and groups at once.
+        Search = "search",
+        /// Many operations in one request; each has an event of its own too.
+        Bulk = "bulk",
         /// Something else.
         Other = "other",
     }
@@ -45,6 +61,8 @@ text_enum! {
         Done = "done",
         /// Done, but not all as asked.
         Warning = "warning",
+        /// Answered as done, and held back by the guard.
+        Held = "held",
         /// Refused for what was asked.
         Failed = "failed",
         /// Refused for who asked, or because provisioning is not on.
@@ -120,7 +138,15 @@ impl Operation {
             Self::Replace => "Replace",
             Self::Delete => "Delete",
             Self::About => "Discovery",
-            Self::Groups => "Groups",
+            Self::FindGroup => "Look-up of a group",
+            Self::ListGroups => "List of groups",
+            Self::GetGroup => "Read of a group",
+            Self::CreateGroup => "Create of a group",
+            Self::ChangeGroup => "Change of a group",
+            Self::ReplaceGroup => "Replace of a group",
+            Self::DeleteGroup => "Delete of a group",
+            Self::Search => "Search",
+            Self::Bulk => "Bulk",
             Self::Other => "Other",
         }
     }
@@ -137,6 +163,8 @@ impl Event {
     #[must_use]
     pub fn sentence(&self) -> String {
         let whom = self.subject.as_deref().unwrap_or("a user");
+        let group =
+            self.subject.as_ref().map_or_else(|| "a group".to_owned(), |name| format!("the group {name}"));
         let tried = matches!(self.outcome, Outcome::Failed | Outcome::Refused);
         let (did, wanted) = match self.operation {
             Operation::Probe => ("tested the connection".to_owned(), "test the connection".to_owned()),
@@ -150,7 +178,19 @@ impl Event {
             Operation::About => {
                 ("asked what this server can do".to_owned(), "ask what this server can do".to_owned())
             }
-            Operation::Groups => ("looked for groups".to_owned(), "work with groups".to_owned()),
+            Operation::FindGroup => (format!("looked for {group}"), format!("look for {group}")),
+            Operation::ListGroups => ("listed groups".to_owned(), "list groups".to_owned()),
+            Operation::GetGroup => (format!("read {group}"), format!("read {group}")),
+            Operation::CreateGroup => (format!("created {group}"), format!("create {group}")),
+            Operation::ChangeGroup => (self.changed(&group), format!("change {group}")),
+            Operation::ReplaceGroup => (self.changed(&group), format!("replace {group}")),
+            Operation::DeleteGroup => (format!("deleted {group}"), format!("delete {group}")),
+            Operation::Search => {
+                ("searched users and groups".to_owned(), "search users and groups".to_owned())
+            }
+            Operation::Bulk => {
+                ("sent many operations at once".to_owned(), "send many operations at once".to_owned())
+            }
             Operation::Other => ("asked for something".to_owned(), "ask for something".to_owned()),
         };
         if tried { format!("Entra ID tried to {wanted}.") } else { format!("Entra ID {did}.") }

@@ -1,27 +1,54 @@
 //! Lists, and what this server says of itself (RFC 7644 sections 3.4.2 and 4, RFC 7643 sections 5 and 6).
 
-use super::schema;
+use super::schema::Resource;
 use serde_json::{Value, json};
 
 /// The message of a list.
 pub const LIST_RESPONSE: &str = "urn:ietf:params:scim:api:messages:2.0:ListResponse";
 /// The message of an error.
 pub const ERROR: &str = "urn:ietf:params:scim:api:messages:2.0:Error";
+/// The message of a change.
+pub const PATCH_OP: &str = "urn:ietf:params:scim:api:messages:2.0:PatchOp";
+/// The message of a search by POST.
+pub const SEARCH_REQUEST: &str = "urn:ietf:params:scim:api:messages:2.0:SearchRequest";
+/// The message of many operations.
+pub const BULK_REQUEST: &str = "urn:ietf:params:scim:api:messages:2.0:BulkRequest";
+/// The message of what became of many operations.
+pub const BULK_RESPONSE: &str = "urn:ietf:params:scim:api:messages:2.0:BulkResponse";
 /// The media type of every answer (RFC 7644 section 8.1).
 pub const MEDIA_TYPE: &str = "application/scim+json";
 /// The most resources that one page of a list holds.
 pub const LARGEST_PAGE: i64 = 200;
+/// How many it holds where the client does not say.
+pub const USUAL_PAGE: i64 = 100;
+/// The largest body of a request, in bytes.
+pub const LARGEST_BODY: usize = 1024 * 1024;
+/// The most operations of one bulk request.
+pub const MOST_OPERATIONS: usize = 1000;
+/// How long a cursor is good for, in seconds (RFC 9865 section 4).
+pub const CURSOR_TIMEOUT_S: i64 = 3600;
 
-/// A list, or a page of one; `start` counts from one.
+/// Where a page stands in its list.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Place {
+    /// By position, counted from one (RFC 7644 section 3.4.2.4).
+    Index(i64),
+    /// By cursor: that of the next page, if there is one (RFC 9865 section 2).
+    Cursor(Option<String>),
+}
+
+/// A list, or a page of one.
 #[must_use]
-pub fn list(total: i64, start: i64, resources: &[Value]) -> Value {
-    json!({
-        "schemas": [LIST_RESPONSE],
-        "totalResults": total,
-        "startIndex": start,
-        "itemsPerPage": resources.len(),
-        "Resources": resources,
-    })
+pub fn list(total: i64, place: &Place, resources: &[Value]) -> Value {
+    let mut list = json!({ "schemas": [LIST_RESPONSE], "totalResults": total });
+    match place {
+        Place::Index(start) => list["startIndex"] = (*start).into(),
+        Place::Cursor(Some(next)) => list["nextCursor"] = next.clone().into(),
+        Place::Cursor(None) => {}
+    }
+    list["itemsPerPage"] = resources.len().into();
+    list["Resources"] = resources.into();
+    list
 }
 
 /// What this server can do.
@@ -30,35 +57,55 @@ pub fn service_provider_config(base: &str) -> Value {
     json!({
         "schemas": ["urn:ietf:params:scim:schemas:core:2.0:ServiceProviderConfig"],
         "patch": { "supported": true },
-        "bulk": { "supported": false, "maxOperations": 0, "maxPayloadSize": 0 },
+        "bulk": { "supported": true, "maxOperations": MOST_OPERATIONS, "maxPayloadSize": LARGEST_BODY },
         "filter": { "supported": true, "maxResults": LARGEST_PAGE },
         "changePassword": { "supported": false },
-        "sort": { "supported": false },
-        "etag": { "supported": false },
-        "authenticationSchemes": [{
-            "type": "oauthbearertoken",
-            "name": "API token",
-            "description": "A token made in Rollcall, sent as a bearer token (RFC 6750).",
-            "specUri": "https://www.rfc-editor.org/info/rfc6750",
-            "primary": true,
-        }],
+        "sort": { "supported": true },
+        "etag": { "supported": true },
+        "pagination": {
+            "cursor": true,
+            "index": true,
+            "defaultPaginationMethod": "index",
+            "defaultPageSize": USUAL_PAGE,
+            "maxPageSize": LARGEST_PAGE,
+            "cursorTimeout": CURSOR_TIMEOUT_S,
+        },
+        "authenticationSchemes": [
+            {
+                "type": "oauthbearertoken",
+                "name": "API token",
+                "description": "A token made in Rollcall, sent as a bearer token (RFC 6750).",
+                "specUri": "https://www.rfc-editor.org/info/rfc6750",
+                "primary": true,
+            },
+            {
+                "type": "oauth2",
+                "name": "OAuth 2.0 client credentials",
+                "description": "An access token of one hour, for a client secret or a client assertion.",
+                "specUri": "https://www.rfc-editor.org/info/rfc6749",
+                "primary": false,
+            },
+        ],
         "meta": { "resourceType": "ServiceProviderConfig", "location": format!("{base}/ServiceProviderConfig") },
     })
 }
 
-/// The one resource type.
+/// A type of resource as `/ResourceTypes` tells it.
 #[must_use]
-pub fn user_type(base: &str) -> Value {
+pub fn resource_type(kind: &Resource, base: &str) -> Value {
     let extensions: Vec<Value> =
-        schema::EXTENSIONS.iter().map(|schema| json!({ "schema": schema.urn, "required": false })).collect();
-    json!({
+        kind.extensions.iter().map(|schema| json!({ "schema": schema.urn, "required": false })).collect();
+    let mut told = json!({
         "schemas": ["urn:ietf:params:scim:schemas:core:2.0:ResourceType"],
-        "id": "User",
-        "name": "User",
-        "endpoint": "/Users",
-        "description": schema::USER.description,
-        "schema": schema::USER.urn,
-        "schemaExtensions": extensions,
-        "meta": { "resourceType": "ResourceType", "location": format!("{base}/ResourceTypes/User") },
-    })
+        "id": kind.name,
+        "name": kind.name,
+        "endpoint": kind.endpoint,
+        "description": kind.schema.description,
+        "schema": kind.schema.urn,
+        "meta": { "resourceType": "ResourceType", "location": format!("{base}/ResourceTypes/{}", kind.name) },
+    });
+    if !extensions.is_empty() {
+        told["schemaExtensions"] = extensions.into();
+    }
+    told
 }

@@ -4,8 +4,12 @@
 //! |-------------|------------------------------------------------------------------|
 //! | [`schema`]  | the table of attributes and their characteristics                |
 //! | [`read`]    | reading JSON by that table, tolerant where Entra ID needs it     |
-//! | [`user`]    | the typed resource                                               |
-//! | [`patch`]   | changes (RFC 7644 section 3.5.2)                                 |
+//! | [`user`]    | a user, typed                                                    |
+//! | [`group`]   | a group, typed, and changes of one                               |
+//! | [`patch`]   | changes of a user (RFC 7644 section 3.5.2)                       |
+//! | [`query`]   | what a search asks for (section 3.4.2)                           |
+//! | [`evaluate`]| whether a resource meets a filter, and how resources sort        |
+//! | [`bulk`]    | many operations in one request (section 3.7)                     |
 //! | [`project`] | which attributes an answer carries (section 3.9)                 |
 //! | [`message`] | lists, errors, and what this server says of itself               |
 //!
@@ -15,10 +19,14 @@
 use scim_v2::filter::Filter;
 use serde_json::{Value, json};
 
+pub mod bulk;
+pub mod evaluate;
+pub mod group;
 pub mod message;
 pub mod patch;
-mod path;
+pub mod path;
 pub mod project;
+pub mod query;
 pub mod read;
 pub mod schema;
 #[cfg(test)]
@@ -29,6 +37,8 @@ pub use scim_v2::filter;
 
 /// The schema of a user (RFC 7643 section 4.1).
 pub const CORE_USER: &str = "urn:ietf:params:scim:schemas:core:2.0:User";
+/// The schema of a group (RFC 7643 section 4.2).
+pub const CORE_GROUP: &str = "urn:ietf:params:scim:schemas:core:2.0:Group";
 /// The enterprise extension (RFC 7643 section 4.3).
 pub const ENTERPRISE_USER: &str = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User";
 /// Rollcall's extension: the site.
@@ -50,7 +60,7 @@ pub struct Fault {
     pub detail: String,
 }
 
-/// The detail error keywords of RFC 7644 section 3.12, table 9.
+/// The detail error keywords of RFC 7644 section 3.12, table 9, and of RFC 9865 section 2.1.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[expect(missing_docs, reason = "each is the keyword of the same spelling in the RFC")]
 pub enum ScimType {
@@ -62,6 +72,9 @@ pub enum ScimType {
     InvalidPath,
     NoTarget,
     InvalidValue,
+    InvalidCursor,
+    ExpiredCursor,
+    InvalidCount,
 }
 
 impl ScimType {
@@ -77,6 +90,9 @@ impl ScimType {
             Self::InvalidPath => "invalidPath",
             Self::NoTarget => "noTarget",
             Self::InvalidValue => "invalidValue",
+            Self::InvalidCursor => "invalidCursor",
+            Self::ExpiredCursor => "expiredCursor",
+            Self::InvalidCount => "invalidCount",
         }
     }
 }

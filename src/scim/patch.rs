@@ -2,28 +2,30 @@
 //!
 //! All or nothing: a change works on a copy in normal form, which is read back into a typed user at the end.
 
-use super::path::{self, Path, Target, described, meets};
-use super::schema::{Attribute, Mutability};
+use super::evaluate::value_meets;
+use super::message::PATCH_OP;
+use super::path::{self, Path, Target, described};
+use super::schema::{Attribute, Mutability, USERS};
 use super::user::User;
 use super::{Fault, ScimType, read};
 use serde_json::{Map, Value};
 
 const MOST_OPERATIONS: usize = 1000;
-const MOST_VALUES: usize = 100;
 
 /// A list of operations, in order.
 #[derive(Clone, Debug)]
 pub struct Patch(Vec<Operation>);
 
+/// One operation, read but not yet understood: that takes the resource's type.
 #[derive(Clone, Debug)]
-struct Operation {
-    op: Op,
-    path: Option<String>,
-    value: Value,
+pub(super) struct Operation {
+    pub(super) op: Op,
+    pub(super) path: Option<String>,
+    pub(super) value: Value,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Op {
+pub(super) enum Op {
     Add,
     Replace,
     Remove,
@@ -32,14 +34,7 @@ enum Op {
 impl Patch {
     /// Reads the body of a PATCH.
     pub fn read(body: &Value) -> Result<Self, Fault> {
-        let syntax = |detail: &str| Fault::bad(ScimType::InvalidSyntax, detail);
-        let body = body.as_object().ok_or_else(|| syntax("The body must be a JSON object."))?;
-        let operations = member(body, "Operations").ok_or_else(|| syntax("The body has no Operations."))?;
-        let operations = operations.as_array().ok_or_else(|| syntax("Operations must be a list."))?;
-        if operations.len() > MOST_OPERATIONS {
-            return Err(syntax(&format!("There are more than {MOST_OPERATIONS} Operations.")));
-        }
-        operations.iter().map(Operation::read).collect::<Result<_, _>>().map(Self)
+        operations(body).map(Self)
     }
 
     /// The user after all operations; `current` stays as it is.
@@ -49,10 +44,28 @@ impl Patch {
             user.remove(name);
         }
         self.0.iter().try_for_each(|operation| operation.apply(&mut user))?;
-        read::require(&user)?;
+        read::require(&USERS, &user)?;
         let changed = User::from_normal(user)?;
         Ok(User { id: current.id.clone(), meta: current.meta.clone(), ..changed })
     }
+}
+
+/// The operations in the body of a PATCH.
+pub(super) fn operations(body: &Value) -> Result<Vec<Operation>, Fault> {
+    let syntax = |detail: &str| Fault::bad(ScimType::InvalidSyntax, detail);
+    let body = body.as_object().ok_or_else(|| syntax("The body must be a JSON object."))?;
+    if let Some(Value::Array(listed)) = member(body, "schemas")
+        && !listed.is_empty()
+        && !listed.iter().any(|urn| urn.as_str().is_some_and(|urn| urn.eq_ignore_ascii_case(PATCH_OP)))
+    {
+        return Err(Fault::bad(ScimType::InvalidValue, format!("schemas does not list {PATCH_OP}.")));
+    }
+    let operations = member(body, "Operations").ok_or_else(|| syntax("The body has no Operations."))?;
+    let operations = operations.as_array().ok_or_else(|| syntax("Operations must be a list."))?;
+    if operations.len() > MOST_OPERATIONS {
+        return Err(syntax(&format!("There are more than {MOST_OPERATIONS} Operations.")));
+    }
+    operations.iter().map(Operation::read).collect()
 }
 
 impl Operation {
@@ -82,7 +95,7 @@ impl Operation {
 
     fn apply(&self, user: &mut Map<String, Value>) -> Result<(), Fault> {
         let Some(text) = &self.path else { return self.apply_without_path(user) };
-        match path::parse(text)? {
+        match path::parse(&USERS, text)? {
             Path::Target(target) => {
                 if target.is_read_only() {
                     let detail = format!("{text} is read-only.");
@@ -122,7 +135,7 @@ fn apply_members(
 ) -> Result<(), Fault> {
     for (name, value) in members {
         let name = urn.map_or_else(|| name.clone(), |urn| format!("{urn}:{name}"));
-        match path::parse(&name) {
+        match path::parse(&USERS, &name) {
             Ok(Path::Target(target)) if !target.is_read_only() => change(user, op, &target, value)?,
             Ok(Path::Extension(schema)) if urn.is_none() => {
                 if let Value::Object(members) = value {
@@ -133,13 +146,6 @@ fn apply_members(
         }
     }
     Ok(())
-}
-
-impl Target {
-    fn is_read_only(&self) -> bool {
-        let read_only = |attribute: &Attribute| attribute.mutability == Mutability::ReadOnly;
-        read_only(self.attribute) || self.part.is_some_and(read_only)
-    }
 }
 
 fn change(user: &mut Map<String, Value>, op: Op, target: &Target, value: &Value) -> Result<(), Fault> {
@@ -183,9 +189,7 @@ fn change_one(held: Option<Value>, op: Op, target: &Target, value: &Value) -> Re
             (_, Some(Value::Object(held)), Value::Object(members)) if !attribute.sub.is_empty() => {
                 let mut changed = held;
                 for (name, value) in members {
-                    if let Some(part) =
-                        attribute.part(name).filter(|part| part.mutability == Mutability::ReadWrite)
-                    {
+                    if let Some(part) = attribute.part(name).filter(|part| part.is_writable()) {
                         set(&mut changed, part, value)?;
                     }
                 }
@@ -211,7 +215,7 @@ fn change_several(
     let attribute = target.attribute;
     let chosen: Vec<bool> = values
         .iter()
-        .map(|value| target.filter.as_ref().is_none_or(|filter| meets(filter, attribute, value)))
+        .map(|value| target.filter.as_ref().is_none_or(|filter| value_meets(filter, attribute, value)))
         .collect();
     match (&target.filter, target.part) {
         (None, None) => return change_whole(values, op, attribute, value),
@@ -282,8 +286,8 @@ fn settle(
     mut values: Vec<Value>,
     newest: &Value,
 ) -> Result<Vec<Value>, Fault> {
-    if values.len() > MOST_VALUES {
-        let detail = format!("{} would have more than {MOST_VALUES} values.", attribute.name);
+    if values.len() > attribute.most {
+        let detail = format!("{} would have more than {} values.", attribute.name, attribute.most);
         return Err(Fault::bad(ScimType::InvalidValue, detail));
     }
     let primaries: Vec<usize> =

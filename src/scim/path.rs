@@ -1,12 +1,13 @@
 //! Paths of changes (RFC 7644 section 3.5.2, figure 7), resolved against the table of attributes.
 
 use super::filter::{AttrExp, AttrPath, CompValue, CompareOp, PatchPath, ValFilter};
-use super::schema::{self, Attribute, Kind, Schema};
-use super::{Fault, LONGEST_FILTER, ScimType, read};
+use super::schema::{self, Attribute, Kind, Resource, Schema};
+use super::{Fault, LONGEST_FILTER, ScimType};
 use serde_json::{Map, Value};
 
 /// What a path points at.
-pub(super) enum Path {
+#[derive(Debug)]
+pub enum Path {
     /// A whole extension.
     Extension(&'static Schema),
     /// An attribute, or something in it.
@@ -14,22 +15,34 @@ pub(super) enum Path {
 }
 
 /// An attribute, some of its values, a part of it.
-pub(super) struct Target {
+#[derive(Debug)]
+pub struct Target {
     /// The extension that the attribute belongs to.
-    pub(super) urn: Option<&'static str>,
-    pub(super) attribute: &'static Attribute,
+    pub urn: Option<&'static str>,
+    /// The attribute.
+    pub attribute: &'static Attribute,
     /// Which of several values are meant.
-    pub(super) filter: Option<ValFilter>,
-    pub(super) part: Option<&'static Attribute>,
+    pub filter: Option<ValFilter>,
+    /// The part of the value that is meant; all of it if there is none.
+    pub part: Option<&'static Attribute>,
 }
 
-/// Reads a path.
-pub(super) fn parse(text: &str) -> Result<Path, Fault> {
+impl Target {
+    /// Whether a client may not write what it points at.
+    #[must_use]
+    pub fn is_read_only(&self) -> bool {
+        let read_only = |attribute: &Attribute| attribute.mutability == schema::Mutability::ReadOnly;
+        read_only(self.attribute) || self.part.is_some_and(read_only)
+    }
+}
+
+/// Reads a path into a resource of this type.
+pub fn parse(kind: &Resource, text: &str) -> Result<Path, Fault> {
     let text = text.trim();
     if text.len() > LONGEST_FILTER {
         return Err(bad(format!("The path is longer than {LONGEST_FILTER} bytes.")));
     }
-    if let Some(extension) = read::extension(text) {
+    if let Some(extension) = kind.extension(text) {
         return Ok(Path::Extension(extension));
     }
     let parsed = text
@@ -43,8 +56,11 @@ pub(super) fn parse(text: &str) -> Result<Path, Fault> {
         PatchPath::Value(path) => (path.attr, Some(path.filter), path.sub_attr),
     };
     let unknown = || bad(format!("There is no attribute “{text}”."));
-    let (urn, attribute) = resolve(&at).ok_or_else(unknown)?;
+    let (urn, attribute) = resolve(kind, &at).ok_or_else(unknown)?;
     let part = part.map(|name| attribute.part(&name).ok_or_else(unknown)).transpose()?;
+    if let Some(filter) = &filter {
+        known_parts(filter, attribute)?;
+    }
     if filter.is_some() && !attribute.multi {
         return Err(bad(format!(
             "{} has one value only, so “{text}” cannot choose among several.",
@@ -55,64 +71,76 @@ pub(super) fn parse(text: &str) -> Result<Path, Fault> {
 }
 
 /// The attribute of a path. Microsoft's examples write `manager` without its schema.
-fn resolve(at: &AttrPath) -> Option<(Option<&'static str>, &'static Attribute)> {
+fn resolve(kind: &Resource, at: &AttrPath) -> Option<(Option<&'static str>, &'static Attribute)> {
     if let Some(uri) = &at.uri {
-        return read::named(&format!("{uri}:{}", at.name));
+        return kind.named(&format!("{uri}:{}", at.name));
     }
     let extended = || {
-        let mut extensions = schema::EXTENSIONS.into_iter();
+        let mut extensions = kind.extensions.iter();
         extensions.find_map(|schema| Some((Some(schema.urn), schema::find(schema.attributes, &at.name)?)))
     };
-    read::named(&at.name).or_else(extended)
+    kind.named(&at.name).or_else(extended)
 }
 
-/// Whether one of several values meets the filter.
-pub(super) fn meets(filter: &ValFilter, attribute: &Attribute, value: &Value) -> bool {
+/// Refuses a filter on parts that the attribute does not have.
+fn known_parts(filter: &ValFilter, attribute: &Attribute) -> Result<(), Fault> {
     match filter {
-        ValFilter::Not(inner) => !meets(inner, attribute, value),
-        ValFilter::And(parts) => parts.iter().all(|part| meets(part, attribute, value)),
-        ValFilter::Or(parts) => parts.iter().any(|part| meets(part, attribute, value)),
-        ValFilter::Attr(AttrExp::Present(path)) => part_of(attribute, value, path).is_some(),
-        ValFilter::Attr(AttrExp::Comparison(path, op, wanted)) => {
-            let part = attribute.part(&path.name);
-            compares(part, part_of(attribute, value, path), op, wanted)
+        ValFilter::Not(inner) => known_parts(inner, attribute),
+        ValFilter::And(parts) | ValFilter::Or(parts) => {
+            parts.iter().try_for_each(|part| known_parts(part, attribute))
         }
-    }
-}
-
-fn part_of<'a>(attribute: &Attribute, value: &'a Value, path: &AttrPath) -> Option<&'a Value> {
-    attribute.part(&path.name).and_then(|part| value.get(part.name))
-}
-
-fn compares(part: Option<&Attribute>, held: Option<&Value>, op: &CompareOp, wanted: &CompValue) -> bool {
-    if matches!(op, CompareOp::Ne) {
-        return !compares(part, held, &CompareOp::Eq, wanted);
-    }
-    match (held, wanted) {
-        (None, CompValue::Null) => matches!(op, CompareOp::Eq),
-        (Some(Value::Bool(held)), CompValue::True) => matches!(op, CompareOp::Eq) && *held,
-        (Some(Value::Bool(held)), CompValue::False) => matches!(op, CompareOp::Eq) && !*held,
-        // Entra ID compares booleans with strings: `roles[primary eq "True"]`.
-        (Some(Value::Bool(held)), CompValue::Str(text)) => {
-            matches!(op, CompareOp::Eq) && text.eq_ignore_ascii_case(if *held { "true" } else { "false" })
-        }
-        (Some(Value::String(held)), CompValue::Str(text)) => {
-            let exact = part.is_some_and(|part| part.case_exact);
-            let fold = |text: &str| if exact { text.to_owned() } else { text.to_lowercase() };
-            let (held, text) = (fold(held), fold(text));
-            match op {
-                CompareOp::Eq => held == text,
-                CompareOp::Ne => held != text,
-                CompareOp::Co => held.contains(&text),
-                CompareOp::Sw => held.starts_with(&text),
-                CompareOp::Ew => held.ends_with(&text),
-                CompareOp::Gt => held > text,
-                CompareOp::Ge => held >= text,
-                CompareOp::Lt => held < text,
-                CompareOp::Le => held <= text,
+        ValFilter::Attr(AttrExp::Present(path) | AttrExp::Comparison(path, ..)) => {
+            if attribute.part(&path.name).is_some() {
+                return Ok(());
             }
+            Err(bad(format!("{} has no part “{}”.", attribute.name, path.name)))
         }
-        _ => false,
+    }
+}
+
+/// Where in a resource the attribute path of a filter, a sort or a projection points.
+#[derive(Clone, Copy, Debug)]
+pub struct Spot {
+    /// The extension that the attribute belongs to.
+    pub urn: Option<&'static str>,
+    /// The attribute.
+    pub attribute: &'static Attribute,
+    /// The part of the value that is meant.
+    pub part: Option<&'static Attribute>,
+}
+
+impl Spot {
+    /// Where `at` points in a resource of this type; nowhere if it has no such attribute.
+    #[must_use]
+    pub fn of(kind: &Resource, at: &AttrPath) -> Option<Self> {
+        let (urn, attribute) = if at.uri.is_none() && at.name.eq_ignore_ascii_case(schema::SCHEMAS.name) {
+            (None, &schema::SCHEMAS)
+        } else {
+            resolve(kind, at)?
+        };
+        let part = match &at.sub_attr {
+            Some(name) => Some(attribute.part(name)?),
+            None => None,
+        };
+        Some(Self { urn, attribute, part })
+    }
+
+    /// What is compared: a value's part `value` where the path names none.
+    #[must_use]
+    pub fn leaf(&self) -> Option<&'static Attribute> {
+        match (self.part, self.attribute.kind) {
+            (Some(part), _) => Some(part),
+            (None, Kind::Complex) => self.attribute.part("value"),
+            (None, _) => Some(self.attribute),
+        }
+    }
+
+    /// The path in the spelling of the schema: `name.givenName`; a complex value's `value` goes without saying.
+    #[must_use]
+    pub fn name(&self) -> String {
+        let prefix = self.urn.map(|urn| format!("{urn}:")).unwrap_or_default();
+        let part = self.part.filter(|part| part.name != "value").map(|part| format!(".{}", part.name));
+        format!("{prefix}{}{}", self.attribute.name, part.unwrap_or_default())
     }
 }
 

@@ -24,6 +24,21 @@ impl Projection {
         Self { attributes: list(attributes), excluded: list(excluded) }
     }
 
+    /// Whether all attributes are asked for.
+    #[must_use]
+    pub fn is_whole(&self) -> bool {
+        self.attributes.is_empty() && self.excluded.is_empty()
+    }
+
+    /// Whether nothing of this attribute of the core schemas is asked for: then it need not be fetched.
+    #[must_use]
+    pub fn leaves_out(&self, name: &str) -> bool {
+        if self.attributes.is_empty() {
+            return matches!(asked_parts(&self.excluded, name), Asked::Whole);
+        }
+        matches!(asked_parts(&self.attributes, name), Asked::Nothing)
+    }
+
     /// The resource, as much of it as was asked for.
     #[must_use]
     pub fn apply(&self, resource: Value) -> Value {
@@ -91,7 +106,8 @@ fn asked_parts(names: &[String], name: &str) -> Asked {
     let extension = [ENTERPRISE_USER, ROLLCALL_USER, ROLLCALL_USER_8X8].contains(&name);
     let mut parts = Vec::new();
     for asked in names {
-        let core = strip(asked, super::CORE_USER).unwrap_or(asked);
+        let own = [super::CORE_USER, super::CORE_GROUP];
+        let core = own.into_iter().find_map(|urn| strip(asked, urn)).unwrap_or(asked);
         if core.eq_ignore_ascii_case(name) {
             return Asked::Whole;
         }

@@ -2,66 +2,72 @@
 //!
 //! What comes out is normal: names in their own spelling, real booleans, no nulls, nothing unknown.
 
-use super::schema::{self, Attribute, Kind, Mutability, Schema};
-use super::{CORE_USER, Fault, ScimType};
+use super::schema::{self, Attribute, Kind, Resource, Schema};
+use super::{Fault, ScimType};
 use serde_json::{Map, Value};
+use std::collections::HashSet;
 
 const LONGEST_TEXT: usize = 1024;
 const LONGEST_BINARY: usize = 64 * 1024;
-const MOST_VALUES: usize = 100;
 
-/// A user's attributes, the writable ones, in normal form.
-pub(super) fn user(body: &Value) -> Result<Map<String, Value>, Fault> {
+/// A resource's attributes, the writable ones, in normal form.
+pub(super) fn resource(kind: &Resource, body: &Value) -> Result<Map<String, Value>, Fault> {
     let Value::Object(members) = body else {
         return Err(Fault::bad(ScimType::InvalidSyntax, "The body must be a JSON object."));
     };
     let mut normal = Map::new();
     for (name, value) in members {
-        // Entra ID names schemas that are misspelt (`…enterprise:2.0User`) and leaves out those that it uses.
         if name.eq_ignore_ascii_case("schemas") {
-            continue;
-        }
-        if let Some(extension) = extension(name) {
+            schemas(kind, value)?;
+        } else if let Some(extension) = kind.extension(name) {
             put_extension(&mut normal, extension, value)?;
-        } else if let Some((urn, attribute)) = named(name) {
+        } else if let Some((urn, attribute)) = kind.named(name) {
             put(home(&mut normal, urn), attribute, value)?;
         }
         // What nobody knows is ignored: Entra ID sends `department` and `manager` at the top as well.
     }
-    require(&normal)?;
+    require(kind, &normal)?;
     Ok(normal)
 }
 
-/// Refuses a user without what the table says a user must have.
-pub(super) fn require(normal: &Map<String, Value>) -> Result<(), Fault> {
-    for attribute in schema::USER.attributes.iter().filter(|attribute| attribute.required) {
-        if !normal.contains_key(attribute.name) {
+/// Refuses a resource of another kind. Microsoft's examples misspell URNs (`…:2.0User`), leave out those that they use,
+/// and name an extension alone: only the schema of something else is refused.
+fn schemas(kind: &Resource, value: &Value) -> Result<(), Fault> {
+    let listed = match value {
+        Value::Null => return Ok(()),
+        Value::Array(listed) => listed,
+        _ => return Err(wrong("schemas", "a list of URNs")),
+    };
+    if !listed.iter().all(Value::is_string) {
+        return Err(wrong("schemas", "a list of URNs"));
+    }
+    let bare = |urn: &str| urn.replace(':', "").to_ascii_lowercase();
+    let own = |urn: &&str| bare(urn) == bare(kind.schema.urn);
+    let of_something_else =
+        |urn: &&str| !own(urn) && [":core:", ":messages:"].iter().any(|part| urn.contains(part));
+    let urns = || listed.iter().filter_map(Value::as_str);
+    match urns().find(of_something_else) {
+        Some(other) if !urns().any(|urn| own(&urn)) => {
+            let detail =
+                format!("schemas names {other}, but this is a {}: name {}.", kind.name, kind.schema.urn);
+            Err(Fault::bad(ScimType::InvalidValue, detail))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Refuses a resource without what the table says that it must have.
+pub(super) fn require(kind: &Resource, normal: &Map<String, Value>) -> Result<(), Fault> {
+    for attribute in kind.schema.attributes.iter().filter(|attribute| attribute.required) {
+        let blank = normal
+            .get(attribute.name)
+            .is_none_or(|value| value.as_str().is_some_and(|text| text.trim().is_empty()));
+        if blank {
             let detail = format!("{} is required and must not be empty.", attribute.name);
             return Err(Fault::bad(ScimType::InvalidValue, detail));
         }
     }
     Ok(())
-}
-
-/// The extension of the user that has this URN.
-pub(super) fn extension(urn: &str) -> Option<&'static Schema> {
-    schema::by_urn(urn).filter(|schema| schema.urn != CORE_USER)
-}
-
-/// The schema and the attribute of a name that may begin with a schema's URN.
-pub(super) fn named(name: &str) -> Option<(Option<&'static str>, &'static Attribute)> {
-    if let Some((urn, last)) = name.rsplit_once(':') {
-        let schema = schema::by_urn(urn)?;
-        let attribute = attribute_of(schema, last)?;
-        return Some(((schema.urn != CORE_USER).then_some(schema.urn), attribute));
-    }
-    attribute_of(&schema::USER, name).map(|attribute| (None, attribute))
-}
-
-/// The attribute of a schema; the user's own come with those that every resource has.
-pub(super) fn attribute_of(schema: &'static Schema, name: &str) -> Option<&'static Attribute> {
-    let common = || (schema.urn == CORE_USER).then(|| schema::find(schema::COMMON, name)).flatten();
-    schema::find(schema.attributes, name).or_else(common)
 }
 
 /// The object that an attribute of this schema lives in.
@@ -96,7 +102,7 @@ fn put_extension(
 }
 
 fn put(into: &mut Map<String, Value>, attribute: &'static Attribute, value: &Value) -> Result<(), Fault> {
-    if attribute.mutability != Mutability::ReadWrite {
+    if !attribute.is_writable() {
         return Ok(());
     }
     if let Some(value) = normal(attribute, value)? {
@@ -117,18 +123,18 @@ pub(super) fn normal(attribute: &'static Attribute, value: &Value) -> Result<Opt
         Value::Array(items) => items.as_slice(),
         single => std::slice::from_ref(single),
     };
-    if items.len() > MOST_VALUES {
-        let detail = format!("{} has more than {MOST_VALUES} values.", attribute.name);
+    if items.len() > attribute.most {
+        let detail = format!("{} has more than {} values.", attribute.name, attribute.most);
         return Err(Fault::bad(ScimType::InvalidValue, detail));
     }
     let mut values: Vec<Value> = Vec::new();
     for item in items {
-        if let Some(value) = one(attribute, item, attribute.name)?
-            && !values.contains(&value)
-        {
+        if let Some(value) = one(attribute, item, attribute.name)? {
             values.push(value);
         }
     }
+    let mut seen = HashSet::with_capacity(values.len());
+    values.retain(|value| seen.insert(value.to_string()));
     one_primary(attribute, &mut values)?;
     Ok((!values.is_empty()).then_some(Value::Array(values)))
 }
@@ -217,7 +223,7 @@ fn object(attribute: &'static Attribute, value: &Value) -> Result<Option<Value>,
     let mut normal = Map::new();
     for (name, value) in members {
         let Some(part) = attribute.part(name) else { continue };
-        if part.mutability != Mutability::ReadWrite {
+        if !part.is_writable() {
             continue;
         }
         let label = format!("{}.{}", attribute.name, part.name);

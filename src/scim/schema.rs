@@ -1,8 +1,13 @@
 //! The one table of attributes and their characteristics (RFC 7643 sections 2.2, 4.1, 4.3 and 7). What `/Schemas`
 //! tells and what the reader enforces both come from it.
 
-use super::{CORE_USER, ENTERPRISE_USER, ROLLCALL_USER, ROLLCALL_USER_8X8};
+use super::{CORE_GROUP, CORE_USER, ENTERPRISE_USER, ROLLCALL_USER, ROLLCALL_USER_8X8};
 use serde_json::{Map, Value, json};
+
+/// The most values of an attribute, unless the table says otherwise.
+const MOST_VALUES: usize = 100;
+/// The most members that one request may name; its body is bounded as well.
+const MOST_MEMBERS: usize = 50_000;
 
 /// A data type (RFC 7643 section 2.3).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -22,6 +27,7 @@ pub enum Kind {
 pub enum Mutability {
     ReadOnly,
     ReadWrite,
+    Immutable,
     WriteOnly,
 }
 
@@ -43,8 +49,10 @@ pub struct Attribute {
     pub mutability: Mutability,
     /// Whether it is in every answer, whatever was asked for.
     pub always: bool,
-    /// Whether no two users of this server have the same value.
+    /// Whether no two resources of its type have the same value.
     pub unique: bool,
+    /// The most values it may hold.
+    pub most: usize,
     /// What it means.
     pub description: &'static str,
     /// Values that are suggested.
@@ -78,6 +86,7 @@ const fn text(name: &'static str, description: &'static str) -> Attribute {
         mutability: Mutability::ReadWrite,
         always: false,
         unique: false,
+        most: MOST_VALUES,
         description,
         canonical: &[],
         references: &[],
@@ -110,12 +119,22 @@ impl Attribute {
         Self { mutability: Mutability::ReadOnly, ..self }
     }
 
+    const fn immutable(self) -> Self {
+        Self { mutability: Mutability::Immutable, ..self }
+    }
+
     const fn exact(self) -> Self {
         Self { case_exact: true, ..self }
     }
 
     const fn one_of(self, canonical: &'static [&'static str]) -> Self {
         Self { canonical, ..self }
+    }
+
+    /// Whether a client may write it: at any time, or once.
+    #[must_use]
+    pub fn is_writable(&self) -> bool {
+        matches!(self.mutability, Mutability::ReadWrite | Mutability::Immutable)
     }
 
     /// The part of this name, ignoring case (RFC 7643 section 2.1).
@@ -168,7 +187,7 @@ const PHOTO: &[Attribute] = &[
 ];
 const CERTIFICATE: &[Attribute] =
     &[Attribute { kind: Kind::Binary, ..VALUE.exact() }, DISPLAY, TYPE, PRIMARY];
-const GROUP: &[Attribute] = &[
+const MEMBERSHIP: &[Attribute] = &[
     VALUE.exact().read_only(),
     link("$ref", "The group's address.", &["Group"]).read_only(),
     DISPLAY.read_only(),
@@ -200,7 +219,7 @@ const USER_ATTRIBUTES: &[Attribute] = &[
     several("ims", "Addresses of instant messengers.", LABELLED),
     several("photos", "Addresses of photos.", PHOTO),
     several("addresses", "Postal addresses.", ADDRESS),
-    several("groups", "The groups that the user is in.", GROUP).read_only(),
+    several("groups", "The groups that the user is in.", MEMBERSHIP).read_only(),
     several("entitlements", "What the user is entitled to.", LABELLED),
     several("roles", "Roles of the user in other systems; they give no role in this console.", LABELLED),
     several("x509Certificates", "Certificates of the user.", CERTIFICATE),
@@ -236,7 +255,28 @@ const META: &[Attribute] = &[
     Attribute { kind: Kind::DateTime, ..text("created", "When it was made.").read_only() },
     Attribute { kind: Kind::DateTime, ..text("lastModified", "When it last changed.").read_only() },
     link("location", "Its address.", &["uri"]).read_only(),
+    text("version", "Its version, as in the ETag header.").exact().read_only(),
 ];
+
+const MEMBER: &[Attribute] = &[
+    text("value", "The member's id.").exact().immutable(),
+    link("$ref", "The member's address.", &["User", "Group"]).immutable(),
+    text("type", "What the member is.").one_of(&["User", "Group"]).immutable(),
+    text("display", "The member's name.").read_only(),
+];
+
+const GROUP_ATTRIBUTES: &[Attribute] = &[
+    Attribute {
+        required: true,
+        unique: true,
+        ..text("displayName", "The name to show: unique among groups, ignoring case.")
+    },
+    Attribute { most: MOST_MEMBERS, ..several("members", "Users and groups that are in the group.", MEMBER) },
+];
+
+/// `schemas` is part of every resource, and no schema describes it (RFC 7643 section 3).
+pub static SCHEMAS: Attribute =
+    Attribute { multi: true, always: true, ..text("schemas", "The schemas of the resource.").exact() };
 
 /// Attributes of every resource (RFC 7643 section 3.1).
 pub static COMMON: &[Attribute] = COMMON_ATTRIBUTES;
@@ -269,13 +309,73 @@ pub static SITE_8X8: Schema = Schema {
     attributes: SITE_ATTRIBUTES,
 };
 
-/// The extensions of the user.
-pub static EXTENSIONS: [&Schema; 3] = [&ENTERPRISE, &SITE, &SITE_8X8];
+/// The group.
+pub static GROUP: Schema =
+    Schema { urn: CORE_GROUP, name: "Group", description: "A group.", attributes: GROUP_ATTRIBUTES };
+
+/// A type of resource (RFC 7643 section 6).
+#[derive(Debug)]
+pub struct Resource {
+    /// Its name.
+    pub name: &'static str,
+    /// Where its resources are, below the base address.
+    pub endpoint: &'static str,
+    /// Its own schema.
+    pub schema: &'static Schema,
+    /// The schemas that add to it.
+    pub extensions: &'static [&'static Schema],
+}
+
+/// Users.
+pub static USERS: Resource = Resource {
+    name: "User",
+    endpoint: "/Users",
+    schema: &USER,
+    extensions: &[&ENTERPRISE, &SITE, &SITE_8X8],
+};
+
+/// Groups.
+pub static GROUPS: Resource =
+    Resource { name: "Group", endpoint: "/Groups", schema: &GROUP, extensions: &[] };
+
+/// All types.
+pub static RESOURCES: [&Resource; 2] = [&USERS, &GROUPS];
+
+/// All schemas.
+pub fn all() -> impl Iterator<Item = &'static Schema> {
+    [&USER, &GROUP, &ENTERPRISE, &SITE, &SITE_8X8].into_iter()
+}
 
 /// The schema of this URN, ignoring case.
 #[must_use]
 pub fn by_urn(urn: &str) -> Option<&'static Schema> {
-    [&USER].into_iter().chain(EXTENSIONS).find(|schema| schema.urn.eq_ignore_ascii_case(urn))
+    all().find(|schema| schema.urn.eq_ignore_ascii_case(urn))
+}
+
+impl Resource {
+    /// The extension of this URN, ignoring case.
+    #[must_use]
+    pub fn extension(&self, urn: &str) -> Option<&'static Schema> {
+        self.extensions.iter().copied().find(|schema| schema.urn.eq_ignore_ascii_case(urn))
+    }
+
+    /// The schema and the attribute of a name that may begin with a schema's URN; the resource's own attributes, and
+    /// those that every resource has, come without one.
+    #[must_use]
+    pub fn named(&self, name: &str) -> Option<(Option<&'static str>, &'static Attribute)> {
+        let Some((urn, last)) = name.rsplit_once(':') else {
+            return self.own(name).map(|attribute| (None, attribute));
+        };
+        if urn.eq_ignore_ascii_case(self.schema.urn) {
+            return self.own(last).map(|attribute| (None, attribute));
+        }
+        let schema = self.extension(urn)?;
+        find(schema.attributes, last).map(|attribute| (Some(schema.urn), attribute))
+    }
+
+    fn own(&self, name: &str) -> Option<&'static Attribute> {
+        find(self.schema.attributes, name).or_else(|| find(COMMON, name))
+    }
 }
 
 impl Schema {
@@ -342,6 +442,7 @@ impl Mutability {
         match self {
             Self::ReadOnly => "readOnly",
             Self::ReadWrite => "readWrite",
+            Self::Immutable => "immutable",
             Self::WriteOnly => "writeOnly",
         }
     }

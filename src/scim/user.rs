@@ -1,5 +1,6 @@
 //! A user as SCIM speaks of it (RFC 7643 sections 4.1 and 4.3), typed.
 
+use super::schema::USERS;
 use super::{CORE_USER, ENTERPRISE_USER, Fault, ROLLCALL_USER, ROLLCALL_USER_8X8, ScimType, read};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
@@ -47,6 +48,8 @@ pub struct User {
     pub photos: Vec<Multi>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub addresses: Vec<Address>,
+    #[serde(skip_deserializing, skip_serializing_if = "Vec::is_empty")]
+    pub groups: Vec<Membership>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub entitlements: Vec<Multi>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -152,6 +155,18 @@ pub struct Manager {
     pub display_name: Option<String>,
 }
 
+/// A group that a user is in. Read-only: groups say who their members are.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[expect(missing_docs, reason = "see `schema`")]
+pub struct Membership {
+    pub value: String,
+    #[serde(rename = "$ref")]
+    pub reference: String,
+    pub display: String,
+    #[serde(rename = "type")]
+    pub kind: &'static str,
+}
+
 /// A site's name and the schema that it comes under.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Site {
@@ -180,6 +195,7 @@ pub struct Meta {
     pub created: String,
     pub last_modified: String,
     pub location: String,
+    pub version: String,
 }
 
 impl Name {
@@ -214,7 +230,7 @@ impl SiteUrn {
 impl User {
     /// Reads the body of a POST or PUT.
     pub fn read(body: &Value) -> Result<Self, Fault> {
-        Self::from_normal(read::user(body)?)
+        Self::from_normal(read::resource(&USERS, body)?)
     }
 
     /// The user from attributes in normal form.

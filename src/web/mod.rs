@@ -12,6 +12,7 @@ use actix_web::http::StatusCode;
 use actix_web::middleware::{Compress, NormalizePath, from_fn};
 use actix_web::{App, HttpServer, web};
 use std::net::{IpAddr, TcpListener};
+use std::num::NonZeroU32;
 use std::sync::Arc;
 use url::Url;
 
@@ -40,11 +41,12 @@ struct Parts {
     limits: Limits,
     turned_away: scim::TurnedAway,
     token_desk: oauth::TokenDesk,
+    scim_limits: scim::Limits,
 }
 
 impl House {
     /// A console for `org`, which browsers and Entra ID reach under `public_url`; Entra ID's keys are published at
-    /// `authority`.
+    /// `authority`, and each SCIM credential may send so many requests a second.
     #[must_use]
     pub fn new(
         org: Org,
@@ -52,9 +54,17 @@ impl House {
         authority: &Url,
         trusted_proxies: Vec<IpAddr>,
         limits: Limits,
+        scim_requests_per_second: NonZeroU32,
     ) -> Self {
-        let (turned_away, token_desk) = (scim::TurnedAway::default(), oauth::TokenDesk::new(authority));
-        Self(Arc::new(Parts { org, public_url, trusted_proxies, limits, turned_away, token_desk }))
+        Self(Arc::new(Parts {
+            org,
+            public_url,
+            trusted_proxies,
+            limits,
+            turned_away: scim::TurnedAway::default(),
+            token_desk: oauth::TokenDesk::new(authority),
+            scim_limits: scim::Limits::new(scim_requests_per_second),
+        }))
     }
 
     /// The organisation that the request is for: one today, chosen by host name once there are several.

@@ -15,6 +15,7 @@ use rollcall::domain::{Actor, Clock, Org, Role, Tx, licenses, sites};
 use rollcall::seal::Keyring;
 use rollcall::web::{self, House};
 use std::net::TcpListener;
+use std::num::NonZeroU32;
 use tempfile::TempDir;
 
 pub mod authority;
@@ -27,6 +28,9 @@ pub use entra::{Entra, Reply};
 /// A password that is good enough, and the same for everybody in tests.
 pub const PASSWORD: &str = "correct horse battery staple";
 
+/// More requests a second than a test sends.
+const PLENTY: NonZeroU32 = NonZeroU32::MAX;
+
 /// A console that is served.
 pub struct Console {
     pub org: Org,
@@ -37,13 +41,13 @@ pub struct Console {
     _folder: TempDir,
 }
 
-fn serve(org: &Org, authority: &str) -> (String, ServerHandle) {
+fn serve(org: &Org, authority: &str, a_second: NonZeroU32) -> (String, ServerHandle) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     listener.set_nonblocking(true).unwrap();
     let address = format!("http://{}", listener.local_addr().unwrap());
     let limits = Limits { idle: TimeDelta::minutes(60), absolute: TimeDelta::hours(12) };
     let authority = authority.parse().unwrap();
-    let house = House::new(org.clone(), address.parse().unwrap(), &authority, Vec::new(), limits);
+    let house = House::new(org.clone(), address.parse().unwrap(), &authority, Vec::new(), limits, a_second);
     let server = web::serve(house, listener, 1).unwrap();
     let handle = server.handle();
     actix_web::rt::spawn(server);
@@ -70,14 +74,14 @@ impl Console {
         let db = Db::open(&folder.path().join("rollcall.db")).unwrap();
         let clock = Clock::default();
         let org = Org::new(db, Keyring::forgetful(), clock.clone());
-        let (address, server) = serve(&org, authority);
+        let (address, server) = serve(&org, authority, PLENTY);
         let authority = authority.to_owned();
         Self { org, clock, address, authority, servers: vec![server], _folder: folder }
     }
 
     /// Another server of the same organisation, as after a restart; its address.
     pub fn served_again(&mut self) -> String {
-        let (address, server) = serve(&self.org, &self.authority);
+        let (address, server) = serve(&self.org, &self.authority, PLENTY);
         self.servers.push(server);
         address
     }

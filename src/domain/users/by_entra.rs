@@ -2,16 +2,16 @@
 
 use super::lifecycle::{retire, set_active};
 use super::profile::email_changes;
-use super::query::Condition;
+use super::store::insert_new;
 use super::{
-    Email, EntraState, Origin, Profile, User, by_hand, emails, emails_of, insert, named, new_scim_id, note,
-    site_name, store,
+    Email, EntraState, HIDDEN, Held, Origin, Profile, SEEN_AS_ENTRAS, User, by_hand, emails, emails_between,
+    emails_of, named, new_scim_id, note, site_name, store, store_over,
 };
 use crate::db::Conn;
-use crate::db::schema::{sites as site_table, users};
+use crate::db::schema::{group_members, sites as site_table, users};
 use crate::domain::audit::{Action, Change};
 use crate::domain::text_enum::text_enum;
-use crate::domain::{Role, Tx, fold, sites};
+use crate::domain::{Role, Tx, fold, guard, sites};
 use crate::error::{Error, Result};
 use diesel::prelude::*;
 use serde::{Deserialize, Serialize};
@@ -72,6 +72,8 @@ pub struct Done {
     pub changes: Vec<Change>,
     /// What was not done as asked, in plain words with the remedy.
     pub warnings: Vec<String>,
+    /// Whether the guard holds part of it back.
+    pub held: bool,
 }
 
 impl Known {
@@ -81,7 +83,7 @@ impl Known {
         Wish {
             profile: self.user.profile.clone(),
             emails: self.emails.clone(),
-            active: self.user.active,
+            active: self.user.active_for_entra(),
             site: self.site.clone(),
         }
     }
@@ -94,33 +96,10 @@ pub fn get(conn: &mut Conn, scope: Scope, scim_id: &str) -> Result<Known> {
     known(conn, user)
 }
 
-/// The accounts that meet a condition, `count` of them from the one at `offset`, and how many there are.
-pub fn search(
-    conn: &mut Conn,
-    scope: Scope,
-    condition: &Condition,
-    offset: i64,
-    count: i64,
-) -> Result<(i64, Vec<Known>)> {
-    let mine = || {
-        let seen = users::table
-            .filter(users::entra_state.ne(EntraState::Deleted))
-            .filter(users::role.ne(Role::Owner).or(users::handed_over.eq(true)))
-            .filter(condition.to_sql())
-            .into_boxed();
-        match scope {
-            Scope::AllUsers => seen,
-            Scope::OnlyCreatedByEntra => {
-                seen.filter(users::origin.eq(Origin::Entra).or(users::entra_state.eq(EntraState::Linked)))
-            }
-        }
-    };
-    let rows: Vec<User> =
-        mine().order(users::id).offset(offset).limit(count).select(User::as_select()).load(conn)?;
-    let read = i64::try_from(rows.len()).map_err(Error::internal)?;
-    // A page that was not filled tells the total by itself: a second query only where it does not.
-    let total = if offset == 0 && read < count { read } else { mine().count().get_result(conn)? };
-    Ok((total, known_all(conn, rows)?))
+/// The account that Entra ID may see under this user name.
+pub fn seen_as(conn: &mut Conn, scope: Scope, user_name: &str) -> Result<Option<Known>> {
+    let found = named(conn, user_name)?.filter(|user| visible(user, scope));
+    found.map(|user| known(conn, user)).transpose()
 }
 
 /// Makes the account that Entra ID asks for, or takes over again the one that it deleted before.
@@ -131,7 +110,9 @@ pub fn create(tx: &mut Tx, wish: Wish) -> Result<Done> {
     wish.profile.check()?;
     match named(tx.conn, &wish.profile.user_name)? {
         None => make(tx, wish),
-        Some(user) if user.entra_state == EntraState::Deleted => adopt(tx, user, wish),
+        Some(user) if user.entra_state == EntraState::Deleted || user.held == Some(Held::Delete) => {
+            adopt(tx, user, wish)
+        }
         Some(user) => Err(Error::taken(
             "userName",
             if user.is_linked() {
@@ -156,6 +137,7 @@ pub fn unlinked_namesake(conn: &mut Conn, user_name: &str) -> Result<Option<User
 pub fn change(tx: &mut Tx, known: Known, wish: Wish) -> Result<Done> {
     wish.profile.check()?;
     let Known { mut user, emails: before, .. } = known;
+    let stored = user.clone();
     let linking = user.entra_state == EntraState::Unlinked;
     if linking {
         user.entra_state = EntraState::Linked;
@@ -164,9 +146,8 @@ pub fn change(tx: &mut Tx, known: Known, wish: Wish) -> Result<Done> {
     }
     let mut changes = user.profile.changes(&wish.profile, tx.conn)?;
     changes.extend(email_changes(&before, &wish.emails));
-    let (site_changed, warnings) = apply_site(tx, &mut user, wish.site)?;
+    let (site_changed, mut warnings) = apply_site(tx, &mut user, wish.site.as_ref())?;
     let differs = user.profile != wish.profile || before != wish.emails;
-    let toggled = user.active != wish.active;
     let renamed = user.profile.user_name != wish.profile.user_name;
     user.profile = wish.profile;
     if !changes.is_empty() {
@@ -175,29 +156,71 @@ pub fn change(tx: &mut Tx, known: Known, wish: Wish) -> Result<Done> {
     if renamed && user.role != Role::None {
         note(tx, Action::RoleHolderRenamed, &user, &[])?;
     }
+    let toggled = user.active_for_entra() != wish.active;
     if toggled {
-        set_active(tx, &mut user, wish.active)?;
+        warnings.extend(toggle(tx, &mut user, wish.active)?);
         changes.push(activity(wish.active));
     }
+    let held = toggled && user.held.is_some();
     if linking || differs || toggled || site_changed {
-        store(tx, &mut user, Some(&wish.emails))?;
+        store_over(tx, &stored, &mut user, &wish.emails, before != wish.emails)?;
     }
-    settle_site(tx, &mut user, &mut changes)?;
-    Ok(Done { known: known_with(tx.conn, user, wish.emails)?, changes, warnings })
+    if wish.site.is_some() {
+        settle_site(tx, &mut user, &mut changes)?;
+    }
+    Ok(Done { known: known_with(tx.conn, user, wish.emails)?, changes, warnings, held })
 }
 
-/// Entra ID deleted the user: the account is barred, unlinked, and waits for deletion by hand.
-pub fn remove(tx: &mut Tx, known: Known) -> Result<User> {
-    let mut user = known.user;
+/// Bars the user, or lets them in again; the guard may hold the former back, and the latter ends that.
+fn toggle(tx: &mut Tx, user: &mut User, active: bool) -> Result<Option<String>> {
+    if active && user.held.is_some() {
+        (user.held, user.held_at) = (None, None);
+        note(tx, Action::UserHoldDiscarded, user, &[])?;
+        return Ok(None);
+    }
+    if !active && guard::holds(tx, 1)? {
+        (user.held, user.held_at) = (Some(Held::Deactivate), Some(tx.now));
+        note(tx, Action::UserDeactivationHeld, user, &[])?;
+        return Ok(Some(held_back(&format!("{} may still sign in", user.name()))));
+    }
+    set_active(tx, user, active)?;
+    Ok(None)
+}
+
+/// Entra ID deleted the user: the account is barred, unlinked, and waits for deletion by hand. Where the guard holds
+/// that back, Entra ID sees it done, and the warning is answered.
+pub fn remove(tx: &mut Tx, known: Known) -> Result<(User, Option<String>)> {
+    let (mut user, stored) = (known.user.clone(), known.user);
+    if user.active && guard::holds(tx, 1)? {
+        (user.held, user.held_at) = (Some(Held::Delete), Some(tx.now));
+        store_over(tx, &stored, &mut user, &known.emails, false)?;
+        note(tx, Action::UserDeletionHeld, &user, &[])?;
+        let warning = held_back(&format!("{} is still there", user.name()));
+        return Ok((user, Some(warning)));
+    }
+    delete(tx, user).map(|user| (user, None))
+}
+
+/// The deletion itself, once nothing holds it back.
+pub(in crate::domain) fn delete(tx: &mut Tx, mut user: User) -> Result<User> {
     if user.active {
         set_active(tx, &mut user, false)?;
     }
     user.entra_state = EntraState::Deleted;
     user.deleted_in_entra_at = Some(tx.now);
+    (user.held, user.held_at) = (None, None);
     by_hand::dismiss_link(tx, &user.id)?;
+    diesel::delete(group_members::table.filter(group_members::user_id.eq(&user.id))).execute(tx.conn)?;
     store(tx, &mut user, None)?;
     note(tx, Action::UserDeletedInEntra, &user, &[])?;
     Ok(user)
+}
+
+fn held_back(state: &str) -> String {
+    format!(
+        "Held back: too many users went at once, so {state} until an administrator releases or discards it under \
+         Held back."
+    )
 }
 
 fn make(tx: &mut Tx, wish: Wish) -> Result<Done> {
@@ -205,14 +228,16 @@ fn make(tx: &mut Tx, wish: Wish) -> Result<Done> {
     user.entra_state = EntraState::Linked;
     user.active = wish.active;
     user.deactivated_at = (!wish.active).then_some(tx.now);
-    let (_, warnings) = apply_site(tx, &mut user, wish.site)?;
-    let mut user = insert(tx, user, &wish.emails)?;
+    let (_, warnings) = apply_site(tx, &mut user, wish.site.as_ref())?;
+    insert_new(tx, &mut user, &wish.emails)?;
     note(tx, Action::UserCreated, &user, &[])?;
     let mut changes = Profile::named(&user.profile.user_name).changes(&user.profile, tx.conn)?;
     changes.extend(email_changes(&[], &wish.emails));
     changes.push(activity(wish.active));
-    settle_site(tx, &mut user, &mut changes)?;
-    Ok(Done { known: known_with(tx.conn, user, wish.emails)?, changes, warnings })
+    if wish.site.is_some() {
+        settle_site(tx, &mut user, &mut changes)?;
+    }
+    Ok(Done { known: known_with(tx.conn, user, wish.emails)?, changes, warnings, held: false })
 }
 
 /// The old id stays gone; licence, extension, site and role are as they were.
@@ -221,6 +246,7 @@ fn adopt(tx: &mut Tx, mut user: User, wish: Wish) -> Result<Done> {
     user.scim_id = new_scim_id();
     user.entra_state = EntraState::Linked;
     user.deleted_in_entra_at = None;
+    (user.held, user.held_at) = (None, None);
     note(tx, Action::UserAdopted, &user, &[])?;
     let emails = emails(tx.conn, &user.id)?;
     store(tx, &mut user, None)?;
@@ -229,8 +255,8 @@ fn adopt(tx: &mut Tx, mut user: User, wish: Wish) -> Result<Done> {
 }
 
 /// Takes what Entra ID says of the site, short of placing the user; tells whether the account must be stored.
-fn apply_site(tx: &mut Tx, user: &mut User, sent: Option<SentSite>) -> Result<(bool, Vec<String>)> {
-    let Some(sent) = sent else { return Ok((false, Vec::new())) };
+fn apply_site(tx: &mut Tx, user: &mut User, sent: Option<&SentSite>) -> Result<(bool, Vec<String>)> {
+    let Some(sent) = sent.cloned() else { return Ok((false, Vec::new())) };
     let meant = sites::named(tx.conn, &sent.name)?;
     if let Some(fixed) = user.site_id.as_deref()
         && meant.as_ref().is_none_or(|site| site.id != fixed)
@@ -283,8 +309,10 @@ fn activity(active: bool) -> Change {
 
 /// Protected owners and deleted users are not there for Entra ID.
 fn visible(user: &User, scope: Scope) -> bool {
-    let mine = user.is_linked() || user.origin == Origin::Entra || scope == Scope::AllUsers;
-    mine && user.entra_state != EntraState::Deleted && !user.is_protected()
+    match scope {
+        Scope::AllUsers => user.seen > HIDDEN,
+        Scope::OnlyCreatedByEntra => user.seen == SEEN_AS_ENTRAS,
+    }
 }
 
 fn known(conn: &mut Conn, user: User) -> Result<Known> {
@@ -297,16 +325,22 @@ fn known_with(conn: &mut Conn, user: User, emails: Vec<Email>) -> Result<Known> 
     Ok(Known { site: answered_site(&user, name), user, emails })
 }
 
-fn known_all(conn: &mut Conn, rows: Vec<User>) -> Result<Vec<Known>> {
+/// `neighbours`: whether the rows stand next to each other in the order of their keys.
+pub(super) fn known_all(conn: &mut Conn, rows: Vec<User>, neighbours: bool) -> Result<Vec<Known>> {
     let ids: Vec<&str> = rows.iter().map(|user| user.id.as_str()).collect();
-    let mut emails = emails_of(conn, &ids)?;
-    let site_ids: Vec<&str> = rows.iter().filter_map(|user| user.site_id.as_deref()).collect();
-    let names: HashMap<String, String> = site_table::table
-        .filter(site_table::id.eq_any(site_ids))
-        .select((site_table::id, site_table::name))
-        .load(conn)?
-        .into_iter()
-        .collect();
+    let mut emails = match ids.as_slice() {
+        [first, .., last] if neighbours => emails_between(conn, first, last)?,
+        _ => emails_of(conn, &ids)?,
+    };
+    let mut site_ids: Vec<&str> = rows.iter().filter_map(|user| user.site_id.as_deref()).collect();
+    site_ids.sort_unstable();
+    site_ids.dedup();
+    let names: HashMap<String, String> = if site_ids.is_empty() {
+        HashMap::new()
+    } else {
+        let mine = site_table::table.filter(site_table::id.eq_any(site_ids));
+        mine.select((site_table::id, site_table::name)).load(conn)?.into_iter().collect()
+    };
     let known = rows.into_iter().map(|user| {
         let name = user.site_id.as_ref().and_then(|id| names.get(id).cloned());
         Known { emails: emails.remove(&user.id).unwrap_or_default(), site: answered_site(&user, name), user }

@@ -1,7 +1,7 @@
 //! What an administrator does to an account that Entra ID does not own, or not all of.
 
 use super::profile::email_changes;
-use super::{Email, EntraState, Origin, Profile, User, emails, find, insert, may_decide, note, store};
+use super::{Email, EntraState, Held, Origin, Profile, User, emails, find, insert, may_decide, note, store};
 use crate::db::Conn;
 use crate::db::schema::{link_requests, users};
 use crate::domain::audit::{Action, Change};
@@ -143,12 +143,13 @@ pub fn release(tx: &mut Tx, id: &str) -> Result<User> {
         return Ok(user);
     }
     // A SCIM id that answered 404 must go on doing so.
-    if user.entra_state == EntraState::Deleted {
+    if user.entra_state == EntraState::Deleted || user.held == Some(Held::Delete) {
         super::lifecycle::retire(tx, &user, "adopted")?;
         user.scim_id = super::new_scim_id();
         user.deleted_in_entra_at = None;
     }
     user.entra_state = EntraState::Unlinked;
+    (user.held, user.held_at) = (None, None);
     store(tx, &mut user, None)?;
     note(tx, Action::UserReleased, &user, &[])?;
     Ok(user)

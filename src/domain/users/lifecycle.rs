@@ -1,6 +1,7 @@
 //! May a user sign in, and does the account exist at all: one place for every door.
 
-use super::{EntraState, User, find, keep_an_owner, may_decide, note, store};
+use super::store::uncount;
+use super::{EntraState, Held, User, find, keep_an_owner, may_decide, note, store};
 use crate::db::Conn;
 use crate::db::schema::{license_assignments, license_types, retired_scim_ids, sessions, users};
 use crate::domain::audit::{Action, Change};
@@ -63,6 +64,10 @@ pub(super) fn set_active(tx: &mut Tx, user: &mut User, active: bool) -> Result<(
         keep_an_owner(tx, user)?;
         end_sessions(tx, &user.id)?;
     }
+    // Decided now, whatever the guard held back.
+    if user.held == Some(Held::Deactivate) {
+        (user.held, user.held_at) = (None, None);
+    }
     user.active = active;
     user.deactivated_at = (!active).then_some(tx.now);
     let action = if active { Action::UserReactivated } else { Action::UserDeactivated };
@@ -101,6 +106,7 @@ fn delete_one(tx: &mut Tx, id: &str) -> Result<()> {
     retire(tx, &user, "deleted")?;
     // Sessions, addresses, the licence and a waiting link go with it: the tables say so.
     diesel::delete(users::table.find(id)).execute(tx.conn)?;
+    uncount(tx, &user)?;
     let tombstone = [
         Change::of("user name", Some(&user.profile.user_name), None),
         Change::of("SCIM id", Some(&user.scim_id), None),

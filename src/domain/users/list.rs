@@ -1,9 +1,9 @@
 //! The list of users: search, filters, orders, and pages by key.
 
-use super::query::escaped;
 use super::{EntraState, User};
 use crate::db::schema::{license_assignments, license_types, sites, users};
 use crate::db::{Backend, Conn};
+use crate::domain::condition::escaped;
 use crate::domain::page::{At, Page};
 use crate::domain::text_enum::text_enum;
 use crate::domain::{Role, fold};

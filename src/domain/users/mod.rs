@@ -6,9 +6,11 @@
 //! | `profile`       | what Entra ID owns once an account is linked               |
 //! | `by_hand`       | what an administrator does: create, edit, release, link    |
 //! | `by_entra`      | what Entra ID does: create, change, delete                 |
+//! | `store`         | writing accounts, and how many there are                   |
 //! | `lifecycle`     | deactivate, reactivate, delete for good                    |
 //! | `list`          | search, filters, orders, pages                             |
-//! | `query`         | conditions that a SCIM filter asks for                     |
+//! | `search`        | finding and paging as Entra ID does                        |
+//! | `query`         | what a SCIM filter can ask of an account                   |
 
 use super::audit::{self, Kind, Subject};
 use super::text_enum::text_enum;
@@ -27,9 +29,18 @@ pub mod lifecycle;
 pub mod list;
 mod profile;
 pub mod query;
+pub mod search;
+mod store;
 
 pub use profile::{Email, Profile};
+use store::insert;
+pub use store::{Census, census};
+pub(super) use store::{store, store_over};
 
+/// The values of `seen`: invisible to Entra ID, visible where all users are, and visible in any case.
+const HIDDEN: i32 = 0;
+const SEEN: i32 = 1;
+const SEEN_AS_ENTRAS: i32 = 2;
 /// How many keys one query asks for.
 const CHUNK: usize = 500;
 
@@ -52,6 +63,16 @@ text_enum! {
         Console = "console",
         /// Entra ID.
         Entra = "entra",
+    }
+}
+
+text_enum! {
+    /// What Entra ID asked for and the guard holds back until an administrator has looked at it.
+    pub enum Held {
+        /// To bar the user from signing in.
+        Deactivate = "deactivate",
+        /// To delete the user.
+        Delete = "delete",
     }
 }
 
@@ -104,6 +125,11 @@ pub struct User {
     /// Counts the changes.
     pub version: i32,
     search_text: String,
+    seen: i32,
+    /// What the guard holds back.
+    pub held: Option<Held>,
+    /// Since when.
+    pub held_at: Option<NaiveDateTime>,
 }
 
 impl User {
@@ -157,7 +183,16 @@ impl User {
             deleted_in_entra_at: None,
             version: 1,
             search_text: String::new(),
+            seen: 0,
+            held: None,
+            held_at: None,
         }
+    }
+
+    /// Whether the user may sign in, as far as Entra ID knows: what is held back counts as done.
+    #[must_use]
+    pub fn active_for_entra(&self) -> bool {
+        self.active && self.held != Some(Held::Deactivate)
     }
 
     /// Keeps the columns that follow from others in step with them.
@@ -175,12 +210,23 @@ impl User {
         );
         words.extend(emails.iter().map(|email| email.value.clone()));
         self.search_text = fold(&words.join(" "));
+        let hidden =
+            self.entra_state == EntraState::Deleted || self.is_protected() || self.held == Some(Held::Delete);
+        let entras = self.is_linked() || self.origin == Origin::Entra;
+        self.seen = if hidden {
+            HIDDEN
+        } else if entras {
+            SEEN_AS_ENTRAS
+        } else {
+            SEEN
+        };
     }
 }
 
-/// Random, so that it tells nothing and can never come back.
+/// Never the console's own key, and mostly random, so that it can't be guessed and never comes back. Version 7 because
+/// an index that grows at its end costs least.
 fn new_scim_id() -> String {
-    Uuid::new_v4().to_string()
+    Uuid::now_v7().to_string()
 }
 
 /// The account with this key.
@@ -214,75 +260,42 @@ pub fn present(conn: &mut Conn, ids: &[&str]) -> Result<HashSet<String>> {
 
 /// The e-mail addresses of a user, in order.
 pub fn emails(conn: &mut Conn, id: &str) -> Result<Vec<Email>> {
-    Ok(emails_of(conn, &[id])?.remove(id).unwrap_or_default())
+    let mine = user_emails::table.filter(user_emails::user_id.eq(id)).order(user_emails::position);
+    Ok(mine.select(Email::as_select()).load(conn)?)
 }
 
 /// The e-mail addresses of several users, in order.
 pub fn emails_of(conn: &mut Conn, ids: &[&str]) -> Result<HashMap<String, Vec<Email>>> {
-    let rows: Vec<(String, Email)> = user_emails::table
-        .filter(user_emails::user_id.eq_any(ids))
+    let mine = user_emails::table.filter(user_emails::user_id.eq_any(ids));
+    let rows = mine
         .order((user_emails::user_id, user_emails::position))
         .select((user_emails::user_id, Email::as_select()))
         .load(conn)?;
+    Ok(by_user(rows))
+}
+
+/// The e-mail addresses of all users from one key to another, in order.
+fn emails_between(conn: &mut Conn, first: &str, last: &str) -> Result<HashMap<String, Vec<Email>>> {
+    let mine = user_emails::table.filter(user_emails::user_id.between(first, last));
+    let rows = mine
+        .order((user_emails::user_id, user_emails::position))
+        .select((user_emails::user_id, Email::as_select()))
+        .load(conn)?;
+    Ok(by_user(rows))
+}
+
+fn by_user(rows: Vec<(String, Email)>) -> HashMap<String, Vec<Email>> {
     let mut emails: HashMap<String, Vec<Email>> = HashMap::new();
     for (id, email) in rows {
         emails.entry(id).or_default().push(email);
     }
-    Ok(emails)
+    emails
 }
 
 /// The name to show for the account that SCIM knows by this id; the id itself where there is none.
 pub fn name_of_scim_id(conn: &mut Conn, scim_id: &str) -> Result<String> {
     let found = users::table.filter(users::scim_id.eq(scim_id)).select(User::as_select()).first(conn);
     Ok(found.optional()?.map_or_else(|| scim_id.to_owned(), |user: User| user.name()))
-}
-
-fn insert(tx: &mut Tx, mut user: User, emails: &[Email]) -> Result<User> {
-    free_user_name(tx.conn, &user)?;
-    user.derive(emails);
-    diesel::insert_into(users::table).values(&user).execute(tx.conn)?;
-    write_emails(tx, &user.id, emails)?;
-    Ok(user)
-}
-
-/// Stores a change of the account and, where they are given, of its addresses.
-pub(super) fn store(tx: &mut Tx, user: &mut User, emails: Option<&[Email]>) -> Result<()> {
-    free_user_name(tx.conn, user)?;
-    match emails {
-        Some(emails) => user.derive(emails),
-        None => user.derive(&self::emails(tx.conn, &user.id)?),
-    }
-    user.version += 1;
-    user.updated_at = tx.now;
-    diesel::update(users::table.find(&user.id)).set(&*user).execute(tx.conn)?;
-    if let Some(emails) = emails {
-        diesel::delete(user_emails::table.filter(user_emails::user_id.eq(&user.id))).execute(tx.conn)?;
-        write_emails(tx, &user.id, emails)?;
-    }
-    Ok(())
-}
-
-fn write_emails(tx: &mut Tx, user: &str, emails: &[Email]) -> Result<()> {
-    for (position, email) in (0..).zip(emails) {
-        let place = (
-            user_emails::id.eq(new_id()),
-            user_emails::user_id.eq(user),
-            user_emails::position.eq::<i32>(position),
-            user_emails::value_key.eq(fold(&email.value)),
-        );
-        diesel::insert_into(user_emails::table).values((place, email)).execute(tx.conn)?;
-    }
-    Ok(())
-}
-
-fn free_user_name(conn: &mut Conn, user: &User) -> Result<()> {
-    match named(conn, &user.profile.user_name)? {
-        Some(other) if other.id != user.id => Err(Error::taken(
-            "user_name",
-            format!("The user name “{}” belongs to another account. Choose another.", user.profile.user_name),
-        )),
-        _ => Ok(()),
-    }
 }
 
 /// Refuses whoever may not decide over this account: one with a role in the console belongs to the owners.

@@ -1,75 +1,33 @@
-//! Conditions on accounts that are put together at run time, as a SCIM filter asks for them.
+//! What a SCIM filter can ask of an account in the database.
 
-use crate::db::Backend;
+use crate::db::lower_case;
 use crate::db::schema::{user_emails, users};
+use crate::domain::condition::{Condition, Sql, Test, always, compare, compare_text, optional, pattern};
 use crate::domain::fold;
 use chrono::NaiveDateTime;
-use diesel::dsl::exists;
+use diesel::dsl::not;
 use diesel::prelude::*;
-use diesel::sql_types::{Bool, Nullable, Text};
-
-diesel::define_sql_function! {
-    /// The text in lower case, as far as the database knows how.
-    fn lower(text: Text) -> Text;
-}
-
-/// The orders and equality that every comparable column has.
-macro_rules! compare {
-    ($column:expr, $test:expr, $value:expr) => {
-        match $test {
-            Test::Ne => Box::new($column.ne($value)) as Sql,
-            Test::Gt => Box::new($column.gt($value)),
-            Test::Ge => Box::new($column.ge($value)),
-            Test::Lt => Box::new($column.lt($value)),
-            Test::Le => Box::new($column.le($value)),
-            Test::Eq | Test::Co | Test::Sw | Test::Ew => Box::new($column.eq($value)),
-        }
-    };
-}
-
-macro_rules! compare_text {
-    ($column:expr, $test:expr, $value:expr) => {
-        match $test {
-            Test::Co => Box::new($column.like(format!("%{}%", escaped(&$value))).escape('\\')) as Sql,
-            Test::Sw => Box::new($column.like(format!("{}%", escaped(&$value))).escape('\\')),
-            Test::Ew => Box::new($column.like(format!("%{}", escaped(&$value))).escape('\\')),
-            test => compare!($column, test, $value),
-        }
-    };
-}
-
-/// A column that may be empty: an absent value meets no comparison.
-macro_rules! optional {
-    ($column:expr, $test:expr, $value:expr) => {
-        Box::new($column.is_not_null().and(compare_text!($column.assume_not_null(), $test, $value))) as Sql
-    };
-    (folded $column:expr, $test:expr, $value:expr) => {
-        Box::new($column.is_not_null().and(compare_text!(lower($column.assume_not_null()), $test, $value)))
-            as Sql
-    };
-}
-
-type Sql = Box<dyn BoxableExpression<users::table, Backend, SqlType = Bool>>;
 
 /// A condition over accounts.
+pub type UserCondition = Condition<Leaf>;
+
+type OfUsers = Sql<users::table>;
+
+/// What can be asked of an account.
 #[derive(Clone, Debug, PartialEq)]
-pub enum Condition {
-    /// Every account meets it.
-    All,
-    /// All of these hold.
-    And(Vec<Condition>),
-    /// One of these holds.
-    Or(Vec<Condition>),
-    /// This does not hold.
-    Not(Box<Condition>),
+pub enum Leaf {
     /// The attribute has a value.
     Present(Field),
     /// The attribute compares with a text.
     Text(Field, Test, String),
-    /// The account is active, or is not.
+    /// The account is active as far as Entra ID knows, or is not.
     Active(bool),
     /// A moment compares with another.
     Time(Moment, Test, NaiveDateTime),
+    /// There is an e-mail address of this kind (any, if there is none) that compares so.
+    Email(Option<String>, Option<(Test, String)>),
+    /// The remaining attributes hold this text somewhere, whatever its case: more rows than are meant, never fewer.
+    Mentions(String),
 }
 
 /// An attribute that is text.
@@ -90,9 +48,6 @@ pub enum Field {
     Locale,
     TimeZone,
     Language,
-    Site,
-    Email,
-    WorkEmail,
 }
 
 /// A moment in an account's life.
@@ -104,58 +59,42 @@ pub enum Moment {
     Changed,
 }
 
-/// How to compare (RFC 7644 section 3.4.2.2).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Test {
-    /// Equal.
-    Eq,
-    /// Not equal, or absent.
-    Ne,
-    /// Contains.
-    Co,
-    /// Starts with.
-    Sw,
-    /// Ends with.
-    Ew,
-    /// Greater, or later.
-    Gt,
-    /// Greater or equal.
-    Ge,
-    /// Less, or earlier.
-    Lt,
-    /// Less or equal.
-    Le,
-}
-
-impl Condition {
-    pub(super) fn to_sql(&self) -> Sql {
-        match self {
-            Self::All => always(true),
-            Self::And(parts) => parts.iter().fold(always(true), |all, part| Box::new(all.and(part.to_sql()))),
-            Self::Or(parts) => parts.iter().fold(always(false), |any, part| Box::new(any.or(part.to_sql()))),
-            Self::Not(part) => Box::new(diesel::dsl::not(part.to_sql())),
-            Self::Active(active) => Box::new(users::active.eq(*active)),
-            Self::Time(Moment::Created, test, at) => compare!(users::created_at, *test, *at),
-            Self::Time(Moment::Changed, test, at) => compare!(users::updated_at, *test, *at),
-            Self::Present(field) => present(*field),
-            Self::Text(field, Test::Ne, text) => Box::new(diesel::dsl::not(compare(*field, Test::Eq, text))),
-            Self::Text(field, test, text) => compare(*field, *test, text),
-        }
+pub(super) fn to_sql(leaf: &Leaf) -> OfUsers {
+    match leaf {
+        Leaf::Present(field) => present(*field),
+        Leaf::Text(field, Test::Ne, text) => Box::new(not(text_compares(*field, Test::Eq, text))),
+        Leaf::Text(field, test, text) => text_compares(*field, *test, text),
+        Leaf::Active(true) => Box::new(users::active.eq(true).and(not_held_back())),
+        Leaf::Active(false) => Box::new(users::active.eq(false).or(not(not_held_back()))),
+        Leaf::Time(Moment::Created, test, at) => compare!(users::created_at, *test, *at),
+        Leaf::Time(Moment::Changed, test, at) => compare!(users::updated_at, *test, *at),
+        Leaf::Email(kind, comparison) => email(kind.as_deref(), comparison.as_ref()),
+        Leaf::Mentions(text) => Box::new(
+            lower_case(users::more.nullable())
+                .assume_not_null()
+                .like(pattern(Test::Co, &text.to_lowercase()))
+                .escape('\\'),
+        ),
     }
 }
 
-fn always(answer: bool) -> Sql {
-    Box::new(answer.into_sql::<Bool>())
+fn not_held_back() -> OfUsers {
+    Box::new(
+        users::held
+            .is_null()
+            .or(users::held.is_not_null().and(users::held.assume_not_null().ne("deactivate"))),
+    )
 }
 
-fn compare(field: Field, test: Test, text: &str) -> Sql {
-    let (exact, folded) = (text.to_owned(), fold(text));
+fn text_compares(field: Field, test: Test, text: &str) -> OfUsers {
+    let (exact, folded) = (text.to_owned(), text.to_lowercase());
     match field {
         Field::ScimId => compare_text!(users::scim_id, test, exact),
+        Field::UserName if test == Test::Eq => Box::new(users::user_name_key.eq(fold(text))),
         Field::UserName => compare_text!(users::user_name_key, test, folded),
         Field::ExternalId => optional!(users::external_id, test, exact),
         Field::Manager => optional!(users::manager, test, exact),
-        Field::DisplayName => optional!(folded users::display_name, test, folded),
+        Field::DisplayName => display_name(test, folded),
         Field::GivenName => optional!(folded users::given_name, test, folded),
         Field::FamilyName => optional!(folded users::family_name, test, folded),
         Field::Title => optional!(folded users::title, test, folded),
@@ -165,36 +104,53 @@ fn compare(field: Field, test: Test, text: &str) -> Sql {
         Field::Locale => optional!(folded users::locale, test, folded),
         Field::TimeZone => optional!(folded users::time_zone, test, folded),
         Field::Language => optional!(folded users::language, test, folded),
-        Field::Site => optional!(users::site_sent_key, test, folded),
-        Field::Email => with_email(true, test, folded),
-        Field::WorkEmail => with_email(false, test, folded),
     }
 }
 
-fn with_email(any_kind: bool, test: Test, folded: String) -> Sql {
+/// A display name that there is, is also what its account sorts by: that column has an index.
+fn display_name(test: Test, folded: String) -> OfUsers {
+    let trimmed = folded.trim().to_owned();
+    let indexed: Option<OfUsers> = match test {
+        _ if trimmed.is_empty() || trimmed.len() != folded.len() => None,
+        Test::Eq => Some(Box::new(users::sort_name.eq(trimmed))),
+        Test::Sw => Some(Box::new(users::sort_name.like(pattern(Test::Sw, &trimmed)).escape('\\'))),
+        _ => None,
+    };
+    let exact: OfUsers = optional!(folded users::display_name, test, folded);
+    match indexed {
+        Some(indexed) => Box::new(indexed.and(exact)),
+        None => exact,
+    }
+}
+
+fn email(kind: Option<&str>, comparison: Option<&(Test, String)>) -> OfUsers {
     let address = user_emails::value_key;
-    let mine = user_emails::table
-        .filter(user_emails::user_id.eq(users::id))
-        .filter(user_emails::kind.eq("work").or(any_kind.into_sql::<Nullable<Bool>>()));
-    match test {
-        Test::Co => {
-            Box::new(exists(mine.filter(address.like(format!("%{}%", escaped(&folded))).escape('\\'))))
+    let kind_matches = || -> Sql<user_emails::table> {
+        match kind {
+            None => always(true),
+            Some(kind) => optional!(folded user_emails::kind, Test::Eq, kind.to_lowercase()),
         }
-        Test::Sw => {
-            Box::new(exists(mine.filter(address.like(format!("{}%", escaped(&folded))).escape('\\'))))
+    };
+    let among = |compares: Sql<user_emails::table>| -> OfUsers {
+        // By `IN`, so that an indexed address leads to its user and not each user to their addresses.
+        let holders = user_emails::table
+            .select(user_emails::user_id)
+            .into_boxed()
+            .filter(kind_matches())
+            .filter(compares);
+        Box::new(users::id.eq_any(holders))
+    };
+    match comparison {
+        None => among(always(true)),
+        Some((Test::Ne, text)) => {
+            let other: Sql<user_emails::table> = Box::new(address.ne(text.to_lowercase()));
+            Box::new(not(among(always(true))).or(among(other)))
         }
-        Test::Ew => {
-            Box::new(exists(mine.filter(address.like(format!("%{}", escaped(&folded))).escape('\\'))))
-        }
-        Test::Gt => Box::new(exists(mine.filter(address.gt(folded)))),
-        Test::Ge => Box::new(exists(mine.filter(address.ge(folded)))),
-        Test::Lt => Box::new(exists(mine.filter(address.lt(folded)))),
-        Test::Le => Box::new(exists(mine.filter(address.le(folded)))),
-        Test::Eq | Test::Ne => Box::new(exists(mine.filter(address.eq(folded)))),
+        Some((test, text)) => among(compare_text!(address, *test, text.to_lowercase())),
     }
 }
 
-fn present(field: Field) -> Sql {
+fn present(field: Field) -> OfUsers {
     match field {
         Field::ScimId | Field::UserName => always(true),
         Field::ExternalId => Box::new(users::external_id.is_not_null()),
@@ -209,20 +165,5 @@ fn present(field: Field) -> Sql {
         Field::Locale => Box::new(users::locale.is_not_null()),
         Field::TimeZone => Box::new(users::time_zone.is_not_null()),
         Field::Language => Box::new(users::language.is_not_null()),
-        Field::Site => Box::new(users::site_sent.is_not_null().or(users::site_id.is_not_null())),
-        Field::Email => with_email(true, Test::Sw, String::new()),
-        Field::WorkEmail => with_email(false, Test::Sw, String::new()),
     }
-}
-
-/// A text in which no character is a wildcard.
-pub(super) fn escaped(text: &str) -> String {
-    let mut escaped = String::with_capacity(text.len());
-    for char in text.chars() {
-        if matches!(char, '%' | '_' | '\\') {
-            escaped.push('\\');
-        }
-        escaped.push(char);
-    }
-    escaped
 }

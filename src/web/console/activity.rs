@@ -112,6 +112,7 @@ impl Line {
 fn word(kind: Kind) -> &'static str {
     match kind {
         Kind::User => "Users",
+        Kind::Group => "Groups",
         Kind::Site => "Sites",
         Kind::License => "Licence types",
         Kind::Token => "API tokens",
@@ -218,6 +219,7 @@ impl Request {
             stamp: crate::domain::rfc3339(event.at),
             badge: match event.outcome {
                 Outcome::Done => ("good", "Done"),
+                Outcome::Held => ("warn", "Held back"),
                 Outcome::Warning => ("warn", "With a warning"),
                 Outcome::Failed => ("bad", "Failed"),
                 Outcome::Refused => ("bad", "Refused"),

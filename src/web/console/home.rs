@@ -9,7 +9,7 @@ use crate::domain::page::At;
 use crate::domain::provisioning::{self, Health};
 use crate::domain::users::list::{self, Filter};
 use crate::domain::users::{EntraState, by_hand};
-use crate::domain::{licenses, sites};
+use crate::domain::{held, licenses, sites};
 use crate::error::Result;
 use crate::web::extract::Desk;
 use crate::web::page::{self, Answer, Frame, ago};
@@ -150,6 +150,13 @@ struct Counted {
     link: &'static str,
 }
 
+const HELD: Counted = Counted {
+    kind: "bad",
+    one: "Entra ID would take many people away at once: one user or group is held back until you decide.",
+    many: "Entra ID would take many people away at once: {} users and groups are held back until you decide.",
+    path: "/held",
+    link: "Decide now",
+};
 const DELETED: Counted = Counted {
     kind: "warn",
     one: "One user was deleted in Entra ID and waits for deletion here.",
@@ -218,7 +225,9 @@ fn attention(
     health: &Health,
 ) -> Result<Vec<Attention>> {
     let deleted = Filter { entra: Some(EntraState::Deleted), ..Filter::default() };
+    let held = held::count(conn)?;
     let counted = [
+        HELD.times(held.users + held.groups),
         RENAMED.times(audit::count_since(
             conn,
             Action::RoleHolderRenamed,

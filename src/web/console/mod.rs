@@ -12,6 +12,8 @@ mod account;
 mod activity;
 mod admins;
 mod credentials;
+mod groups;
+mod held;
 mod home;
 mod identity;
 mod imports;
@@ -102,6 +104,14 @@ doors! {
     POST "/users/{id}/release"          ADMINISTRATOR users::actions::release;
     POST "/users/{id}/link"             ADMINISTRATOR users::actions::link;
     POST "/users/{id}/link/dismiss"     ADMINISTRATOR users::worklists::dismiss;
+
+    GET  "/groups"              AUDITOR       groups::list;
+    GET  "/groups/{id}"         AUDITOR       groups::show;
+    POST "/groups/{id}/delete"  ADMINISTRATOR groups::delete;
+
+    GET  "/held"                AUDITOR       held::show;
+    POST "/held"                ADMINISTRATOR held::decide;
+    POST "/held/limits"         ADMINISTRATOR held::set_limits;
 
     GET  "/activity"                    AUDITOR       activity::show;
     GET  "/activity/provisioning"       AUDITOR       activity::provisioning;

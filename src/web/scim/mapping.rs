@@ -2,21 +2,26 @@
 //!
 //! Columns are the truth; `more` keeps the rest of what was sent, so that nothing is lost.
 
-use super::BASE;
-use crate::domain::rfc3339;
 use crate::domain::users::by_entra::{Known, SentSite, Wish};
 use crate::domain::users::{Email, Profile};
-use crate::scim::user::{Enterprise, Manager, Meta, Multi, Name, Site, SiteUrn, User};
+use crate::domain::{groups, rfc3339};
+use crate::scim::group::{Group, Member};
+use crate::scim::schema::{GROUPS, USERS};
+use crate::scim::user::{Enterprise, Manager, Membership, Meta, Multi, Name, Site, SiteUrn, User};
 
 const WORK: &str = "work";
 const MOBILE: &str = "mobile";
 
-/// The account as SCIM speaks of it; `base` is the address below which the resources are.
-pub(super) fn resource(known: &Known, base: &str) -> User {
+/// The account as SCIM speaks of it, with the groups it is in by id and name; `base` is the address below which the
+/// resources are.
+pub(super) fn resource(known: &Known, groups: &[(String, String)], base: &str) -> User {
     let Known { user, emails, site } = known;
     let profile = &user.profile;
     // `more` was written by `wish` below; were it damaged, the columns would still answer.
-    let more: User = serde_json::from_str(&profile.more).unwrap_or_default();
+    let more: User = match profile.more.as_str() {
+        "{}" => User::default(),
+        more => serde_json::from_str(more).unwrap_or_default(),
+    };
     let name = Name {
         given_name: profile.given_name.clone(),
         family_name: profile.family_name.clone(),
@@ -39,7 +44,16 @@ pub(super) fn resource(known: &Known, base: &str) -> User {
         preferred_language: profile.language.clone(),
         locale: profile.locale.clone(),
         timezone: profile.time_zone.clone(),
-        active: Some(user.active),
+        active: Some(user.active_for_entra()),
+        groups: groups
+            .iter()
+            .map(|(id, name)| Membership {
+                value: id.clone(),
+                reference: format!("{base}/Groups/{id}"),
+                display: name.clone(),
+                kind: "direct",
+            })
+            .collect(),
         emails: emails.iter().map(multi).collect(),
         phone_numbers: with_phones(more.phone_numbers, phones),
         enterprise,
@@ -49,6 +63,7 @@ pub(super) fn resource(known: &Known, base: &str) -> User {
             created: rfc3339(user.created_at),
             last_modified: rfc3339(user.updated_at),
             location: format!("{base}/Users/{}", user.scim_id),
+            version: etag(user.version),
         }),
         ..more
     }
@@ -105,6 +120,7 @@ fn more(user: User) -> String {
         emails: Vec::new(),
         phone_numbers: without_phones(user.phone_numbers),
         enterprise,
+        groups: Vec::new(),
         site: None,
         meta: None,
         ..user
@@ -176,8 +192,34 @@ fn email(multi: &Multi) -> Option<Email> {
     })
 }
 
-/// The address of an account.
-pub(super) fn location(known: &Known, base: &str) -> String {
-    debug_assert!(base.ends_with(BASE));
-    format!("{base}/Users/{}", known.user.scim_id)
+/// The version of a resource as a weak entity tag (RFC 7644 section 3.14).
+pub(super) fn etag(version: i32) -> String {
+    format!("W/\"{version}\"")
+}
+
+/// The group as SCIM speaks of it.
+pub(super) fn group(group: &groups::Group, members: Vec<groups::Member>, base: &str) -> Group {
+    let members = members.into_iter().map(|member| {
+        let kind = if member.is_group { &GROUPS } else { &USERS };
+        Member {
+            reference: format!("{base}{}/{}", kind.endpoint, member.scim_id),
+            value: member.scim_id,
+            kind: kind.name,
+            display: member.name,
+        }
+    });
+    Group {
+        schemas: Group::SCHEMAS,
+        id: group.scim_id.clone(),
+        external_id: group.external_id.clone(),
+        display_name: group.name.clone(),
+        members: members.collect(),
+        meta: Meta {
+            resource_type: GROUPS.name.to_owned(),
+            created: rfc3339(group.created_at),
+            last_modified: rfc3339(group.updated_at),
+            location: format!("{base}/Groups/{}", group.scim_id),
+            version: etag(group.version),
+        },
+    }
 }

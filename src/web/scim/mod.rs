@@ -2,44 +2,67 @@
 //!
 //! Each request passes [`client::Client`] (who asks, may they), does one domain operation in one transaction, which
 //! also writes the line of the provisioning log, and is answered as SCIM.
+//!
+//! | file              | what it holds                                              |
+//! |-------------------|------------------------------------------------------------|
+//! | this              | the routes; a refusal told as SCIM                         |
+//! | [`client`]        | who asks, may they; the log                                |
+//! | [`users`], [`groups`], [`bulk`] | operations                                   |
+//! | [`search`]        | lists; [`compile`] makes conditions of filters, [`cursor`] marks pages |
+//! | [`respond`]       | answers with a resource; [`precondition`] compares versions |
+//! | [`mapping`]       | which attribute lives in which column                      |
+//! | [`about`]         | what this server says of itself                            |
 
 use crate::error::Error;
 use crate::scim::message::MEDIA_TYPE;
+use crate::scim::project::Projection;
 use crate::scim::{Fault, ScimType};
 use actix_web::http::{StatusCode, header};
-use actix_web::web::{self, ServiceConfig, get, patch, post, put};
-use actix_web::{HttpResponse, ResponseError};
+use actix_web::web::{self, ServiceConfig};
+use actix_web::{HttpRequest, HttpResponse, ResponseError};
 use serde_json::Value;
 use std::fmt;
 
 mod about;
+mod bulk;
 mod client;
+mod compile;
+mod cursor;
+mod groups;
 mod mapping;
-mod query;
+mod precondition;
+mod respond;
+mod search;
 mod users;
 
-pub(super) use client::TurnedAway;
+pub(super) use client::{Limits, TurnedAway};
+use respond::{Done, Shown};
 
 /// Where SCIM is served, below the public address.
 pub(super) const BASE: &str = "/scim/v2";
 /// How long Entra ID should wait while provisioning is paused, in seconds.
-const RETRY_AFTER_S: &str = "2400";
+const PAUSE_S: u64 = 2400;
 
 pub(super) fn routes(routes: &mut ServiceConfig) {
+    let at = |path: &'static str| web::resource(path).default_service(web::to(about::wrong_method));
     let scope = web::scope(BASE)
-        .route("/Users", get().to(users::list))
-        .route("/Users", post().to(users::create))
-        .route("/Users/{id}", get().to(users::get))
-        .route("/Users/{id}", put().to(users::replace))
-        .route("/Users/{id}", patch().to(users::change))
-        .route("/Users/{id}", web::delete().to(users::delete))
-        .route("/Groups", get().to(about::groups))
-        .route("/Groups/{id}", get().to(about::group))
-        .route("/ServiceProviderConfig", get().to(about::service_provider_config))
-        .route("/ResourceTypes", get().to(about::resource_types))
-        .route("/ResourceTypes/{id}", get().to(about::resource_type))
-        .route("/Schemas", get().to(about::schemas))
-        .route("/Schemas/{id}", get().to(about::schema))
+        .service(at("/Users").get(search::users).post(users::post))
+        .service(at("/Users/.search").post(search::users_by_post))
+        .service(at("/Users/{id}").get(users::get).put(users::put).patch(users::patch).delete(users::remove))
+        .service(at("/Groups").get(search::groups).post(groups::post))
+        .service(at("/Groups/.search").post(search::groups_by_post))
+        .service(
+            at("/Groups/{id}").get(groups::get).put(groups::put).patch(groups::patch).delete(groups::remove),
+        )
+        .service(at("").get(search::both))
+        .service(at("/.search").post(search::both_by_post))
+        .service(at("/Bulk").post(bulk::post))
+        .service(web::resource("/Me").to(about::me))
+        .service(at("/ServiceProviderConfig").get(about::service_provider_config))
+        .service(at("/ResourceTypes").get(about::resource_types))
+        .service(at("/ResourceTypes/{id}").get(about::resource_type))
+        .service(at("/Schemas").get(about::schemas))
+        .service(at("/Schemas/{id}").get(about::schema))
         .default_service(web::to(about::nowhere));
     routes.service(scope);
 }
@@ -67,8 +90,8 @@ struct InTheWay {
 enum Advice {
     /// Present a token (RFC 6750 section 3).
     Authenticate,
-    /// Come again later (RFC 9110 section 10.2.3).
-    RetryLater,
+    /// Come again after so many seconds (RFC 9110 section 10.2.3).
+    RetryAfter(u64),
 }
 
 impl Refusal {
@@ -121,14 +144,26 @@ impl ResponseError for Refusal {
             Some(Advice::Authenticate) => {
                 response.insert_header((header::WWW_AUTHENTICATE, "Bearer realm=\"Rollcall\""))
             }
-            Some(Advice::RetryLater) => response.insert_header((header::RETRY_AFTER, RETRY_AFTER_S)),
+            Some(Advice::RetryAfter(seconds)) => response.insert_header((header::RETRY_AFTER, seconds)),
             None => &mut response,
         };
         response.content_type(MEDIA_TYPE).body(self.fault.to_json().to_string())
     }
 }
 
-/// An answer with a resource.
-fn answer(status: StatusCode, body: &Value) -> HttpResponse {
+/// An answer with a body.
+fn json(status: StatusCode, body: &Value) -> HttpResponse {
     HttpResponse::build(status).content_type(MEDIA_TYPE).body(body.to_string())
+}
+
+/// Only which attributes are asked for.
+fn projection(request: &HttpRequest) -> Projection {
+    if request.query_string().is_empty() {
+        return Projection::default();
+    }
+    let pairs = search::pairs(request);
+    let value = |name: &str| {
+        pairs.iter().find(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| value.as_str())
+    };
+    Projection::read(value("attributes"), value("excludedAttributes"))
 }

@@ -1,80 +1,139 @@
-//! Users by SCIM: each handler reads, calls one operation, answers.
+//! Users by SCIM: each operation reads, calls the domain, answers. A bulk request calls the same.
 
 use super::client::{Body, Client, Told};
-use super::{InTheWay, Refusal, answer, mapping, query};
+use super::precondition::Precondition;
+use super::{Done, InTheWay, Refusal, Shown, mapping, projection, respond};
 use crate::db::Conn;
 use crate::domain::provisioning::Operation;
-use crate::domain::users::by_entra::{self, Done, Known, Scope};
+use crate::domain::users::by_entra::{self, Known, Scope};
 use crate::domain::users::lifecycle;
+use crate::domain::{Tx, groups};
 use crate::error::Error;
-use crate::scim::message;
 use crate::scim::patch::Patch;
+use crate::scim::project::Projection;
 use crate::scim::user::User;
-use actix_web::http::{StatusCode, header};
 use actix_web::web::Path;
 use actix_web::{HttpRequest, HttpResponse};
 use serde_json::Value;
 
 type Answer = Result<HttpResponse, Refusal>;
 
-pub(super) async fn list(client: Client, request: HttpRequest) -> Answer {
-    let query = query::read(&request).map_err(|fault| client.refuse(Operation::Find, fault.into()))?;
-    let (scope, base) = (client.scope, client.base.clone());
-    let found = client.read(Operation::Find, move |conn| {
-        let (total, found) = by_entra::search(conn, scope, &query.condition, query.start - 1, query.count)?;
-        let show = |known: &Known| query.projection.apply(mapping::resource(known, &base).to_json());
-        let resources: Vec<Value> = found.iter().map(show).collect();
-        let operation = match &query.sought {
-            Some(_) if query.is_probe && total == 0 => Operation::Probe,
-            Some(_) => Operation::Find,
-            None => Operation::List,
-        };
-        let told = Told {
-            user_id: found.first().filter(|_| total == 1).map(|known| known.user.id.clone()),
-            subject: query.sought,
-            status: 200,
-            ..Told::default()
-        };
-        Ok((message::list(total, query.start, &resources), operation, told))
-    });
-    Ok(answer(StatusCode::OK, &found.await?))
-}
-
 pub(super) async fn get(client: Client, request: HttpRequest, id: Path<String>) -> Answer {
-    let projection = query::projection(&request);
-    let (scope, base) = (client.scope, client.base.clone());
-    let found = client.read(Operation::Get, move |conn| {
+    let scope = client.scope;
+    let done = client.read_at_once(Operation::Get, move |conn| {
         let known = find(conn, scope, &id)?;
-        let told = told(&known, 200);
-        Ok((projection.apply(mapping::resource(&known, &base).to_json()), Operation::Get, told))
-    });
-    Ok(answer(StatusCode::OK, &found.await?))
+        let done = shown(conn, known, 200, Told::default())?;
+        Ok((done.shown, Operation::Get, done.told))
+    })?;
+    respond::read(done, &Precondition::of(&request), &projection(&request), &client.base)
 }
 
-pub(super) async fn create(client: Client, request: HttpRequest, body: Body) -> Answer {
+pub(super) async fn post(client: Client, request: HttpRequest, body: Body) -> Answer {
     let user = body.0.and_then(|body| User::read(&body));
     let user = user.map_err(|fault| client.refuse(Operation::Create, fault.into()))?;
-    let projection = query::projection(&request);
-    let (subject, base) = (Some(user.user_name.clone()), client.base.clone());
-    let made = client.write(Operation::Create, subject, move |tx| {
-        let wish = mapping::wish(user, true);
-        let (user_name, external_id) = (wish.profile.user_name.clone(), wish.profile.external_id.clone());
-        let done = match by_entra::create(tx, wish) {
-            Err(taken @ Error::Taken(_)) => {
-                return Err(collision(tx.conn, taken, &user_name, external_id)?);
-            }
-            other => other?,
-        };
-        let location = mapping::location(&done.known, &base);
-        let body = projection.apply(mapping::resource(&done.known, &base).to_json());
-        Ok(((location, body), reported(done, 201)))
-    });
-    let (location, body) = made.await?;
-    let mut response = answer(StatusCode::CREATED, &body);
-    if let Ok(location) = header::HeaderValue::from_str(&location) {
-        response.headers_mut().insert(header::LOCATION, location);
+    let subject = Some(user.user_name.clone());
+    let done = client.write(Operation::Create, subject, move |tx| create(tx, user));
+    Ok(respond::written(done.await?, &projection(&request), &client.base))
+}
+
+pub(super) async fn put(client: Client, request: HttpRequest, id: Path<String>, body: Body) -> Answer {
+    let user = body.0.and_then(|body| User::read(&body));
+    let user = user.map_err(|fault| client.refuse(Operation::Replace, fault.into()))?;
+    let (scope, known_version) = (client.scope, Precondition::of(&request));
+    let done =
+        client.write(Operation::Replace, None, move |tx| replace(tx, scope, &id, &known_version, user));
+    Ok(respond::written(done.await?, &projection(&request), &client.base))
+}
+
+pub(super) async fn patch(client: Client, request: HttpRequest, id: Path<String>, body: Body) -> Answer {
+    let wish = body.0.and_then(|body| Patch::read(&body));
+    let wish = wish.map_err(|fault| client.refuse(Operation::Change, fault.into()))?;
+    let (scope, known_version) = (client.scope, Precondition::of(&request));
+    let done = client.write(Operation::Change, None, move |tx| change(tx, scope, &id, &known_version, &wish));
+    Ok(respond::written(done.await?, &projection(&request), &client.base))
+}
+
+pub(super) async fn remove(client: Client, request: HttpRequest, id: Path<String>) -> Answer {
+    let (scope, known_version) = (client.scope, Precondition::of(&request));
+    let done = client.write(Operation::Delete, None, move |tx| delete(tx, scope, &id, &known_version));
+    Ok(respond::written(done.await?, &Projection::default(), &client.base))
+}
+
+pub(super) fn create(tx: &mut Tx, user: User) -> Result<Done, Refusal> {
+    let wish = mapping::wish(user, true);
+    let (user_name, external_id) = (wish.profile.user_name.clone(), wish.profile.external_id.clone());
+    match by_entra::create(tx, wish) {
+        Err(taken @ Error::Taken(_)) => Err(collision(tx.conn, taken, &user_name, external_id)?),
+        other => reported(tx.conn, other?, 201),
     }
-    Ok(response)
+}
+
+pub(super) fn replace(
+    tx: &mut Tx,
+    scope: Scope,
+    id: &str,
+    version: &Precondition,
+    user: User,
+) -> Result<Done, Refusal> {
+    let known = find(tx.conn, scope, id)?;
+    version.check(known.user.version)?;
+    let wish = mapping::wish(user, known.user.active_for_entra());
+    let done = by_entra::change(tx, known, wish)?;
+    reported(tx.conn, done, 200)
+}
+
+pub(super) fn change(
+    tx: &mut Tx,
+    scope: Scope,
+    id: &str,
+    version: &Precondition,
+    patch: &Patch,
+) -> Result<Done, Refusal> {
+    let known = find(tx.conn, scope, id)?;
+    version.check(known.user.version)?;
+    let active = known.user.active_for_entra();
+    // Groups are read-only here and the address is told, not stored: a change needs neither.
+    let wanted = patch.apply(&mapping::resource(&known, &[], ""))?;
+    let done = by_entra::change(tx, known, mapping::wish(wanted, active))?;
+    reported(tx.conn, done, 200)
+}
+
+pub(super) fn delete(tx: &mut Tx, scope: Scope, id: &str, version: &Precondition) -> Result<Done, Refusal> {
+    let known = find(tx.conn, scope, id)?;
+    version.check(known.user.version)?;
+    let (user, warning) = by_entra::remove(tx, known)?;
+    let held = warning.is_some();
+    let told = Told {
+        user_id: Some(user.id.clone()),
+        subject: Some(user.name()),
+        warnings: warning.into_iter().collect(),
+        held,
+        status: 204,
+        ..Told::default()
+    };
+    Ok(Done { shown: Shown::Nothing(format!("/Users/{id}")), told })
+}
+
+/// The users as JSON, whole or as much of them as was asked for.
+pub(super) fn render(
+    conn: &mut Conn,
+    rows: &[Known],
+    projection: &Projection,
+    whole: bool,
+    base: &str,
+) -> Result<Vec<Value>, Error> {
+    let ids: Vec<&str> = rows.iter().map(|known| known.user.id.as_str()).collect();
+    let groups = if ids.is_empty() || (!whole && projection.leaves_out("groups")) {
+        std::collections::HashMap::new()
+    } else {
+        groups::of_users_for_entra(conn, &ids)?
+    };
+    let shown = rows.iter().map(|known| {
+        let groups = groups.get(&known.user.id).map(Vec::as_slice).unwrap_or_default();
+        let resource = mapping::resource(known, groups, base).to_json();
+        if whole || projection.is_whole() { resource } else { projection.apply(resource) }
+    });
+    Ok(shown.collect())
 }
 
 /// A create met an account: where that isn't linked, an administrator decides.
@@ -94,51 +153,6 @@ fn collision(
     Ok(Refusal { in_the_way, ..Refusal::from(taken).with_remedy(remedy) })
 }
 
-pub(super) async fn replace(client: Client, request: HttpRequest, id: Path<String>, body: Body) -> Answer {
-    let user = body.0.and_then(|body| User::read(&body));
-    let user = user.map_err(|fault| client.refuse(Operation::Replace, fault.into()))?;
-    edit(client, Operation::Replace, request, id.into_inner(), move |_| Ok(user)).await
-}
-
-pub(super) async fn change(client: Client, request: HttpRequest, id: Path<String>, body: Body) -> Answer {
-    let patch = body.0.and_then(|body| Patch::read(&body));
-    let patch = patch.map_err(|fault| client.refuse(Operation::Change, fault.into()))?;
-    edit(client, Operation::Change, request, id.into_inner(), move |current| Ok(patch.apply(current)?)).await
-}
-
-/// Makes the user what `edit` says, in one transaction with the reading of it.
-async fn edit(
-    client: Client,
-    operation: Operation,
-    request: HttpRequest,
-    id: String,
-    edit: impl FnOnce(&User) -> Result<User, Refusal> + Send + 'static,
-) -> Answer {
-    let projection = query::projection(&request);
-    let (scope, base) = (client.scope, client.base.clone());
-    let changed = client.write(operation, None, move |tx| {
-        let known = find(tx.conn, scope, &id)?;
-        let active = known.user.active;
-        let wanted = edit(&mapping::resource(&known, &base))?;
-        let done = by_entra::change(tx, known, mapping::wish(wanted, active))?;
-        let body = projection.apply(mapping::resource(&done.known, &base).to_json());
-        Ok((body, reported(done, 200)))
-    });
-    Ok(answer(StatusCode::OK, &changed.await?))
-}
-
-pub(super) async fn delete(client: Client, id: Path<String>) -> Answer {
-    let scope = client.scope;
-    let deleted = client.write(Operation::Delete, None, move |tx| {
-        let known = find(tx.conn, scope, &id)?;
-        let told = told(&known, 204);
-        by_entra::remove(tx, known)?;
-        Ok(((), told))
-    });
-    deleted.await?;
-    Ok(HttpResponse::NoContent().finish())
-}
-
 /// The account of a SCIM id; where it is gone for good the log says how that came and what to do.
 fn find(conn: &mut Conn, scope: Scope, id: &str) -> Result<Known, Refusal> {
     match by_entra::get(conn, scope, id) {
@@ -150,10 +164,14 @@ fn find(conn: &mut Conn, scope: Scope, id: &str) -> Result<Known, Refusal> {
     }
 }
 
-fn told(known: &Known, status: u16) -> Told {
-    Told { user_id: Some(known.user.id.clone()), subject: Some(known.user.name()), status, ..Told::default() }
+fn reported(conn: &mut Conn, done: by_entra::Done, status: u16) -> Result<Done, Refusal> {
+    let told = Told { changes: done.changes, warnings: done.warnings, held: done.held, ..Told::default() };
+    shown(conn, done.known, status, told)
 }
 
-fn reported(done: Done, status: u16) -> Told {
-    Told { changes: done.changes, warnings: done.warnings, ..told(&done.known, status) }
+fn shown(conn: &mut Conn, known: Known, status: u16, told: Told) -> Result<Done, Refusal> {
+    let groups = groups::of_users_for_entra(conn, &[&known.user.id])?.remove(&known.user.id);
+    let told =
+        Told { user_id: Some(known.user.id.clone()), subject: Some(known.user.name()), status, ..told };
+    Ok(Done { shown: Shown::User(Box::new(known), groups.unwrap_or_default()), told })
 }

@@ -3,11 +3,12 @@
 use super::edit::Form;
 use super::{entra_badge, state_badge};
 use crate::db::Conn;
+use crate::domain::groups::{self, Group};
 use crate::domain::licenses::{self, LicenseType, Stock};
 use crate::domain::page::At;
 use crate::domain::sites::{self, Site};
 use crate::domain::users::by_hand::{self, LinkRequest};
-use crate::domain::users::{self, Email, User};
+use crate::domain::users::{self, Email, Held, User};
 use crate::domain::{Role, audit, provisioning};
 use crate::error::{Error, Result};
 use crate::web::extract::{Desk, Signed};
@@ -33,6 +34,7 @@ struct UserPage {
 /// What a user's page shows beside the account.
 struct About {
     emails: Vec<Email>,
+    groups: Vec<Group>,
     site: Option<Site>,
     sites: Vec<Site>,
     license: Option<LicenseType>,
@@ -50,6 +52,14 @@ impl UserPage {
 
     fn entra(&self) -> (&'static str, &'static str) {
         entra_badge(&self.user)
+    }
+
+    /// What Entra ID asked for and the guard holds back.
+    fn held(&self) -> Option<&'static str> {
+        Some(match self.user.held? {
+            Held::Deactivate => "deactivated",
+            Held::Delete => "deleted",
+        })
     }
 
     /// Why the user can hold no licence now, if so.
@@ -104,6 +114,7 @@ fn about(conn: &mut Conn, user: &User) -> Result<About> {
     let manager = user.profile.manager.as_deref().map(|id| users::name_of_scim_id(conn, id)).transpose()?;
     Ok(About {
         emails: users::emails(conn, &user.id)?,
+        groups: groups::of_user(conn, &user.id)?,
         site: user.site_id.as_deref().map(|id| sites::find(conn, id)).transpose()?,
         sites: sites::all(conn)?,
         license: licenses::of(conn, &user.id)?,

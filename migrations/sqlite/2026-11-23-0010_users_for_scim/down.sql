@@ -1,0 +1,13 @@
+DROP TABLE census;
+DROP INDEX users_by_active;
+DROP INDEX users_deleted_in_entra;
+DROP INDEX users_unlinked;
+DROP INDEX users_by_site;
+DROP INDEX users_by_held;
+DROP INDEX users_by_page;
+ALTER TABLE users DROP COLUMN held_at;
+ALTER TABLE users DROP COLUMN held;
+ALTER TABLE users DROP COLUMN seen;
+CREATE INDEX users_by_site ON users (site_id, sort_name, id);
+CREATE INDEX users_by_entra_state ON users (entra_state, sort_name, id);
+CREATE INDEX users_by_active ON users (active, deactivated_at);

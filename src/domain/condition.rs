@@ -1,0 +1,135 @@
+//! Conditions that are put together at run time, as a SCIM filter asks for them.
+
+use crate::db::Backend;
+use diesel::dsl::not;
+use diesel::prelude::*;
+use diesel::sql_types::Bool;
+
+/// A condition as the database reads it. It is never unknown (SQL's third truth value), so that it can be negated.
+pub(super) type Sql<T> = Box<dyn BoxableExpression<T, Backend, SqlType = Bool>>;
+
+/// A condition over rows; `L` is what can be asked of one of them.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Condition<L> {
+    /// Every row meets it.
+    All,
+    /// No row does.
+    Never,
+    /// All of these hold.
+    And(Vec<Condition<L>>),
+    /// One of these holds.
+    Or(Vec<Condition<L>>),
+    /// This does not hold.
+    Not(Box<Condition<L>>),
+    /// This holds of the row.
+    Is(L),
+}
+
+/// How to compare (RFC 7644 section 3.4.2.2).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Test {
+    /// Equal.
+    Eq,
+    /// Not equal, or absent.
+    Ne,
+    /// Contains.
+    Co,
+    /// Starts with.
+    Sw,
+    /// Ends with.
+    Ew,
+    /// Greater, or later.
+    Gt,
+    /// Greater or equal.
+    Ge,
+    /// Less, or earlier.
+    Lt,
+    /// Less or equal.
+    Le,
+}
+
+impl<L> Condition<L> {
+    pub(super) fn to_sql<T: 'static>(&self, leaf: &impl Fn(&L) -> Sql<T>) -> Sql<T> {
+        match self {
+            Self::All => always(true),
+            Self::Never => always(false),
+            Self::And(parts) => {
+                parts.iter().fold(always(true), |all, part| Box::new(all.and(part.to_sql(leaf))))
+            }
+            Self::Or(parts) => {
+                parts.iter().fold(always(false), |any, part| Box::new(any.or(part.to_sql(leaf))))
+            }
+            Self::Not(part) => Box::new(not(part.to_sql(leaf))),
+            Self::Is(what) => leaf(what),
+        }
+    }
+}
+
+pub(super) fn always<T: 'static>(answer: bool) -> Sql<T> {
+    Box::new(answer.into_sql::<Bool>())
+}
+
+/// A text in which no character is a wildcard.
+pub(super) fn escaped(text: &str) -> String {
+    let mut escaped = String::with_capacity(text.len());
+    for char in text.chars() {
+        if matches!(char, '%' | '_' | '\\') {
+            escaped.push('\\');
+        }
+        escaped.push(char);
+    }
+    escaped
+}
+
+/// The pattern of a comparison that looks within a text.
+pub(super) fn pattern(test: Test, text: &str) -> String {
+    let text = escaped(text);
+    match test {
+        Test::Sw => format!("{text}%"),
+        Test::Ew => format!("%{text}"),
+        _ => format!("%{text}%"),
+    }
+}
+
+/// The orders and equality that every comparable column has.
+macro_rules! compare {
+    ($column:expr, $test:expr, $value:expr) => {
+        match $test {
+            Test::Ne => Box::new($column.ne($value)) as Sql<_>,
+            Test::Gt => Box::new($column.gt($value)),
+            Test::Ge => Box::new($column.ge($value)),
+            Test::Lt => Box::new($column.lt($value)),
+            Test::Le => Box::new($column.le($value)),
+            Test::Eq | Test::Co | Test::Sw | Test::Ew => Box::new($column.eq($value)),
+        }
+    };
+}
+
+/// Those and the looks within a text.
+macro_rules! compare_text {
+    ($column:expr, $test:expr, $value:expr) => {
+        match $test {
+            test @ (Test::Co | Test::Sw | Test::Ew) => {
+                Box::new($column.like(crate::domain::condition::pattern(test, &$value)).escape('\\'))
+                    as Sql<_>
+            }
+            test => compare!($column, test, $value),
+        }
+    };
+}
+
+/// A column that may be empty: an absent value meets no comparison.
+macro_rules! optional {
+    ($column:expr, $test:expr, $value:expr) => {
+        Box::new($column.is_not_null().and(compare_text!($column.assume_not_null(), $test, $value))) as Sql<_>
+    };
+    (folded $column:expr, $test:expr, $value:expr) => {
+        Box::new($column.is_not_null().and(compare_text!(
+            lower_case($column).assume_not_null(),
+            $test,
+            $value
+        ))) as Sql<_>
+    };
+}
+
+pub(super) use {compare, compare_text, optional};

@@ -1,0 +1,252 @@
+//! What Entra ID does to groups.
+
+use super::members::{self, Moved};
+use super::{Group, Tx, fold, new_id, note};
+use crate::db::Conn;
+use crate::db::schema::{group_members, retired_scim_ids, user_groups};
+use crate::domain::audit::{self, Action};
+use crate::domain::guard;
+use crate::error::{Error, Result};
+use diesel::prelude::*;
+use uuid::Uuid;
+
+const LONGEST_NAME: usize = 256;
+/// So many names stand in one line of the log.
+const MOST_NAMES: usize = 10;
+
+/// What Entra ID wants a group to be.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Wish {
+    /// The name.
+    pub name: String,
+    /// Entra ID's own key.
+    pub external_id: Option<String>,
+    /// The members, by the ids that SCIM knows.
+    pub members: Vec<String>,
+}
+
+/// One change of a group; members by the ids that SCIM knows.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Change {
+    /// It is called so.
+    Name(String),
+    /// Entra ID's own key is this.
+    ExternalId(Option<String>),
+    /// These are members too.
+    Add(Vec<String>),
+    /// These are members no more.
+    Remove(Vec<String>),
+    /// These are the members, and nobody else.
+    Replace(Vec<String>),
+}
+
+/// What a write came to.
+#[derive(Debug)]
+pub struct Done {
+    /// The group as it is now.
+    pub group: Group,
+    /// What changed.
+    pub changes: Vec<audit::Change>,
+    /// What was not done as asked, with the remedy.
+    pub warnings: Vec<String>,
+    /// Whether the guard holds part of it back.
+    pub held: bool,
+}
+
+/// The group that SCIM knows by this id.
+pub fn get(conn: &mut Conn, scim_id: &str) -> Result<Group> {
+    let mine = user_groups::table
+        .filter(user_groups::scim_id.eq(scim_id))
+        .filter(user_groups::linked.eq(true))
+        .filter(user_groups::held_at.is_null());
+    mine.select(Group::as_select()).first(conn).optional()?.ok_or(Error::NotFound("group"))
+}
+
+/// Makes a group; one that was kept here against its deletion is taken over again, under a new id.
+pub fn create(tx: &mut Tx, wish: Wish) -> Result<Done> {
+    let name = checked(&wish.name)?;
+    let group = match named(tx.conn, name)? {
+        Some(group) if group.linked && group.held_at.is_none() => return Err(taken(name)),
+        Some(kept) => {
+            retire(tx, &kept)?;
+            let group = Group { scim_id: new_scim_id(), linked: true, held_at: None, ..kept };
+            diesel::update(user_groups::table.find(&group.id)).set(&group).execute(tx.conn)?;
+            group
+        }
+        None => {
+            let group = Group {
+                id: new_id(),
+                scim_id: new_scim_id(),
+                name: name.to_owned(),
+                name_key: fold(name),
+                external_id: wish.external_id.clone(),
+                linked: true,
+                held_at: None,
+                created_at: tx.now,
+                updated_at: tx.now,
+                version: 0,
+            };
+            diesel::insert_into(user_groups::table).values(&group).execute(tx.conn)?;
+            note(tx, Action::GroupCreated, &group, &[])?;
+            group
+        }
+    };
+    replace(tx, group, wish)
+}
+
+/// Makes the group what Entra ID wants it to be.
+pub fn replace(tx: &mut Tx, group: Group, wish: Wish) -> Result<Done> {
+    let changes =
+        vec![Change::Name(wish.name), Change::ExternalId(wish.external_id), Change::Replace(wish.members)];
+    change(tx, group, changes)
+}
+
+/// Changes the group, one change after the other.
+pub fn change(tx: &mut Tx, group: Group, wishes: Vec<Change>) -> Result<Done> {
+    let before = group.clone();
+    let (mut group, mut moved) = (group, Moved::default());
+    for wish in wishes {
+        match wish {
+            Change::Name(name) => rename(tx, &mut group, &name)?,
+            Change::ExternalId(id) => group.external_id = id,
+            Change::Add(ids) => members::add(tx, &group, &ids, &mut moved)?,
+            Change::Remove(ids) => members::remove(tx, &group, &ids, &mut moved)?,
+            Change::Replace(ids) => members::replace(tx, &group, &ids, &mut moved)?,
+        }
+    }
+    let mut changes: Vec<audit::Change> = [
+        audit::Change::of("name", Some(&before.name), Some(&group.name)),
+        audit::Change::of("external id", before.external_id.as_deref(), group.external_id.as_deref()),
+    ]
+    .into_iter()
+    .flatten()
+    .collect();
+    if !moved.added.is_empty() {
+        changes.push(audit::Change::set("members added", listed(&moved.added)));
+    }
+    if !moved.removed.is_empty() {
+        changes.push(audit::Change::set("members removed", listed(&moved.removed)));
+    }
+    if moved.held {
+        moved.warnings.push(held_back(&group));
+        note(tx, Action::GroupHeld, &group, &[])?;
+    }
+    if !changes.is_empty() || group != before || group.version == 0 {
+        group.version += 1;
+        group.updated_at = tx.now;
+        diesel::update(user_groups::table.find(&group.id)).set(&group).execute(tx.conn)?;
+    }
+    if !changes.is_empty() && !moved.held {
+        note(tx, Action::GroupChanged, &group, &changes)?;
+    }
+    Ok(Done { group, changes, warnings: moved.warnings, held: moved.held })
+}
+
+/// Entra ID deleted the group. Where the guard holds that back, Entra ID sees it done, and the warning is answered.
+pub fn remove(tx: &mut Tx, mut group: Group) -> Result<Option<String>> {
+    let mine = group_members::table
+        .filter(group_members::group_id.eq(&group.id))
+        .filter(group_members::held.eq(false));
+    let people: i64 = mine.count().get_result(tx.conn)?;
+    if !guard::holds(tx, people)? {
+        delete(tx, &group)?;
+        return Ok(None);
+    }
+    diesel::update(mine).set(group_members::held.eq(true)).execute(tx.conn)?;
+    group.held_at = Some(tx.now);
+    diesel::update(user_groups::table.find(&group.id)).set(&group).execute(tx.conn)?;
+    note(tx, Action::GroupHeld, &group, &[])?;
+    Ok(Some(held_back(&group)))
+}
+
+/// The deletion itself; members stay, memberships go.
+pub(in crate::domain) fn delete(tx: &mut Tx, group: &Group) -> Result<()> {
+    retire(tx, group)?;
+    diesel::delete(user_groups::table.find(&group.id)).execute(tx.conn)?;
+    note(tx, Action::GroupDeleted, group, &[])
+}
+
+/// Keeps a group here that Entra ID deleted: it has no part in it any more.
+pub(in crate::domain) fn keep(tx: &mut Tx, group: &Group) -> Result<()> {
+    let mut group = group.clone();
+    if group.held_at.is_some() {
+        retire(tx, &group)?;
+        (group.scim_id, group.linked, group.held_at) = (new_scim_id(), false, None);
+        diesel::update(user_groups::table.find(&group.id)).set(&group).execute(tx.conn)?;
+    }
+    let held = group_members::table.filter(group_members::group_id.eq(&group.id));
+    diesel::update(held).set(group_members::held.eq(false)).execute(tx.conn)?;
+    note(tx, Action::GroupHoldDiscarded, &group, &[])
+}
+
+/// Lets go what the guard held back of the group.
+pub(in crate::domain) fn release(tx: &mut Tx, group: &Group) -> Result<()> {
+    if group.held_at.is_some() {
+        return delete(tx, group);
+    }
+    let held = group_members::table
+        .filter(group_members::group_id.eq(&group.id))
+        .filter(group_members::held.eq(true));
+    diesel::delete(held).execute(tx.conn)?;
+    note(tx, Action::GroupChanged, group, &[audit::Change::set("members", "none")])
+}
+
+fn rename(tx: &mut Tx, group: &mut Group, name: &str) -> Result<()> {
+    let name = checked(name)?;
+    match named(tx.conn, name)? {
+        Some(other) if other.id != group.id => Err(taken(name)),
+        _ => {
+            (group.name, group.name_key) = (name.to_owned(), fold(name));
+            Ok(())
+        }
+    }
+}
+
+fn named(conn: &mut Conn, name: &str) -> Result<Option<Group>> {
+    let mine = user_groups::table.filter(user_groups::name_key.eq(fold(name)));
+    Ok(mine.select(Group::as_select()).first(conn).optional()?)
+}
+
+fn checked(name: &str) -> Result<&str> {
+    let length = name.trim().chars().count();
+    if length == 0 || length > LONGEST_NAME || name.chars().any(char::is_control) {
+        let message = format!("displayName must have 1 to {LONGEST_NAME} characters.");
+        return Err(Error::invalid("displayName", message));
+    }
+    Ok(name)
+}
+
+fn taken(name: &str) -> Error {
+    Error::taken("displayName", format!("A group with displayName “{name}” exists already."))
+}
+
+fn held_back(group: &Group) -> String {
+    format!(
+        "Held back: too many people went at once, so the members of {} stay until an administrator releases or \
+         discards it under Held back.",
+        group.name
+    )
+}
+
+fn retire(tx: &mut Tx, group: &Group) -> Result<()> {
+    let row = (
+        retired_scim_ids::scim_id.eq(&group.scim_id),
+        retired_scim_ids::user_name.eq(&group.name),
+        retired_scim_ids::reason.eq("deleted"),
+        retired_scim_ids::retired_by.eq(tx.actor.name()),
+        retired_scim_ids::retired_at.eq(tx.now),
+    );
+    diesel::insert_into(retired_scim_ids::table).values(row).execute(tx.conn)?;
+    Ok(())
+}
+
+fn new_scim_id() -> String {
+    Uuid::now_v7().to_string()
+}
+
+fn listed(names: &[String]) -> String {
+    match names.len().checked_sub(MOST_NAMES) {
+        None | Some(0) => names.join(", "),
+        Some(more) => format!("{} and {more} more", names[..MOST_NAMES].join(", ")),
+    }
+}

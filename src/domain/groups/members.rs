@@ -1,0 +1,207 @@
+//! Who comes into a group and who goes.
+
+use super::{Group, Held, Member, Profile, new_id};
+use crate::db::Conn;
+use crate::db::schema::{group_members, retired_scim_ids, user_groups, users};
+use crate::domain::{Tx, guard};
+use crate::error::{Error, Result};
+use diesel::prelude::*;
+use std::collections::{HashMap, HashSet};
+
+/// How many keys one query asks for.
+const CHUNK: usize = 500;
+
+#[derive(Clone, Debug, Queryable, Selectable, Insertable)]
+#[diesel(table_name = group_members)]
+pub(super) struct Row {
+    pub(super) id: String,
+    pub(super) group_id: String,
+    pub(super) user_id: Option<String>,
+    pub(super) subgroup_id: Option<String>,
+    pub(super) held: bool,
+}
+
+impl Row {
+    fn member(&self) -> &str {
+        self.user_id.as_deref().or(self.subgroup_id.as_deref()).unwrap_or_default()
+    }
+}
+
+/// What came of a change of members.
+#[derive(Debug, Default)]
+pub(super) struct Moved {
+    /// The names of those who came.
+    pub(super) added: Vec<String>,
+    /// The names of those who went.
+    pub(super) removed: Vec<String>,
+    /// What was not done as asked.
+    pub(super) warnings: Vec<String>,
+    /// Whether the guard holds their going back.
+    pub(super) held: bool,
+}
+
+/// The rows with the names of whom they speak of.
+pub(super) fn named(conn: &mut Conn, rows: Vec<Row>) -> Result<Vec<Member>> {
+    let mut people: HashMap<String, (String, String)> = HashMap::new();
+    let ids: Vec<&str> = rows.iter().filter_map(|row| row.user_id.as_deref()).collect();
+    for some in ids.chunks(CHUNK) {
+        let mine = users::table.filter(users::id.eq_any(some));
+        let found: Vec<(String, String, Profile)> =
+            mine.select((users::id, users::scim_id, Profile::as_select())).load(conn)?;
+        people.extend(found.into_iter().map(|(id, scim_id, profile)| (id, (scim_id, profile.name()))));
+    }
+    let ids: Vec<&str> = rows.iter().filter_map(|row| row.subgroup_id.as_deref()).collect();
+    for some in ids.chunks(CHUNK) {
+        let mine = user_groups::table.filter(user_groups::id.eq_any(some));
+        let found: Vec<(String, String, String)> =
+            mine.select((user_groups::id, user_groups::scim_id, user_groups::name)).load(conn)?;
+        people.extend(found.into_iter().map(|(id, scim_id, name)| (id, (scim_id, name))));
+    }
+    let members = rows.into_iter().filter_map(|row| {
+        let (scim_id, name) = people.get(row.member())?.clone();
+        Some(Member {
+            id: row.member().to_owned(),
+            scim_id,
+            name,
+            is_group: row.subgroup_id.is_some(),
+            held: row.held,
+        })
+    });
+    Ok(members.collect())
+}
+
+/// Puts those with these SCIM ids into the group. Being in it already is no error.
+pub(super) fn add(tx: &mut Tx, group: &Group, ids: &[String], moved: &mut Moved) -> Result<()> {
+    let wanted = resolve(tx.conn, ids)?;
+    let known: HashSet<&str> = wanted.iter().map(|member| member.scim_id.as_str()).collect();
+    for id in ids.iter().filter(|id| !known.contains(id.as_str())) {
+        let gone: Option<String> =
+            retired_scim_ids::table.find(id).select(retired_scim_ids::user_name).first(tx.conn).optional()?;
+        // A user who was deleted here by hand must not keep all others out of the group.
+        let name = gone.ok_or_else(|| {
+            Error::invalid("members", format!("members: there is no user or group with the id “{id}”."))
+        })?;
+        moved.warnings.push(format!("{name} was left out of the group: that user's id is gone for good."));
+    }
+    if wanted.iter().any(|member| member.id == group.id) {
+        return Err(Error::invalid("members", "members: a group cannot be a member of itself."));
+    }
+    let present = present(tx.conn, group, &wanted)?;
+    for member in wanted {
+        match present.get(&member.id) {
+            Some(row) if row.held => {
+                let mine = group_members::table.find(&row.id);
+                diesel::update(mine).set(group_members::held.eq(false)).execute(tx.conn)?;
+                moved.added.push(member.name);
+            }
+            Some(_) => {}
+            None => {
+                let row = Row {
+                    id: new_id(),
+                    group_id: group.id.clone(),
+                    user_id: (!member.is_group).then(|| member.id.clone()),
+                    subgroup_id: member.is_group.then(|| member.id.clone()),
+                    held: false,
+                };
+                diesel::insert_into(group_members::table).values(&row).execute(tx.conn)?;
+                moved.added.push(member.name);
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Takes those with these SCIM ids out of the group. Not being in it is no error.
+pub(super) fn remove(tx: &mut Tx, group: &Group, ids: &[String], moved: &mut Moved) -> Result<()> {
+    let unwanted = resolve(tx.conn, ids)?;
+    let present = present(tx.conn, group, &unwanted)?;
+    let going: Vec<(&Row, &Member)> = unwanted
+        .iter()
+        .filter_map(|member| Some((present.get(&member.id).filter(|row| !row.held)?, member)))
+        .collect();
+    if going.is_empty() {
+        return Ok(());
+    }
+    let keys: Vec<&str> = going.iter().map(|(row, _)| row.id.as_str()).collect();
+    let mine = group_members::table
+        .filter(group_members::group_id.eq(&group.id))
+        .filter(group_members::held.eq(false));
+    let all: i64 = mine.count().get_result(tx.conn)?;
+    let people = i64::try_from(keys.len()).map_err(Error::internal)?;
+    let hold = all == people && guard::holds(tx, people)?;
+    for some in keys.chunks(CHUNK) {
+        let rows = group_members::table.filter(group_members::id.eq_any(some));
+        if hold {
+            diesel::update(rows).set(group_members::held.eq(true)).execute(tx.conn)?;
+        } else {
+            diesel::delete(rows).execute(tx.conn)?;
+        }
+    }
+    moved.held |= hold;
+    moved.removed.extend(going.into_iter().map(|(_, member)| member.name.clone()));
+    Ok(())
+}
+
+/// Makes those with these SCIM ids the only members.
+pub(super) fn replace(tx: &mut Tx, group: &Group, ids: &[String], moved: &mut Moved) -> Result<()> {
+    let wanted: HashSet<&str> = ids.iter().map(String::as_str).collect();
+    let present = super::members_for_entra(tx.conn, &group.id)?;
+    let leaving: Vec<String> =
+        present.into_iter().map(|member| member.scim_id).filter(|id| !wanted.contains(id.as_str())).collect();
+    // First those who come: a group that changes all its members is not emptied.
+    add(tx, group, ids, moved)?;
+    remove(tx, group, &leaving, moved)
+}
+
+fn resolve(conn: &mut Conn, ids: &[String]) -> Result<Vec<Member>> {
+    let mut seen = HashSet::new();
+    let ids: Vec<&str> = ids.iter().map(String::as_str).filter(|id| seen.insert(*id)).collect();
+    let mut found = Vec::new();
+    for some in ids.chunks(CHUNK) {
+        let mine = users::table
+            .filter(users::scim_id.eq_any(some))
+            .filter(users::seen.gt(0).or(users::held.eq(Held::Delete).assume_not_null()));
+        let people: Vec<(String, String, Profile)> =
+            mine.select((users::id, users::scim_id, Profile::as_select())).load(conn)?;
+        found.extend(people.into_iter().map(|(id, scim_id, profile)| Member {
+            id,
+            scim_id,
+            name: profile.name(),
+            is_group: false,
+            held: false,
+        }));
+        let mine =
+            user_groups::table.filter(user_groups::scim_id.eq_any(some)).filter(user_groups::linked.eq(true));
+        let groups: Vec<Group> = mine.select(Group::as_select()).load(conn)?;
+        found.extend(groups.into_iter().map(|group| Member {
+            id: group.id,
+            scim_id: group.scim_id,
+            name: group.name,
+            is_group: true,
+            held: false,
+        }));
+    }
+    // As they were named, not as they were found.
+    let place: HashMap<&str, usize> = ids.iter().enumerate().map(|(at, id)| (*id, at)).collect();
+    found.sort_by_key(|member| place.get(member.scim_id.as_str()).copied());
+    Ok(found)
+}
+
+/// The rows of those of the members who are in the group, by the member's key.
+fn present(conn: &mut Conn, group: &Group, members: &[Member]) -> Result<HashMap<String, Row>> {
+    let mut present = HashMap::new();
+    for some in members.chunks(CHUNK) {
+        let ids: Vec<&str> = some.iter().map(|member| member.id.as_str()).collect();
+        for part in [false, true] {
+            let mine = group_members::table.filter(group_members::group_id.eq(&group.id)).into_boxed();
+            let mine = if part {
+                mine.filter(group_members::subgroup_id.eq_any(ids.clone()))
+            } else {
+                mine.filter(group_members::user_id.eq_any(ids.clone()))
+            };
+            let rows: Vec<Row> = mine.select(Row::as_select()).load(conn)?;
+            present.extend(rows.into_iter().map(|row| (row.member().to_owned(), row)));
+        }
+    }
+    Ok(present)
+}

@@ -1,0 +1,190 @@
+//! Groups, as Entra ID keeps them here: names and members. They give nobody a licence or a role.
+//!
+//! | file        | what it holds                              |
+//! |-------------|--------------------------------------------|
+//! | this        | the group, how it is found, who is in it   |
+//! | `by_entra`  | what Entra ID does: create, change, delete |
+//! | `members`   | who comes and who goes                     |
+//! | `search`    | finding and paging as Entra ID does        |
+
+use super::audit::{self, Action, Change, Kind, Subject};
+use super::page::{At, Page};
+use super::users::{Held, Profile};
+use super::{Tx, fold, new_id};
+use crate::db::Conn;
+use crate::db::schema::{group_members, user_groups};
+use crate::error::{Error, Result};
+use chrono::NaiveDateTime;
+use diesel::prelude::*;
+use std::collections::HashMap;
+
+pub mod by_entra;
+mod members;
+pub mod search;
+
+/// A group.
+#[derive(Clone, Debug, PartialEq, Eq, Queryable, Selectable, Insertable, AsChangeset)]
+#[diesel(table_name = user_groups, treat_none_as_null = true)]
+pub struct Group {
+    /// The console's key.
+    pub id: String,
+    /// The id that SCIM knows.
+    pub scim_id: String,
+    /// Unique, ignoring case.
+    pub name: String,
+    name_key: String,
+    /// Entra ID's own key of the group.
+    pub external_id: Option<String>,
+    /// Whether Entra ID keeps it: one that was kept here against its deletion there, it does not see.
+    pub linked: bool,
+    /// Since when the guard holds its deletion back.
+    pub held_at: Option<NaiveDateTime>,
+    /// When it was made, in UTC.
+    pub created_at: NaiveDateTime,
+    /// When it last changed, in UTC.
+    pub updated_at: NaiveDateTime,
+    /// Counts the changes.
+    pub version: i32,
+}
+
+/// A group with what a list of groups shows.
+#[derive(Clone, Debug)]
+pub struct Listed {
+    /// The group.
+    pub group: Group,
+    /// How many members it has.
+    pub members: i64,
+}
+
+/// Somebody or something in a group.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Member {
+    /// The console's key.
+    pub id: String,
+    /// The id that SCIM knows.
+    pub scim_id: String,
+    /// The name to show.
+    pub name: String,
+    /// Whether it is a group itself.
+    pub is_group: bool,
+    /// Whether Entra ID took it away and the guard holds that back.
+    pub held: bool,
+}
+
+impl Group {
+    fn subject(&self) -> Subject<'_> {
+        Subject { kind: Kind::Group, id: &self.id, name: &self.name }
+    }
+}
+
+/// The group with this key.
+pub fn find(conn: &mut Conn, id: &str) -> Result<Group> {
+    let found = user_groups::table.find(id).select(Group::as_select()).first(conn).optional()?;
+    found.ok_or(Error::NotFound("group"))
+}
+
+/// A page of the groups whose name holds these words, by name.
+pub fn list(conn: &mut Conn, words: &str, at: &At, size: usize) -> Result<Page<Listed>> {
+    let mut query = user_groups::table.select(Group::as_select()).into_boxed();
+    for word in words.split_whitespace() {
+        let pattern = super::condition::pattern(super::condition::Test::Co, &fold(word));
+        query = query.filter(user_groups::name_key.like(pattern).escape('\\'));
+    }
+    query = match at {
+        At::Start => query.order(user_groups::name_key.asc()),
+        At::After(mark) => query.filter(user_groups::name_key.gt(mark)).order(user_groups::name_key.asc()),
+        At::Before(mark) => query.filter(user_groups::name_key.lt(mark)).order(user_groups::name_key.desc()),
+    };
+    let groups: Vec<Group> = query.limit(i64::try_from(size + 1).map_err(Error::internal)?).load(conn)?;
+    let ids: Vec<&str> = groups.iter().map(|group| group.id.as_str()).collect();
+    let counts: HashMap<String, i64> = group_members::table
+        .filter(group_members::group_id.eq_any(&ids))
+        .group_by(group_members::group_id)
+        .select((group_members::group_id, diesel::dsl::count_star()))
+        .load(conn)?
+        .into_iter()
+        .collect();
+    let rows = groups
+        .into_iter()
+        .map(|group| Listed { members: counts.get(&group.id).copied().unwrap_or_default(), group })
+        .collect();
+    Ok(Page::new(rows, at, size, |listed: &Listed| listed.group.name_key.clone()))
+}
+
+/// How many groups there are.
+pub fn count(conn: &mut Conn) -> Result<i64> {
+    Ok(user_groups::table.count().get_result(conn)?)
+}
+
+/// A page of a group's members, in the order in which they came.
+pub fn members_page(conn: &mut Conn, id: &str, at: &At, size: usize) -> Result<Page<(String, Member)>> {
+    let mut query = group_members::table.filter(group_members::group_id.eq(id)).into_boxed();
+    query = match at {
+        At::Start => query.order(group_members::id.asc()),
+        At::After(mark) => query.filter(group_members::id.gt(mark)).order(group_members::id.asc()),
+        At::Before(mark) => query.filter(group_members::id.lt(mark)).order(group_members::id.desc()),
+    };
+    let limit = i64::try_from(size + 1).map_err(Error::internal)?;
+    let rows: Vec<members::Row> = query.limit(limit).select(members::Row::as_select()).load(conn)?;
+    let marks: Vec<String> = rows.iter().map(|row| row.id.clone()).collect();
+    let named = members::named(conn, rows)?;
+    Ok(Page::new(marks.into_iter().zip(named).collect(), at, size, |(mark, _)| mark.clone()))
+}
+
+/// The members as Entra ID knows them, in the order in which they came.
+pub fn members_for_entra(conn: &mut Conn, id: &str) -> Result<Vec<Member>> {
+    let mine = group_members::table
+        .filter(group_members::group_id.eq(id))
+        .filter(group_members::held.eq(false))
+        .order(group_members::id);
+    let rows = mine.select(members::Row::as_select()).load(conn)?;
+    members::named(conn, rows)
+}
+
+/// The groups that a user is in, by name.
+pub fn of_user(conn: &mut Conn, user: &str) -> Result<Vec<Group>> {
+    let mine = group_members::table
+        .inner_join(user_groups::table.on(user_groups::id.eq(group_members::group_id)))
+        .filter(group_members::user_id.eq(user))
+        .order(user_groups::name_key);
+    Ok(mine.select(Group::as_select()).load(conn)?)
+}
+
+/// The groups that each of these users is in as far as Entra ID knows: id and name, by the user's key.
+pub fn of_users_for_entra(conn: &mut Conn, users: &[&str]) -> Result<HashMap<String, Vec<(String, String)>>> {
+    let of = |conn: &mut Conn, users: &[&str]| -> Result<Vec<(Option<String>, String, String)>> {
+        let all = group_members::table
+            .inner_join(user_groups::table.on(user_groups::id.eq(group_members::group_id)))
+            .filter(group_members::held.eq(false))
+            .filter(user_groups::linked.eq(true))
+            .order(user_groups::name_key)
+            .select((group_members::user_id, user_groups::scim_id, user_groups::name));
+        // One user at a time is the usual case, and that statement is kept ready.
+        Ok(match users {
+            [one] => all.filter(group_members::user_id.eq(*one)).load(conn)?,
+            many => all.filter(group_members::user_id.eq_any(many)).load(conn)?,
+        })
+    };
+    let mut groups: HashMap<String, Vec<(String, String)>> = HashMap::new();
+    for (user, id, name) in of(conn, users)? {
+        groups.entry(user.unwrap_or_default()).or_default().push((id, name));
+    }
+    Ok(groups)
+}
+
+/// Deletes a group by hand; its members stay.
+pub fn delete(tx: &mut Tx, id: &str) -> Result<Group> {
+    let group = find(tx.conn, id)?;
+    if group.linked && group.held_at.is_none() {
+        return Err(Error::Conflict(format!(
+            "Entra ID keeps the group {}. Take it out of the application there, and it goes here too.",
+            group.name
+        )));
+    }
+    by_entra::delete(tx, &group)?;
+    Ok(group)
+}
+
+fn note(tx: &mut Tx, action: Action, group: &Group, changes: &[Change]) -> Result<()> {
+    audit::note(tx, action, group.subject(), changes)
+}

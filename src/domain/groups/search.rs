@@ -1,0 +1,148 @@
+//! Groups as Entra ID finds and pages them.
+
+use super::{Group, user_groups};
+use crate::db::schema::{group_members, users};
+use crate::db::{Backend, Conn};
+use crate::domain::condition::{Condition, Sql, Test, always, compare, compare_text, optional};
+use crate::domain::users::search::From;
+use crate::error::{Error, Result};
+use chrono::NaiveDateTime;
+use diesel::dsl::{IntoBoxed, not};
+use diesel::prelude::*;
+
+/// A condition over groups.
+pub type GroupCondition = Condition<Leaf>;
+
+/// What can be asked of a group.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Leaf {
+    /// The attribute has a value.
+    Present(Field),
+    /// The attribute compares with a text.
+    Text(Field, Test, String),
+    /// A moment compares with another.
+    Time(Moment, Test, NaiveDateTime),
+    /// The one with this id is a member.
+    Member(String),
+}
+
+/// An attribute that is text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(missing_docs, reason = "each is the attribute of the same name in `Group`")]
+pub enum Field {
+    ScimId,
+    Name,
+    ExternalId,
+}
+
+pub use crate::domain::users::query::Moment;
+
+/// What the database can sort by. An absent value comes last (RFC 7644 section 3.4.2.3).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Order {
+    /// A text.
+    Text(Field),
+    /// A moment.
+    Time(Moment),
+}
+
+/// Which groups are sought, and in what order.
+#[derive(Clone, Debug)]
+pub struct Search {
+    /// Which of them.
+    pub condition: GroupCondition,
+    /// The order; as they were made if there is none.
+    pub order: Option<Order>,
+    /// Whether the last comes first.
+    pub descending: bool,
+}
+
+type Query = IntoBoxed<'static, user_groups::table, Backend>;
+
+/// How many groups are found.
+pub fn count(conn: &mut Conn, search: &Search) -> Result<i64> {
+    Ok(found(search).count().get_result(conn)?)
+}
+
+/// A page of the groups that are found.
+pub fn page(conn: &mut Conn, search: &Search, from: &From, count: i64) -> Result<Vec<Group>> {
+    let query = match from {
+        From::Position(at) => found(search).offset(*at),
+        From::Key(key) if search.descending => found(search).filter(user_groups::id.lt(key.clone())),
+        From::Key(key) => found(search).filter(user_groups::id.gt(key.clone())),
+    };
+    Ok(ordered(query, search).limit(count).select(Group::as_select()).load(conn)?)
+}
+
+/// All that are found, unless they are more than `most`.
+pub fn all(conn: &mut Conn, search: &Search, most: i64) -> Result<Option<Vec<Group>>> {
+    let query = found(search).order(user_groups::id).limit(most + 1);
+    let groups: Vec<Group> = query.select(Group::as_select()).load(conn)?;
+    Ok((groups.len() <= usize::try_from(most).map_err(Error::internal)?).then_some(groups))
+}
+
+fn found(search: &Search) -> Query {
+    let seen = user_groups::table
+        .filter(user_groups::linked.eq(true))
+        .filter(user_groups::held_at.is_null())
+        .into_boxed();
+    match &search.condition {
+        Condition::All => seen,
+        condition => seen.filter(condition.to_sql(&to_sql)),
+    }
+}
+
+fn ordered(query: Query, search: &Search) -> Query {
+    macro_rules! by {
+        ($($column:expr),+) => {
+            if search.descending {
+                query.order(($($column.desc(),)+ user_groups::id.desc()))
+            } else {
+                query.order(($($column.asc(),)+ user_groups::id.asc()))
+            }
+        };
+    }
+    match search.order {
+        None => by!(user_groups::id),
+        Some(Order::Text(Field::ScimId)) => by!(user_groups::scim_id),
+        Some(Order::Text(Field::Name)) => by!(user_groups::name_key),
+        Some(Order::Text(Field::ExternalId)) => {
+            by!(user_groups::external_id.is_null(), user_groups::external_id)
+        }
+        Some(Order::Time(Moment::Created)) => by!(user_groups::created_at),
+        Some(Order::Time(Moment::Changed)) => by!(user_groups::updated_at),
+    }
+}
+
+fn to_sql(leaf: &Leaf) -> Sql<user_groups::table> {
+    match leaf {
+        Leaf::Present(Field::ExternalId) => Box::new(user_groups::external_id.is_not_null()),
+        Leaf::Present(Field::ScimId | Field::Name) => always(true),
+        Leaf::Text(field, Test::Ne, text) => Box::new(not(text_compares(*field, Test::Eq, text))),
+        Leaf::Text(field, test, text) => text_compares(*field, *test, text),
+        Leaf::Time(Moment::Created, test, at) => compare!(user_groups::created_at, *test, *at),
+        Leaf::Time(Moment::Changed, test, at) => compare!(user_groups::updated_at, *test, *at),
+        Leaf::Member(id) => {
+            let people = group_members::table
+                .inner_join(users::table)
+                .filter(users::scim_id.eq(id.clone()))
+                .filter(group_members::held.eq(false))
+                .select(group_members::group_id);
+            let inner = diesel::alias!(user_groups as inner);
+            let groups = group_members::table
+                .inner_join(inner.on(inner.field(user_groups::id).nullable().eq(group_members::subgroup_id)))
+                .filter(inner.field(user_groups::scim_id).eq(id.clone()))
+                .filter(group_members::held.eq(false))
+                .select(group_members::group_id);
+            Box::new(user_groups::id.eq_any(people).or(user_groups::id.eq_any(groups)))
+        }
+    }
+}
+
+fn text_compares(field: Field, test: Test, text: &str) -> Sql<user_groups::table> {
+    match field {
+        Field::ScimId => compare_text!(user_groups::scim_id, test, text.to_owned()),
+        Field::Name => compare_text!(user_groups::name_key, test, text.to_lowercase()),
+        Field::ExternalId => optional!(user_groups::external_id, test, text.to_owned()),
+    }
+}

@@ -1,0 +1,177 @@
+//! Writing accounts: the columns that follow from others, the addresses, the census.
+
+use super::{Email, HIDDEN, SEEN_AS_ENTRAS, User, emails, find, named};
+use crate::db::Conn;
+use crate::db::schema::{census as table, user_emails, users};
+use crate::domain::{Tx, fold, new_id};
+use crate::error::{Error, Result};
+use diesel::prelude::*;
+
+/// The one row of the census.
+const USERS: &str = "users";
+
+/// How many users Entra ID sees, known without counting.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Queryable, Selectable)]
+#[diesel(table_name = table)]
+pub struct Census {
+    /// Where it sees all users.
+    pub all_users: i64,
+    /// Where it sees only those that it made or linked.
+    pub entra_users: i64,
+    /// How often a user left the list or came into its middle: positions in the list hold while this does.
+    pub shuffles: i64,
+}
+
+/// The census as it stands.
+pub fn census(conn: &mut Conn) -> Result<Census> {
+    Ok(table::table.find(USERS).select(Census::as_select()).first(conn)?)
+}
+
+pub(super) fn insert(tx: &mut Tx, mut user: User, emails: &[Email]) -> Result<User> {
+    free_user_name(tx.conn, &user)?;
+    insert_new(tx, &mut user, emails)?;
+    Ok(user)
+}
+
+/// As [`insert`], for whoever has just seen that the user name is free.
+pub(super) fn insert_new(tx: &mut Tx, user: &mut User, emails: &[Email]) -> Result<()> {
+    user.derive(emails);
+    diesel::insert_into(users::table).values(&*user).execute(tx.conn)?;
+    write_emails(tx, &user.id, emails)?;
+    recount(tx.conn, HIDDEN, user.seen, false)
+}
+
+/// Stores a change of the account and, where they are given, of its addresses.
+pub(in crate::domain) fn store(tx: &mut Tx, user: &mut User, emails: Option<&[Email]>) -> Result<()> {
+    let before = find(tx.conn, &user.id)?;
+    match emails {
+        Some(emails) => store_over(tx, &before, user, emails, true),
+        None => {
+            let emails = self::emails(tx.conn, &user.id)?;
+            store_over(tx, &before, user, &emails, false)
+        }
+    }
+}
+
+/// As [`store`], for whoever has the account as it was before. Indexed columns are written only where they changed.
+pub(in crate::domain) fn store_over(
+    tx: &mut Tx,
+    before: &User,
+    user: &mut User,
+    emails: &[Email],
+    write: bool,
+) -> Result<()> {
+    user.derive(emails);
+    if user.user_name_key != before.user_name_key {
+        free_user_name(tx.conn, user)?;
+    }
+    user.version += 1;
+    user.updated_at = tx.now;
+    let profile = &user.profile;
+    let plain = (
+        users::display_name.eq(&profile.display_name),
+        users::given_name.eq(&profile.given_name),
+        users::family_name.eq(&profile.family_name),
+        users::title.eq(&profile.title),
+        users::department.eq(&profile.department),
+        users::manager.eq(&profile.manager),
+        users::work_phone.eq(&profile.work_phone),
+        users::mobile_phone.eq(&profile.mobile_phone),
+        users::locale.eq(&profile.locale),
+        users::time_zone.eq(&profile.time_zone),
+        users::language.eq(&profile.language),
+        users::more.eq(&profile.more),
+        users::search_text.eq(&user.search_text),
+        users::updated_at.eq(user.updated_at),
+        users::version.eq(user.version),
+    );
+    let name = (user.profile.user_name != before.profile.user_name)
+        .then(|| (users::user_name.eq(&profile.user_name), users::user_name_key.eq(&user.user_name_key)));
+    let sort_name = (user.sort_name != before.sort_name).then(|| users::sort_name.eq(&user.sort_name));
+    let external_id = (profile.external_id != before.profile.external_id)
+        .then(|| users::external_id.eq(&profile.external_id));
+    let standing = (user.standing() != before.standing()).then(|| {
+        (
+            users::scim_id.eq(&user.scim_id),
+            users::entra_object_id.eq(&user.entra_object_id),
+            users::phone_number.eq(&user.phone_number),
+            users::extension.eq(&user.extension),
+            users::site_id.eq(&user.site_id),
+            users::site_sent.eq(&user.site_sent),
+            users::site_sent_key.eq(&user.site_sent_key),
+            users::site_urn.eq(&user.site_urn),
+            users::active.eq(user.active),
+            users::entra_state.eq(user.entra_state),
+            users::role.eq(user.role),
+            users::handed_over.eq(user.handed_over),
+            users::password_hash.eq(&user.password_hash),
+            users::deactivated_at.eq(user.deactivated_at),
+            users::deleted_in_entra_at.eq(user.deleted_in_entra_at),
+            (users::seen.eq(user.seen), users::held.eq(user.held), users::held_at.eq(user.held_at)),
+        )
+    });
+    let change = (plain, name, sort_name, external_id, standing);
+    diesel::update(users::table.find(&user.id)).set(change).execute(tx.conn)?;
+    if write {
+        diesel::delete(user_emails::table.filter(user_emails::user_id.eq(&user.id))).execute(tx.conn)?;
+        write_emails(tx, &user.id, emails)?;
+    }
+    recount(tx.conn, before.seen, user.seen, true)
+}
+
+/// Takes an account that is gone out of the census.
+pub(super) fn uncount(tx: &mut Tx, user: &User) -> Result<()> {
+    recount(tx.conn, user.seen, HIDDEN, true)
+}
+
+/// `shuffles`: whether a user who appears or vanishes does so in the middle of the list.
+fn recount(conn: &mut Conn, before: i32, after: i32, shuffles: bool) -> Result<()> {
+    if before == after {
+        return Ok(());
+    }
+    let all = i64::from(after > HIDDEN) - i64::from(before > HIDDEN);
+    let entras = i64::from(after == SEEN_AS_ENTRAS) - i64::from(before == SEEN_AS_ENTRAS);
+    diesel::update(table::table.find(USERS))
+        .set((
+            table::all_users.eq(table::all_users + all),
+            table::entra_users.eq(table::entra_users + entras),
+            table::shuffles.eq(table::shuffles + i64::from(shuffles)),
+        ))
+        .execute(conn)?;
+    Ok(())
+}
+
+fn write_emails(tx: &mut Tx, user: &str, emails: &[Email]) -> Result<()> {
+    for (position, email) in (0..).zip(emails) {
+        let place = (
+            user_emails::id.eq(new_id()),
+            user_emails::user_id.eq(user),
+            user_emails::position.eq::<i32>(position),
+            user_emails::value_key.eq(fold(&email.value)),
+        );
+        diesel::insert_into(user_emails::table).values((place, email)).execute(tx.conn)?;
+    }
+    Ok(())
+}
+
+fn free_user_name(conn: &mut Conn, user: &User) -> Result<()> {
+    match named(conn, &user.profile.user_name)? {
+        Some(other) if other.id != user.id => Err(Error::taken(
+            "user_name",
+            format!("The user name “{}” belongs to another account. Choose another.", user.profile.user_name),
+        )),
+        _ => Ok(()),
+    }
+}
+
+impl User {
+    /// All that is not the profile and changes seldom.
+    fn standing(&self) -> impl PartialEq {
+        (
+            (self.scim_id.clone(), self.entra_object_id.clone(), self.phone_number.clone()),
+            (self.extension.clone(), self.site_id.clone(), self.site_sent.clone(), self.site_urn.clone()),
+            (self.active, self.entra_state, self.role, self.handed_over, self.password_hash.clone()),
+            (self.deactivated_at, self.deleted_in_entra_at, self.seen, self.held, self.held_at),
+        )
+    }
+}

@@ -1,0 +1,237 @@
+//! Whether a resource meets a filter, and how resources sort (RFC 7644 sections 3.4.2.2 and 3.4.2.3).
+//!
+//! This is the meaning of a filter. The door compiles what it can to conditions of the database, which must agree.
+
+use super::filter::{AttrExp, AttrPath, CompValue, CompareOp, Filter, ValFilter};
+use super::path::Spot;
+use super::schema::{Attribute, Kind, Mutability, Resource};
+use super::{Fault, ScimType};
+use chrono::DateTime;
+use serde_json::Value;
+
+/// Refuses a filter that none of these types of resource can answer.
+pub fn check(filter: &Filter, kinds: &[&Resource]) -> Result<(), Fault> {
+    match filter {
+        Filter::And(parts) | Filter::Or(parts) => parts.iter().try_for_each(|part| check(part, kinds)),
+        Filter::Not(part) => check(part, kinds),
+        Filter::Attr(expression) => check_simple(expression, kinds),
+        Filter::ValuePath(path) => {
+            let spots = spots(&path.attr, kinds)?;
+            let complex =
+                spots.iter().find(|spot| spot.attribute.kind == Kind::Complex && spot.part.is_none());
+            let Some(spot) = complex else {
+                return Err(bad(format!("{} has no parts to choose among.", path.attr)));
+            };
+            check_parts(&path.filter, spot.attribute)
+        }
+    }
+}
+
+fn check_simple(expression: &AttrExp, kinds: &[&Resource]) -> Result<(), Fault> {
+    match expression {
+        AttrExp::Present(path) => spots(path, kinds).map(drop),
+        AttrExp::Comparison(path, op, wanted) => {
+            let fitting = spots(path, kinds)?.into_iter().map(|spot| match spot.leaf() {
+                Some(leaf) => check_comparison(leaf, path, op, wanted),
+                None => Err(bad(format!(
+                    "{path} is compared part by part: name one, such as {path}.{}.",
+                    spot.attribute.sub.first().map_or("value", |part| part.name)
+                ))),
+            });
+            // At the root a name may stand for something else in another type.
+            fitting.reduce(Result::or).unwrap_or(Ok(()))
+        }
+    }
+}
+
+fn check_parts(filter: &ValFilter, attribute: &'static Attribute) -> Result<(), Fault> {
+    match filter {
+        ValFilter::And(parts) | ValFilter::Or(parts) => {
+            parts.iter().try_for_each(|part| check_parts(part, attribute))
+        }
+        ValFilter::Not(part) => check_parts(part, attribute),
+        ValFilter::Attr(AttrExp::Present(path)) => part(attribute, path).map(drop),
+        ValFilter::Attr(AttrExp::Comparison(path, op, wanted)) => {
+            check_comparison(part(attribute, path)?, path, op, wanted)
+        }
+    }
+}
+
+fn part(attribute: &'static Attribute, path: &AttrPath) -> Result<&'static Attribute, Fault> {
+    attribute.part(&path.name).ok_or_else(|| bad(format!("{} has no part “{path}”.", attribute.name)))
+}
+
+fn spots(path: &AttrPath, kinds: &[&Resource]) -> Result<Vec<Spot>, Fault> {
+    let readable = |spot: &Spot| spot.attribute.mutability != Mutability::WriteOnly;
+    let spots: Vec<Spot> = kinds.iter().filter_map(|kind| Spot::of(kind, path)).filter(readable).collect();
+    if spots.is_empty() {
+        return Err(bad(format!("There is no attribute “{path}” to filter by.")));
+    }
+    Ok(spots)
+}
+
+fn check_comparison(
+    leaf: &Attribute,
+    path: &AttrPath,
+    op: &CompareOp,
+    wanted: &CompValue,
+) -> Result<(), Fault> {
+    let equality = matches!(op, CompareOp::Eq | CompareOp::Ne);
+    let within = matches!(op, CompareOp::Co | CompareOp::Sw | CompareOp::Ew);
+    let rule = match (leaf.kind, wanted) {
+        (_, CompValue::Null) => (equality, "null is compared by eq or ne only"),
+        (Kind::Boolean, wanted) => {
+            (equality && truth(wanted).is_some(), "it is compared by eq or ne with true or false")
+        }
+        (Kind::DateTime, CompValue::Str(text)) => (
+            !within && DateTime::parse_from_rfc3339(text).is_ok(),
+            "it is compared by eq, ne, gt, ge, lt or le with a time such as \"2026-11-23T09:00:00Z\"",
+        ),
+        (Kind::DateTime, _) => (false, "it is compared with a time such as \"2026-11-23T09:00:00Z\""),
+        (Kind::Binary, CompValue::Str(_)) => (equality, "it is compared by eq or ne only"),
+        (_, CompValue::Str(_)) => (true, ""),
+        _ => (false, "it is compared with a string in double quotes"),
+    };
+    if rule.0 { Ok(()) } else { Err(bad(format!("{path} cannot be compared so: {}.", rule.1))) }
+}
+
+/// Whether a whole resource (its JSON, all attributes) meets the filter. What a type does not have is absent.
+#[must_use]
+pub fn meets(filter: &Filter, kind: &Resource, resource: &Value) -> bool {
+    match filter {
+        Filter::And(parts) => parts.iter().all(|part| meets(part, kind, resource)),
+        Filter::Or(parts) => parts.iter().any(|part| meets(part, kind, resource)),
+        Filter::Not(part) => !meets(part, kind, resource),
+        Filter::Attr(AttrExp::Present(path)) => {
+            Spot::of(kind, path).is_some_and(|spot| !held(resource, &spot, spot.part).is_empty())
+        }
+        Filter::Attr(AttrExp::Comparison(path, op, wanted)) => {
+            let spot = Spot::of(kind, path).and_then(|spot| Some((spot, spot.leaf()?)));
+            let Some((spot, leaf)) = spot else { return absent_meets(op, wanted) };
+            let part = (spot.attribute.kind == Kind::Complex).then_some(leaf);
+            let values = held(resource, &spot, part);
+            if values.is_empty() {
+                return absent_meets(op, wanted);
+            }
+            values.into_iter().any(|value| compares(leaf, value, op, wanted))
+        }
+        Filter::ValuePath(path) => Spot::of(kind, &path.attr).is_some_and(|spot| {
+            let values = held(resource, &spot, None);
+            values.into_iter().any(|value| value_meets(&path.filter, spot.attribute, value))
+        }),
+    }
+}
+
+/// Whether one of several values meets the filter of a value path.
+#[must_use]
+pub fn value_meets(filter: &ValFilter, attribute: &Attribute, value: &Value) -> bool {
+    let part_of = |path: &AttrPath| {
+        let part = attribute.part(&path.name)?;
+        Some((part, value.get(part.name)?))
+    };
+    match filter {
+        ValFilter::Not(inner) => !value_meets(inner, attribute, value),
+        ValFilter::And(parts) => parts.iter().all(|part| value_meets(part, attribute, value)),
+        ValFilter::Or(parts) => parts.iter().any(|part| value_meets(part, attribute, value)),
+        ValFilter::Attr(AttrExp::Present(path)) => part_of(path).is_some(),
+        ValFilter::Attr(AttrExp::Comparison(path, op, wanted)) => match part_of(path) {
+            Some((part, held)) => compares(part, held, op, wanted),
+            None => absent_meets(op, wanted),
+        },
+    }
+}
+
+/// The values at a spot, or those of one part of them; none that is empty.
+fn held<'a>(resource: &'a Value, spot: &Spot, part: Option<&Attribute>) -> Vec<&'a Value> {
+    let home = spot.urn.map_or(Some(resource), |urn| resource.get(urn));
+    let whole = home.and_then(|home| home.get(spot.attribute.name));
+    let each = match whole {
+        Some(Value::Array(values)) => values.iter().collect(),
+        Some(Value::Null) | None => Vec::new(),
+        Some(value) => vec![value],
+    };
+    let each = each.into_iter().filter_map(|value| part.map_or(Some(value), |part| value.get(part.name)));
+    each.filter(|value| !matches!(value, Value::Null) && value.as_str() != Some("")).collect()
+}
+
+/// An absent value is null (RFC 7643 section 2.5): it differs from every other.
+#[must_use]
+pub fn absent_meets(op: &CompareOp, wanted: &CompValue) -> bool {
+    match op {
+        CompareOp::Eq => matches!(wanted, CompValue::Null),
+        CompareOp::Ne => !matches!(wanted, CompValue::Null),
+        _ => false,
+    }
+}
+
+fn compares(leaf: &Attribute, held: &Value, op: &CompareOp, wanted: &CompValue) -> bool {
+    if matches!(op, CompareOp::Ne) {
+        return !compares(leaf, held, &CompareOp::Eq, wanted);
+    }
+    match (held, wanted) {
+        // Entra ID compares booleans with strings: `roles[primary eq "True"]`.
+        (Value::Bool(held), wanted) => matches!(op, CompareOp::Eq) && truth(wanted) == Some(*held),
+        (Value::String(held), CompValue::Str(text)) if leaf.kind == Kind::DateTime => {
+            let moment = |text: &str| DateTime::parse_from_rfc3339(text).ok();
+            match (moment(held), moment(text)) {
+                (Some(held), Some(wanted)) => ordered(&held, op, &wanted),
+                _ => false,
+            }
+        }
+        (Value::String(held), CompValue::Str(text)) => {
+            let (held, text) = (folded(leaf, held), folded(leaf, text));
+            match op {
+                CompareOp::Co => held.contains(&text),
+                CompareOp::Sw => held.starts_with(&text),
+                CompareOp::Ew => held.ends_with(&text),
+                _ => ordered(&held, op, &text),
+            }
+        }
+        _ => false,
+    }
+}
+
+fn ordered<T: PartialOrd>(held: &T, op: &CompareOp, wanted: &T) -> bool {
+    match op {
+        CompareOp::Gt => held > wanted,
+        CompareOp::Ge => held >= wanted,
+        CompareOp::Lt => held < wanted,
+        CompareOp::Le => held <= wanted,
+        _ => held == wanted,
+    }
+}
+
+/// The truth that a comparison's value stands for.
+#[must_use]
+pub fn truth(value: &CompValue) -> Option<bool> {
+    match value {
+        CompValue::True => Some(true),
+        CompValue::False => Some(false),
+        CompValue::Str(text) if text.eq_ignore_ascii_case("true") => Some(true),
+        CompValue::Str(text) if text.eq_ignore_ascii_case("false") => Some(false),
+        _ => None,
+    }
+}
+
+fn folded(leaf: &Attribute, text: &str) -> String {
+    if leaf.case_exact { text.to_owned() } else { text.to_lowercase() }
+}
+
+/// What a resource sorts by: of several values the primary one, else the first. Nothing sorts last.
+#[must_use]
+pub fn sort_key(spot: &Spot, resource: &Value) -> Option<String> {
+    let leaf = spot.leaf()?;
+    let values = held(resource, spot, None);
+    let primary = values.iter().find(|value| value.get("primary") == Some(&Value::Bool(true)));
+    let value = primary.or(values.first())?;
+    let value = if spot.attribute.kind == Kind::Complex { value.get(leaf.name)? } else { value };
+    match value {
+        Value::String(text) => Some(folded(leaf, text)),
+        Value::Bool(truth) => Some(truth.to_string()),
+        _ => None,
+    }
+}
+
+fn bad(detail: String) -> Fault {
+    Fault::bad(ScimType::InvalidFilter, detail)
+}

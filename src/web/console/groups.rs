@@ -1,0 +1,85 @@
+//! Groups as Entra ID keeps them here: which there are, and who is in them.
+
+use crate::domain::groups::{self, Group, Listed, Member};
+use crate::web::extract::{Desk, Fields, Posted, Signed};
+use crate::web::page::{self, Answer, Frame, when};
+use actix_web::HttpRequest;
+use actix_web::web::{Path, Query};
+use askama::Template;
+use serde::Deserialize;
+
+const PATH: &str = "/groups";
+const PAGE: usize = 50;
+
+/// Where in the list, and with what words in the name.
+#[derive(Clone, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct Asked {
+    q: String,
+    after: Option<String>,
+    before: Option<String>,
+}
+
+#[derive(Template)]
+#[template(path = "groups/list.html")]
+struct ListPage {
+    frame: Frame,
+    q: String,
+    rows: Vec<Listed>,
+    total: i64,
+    previous: Option<String>,
+    next: Option<String>,
+}
+
+pub(super) async fn list(frame: Frame, desk: Desk, asked: Query<Asked>) -> Answer {
+    let Query(asked) = asked;
+    let at = page::at(asked.after, asked.before);
+    let words = asked.q.clone();
+    let (rows, total) =
+        desk.read(move |conn| Ok((groups::list(conn, &words, &at, PAGE)?, groups::count(conn)?))).await?;
+    let (previous, next) = page::ways(&rows, PATH, &[("q", &asked.q)]);
+    let page = ListPage { frame: frame.of("groups"), q: asked.q, rows: rows.items, total, previous, next };
+    page::show(&page.frame, &page)
+}
+
+#[derive(Template)]
+#[template(path = "groups/show.html")]
+struct GroupPage {
+    frame: Frame,
+    group: Group,
+    members: Vec<Member>,
+    changed: String,
+    previous: Option<String>,
+    next: Option<String>,
+}
+
+pub(super) async fn show(frame: Frame, desk: Desk, id: Path<String>, asked: Query<Asked>) -> Answer {
+    let Query(asked) = asked;
+    let at = page::at(asked.after, asked.before);
+    let path = format!("{PATH}/{id}");
+    let (group, members) = desk
+        .read(move |conn| Ok((groups::find(conn, &id)?, groups::members_page(conn, &id, &at, PAGE)?)))
+        .await?;
+    let (previous, next) = page::ways(&members, &path, &[]);
+    let page = GroupPage {
+        frame: frame.of("groups"),
+        changed: when(group.updated_at),
+        group,
+        members: members.items.into_iter().map(|(_, member)| member).collect(),
+        previous,
+        next,
+    };
+    page::show(&page.frame, &page)
+}
+
+/// Deletes a group that Entra ID no longer keeps.
+pub(super) async fn delete(
+    request: HttpRequest,
+    signed: Signed,
+    desk: Desk,
+    id: Path<String>,
+    _form: Posted<Fields>,
+) -> Answer {
+    let outcome = desk.write(signed.actor(), move |tx| groups::delete(tx, &id)).await;
+    page::settle(&request, outcome, |group| format!("The group {} was deleted.", group.name), PATH)
+}

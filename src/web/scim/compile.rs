@@ -1,0 +1,344 @@
+//! From a filter to conditions of the database.
+//!
+//! What a filter means is said by [`evaluate`]. A condition here finds all that meet the filter; where it may find more
+//! it says so, and the door looks at each of them.
+
+use crate::domain::condition::{Condition, Test};
+use crate::domain::groups::search as of_groups;
+use crate::domain::users::query::{self as of_users, Moment};
+use crate::scim::evaluate::{self, absent_meets, truth};
+use crate::scim::filter::{AttrExp, AttrPath, CompValue, CompareOp, Filter, ValFilter};
+use crate::scim::path::Spot;
+use crate::scim::schema::{GROUPS, Kind, Resource, USERS};
+use crate::scim::{ENTERPRISE_USER, filter};
+use chrono::{DateTime, NaiveDateTime};
+use serde_json::json;
+
+/// Attributes that are kept as they were sent, in no column of their own.
+const KEPT: [&str; 11] = [
+    "name",
+    "nickName",
+    "profileUrl",
+    "userType",
+    "phoneNumbers",
+    "ims",
+    "photos",
+    "addresses",
+    "entitlements",
+    "roles",
+    "x509Certificates",
+];
+
+/// A condition, and whether it finds only what meets the filter.
+pub(super) struct Compiled<L> {
+    pub(super) condition: Condition<L>,
+    pub(super) exact: bool,
+}
+
+impl<L> Compiled<L> {
+    fn exactly(condition: Condition<L>) -> Self {
+        Self { condition, exact: true }
+    }
+
+    /// More than is meant, never less.
+    fn at_least(condition: Condition<L>) -> Self {
+        Self { condition, exact: false }
+    }
+
+    fn constant(answer: bool) -> Self {
+        Self::exactly(if answer { Condition::All } else { Condition::Never })
+    }
+}
+
+/// The filter as a condition over accounts.
+pub(super) fn users(filter: Option<&Filter>) -> Compiled<of_users::Leaf> {
+    compile(filter, &USERS, &|spot, expression| user_leaf(spot, expression), &user_values)
+}
+
+/// The filter as a condition over groups.
+pub(super) fn groups(filter: Option<&Filter>) -> Compiled<of_groups::Leaf> {
+    compile(filter, &GROUPS, &|spot, expression| group_leaf(spot, expression), &group_values)
+}
+
+/// What an account sorts by there, if the database can.
+pub(super) fn user_order(spot: &Spot) -> Option<crate::domain::users::search::Order> {
+    use crate::domain::users::search::Order;
+    let name = spot.name();
+    moment_of(&name).map(Order::Time).or_else(|| user_field(&name).map(Order::Text))
+}
+
+/// What a group sorts by there, if the database can.
+pub(super) fn group_order(spot: &Spot) -> Option<of_groups::Order> {
+    let name = spot.name();
+    moment_of(&name).map(of_groups::Order::Time).or_else(|| group_field(&name).map(of_groups::Order::Text))
+}
+
+fn compile<L>(
+    filter: Option<&Filter>,
+    kind: &Resource,
+    leaf: &impl Fn(&Spot, &AttrExp) -> Compiled<L>,
+    values: &impl Fn(&Spot, &ValFilter) -> Compiled<L>,
+) -> Compiled<L> {
+    let Some(filter) = filter else { return Compiled::constant(true) };
+    let all = |parts: &[Filter]| -> (Vec<Condition<L>>, bool) {
+        let compiled: Vec<_> = parts.iter().map(|part| compile(Some(part), kind, leaf, values)).collect();
+        let exact = compiled.iter().all(|part| part.exact);
+        (compiled.into_iter().map(|part| part.condition).collect(), exact)
+    };
+    match filter {
+        Filter::And(parts) => {
+            let (parts, exact) = all(parts);
+            Compiled { condition: Condition::And(parts), exact }
+        }
+        Filter::Or(parts) => {
+            let (parts, exact) = all(parts);
+            Compiled { condition: Condition::Or(parts), exact }
+        }
+        Filter::Not(part) => match compile(Some(part), kind, leaf, values) {
+            Compiled { condition, exact: true } => Compiled::exactly(Condition::Not(Box::new(condition))),
+            // Of what may be too much, the opposite may be too little.
+            _ => Compiled::at_least(Condition::All),
+        },
+        Filter::Attr(expression) => match Spot::of(kind, path_of(expression)) {
+            Some(spot) if spot.name() == "meta.resourceType" => {
+                let resource = json!({ "meta": { "resourceType": kind.name } });
+                Compiled::constant(evaluate::meets(filter, kind, &resource))
+            }
+            Some(spot) => leaf(&spot, expression),
+            None => Compiled::constant(match expression {
+                AttrExp::Present(_) => false,
+                AttrExp::Comparison(_, op, wanted) => absent_meets(op, wanted),
+            }),
+        },
+        Filter::ValuePath(path) => match Spot::of(kind, &path.attr) {
+            Some(spot) => values(&spot, &path.filter),
+            None => Compiled::constant(false),
+        },
+    }
+}
+
+fn path_of(expression: &AttrExp) -> &AttrPath {
+    match expression {
+        AttrExp::Present(path) | AttrExp::Comparison(path, ..) => path,
+    }
+}
+
+fn user_leaf(spot: &Spot, expression: &AttrExp) -> Compiled<of_users::Leaf> {
+    use of_users::Leaf;
+    let name = spot.name();
+    if let Some(field) = user_field(&name) {
+        return text(expression, |test| {
+            test.map_or(Leaf::Present(field), |(test, text)| Leaf::Text(field, test, text))
+        });
+    }
+    if let Some(moment) = moment_of(&name) {
+        return time(expression, |test, at| Leaf::Time(moment, test, at));
+    }
+    match (name.as_str(), expression) {
+        ("active", AttrExp::Present(_)) => Compiled::constant(true),
+        ("active", AttrExp::Comparison(_, op, wanted)) => match (op, truth(wanted)) {
+            (CompareOp::Eq, Some(truth)) => Compiled::exactly(Condition::Is(Leaf::Active(truth))),
+            (CompareOp::Ne, Some(truth)) => Compiled::exactly(Condition::Is(Leaf::Active(!truth))),
+            // Never null.
+            _ => Compiled::constant(matches!(op, CompareOp::Ne)),
+        },
+        ("emails", _) => text(expression, |test| Leaf::Email(None, test)),
+        ("emails.type", AttrExp::Comparison(_, CompareOp::Eq, CompValue::Str(kind))) => {
+            Compiled::exactly(Condition::Is(Leaf::Email(Some(kind.clone()), None)))
+        }
+        ("emails.type", AttrExp::Present(_)) => Compiled::at_least(Condition::Is(Leaf::Email(None, None))),
+        _ => kept(spot, expression),
+    }
+}
+
+/// Of what has no column, the text that must stand in it somewhere.
+fn kept(spot: &Spot, expression: &AttrExp) -> Compiled<of_users::Leaf> {
+    use of_users::{Field, Leaf};
+    let is_kept = KEPT.contains(&spot.attribute.name) || spot.urn == Some(ENTERPRISE_USER);
+    if !is_kept || spot.leaf().is_some_and(|leaf| leaf.kind == Kind::Boolean) {
+        return Compiled::at_least(Condition::All);
+    }
+    let (mention, test) = match expression {
+        AttrExp::Present(_) => (format!("\"{}\":", spot.attribute.name), None),
+        AttrExp::Comparison(_, op, CompValue::Str(text)) if is_search(op) && !text.is_empty() => {
+            (inside_json(text), Some((test(op), text.clone())))
+        }
+        AttrExp::Comparison(..) => return Compiled::at_least(Condition::All),
+    };
+    let mut found = vec![Condition::Is(Leaf::Mentions(mention))];
+    if spot.attribute.name == "phoneNumbers" {
+        let columns = [Field::WorkPhone, Field::MobilePhone];
+        // A kind or a label of those two is not in their columns.
+        if spot.part.is_some_and(|part| part.name != "value") {
+            return Compiled::at_least(Condition::All);
+        }
+        found.extend(columns.map(|field| {
+            Condition::Is(match &test {
+                Some((test, text)) => Leaf::Text(field, *test, text.clone()),
+                None => Leaf::Present(field),
+            })
+        }));
+    }
+    Compiled::at_least(Condition::Or(found))
+}
+
+/// `emails[type eq "work" and value eq "…"]` and the like.
+fn user_values(spot: &Spot, filter: &ValFilter) -> Compiled<of_users::Leaf> {
+    use of_users::Leaf;
+    let parts: Vec<&ValFilter> = match filter {
+        ValFilter::And(parts) => parts.iter().collect(),
+        single => vec![single],
+    };
+    let (mut kind, mut value, mut rest) = (None, None, false);
+    for part in parts {
+        match part {
+            ValFilter::Attr(AttrExp::Comparison(path, CompareOp::Eq, CompValue::Str(text)))
+                if path.name.eq_ignore_ascii_case("type") && kind.is_none() =>
+            {
+                kind = Some(text.clone());
+            }
+            ValFilter::Attr(AttrExp::Comparison(path, op, CompValue::Str(text)))
+                if path.name.eq_ignore_ascii_case("value")
+                    && !matches!(op, CompareOp::Ne)
+                    && value.is_none() =>
+            {
+                value = Some((op.clone(), text.clone()));
+            }
+            _ => rest = true,
+        }
+    }
+    if spot.attribute.name == "emails" {
+        let sought = value.map(|(op, text)| (test(&op), text));
+        let condition = Condition::Is(Leaf::Email(kind, sought));
+        return Compiled { condition, exact: !rest };
+    }
+    match value {
+        Some((op, text)) => {
+            let path = AttrPath::with_name("value");
+            kept(spot, &AttrExp::Comparison(path, op, CompValue::Str(text)))
+        }
+        None => Compiled::at_least(Condition::All),
+    }
+}
+
+fn group_leaf(spot: &Spot, expression: &AttrExp) -> Compiled<of_groups::Leaf> {
+    use of_groups::Leaf;
+    let name = spot.name();
+    if let Some(field) = group_field(&name) {
+        return text(expression, |test| {
+            test.map_or(Leaf::Present(field), |(test, text)| Leaf::Text(field, test, text))
+        });
+    }
+    if let Some(moment) = moment_of(&name) {
+        return time(expression, |test, at| Leaf::Time(moment, test, at));
+    }
+    match (name.as_str(), expression) {
+        ("members", AttrExp::Comparison(_, CompareOp::Eq, CompValue::Str(id))) => {
+            Compiled::exactly(Condition::Is(Leaf::Member(id.clone())))
+        }
+        _ => Compiled::at_least(Condition::All),
+    }
+}
+
+fn group_values(spot: &Spot, filter: &ValFilter) -> Compiled<of_groups::Leaf> {
+    match filter {
+        ValFilter::Attr(AttrExp::Comparison(path, CompareOp::Eq, CompValue::Str(id)))
+            if spot.attribute.name == "members" && path.name.eq_ignore_ascii_case("value") =>
+        {
+            Compiled::exactly(Condition::Is(of_groups::Leaf::Member(id.clone())))
+        }
+        _ => Compiled::at_least(Condition::All),
+    }
+}
+
+/// `None` asks whether there is a value at all.
+fn text<L>(expression: &AttrExp, leaf: impl Fn(Option<(Test, String)>) -> L) -> Compiled<L> {
+    let present = || Condition::Is(leaf(None));
+    match expression {
+        AttrExp::Present(_) | AttrExp::Comparison(_, CompareOp::Ne, CompValue::Null) => {
+            Compiled::exactly(present())
+        }
+        AttrExp::Comparison(_, _, CompValue::Null) => Compiled::exactly(Condition::Not(Box::new(present()))),
+        AttrExp::Comparison(_, op, CompValue::Str(text)) => {
+            Compiled::exactly(Condition::Is(leaf(Some((test(op), text.clone())))))
+        }
+        // Refused before.
+        AttrExp::Comparison(..) => Compiled::constant(false),
+    }
+}
+
+fn time<L>(expression: &AttrExp, leaf: impl Fn(Test, NaiveDateTime) -> L) -> Compiled<L> {
+    match expression {
+        AttrExp::Present(_) | AttrExp::Comparison(_, CompareOp::Ne, CompValue::Null) => {
+            Compiled::constant(true)
+        }
+        AttrExp::Comparison(_, op, CompValue::Str(text)) => match DateTime::parse_from_rfc3339(text) {
+            Ok(at) => Compiled::exactly(Condition::Is(leaf(test(op), at.naive_utc()))),
+            Err(_) => Compiled::constant(false),
+        },
+        AttrExp::Comparison(..) => Compiled::constant(false),
+    }
+}
+
+fn user_field(name: &str) -> Option<of_users::Field> {
+    use of_users::Field;
+    Some(match name.strip_prefix(ENTERPRISE_USER) {
+        Some(":department") => Field::Department,
+        Some(":manager") => Field::Manager,
+        Some(_) => return None,
+        None => match name {
+            "id" => Field::ScimId,
+            "userName" => Field::UserName,
+            "externalId" => Field::ExternalId,
+            "displayName" => Field::DisplayName,
+            "name.givenName" => Field::GivenName,
+            "name.familyName" => Field::FamilyName,
+            "title" => Field::Title,
+            "locale" => Field::Locale,
+            "timezone" => Field::TimeZone,
+            "preferredLanguage" => Field::Language,
+            _ => return None,
+        },
+    })
+}
+
+fn group_field(name: &str) -> Option<of_groups::Field> {
+    Some(match name {
+        "id" => of_groups::Field::ScimId,
+        "displayName" => of_groups::Field::Name,
+        "externalId" => of_groups::Field::ExternalId,
+        _ => return None,
+    })
+}
+
+fn moment_of(name: &str) -> Option<Moment> {
+    match name {
+        "meta.created" => Some(Moment::Created),
+        "meta.lastModified" => Some(Moment::Changed),
+        _ => None,
+    }
+}
+
+/// Whether what is looked for must stand in the text as it is.
+fn is_search(op: &CompareOp) -> bool {
+    matches!(op, CompareOp::Eq | CompareOp::Co | CompareOp::Sw | CompareOp::Ew)
+}
+
+/// The text as it stands within a JSON string.
+fn inside_json(text: &str) -> String {
+    json!(text).to_string().trim_matches('"').to_owned()
+}
+
+fn test(op: &filter::CompareOp) -> Test {
+    match op {
+        CompareOp::Eq => Test::Eq,
+        CompareOp::Ne => Test::Ne,
+        CompareOp::Co => Test::Co,
+        CompareOp::Sw => Test::Sw,
+        CompareOp::Ew => Test::Ew,
+        CompareOp::Gt => Test::Gt,
+        CompareOp::Lt => Test::Lt,
+        CompareOp::Ge => Test::Ge,
+        CompareOp::Le => Test::Le,
+    }
+}

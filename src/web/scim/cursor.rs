@@ -1,0 +1,74 @@
+//! Cursors (RFC 9865): where the next page begins, sealed, so that a client can neither read nor make one.
+
+use super::Refusal;
+use crate::domain::Org;
+use crate::domain::users::by_entra::Scope;
+use crate::domain::users::search::From;
+use crate::scim::message::CURSOR_TIMEOUT_S;
+use crate::scim::query::Query;
+use crate::scim::{Fault, ScimType};
+use serde::{Deserialize, Serialize};
+
+const PURPOSE: &str = "scim cursor";
+
+/// Where a page begins.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(super) enum Mark {
+    /// After the resource with this key.
+    #[serde(rename = "k")]
+    Key(String),
+    /// After so many resources.
+    #[serde(rename = "p")]
+    Position(i64),
+}
+
+#[derive(Serialize, Deserialize)]
+struct Sealed {
+    mark: Mark,
+    /// Which query it belongs to.
+    of: String,
+    /// When it was made, in seconds since 1970.
+    at: i64,
+}
+
+/// What makes a query the same query: another page of it may have another size and other attributes.
+pub(super) struct Stamp(String);
+
+impl Stamp {
+    pub(super) fn of(query: &Query, shelf: &str, scope: Scope) -> Self {
+        let filter = query.filter.as_ref().map(ToString::to_string).unwrap_or_default();
+        let sort = query.sort.as_ref().map(ToString::to_string).unwrap_or_default();
+        Self(format!("{shelf}\n{}\n{filter}\n{sort}\n{}", scope.as_str(), query.descending))
+    }
+
+    pub(super) fn write(&self, org: &Org, mark: Mark) -> String {
+        let of = org.keys().digest(PURPOSE, &self.0);
+        let sealed = Sealed { mark, of, at: org.now().and_utc().timestamp() };
+        org.keys().seal(PURPOSE, &serde_json::to_string(&sealed).unwrap_or_default())
+    }
+
+    /// Where the page after this cursor begins; an empty one stands for the first.
+    pub(super) fn read(&self, org: &Org, cursor: &str) -> Result<From, Refusal> {
+        if cursor.is_empty() {
+            return Ok(From::Position(0));
+        }
+        let invalid = || {
+            let detail = "The cursor is none of ours, or belongs to another query. Begin again without it.";
+            Refusal::from(Fault::bad(ScimType::InvalidCursor, detail))
+        };
+        let text = org.keys().open_sealed(PURPOSE, cursor).ok_or_else(invalid)?;
+        let sealed: Sealed = serde_json::from_str(&text).map_err(|_| invalid())?;
+        if !org.keys().recognises(PURPOSE, &self.0, &sealed.of) {
+            return Err(invalid());
+        }
+        if org.now().and_utc().timestamp() - sealed.at > CURSOR_TIMEOUT_S {
+            let detail =
+                format!("The cursor is older than {CURSOR_TIMEOUT_S} seconds. Begin again without it.");
+            return Err(Fault::bad(ScimType::ExpiredCursor, detail).into());
+        }
+        Ok(match sealed.mark {
+            Mark::Key(key) => From::Key(key),
+            Mark::Position(at) => From::Position(at),
+        })
+    }
+}

@@ -1,0 +1,166 @@
+//! Groups by SCIM: each operation reads, calls the domain, answers. A bulk request calls the same.
+
+use super::client::{Body, Client, Told};
+use super::precondition::Precondition;
+use super::{Done, Refusal, Shown, mapping, projection, respond};
+use crate::db::Conn;
+use crate::domain::Tx;
+use crate::domain::groups::{self, Group, by_entra};
+use crate::domain::provisioning::Operation;
+use crate::error::Error;
+use crate::scim::evaluate::value_meets;
+use crate::scim::group::{Change, Wanted, read_changes};
+use crate::scim::project::Projection;
+use crate::scim::schema::{GROUP, find};
+use actix_web::http::StatusCode;
+use actix_web::web::Path;
+use actix_web::{HttpRequest, HttpResponse};
+use serde_json::{Value, json};
+
+type Answer = Result<HttpResponse, Refusal>;
+
+const MEMBERS: &str = "members";
+
+pub(super) async fn get(client: Client, request: HttpRequest, id: Path<String>) -> Answer {
+    let projection = projection(&request);
+    let without_members = projection.leaves_out(MEMBERS);
+    let shown = client.read(Operation::GetGroup, move |conn| {
+        let group = by_entra::get(conn, &id)?;
+        let told = Told { subject: Some(group.name.clone()), status: 200, ..Told::default() };
+        let members = if without_members { Vec::new() } else { groups::members_for_entra(conn, &group.id)? };
+        Ok((Shown::Group(Box::new(group), members), Operation::GetGroup, told))
+    });
+    respond::read(shown.await?, &Precondition::of(&request), &projection, &client.base)
+}
+
+pub(super) async fn post(client: Client, request: HttpRequest, body: Body) -> Answer {
+    let wanted = body.0.and_then(|body| Wanted::read(&body));
+    let wanted = wanted.map_err(|fault| client.refuse(Operation::CreateGroup, fault.into()))?;
+    let subject = Some(wanted.display_name.clone());
+    let done = client.write(Operation::CreateGroup, subject, move |tx| create(tx, wanted));
+    Ok(respond::written(done.await?, &projection(&request), &client.base))
+}
+
+pub(super) async fn put(client: Client, request: HttpRequest, id: Path<String>, body: Body) -> Answer {
+    let wanted = body.0.and_then(|body| Wanted::read(&body));
+    let wanted = wanted.map_err(|fault| client.refuse(Operation::ReplaceGroup, fault.into()))?;
+    let known_version = Precondition::of(&request);
+    let done =
+        client.write(Operation::ReplaceGroup, None, move |tx| replace(tx, &id, &known_version, wanted));
+    Ok(respond::written(done.await?, &projection(&request), &client.base))
+}
+
+/// Entra ID wants no body back; whoever names attributes gets one (RFC 7644 section 3.5.2).
+pub(super) async fn patch(client: Client, request: HttpRequest, id: Path<String>, body: Body) -> Answer {
+    let changes = body.0.and_then(|body| read_changes(&body));
+    let changes = changes.map_err(|fault| client.refuse(Operation::ChangeGroup, fault.into()))?;
+    let known_version = Precondition::of(&request);
+    let projection = projection(&request);
+    let wants_body = !projection.attributes.is_empty();
+    let done = client.write(Operation::ChangeGroup, None, move |tx| {
+        let done = change(tx, &id, &known_version, changes)?;
+        let status = if wants_body { 200 } else { 204 };
+        Ok(Done { told: Told { status, ..done.told }, ..done })
+    });
+    Ok(respond::written(done.await?, &projection, &client.base))
+}
+
+pub(super) async fn remove(client: Client, request: HttpRequest, id: Path<String>) -> Answer {
+    let known_version = Precondition::of(&request);
+    let done = client.write(Operation::DeleteGroup, None, move |tx| delete(tx, &id, &known_version));
+    Ok(respond::written(done.await?, &Projection::default(), &client.base))
+}
+
+pub(super) fn create(tx: &mut Tx, wanted: Wanted) -> Result<Done, Refusal> {
+    let done = by_entra::create(tx, wish(wanted))?;
+    reported(tx.conn, done, StatusCode::CREATED)
+}
+
+pub(super) fn replace(
+    tx: &mut Tx,
+    id: &str,
+    version: &Precondition,
+    wanted: Wanted,
+) -> Result<Done, Refusal> {
+    let group = by_entra::get(tx.conn, id)?;
+    version.check(group.version)?;
+    let done = by_entra::replace(tx, group, wish(wanted))?;
+    reported(tx.conn, done, StatusCode::OK)
+}
+
+pub(super) fn change(
+    tx: &mut Tx,
+    id: &str,
+    version: &Precondition,
+    changes: Vec<Change>,
+) -> Result<Done, Refusal> {
+    let group = by_entra::get(tx.conn, id)?;
+    version.check(group.version)?;
+    let changes: Result<Vec<by_entra::Change>, Error> =
+        changes.into_iter().map(|change| meant(tx.conn, &group, change)).collect();
+    let done = by_entra::change(tx, group, changes?)?;
+    reported(tx.conn, done, StatusCode::OK)
+}
+
+pub(super) fn delete(tx: &mut Tx, id: &str, version: &Precondition) -> Result<Done, Refusal> {
+    let group = by_entra::get(tx.conn, id)?;
+    version.check(group.version)?;
+    let subject = Some(group.name.clone());
+    let warning = by_entra::remove(tx, group)?;
+    let held = warning.is_some();
+    let told =
+        Told { subject, warnings: warning.into_iter().collect(), held, status: 204, ..Told::default() };
+    Ok(Done { shown: Shown::Nothing(format!("/Groups/{id}")), told })
+}
+
+/// The group as JSON, whole or as much of it as was asked for.
+pub(super) fn render(
+    conn: &mut Conn,
+    group: &Group,
+    projection: &Projection,
+    whole: bool,
+    base: &str,
+) -> Result<Value, Error> {
+    let without_members = !whole && projection.leaves_out(MEMBERS);
+    let members = if without_members { Vec::new() } else { groups::members_for_entra(conn, &group.id)? };
+    let resource = json!(mapping::group(group, members, base));
+    Ok(if whole || projection.is_whole() { resource } else { projection.apply(resource) })
+}
+
+fn wish(wanted: Wanted) -> by_entra::Wish {
+    by_entra::Wish { name: wanted.display_name, external_id: wanted.external_id, members: wanted.members }
+}
+
+/// The change in the domain's words: members whom a filter describes are named.
+fn meant(conn: &mut Conn, group: &Group, change: Change) -> Result<by_entra::Change, Error> {
+    Ok(match change {
+        Change::Name(name) => by_entra::Change::Name(name),
+        Change::ExternalId(id) => by_entra::Change::ExternalId(id),
+        Change::Add(ids) => by_entra::Change::Add(ids),
+        Change::Remove(ids) => by_entra::Change::Remove(ids),
+        Change::Replace(ids) => by_entra::Change::Replace(ids),
+        Change::RemoveWhere(filter) => {
+            let members = groups::members_for_entra(conn, &group.id)?;
+            let shown = json!(mapping::group(group, members, ""));
+            let attribute = find(GROUP.attributes, MEMBERS);
+            let all = shown.get(MEMBERS).and_then(Value::as_array).into_iter().flatten();
+            let chosen = all
+                .filter(|member| attribute.is_some_and(|attribute| value_meets(&filter, attribute, member)))
+                .filter_map(|member| member.get("value")?.as_str().map(str::to_owned));
+            by_entra::Change::Remove(chosen.collect())
+        }
+    })
+}
+
+fn reported(conn: &mut Conn, done: by_entra::Done, status: StatusCode) -> Result<Done, Refusal> {
+    let told = Told {
+        subject: Some(done.group.name.clone()),
+        changes: done.changes,
+        warnings: done.warnings,
+        held: done.held,
+        status: status.as_u16(),
+        ..Told::default()
+    };
+    let members = groups::members_for_entra(conn, &done.group.id)?;
+    Ok(Done { shown: Shown::Group(Box::new(done.group), members), told })
+}
