@@ -307,7 +307,7 @@ async fn another_clients_identifier_a_secret_beside_or_another_type_is_refused()
     };
     let other = ask("other", TYPE, None).await;
     assert_eq!((other.status, other.at("/error")), (401, &"invalid_client".into()));
-    assert!(it.console.refusals()[0].contains("the client identifier “other” is not the one"));
+    assert!(it.console.refusals()[0].contains("the client identifier beside it is not the one"));
     let saml = ask("other", "urn:ietf:params:oauth:client-assertion-type:saml2-bearer", None).await;
     assert_eq!((saml.status, saml.at("/error")), (401, &"invalid_client".into()));
     let both = ask("other", TYPE, Some(("client_secret", "x"))).await;

@@ -28,9 +28,9 @@ pub enum Refused {
     /// Federation is not switched on.
     #[error("workload identity federation is switched off")]
     Off,
-    /// It came with another client's identifier.
-    #[error("the client identifier “{0}” is not the one of workload identity federation")]
-    Client(String),
+    /// It came with another client's identifier, which is not kept: somebody may have pasted a secret there.
+    #[error("the client identifier beside it is not the one of workload identity federation")]
+    Client,
     /// It is larger than any that Entra ID sends.
     #[error("the assertion is larger than 16 KiB")]
     TooLarge,
@@ -90,7 +90,7 @@ impl Refused {
     pub fn remedy(&self) -> &'static str {
         match self {
             Self::Off => "Switch workload identity federation on under Identity Management.",
-            Self::Client(_) => "Copy the client identifier from Identity Management into Entra ID again.",
+            Self::Client => "Copy the client identifier from Identity Management into Entra ID again.",
             Self::Issuer(_) | Self::Tenant(_) => {
                 "Compare the tenant ID under Identity Management with the one in Entra ID. For another Microsoft cloud \
                  the operator sets entra_authority."

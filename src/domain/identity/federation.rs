@@ -4,7 +4,7 @@
 //! the tenant and the authority, which the operator sets: nobody can point us at keys of their own.
 
 use super::access_tokens::{self, Issued};
-use super::assertion::{Assertion, Refused, quote};
+use super::assertion::{Assertion, Refused};
 use super::replays::Replays;
 use super::signing_keys::SigningKeys;
 use crate::db::Conn;
@@ -171,8 +171,8 @@ impl Authority {
         if !pinned.enabled {
             return Err(Refused::Off);
         }
-        if let Some(other) = client_id.filter(|id| *id != pinned.client_id) {
-            return Err(Refused::Client(quote(other)));
+        if client_id.is_some_and(|id| id != pinned.client_id) {
+            return Err(Refused::Client);
         }
         let assertion = Assertion::read(assertion)?;
         let issuer = self.issuer(&pinned.tenant_id);
