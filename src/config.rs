@@ -6,7 +6,10 @@ use serde::Deserialize;
 use std::net::{IpAddr, SocketAddr};
 use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
-use url::Url;
+use url::{Host, Url};
+
+/// Microsoft's worldwide cloud.
+const ENTRA_AUTHORITY: &str = "https://login.microsoftonline.com";
 
 /// Far above the 25 a second that Entra ID sends, and above what a small machine serves: a limit for whoever wants one.
 const USUAL_REQUESTS: u32 = 50_000;
@@ -21,6 +24,8 @@ pub struct Partial {
     pub listen: Option<String>,
     /// The address under which browsers and Entra ID reach the console.
     pub public_url: Option<String>,
+    /// Where Entra ID publishes its signing keys.
+    pub entra_authority: Option<String>,
     /// Reverse proxies whose `X-Forwarded-For` is believed.
     pub trusted_proxies: Option<Vec<IpAddr>>,
     /// Minutes without a visit after which a session ends.
@@ -55,6 +60,8 @@ pub struct Settings {
     pub listen: SocketAddr,
     /// The address under which browsers and Entra ID reach the console, if it isn't the one listened on.
     pub public_url: Option<Url>,
+    /// Where Entra ID publishes its signing keys: another address in each of Microsoft's clouds.
+    pub entra_authority: Url,
     /// Reverse proxies whose `X-Forwarded-For` is believed.
     pub trusted_proxies: Vec<IpAddr>,
     /// Minutes without a visit after which a session ends.
@@ -89,6 +96,7 @@ impl Partial {
             data_dir: self.data_dir.or(other.data_dir),
             listen: self.listen.or(other.listen),
             public_url: self.public_url.or(other.public_url),
+            entra_authority: self.entra_authority.or(other.entra_authority),
             trusted_proxies: self.trusted_proxies.or(other.trusted_proxies),
             session_idle_minutes: self.session_idle_minutes.or(other.session_idle_minutes),
             session_hours: self.session_hours.or(other.session_hours),
@@ -110,6 +118,7 @@ impl Partial {
             data_dir: self.data_dir.unwrap_or_else(|| PathBuf::from("data")),
             listen,
             public_url: self.public_url.map(|url| public_url(&url)).transpose()?,
+            entra_authority: entra_authority(self.entra_authority.as_deref().unwrap_or(ENTRA_AUTHORITY))?,
             trusted_proxies: self.trusted_proxies.unwrap_or_default(),
             session_idle_minutes: within(
                 "session_idle_minutes",
@@ -131,10 +140,36 @@ fn public_url(text: &str) -> Result<Url, BadSetting> {
              https://rollcall.example.com"
         ))
     };
-    let url = Url::parse(text).map_err(|_| fault())?;
-    let bare =
-        url.path() == "/" && url.query().is_none() && url.fragment().is_none() && url.username().is_empty();
-    if bare && matches!(url.scheme(), "https" | "http") && url.has_host() { Ok(url) } else { Err(fault()) }
+    let url = bare(text).ok_or_else(fault)?;
+    if matches!(url.scheme(), "https" | "http") { Ok(url) } else { Err(fault()) }
+}
+
+fn entra_authority(text: &str) -> Result<Url, BadSetting> {
+    let fault = || {
+        BadSetting(format!(
+            "entra_authority is “{text}”; it must be an https address without path, such as {ENTRA_AUTHORITY} or \
+             https://login.microsoftonline.us"
+        ))
+    };
+    let url = bare(text).ok_or_else(fault)?;
+    let is_this_machine = match url.host() {
+        Some(Host::Ipv4(address)) => address.is_loopback(),
+        Some(Host::Ipv6(address)) => address.is_loopback(),
+        Some(Host::Domain(name)) => name == "localhost",
+        None => false,
+    };
+    if url.scheme() == "https" || url.scheme() == "http" && is_this_machine { Ok(url) } else { Err(fault()) }
+}
+
+/// An address of a host, and nothing more.
+fn bare(text: &str) -> Option<Url> {
+    let url = Url::parse(text).ok()?;
+    let has_no_more = url.path() == "/"
+        && url.query().is_none()
+        && url.fragment().is_none()
+        && url.username().is_empty()
+        && url.password().is_none();
+    (url.has_host() && has_no_more).then_some(url)
 }
 
 fn a_second(requests: u32) -> Result<NonZeroU32, BadSetting> {
@@ -183,6 +218,25 @@ mod tests {
             );
         }
         assert!(refused(Partial { session_hours: Some(0), ..Partial::default() }).contains("from 1 to 168"));
+    }
+
+    #[test]
+    fn the_authority_is_https_or_this_machine() {
+        let settle = |url: &str| Partial { entra_authority: Some(url.into()), ..Partial::default() }.settle();
+        let usual = Partial::default().settle().unwrap();
+        assert_eq!(usual.entra_authority.as_str(), "https://login.microsoftonline.com/");
+        for url in ["https://login.microsoftonline.us", "http://127.0.0.1:8000", "http://[::1]:8000"] {
+            assert!(settle(url).is_ok(), "{url}");
+        }
+        for url in [
+            "http://login.microsoftonline.com",
+            "https://x/tenant",
+            "https://a:b@x",
+            "login",
+            "ftp://127.0.0.1",
+        ] {
+            assert!(settle(url).unwrap_err().to_string().contains("entra_authority"), "{url}");
+        }
     }
 
     #[test]

@@ -3,12 +3,12 @@
 //! The house has four floors. A floor uses those below it, never one above, and two doors never use each other
 //! (`tests/floors.rs` looks after this).
 //!
-//! | floor | what is there | where                                                      |
-//! |-------|---------------|------------------------------------------------------------|
-//! | 3     | the doors     | [`web`], [`cli`]                                           |
-//! | 2     | the rules     | [`domain`]                                                 |
-//! | 1     | the store     | [`db`]                                                     |
-//! | 0     | the ground    | [`error`], [`config`], [`seal`], [`scim`], [`certificate`] |
+//! | floor | what is there | where                                                                 |
+//! |-------|---------------|-----------------------------------------------------------------------|
+//! | 3     | the doors     | [`web`], [`cli`]                                                      |
+//! | 2     | the rules     | [`domain`]                                                            |
+//! | 1     | the store     | [`db`]                                                                |
+//! | 0     | the ground    | [`error`], [`config`], [`seal`], [`scim`], [`certificate`], [`fetch`] |
 
 pub mod certificate;
 pub mod cli;
@@ -16,6 +16,7 @@ pub mod config;
 pub mod db;
 pub mod domain;
 pub mod error;
+pub mod fetch;
 pub mod scim;
 pub mod seal;
 pub mod web;

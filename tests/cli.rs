@@ -103,6 +103,7 @@ fn help_documents_every_command_and_setting() {
         "data-dir",
         "listen",
         "public-url",
+        "entra-authority",
         "trusted-proxy",
         "session-idle-minutes",
         "session-hours",
@@ -112,7 +113,7 @@ fn help_documents_every_command_and_setting() {
     ] {
         assert!(help.contains(&format!("--{setting}")), "{setting}");
     }
-    assert_eq!(help.matches("[env: ROLLCALL_").count(), 10, "{help}");
+    assert_eq!(help.matches("[env: ROLLCALL_").count(), 11, "{help}");
 }
 
 #[test]

@@ -4,6 +4,8 @@
 
 mod admins;
 mod cli;
+mod credentials;
+mod federation;
 mod floors;
 mod guard;
 mod harness;

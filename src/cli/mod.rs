@@ -56,6 +56,17 @@ struct Flags {
     /// With https, cookies are sent over https only. Entra ID accepts nothing but https.
     #[arg(long, global = true, env = "ROLLCALL_PUBLIC_URL", value_name = "URL", help_heading = "Settings")]
     public_url: Option<String>,
+    /// Where Entra ID publishes its signing keys, for workload identity federation [default: Microsoft's worldwide cloud]
+    ///
+    /// That is <https://login.microsoftonline.com>; the US Government's cloud has <https://login.microsoftonline.us>.
+    #[arg(
+        long,
+        global = true,
+        env = "ROLLCALL_ENTRA_AUTHORITY",
+        value_name = "URL",
+        help_heading = "Settings"
+    )]
+    entra_authority: Option<String>,
     /// Reverse proxy whose X-Forwarded-For header is believed; may be given several times
     #[arg(
         long = "trusted-proxy",
@@ -184,6 +195,7 @@ fn settle(flags: Flags) -> Result<Settings, BadSetting> {
         data_dir: flags.data_dir,
         listen: flags.listen,
         public_url: flags.public_url,
+        entra_authority: flags.entra_authority,
         trusted_proxies: flags.trusted_proxies,
         session_idle_minutes: flags.session_idle_minutes,
         session_hours: flags.session_hours,

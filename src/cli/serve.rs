@@ -28,6 +28,7 @@ pub(super) fn serve(settings: &Settings) -> Result<(), Failure> {
     let house = House::new(
         org,
         public_url,
+        &settings.entra_authority,
         settings.trusted_proxies.clone(),
         limits,
         settings.scim_requests_per_second,

@@ -288,6 +288,45 @@ diesel::table! {
     }
 }
 
+diesel::table! {
+    oauth_clients (id) {
+        id -> Text,
+        label -> Text,
+        identifier -> Text,
+        created_by -> Text,
+        created_at -> Timestamp,
+        removed_at -> Nullable<Timestamp>,
+        last_used_at -> Nullable<Timestamp>,
+    }
+}
+
+diesel::table! {
+    oauth_client_secrets (id) {
+        id -> Text,
+        client_id -> Text,
+        digest -> Text,
+        created_by -> Text,
+        created_at -> Timestamp,
+        expires_at -> Timestamp,
+        revoked_at -> Nullable<Timestamp>,
+        last_used_at -> Nullable<Timestamp>,
+    }
+}
+
+diesel::table! {
+    oauth_access_tokens (id) {
+        id -> Text,
+        digest -> Text,
+        client_id -> Nullable<Text>,
+        secret_id -> Nullable<Text>,
+        label -> Text,
+        created_at -> Timestamp,
+        expires_at -> Timestamp,
+        revoked_at -> Nullable<Timestamp>,
+        last_used_at -> Nullable<Timestamp>,
+    }
+}
+
 diesel::joinable!(group_members -> users (user_id));
 diesel::joinable!(site_aliases -> sites (site_id));
 diesel::joinable!(users -> sites (site_id));
@@ -297,6 +336,8 @@ diesel::joinable!(license_assignments -> users (user_id));
 diesel::joinable!(license_assignments -> license_types (license_type_id));
 diesel::joinable!(link_requests -> users (user_id));
 diesel::joinable!(import_rows -> imports (import_id));
+diesel::joinable!(oauth_client_secrets -> oauth_clients (client_id));
+diesel::joinable!(oauth_access_tokens -> oauth_clients (client_id));
 
 diesel::allow_tables_to_appear_in_same_query!(
     settings,
@@ -321,4 +362,7 @@ diesel::allow_tables_to_appear_in_same_query!(
     user_groups,
     group_members,
     guard_tally,
+    oauth_clients,
+    oauth_client_secrets,
+    oauth_access_tokens,
 );

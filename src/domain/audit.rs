@@ -49,6 +49,8 @@ text_enum! {
         License = "license",
         /// An API token.
         Token = "token",
+        /// An OAuth 2.0 client.
+        Client = "oauth_client",
         /// Single sign-on.
         SingleSignOn = "sso",
         /// User provisioning.
@@ -164,6 +166,16 @@ text_enum! {
         TokenRevealed = "token.revealed",
         /// An API token was revoked.
         TokenRevoked = "token.revoked",
+        /// An OAuth 2.0 client was made.
+        ClientCreated = "oauth_client.created",
+        /// An OAuth 2.0 client was removed, with its secrets and access tokens.
+        ClientRemoved = "oauth_client.removed",
+        /// A secret of an OAuth 2.0 client was made, and shown once.
+        ClientSecretCreated = "oauth_client.secret_created",
+        /// A secret of an OAuth 2.0 client was revoked.
+        ClientSecretRevoked = "oauth_client.secret_revoked",
+        /// Workload identity federation was set up in another way.
+        FederationChanged = "federation.changed",
         /// The instance was claimed by its first owner.
         SetUp = "organisation.set_up",
     }
@@ -174,7 +186,11 @@ impl Action {
     fn phrase(self) -> &'static str {
         match self {
             Self::UserCreated => "created the user {}",
-            Self::UserChanged | Self::SsoChanged | Self::ProvisioningChanged => "changed {}",
+            Self::UserChanged
+            | Self::SsoChanged
+            | Self::ProvisioningChanged
+            | Self::FederationChanged
+            | Self::GuardChanged => "changed {}",
             Self::UserDeactivated => "deactivated {}",
             Self::UserReactivated => "reactivated {}",
             Self::UserDeleted => "deleted the user {} for good",
@@ -193,7 +209,6 @@ impl Action {
             Self::GroupDeleted => "deleted the group {}",
             Self::GroupHeld => "emptied the group {}, which is held back until an administrator decides",
             Self::GroupHoldDiscarded => "kept the members of the group {}: what was held back is discarded",
-            Self::GuardChanged => "changed {}",
             Self::HoldsReleased => "released what was held back by {}",
             Self::SiteIgnored => {
                 "sent another site for {}, which was ignored: a site is fixed once it is set"
@@ -220,6 +235,10 @@ impl Action {
             Self::TokenCreated => "created the API token {}",
             Self::TokenRevealed => "viewed the API token {}",
             Self::TokenRevoked => "revoked the API token {}",
+            Self::ClientCreated => "created the OAuth client {}",
+            Self::ClientRemoved => "removed the OAuth client {}",
+            Self::ClientSecretCreated => "created a secret of the OAuth client {}",
+            Self::ClientSecretRevoked => "revoked a secret of the OAuth client {}",
             Self::SetUp => "set up {}",
         }
     }

@@ -187,6 +187,12 @@ impl Org {
         self.0.clock.now()
     }
 
+    /// Where the time comes from.
+    #[must_use]
+    pub fn clock(&self) -> &Clock {
+        &self.0.clock
+    }
+
     /// What seals the organisation's secrets.
     #[must_use]
     pub fn keys(&self) -> &Keyring {

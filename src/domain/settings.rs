@@ -16,6 +16,8 @@ pub mod names {
     pub const SET_UP: &str = "set_up";
     /// How provisioning is switched: see `domain::provisioning`.
     pub const PROVISIONING: &str = "provisioning";
+    /// Whose assertions are accepted in place of a secret: see the room `identity`.
+    pub const FEDERATION: &str = "federation";
     /// When many departures at once are held back: see `domain::guard`.
     pub const GUARD: &str = "guard";
     /// A sealed word that tells whether the key file belongs to this database.

@@ -143,7 +143,7 @@ impl FromRequest for Address {
     }
 }
 
-fn client_address(house: &House, request: &HttpRequest) -> String {
+pub(super) fn client_address(house: &House, request: &HttpRequest) -> String {
     let Some(peer) = request.peer_addr().map(|peer| peer.ip()) else { return "unknown".to_owned() };
     let trusted = |address: &IpAddr| house.0.trusted_proxies.contains(address);
     if !trusted(&peer) {

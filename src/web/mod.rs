@@ -22,6 +22,7 @@ mod csrf;
 mod extract;
 mod guard;
 mod health;
+mod oauth;
 mod page;
 mod scim;
 mod session;
@@ -42,16 +43,18 @@ struct Parts {
     trusted_proxies: Vec<IpAddr>,
     limits: Limits,
     turned_away: scim::TurnedAway,
+    token_desk: oauth::TokenDesk,
     scim_limits: scim::Limits,
 }
 
 impl House {
-    /// A console for `org`, which browsers and Entra ID reach under `public_url`; each SCIM credential may send so many
-    /// requests a second.
+    /// A console for `org`, which browsers and Entra ID reach under `public_url`; Entra ID's keys are published at
+    /// `authority`, and each SCIM credential may send so many requests a second.
     #[must_use]
     pub fn new(
         org: Org,
         public_url: Url,
+        authority: &Url,
         trusted_proxies: Vec<IpAddr>,
         limits: Limits,
         scim_requests_per_second: NonZeroU32,
@@ -62,6 +65,7 @@ impl House {
             trusted_proxies,
             limits,
             turned_away: scim::TurnedAway::default(),
+            token_desk: oauth::TokenDesk::new(authority),
             scim_limits: scim::Limits::new(scim_requests_per_second),
         }))
     }
@@ -128,6 +132,7 @@ fn app(
         .configure(health::routes)
         .configure(assets::routes)
         .configure(scim::routes)
+        .configure(oauth::routes)
         .service(
             web::scope("")
                 .wrap(from_fn(guard::same_origin))

@@ -10,6 +10,7 @@ mod harness;
 mod tour;
 
 use harness::{Console, PASSWORD};
+use rollcall::domain::identity::clients;
 use rollcall::domain::{Actor, Role, admins, demo};
 use tour::{Script, Tour};
 
@@ -118,6 +119,9 @@ async fn the_main_job(script: Script) {
 async fn every_page_is_sound_on_a_large_and_on_a_small_screen() {
     let console = Console::open();
     console.write(demo::fill);
+    console.write(|tx| {
+        ["Entra ID", "Staging"].iter().try_for_each(|label| clients::create(tx, label, 2).map(drop))
+    });
     let ana = console.user("zz.anna@harbourline.example", Some("Oslo Office"));
     let adam = console.admin("adam", Role::Administrator);
     let tour = Tour::start(&console.address, Script::On).await;

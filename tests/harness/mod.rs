@@ -6,6 +6,8 @@ use rollcall::db::Db;
 use rollcall::domain::admins;
 use rollcall::domain::identity::switch::{self, PauseAnswer, State, Switch};
 use rollcall::domain::identity::tokens;
+use rollcall::domain::page::At;
+use rollcall::domain::provisioning::{self, Outcome};
 use rollcall::domain::sessions::Limits;
 use rollcall::domain::users::by_entra::Scope;
 use rollcall::domain::users::{Profile, User, by_hand};
@@ -16,6 +18,7 @@ use std::net::TcpListener;
 use std::num::NonZeroU32;
 use tempfile::TempDir;
 
+pub mod authority;
 pub mod browser;
 pub mod entra;
 
@@ -33,16 +36,18 @@ pub struct Console {
     pub org: Org,
     pub clock: Clock,
     pub address: String,
+    authority: String,
     servers: Vec<ServerHandle>,
     _folder: TempDir,
 }
 
-fn serve(org: &Org, a_second: NonZeroU32) -> (String, ServerHandle) {
+fn serve(org: &Org, authority: &str, a_second: NonZeroU32) -> (String, ServerHandle) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     listener.set_nonblocking(true).unwrap();
     let address = format!("http://{}", listener.local_addr().unwrap());
     let limits = Limits { idle: TimeDelta::minutes(60), absolute: TimeDelta::hours(12) };
-    let house = House::new(org.clone(), address.parse().unwrap(), Vec::new(), limits, a_second);
+    let authority = authority.parse().unwrap();
+    let house = House::new(org.clone(), address.parse().unwrap(), &authority, Vec::new(), limits, a_second);
     let server = web::serve(house, listener, 1).unwrap();
     let handle = server.handle();
     actix_web::rt::spawn(server);
@@ -59,17 +64,24 @@ impl Drop for Console {
 impl Console {
     /// An instance that nobody owns yet.
     pub fn unclaimed() -> Self {
+        // A port that nobody listens on: no test leaves this machine.
+        Self::trusting("http://127.0.0.1:1")
+    }
+
+    /// An instance that nobody owns yet, to which Entra ID's keys are published at this address.
+    pub fn trusting(authority: &str) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let db = Db::open(&folder.path().join("rollcall.db")).unwrap();
         let clock = Clock::default();
         let org = Org::new(db, Keyring::forgetful(), clock.clone());
-        let (address, server) = serve(&org, PLENTY);
-        Self { org, clock, address, servers: vec![server], _folder: folder }
+        let (address, server) = serve(&org, authority, PLENTY);
+        let authority = authority.to_owned();
+        Self { org, clock, address, authority, servers: vec![server], _folder: folder }
     }
 
     /// Another server of the same organisation, as after a restart; its address.
     pub fn served_again(&mut self) -> String {
-        let (address, server) = serve(&self.org, PLENTY);
+        let (address, server) = serve(&self.org, &self.authority, PLENTY);
         self.servers.push(server);
         address
     }
@@ -146,6 +158,18 @@ impl Console {
     pub fn find(&self, user_name: &str) -> Option<User> {
         let user_name = user_name.to_owned();
         self.org.read(move |conn| rollcall::domain::users::named(conn, &user_name)).unwrap()
+    }
+
+    /// What the provisioning log says of refusals, newest first: cause and remedy.
+    pub fn refusals(&self) -> Vec<String> {
+        // The log is written behind the answer: this write comes after it.
+        self.write(rollcall::domain::settings::touch);
+        let filter = provisioning::Filter { outcomes: vec![Outcome::Refused], ..Default::default() };
+        let events = self.org.read(move |conn| provisioning::list(conn, &filter, &At::Start, 100)).unwrap();
+        let said = |event: &provisioning::Event| {
+            [event.error.clone(), event.remedy.clone()].map(Option::unwrap_or_default).join(" ")
+        };
+        events.items.iter().map(said).collect()
     }
 
     /// A browser that has not signed in.

@@ -1,6 +1,23 @@
-//! Identity management: single sign-on ([`single_sign_on`]), the switch of provisioning ([`switch`]) and the tokens
-//! that Entra ID presents ([`tokens`]).
+//! Identity management: single sign-on ([`single_sign_on`]), the switch of provisioning ([`switch`]) and the three ways
+//! in which Entra ID proves itself.
+//!
+//! | way                          | where                                                                       |
+//! |------------------------------|-----------------------------------------------------------------------------|
+//! | a long-lived API token       | [`tokens`]                                                                  |
+//! | OAuth 2.0 client credentials | [`clients`] and their secrets                                               |
+//! | workload identity federation | [`federation`]: an [`assertion`] of Entra ID's, its signing keys, no repeats |
+//!
+//! The last two get [`access_tokens`]. [`credentials`] admits a bearer token of either sort; [`throttle`] slows down who
+//! keeps failing.
 
+pub mod access_tokens;
+pub mod assertion;
+pub mod clients;
+pub mod credentials;
+pub mod federation;
+mod replays;
+mod signing_keys;
 pub mod single_sign_on;
 pub mod switch;
+pub mod throttle;
 pub mod tokens;

@@ -19,7 +19,7 @@ const MOST_LIVE: usize = 20;
 /// The label of the token that the first reveal makes.
 pub const FIRST_LABEL: &str = "Entra ID";
 /// The last use is written down once a minute at the most.
-const NOTE_AFTER: TimeDelta = TimeDelta::minutes(1);
+pub(super) const NOTE_AFTER: TimeDelta = TimeDelta::minutes(1);
 
 /// A token, without its secret.
 #[derive(Clone, Debug, Queryable, Selectable, Insertable)]

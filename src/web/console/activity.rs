@@ -116,6 +116,7 @@ fn word(kind: Kind) -> &'static str {
         Kind::Site => "Sites",
         Kind::License => "Licence types",
         Kind::Token => "API tokens",
+        Kind::Client => "OAuth clients",
         Kind::SingleSignOn => "Single sign-on",
         Kind::Provisioning => "User provisioning",
         Kind::Import => "Licence files",

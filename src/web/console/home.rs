@@ -2,6 +2,7 @@
 
 use crate::db::Conn;
 use crate::domain::audit::{self, Action};
+use crate::domain::identity::clients;
 use crate::domain::identity::single_sign_on::{self, Trusted};
 use crate::domain::identity::switch::{self, State};
 use crate::domain::page::At;
@@ -18,6 +19,7 @@ use chrono::{NaiveDateTime, TimeDelta};
 /// Leavers of whom Entra ID may never speak again are worth a look after so many days.
 pub(super) const INACTIVE_DAYS: i64 = 90;
 const CERTIFICATE_WARNING_DAYS: i64 = 60;
+const SECRET_WARNING_DAYS: i64 = 60;
 const ALERT_DAYS: i64 = 14;
 
 #[derive(Template)]
@@ -190,6 +192,13 @@ const FAILURES: Counted = Counted {
     path: "/activity/provisioning?outcome=trouble",
     link: "See why",
 };
+const SECRETS: Counted = Counted {
+    kind: "warn",
+    one: "The last secret of an OAuth client ends within 60 days, or has ended.",
+    many: "The last secrets of {} OAuth clients end within 60 days, or have ended.",
+    path: "/identity#credentials",
+    link: "Renew it",
+};
 const RENAMED: Counted = Counted {
     kind: "bad",
     one: "Entra ID renamed an account that has a role in this console.",
@@ -228,6 +237,7 @@ fn attention(
         DELETED.times(list::count(conn, &deleted)?),
         TO_LINK.times(i64::try_from(by_hand::link_requests(conn)?.len()).unwrap_or(i64::MAX)),
         UNKNOWN_SITES.times(sites::unknown(conn)?.iter().map(|unknown| unknown.users).sum()),
+        SECRETS.times(clients::ending(conn, now + TimeDelta::days(SECRET_WARNING_DAYS))?),
         INACTIVE.times(list::count(conn, &list::inactive_for(INACTIVE_DAYS, now))?),
     ];
     let paused = (provisioning == State::Paused).then(|| Attention {

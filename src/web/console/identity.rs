@@ -1,5 +1,6 @@
 //! Identity Management: single sign-on and user provisioning, on one page.
 
+use super::credentials::{self, Card};
 use super::sign_in::Prompt;
 use crate::db::Conn;
 use crate::domain::identity::single_sign_on::{self, Settings, Trusted};
@@ -37,6 +38,22 @@ struct IdentityPage {
     health: Health,
     last_contact: Option<String>,
     revealed: Option<Revealed>,
+    credentials: Card,
+}
+
+/// What a form that was just sent adds to the page.
+#[derive(Default)]
+pub(super) struct Said {
+    /// Single sign-on as it was typed.
+    pub(super) entered: Option<Form>,
+    /// What was wrong.
+    pub(super) refusal: Option<Error>,
+    /// A token to show.
+    pub(super) revealed: Option<Revealed>,
+    /// A client's new secret.
+    pub(super) secret: Option<credentials::Shown>,
+    /// Federation as it was typed.
+    pub(super) federation: Option<credentials::Form>,
 }
 
 /// What Entra ID must be told about us.
@@ -78,7 +95,7 @@ struct Listed {
 }
 
 /// The SCIM URL and a token, in the clear.
-struct Revealed {
+pub(super) struct Revealed {
     url: String,
     label: String,
     token: String,
@@ -91,21 +108,15 @@ impl IdentityPage {
 }
 
 pub(super) async fn show(request: HttpRequest, frame: Frame, desk: Desk) -> Answer {
-    render(&request, frame, &desk, None, None, None).await
+    render(&request, frame, &desk, Said::default()).await
 }
 
-async fn render(
-    request: &HttpRequest,
-    frame: Frame,
-    desk: &Desk,
-    entered: Option<Form>,
-    refusal: Option<Error>,
-    revealed: Option<Revealed>,
-) -> Answer {
+/// The page, with what was said in answer to a form.
+pub(super) async fn render(request: &HttpRequest, frame: Frame, desk: &Desk, said: Said) -> Answer {
     let now = desk.org().now();
-    let (settings, certificates, switch, tokens, health) = desk.read(move |conn| load(conn, now)).await?;
+    let loaded = desk.read(move |conn| load(conn, now)).await?;
+    let (settings, certificates, switch, tokens, health, credentials) = loaded;
     let house = house(request)?;
-    let refusal = Refused(refusal);
     let page = IdentityPage {
         frame: frame.of("identity"),
         ours: ServiceProvider {
@@ -115,19 +126,20 @@ async fn render(
             logout: house.address("/sso/logout"),
         },
         enabled: settings.enabled,
-        form: entered.unwrap_or_else(|| Form::of(settings)),
-        refusal,
+        form: said.entered.unwrap_or_else(|| Form::of(settings)),
+        refusal: Refused(said.refusal),
         certificates: certificates.into_iter().map(|certificate| Certificate::of(certificate, now)).collect(),
         switch,
         tokens: tokens.into_iter().map(|token| Listed::of(token, now)).collect(),
         last_contact: health.last_contact.map(|at| ago(at, now)),
         health,
-        revealed,
+        revealed: said.revealed,
+        credentials: Card::of(house, credentials, said.secret, said.federation, now),
     };
     page::show_as(page.refusal.status(), &page.frame, &page)
 }
 
-type Loaded = (Settings, Vec<Trusted>, Switch, Vec<Token>, Health);
+type Loaded = (Settings, Vec<Trusted>, Switch, Vec<Token>, Health, credentials::Loaded);
 
 fn load(conn: &mut Conn, now: NaiveDateTime) -> Result<Loaded> {
     Ok((
@@ -136,6 +148,7 @@ fn load(conn: &mut Conn, now: NaiveDateTime) -> Result<Loaded> {
         switch::read(conn)?,
         tokens::list(conn)?,
         provisioning::health(conn, now)?,
+        credentials::load(conn)?,
     ))
 }
 
@@ -207,7 +220,8 @@ pub(super) async fn save_single_sign_on(
     let wish = form.settings();
     match desk.write(signed.actor(), move |tx| single_sign_on::save(tx, &wish)).await {
         Err(refusal @ Error::Invalid(_)) => {
-            render(&request, frame, &desk, Some(form), Some(refusal), None).await
+            let said = Said { entered: Some(form), refusal: Some(refusal), ..Said::default() };
+            render(&request, frame, &desk, said).await
         }
         outcome => page::settle(&request, outcome, |_| "Single sign-on was saved.".to_owned(), PATH),
     }
@@ -224,7 +238,9 @@ pub(super) async fn add_certificate(
     let pasted = values(&upload.fields, "pasted").pop().unwrap_or_default();
     let file = if upload.file.is_empty() { pasted.into_bytes() } else { upload.file };
     match desk.write(signed.actor(), move |tx| single_sign_on::add_certificates(tx, &file)).await {
-        Err(refusal @ Error::Invalid(_)) => render(&request, frame, &desk, None, Some(refusal), None).await,
+        Err(refusal @ Error::Invalid(_)) => {
+            render(&request, frame, &desk, Said { refusal: Some(refusal), ..Said::default() }).await
+        }
         outcome => page::settle(&request, outcome, |new| said_of_certificates(*new), PATH),
     }
 }
@@ -349,10 +365,10 @@ async fn showing(request: &HttpRequest, frame: Frame, desk: &Desk, shown: Result
         Ok((token, secret)) => {
             let url = house(request)?.address(scim::BASE);
             let revealed = Revealed { url, label: token.label, token: secret };
-            render(request, frame, desk, None, None, Some(revealed)).await
+            render(request, frame, desk, Said { revealed: Some(revealed), ..Said::default() }).await
         }
         Err(refusal @ (Error::Invalid(_) | Error::Taken(_))) => {
-            render(request, frame, desk, None, Some(refusal), None).await
+            render(request, frame, desk, Said { refusal: Some(refusal), ..Said::default() }).await
         }
         Err(refusal @ Error::Conflict(_)) => {
             Visit::of(request).flash("bad", refusal.to_string());

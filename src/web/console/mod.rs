@@ -11,6 +11,7 @@ use actix_web::web::{self, ServiceConfig};
 mod account;
 mod activity;
 mod admins;
+mod credentials;
 mod groups;
 mod held;
 mod home;
@@ -77,6 +78,12 @@ doors! {
     POST "/identity/provisioning/reveal"          ADMINISTRATOR identity::reveal;
     POST "/identity/tokens"                       OWNER         identity::create_token;
     POST "/identity/tokens/{id}/revoke"           OWNER         identity::revoke_token;
+
+    POST "/identity/clients"                               OWNER credentials::create_client;
+    POST "/identity/clients/{id}/remove"                   OWNER credentials::remove_client;
+    POST "/identity/clients/{id}/secrets"                  OWNER credentials::add_secret;
+    POST "/identity/clients/{id}/secrets/{secret}/revoke"  OWNER credentials::revoke_secret;
+    POST "/identity/federation"                            OWNER credentials::save_federation;
 
     GET  "/users"                       AUDITOR       users::list::show;
     GET  "/users/new"                   ADMINISTRATOR users::edit::new;

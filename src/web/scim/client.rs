@@ -3,8 +3,8 @@
 use super::bulk::Note;
 use super::{Advice, BASE, Done, PAUSE_S, Refusal, Shown};
 use crate::db::Conn;
+use crate::domain::identity::credentials::{self, Credential, Refused};
 use crate::domain::identity::switch::{self, PauseAnswer, State};
-use crate::domain::identity::tokens::{self, Refused, Token};
 use crate::domain::provisioning::{self, Operation, Outcome, Report};
 use crate::domain::users::by_entra::Scope;
 use crate::domain::users::by_hand;
@@ -65,7 +65,7 @@ impl TurnedAway {
 /// A client whose credential was accepted while provisioning is on.
 pub(super) struct Client {
     desk: Desk,
-    token: Token,
+    token: Credential,
     pub(super) scope: Scope,
     /// The address below which the resources are.
     pub(super) base: String,
@@ -100,14 +100,14 @@ fn admit(request: &HttpRequest) -> Result<Client, Refusal> {
     let presented = bearer(request);
     let (token, switch) = desk.glance(|conn| {
         let token = match presented {
-            Some(presented) => tokens::admit(conn, house.org().keys(), presented, now)?,
-            None => Err(Refused::Unknown),
+            Some(presented) => credentials::admit(conn, house.org().keys(), presented, now)?,
+            None => Err(Refused::NOT_SENT),
         };
         Ok((token, switch::read(conn)?))
     })?;
     let request_id = request.extensions().get::<RequestId>().map(|id| id.0.clone());
     let refusal = match &token {
-        Err(refused) => Some(unauthorized(*refused, presented.is_some())),
+        Err(refused) => Some(unauthorized(*refused)),
         Ok(_) if switch.state != State::On => Some(paused(switch.pause_answer)),
         Ok(token) => house.0.scim_limits.take(&token.id).err().map(too_fast),
     };
@@ -121,8 +121,8 @@ fn admit(request: &HttpRequest) -> Result<Client, Refusal> {
     }
     let Ok(token) = token else { return Err(Error::internal("a refused token was let through").into()) };
     if token.is_stale(now) {
-        let id = token.id.clone();
-        desk.write_later(Actor::Entra, move |tx| tokens::used(tx, &id));
+        let used = token.clone();
+        desk.write_later(Actor::Entra, move |tx| credentials::used(tx, &used));
     }
     Ok(Client { desk, token, scope: switch.scope, base: house.address(BASE), request_id })
 }
@@ -134,22 +134,10 @@ fn bearer(request: &HttpRequest) -> Option<&str> {
     scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
 }
 
-fn unauthorized(refused: Refused, sent: bool) -> Refusal {
+fn unauthorized(refused: Refused) -> Refusal {
     // The client hears one sentence, whatever the cause: the log says which.
     let fault = Fault::plain(401, "The API token is missing or not accepted.");
-    let remedy = match refused {
-        Refused::Unknown if !sent => {
-            "No API token was sent. Enter the token of Identity Management as Secret Token in Entra ID."
-        }
-        Refused::Unknown => {
-            "The API token that was sent is not known here. Copy the token from Identity Management into Entra ID again."
-        }
-        Refused::Revoked => "The API token that was sent was revoked. Copy a live one into Entra ID.",
-        Refused::Expired => {
-            "The API token that was sent has expired. Create another and copy it into Entra ID."
-        }
-    };
-    Refusal { advice: Some(Advice::Authenticate), ..Refusal::new(fault).with_remedy(remedy) }
+    Refusal { advice: Some(Advice::Authenticate), ..Refusal::new(fault).with_remedy(refused.remedy()) }
 }
 
 fn paused(answer: PauseAnswer) -> Refusal {

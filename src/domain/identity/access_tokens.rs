@@ -1,0 +1,139 @@
+//! Access tokens (RFC 6749 section 1.4): opaque, good for an hour, kept as a keyed digest, refused at once when what
+//! they were got with is.
+
+use super::tokens::Refused;
+use crate::db::Conn;
+use crate::db::schema::oauth_access_tokens as tokens;
+use crate::domain::{Tx, new_id};
+use crate::error::Result;
+use crate::seal::{self, Keyring};
+use chrono::{NaiveDateTime, TimeDelta};
+use diesel::prelude::*;
+
+/// Tells scanners of leaked secrets what it is.
+pub(super) const PREFIX: &str = "rollcall_at_";
+const DIGEST: &str = "oauth access token digest";
+/// How long an access token is good.
+pub const GOOD_FOR: TimeDelta = TimeDelta::hours(1);
+/// An expired one is kept a little longer, so that the log can say that it has expired.
+const FORGET_AFTER: TimeDelta = TimeDelta::hours(24);
+/// So many of one holder are kept; the oldest go first.
+const MOST_KEPT: i64 = 1000;
+/// The holder of what workload identity federation gets.
+pub const FEDERATION: &str = "Workload identity federation";
+
+/// An access token, without its secret.
+#[derive(Clone, Debug, Queryable, Selectable, Insertable)]
+#[diesel(table_name = tokens)]
+pub struct AccessToken {
+    /// Its key.
+    pub id: String,
+    digest: String,
+    /// The client that got it; none where federation did.
+    pub client_id: Option<String>,
+    secret_id: Option<String>,
+    /// Whose it is, in words.
+    pub label: String,
+    /// When it was issued, in UTC.
+    pub created_at: NaiveDateTime,
+    /// When it stops being accepted.
+    pub expires_at: NaiveDateTime,
+    revoked_at: Option<NaiveDateTime>,
+    /// When it was last accepted, to the minute.
+    pub last_used_at: Option<NaiveDateTime>,
+}
+
+/// An access token on its way to whoever asked for it.
+pub struct Issued {
+    /// Whose it is, by key.
+    pub holder: String,
+    /// Whose it is, in words.
+    pub label: String,
+    /// The token itself.
+    pub token: String,
+}
+
+/// Issues an access token to a client that proved itself with a secret (their keys), or else to federation.
+pub(super) fn issue(tx: &mut Tx, holder: Option<(&str, &str)>, label: &str) -> Result<Issued> {
+    let now = tx.now;
+    prune(tx, holder.map(|(client, _)| client))?;
+    let token = format!("{PREFIX}{}", seal::secret());
+    let row = AccessToken {
+        id: new_id(),
+        digest: tx.keys.digest(DIGEST, &token),
+        client_id: holder.map(|(client, _)| client.to_owned()),
+        secret_id: holder.map(|(_, secret)| secret.to_owned()),
+        label: label.to_owned(),
+        created_at: now,
+        expires_at: now + GOOD_FOR,
+        revoked_at: None,
+        last_used_at: None,
+    };
+    diesel::insert_into(tokens::table).values(&row).execute(tx.conn)?;
+    Ok(Issued { holder: row.holder().to_owned(), label: row.label, token })
+}
+
+/// Forgets what expired long ago, and the oldest where there are too many.
+fn prune(tx: &mut Tx, client: Option<&str>) -> Result<()> {
+    diesel::delete(tokens::table.filter(tokens::expires_at.lt(tx.now - FORGET_AFTER))).execute(tx.conn)?;
+    let mut mine = tokens::table.select(tokens::id).into_boxed();
+    mine = match client {
+        Some(client) => mine.filter(tokens::client_id.eq(client)),
+        None => mine.filter(tokens::client_id.is_null()),
+    };
+    let surplus: Vec<String> =
+        mine.order(tokens::id.desc()).offset(MOST_KEPT - 1).limit(MOST_KEPT).load(tx.conn)?;
+    diesel::delete(tokens::table.filter(tokens::id.eq_any(surplus))).execute(tx.conn)?;
+    Ok(())
+}
+
+impl AccessToken {
+    /// The key of whose it is.
+    #[must_use]
+    pub fn holder(&self) -> &str {
+        self.client_id.as_deref().unwrap_or("federation")
+    }
+}
+
+/// The token that was presented, or why it isn't accepted.
+pub(super) fn admit(
+    conn: &mut Conn,
+    keys: &Keyring,
+    presented: &str,
+    now: NaiveDateTime,
+) -> Result<std::result::Result<AccessToken, Refused>> {
+    let mine = tokens::table.filter(tokens::digest.eq(keys.digest(DIGEST, presented)));
+    let token: Option<AccessToken> = mine.select(AccessToken::as_select()).first(conn).optional()?;
+    // The look-up by a keyed digest tells an attacker nothing; the comparison below is in constant time.
+    let known = token.filter(|token| keys.recognises(DIGEST, presented, &token.digest));
+    Ok(match known {
+        None => Err(Refused::Unknown),
+        Some(token) if token.revoked_at.is_some() => Err(Refused::Revoked),
+        Some(token) if token.expires_at <= now => Err(Refused::Expired),
+        Some(token) => Ok(token),
+    })
+}
+
+/// Writes down that the token was used.
+pub(super) fn used(tx: &mut Tx, id: &str) -> Result<()> {
+    diesel::update(tokens::table.find(id)).set(tokens::last_used_at.eq(tx.now)).execute(tx.conn)?;
+    Ok(())
+}
+
+pub(super) fn revoke_of_client(tx: &mut Tx, client: &str) -> Result<()> {
+    let live = tokens::table.filter(tokens::client_id.eq(client)).filter(tokens::revoked_at.is_null());
+    diesel::update(live).set(tokens::revoked_at.eq(tx.now)).execute(tx.conn)?;
+    Ok(())
+}
+
+pub(super) fn revoke_of_secret(tx: &mut Tx, secret: &str) -> Result<()> {
+    let live = tokens::table.filter(tokens::secret_id.eq(secret)).filter(tokens::revoked_at.is_null());
+    diesel::update(live).set(tokens::revoked_at.eq(tx.now)).execute(tx.conn)?;
+    Ok(())
+}
+
+pub(super) fn revoke_of_federation(tx: &mut Tx) -> Result<()> {
+    let live = tokens::table.filter(tokens::client_id.is_null()).filter(tokens::revoked_at.is_null());
+    diesel::update(live).set(tokens::revoked_at.eq(tx.now)).execute(tx.conn)?;
+    Ok(())
+}

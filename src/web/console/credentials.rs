@@ -1,0 +1,309 @@
+//! The credentials card of Identity Management: OAuth clients with their secrets, and workload identity federation.
+
+use super::identity::{self, Said};
+use super::sign_in::Prompt;
+use crate::db::Conn;
+use crate::domain::identity::clients::{self, Client, Secret};
+use crate::domain::identity::federation::{self, Federation, Wish};
+use crate::error::{Error, Result};
+use crate::web::House;
+use crate::web::extract::{Address, Desk, Fields, Posted, Signed};
+use crate::web::oauth;
+use crate::web::page::{self, Answer, Frame, ago, when};
+use crate::web::session::Visit;
+use actix_web::HttpRequest;
+use actix_web::web::Path;
+use chrono::NaiveDateTime;
+use serde::Deserialize;
+
+/// The fragment brings the card into view.
+const PATH: &str = "/identity#credentials";
+const CLIENTS: &str = "/identity/clients#credentials";
+const FEDERATION: &str = "/identity/federation#federation";
+
+/// The card as the page shows it.
+pub(super) struct Card {
+    pub(super) tenant_url: String,
+    pub(super) token_url: String,
+    pub(super) scope: &'static str,
+    pub(super) clients: Vec<ListedClient>,
+    /// A secret that was made just now.
+    pub(super) shown: Option<Shown>,
+    pub(super) is_federated: bool,
+    /// What Entra ID calls itself when it is federated; empty until that was saved.
+    pub(super) federation_id: String,
+    /// The audience that is pinned.
+    pub(super) audience: String,
+    pub(super) federation: Form,
+    /// What the pinned tenant's assertions must say, and where its keys are fetched.
+    pub(super) issuer: String,
+    pub(super) keys_url: String,
+}
+
+/// A client as the page shows it.
+pub(super) struct ListedClient {
+    pub(super) id: String,
+    pub(super) label: String,
+    pub(super) identifier: String,
+    pub(super) made: String,
+    pub(super) used: String,
+    pub(super) secrets: Vec<ListedSecret>,
+}
+
+/// A secret as the page shows it: never the secret itself.
+pub(super) struct ListedSecret {
+    pub(super) id: String,
+    pub(super) made: String,
+    pub(super) expires: String,
+    pub(super) used: String,
+    pub(super) badge: (&'static str, String),
+    pub(super) is_live: bool,
+}
+
+/// A new secret, in the clear, with what goes with it.
+pub(super) struct Shown {
+    pub(super) label: String,
+    pub(super) identifier: String,
+    pub(super) secret: String,
+}
+
+/// Workload identity federation as it stands in the form.
+#[derive(Clone, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct Form {
+    pub(super) federated: String,
+    pub(super) tenant_id: String,
+    pub(super) audience: String,
+    pub(super) subject: String,
+    pub(super) accept_repeats: String,
+    password: String,
+}
+
+/// All that the card needs of the database.
+pub(super) type Loaded = (Vec<(Client, Vec<Secret>)>, Federation);
+
+pub(super) fn load(conn: &mut Conn) -> Result<Loaded> {
+    Ok((clients::list(conn)?, federation::read(conn)?))
+}
+
+impl Card {
+    pub(super) fn of(
+        house: &House,
+        (clients, federation): Loaded,
+        shown: Option<Shown>,
+        entered: Option<Form>,
+        now: NaiveDateTime,
+    ) -> Self {
+        let (tenant_url, token_url) = oauth::addresses(house);
+        let pinned = (!federation.tenant_id.is_empty()).then(|| oauth::pinned(house, &federation.tenant_id));
+        let (issuer, keys_url) = pinned.unwrap_or_default();
+        Self {
+            tenant_url,
+            token_url,
+            scope: oauth::SCOPE,
+            clients: clients.into_iter().map(|(client, secrets)| listed(client, secrets, now)).collect(),
+            shown,
+            is_federated: federation.enabled,
+            federation_id: federation.client_id.clone(),
+            audience: federation.audience.clone(),
+            federation: entered.unwrap_or_else(|| Form::of(federation)),
+            issuer,
+            keys_url,
+        }
+    }
+}
+
+fn listed(client: Client, secrets: Vec<Secret>, now: NaiveDateTime) -> ListedClient {
+    ListedClient {
+        id: client.id,
+        label: client.label,
+        identifier: client.identifier,
+        made: format!("{} by {}", when(client.created_at), client.created_by),
+        used: client.last_used_at.map_or_else(|| "never".to_owned(), |at| ago(at, now)),
+        secrets: secrets.into_iter().map(|secret| ListedSecret::of(secret, now)).collect(),
+    }
+}
+
+impl ListedSecret {
+    fn of(secret: Secret, now: NaiveDateTime) -> Self {
+        let is_live = secret.is_live(now);
+        let badge = match (secret.revoked_at, (secret.expires_at - now).num_days()) {
+            (Some(_), _) => ("quiet", "Revoked".to_owned()),
+            (None, _) if !is_live => ("bad", "Expired".to_owned()),
+            (None, days @ ..=60) => ("warn", format!("{days} days left")),
+            (None, _) => ("good", "Live".to_owned()),
+        };
+        Self {
+            made: format!("{} by {}", when(secret.created_at), secret.created_by),
+            expires: when(secret.expires_at),
+            used: secret.last_used_at.map_or_else(|| "Never".to_owned(), |at| ago(at, now)),
+            id: secret.id,
+            badge,
+            is_live,
+        }
+    }
+}
+
+impl Form {
+    fn of(federation: Federation) -> Self {
+        let tick = |ticked| if ticked { "1".to_owned() } else { String::new() };
+        Self {
+            federated: tick(federation.enabled),
+            tenant_id: federation.tenant_id,
+            audience: federation.audience,
+            subject: federation.subject,
+            accept_repeats: tick(federation.accept_repeats),
+            password: String::new(),
+        }
+    }
+
+    fn wish(&self) -> Wish {
+        Wish {
+            enabled: !self.federated.is_empty(),
+            tenant_id: self.tenant_id.clone(),
+            audience: self.audience.clone(),
+            subject: self.subject.clone(),
+            accept_repeats: !self.accept_repeats.is_empty(),
+        }
+    }
+}
+
+/// What a new secret is for, from whoever shows their password.
+#[derive(Clone, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct Wanted {
+    password: String,
+    client_label: String,
+    years: String,
+}
+
+impl Wanted {
+    fn years(&self) -> u32 {
+        self.years.parse().unwrap_or_default()
+    }
+}
+
+/// Makes a client and shows its first secret.
+pub(super) async fn create_client(
+    request: HttpRequest,
+    signed: Signed,
+    frame: Frame,
+    desk: Desk,
+    address: Address,
+    form: Posted<Wanted>,
+) -> Answer {
+    let Posted(form) = form;
+    let hidden = [("client_label", form.client_label.as_str()), ("years", form.years.as_str())];
+    let prompt = Prompt { frame: &frame, action: CLIENTS, hidden: &hidden };
+    if let Some(asked) = prompt.unless_proved(&request, &signed, &desk, &address, &form.password).await? {
+        return Ok(asked);
+    }
+    let made = desk.write(signed.actor(), move |tx| clients::create(tx, &form.client_label, form.years()));
+    showing(&request, frame, &desk, made.await).await
+}
+
+/// Makes another secret of a client, to be good beside the one that it replaces, and shows it.
+pub(super) async fn add_secret(
+    request: HttpRequest,
+    signed: Signed,
+    frame: Frame,
+    desk: Desk,
+    address: Address,
+    (id, form): (Path<String>, Posted<Wanted>),
+) -> Answer {
+    let Posted(form) = form;
+    let action = format!("/identity/clients/{id}/secrets#credentials");
+    let hidden = [("years", form.years.as_str())];
+    let prompt = Prompt { frame: &frame, action: &action, hidden: &hidden };
+    if let Some(asked) = prompt.unless_proved(&request, &signed, &desk, &address, &form.password).await? {
+        return Ok(asked);
+    }
+    let made = desk.write(signed.actor(), move |tx| clients::add_secret(tx, &id, form.years()));
+    showing(&request, frame, &desk, made.await).await
+}
+
+async fn showing(request: &HttpRequest, frame: Frame, desk: &Desk, made: Result<(Client, String)>) -> Answer {
+    let said = match made {
+        Ok((client, secret)) => {
+            let shown = Shown { label: client.label, identifier: client.identifier, secret };
+            Said { secret: Some(shown), ..Said::default() }
+        }
+        Err(refusal @ (Error::Invalid(_) | Error::Taken(_))) => {
+            Said { refusal: Some(refusal), ..Said::default() }
+        }
+        Err(refusal @ Error::Conflict(_)) => {
+            Visit::of(request).flash("bad", refusal.to_string());
+            return Ok(page::go(PATH));
+        }
+        Err(other) => return Err(other.into()),
+    };
+    identity::render(request, frame, desk, said).await
+}
+
+pub(super) async fn revoke_secret(
+    request: HttpRequest,
+    signed: Signed,
+    desk: Desk,
+    key: Path<(String, String)>,
+    _form: Posted<Fields>,
+) -> Answer {
+    let (id, secret) = key.into_inner();
+    let outcome = desk.write(signed.actor(), move |tx| clients::revoke_secret(tx, &id, &secret)).await;
+    let said = |client: &Client| {
+        format!(
+            "The secret of “{}”, and the access tokens got with it, are refused from now on.",
+            client.label
+        )
+    };
+    page::settle(&request, outcome, said, PATH)
+}
+
+pub(super) async fn remove_client(
+    request: HttpRequest,
+    signed: Signed,
+    desk: Desk,
+    id: Path<String>,
+    _form: Posted<Fields>,
+) -> Answer {
+    let outcome = desk.write(signed.actor(), move |tx| clients::remove(tx, &id)).await;
+    let said =
+        |client: &Client| format!("The client “{}” was removed, and is refused from now on.", client.label);
+    page::settle(&request, outcome, said, PATH)
+}
+
+/// Sets workload identity federation up: who may come in without a secret deserves the password.
+pub(super) async fn save_federation(
+    request: HttpRequest,
+    signed: Signed,
+    frame: Frame,
+    desk: Desk,
+    address: Address,
+    form: Posted<Form>,
+) -> Answer {
+    let Posted(form) = form;
+    let hidden = [
+        ("federated", form.federated.as_str()),
+        ("tenant_id", form.tenant_id.as_str()),
+        ("audience", form.audience.as_str()),
+        ("subject", form.subject.as_str()),
+        ("accept_repeats", form.accept_repeats.as_str()),
+    ];
+    let prompt = Prompt { frame: &frame, action: FEDERATION, hidden: &hidden };
+    if let Some(asked) = prompt.unless_proved(&request, &signed, &desk, &address, &form.password).await? {
+        return Ok(asked);
+    }
+    let wish = form.wish();
+    match desk.write(signed.actor(), move |tx| federation::save(tx, &wish)).await {
+        Err(refusal @ Error::Invalid(_)) => {
+            let said = Said { refusal: Some(refusal), federation: Some(form), ..Said::default() };
+            identity::render(&request, frame, &desk, said).await
+        }
+        outcome => {
+            let said = |federation: &Federation| {
+                let state = if federation.enabled { "is on." } else { "was saved. It is off." };
+                format!("Workload identity federation {state}")
+            };
+            page::settle(&request, outcome, said, "/identity#federation")
+        }
+    }
+}

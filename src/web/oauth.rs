@@ -1,0 +1,220 @@
+//! The token endpoint (RFC 6749 section 4.4): a client that proves itself gets an access token for SCIM.
+//!
+//! It stands outside the console's sessions and forms: a program asks here, with a secret or (RFC 7523) an assertion. The
+//! client hears no more than the protocol's error; the provisioning log has the cause and the remedy.
+
+use super::extract::{Desk, client_address, house, whole};
+use super::guard::RequestId;
+use super::{House, scim};
+use crate::domain::Actor;
+use crate::domain::audit::Change;
+use crate::domain::identity::access_tokens::{GOOD_FOR, Issued};
+use crate::domain::identity::clients::{self, Client, Secret};
+use crate::domain::identity::federation::{self, Authority, Federation};
+use crate::domain::identity::switch::{self, State};
+use crate::domain::identity::throttle::Throttle;
+use crate::domain::provisioning::{self, Operation, Outcome, Report};
+use crate::error::Error;
+use actix_web::http::{StatusCode, header};
+use actix_web::web::{self, ServiceConfig};
+use actix_web::{HttpMessage, HttpRequest, HttpResponse};
+use chrono::{NaiveDateTime, TimeDelta};
+use refusal::Refusal;
+use request::{Proof, Wish};
+use serde_json::json;
+use std::collections::HashMap;
+use std::sync::{Mutex, PoisonError};
+use url::Url;
+
+mod refusal;
+mod request;
+
+/// Where access tokens are issued, below the public address.
+const PATH: &str = "/oauth2/token";
+/// All that an access token is good for.
+pub(super) const SCOPE: &str = "scim";
+const LARGEST_BODY: usize = 64 * 1024;
+/// One line about refusals of one sort in so long: whoever keeps asking must not fill the disk.
+const NOTE_EVERY: TimeDelta = TimeDelta::seconds(10);
+const MOST_NOTED: usize = 1000;
+
+pub(super) fn routes(routes: &mut ServiceConfig) {
+    let only_post =
+        || async { HttpResponse::MethodNotAllowed().insert_header((header::ALLOW, "POST")).finish() };
+    routes.service(web::resource(PATH).route(web::post().to(token)).default_service(web::to(only_post)));
+}
+
+/// What the token endpoint remembers while the program runs.
+pub(super) struct TokenDesk {
+    authority: Authority,
+    throttle: Throttle,
+    noted: Mutex<HashMap<String, NaiveDateTime>>,
+}
+
+impl TokenDesk {
+    pub(super) fn new(authority: &Url) -> Self {
+        let authority = Authority::new(authority);
+        Self { authority, throttle: Throttle::default(), noted: Mutex::default() }
+    }
+
+    /// Whether a refusal of this sort is to be written down now.
+    fn is_due(&self, sort: &str, now: NaiveDateTime) -> bool {
+        let mut noted = self.noted.lock().unwrap_or_else(PoisonError::into_inner);
+        noted.retain(|_, at| now - *at < NOTE_EVERY);
+        if noted.len() >= MOST_NOTED || noted.contains_key(sort) {
+            return false;
+        }
+        noted.insert(sort.to_owned(), now);
+        true
+    }
+}
+
+async fn token(request: HttpRequest, payload: web::Payload) -> HttpResponse {
+    match grant(&request, payload).await {
+        Ok(issued) => HttpResponse::Ok()
+            .insert_header((header::CACHE_CONTROL, "no-store"))
+            .insert_header((header::PRAGMA, "no-cache"))
+            .json(json!({
+                "access_token": issued.token,
+                "token_type": "Bearer",
+                "expires_in": GOOD_FOR.num_seconds(),
+                "scope": SCOPE,
+            })),
+        Err(refusal) => {
+            note(&request, &refusal);
+            refusal.answer()
+        }
+    }
+}
+
+async fn grant(request: &HttpRequest, payload: web::Payload) -> Result<Issued, Refusal> {
+    let house = house(request)?;
+    let body = whole(payload.into_inner(), LARGEST_BODY).await.map_err(|failure| match failure.0 {
+        Error::TooLarge(_) => Refusal::too_large(),
+        _ => Refusal::malformed("the body could not be read"),
+    })?;
+    let wish = Wish::read(request.headers(), &body)?;
+    let (client, address) = (wish.client_id.clone().unwrap_or_default(), client_address(house, request));
+    let desk = &house.0.token_desk;
+    if let Some(seconds) = desk.throttle.wait(&client, &address, house.org().now()) {
+        return Err(Refusal::too_often(seconds));
+    }
+    let outcome = match prove(house, &wish).await {
+        Ok(holder) => issue(house, request, holder, wish.scope.as_deref()).await,
+        Err(refusal) => Err(refusal),
+    };
+    if outcome.as_ref().is_err_and(Refusal::is_of_client) {
+        desk.throttle.failed(&client, &address, house.org().now());
+    }
+    outcome
+}
+
+/// Who proved themselves.
+enum Holder {
+    Client(Client, Secret),
+    Federation(Federation),
+}
+
+async fn prove(house: &House, wish: &Wish) -> Result<Holder, Refusal> {
+    let (desk, org) = (Desk::at(house), house.org());
+    match &wish.proof {
+        Proof::Secret(secret) => {
+            let (keys, now) = (org.keys().clone(), org.now());
+            let (id, secret) = (wish.client_id.clone().unwrap_or_default(), secret.clone());
+            let proved = desk.read(move |conn| clients::authenticate(conn, &keys, &id, &secret, now)).await?;
+            match proved {
+                Ok((client, secret)) => Ok(Holder::Client(client, secret)),
+                Err(refused) => Err(Refusal::of_client(refused, wish.client_id.as_deref())),
+            }
+        }
+        Proof::Assertion(assertion) => {
+            let pinned = desk.read(federation::read).await?;
+            let authority = &house.0.token_desk.authority;
+            let proved = authority.admit(&pinned, wish.client_id.as_deref(), assertion, org.clock()).await;
+            proved.map(|()| Holder::Federation(pinned)).map_err(|refused| Refusal::of_federation(&refused))
+        }
+    }
+}
+
+async fn issue(
+    house: &House,
+    request: &HttpRequest,
+    holder: Holder,
+    scope: Option<&str>,
+) -> Result<Issued, Refusal> {
+    if scope.is_some_and(|scope| scope.split_ascii_whitespace().any(|word| word != SCOPE)) {
+        return Err(Refusal::scope());
+    }
+    let request_id = request_id(request);
+    let desk = Desk::at(house);
+    let issued = desk.write(Actor::Entra, move |tx| {
+        if switch::read(tx.conn)?.state == State::Off {
+            return Ok(None);
+        }
+        let issued = match &holder {
+            Holder::Client(client, secret) => clients::issue(tx, client, secret)?,
+            Holder::Federation(pinned) => federation::issue(tx, pinned)?,
+        };
+        let change = Change::set("access token for an hour", issued.label.clone());
+        let report = Report {
+            changes: vec![change],
+            ..report(StatusCode::OK, Outcome::Done, Some(issued.holder.clone()), request_id)
+        };
+        provisioning::note(tx, report)?;
+        Ok(Some(issued))
+    });
+    match issued.await {
+        Ok(issued) => issued.ok_or_else(Refusal::off),
+        Err(Error::Conflict(_)) => Err(Refusal::changed()),
+        Err(other) => Err(other.into()),
+    }
+}
+
+/// Writes a refusal down, unless one of its sort was written down just now.
+fn note(request: &HttpRequest, refusal: &Refusal) {
+    let Ok(house) = house(request) else { return };
+    if !house.0.token_desk.is_due(&refusal.sort, house.org().now()) {
+        return;
+    }
+    let report = Report {
+        error: Some(refusal.cause.clone()),
+        remedy: Some(refusal.remedy.to_owned()),
+        ..report(refusal.status, Outcome::Refused, None, request_id(request))
+    };
+    Desk::at(house).write_later(Actor::Entra, move |tx| provisioning::note(tx, report));
+}
+
+fn report(
+    status: StatusCode,
+    outcome: Outcome,
+    token_id: Option<String>,
+    request_id: Option<String>,
+) -> Report {
+    Report {
+        operation: Operation::Other,
+        outcome,
+        status: status.as_u16(),
+        user_id: None,
+        subject: None,
+        token_id,
+        changes: Vec::new(),
+        error: None,
+        remedy: None,
+        request_id,
+    }
+}
+
+fn request_id(request: &HttpRequest) -> Option<String> {
+    request.extensions().get::<RequestId>().map(|id| id.0.clone())
+}
+
+/// What Entra ID must be told: the address of SCIM, and that of the tokens.
+pub(super) fn addresses(house: &House) -> (String, String) {
+    (house.address(scim::BASE), house.address(PATH))
+}
+
+/// The issuer that a tenant's assertions must name, and where its keys are.
+pub(super) fn pinned(house: &House, tenant_id: &str) -> (String, String) {
+    let authority = &house.0.token_desk.authority;
+    (authority.issuer(tenant_id), authority.keys_address(tenant_id))
+}
