@@ -13,6 +13,7 @@ mod identity;
 mod imports;
 mod licenses;
 mod scim;
+mod scim_agreement;
 mod scim_changes;
 mod scim_groups;
 mod scim_queries;

@@ -132,4 +132,16 @@ macro_rules! optional {
     };
 }
 
-pub(super) use {compare, compare_text, optional};
+/// An indexed column that starts with a text: between it and the last text that does, which an index finds.
+macro_rules! starts_with {
+    ($column:expr, $text:expr) => {
+        Box::new(
+            $column
+                .ge($text.clone())
+                .and($column.lt(format!("{}\u{10FFFF}", $text)))
+                .and($column.like(crate::domain::condition::pattern(Test::Sw, &$text)).escape('\\')),
+        ) as Sql<_>
+    };
+}
+
+pub(super) use {compare, compare_text, optional, starts_with};

@@ -26,6 +26,8 @@ pub mod message;
 pub mod patch;
 pub mod path;
 pub mod project;
+#[cfg(test)]
+mod properties;
 pub mod query;
 pub mod read;
 pub mod schema;

@@ -4,6 +4,7 @@ use super::filter::{AttrExp, AttrPath, CompValue, CompareOp, PatchPath, ValFilte
 use super::schema::{self, Attribute, Kind, Resource, Schema};
 use super::{Fault, LONGEST_FILTER, ScimType};
 use serde_json::{Map, Value};
+use std::fmt;
 
 /// What a path points at.
 #[derive(Debug)]
@@ -25,6 +26,28 @@ pub struct Target {
     pub filter: Option<ValFilter>,
     /// The part of the value that is meant; all of it if there is none.
     pub part: Option<&'static Attribute>,
+}
+
+impl fmt::Display for Path {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Extension(schema) => f.write_str(schema.urn),
+            Self::Target(target) => target.fmt(f),
+        }
+    }
+}
+
+impl fmt::Display for Target {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(urn) = self.urn {
+            write!(f, "{urn}:")?;
+        }
+        f.write_str(self.attribute.name)?;
+        if let Some(filter) = &self.filter {
+            write!(f, "[{filter}]")?;
+        }
+        self.part.map_or(Ok(()), |part| write!(f, ".{}", part.name))
+    }
 }
 
 impl Target {

@@ -2,7 +2,9 @@
 
 use crate::db::lower_case;
 use crate::db::schema::{user_emails, users};
-use crate::domain::condition::{Condition, Sql, Test, always, compare, compare_text, optional, pattern};
+use crate::domain::condition::{
+    Condition, Sql, Test, always, compare, compare_text, optional, pattern, starts_with,
+};
 use crate::domain::fold;
 use chrono::NaiveDateTime;
 use diesel::dsl::not;
@@ -91,7 +93,11 @@ fn text_compares(field: Field, test: Test, text: &str) -> OfUsers {
     match field {
         Field::ScimId => compare_text!(users::scim_id, test, exact),
         Field::UserName if test == Test::Eq => Box::new(users::user_name_key.eq(fold(text))),
+        Field::UserName if test == Test::Sw => starts_with!(users::user_name_key, folded),
         Field::UserName => compare_text!(users::user_name_key, test, folded),
+        Field::ExternalId if test == Test::Sw => Box::new(
+            users::external_id.is_not_null().and(starts_with!(users::external_id.assume_not_null(), exact)),
+        ),
         Field::ExternalId => optional!(users::external_id, test, exact),
         Field::Manager => optional!(users::manager, test, exact),
         Field::DisplayName => display_name(test, folded),
@@ -113,7 +119,7 @@ fn display_name(test: Test, folded: String) -> OfUsers {
     let indexed: Option<OfUsers> = match test {
         _ if trimmed.is_empty() || trimmed.len() != folded.len() => None,
         Test::Eq => Some(Box::new(users::sort_name.eq(trimmed))),
-        Test::Sw => Some(Box::new(users::sort_name.like(pattern(Test::Sw, &trimmed)).escape('\\'))),
+        Test::Sw => Some(starts_with!(users::sort_name, trimmed)),
         _ => None,
     };
     let exact: OfUsers = optional!(folded users::display_name, test, folded);

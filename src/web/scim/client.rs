@@ -25,6 +25,7 @@ use serde_json::Value;
 use std::future::{Ready, ready};
 use std::num::NonZeroU32;
 use std::sync::atomic::{AtomicI64, Ordering};
+use tokio::sync::oneshot;
 
 /// One line about refused tokens in so many seconds: whoever guesses must not fill the disk.
 const NOTE_EVERY_S: i64 = 10;
@@ -219,8 +220,8 @@ impl Client {
         outcome
     }
 
-    /// Changes something and notes it, in one transaction; what is refused is undone, and noted. Answers what there is
-    /// to show, and the status.
+    /// Changes something and notes it, in one transaction. What is refused is undone, and noted after. Answers what
+    /// there is to show, and the status.
     pub(super) async fn write<F>(
         &self,
         operation: Operation,
@@ -231,20 +232,26 @@ impl Client {
         F: FnOnce(&mut Tx) -> Result<Done, Refusal> + Send + 'static,
     {
         let reporter = self.reporter();
-        let outcome = self.desk.write(Actor::Entra, move |tx| {
-            Ok(match tx.nested(work) {
-                Ok(Done { shown, told }) => {
-                    let status = told.status;
-                    reporter.note(tx, operation, subject, Ok(told))?;
-                    Ok((shown, status))
-                }
-                Err(refusal) => {
-                    reporter.note(tx, operation, subject, Err(&refusal))?;
-                    Err(refusal)
-                }
-            })
+        let (refused, refusal) = oneshot::channel();
+        let outcome = self.desk.write(Actor::Entra, move |tx| match work(tx) {
+            Ok(Done { shown, told }) => {
+                let status = told.status;
+                reporter.note(tx, operation, None, Ok(told))?;
+                Ok((shown, status))
+            }
+            Err(refusal) => {
+                drop(refused.send(refusal));
+                Err(Error::internal("undone"))
+            }
         });
-        outcome.await?
+        let outcome = outcome.await;
+        let Ok(refusal) = refusal.await else { return Ok(outcome?) };
+        let reporter = self.reporter();
+        let noted = self.desk.write(Actor::Entra, move |tx| {
+            reporter.note(tx, operation, subject, Err(&refusal))?;
+            Ok(refusal)
+        });
+        Err(noted.await?)
     }
 
     /// As [`Client::write`], for a request that is many: one line for all, then one for each.
