@@ -3,6 +3,7 @@
 //! Certificates are checked against those that the system trusts. Redirects are not followed: the document is where it
 //! was said to be, or nowhere.
 
+use reqwest::header::{CONTENT_TYPE, LOCATION};
 use reqwest::redirect;
 use std::error::Error as _;
 use std::net::IpAddr;
@@ -45,8 +46,27 @@ pub fn may_fetch(url: &Url) -> bool {
     }
 }
 
+/// What was answered, whatever its status.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Answer {
+    /// The HTTP status.
+    pub status: u16,
+    /// The media type, as it was sent.
+    pub media_type: String,
+    /// Where a redirect would lead.
+    pub location: Option<String>,
+    /// The body.
+    pub body: Vec<u8>,
+}
+
 /// The document at `url`.
 pub async fn get(url: &Url, limits: Limits) -> Result<Vec<u8>, Failure> {
+    let answer = ask(url, &[], limits).await?;
+    if answer.status == 200 { Ok(answer.body) } else { Err(Failure::Status(answer.status)) }
+}
+
+/// Whatever is answered at `url` to these headers.
+pub async fn ask(url: &Url, headers: &[(&str, &str)], limits: Limits) -> Result<Answer, Failure> {
     if !may_fetch(url) {
         return Err(Failure::Address);
     }
@@ -58,18 +78,22 @@ pub async fn get(url: &Url, limits: Limits) -> Result<Vec<u8>, Failure> {
         client = client.no_proxy();
     }
     let client = client.build().map_err(|cause| unreachable(&cause))?;
-    let mut response = client.get(url.clone()).send().await.map_err(|cause| unreachable(&cause))?;
-    if response.status() != reqwest::StatusCode::OK {
-        return Err(Failure::Status(response.status().as_u16()));
-    }
-    let mut document = Vec::new();
+    let request =
+        headers.iter().fold(client.get(url.clone()), |request, (name, value)| request.header(*name, *value));
+    let mut response = request.send().await.map_err(|cause| unreachable(&cause))?;
+    let header = |name| {
+        let value = response.headers().get(name).and_then(|value| value.to_str().ok());
+        value.map(str::to_owned)
+    };
+    let (media_type, location) = (header(CONTENT_TYPE).unwrap_or_default(), header(LOCATION));
+    let mut body = Vec::new();
     while let Some(chunk) = response.chunk().await.map_err(|cause| unreachable(&cause))? {
-        if document.len() + chunk.len() > limits.most {
+        if body.len() + chunk.len() > limits.most {
             return Err(Failure::TooLarge(limits.most));
         }
-        document.extend_from_slice(&chunk);
+        body.extend_from_slice(&chunk);
     }
-    Ok(document)
+    Ok(Answer { status: response.status().as_u16(), media_type, location, body })
 }
 
 fn is_loopback(url: &Url) -> bool {

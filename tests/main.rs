@@ -9,6 +9,7 @@ mod federation;
 mod floors;
 mod guard;
 mod harness;
+mod health;
 mod identity;
 mod imports;
 mod licenses;

@@ -3,9 +3,7 @@
 use super::{Failure, password_from_input, say};
 use crate::domain::identity::switch::{self, PauseAnswer, State, Switch};
 use crate::domain::identity::tokens;
-use crate::domain::{
-    Actor, Org, Role, admins, demo as believable, licenses, provisioning, rfc3339, sites, users,
-};
+use crate::domain::{Actor, Org, Role, admins, demo as believable, health, licenses, rfc3339, sites, users};
 use crate::error::Error;
 use clap::Subcommand;
 
@@ -150,7 +148,7 @@ impl Provisioning {
             Self::Status => {
                 let now = org.now();
                 let (switch, health) =
-                    org.read(move |conn| Ok((switch::read(conn)?, provisioning::health(conn, now)?)))?;
+                    org.read(move |conn| Ok((switch::read(conn)?, health::health(conn, now)?)))?;
                 let last = health.last_contact.map_or_else(|| "never".to_owned(), rfc3339);
                 say([
                     format!("state: {}", switch.state.as_str()),
@@ -158,7 +156,8 @@ impl Provisioning {
                     format!("last contact: {last}"),
                     format!(
                         "requests in the last 24 hours: {}, of which failed: {}",
-                        health.requests, health.failures
+                        health.requests(),
+                        health.failures()
                     ),
                 ]);
             }

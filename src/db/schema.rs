@@ -327,6 +327,14 @@ diesel::table! {
     }
 }
 
+diesel::table! {
+    provisioning_hours (hour) {
+        hour -> Timestamp,
+        requests -> BigInt,
+        failures -> BigInt,
+    }
+}
+
 diesel::joinable!(group_members -> users (user_id));
 diesel::joinable!(site_aliases -> sites (site_id));
 diesel::joinable!(users -> sites (site_id));
@@ -362,6 +370,7 @@ diesel::allow_tables_to_appear_in_same_query!(
     user_groups,
     group_members,
     guard_tally,
+    provisioning_hours,
     oauth_clients,
     oauth_client_secrets,
     oauth_access_tokens,

@@ -112,6 +112,8 @@ text_enum! {
         GroupHeld = "group.held",
         /// What was held back of a group is no longer wanted, or an administrator threw it away.
         GroupHoldDiscarded = "group.hold_discarded",
+        /// An administrator ran the requests by which Entra ID tests the connection.
+        ConnectionTested = "provisioning.tested",
         /// The limits of the guard changed.
         GuardChanged = "guard.changed",
         /// An administrator released what the guard held back.
@@ -191,6 +193,7 @@ impl Action {
             | Self::ProvisioningChanged
             | Self::FederationChanged
             | Self::GuardChanged => "changed {}",
+            Self::ConnectionTested => "tested the connection of {}",
             Self::UserDeactivated => "deactivated {}",
             Self::UserReactivated => "reactivated {}",
             Self::UserDeleted => "deleted the user {} for good",

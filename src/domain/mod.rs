@@ -1,7 +1,7 @@
 //! What the organisation may do, whichever door the request came through.
 //!
 //! Rooms, lowest first: [`page`], [`condition`], [`settings`], [`audit`], [`sites`], [`licenses`], [`guard`], [`users`],
-//! [`groups`], [`held`], [`admins`], [`identity`], [`provisioning`], [`imports`], [`demo`]. A room may use those before
+//! [`groups`], [`held`], [`admins`], [`identity`], [`provisioning`], [`health`], [`imports`], [`demo`]. A room may use those before
 //! it.
 
 use crate::db::{Conn, Db, Turn};
@@ -19,6 +19,7 @@ pub mod condition;
 pub mod demo;
 pub mod groups;
 pub mod guard;
+pub mod health;
 pub mod held;
 pub mod identity;
 pub mod imports;

@@ -5,9 +5,9 @@ use super::page::{At, Page};
 use super::text_enum::text_enum;
 use super::{Tx, new_id};
 use crate::db::Conn;
-use crate::db::schema::provisioning_events;
+use crate::db::schema::{provisioning_events, provisioning_hours};
 use crate::error::{Error, Result};
-use chrono::{NaiveDateTime, TimeDelta};
+use chrono::{DurationRound, NaiveDateTime, TimeDelta};
 use diesel::prelude::*;
 use std::sync::{Mutex, PoisonError};
 
@@ -221,6 +221,18 @@ impl Event {
 
 /// Notes a request.
 pub fn note(tx: &mut Tx, report: Report) -> Result<()> {
+    note_all(tx, vec![report])
+}
+
+/// Notes several requests.
+pub fn note_all(tx: &mut Tx, reports: Vec<Report>) -> Result<()> {
+    let failed = |report: &&Report| matches!(report.outcome, Outcome::Failed | Outcome::Refused);
+    let failures = reports.iter().filter(failed).count();
+    count(tx, reports.len(), failures)?;
+    reports.into_iter().try_for_each(|report| insert(tx, report))
+}
+
+fn insert(tx: &mut Tx, report: Report) -> Result<()> {
     let event = Event {
         id: new_id(),
         at: tx.now,
@@ -239,9 +251,24 @@ pub fn note(tx: &mut Tx, report: Report) -> Result<()> {
     Ok(())
 }
 
-/// Notes several requests.
-pub fn note_all(tx: &mut Tx, reports: Vec<Report>) -> Result<()> {
-    reports.into_iter().try_for_each(|report| note(tx, report))
+/// Adds to the present hour's count.
+fn count(tx: &mut Tx, requests: usize, failures: usize) -> Result<()> {
+    let hour = tx.now.duration_trunc(TimeDelta::hours(1)).map_err(Error::internal)?;
+    let requests = i64::try_from(requests).map_err(Error::internal)?;
+    let failures = i64::try_from(failures).map_err(Error::internal)?;
+    let more = (
+        provisioning_hours::requests.eq(provisioning_hours::requests + requests),
+        provisioning_hours::failures.eq(provisioning_hours::failures + failures),
+    );
+    if diesel::update(provisioning_hours::table.find(hour)).set(more).execute(tx.conn)? == 0 {
+        let first = (
+            provisioning_hours::hour.eq(hour),
+            provisioning_hours::requests.eq(requests),
+            provisioning_hours::failures.eq(failures),
+        );
+        diesel::insert_into(provisioning_hours::table).values(first).execute(tx.conn)?;
+    }
+    Ok(())
 }
 
 /// Lines that wait to be written.
@@ -312,33 +339,4 @@ pub fn list(conn: &mut Conn, filter: &Filter, at: &At, size: usize) -> Result<Pa
 pub fn find(conn: &mut Conn, id: &str) -> Result<Event> {
     let found = provisioning_events::table.find(id).select(Event::as_select()).first(conn).optional()?;
     found.ok_or(Error::NotFound("provisioning event"))
-}
-
-/// How provisioning is doing, at a glance.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Health {
-    /// The last request with a valid token.
-    pub last_contact: Option<NaiveDateTime>,
-    /// Requests in the last 24 hours.
-    pub requests: i64,
-    /// Of which failed or were refused.
-    pub failures: i64,
-}
-
-/// How provisioning is doing at `now`.
-pub fn health(conn: &mut Conn, now: NaiveDateTime) -> Result<Health> {
-    let events = provisioning_events::table;
-    let last_contact = events
-        .filter(provisioning_events::token_id.is_not_null())
-        .order(provisioning_events::id.desc())
-        .select(provisioning_events::at)
-        .first(conn)
-        .optional()?;
-    let lately = events.filter(provisioning_events::at.ge(now - TimeDelta::hours(24)));
-    let failed = provisioning_events::outcome.eq_any([Outcome::Failed, Outcome::Refused]);
-    Ok(Health {
-        last_contact,
-        requests: lately.count().get_result(conn)?,
-        failures: lately.filter(failed).count().get_result(conn)?,
-    })
 }

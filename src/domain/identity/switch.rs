@@ -90,3 +90,9 @@ pub fn set(tx: &mut Tx, wish: Switch) -> Result<Switch> {
     }
     Ok(after)
 }
+
+/// Notes that somebody tests the connection.
+pub fn note_test(tx: &mut Tx) -> Result<()> {
+    let subject = Subject { kind: Kind::Provisioning, id: "provisioning", name: "user provisioning" };
+    audit::note(tx, Action::ConnectionTested, subject, &[])
+}

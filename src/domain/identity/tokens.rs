@@ -160,6 +160,17 @@ pub fn reveal(tx: &mut Tx, id: Option<&str>) -> Result<(Token, String)> {
     Ok((token, secret))
 }
 
+/// The newest live token in the clear, for the program's own use: nobody is shown it.
+pub fn newest(conn: &mut Conn, keys: &Keyring, now: NaiveDateTime) -> Result<String> {
+    let newest = list(conn)?.into_iter().find(|token| token.is_live(now));
+    let secret = newest.and_then(|token| keys.open_sealed(SEALED, &token.sealed));
+    secret.ok_or_else(|| {
+        Error::Conflict(
+            "There is no live API token. Press “Show user provisioning information” first.".to_owned(),
+        )
+    })
+}
+
 /// Refuses the token from now on, for good.
 pub fn revoke(tx: &mut Tx, id: &str) -> Result<Token> {
     let token = find(tx.conn, id)?;

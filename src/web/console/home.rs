@@ -2,11 +2,11 @@
 
 use crate::db::Conn;
 use crate::domain::audit::{self, Action};
+use crate::domain::health::{self, Health, Severity, Warning};
 use crate::domain::identity::clients;
 use crate::domain::identity::single_sign_on::{self, Trusted};
 use crate::domain::identity::switch::{self, State};
 use crate::domain::page::At;
-use crate::domain::provisioning::{self, Health};
 use crate::domain::users::list::{self, Filter};
 use crate::domain::users::{EntraState, by_hand};
 use crate::domain::{held, licenses, sites};
@@ -66,6 +66,17 @@ struct Attention {
     link: &'static str,
 }
 
+impl From<Warning> for Attention {
+    fn from(warning: Warning) -> Self {
+        let kind = match warning.severity {
+            Severity::Bad => "bad",
+            Severity::Warn => "warn",
+            Severity::Note => "note",
+        };
+        Self { kind, text: warning.text, path: warning.path, link: warning.link }
+    }
+}
+
 impl Attention {
     fn word(&self) -> &'static str {
         match self.kind {
@@ -88,12 +99,12 @@ fn standing(conn: &mut Conn, now: NaiveDateTime) -> Result<Standing> {
     let count = |conn: &mut Conn, filter: Filter| list::count(conn, &filter);
     let users = count(conn, Filter::default())?;
     let stock = licenses::stock(conn)?;
-    let health = provisioning::health(conn, now)?;
+    let health = health::health(conn, now)?;
     let provisioning = switch::read(conn)?.state;
     let recent = audit::list(conn, &audit::Filter::default(), &At::Start, 6)?;
     Ok(Standing {
         steps: steps(conn, &health, provisioning, !stock.is_empty())?,
-        attention: attention(conn, now, provisioning, &health)?,
+        attention: attention(conn, now, &health)?,
         users,
         active: count(conn, Filter { active: Some(true), ..Filter::default() })?,
         linked: count(conn, Filter { entra: Some(EntraState::Linked), ..Filter::default() })?,
@@ -171,26 +182,12 @@ const TO_LINK: Counted = Counted {
     path: "/users/to-link",
     link: "Decide",
 };
-const UNKNOWN_SITES: Counted = Counted {
-    kind: "warn",
-    one: "One user waits for a site that Entra ID named and nobody made.",
-    many: "{} users wait for sites that Entra ID named and nobody made.",
-    path: "/sites",
-    link: "Settle them",
-};
 const INACTIVE: Counted = Counted {
     kind: "note",
     one: "One user has been inactive for 90 days or more.",
     many: "{} users have been inactive for 90 days or more.",
     path: "/users/inactive",
     link: "Review them",
-};
-const FAILURES: Counted = Counted {
-    kind: "bad",
-    one: "One provisioning request failed in the last 24 hours.",
-    many: "{} provisioning requests failed in the last 24 hours.",
-    path: "/activity/provisioning?outcome=trouble",
-    link: "See why",
 };
 const SECRETS: Counted = Counted {
     kind: "warn",
@@ -218,12 +215,7 @@ impl Counted {
     }
 }
 
-fn attention(
-    conn: &mut Conn,
-    now: NaiveDateTime,
-    provisioning: State,
-    health: &Health,
-) -> Result<Vec<Attention>> {
+fn attention(conn: &mut Conn, now: NaiveDateTime, health: &Health) -> Result<Vec<Attention>> {
     let deleted = Filter { entra: Some(EntraState::Deleted), ..Filter::default() };
     let held = held::count(conn)?;
     let counted = [
@@ -233,22 +225,17 @@ fn attention(
             Action::RoleHolderRenamed,
             now - TimeDelta::days(ALERT_DAYS),
         )?),
-        FAILURES.times(health.failures),
         DELETED.times(list::count(conn, &deleted)?),
         TO_LINK.times(i64::try_from(by_hand::link_requests(conn)?.len()).unwrap_or(i64::MAX)),
-        UNKNOWN_SITES.times(sites::unknown(conn)?.iter().map(|unknown| unknown.users).sum()),
         SECRETS.times(clients::ending(conn, now + TimeDelta::days(SECRET_WARNING_DAYS))?),
         INACTIVE.times(list::count(conn, &list::inactive_for(INACTIVE_DAYS, now))?),
     ];
-    let paused = (provisioning == State::Paused).then(|| Attention {
-        kind: "note",
-        text: "User provisioning is paused: Entra ID changes nothing here until it is switched on."
-            .to_owned(),
-        path: "/identity",
-        link: "Open Identity Management",
-    });
     let certificate = ending_certificate(conn, now)?;
-    Ok(counted.into_iter().chain([certificate, paused]).flatten().collect())
+    let mut all: Vec<Attention> = counted.into_iter().chain([certificate]).flatten().collect();
+    all.extend(health::warnings(conn, now, health)?.into_iter().map(Attention::from));
+    // The worst first.
+    all.sort_by_key(|attention| ["bad", "warn"].iter().position(|kind| *kind == attention.kind).unwrap_or(2));
+    Ok(all)
 }
 
 fn ending_certificate(conn: &mut Conn, now: NaiveDateTime) -> Result<Option<Attention>> {

@@ -1,12 +1,13 @@
 //! Identity Management: single sign-on and user provisioning, on one page.
 
+use super::connection::{Glance, Step};
 use super::credentials::{self, Card};
 use super::sign_in::Prompt;
 use crate::db::Conn;
+use crate::domain::health::{self, Health, Warning};
 use crate::domain::identity::single_sign_on::{self, Settings, Trusted};
 use crate::domain::identity::switch::{self, PauseAnswer, State, Switch};
 use crate::domain::identity::tokens::{self, Token};
-use crate::domain::provisioning::{self, Health};
 use crate::domain::users::by_entra::Scope;
 use crate::error::{Error, Result};
 use crate::web::extract::{Address, Desk, Fields, Posted, Signed, Upload, house, values};
@@ -35,8 +36,8 @@ struct IdentityPage {
     certificates: Vec<Certificate>,
     switch: Switch,
     tokens: Vec<Listed>,
-    health: Health,
-    last_contact: Option<String>,
+    health: Glance,
+    tested: Option<Vec<Step>>,
     revealed: Option<Revealed>,
     credentials: Card,
 }
@@ -52,6 +53,8 @@ pub(super) struct Said {
     pub(super) revealed: Option<Revealed>,
     /// A client's new secret.
     pub(super) secret: Option<credentials::Shown>,
+    /// What became of the requests that test the connection.
+    pub(super) tested: Option<Vec<Step>>,
     /// Federation as it was typed.
     pub(super) federation: Option<credentials::Form>,
 }
@@ -115,7 +118,7 @@ pub(super) async fn show(request: HttpRequest, frame: Frame, desk: Desk) -> Answ
 pub(super) async fn render(request: &HttpRequest, frame: Frame, desk: &Desk, said: Said) -> Answer {
     let now = desk.org().now();
     let loaded = desk.read(move |conn| load(conn, now)).await?;
-    let (settings, certificates, switch, tokens, health, credentials) = loaded;
+    let (settings, certificates, switch, tokens, (health, warnings), credentials) = loaded;
     let house = house(request)?;
     let page = IdentityPage {
         frame: frame.of("identity"),
@@ -131,23 +134,25 @@ pub(super) async fn render(request: &HttpRequest, frame: Frame, desk: &Desk, sai
         certificates: certificates.into_iter().map(|certificate| Certificate::of(certificate, now)).collect(),
         switch,
         tokens: tokens.into_iter().map(|token| Listed::of(token, now)).collect(),
-        last_contact: health.last_contact.map(|at| ago(at, now)),
-        health,
+        health: Glance::of(&health, warnings, now),
+        tested: said.tested,
         revealed: said.revealed,
         credentials: Card::of(house, credentials, said.secret, said.federation, now),
     };
     page::show_as(page.refusal.status(), &page.frame, &page)
 }
 
-type Loaded = (Settings, Vec<Trusted>, Switch, Vec<Token>, Health, credentials::Loaded);
+type Loaded = (Settings, Vec<Trusted>, Switch, Vec<Token>, (Health, Vec<Warning>), credentials::Loaded);
 
 fn load(conn: &mut Conn, now: NaiveDateTime) -> Result<Loaded> {
+    let health = health::health(conn, now)?;
+    let warnings = health::warnings(conn, now, &health)?;
     Ok((
         single_sign_on::settings(conn)?,
         single_sign_on::certificates(conn)?,
         switch::read(conn)?,
         tokens::list(conn)?,
-        provisioning::health(conn, now)?,
+        (health, warnings),
         credentials::load(conn)?,
     ))
 }

@@ -11,6 +11,7 @@ use actix_web::web::{self, ServiceConfig};
 mod account;
 mod activity;
 mod admins;
+mod connection;
 mod credentials;
 mod groups;
 mod held;
@@ -75,6 +76,7 @@ doors! {
     POST "/identity/sso/certificates"             ADMINISTRATOR identity::add_certificate;
     POST "/identity/sso/certificates/{id}/remove" ADMINISTRATOR identity::remove_certificate;
     POST "/identity/provisioning"                 ADMINISTRATOR identity::set_provisioning;
+    POST "/identity/provisioning/test"            ADMINISTRATOR connection::test;
     POST "/identity/provisioning/reveal"          ADMINISTRATOR identity::reveal;
     POST "/identity/tokens"                       OWNER         identity::create_token;
     POST "/identity/tokens/{id}/revoke"           OWNER         identity::revoke_token;

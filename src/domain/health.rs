@@ -1,0 +1,230 @@
+//! How provisioning is doing: the last day at a glance, and what should worry an administrator.
+
+use super::identity::{clients, federation, switch, tokens};
+use super::provisioning::Outcome;
+use super::sites;
+use crate::db::Conn;
+use crate::db::schema::{provisioning_events, provisioning_hours};
+use crate::error::{Error, Result};
+use chrono::{DurationRound, NaiveDateTime, TimeDelta};
+use diesel::prelude::*;
+use std::collections::HashMap;
+
+const HOURS: i64 = 24;
+/// Entra ID comes about every 40 minutes: after two missed cycles something is wrong.
+const SILENCE: TimeDelta = TimeDelta::minutes(90);
+const TOKEN_WARNING: TimeDelta = TimeDelta::days(30);
+/// So many failures one after the other, or so many in a day and such a share of all, are no accident.
+const IN_A_ROW: usize = 3;
+const MANY: i64 = 10;
+const MANY_PER_CENT: i64 = 20;
+/// So many of the last failures are looked at for what they have in common.
+const LOOKED_AT: i64 = 500;
+
+/// One hour of the last day.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Queryable, Selectable)]
+#[diesel(table_name = provisioning_hours)]
+pub struct Hour {
+    /// When it began, in UTC.
+    #[diesel(column_name = hour)]
+    pub start: NaiveDateTime,
+    /// How many requests came.
+    pub requests: i64,
+    /// How many of them failed or were refused.
+    pub failures: i64,
+}
+
+/// The last day at a glance.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Health {
+    /// The last request with a valid credential.
+    pub last_contact: Option<NaiveDateTime>,
+    /// The last 24 hours, the present one last.
+    pub hours: Vec<Hour>,
+}
+
+/// How bad it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Severity {
+    /// It does not work.
+    Bad,
+    /// It soon will not, or somebody waits.
+    Warn,
+    /// Good to know.
+    Note,
+}
+
+/// What should worry an administrator.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Warning {
+    /// How bad it is.
+    pub severity: Severity,
+    /// What is wrong and what to do.
+    pub text: String,
+    /// Where to do it.
+    pub path: &'static str,
+    /// The words of the link there.
+    pub link: &'static str,
+}
+
+impl Health {
+    /// Requests in these hours.
+    #[must_use]
+    pub fn requests(&self) -> i64 {
+        self.hours.iter().map(|hour| hour.requests).sum()
+    }
+
+    /// Of which failed or were refused.
+    #[must_use]
+    pub fn failures(&self) -> i64 {
+        self.hours.iter().map(|hour| hour.failures).sum()
+    }
+}
+
+/// How provisioning is doing at `now`.
+pub fn health(conn: &mut Conn, now: NaiveDateTime) -> Result<Health> {
+    let last_contact = provisioning_events::table
+        .filter(provisioning_events::token_id.is_not_null())
+        .order(provisioning_events::id.desc())
+        .select(provisioning_events::at)
+        .first(conn)
+        .optional()?;
+    Ok(Health { last_contact, hours: hours(conn, now)? })
+}
+
+/// The last 24 hours, the present one last; an hour without a request has none.
+fn hours(conn: &mut Conn, now: NaiveDateTime) -> Result<Vec<Hour>> {
+    let present = now.duration_trunc(TimeDelta::hours(1)).map_err(Error::internal)?;
+    let first = present - TimeDelta::hours(HOURS - 1);
+    let counted: Vec<Hour> = provisioning_hours::table
+        .filter(provisioning_hours::hour.ge(first))
+        .select(Hour::as_select())
+        .load(conn)?;
+    let counted: HashMap<NaiveDateTime, Hour> = counted.into_iter().map(|hour| (hour.start, hour)).collect();
+    let all = (0..HOURS).map(|number| first + TimeDelta::hours(number));
+    Ok(all
+        .map(|start| counted.get(&start).copied().unwrap_or(Hour { start, requests: 0, failures: 0 }))
+        .collect())
+}
+
+/// What should worry an administrator at `now`, the worst first.
+pub fn warnings(conn: &mut Conn, now: NaiveDateTime, health: &Health) -> Result<Vec<Warning>> {
+    let state = switch::read(conn)?.state;
+    let mut warnings = Vec::new();
+    if state == switch::State::On {
+        warnings.extend(silence(now, health));
+        warnings.extend(credentials(conn, now)?);
+    }
+    warnings.extend(failures(conn, now, health)?);
+    warnings.extend(unknown_sites(conn)?);
+    if state == switch::State::Paused {
+        warnings.push(Warning {
+            severity: Severity::Note,
+            text: "User provisioning is paused: Entra ID changes nothing here until it is switched on."
+                .to_owned(),
+            path: "/identity#provisioning",
+            link: "Open Identity Management",
+        });
+    }
+    Ok(warnings)
+}
+
+fn silence(now: NaiveDateTime, health: &Health) -> Option<Warning> {
+    let last = health.last_contact.filter(|last| now - *last > SILENCE)?;
+    let hours = (now - last).num_minutes() / 60;
+    let since =
+        if hours < 2 { format!("{} minutes", (now - last).num_minutes()) } else { format!("{hours} hours") };
+    Some(Warning {
+        severity: Severity::Bad,
+        text: format!(
+            "Entra ID has not called for {since}, and it comes about every 40 minutes. Look there, under \
+             Provisioning, whether the job is stopped or in quarantine; restart it once the cause is mended."
+        ),
+        path: "/activity/provisioning",
+        link: "See its last requests",
+    })
+}
+
+/// Whether Entra ID will still get in tomorrow.
+fn credentials(conn: &mut Conn, now: NaiveDateTime) -> Result<Option<Warning>> {
+    let live: Vec<_> = tokens::list(conn)?.into_iter().filter(|token| token.is_live(now)).collect();
+    let other_ways = federation::read(conn)?.enabled || any_secret(conn, now)?;
+    let soon = |token: &&tokens::Token| token.expires_at.is_some_and(|end| end - now <= TOKEN_WARNING);
+    let lasting = other_ways || live.iter().any(|token| !soon(&token));
+    let warning = |severity, text| {
+        Some(Warning { severity, text, path: "/identity#provisioning", link: "Create another token" })
+    };
+    if live.is_empty() && !other_ways {
+        let text = "There is no live API token and no OAuth client: Entra ID cannot get in.".to_owned();
+        return Ok(warning(Severity::Bad, text));
+    }
+    let Some(ending) = live.iter().filter(soon).min_by_key(|token| token.expires_at) else { return Ok(None) };
+    let days = ending
+        .expires_at
+        .map_or(0, |end| (end - now + TimeDelta::days(1) - TimeDelta::seconds(1)).num_days());
+    Ok(if lasting {
+        warning(Severity::Warn, format!("The API token “{}” expires in {days} days.", ending.label))
+    } else {
+        let text = format!(
+            "The API token “{}” expires in {days} days, and no other lasts longer: provisioning stops then. Create \
+             the next token and enter it in Entra ID.",
+            ending.label
+        );
+        warning(Severity::Bad, text)
+    })
+}
+
+fn any_secret(conn: &mut Conn, now: NaiveDateTime) -> Result<bool> {
+    let clients = clients::list(conn)?;
+    Ok(clients.iter().flat_map(|(_, secrets)| secrets).any(|secret| secret.is_live(now)))
+}
+
+fn failures(conn: &mut Conn, now: NaiveDateTime, health: &Health) -> Result<Option<Warning>> {
+    let (requests, failed) = (health.requests(), health.failures());
+    if failed == 0 {
+        return Ok(None);
+    }
+    let last: Vec<Outcome> = provisioning_events::table
+        .order(provisioning_events::id.desc())
+        .limit(i64::try_from(IN_A_ROW).map_err(Error::internal)?)
+        .select(provisioning_events::outcome)
+        .load(conn)?;
+    let trouble = [Outcome::Failed, Outcome::Refused];
+    let in_a_row = last.len() == IN_A_ROW && last.iter().all(|outcome| trouble.contains(outcome));
+    let repeated = in_a_row || (failed >= MANY && failed * 100 >= MANY_PER_CENT * requests);
+    let (path, link) = ("/activity/provisioning?outcome=trouble", "See why");
+    if !repeated {
+        let text = match failed {
+            1 => "One provisioning request failed in the last 24 hours.".to_owned(),
+            failed => format!("{failed} provisioning requests failed in the last 24 hours."),
+        };
+        return Ok(Some(Warning { severity: Severity::Note, text, path, link }));
+    }
+    let errors: Vec<Option<String>> = provisioning_events::table
+        .filter(provisioning_events::outcome.eq_any(trouble))
+        .filter(provisioning_events::at.ge(now - TimeDelta::hours(HOURS)))
+        .order(provisioning_events::id.desc())
+        .limit(LOOKED_AT)
+        .select(provisioning_events::error)
+        .load(conn)?;
+    let mut counted: HashMap<String, usize> = HashMap::new();
+    errors.into_iter().flatten().for_each(|error| *counted.entry(error).or_default() += 1);
+    let most = counted.into_iter().max_by(|a, b| a.1.cmp(&b.1).then_with(|| b.0.cmp(&a.0)));
+    let cause = most.map(|(error, _)| format!(" Most often: {error}")).unwrap_or_default();
+    Ok(Some(Warning {
+        severity: Severity::Bad,
+        text: format!("{failed} of the last day’s {requests} provisioning requests failed.{cause}"),
+        path,
+        link,
+    }))
+}
+
+fn unknown_sites(conn: &mut Conn) -> Result<Option<Warning>> {
+    let users: i64 = sites::unknown(conn)?.iter().map(|unknown| unknown.users).sum();
+    let text = match users {
+        0 => return Ok(None),
+        1 => "One user waits for a site that Entra ID named and nobody made.".to_owned(),
+        users => format!("{users} users wait for sites that Entra ID named and nobody made."),
+    };
+    Ok(Some(Warning { severity: Severity::Warn, text, path: "/sites", link: "Settle them" }))
+}
