@@ -21,3 +21,4 @@ mod scim_queries;
 mod scim_replay;
 mod sign_in;
 mod users;
+mod validators;

@@ -109,7 +109,7 @@ impl Db {
 }
 
 diesel::define_sql_function! {
-    /// The text in lower case, in every script. What SQLite has of its own knows ASCII only.
+    /// The text in lower case, in every script. What the engine has of its own knows ASCII only.
     fn lower_case(text: Nullable<Text>) -> Nullable<Text>;
 }
 

@@ -140,9 +140,10 @@ fn to_sql(leaf: &Leaf) -> Sql<user_groups::table> {
 }
 
 fn text_compares(field: Field, test: Test, text: &str) -> Sql<user_groups::table> {
+    let (exact, folded) = (text.to_owned(), text.to_lowercase());
     match field {
-        Field::ScimId => compare_text!(user_groups::scim_id, test, text.to_owned()),
-        Field::Name => compare_text!(user_groups::name_key, test, text.to_lowercase()),
-        Field::ExternalId => optional!(user_groups::external_id, test, text.to_owned()),
+        Field::ScimId => compare_text!(user_groups::scim_id, test, exact),
+        Field::Name => compare_text!(user_groups::name_key, test, folded),
+        Field::ExternalId => optional!(user_groups::external_id, test, exact),
     }
 }
