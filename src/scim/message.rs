@@ -1,6 +1,7 @@
 //! Lists, and what this server says of itself (RFC 7644 sections 3.4.2 and 4, RFC 7643 sections 5 and 6).
 
 use super::schema::Resource;
+use serde::Serialize;
 use serde_json::{Value, json};
 
 /// The message of a list.
@@ -38,17 +39,35 @@ pub enum Place {
 }
 
 /// A list, or a page of one.
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct List<T> {
+    schemas: [&'static str; 1],
+    total_results: i64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    start_index: Option<i64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    next_cursor: Option<String>,
+    items_per_page: usize,
+    #[serde(rename = "Resources")]
+    resources: Vec<T>,
+}
+
+/// A list, or a page of one.
 #[must_use]
-pub fn list(total: i64, place: &Place, resources: &[Value]) -> Value {
-    let mut list = json!({ "schemas": [LIST_RESPONSE], "totalResults": total });
-    match place {
-        Place::Index(start) => list["startIndex"] = (*start).into(),
-        Place::Cursor(Some(next)) => list["nextCursor"] = next.clone().into(),
-        Place::Cursor(None) => {}
+pub fn list<T>(total: i64, place: Place, resources: Vec<T>) -> List<T> {
+    let (start_index, next_cursor) = match place {
+        Place::Index(start) => (Some(start), None),
+        Place::Cursor(next) => (None, next),
+    };
+    List {
+        schemas: [LIST_RESPONSE],
+        total_results: total,
+        start_index,
+        next_cursor,
+        items_per_page: resources.len(),
+        resources,
     }
-    list["itemsPerPage"] = resources.len().into();
-    list["Resources"] = resources.into();
-    list
 }
 
 /// What this server can do.

@@ -2,7 +2,7 @@
 
 use super::schema::USERS;
 use super::{CORE_USER, ENTERPRISE_USER, Fault, ROLLCALL_USER, ROLLCALL_USER_8X8, ScimType, read};
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer};
 use serde_json::{Map, Value, json};
 
 /// A user.
@@ -262,18 +262,53 @@ impl User {
         normal
     }
 
-    /// The user as an answer carries it: `schemas` lists the core and each extension that is present.
+    /// The user as an answer carries it, as JSON to look into.
     #[must_use]
     pub fn to_json(&self) -> Value {
-        let normal = self.to_normal();
-        let mut schemas = vec![CORE_USER];
-        schemas.extend(
-            [ENTERPRISE_USER, ROLLCALL_USER, ROLLCALL_USER_8X8]
-                .into_iter()
-                .filter(|urn| normal.contains_key(*urn)),
-        );
-        let mut members = Map::from_iter([("schemas".to_owned(), json!(schemas))]);
-        members.extend(normal);
-        Value::Object(members)
+        // As above: this does not fail.
+        serde_json::to_value(Told(self)).unwrap_or_default()
     }
+}
+
+/// A user as an answer carries it: `schemas` lists the core and each extension that is present.
+#[derive(Clone, Copy, Debug)]
+pub struct Told<'a>(pub &'a User);
+
+impl Serialize for Told<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let user = self.0;
+        let mut schemas = vec![CORE_USER];
+        if !user.enterprise.is_empty() {
+            schemas.push(ENTERPRISE_USER);
+        }
+        schemas.extend(user.site.as_ref().map(|site| site.urn.as_str()));
+        let site = |urn: SiteUrn| {
+            let mine = user.site.as_ref().filter(|site| site.urn == urn);
+            mine.map(|site| Extension { site: &site.name })
+        };
+        let (rollcall, eight_by_eight) = (site(SiteUrn::Rollcall), site(SiteUrn::EightByEight));
+        Whole { schemas, user, rollcall, eight_by_eight }.serialize(serializer)
+    }
+}
+
+#[derive(Serialize)]
+struct Whole<'a> {
+    schemas: Vec<&'static str>,
+    #[serde(flatten)]
+    user: &'a User,
+    #[serde(
+        rename = "urn:ietf:params:scim:schemas:extension:rollcall:2.0:User",
+        skip_serializing_if = "Option::is_none"
+    )]
+    rollcall: Option<Extension<'a>>,
+    #[serde(
+        rename = "urn:ietf:params:scim:schemas:extension:8x8:1.1:User",
+        skip_serializing_if = "Option::is_none"
+    )]
+    eight_by_eight: Option<Extension<'a>>,
+}
+
+#[derive(Serialize)]
+struct Extension<'a> {
+    site: &'a str,
 }

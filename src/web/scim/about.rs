@@ -3,11 +3,12 @@
 use super::client::{Client, Told};
 use super::{Refusal, json};
 use crate::domain::provisioning::Operation;
-use crate::scim::message::{self, Place};
+use crate::scim::message::{self, List, Place};
 use crate::scim::{Fault, schema};
 use actix_web::http::StatusCode;
 use actix_web::web::Path;
 use actix_web::{HttpRequest, HttpResponse};
+use serde::Serialize;
 use serde_json::Value;
 
 type Answer = Result<HttpResponse, Refusal>;
@@ -20,7 +21,7 @@ pub(super) async fn service_provider_config(client: Client, request: HttpRequest
 pub(super) async fn resource_types(client: Client, request: HttpRequest) -> Answer {
     let all: Vec<Value> =
         schema::RESOURCES.iter().map(|kind| message::resource_type(kind, &client.base)).collect();
-    tell(&client, &request, whole(&all))
+    tell(&client, &request, whole(all))
 }
 
 pub(super) async fn resource_type(client: Client, request: HttpRequest, id: Path<String>) -> Answer {
@@ -34,7 +35,7 @@ pub(super) async fn resource_type(client: Client, request: HttpRequest, id: Path
 
 pub(super) async fn schemas(client: Client, request: HttpRequest) -> Answer {
     let all: Vec<Value> = schema::all().map(|schema| schema.describe(&client.base)).collect();
-    tell(&client, &request, whole(&all))
+    tell(&client, &request, whole(all))
 }
 
 pub(super) async fn schema(client: Client, request: HttpRequest, id: Path<String>) -> Answer {
@@ -61,12 +62,12 @@ pub(super) async fn nowhere(client: Client) -> Answer {
     Err(client.refuse(Operation::Other, Fault::plain(404, "There is nothing at this address.").into()))
 }
 
-fn whole(all: &[Value]) -> Value {
-    message::list(i64::try_from(all.len()).unwrap_or_default(), &Place::Index(1), all)
+fn whole(all: Vec<Value>) -> List<Value> {
+    message::list(i64::try_from(all.len()).unwrap_or_default(), Place::Index(1), all)
 }
 
 /// RFC 7644 section 4: these lists are told whole, and a filter is forbidden.
-fn tell(client: &Client, request: &HttpRequest, body: Value) -> Answer {
+fn tell(client: &Client, request: &HttpRequest, body: impl Serialize) -> Answer {
     let filtered = super::search::pairs(request).iter().any(|(key, _)| key.eq_ignore_ascii_case("filter"));
     if filtered {
         let detail = "This cannot be filtered: it is told whole.";

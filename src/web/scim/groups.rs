@@ -9,7 +9,7 @@ use crate::domain::groups::{self, Group, by_entra};
 use crate::domain::provisioning::Operation;
 use crate::error::Error;
 use crate::scim::evaluate::value_meets;
-use crate::scim::group::{Change, Wanted, read_changes};
+use crate::scim::group::{self as scim, Change, Wanted, read_changes};
 use crate::scim::project::Projection;
 use crate::scim::schema::{GROUP, find};
 use actix_web::http::StatusCode;
@@ -19,7 +19,7 @@ use serde_json::{Value, json};
 
 type Answer = Result<HttpResponse, Refusal>;
 
-const MEMBERS: &str = "members";
+pub(super) const MEMBERS: &str = "members";
 
 pub(super) async fn get(client: Client, request: HttpRequest, id: Path<String>) -> Answer {
     let projection = projection(&request);
@@ -113,18 +113,15 @@ pub(super) fn delete(tx: &mut Tx, id: &str, version: &Precondition) -> Result<Do
     Ok(Done { shown: Shown::Nothing(format!("/Groups/{id}")), told })
 }
 
-/// The group as JSON, whole or as much of it as was asked for.
-pub(super) fn render(
+/// The group as SCIM speaks of it; without its members where those are not wanted.
+pub(super) fn resource(
     conn: &mut Conn,
     group: &Group,
-    projection: &Projection,
-    whole: bool,
+    with_members: bool,
     base: &str,
-) -> Result<Value, Error> {
-    let without_members = !whole && projection.leaves_out(MEMBERS);
-    let members = if without_members { Vec::new() } else { groups::members_for_entra(conn, &group.id)? };
-    let resource = json!(mapping::group(group, members, base));
-    Ok(if whole || projection.is_whole() { resource } else { projection.apply(resource) })
+) -> Result<scim::Group, Error> {
+    let members = if with_members { groups::members_for_entra(conn, &group.id)? } else { Vec::new() };
+    Ok(mapping::group(group, members, base))
 }
 
 fn wish(wanted: Wanted) -> by_entra::Wish {

@@ -14,12 +14,15 @@
 //! | [`about`]         | what this server says of itself                            |
 
 use crate::error::Error;
+use crate::scim::group::Group;
 use crate::scim::message::MEDIA_TYPE;
 use crate::scim::project::Projection;
+use crate::scim::user::{Told, User};
 use crate::scim::{Fault, ScimType};
 use actix_web::http::{StatusCode, header};
 use actix_web::web::{self, ServiceConfig};
 use actix_web::{HttpRequest, HttpResponse, ResponseError};
+use serde::Serialize;
 use serde_json::Value;
 use std::fmt;
 
@@ -152,8 +155,44 @@ impl ResponseError for Refusal {
 }
 
 /// An answer with a body.
-fn json(status: StatusCode, body: &Value) -> HttpResponse {
-    HttpResponse::build(status).content_type(MEDIA_TYPE).body(body.to_string())
+fn json(status: StatusCode, body: &impl Serialize) -> HttpResponse {
+    match serde_json::to_vec(body) {
+        Ok(body) => HttpResponse::build(status).content_type(MEDIA_TYPE).body(body),
+        Err(cause) => Refusal::from(Error::internal(cause)).error_response(),
+    }
+}
+
+/// A resource on its way into an answer: as it is, or as much of it as was asked for.
+enum Rendered {
+    User(Box<User>),
+    Group(Box<Group>),
+    Part(Value),
+}
+
+impl Serialize for Rendered {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Self::User(user) => Told(user).serialize(serializer),
+            Self::Group(group) => group.serialize(serializer),
+            Self::Part(part) => part.serialize(serializer),
+        }
+    }
+}
+
+impl Rendered {
+    fn user(user: User, projection: &Projection) -> Self {
+        if projection.is_whole() {
+            return Self::User(Box::new(user));
+        }
+        Self::Part(projection.apply(user.to_json()))
+    }
+
+    fn group(group: Group, projection: &Projection) -> Self {
+        if projection.is_whole() {
+            return Self::Group(Box::new(group));
+        }
+        Self::Part(projection.apply(serde_json::json!(group)))
+    }
 }
 
 /// Only which attributes are asked for.

@@ -3,14 +3,13 @@
 use super::client::Told;
 use super::mapping::{self, etag};
 use super::precondition::Precondition;
-use super::{Refusal, json};
+use super::{Refusal, Rendered, json};
 use crate::domain::groups::{self, Group};
 use crate::domain::users::by_entra::Known;
 use crate::scim::project::Projection;
 use actix_web::HttpResponse;
 use actix_web::http::StatusCode;
 use actix_web::http::header::{ETAG, HeaderValue, LOCATION};
-use serde_json::json as value;
 
 /// What an operation came to.
 pub(super) struct Done {
@@ -54,12 +53,12 @@ impl Shown {
     }
 
     fn body(self, status: StatusCode, projection: &Projection, base: &str) -> HttpResponse {
-        let resource = match self {
-            Self::User(known, groups) => mapping::resource(&known, &groups, base).to_json(),
-            Self::Group(group, members) => value!(mapping::group(&group, members, base)),
+        let rendered = match self {
+            Self::User(known, groups) => Rendered::user(mapping::resource(&known, &groups, base), projection),
+            Self::Group(group, members) => Rendered::group(mapping::group(&group, members, base), projection),
             Self::Nothing(_) => return HttpResponse::build(status).finish(),
         };
-        json(status, &if projection.is_whole() { resource } else { projection.apply(resource) })
+        json(status, &rendered)
     }
 }
 

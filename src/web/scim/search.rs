@@ -3,7 +3,7 @@
 use super::client::{Body, Client, Told};
 use super::compile::{self, Compiled};
 use super::cursor::{Mark, Stamp};
-use super::{Refusal, groups, json, users};
+use super::{Refusal, Rendered, groups, json as answer_with, users};
 use crate::db::Conn;
 use crate::domain::Org;
 use crate::domain::groups::search as of_groups;
@@ -15,10 +15,11 @@ use crate::scim::filter::{AttrExp, CompValue, CompareOp, Filter};
 use crate::scim::message::{self, Place};
 use crate::scim::query::{Page, Query};
 use crate::scim::schema::{GROUPS, RESOURCES, Resource, USERS};
+use crate::scim::user::User;
 use crate::scim::{Fault, ScimType, evaluate};
 use actix_web::http::StatusCode;
 use actix_web::{HttpRequest, HttpResponse};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 type Answer = Result<HttpResponse, Refusal>;
 
@@ -44,7 +45,7 @@ struct Lookup<'a> {
 /// A page, and what the log should know of it.
 struct Found {
     total: i64,
-    resources: Vec<Value>,
+    resources: Vec<Rendered>,
     /// The key of the last resource and whether more follow, where the list is in the order of its keys.
     last: Option<String>,
     /// The console's key of the only user found.
@@ -125,20 +126,20 @@ async fn answer(client: Client, shelf: Shelf, query: Result<Query, Fault>) -> An
     let is_look_up = look_up(&query).is_some();
     let work = move |conn: &mut Conn| {
         let lookup = Lookup { org: &org, scope, base: &base, query: &query };
-        let (body, found) = lookup.list(conn, shelf)?;
+        let (place, found) = lookup.list(conn, shelf)?;
         let sought = query.filter.as_ref().and_then(sought);
         let operation = shelf.operation(sought.as_deref(), found.total);
         let told = Told { user_id: found.only, subject: sought, status: 200, ..Told::default() };
-        Ok((body, operation, told))
+        Ok((message::list(found.total, place, found.resources), operation, told))
     };
     // One row by an index takes less time than handing the work to another thread.
     let body =
         if is_look_up { client.read_at_once(operation, work)? } else { client.read(operation, work).await? };
-    Ok(json(StatusCode::OK, &body))
+    Ok(answer_with(StatusCode::OK, &body))
 }
 
 impl Lookup<'_> {
-    fn list(&self, conn: &mut Conn, shelf: Shelf) -> Result<(Value, Found), Refusal> {
+    fn list(&self, conn: &mut Conn, shelf: Shelf) -> Result<(Place, Found), Refusal> {
         let stamp = Stamp::of(self.query, shelf.name(), self.scope);
         let (from, by_cursor) = match &self.query.page {
             Page::Index(start) => (From::Position(start.saturating_sub(1)), false),
@@ -159,7 +160,7 @@ impl Lookup<'_> {
                 Place::Cursor(mark.map(|mark| stamp.write(self.org, mark)))
             }
         };
-        Ok((message::list(found.total, &place, &found.resources), found))
+        Ok((place, found))
     }
 
     /// Where the next page begins; takes the one resource too many away.
@@ -210,7 +211,7 @@ impl Lookup<'_> {
         let shown = usize::try_from(self.query.count).unwrap_or_default();
         let last = rows.iter().take(shown).last().filter(|_| by_key).map(|row| source.key(row));
         let only = rows.first().filter(|_| total == 1).and_then(|row| source.user(row));
-        Ok(Found { total, resources: source.render(conn, rows, false)?, last, only })
+        Ok(Found { total, resources: source.render(conn, rows)?, last, only })
     }
 
     /// All that meet the filter, one by one, sorted; refused where that would be too many.
@@ -228,7 +229,7 @@ impl Lookup<'_> {
             self.query.filter.as_ref().is_none_or(|filter| evaluate::meets(filter, kind, whole))
         };
         let mut met: Vec<(Option<String>, Value)> = source
-            .render(conn, rows, true)?
+            .whole(conn, rows)?
             .into_iter()
             .filter(met)
             .map(|whole| (spot.as_ref().and_then(|spot| evaluate::sort_key(spot, &whole)), whole))
@@ -286,8 +287,10 @@ trait Source {
     fn all(&self, conn: &mut Conn, search: &Self::Search) -> Result<Option<Vec<Self::Row>>, Error>;
     fn key(&self, row: &Self::Row) -> String;
     fn user(&self, row: &Self::Row) -> Option<String>;
-    /// The resources as JSON, whole or as much of them as was asked for.
-    fn render(&self, conn: &mut Conn, rows: Vec<Self::Row>, whole: bool) -> Result<Vec<Value>, Error>;
+    /// The resources, as much of them as was asked for.
+    fn render(&self, conn: &mut Conn, rows: Vec<Self::Row>) -> Result<Vec<Rendered>, Error>;
+    /// The resources with all their attributes, to look into.
+    fn whole(&self, conn: &mut Conn, rows: Vec<Self::Row>) -> Result<Vec<Value>, Error>;
 }
 
 struct Users<'a>(&'a Lookup<'a>);
@@ -346,8 +349,14 @@ impl Source for Users<'_> {
         Some(row.user.id.clone())
     }
 
-    fn render(&self, conn: &mut Conn, rows: Vec<Known>, whole: bool) -> Result<Vec<Value>, Error> {
-        users::render(conn, &rows, &self.0.query.projection, whole, self.0.base)
+    fn render(&self, conn: &mut Conn, rows: Vec<Known>) -> Result<Vec<Rendered>, Error> {
+        let projection = &self.0.query.projection;
+        let users = users::resources(conn, &rows, !projection.leaves_out("groups"), self.0.base)?;
+        Ok(users.into_iter().map(|user| Rendered::user(user, projection)).collect())
+    }
+
+    fn whole(&self, conn: &mut Conn, rows: Vec<Known>) -> Result<Vec<Value>, Error> {
+        Ok(users::resources(conn, &rows, true, self.0.base)?.iter().map(User::to_json).collect())
     }
 }
 
@@ -403,10 +412,18 @@ impl Source for Groups<'_> {
         None
     }
 
-    fn render(&self, conn: &mut Conn, rows: Vec<Self::Row>, whole: bool) -> Result<Vec<Value>, Error> {
-        rows.iter()
-            .map(|row| groups::render(conn, row, &self.0.query.projection, whole, self.0.base))
-            .collect()
+    fn render(&self, conn: &mut Conn, rows: Vec<Self::Row>) -> Result<Vec<Rendered>, Error> {
+        let projection = &self.0.query.projection;
+        let with_members = !projection.leaves_out(groups::MEMBERS);
+        let render = |row| {
+            let group = groups::resource(conn, row, with_members, self.0.base)?;
+            Ok(Rendered::group(group, projection))
+        };
+        rows.iter().map(render).collect()
+    }
+
+    fn whole(&self, conn: &mut Conn, rows: Vec<Self::Row>) -> Result<Vec<Value>, Error> {
+        rows.iter().map(|row| Ok(json!(groups::resource(conn, row, true, self.0.base)?))).collect()
     }
 }
 
@@ -425,7 +442,8 @@ fn slice(all: Vec<(Option<String>, Value)>, from: &From, count: i64) -> Found {
         From::Key(_) => 0,
     };
     let count = usize::try_from(count).unwrap_or_default();
-    let resources = all.into_iter().skip(at).take(count).map(|(_, resource)| resource).collect();
+    let resources = all.into_iter().skip(at).take(count);
+    let resources = resources.map(|(_, resource)| Rendered::Part(resource)).collect();
     Found { total, resources, last: None, only: None }
 }
 

@@ -14,7 +14,7 @@ use crate::scim::project::Projection;
 use crate::scim::user::User;
 use actix_web::web::Path;
 use actix_web::{HttpRequest, HttpResponse};
-use serde_json::Value;
+use std::collections::HashMap;
 
 type Answer = Result<HttpResponse, Refusal>;
 
@@ -114,24 +114,19 @@ pub(super) fn delete(tx: &mut Tx, scope: Scope, id: &str, version: &Precondition
     Ok(Done { shown: Shown::Nothing(format!("/Users/{id}")), told })
 }
 
-/// The users as JSON, whole or as much of them as was asked for.
-pub(super) fn render(
+/// The users as SCIM speaks of them; without their groups where those are not wanted.
+pub(super) fn resources(
     conn: &mut Conn,
     rows: &[Known],
-    projection: &Projection,
-    whole: bool,
+    with_groups: bool,
     base: &str,
-) -> Result<Vec<Value>, Error> {
+) -> Result<Vec<User>, Error> {
     let ids: Vec<&str> = rows.iter().map(|known| known.user.id.as_str()).collect();
-    let groups = if ids.is_empty() || (!whole && projection.leaves_out("groups")) {
-        std::collections::HashMap::new()
-    } else {
-        groups::of_users_for_entra(conn, &ids)?
-    };
+    let groups =
+        if ids.is_empty() || !with_groups { HashMap::new() } else { groups::of_users_for_entra(conn, &ids)? };
     let shown = rows.iter().map(|known| {
         let groups = groups.get(&known.user.id).map(Vec::as_slice).unwrap_or_default();
-        let resource = mapping::resource(known, groups, base).to_json();
-        if whole || projection.is_whole() { resource } else { projection.apply(resource) }
+        mapping::resource(known, groups, base)
     });
     Ok(shown.collect())
 }
