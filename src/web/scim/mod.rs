@@ -8,7 +8,7 @@
 //! | this              | the routes; a refusal told as SCIM                         |
 //! | [`client`]        | who asks, may they; the log                                |
 //! | [`users`], [`groups`], [`bulk`] | operations                                   |
-//! | [`search`]        | lists; [`compile`] makes conditions of filters, [`cursor`] marks pages |
+//! | [`search`], [`sources`] | lists; [`compile`] makes conditions of filters, [`cursor`] marks pages |
 //! | [`respond`]       | answers with a resource; [`precondition`] compares versions |
 //! | [`mapping`]       | which attribute lives in which column                      |
 //! | [`about`]         | what this server says of itself                            |
@@ -36,6 +36,7 @@ mod mapping;
 mod precondition;
 mod respond;
 mod search;
+mod sources;
 mod users;
 
 pub(super) use client::{Limits, TurnedAway};

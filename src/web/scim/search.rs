@@ -1,30 +1,29 @@
 //! Lists: by filter, sorted, page by page; of users, of groups, or of both at the root.
 
 use super::client::{Body, Client, Told};
-use super::compile::{self, Compiled};
+use super::compile::Compiled;
 use super::cursor::{Mark, Stamp};
-use super::{Refusal, Rendered, groups, json as answer_with, users};
+use super::sources::{Groups, Source, Users};
+use super::{Refusal, Rendered, json};
 use crate::db::Conn;
 use crate::domain::Org;
-use crate::domain::groups::search as of_groups;
 use crate::domain::provisioning::Operation;
-use crate::domain::users::by_entra::{Known, Scope};
-use crate::domain::users::search::{self as of_users, From};
+use crate::domain::users::by_entra::Scope;
+use crate::domain::users::search::From;
 use crate::error::Error;
 use crate::scim::filter::{AttrExp, CompValue, CompareOp, Filter};
 use crate::scim::message::{self, Place};
 use crate::scim::query::{Page, Query};
-use crate::scim::schema::{GROUPS, RESOURCES, Resource, USERS};
-use crate::scim::user::User;
+use crate::scim::schema::{RESOURCES, Resource};
 use crate::scim::{Fault, ScimType, evaluate};
 use actix_web::http::StatusCode;
 use actix_web::{HttpRequest, HttpResponse};
-use serde_json::{Value, json};
+use serde_json::Value;
 
 type Answer = Result<HttpResponse, Refusal>;
 
 /// So many resources are looked at one by one for a filter or an order that the database can't answer by itself.
-const MOST_LOOKED_AT: i64 = 10_000;
+pub(super) const MOST_LOOKED_AT: i64 = 10_000;
 
 /// What is listed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,11 +34,11 @@ enum Shelf {
 }
 
 /// What every list needs to know.
-struct Lookup<'a> {
-    org: &'a Org,
-    scope: Scope,
-    base: &'a str,
-    query: &'a Query,
+pub(super) struct Lookup<'a> {
+    pub(super) org: &'a Org,
+    pub(super) scope: Scope,
+    pub(super) base: &'a str,
+    pub(super) query: &'a Query,
 }
 
 /// A page, and what the log should know of it.
@@ -135,7 +134,7 @@ async fn answer(client: Client, shelf: Shelf, query: Result<Query, Fault>) -> An
     // One row by an index takes less time than handing the work to another thread.
     let body =
         if is_look_up { client.read_at_once(operation, work)? } else { client.read(operation, work).await? };
-    Ok(answer_with(StatusCode::OK, &body))
+    Ok(json(StatusCode::OK, &body))
 }
 
 impl Lookup<'_> {
@@ -244,11 +243,9 @@ impl Lookup<'_> {
     fn both(&self, conn: &mut Conn, from: &From, count: i64) -> Result<Found, Refusal> {
         let From::Position(at) = *from else { return Err(Error::internal("a key at the root").into()) };
         if self.query.sort.is_some() {
-            let of = |condition| Compiled { condition, exact: false };
-            let people = of(Users(self).compile(self.query.filter.as_ref()).condition);
-            let mut all = self.looked_at(conn, &Users(self), people.condition)?;
-            let teams = Groups(self).compile(self.query.filter.as_ref()).condition;
-            all.extend(self.looked_at(conn, &Groups(self), teams)?);
+            let filter = self.query.filter.as_ref();
+            let mut all = self.looked_at(conn, &Users(self), Users(self).compile(filter).condition)?;
+            all.extend(self.looked_at(conn, &Groups(self), Groups(self).compile(filter).condition)?);
             sort(&mut all, self.query.descending);
             return Ok(slice(all, from, count));
         }
@@ -259,171 +256,6 @@ impl Lookup<'_> {
         let mut resources = people.resources;
         resources.append(&mut teams.resources);
         Ok(Found { total: people.total + teams.total, resources, last: None, only: None })
-    }
-}
-
-/// Where a type of resource comes from.
-trait Source {
-    type Leaf;
-    type Order: Copy;
-    type Search;
-    type Row;
-    fn kind(&self) -> &'static Resource;
-    fn compile(&self, filter: Option<&Filter>) -> Compiled<Self::Leaf>;
-    fn order(&self, spot: &crate::scim::path::Spot) -> Option<Self::Order>;
-    fn search(
-        &self,
-        condition: crate::domain::condition::Condition<Self::Leaf>,
-        order: Option<Self::Order>,
-    ) -> Self::Search;
-    fn count(&self, conn: &mut Conn, search: &Self::Search) -> Result<i64, Error>;
-    fn page(
-        &self,
-        conn: &mut Conn,
-        search: &Self::Search,
-        from: &From,
-        count: i64,
-    ) -> Result<Vec<Self::Row>, Error>;
-    fn all(&self, conn: &mut Conn, search: &Self::Search) -> Result<Option<Vec<Self::Row>>, Error>;
-    fn key(&self, row: &Self::Row) -> String;
-    fn user(&self, row: &Self::Row) -> Option<String>;
-    /// The resources, as much of them as was asked for.
-    fn render(&self, conn: &mut Conn, rows: Vec<Self::Row>) -> Result<Vec<Rendered>, Error>;
-    /// The resources with all their attributes, to look into.
-    fn whole(&self, conn: &mut Conn, rows: Vec<Self::Row>) -> Result<Vec<Value>, Error>;
-}
-
-struct Users<'a>(&'a Lookup<'a>);
-struct Groups<'a>(&'a Lookup<'a>);
-
-impl Source for Users<'_> {
-    type Leaf = crate::domain::users::query::Leaf;
-    type Order = of_users::Order;
-    type Search = of_users::Search;
-    type Row = Known;
-
-    fn kind(&self) -> &'static Resource {
-        &USERS
-    }
-
-    fn compile(&self, filter: Option<&Filter>) -> Compiled<Self::Leaf> {
-        compile::users(filter)
-    }
-
-    fn order(&self, spot: &crate::scim::path::Spot) -> Option<Self::Order> {
-        compile::user_order(spot)
-    }
-
-    fn search(
-        &self,
-        condition: crate::domain::condition::Condition<Self::Leaf>,
-        order: Option<Self::Order>,
-    ) -> Self::Search {
-        let descending = self.0.query.descending && order.is_some();
-        of_users::Search { scope: self.0.scope, condition, order, descending }
-    }
-
-    fn count(&self, conn: &mut Conn, search: &Self::Search) -> Result<i64, Error> {
-        of_users::count(conn, search)
-    }
-
-    fn page(
-        &self,
-        conn: &mut Conn,
-        search: &Self::Search,
-        from: &From,
-        count: i64,
-    ) -> Result<Vec<Known>, Error> {
-        of_users::page(conn, search, from, count, self.0.org.bookmarks())
-    }
-
-    fn all(&self, conn: &mut Conn, search: &Self::Search) -> Result<Option<Vec<Known>>, Error> {
-        of_users::all(conn, search, MOST_LOOKED_AT)
-    }
-
-    fn key(&self, row: &Known) -> String {
-        row.user.id.clone()
-    }
-
-    fn user(&self, row: &Known) -> Option<String> {
-        Some(row.user.id.clone())
-    }
-
-    fn render(&self, conn: &mut Conn, rows: Vec<Known>) -> Result<Vec<Rendered>, Error> {
-        let projection = &self.0.query.projection;
-        let users = users::resources(conn, &rows, !projection.leaves_out("groups"), self.0.base)?;
-        Ok(users.into_iter().map(|user| Rendered::user(user, projection)).collect())
-    }
-
-    fn whole(&self, conn: &mut Conn, rows: Vec<Known>) -> Result<Vec<Value>, Error> {
-        Ok(users::resources(conn, &rows, true, self.0.base)?.iter().map(User::to_json).collect())
-    }
-}
-
-impl Source for Groups<'_> {
-    type Leaf = of_groups::Leaf;
-    type Order = of_groups::Order;
-    type Search = of_groups::Search;
-    type Row = crate::domain::groups::Group;
-
-    fn kind(&self) -> &'static Resource {
-        &GROUPS
-    }
-
-    fn compile(&self, filter: Option<&Filter>) -> Compiled<Self::Leaf> {
-        compile::groups(filter)
-    }
-
-    fn order(&self, spot: &crate::scim::path::Spot) -> Option<Self::Order> {
-        compile::group_order(spot)
-    }
-
-    fn search(
-        &self,
-        condition: crate::domain::condition::Condition<Self::Leaf>,
-        order: Option<Self::Order>,
-    ) -> Self::Search {
-        of_groups::Search { condition, order, descending: self.0.query.descending && order.is_some() }
-    }
-
-    fn count(&self, conn: &mut Conn, search: &Self::Search) -> Result<i64, Error> {
-        of_groups::count(conn, search)
-    }
-
-    fn page(
-        &self,
-        conn: &mut Conn,
-        search: &Self::Search,
-        from: &From,
-        count: i64,
-    ) -> Result<Vec<Self::Row>, Error> {
-        of_groups::page(conn, search, from, count)
-    }
-
-    fn all(&self, conn: &mut Conn, search: &Self::Search) -> Result<Option<Vec<Self::Row>>, Error> {
-        of_groups::all(conn, search, MOST_LOOKED_AT)
-    }
-
-    fn key(&self, row: &Self::Row) -> String {
-        row.id.clone()
-    }
-
-    fn user(&self, _: &Self::Row) -> Option<String> {
-        None
-    }
-
-    fn render(&self, conn: &mut Conn, rows: Vec<Self::Row>) -> Result<Vec<Rendered>, Error> {
-        let projection = &self.0.query.projection;
-        let with_members = !projection.leaves_out(groups::MEMBERS);
-        let render = |row| {
-            let group = groups::resource(conn, row, with_members, self.0.base)?;
-            Ok(Rendered::group(group, projection))
-        };
-        rows.iter().map(render).collect()
-    }
-
-    fn whole(&self, conn: &mut Conn, rows: Vec<Self::Row>) -> Result<Vec<Value>, Error> {
-        rows.iter().map(|row| Ok(json!(groups::resource(conn, row, true, self.0.base)?))).collect()
     }
 }
 

@@ -1,0 +1,172 @@
+//! Where the two types of resource come from: the same questions to two rooms of the rules.
+
+use super::compile::{self, Compiled};
+use super::search::{Lookup, MOST_LOOKED_AT};
+use super::{Rendered, groups, users};
+use crate::db::Conn;
+use crate::domain::condition::Condition;
+use crate::domain::groups::{Group, search as of_groups};
+use crate::domain::users::by_entra::Known;
+use crate::domain::users::query;
+use crate::domain::users::search::{self as of_users, From};
+use crate::error::Error;
+use crate::scim::filter::Filter;
+use crate::scim::path::Spot;
+use crate::scim::schema::{GROUPS, Resource, USERS};
+use crate::scim::user::User;
+use serde_json::{Value, json};
+
+/// Where a type of resource comes from.
+pub(super) trait Source {
+    type Leaf;
+    type Order: Copy;
+    type Search;
+    type Row;
+    fn kind(&self) -> &'static Resource;
+    fn compile(&self, filter: Option<&Filter>) -> Compiled<Self::Leaf>;
+    fn order(&self, spot: &Spot) -> Option<Self::Order>;
+    fn search(&self, condition: Condition<Self::Leaf>, order: Option<Self::Order>) -> Self::Search;
+    fn count(&self, conn: &mut Conn, search: &Self::Search) -> Result<i64, Error>;
+    fn page(
+        &self,
+        conn: &mut Conn,
+        search: &Self::Search,
+        from: &From,
+        count: i64,
+    ) -> Result<Vec<Self::Row>, Error>;
+    fn all(&self, conn: &mut Conn, search: &Self::Search) -> Result<Option<Vec<Self::Row>>, Error>;
+    fn key(&self, row: &Self::Row) -> String;
+    fn user(&self, row: &Self::Row) -> Option<String>;
+    /// The resources, as much of them as was asked for.
+    fn render(&self, conn: &mut Conn, rows: Vec<Self::Row>) -> Result<Vec<Rendered>, Error>;
+    /// The resources with all their attributes, to look into.
+    fn whole(&self, conn: &mut Conn, rows: Vec<Self::Row>) -> Result<Vec<Value>, Error>;
+}
+
+/// Users, as far as the client may see them.
+pub(super) struct Users<'a>(pub(super) &'a Lookup<'a>);
+/// Groups.
+pub(super) struct Groups<'a>(pub(super) &'a Lookup<'a>);
+
+impl Source for Users<'_> {
+    type Leaf = query::Leaf;
+    type Order = of_users::Order;
+    type Search = of_users::Search;
+    type Row = Known;
+
+    fn kind(&self) -> &'static Resource {
+        &USERS
+    }
+
+    fn compile(&self, filter: Option<&Filter>) -> Compiled<Self::Leaf> {
+        compile::users(filter)
+    }
+
+    fn order(&self, spot: &Spot) -> Option<Self::Order> {
+        compile::user_order(spot)
+    }
+
+    fn search(&self, condition: Condition<Self::Leaf>, order: Option<Self::Order>) -> Self::Search {
+        let descending = self.0.query.descending && order.is_some();
+        of_users::Search { scope: self.0.scope, condition, order, descending }
+    }
+
+    fn count(&self, conn: &mut Conn, search: &Self::Search) -> Result<i64, Error> {
+        of_users::count(conn, search)
+    }
+
+    fn page(
+        &self,
+        conn: &mut Conn,
+        search: &Self::Search,
+        from: &From,
+        count: i64,
+    ) -> Result<Vec<Known>, Error> {
+        of_users::page(conn, search, from, count, self.0.org.bookmarks())
+    }
+
+    fn all(&self, conn: &mut Conn, search: &Self::Search) -> Result<Option<Vec<Known>>, Error> {
+        of_users::all(conn, search, MOST_LOOKED_AT)
+    }
+
+    fn key(&self, row: &Known) -> String {
+        row.user.id.clone()
+    }
+
+    fn user(&self, row: &Known) -> Option<String> {
+        Some(row.user.id.clone())
+    }
+
+    fn render(&self, conn: &mut Conn, rows: Vec<Known>) -> Result<Vec<Rendered>, Error> {
+        let projection = &self.0.query.projection;
+        let users = users::resources(conn, &rows, !projection.leaves_out("groups"), self.0.base)?;
+        Ok(users.into_iter().map(|user| Rendered::user(user, projection)).collect())
+    }
+
+    fn whole(&self, conn: &mut Conn, rows: Vec<Known>) -> Result<Vec<Value>, Error> {
+        Ok(users::resources(conn, &rows, true, self.0.base)?.iter().map(User::to_json).collect())
+    }
+}
+
+impl Source for Groups<'_> {
+    type Leaf = of_groups::Leaf;
+    type Order = of_groups::Order;
+    type Search = of_groups::Search;
+    type Row = Group;
+
+    fn kind(&self) -> &'static Resource {
+        &GROUPS
+    }
+
+    fn compile(&self, filter: Option<&Filter>) -> Compiled<Self::Leaf> {
+        compile::groups(filter)
+    }
+
+    fn order(&self, spot: &Spot) -> Option<Self::Order> {
+        compile::group_order(spot)
+    }
+
+    fn search(&self, condition: Condition<Self::Leaf>, order: Option<Self::Order>) -> Self::Search {
+        of_groups::Search { condition, order, descending: self.0.query.descending && order.is_some() }
+    }
+
+    fn count(&self, conn: &mut Conn, search: &Self::Search) -> Result<i64, Error> {
+        of_groups::count(conn, search)
+    }
+
+    fn page(
+        &self,
+        conn: &mut Conn,
+        search: &Self::Search,
+        from: &From,
+        count: i64,
+    ) -> Result<Vec<Self::Row>, Error> {
+        of_groups::page(conn, search, from, count)
+    }
+
+    fn all(&self, conn: &mut Conn, search: &Self::Search) -> Result<Option<Vec<Self::Row>>, Error> {
+        of_groups::all(conn, search, MOST_LOOKED_AT)
+    }
+
+    fn key(&self, row: &Self::Row) -> String {
+        row.id.clone()
+    }
+
+    fn user(&self, _: &Self::Row) -> Option<String> {
+        None
+    }
+
+    fn render(&self, conn: &mut Conn, rows: Vec<Self::Row>) -> Result<Vec<Rendered>, Error> {
+        let projection = &self.0.query.projection;
+        let with_members = !projection.leaves_out(groups::MEMBERS);
+        let render = |row| {
+            let group = groups::resource(conn, row, with_members, self.0.base)?;
+            Ok(Rendered::group(group, projection))
+        };
+        rows.iter().map(render).collect()
+    }
+
+    fn whole(&self, conn: &mut Conn, rows: Vec<Self::Row>) -> Result<Vec<Value>, Error> {
+        rows.iter().map(|row| Ok(json!(groups::resource(conn, row, true, self.0.base)?))).collect()
+    }
+}
