@@ -29,8 +29,11 @@ const MIGRATIONS: EmbeddedMigrations = embed_migrations!("migrations/sqlite");
 /// `FULL` makes each commit wait for the disk. Writers of other processes (the command line) are waited for. `LIKE`
 /// tells cases apart, as elsewhere: what must not is folded on both sides.
 const SETTINGS: &str = "PRAGMA busy_timeout = 10000; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; \
-                        PRAGMA foreign_keys = ON; PRAGMA temp_store = MEMORY; PRAGMA wal_autocheckpoint = 4000; PRAGMA case_sensitive_like = ON; PRAGMA cache_size = -16000;";
-const READ_ONLY: &str = "PRAGMA query_only = ON;";
+                        PRAGMA foreign_keys = ON; PRAGMA temp_store = MEMORY; PRAGMA case_sensitive_like = ON; \
+                        PRAGMA wal_autocheckpoint = 16000;";
+/// The writer touches every index: it keeps more pages (in KiB) than each of the readers.
+const WRITER_CACHE: &str = "PRAGMA cache_size = -16000;";
+const READ_ONLY: &str = "PRAGMA query_only = ON; PRAGMA cache_size = -4000;";
 const READERS: u32 = 8;
 
 /// One database, open for as long as a copy of this handle lives.
@@ -63,6 +66,7 @@ impl Db {
             .connection_customizer(Box::new(ReadOnly))
             .build(ConnectionManager::new(&url))
             .map_err(|cause| failed(cause.to_string()))?;
+        conn.batch_execute(WRITER_CACHE).map_err(|cause| failed(cause.to_string()))?;
         let again = url.clone();
         let writer = writer::Writer::start(conn, move || connect(&again).ok())
             .map_err(|cause| failed(cause.to_string()))?;

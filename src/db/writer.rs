@@ -5,15 +5,18 @@
 
 use super::Conn;
 use crate::error::{Error, Result};
-use diesel::connection::{AnsiTransactionManager as Transactions, TransactionManager};
+use diesel::connection::{AnsiTransactionManager as Transactions, SimpleConnection, TransactionManager};
 use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
 /// Enough to make the disk sync cheap, few enough that nobody waits long for a neighbour.
 const GROUP: usize = 128;
+/// So many groups are between two checkpoints.
+const CHECKPOINT_EVERY: u32 = 64;
 /// How long what nobody waits for waits for others to come.
 const ALONG_AFTER: Duration = Duration::from_millis(20);
 
@@ -107,7 +110,13 @@ impl Writer {
         let queue = Arc::new(Queue::default());
         queue.lock().handles = 1;
         let jobs = Arc::clone(&queue);
-        thread::Builder::new().name("writer".into()).spawn(move || run(conn, open, &jobs))?;
+        let (committed_some, due) = sync_channel(1);
+        if let Some(conn) = open() {
+            thread::Builder::new().name("checkpointer".into()).spawn(move || checkpoint(conn, &due))?;
+        }
+        thread::Builder::new()
+            .name("writer".into())
+            .spawn(move || run(conn, open, &jobs, &committed_some))?;
         Ok(Self(queue))
     }
 
@@ -143,8 +152,14 @@ impl Writer {
     }
 }
 
-fn run(mut conn: Conn, open: impl Fn() -> Option<Conn>, jobs: &Queue) {
+fn run(mut conn: Conn, open: impl Fn() -> Option<Conn>, jobs: &Queue, committed_some: &SyncSender<()>) {
+    let mut groups = 0_u32;
     while let Some(group) = jobs.next() {
+        groups = groups.wrapping_add(1);
+        if groups.is_multiple_of(CHECKPOINT_EVERY) {
+            // Where one is due already, that one serves.
+            let _due_already = committed_some.try_send(()).is_err();
+        }
         let (mut answers, mut broken) = (Vec::with_capacity(group.len()), false);
         let committed = commit_together(&mut conn, group, &mut answers).map_err(|cause| {
             tracing::error!(%cause, "a group of writes was lost");
@@ -156,6 +171,16 @@ fn run(mut conn: Conn, open: impl Fn() -> Option<Conn>, jobs: &Queue) {
         answers.into_iter().for_each(|answer| answer(committed.clone()));
         if let Some(another) = broken.then(&open).flatten() {
             conn = another;
+        }
+    }
+}
+
+/// Copies what was committed from the log into the database file while the writer goes on; without this the writer
+/// would have to stop for it.
+fn checkpoint(mut conn: Conn, due: &Receiver<()>) {
+    while due.recv().is_ok() {
+        if let Err(cause) = conn.batch_execute("PRAGMA wal_checkpoint(PASSIVE)") {
+            tracing::warn!(%cause, "a checkpoint failed; the next one will do");
         }
     }
 }

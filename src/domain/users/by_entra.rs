@@ -96,10 +96,10 @@ pub fn get(conn: &mut Conn, scope: Scope, scim_id: &str) -> Result<Known> {
     known(conn, user)
 }
 
-/// The account that Entra ID may see under this user name.
-pub fn seen_as(conn: &mut Conn, scope: Scope, user_name: &str) -> Result<Option<Known>> {
-    let found = named(conn, user_name)?.filter(|user| visible(user, scope));
-    found.map(|user| known(conn, user)).transpose()
+/// Whether an account that was read before has not changed since.
+pub fn is_current(conn: &mut Conn, known: &Known) -> Result<bool> {
+    let version = users::table.find(&known.user.id).select(users::version).first(conn).optional()?;
+    Ok(version == Some(known.user.version))
 }
 
 /// Makes the account that Entra ID asks for, or takes over again the one that it deleted before.

@@ -174,7 +174,7 @@ fn perform(tx: &mut Tx, scope: Scope, wish: &Wish, version: &Precondition) -> Re
     match (wish.method, is_user) {
         (Method::Post, true) => users::create(tx, User::read(&wish.data)?),
         (Method::Put, true) => users::replace(tx, scope, id, version, User::read(&wish.data)?),
-        (Method::Patch, true) => users::change(tx, scope, id, version, &Patch::read(&wish.data)?),
+        (Method::Patch, true) => users::change(tx, scope, id, version, &Patch::read(&wish.data)?, None),
         (Method::Delete, true) => users::delete(tx, scope, id, version),
         (Method::Post, false) => groups::create(tx, Wanted::read(&wish.data)?),
         (Method::Put, false) => groups::replace(tx, id, version, Wanted::read(&wish.data)?),

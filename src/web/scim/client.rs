@@ -184,6 +184,11 @@ impl Client {
         self.desk.org()
     }
 
+    /// Reads one thing that is part of a request which is noted elsewhere.
+    pub(super) fn glance<T>(&self, work: impl FnOnce(&mut Conn) -> Result<T, Error>) -> Result<T, Error> {
+        self.desk.glance(work)
+    }
+
     /// Reads, and notes the request afterwards without keeping the client waiting.
     pub(super) async fn read<T, F>(&self, operation: Operation, work: F) -> Result<T, Refusal>
     where

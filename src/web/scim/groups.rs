@@ -30,7 +30,7 @@ pub(super) async fn get(client: Client, request: HttpRequest, id: Path<String>) 
         let members = if without_members { Vec::new() } else { groups::members_for_entra(conn, &group.id)? };
         Ok((Shown::Group(Box::new(group), members), Operation::GetGroup, told))
     });
-    respond::read(shown.await?, &Precondition::of(&request), &projection, &client.base)
+    respond::read(&client, shown.await?, &Precondition::of(&request), &projection)
 }
 
 pub(super) async fn post(client: Client, request: HttpRequest, body: Body) -> Answer {
@@ -38,7 +38,7 @@ pub(super) async fn post(client: Client, request: HttpRequest, body: Body) -> An
     let wanted = wanted.map_err(|fault| client.refuse(Operation::CreateGroup, fault.into()))?;
     let subject = Some(wanted.display_name.clone());
     let done = client.write(Operation::CreateGroup, subject, move |tx| create(tx, wanted));
-    Ok(respond::written(done.await?, &projection(&request), &client.base))
+    respond::written(&client, done.await?, &projection(&request))
 }
 
 pub(super) async fn put(client: Client, request: HttpRequest, id: Path<String>, body: Body) -> Answer {
@@ -47,7 +47,7 @@ pub(super) async fn put(client: Client, request: HttpRequest, id: Path<String>, 
     let known_version = Precondition::of(&request);
     let done =
         client.write(Operation::ReplaceGroup, None, move |tx| replace(tx, &id, &known_version, wanted));
-    Ok(respond::written(done.await?, &projection(&request), &client.base))
+    respond::written(&client, done.await?, &projection(&request))
 }
 
 /// Entra ID wants no body back; whoever names attributes gets one (RFC 7644 section 3.5.2).
@@ -62,13 +62,13 @@ pub(super) async fn patch(client: Client, request: HttpRequest, id: Path<String>
         let status = if wants_body { 200 } else { 204 };
         Ok(Done { told: Told { status, ..done.told }, ..done })
     });
-    Ok(respond::written(done.await?, &projection, &client.base))
+    respond::written(&client, done.await?, &projection)
 }
 
 pub(super) async fn remove(client: Client, request: HttpRequest, id: Path<String>) -> Answer {
     let known_version = Precondition::of(&request);
     let done = client.write(Operation::DeleteGroup, None, move |tx| delete(tx, &id, &known_version));
-    Ok(respond::written(done.await?, &Projection::default(), &client.base))
+    respond::written(&client, done.await?, &Projection::default())
 }
 
 pub(super) fn create(tx: &mut Tx, wanted: Wanted) -> Result<Done, Refusal> {

@@ -1,11 +1,12 @@
 //! Answers with a resource: body, address, version.
 
-use super::client::Told;
+use super::client::{Client, Told};
 use super::mapping::{self, etag};
 use super::precondition::Precondition;
-use super::{Refusal, Rendered, json};
+use super::{Refusal, Rendered, json, users};
 use crate::domain::groups::{self, Group};
 use crate::domain::users::by_entra::Known;
+use crate::error::Error;
 use crate::scim::project::Projection;
 use actix_web::HttpResponse;
 use actix_web::http::StatusCode;
@@ -19,8 +20,8 @@ pub(super) struct Done {
 
 /// What there is to show for it. It becomes JSON once the transaction is over.
 pub(super) enum Shown {
-    /// A user, with their groups by id and name.
-    User(Box<Known>, Vec<(String, String)>),
+    /// A user.
+    User(Box<Known>),
     /// A group, with its members.
     Group(Box<Group>, Vec<groups::Member>),
     /// What was at this address, below the base, is gone.
@@ -30,7 +31,7 @@ pub(super) enum Shown {
 impl Shown {
     pub(super) fn version(&self) -> Option<i32> {
         match self {
-            Self::User(known, _) => Some(known.user.version),
+            Self::User(known) => Some(known.user.version),
             Self::Group(group, _) => Some(group.version),
             Self::Nothing(_) => None,
         }
@@ -38,7 +39,7 @@ impl Shown {
 
     pub(super) fn location(&self, base: &str) -> String {
         match self {
-            Self::User(known, _) => format!("{base}/Users/{}", known.user.scim_id),
+            Self::User(known) => format!("{base}/Users/{}", known.user.scim_id),
             Self::Group(group, _) => format!("{base}/Groups/{}", group.scim_id),
             Self::Nothing(path) => format!("{base}{path}"),
         }
@@ -46,48 +47,65 @@ impl Shown {
 
     pub(super) fn id(&self) -> Option<&str> {
         match self {
-            Self::User(known, _) => Some(&known.user.scim_id),
+            Self::User(known) => Some(&known.user.scim_id),
             Self::Group(group, _) => Some(&group.scim_id),
             Self::Nothing(_) => None,
         }
     }
 
-    fn body(self, status: StatusCode, projection: &Projection, base: &str) -> HttpResponse {
+    fn body(
+        self,
+        client: &Client,
+        status: StatusCode,
+        projection: &Projection,
+    ) -> Result<HttpResponse, Refusal> {
+        let base = client.base.as_str();
         let rendered = match self {
-            Self::User(known, groups) => Rendered::user(mapping::resource(&known, &groups, base), projection),
+            Self::User(known) => {
+                let with_groups = !projection.leaves_out("groups");
+                let mut users = client.glance(|conn| {
+                    users::resources(conn, std::slice::from_ref(&*known), with_groups, base)
+                })?;
+                let user = users.pop().ok_or_else(|| Error::internal("a user was not rendered"))?;
+                Rendered::user(user, projection)
+            }
             Self::Group(group, members) => Rendered::group(mapping::group(&group, members, base), projection),
-            Self::Nothing(_) => return HttpResponse::build(status).finish(),
+            Self::Nothing(_) => return Ok(HttpResponse::build(status).finish()),
         };
-        json(status, &rendered)
+        Ok(json(status, &rendered))
     }
 }
 
 /// Answers a read; a reader who has this version already gets no body.
 pub(super) fn read(
+    client: &Client,
     shown: Shown,
     known: &Precondition,
     projection: &Projection,
-    base: &str,
 ) -> Result<HttpResponse, Refusal> {
     let version = shown.version().unwrap_or_default();
     if known.is_known(version) {
         return Ok(with(HttpResponse::NotModified().finish(), None, Some(version)));
     }
     known.check(version)?;
-    Ok(with(shown.body(StatusCode::OK, projection, base), None, Some(version)))
+    Ok(with(shown.body(client, StatusCode::OK, projection)?, None, Some(version)))
 }
 
 /// Answers a write.
-pub(super) fn written((shown, status): (Shown, u16), projection: &Projection, base: &str) -> HttpResponse {
+pub(super) fn written(
+    client: &Client,
+    (shown, status): (Shown, u16),
+    projection: &Projection,
+) -> Result<HttpResponse, Refusal> {
     let status = StatusCode::from_u16(status).unwrap_or(StatusCode::OK);
     let version = shown.version();
-    let location = (status == StatusCode::CREATED).then(|| shown.location(base));
+    let location = (status == StatusCode::CREATED).then(|| shown.location(&client.base));
     let response = if status == StatusCode::NO_CONTENT {
         HttpResponse::NoContent().finish()
     } else {
-        shown.body(status, projection, base)
+        shown.body(client, status, projection)?
     };
-    with(response, location, version)
+    Ok(with(response, location, version))
 }
 
 fn with(mut response: HttpResponse, location: Option<String>, version: Option<i32>) -> HttpResponse {

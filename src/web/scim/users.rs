@@ -5,10 +5,11 @@ use super::precondition::Precondition;
 use super::{Done, InTheWay, Refusal, Shown, mapping, projection, respond};
 use crate::db::Conn;
 use crate::domain::provisioning::Operation;
-use crate::domain::users::by_entra::{self, Known, Scope};
+use crate::domain::users::by_entra::{self, Known, Scope, Wish};
 use crate::domain::users::lifecycle;
 use crate::domain::{Tx, groups};
 use crate::error::Error;
+use crate::scim::Fault;
 use crate::scim::patch::Patch;
 use crate::scim::project::Projection;
 use crate::scim::user::User;
@@ -22,10 +23,10 @@ pub(super) async fn get(client: Client, request: HttpRequest, id: Path<String>) 
     let scope = client.scope;
     let done = client.read_at_once(Operation::Get, move |conn| {
         let known = find(conn, scope, &id)?;
-        let done = shown(conn, known, 200, Told::default())?;
+        let done = shown(known, 200, Told::default());
         Ok((done.shown, Operation::Get, done.told))
     })?;
-    respond::read(done, &Precondition::of(&request), &projection(&request), &client.base)
+    respond::read(&client, done, &Precondition::of(&request), &projection(&request))
 }
 
 pub(super) async fn post(client: Client, request: HttpRequest, body: Body) -> Answer {
@@ -33,7 +34,7 @@ pub(super) async fn post(client: Client, request: HttpRequest, body: Body) -> An
     let user = user.map_err(|fault| client.refuse(Operation::Create, fault.into()))?;
     let subject = Some(user.user_name.clone());
     let done = client.write(Operation::Create, subject, move |tx| create(tx, user));
-    Ok(respond::written(done.await?, &projection(&request), &client.base))
+    respond::written(&client, done.await?, &projection(&request))
 }
 
 pub(super) async fn put(client: Client, request: HttpRequest, id: Path<String>, body: Body) -> Answer {
@@ -42,21 +43,23 @@ pub(super) async fn put(client: Client, request: HttpRequest, id: Path<String>, 
     let (scope, known_version) = (client.scope, Precondition::of(&request));
     let done =
         client.write(Operation::Replace, None, move |tx| replace(tx, scope, &id, &known_version, user));
-    Ok(respond::written(done.await?, &projection(&request), &client.base))
+    respond::written(&client, done.await?, &projection(&request))
 }
 
 pub(super) async fn patch(client: Client, request: HttpRequest, id: Path<String>, body: Body) -> Answer {
     let wish = body.0.and_then(|body| Patch::read(&body));
     let wish = wish.map_err(|fault| client.refuse(Operation::Change, fault.into()))?;
     let (scope, known_version) = (client.scope, Precondition::of(&request));
-    let done = client.write(Operation::Change, None, move |tx| change(tx, scope, &id, &known_version, &wish));
-    Ok(respond::written(done.await?, &projection(&request), &client.base))
+    let prepared = client.glance(|conn| prepare(conn, scope, &id, &wish))?;
+    let done = client
+        .write(Operation::Change, None, move |tx| change(tx, scope, &id, &known_version, &wish, prepared));
+    respond::written(&client, done.await?, &projection(&request))
 }
 
 pub(super) async fn remove(client: Client, request: HttpRequest, id: Path<String>) -> Answer {
     let (scope, known_version) = (client.scope, Precondition::of(&request));
     let done = client.write(Operation::Delete, None, move |tx| delete(tx, scope, &id, &known_version));
-    Ok(respond::written(done.await?, &Projection::default(), &client.base))
+    respond::written(&client, done.await?, &Projection::default())
 }
 
 pub(super) fn create(tx: &mut Tx, user: User) -> Result<Done, Refusal> {
@@ -64,7 +67,7 @@ pub(super) fn create(tx: &mut Tx, user: User) -> Result<Done, Refusal> {
     let (user_name, external_id) = (wish.profile.user_name.clone(), wish.profile.external_id.clone());
     match by_entra::create(tx, wish) {
         Err(taken @ Error::Taken(_)) => Err(collision(tx.conn, taken, &user_name, external_id)?),
-        other => reported(tx.conn, other?, 201),
+        other => Ok(reported(other?, 201)),
     }
 }
 
@@ -79,7 +82,7 @@ pub(super) fn replace(
     version.check(known.user.version)?;
     let wish = mapping::wish(user, known.user.active_for_entra());
     let done = by_entra::change(tx, known, wish)?;
-    reported(tx.conn, done, 200)
+    Ok(reported(done, 200))
 }
 
 pub(super) fn change(
@@ -88,14 +91,41 @@ pub(super) fn change(
     id: &str,
     version: &Precondition,
     patch: &Patch,
+    prepared: Option<Prepared>,
 ) -> Result<Done, Refusal> {
-    let known = find(tx.conn, scope, id)?;
+    let prepared = match prepared {
+        Some((known, wish)) if by_entra::is_current(tx.conn, &known)? => Some((known, wish)),
+        _ => None,
+    };
+    let (known, wish) = match prepared {
+        Some(prepared) => prepared,
+        None => {
+            let known = find(tx.conn, scope, id)?;
+            let wish = wished(&known, patch)?;
+            (known, wish)
+        }
+    };
     version.check(known.user.version)?;
-    let active = known.user.active_for_entra();
+    let done = by_entra::change(tx, known, wish)?;
+    Ok(reported(done, 200))
+}
+
+/// An account and what a change would make of it: worked out before the one writer is asked, which is then free for
+/// others. Where that can't be done, the writer finds out why.
+type Prepared = (Known, Wish);
+
+fn prepare(conn: &mut Conn, scope: Scope, id: &str, patch: &Patch) -> Result<Option<Prepared>, Error> {
+    match by_entra::get(conn, scope, id) {
+        Ok(known) => Ok(wished(&known, patch).ok().map(|wish| (known, wish))),
+        Err(Error::NotFound(_)) => Ok(None),
+        Err(other) => Err(other),
+    }
+}
+
+fn wished(known: &Known, patch: &Patch) -> Result<Wish, Fault> {
     // Groups are read-only here and the address is told, not stored: a change needs neither.
-    let wanted = patch.apply(&mapping::resource(&known, &[], ""))?;
-    let done = by_entra::change(tx, known, mapping::wish(wanted, active))?;
-    reported(tx.conn, done, 200)
+    let wanted = patch.apply(&mapping::resource(known, &[], ""))?;
+    Ok(mapping::wish(wanted, known.user.active_for_entra()))
 }
 
 pub(super) fn delete(tx: &mut Tx, scope: Scope, id: &str, version: &Precondition) -> Result<Done, Refusal> {
@@ -159,14 +189,13 @@ fn find(conn: &mut Conn, scope: Scope, id: &str) -> Result<Known, Refusal> {
     }
 }
 
-fn reported(conn: &mut Conn, done: by_entra::Done, status: u16) -> Result<Done, Refusal> {
+fn reported(done: by_entra::Done, status: u16) -> Done {
     let told = Told { changes: done.changes, warnings: done.warnings, held: done.held, ..Told::default() };
-    shown(conn, done.known, status, told)
+    shown(done.known, status, told)
 }
 
-fn shown(conn: &mut Conn, known: Known, status: u16, told: Told) -> Result<Done, Refusal> {
-    let groups = groups::of_users_for_entra(conn, &[&known.user.id])?.remove(&known.user.id);
+fn shown(known: Known, status: u16, told: Told) -> Done {
     let told =
         Told { user_id: Some(known.user.id.clone()), subject: Some(known.user.name()), status, ..told };
-    Ok(Done { shown: Shown::User(Box::new(known), groups.unwrap_or_default()), told })
+    Done { shown: Shown::User(Box::new(known)), told }
 }
