@@ -112,6 +112,7 @@ async fn the_connection_is_tested_as_entra_id_does() {
 #[actix_web::test]
 async fn without_a_token_there_is_nothing_to_test() {
     let console = Console::open();
+    console.switch(State::On, PauseAnswer::Unavailable, Scope::AllUsers);
     let olga = console.signed_in("olga").await;
     let told = olga.submit("/identity", "/identity/provisioning/test#health", &[]).await.follow().await;
     assert!(told.text().contains("There is no live API token."));

@@ -34,7 +34,7 @@ const SETTINGS: &str = "PRAGMA busy_timeout = 10000; PRAGMA journal_mode = WAL; 
 /// The writer touches every index: it keeps more pages (in KiB) than each of the readers.
 const WRITER_CACHE: &str = "PRAGMA cache_size = -16000;";
 const READ_ONLY: &str = "PRAGMA query_only = ON; PRAGMA cache_size = -4000;";
-const READERS: u32 = 8;
+const READERS: u32 = 6;
 
 /// One database, open for as long as a copy of this handle lives.
 #[derive(Clone)]

@@ -7,7 +7,7 @@ use super::identity::tokens;
 use super::provisioning::{self, Operation, Outcome, Report};
 use super::users::by_entra::{self, Scope, SentSite, Wish};
 use super::users::{Email, Profile, by_hand, lifecycle, list};
-use super::{Actor, Role, Tx, admins, licenses, settings, sites};
+use super::{Actor, Role, Tx, admins, groups, licenses, settings, sites};
 use crate::error::{Error, Result};
 use chrono::TimeDelta;
 use rand::rngs::StdRng;
@@ -62,6 +62,9 @@ const LICENSES: &[(&str, &str, i32)] = &[
     ("X4", "Work X4: voice and meetings", 60),
     ("X6", "Contact centre X6", 12),
 ];
+/// A group, and the step by which its members are taken from the list of users.
+const GROUPS: &[(&str, usize)] =
+    &[("Safety board", 24), ("Dock planners", 13), ("Drivers", 7), ("All staff", 2)];
 const TITLES: &[&str] = &[
     "Dispatch Lead",
     "Planner",
@@ -109,12 +112,38 @@ pub fn fill(tx: &mut Tx) -> Result<Filled> {
     at(tx, &Actor::CommandLine, EQUIPPED, |tx| equip(tx, &mut dice, &ids, &kinds))?;
     let leavers: Vec<String> = ids.iter().skip(90).step_by(11).take(9).cloned().collect();
     leave(tx, &leavers, TimeDelta::days(3), &token)?;
+    gather(tx, &ids, &token)?;
     delete_in_entra(tx, &ids, &token)?;
     trouble(tx, &token)?;
     for (id, role) in ids.iter().skip(40).zip([Role::Administrator, Role::Administrator, Role::Auditor]) {
         admins::appoint(tx, id, role)?;
     }
     Ok(Filled { users: USERS, sites: SITES.len(), licenses: LICENSES.len() })
+}
+
+/// Entra ID sends a few groups with their members, one of them a group itself.
+fn gather(tx: &mut Tx, ids: &[String], token: &str) -> Result<()> {
+    let mut inner = None;
+    for (number, (name, every)) in GROUPS.iter().enumerate() {
+        at(tx, &Actor::Entra, TimeDelta::hours(30), |tx| {
+            let mut members = Vec::new();
+            for id in ids.iter().take(USERS - BY_HAND).skip(number).step_by(*every) {
+                members.push(super::users::find(tx.conn, id)?.scim_id);
+            }
+            members.extend(inner.take());
+            let external_id = Some(format!("8aa1a0c0-c4c3-4bc0-b4a5-2ef67690015{number}"));
+            let wish = groups::by_entra::Wish { name: (*name).to_owned(), external_id, members };
+            let done = groups::by_entra::create(tx, wish)?;
+            inner = Some(done.group.scim_id.clone());
+            let report = Report {
+                subject: Some(done.group.name),
+                changes: done.changes,
+                ..plain(Operation::CreateGroup, Outcome::Done, 201, token)
+            };
+            provisioning::note(tx, report)
+        })?;
+    }
+    Ok(())
 }
 
 fn places(tx: &mut Tx) -> Result<Vec<String>> {

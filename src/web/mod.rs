@@ -30,8 +30,8 @@ mod session;
 /// Requests that are under way when the program is told to stop have this long to finish.
 const SHUTDOWN_S: u64 = 20;
 
-/// Threads of each worker for what takes longer than a moment: as many as there are readers, or they only wait.
-const BLOCKING_THREADS: usize = 4;
+/// Threads of each worker for what takes longer than a moment: no more than there are readers, or they only wait.
+const BLOCKING_THREADS: usize = 2;
 
 /// All that the doors share: everything is reached through it, nothing is global.
 #[derive(Clone)]

@@ -3,7 +3,7 @@
 //! Run by `cargo test --test browser`; needs `chromium` and `chromedriver` (or their paths in `CHROMIUM` and
 //! `CHROMEDRIVER`). Without them the tests fail: a check that was skipped has not passed.
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on has failed")]
-#![allow(unreachable_pub, dead_code, reason = "the harness is shared with the other tests")]
+#![allow(unreachable_pub, dead_code, unused_imports, reason = "the harness is shared with the other tests")]
 
 #[path = "../harness/mod.rs"]
 mod harness;
@@ -11,11 +11,12 @@ mod tour;
 
 use harness::{Console, PASSWORD};
 use rollcall::domain::identity::clients;
-use rollcall::domain::{Actor, Role, admins, demo};
+use rollcall::domain::page::At;
+use rollcall::domain::{Actor, Role, admins, demo, groups};
 use tour::{Script, Tour};
 
 /// Every page that has an address of its own.
-const PAGES: [&str; 15] = [
+const PAGES: [&str; 17] = [
     "/",
     "/identity",
     "/users",
@@ -23,6 +24,8 @@ const PAGES: [&str; 15] = [
     "/users/deleted-in-entra",
     "/users/inactive?days=30",
     "/users/to-link",
+    "/groups",
+    "/held",
     "/licenses",
     "/licenses/import",
     "/imports",
@@ -124,11 +127,14 @@ async fn every_page_is_sound_on_a_large_and_on_a_small_screen() {
     });
     let ana = console.user("zz.anna@harbourline.example", Some("Oslo Office"));
     let adam = console.admin("adam", Role::Administrator);
+    let crew = console.org.read(|conn| groups::list(conn, "drivers", &At::Start, 1)).unwrap();
+    hold_back(&console, &crew.items[0].group.scim_id);
     let tour = Tour::start(&console.address, Script::On).await;
     tour.sign_in("olga", PASSWORD).await;
     let mut pages: Vec<String> = PAGES.map(str::to_owned).into();
     pages.push(format!("/users/{}", ana.id));
     pages.push(format!("/users/delete?id={}", ana.id));
+    pages.push(format!("/groups/{}", crew.items[0].group.id));
     pages.push(format!("/administrators/{}", adam.id));
     for width in [1280, 390, 320] {
         tour.resize(width).await;
@@ -138,6 +144,16 @@ async fn every_page_is_sound_on_a_large_and_on_a_small_screen() {
         }
     }
     tour.end().await;
+}
+
+/// Entra ID empties a group of more people than the guard lets go.
+fn hold_back(console: &Console, group: &str) {
+    let group = group.to_owned();
+    let emptied = console.org.write(&Actor::Entra, move |tx| {
+        let group = groups::by_entra::get(tx.conn, &group)?;
+        groups::by_entra::change(tx, group, vec![groups::by_entra::Change::Replace(Vec::new())])
+    });
+    assert!(emptied.unwrap().held);
 }
 
 #[actix_web::test]
