@@ -217,3 +217,55 @@ async fn the_server_tells_what_it_can_and_refuses_what_it_cannot() {
         .await;
     assert_eq!(xml.status, 415);
 }
+
+#[actix_web::test]
+async fn who_sends_too_much_hears_when_to_come_again_and_nobody_else_does() {
+    let (mut console, entra) = Console::with_entra();
+    let address = console.served_with_limit(5);
+    let (busy, calm) = (Entra::new(&address, &entra.token), console.entra("Another"));
+    let calm = Entra::new(&address, &calm.token);
+    let mut refused = None;
+    for _ in 0..20 {
+        let reply = busy.get("/Users?count=0").await;
+        if reply.status != 200 {
+            refused = Some(reply);
+            break;
+        }
+    }
+    let refused = refused.expect("twenty requests are more than five a second");
+    assert_eq!((refused.status, refused.at("/status")), (429, &json!("429")));
+    assert!(refused.headers["retry-after"].to_str().unwrap().parse::<u64>().unwrap() >= 1);
+    assert_eq!(calm.get("/Users?count=0").await.status, 200, "each credential by itself");
+    let log = console.signed_in("olga").await.get("/activity/provisioning?outcome=trouble").await;
+    assert!(log.text().contains("scim_requests_per_second"), "{}", log.text());
+}
+
+#[actix_web::test]
+async fn the_log_tells_what_was_done_to_groups_and_by_many_operations() {
+    let (console, entra) = Console::with_entra();
+    let body = json!({ "schemas": [BULK], "Operations": [
+        { "method": "POST", "path": "/Users", "bulkId": "ana", "data": { "userName": "ana", "displayName": "Ana" } },
+        { "method": "POST", "path": "/Groups", "bulkId": "crew",
+          "data": { "displayName": "Crew", "members": [{ "value": "bulkId:ana" }] } },
+        { "method": "POST", "path": "/Users", "data": {} },
+    ] });
+    let done = entra.post("/Bulk", body).await;
+    let path =
+        done.at("/Operations/1/location").as_str().unwrap().split("/scim/v2").nth(1).unwrap().to_owned();
+    entra.patch(&path, json!([{ "op": "Replace", "path": "displayName", "value": "Crew 2" }])).await;
+    entra.patch(&path, json!([{ "op": "Remove", "path": "members" }])).await;
+    entra.delete(&path).await;
+    let log = console.signed_in("olga").await.get("/activity/provisioning").await.text();
+    for line in [
+        "Entra ID created Ana.",
+        "Entra ID created the group Crew.",
+        "Entra ID tried to create a user.",
+        "userName is required and must not be empty.",
+        "Entra ID sent many operations at once: 3 operations, of which 1 failed.",
+        "Entra ID changed the name of the group Crew 2 from “Crew” to “Crew 2”.",
+        "Entra ID took Ana out of the group Crew 2.",
+        "Entra ID deleted the group Crew 2.",
+    ] {
+        assert!(log.contains(line), "{line}\n{log}");
+    }
+}

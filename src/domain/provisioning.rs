@@ -1,6 +1,7 @@
 //! The log of what Entra ID asked and was told: one event a request.
 
 use super::audit::Change;
+use super::groups::by_entra::{MEMBERS_ADDED, MEMBERS_REMOVED};
 use super::page::{At, Page};
 use super::text_enum::text_enum;
 use super::{Tx, new_id};
@@ -190,7 +191,8 @@ impl Event {
                 ("searched users and groups".to_owned(), "search users and groups".to_owned())
             }
             Operation::Bulk => {
-                ("sent many operations at once".to_owned(), "send many operations at once".to_owned())
+                let many = self.subject.as_ref().map(|many| format!(": {many}")).unwrap_or_default();
+                (format!("sent many operations at once{many}"), "send many operations at once".to_owned())
             }
             Operation::Other => ("asked for something".to_owned(), "ask for something".to_owned()),
         };
@@ -202,6 +204,8 @@ impl Event {
         match changes.as_slice() {
             [] => format!("confirmed {whom}: nothing changed"),
             [one] => match (&one.before, &one.after) {
+                (_, Some(names)) if one.attribute == MEMBERS_ADDED => format!("added {names} to {whom}"),
+                (_, Some(names)) if one.attribute == MEMBERS_REMOVED => format!("took {names} out of {whom}"),
                 (Some(before), Some(after)) => {
                     format!("changed the {} of {whom} from “{before}” to “{after}”", one.attribute)
                 }

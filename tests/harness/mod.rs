@@ -86,6 +86,14 @@ impl Console {
         address
     }
 
+    /// Another server of the same organisation, which lets a SCIM credential send so many requests a second; its address.
+    pub fn served_with_limit(&mut self, a_second: u32) -> String {
+        let a_second = NonZeroU32::new(a_second).unwrap();
+        let (address, server) = serve(&self.org, &self.authority, a_second);
+        self.servers.push(server);
+        address
+    }
+
     /// An instance with an owner whose user name is `olga`.
     pub fn open() -> Self {
         let console = Self::unclaimed();

@@ -11,6 +11,10 @@ use diesel::prelude::*;
 use uuid::Uuid;
 
 const LONGEST_NAME: usize = 256;
+/// The attribute of a change that names those who came.
+pub const MEMBERS_ADDED: &str = "members added";
+/// The attribute of a change that names those who went.
+pub const MEMBERS_REMOVED: &str = "members removed";
 /// So many names stand in one line of the log.
 const MOST_NAMES: usize = 10;
 
@@ -122,10 +126,10 @@ pub fn change(tx: &mut Tx, group: Group, wishes: Vec<Change>) -> Result<Done> {
     .flatten()
     .collect();
     if !moved.added.is_empty() {
-        changes.push(audit::Change::set("members added", listed(&moved.added)));
+        changes.push(audit::Change::set(MEMBERS_ADDED, listed(&moved.added)));
     }
     if !moved.removed.is_empty() {
-        changes.push(audit::Change::set("members removed", listed(&moved.removed)));
+        changes.push(audit::Change::set(MEMBERS_REMOVED, listed(&moved.removed)));
     }
     if moved.held {
         moved.warnings.push(held_back(&group));
