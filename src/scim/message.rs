@@ -1,8 +1,8 @@
 //! Lists, and what this server says of itself (RFC 7644 sections 3.4.2 and 4, RFC 7643 sections 5 and 6).
 
-use super::schema::Resource;
+use super::schema::{Attribute, COMMON, Kind, Mutability, RESOURCES, Resource, Schema, find};
 use serde::Serialize;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 /// The message of a list.
 pub const LIST_RESPONSE: &str = "urn:ietf:params:scim:api:messages:2.0:ListResponse";
@@ -127,4 +127,53 @@ pub fn resource_type(kind: &Resource, base: &str) -> Value {
         told["schemaExtensions"] = extensions.into();
     }
     told
+}
+
+/// A schema as `/Schemas` tells it (RFC 7643 section 7), below this base address.
+///
+/// `externalId` is common to all resources, but Microsoft's validation looks for it among the attributes of their own
+/// schemas.
+#[must_use]
+pub fn schema(schema: &Schema, base: &str) -> Value {
+    let is_own = RESOURCES.iter().any(|kind| kind.schema.urn == schema.urn);
+    let external_id = find(COMMON, "externalId").filter(|_| is_own);
+    json!({
+        "schemas": ["urn:ietf:params:scim:schemas:core:2.0:Schema"],
+        "id": schema.urn,
+        "name": schema.name,
+        "description": schema.description,
+        "attributes": schema.attributes.iter().chain(external_id).map(describe).collect::<Vec<_>>(),
+        "meta": { "resourceType": "Schema", "location": format!("{base}/Schemas/{}", schema.urn) },
+    })
+}
+
+fn describe(attribute: &Attribute) -> Value {
+    let mut told = Map::new();
+    let mut tell = |name: &str, value: Value| told.insert(name.to_owned(), value);
+    tell("name", attribute.name.into());
+    tell("type", attribute.kind.word().into());
+    tell("multiValued", attribute.multi.into());
+    tell("description", attribute.description.into());
+    tell("required", attribute.required.into());
+    if !attribute.canonical.is_empty() {
+        tell("canonicalValues", json!(attribute.canonical));
+    }
+    tell("caseExact", attribute.case_exact.into());
+    tell("mutability", attribute.mutability.word().into());
+    let returned = match attribute.mutability {
+        Mutability::WriteOnly => "never",
+        _ if attribute.always => "always",
+        _ => "default",
+    };
+    tell("returned", returned.into());
+    if attribute.kind != Kind::Complex {
+        tell("uniqueness", if attribute.unique { "server" } else { "none" }.into());
+    }
+    if !attribute.references.is_empty() {
+        tell("referenceTypes", json!(attribute.references));
+    }
+    if !attribute.sub.is_empty() {
+        tell("subAttributes", attribute.sub.iter().map(describe).collect());
+    }
+    Value::Object(told)
 }

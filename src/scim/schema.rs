@@ -2,7 +2,6 @@
 //! tells and what the reader enforces both come from it.
 
 use super::{CORE_GROUP, CORE_USER, ENTERPRISE_USER, ROLLCALL_USER, ROLLCALL_USER_8X8};
-use serde_json::{Map, Value, json};
 
 /// The most values of an attribute, unless the table says otherwise.
 const MOST_VALUES: usize = 100;
@@ -378,54 +377,10 @@ impl Resource {
     }
 }
 
-impl Schema {
-    /// The schema as `/Schemas` tells it (RFC 7643 section 7), below this base address.
-    #[must_use]
-    pub fn describe(&self, base: &str) -> Value {
-        json!({
-            "schemas": ["urn:ietf:params:scim:schemas:core:2.0:Schema"],
-            "id": self.urn,
-            "name": self.name,
-            "description": self.description,
-            "attributes": self.attributes.iter().map(describe).collect::<Vec<_>>(),
-            "meta": { "resourceType": "Schema", "location": format!("{base}/Schemas/{}", self.urn) },
-        })
-    }
-}
-
-fn describe(attribute: &Attribute) -> Value {
-    let mut told = Map::new();
-    let mut tell = |name: &str, value: Value| told.insert(name.to_owned(), value);
-    tell("name", attribute.name.into());
-    tell("type", attribute.kind.word().into());
-    tell("multiValued", attribute.multi.into());
-    tell("description", attribute.description.into());
-    tell("required", attribute.required.into());
-    if !attribute.canonical.is_empty() {
-        tell("canonicalValues", json!(attribute.canonical));
-    }
-    tell("caseExact", attribute.case_exact.into());
-    tell("mutability", attribute.mutability.word().into());
-    let returned = match attribute.mutability {
-        Mutability::WriteOnly => "never",
-        _ if attribute.always => "always",
-        _ => "default",
-    };
-    tell("returned", returned.into());
-    if attribute.kind != Kind::Complex {
-        tell("uniqueness", if attribute.unique { "server" } else { "none" }.into());
-    }
-    if !attribute.references.is_empty() {
-        tell("referenceTypes", json!(attribute.references));
-    }
-    if !attribute.sub.is_empty() {
-        tell("subAttributes", attribute.sub.iter().map(describe).collect());
-    }
-    Value::Object(told)
-}
-
 impl Kind {
-    fn word(self) -> &'static str {
+    /// The word that the RFC has for it.
+    #[must_use]
+    pub fn word(self) -> &'static str {
         match self {
             Self::String => "string",
             Self::Boolean => "boolean",
@@ -438,7 +393,9 @@ impl Kind {
 }
 
 impl Mutability {
-    fn word(self) -> &'static str {
+    /// The word that the RFC has for it.
+    #[must_use]
+    pub fn word(self) -> &'static str {
         match self {
             Self::ReadOnly => "readOnly",
             Self::ReadWrite => "readWrite",

@@ -34,13 +34,13 @@ pub(super) async fn resource_type(client: Client, request: HttpRequest, id: Path
 }
 
 pub(super) async fn schemas(client: Client, request: HttpRequest) -> Answer {
-    let all: Vec<Value> = schema::all().map(|schema| schema.describe(&client.base)).collect();
+    let all: Vec<Value> = schema::all().map(|schema| message::schema(schema, &client.base)).collect();
     tell(&client, &request, whole(all))
 }
 
 pub(super) async fn schema(client: Client, request: HttpRequest, id: Path<String>) -> Answer {
     match schema::by_urn(&id) {
-        Some(schema) => tell(&client, &request, schema.describe(&client.base)),
+        Some(schema) => tell(&client, &request, message::schema(schema, &client.base)),
         None => Err(client.refuse(Operation::About, Fault::plain(404, "There is no such schema.").into())),
     }
 }
