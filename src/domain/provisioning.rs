@@ -81,7 +81,8 @@ pub struct Report {
     pub outcome: Outcome,
     /// The HTTP status that was answered.
     pub status: u16,
-    /// The console's key of the user.
+    /// The console's key of the user whom it changed, or would have. Reads leave it out: each would cost a write at a
+    /// random place of an index, which is what makes a log slow once there are many users.
     pub user_id: Option<String>,
     /// The user's name, or what was looked for.
     pub subject: Option<String>,

@@ -47,8 +47,6 @@ struct Found {
     resources: Vec<Rendered>,
     /// The key of the last resource and whether more follow, where the list is in the order of its keys.
     last: Option<String>,
-    /// The console's key of the only user found.
-    only: Option<String>,
 }
 
 pub(super) async fn users(client: Client, request: HttpRequest) -> Answer {
@@ -128,7 +126,7 @@ async fn answer(client: Client, shelf: Shelf, query: Result<Query, Fault>) -> An
         let (place, found) = lookup.list(conn, shelf)?;
         let sought = query.filter.as_ref().and_then(sought);
         let operation = shelf.operation(sought.as_deref(), found.total);
-        let told = Told { user_id: found.only, subject: sought, status: 200, ..Told::default() };
+        let told = Told { subject: sought, status: 200, ..Told::default() };
         Ok((message::list(found.total, place, found.resources), operation, told))
     };
     // One row by an index takes less time than handing the work to another thread.
@@ -209,8 +207,7 @@ impl Lookup<'_> {
         let total = if first && read < count { read } else { source.count(conn, search)? };
         let shown = usize::try_from(self.query.count).unwrap_or_default();
         let last = rows.iter().take(shown).last().filter(|_| by_key).map(|row| source.key(row));
-        let only = rows.first().filter(|_| total == 1).and_then(|row| source.user(row));
-        Ok(Found { total, resources: source.render(conn, rows)?, last, only })
+        Ok(Found { total, resources: source.render(conn, rows)?, last })
     }
 
     /// All that meet the filter, one by one, sorted; refused where that would be too many.
@@ -255,7 +252,7 @@ impl Lookup<'_> {
         let mut teams = self.one(conn, &Groups(self), &after, count - read)?;
         let mut resources = people.resources;
         resources.append(&mut teams.resources);
-        Ok(Found { total: people.total + teams.total, resources, last: None, only: None })
+        Ok(Found { total: people.total + teams.total, resources, last: None })
     }
 }
 
@@ -276,7 +273,7 @@ fn slice(all: Vec<(Option<String>, Value)>, from: &From, count: i64) -> Found {
     let count = usize::try_from(count).unwrap_or_default();
     let resources = all.into_iter().skip(at).take(count);
     let resources = resources.map(|(_, resource)| Rendered::Part(resource)).collect();
-    Found { total, resources, last: None, only: None }
+    Found { total, resources, last: None }
 }
 
 fn too_many(kind: &Resource) -> Refusal {

@@ -36,7 +36,6 @@ pub(super) trait Source {
     ) -> Result<Vec<Self::Row>, Error>;
     fn all(&self, conn: &mut Conn, search: &Self::Search) -> Result<Option<Vec<Self::Row>>, Error>;
     fn key(&self, row: &Self::Row) -> String;
-    fn user(&self, row: &Self::Row) -> Option<String>;
     /// The resources, as much of them as was asked for.
     fn render(&self, conn: &mut Conn, rows: Vec<Self::Row>) -> Result<Vec<Rendered>, Error>;
     /// The resources with all their attributes, to look into.
@@ -93,10 +92,6 @@ impl Source for Users<'_> {
         row.user.id.clone()
     }
 
-    fn user(&self, row: &Known) -> Option<String> {
-        Some(row.user.id.clone())
-    }
-
     fn render(&self, conn: &mut Conn, rows: Vec<Known>) -> Result<Vec<Rendered>, Error> {
         let projection = &self.0.query.projection;
         let users = users::resources(conn, &rows, !projection.leaves_out("groups"), self.0.base)?;
@@ -150,10 +145,6 @@ impl Source for Groups<'_> {
 
     fn key(&self, row: &Self::Row) -> String {
         row.id.clone()
-    }
-
-    fn user(&self, _: &Self::Row) -> Option<String> {
-        None
     }
 
     fn render(&self, conn: &mut Conn, rows: Vec<Self::Row>) -> Result<Vec<Rendered>, Error> {

@@ -23,8 +23,8 @@ pub(super) async fn get(client: Client, request: HttpRequest, id: Path<String>) 
     let scope = client.scope;
     let done = client.read_at_once(Operation::Get, move |conn| {
         let known = find(conn, scope, &id)?;
-        let done = shown(known, 200, Told::default());
-        Ok((done.shown, Operation::Get, done.told))
+        let told = Told { subject: Some(known.user.name()), status: 200, ..Told::default() };
+        Ok((Shown::User(Box::new(known)), Operation::Get, told))
     })?;
     respond::read(&client, done, &Precondition::of(&request), &projection(&request))
 }
