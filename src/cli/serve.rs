@@ -3,7 +3,7 @@
 use super::{Failure, open, say};
 use crate::config::{LogFormat, Settings};
 use crate::domain::sessions::Limits;
-use crate::domain::{Actor, Org, admins};
+use crate::domain::{Actor, Org, admins, settings as stored};
 use crate::web::{self, House};
 use chrono::TimeDelta;
 use std::io::IsTerminal;
@@ -25,6 +25,7 @@ pub(super) fn serve(settings: &Settings) -> Result<(), Failure> {
         idle: TimeDelta::minutes(settings.session_idle_minutes.into()),
         absolute: TimeDelta::hours(settings.session_hours.into()),
     };
+    let served = org.clone();
     let house = House::new(
         org,
         public_url,
@@ -36,7 +37,10 @@ pub(super) fn serve(settings: &Settings) -> Result<(), Failure> {
     let workers = std::thread::available_parallelism().map_or(2, usize::from);
     actix_web::rt::System::new()
         .block_on(async move { web::serve(house, listener, workers)?.await })
-        .map_err(|cause| Failure::Start(format!("the server stopped: {cause}")))
+        .map_err(|cause| Failure::Start(format!("the server stopped: {cause}")))?;
+    // Lines of the provisioning log that nobody waits for are written along with this.
+    served.write(&Actor::Rollcall, stored::touch)?;
+    Ok(())
 }
 
 fn listen(address: SocketAddr) -> Result<TcpListener, Failure> {
