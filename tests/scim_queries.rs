@@ -22,7 +22,8 @@ async fn staffed() -> (Console, Entra) {
         json!({ "userName": "di@example.com", "title": "Driver 100%",
             "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User":
                 { "department": "Quay_1", "employeeNumber": "007" } }),
-        json!({ "userName": "ed@other.org", "displayName": "Ed", "locale": "en-GB" }),
+        json!({ "userName": "ed@other.org", "displayName": "Ed", "locale": "en-GB",
+            "urn:ietf:params:scim:schemas:extension:rollcall:2.0:User": { "site": "Rotterdam" } }),
     ];
     let mut ids = Vec::new();
     for person in people {
@@ -58,7 +59,14 @@ fn names(reply: &Reply) -> Vec<&str> {
 #[actix_web::test]
 async fn every_operator_answers_by_the_rules_of_its_attribute() {
     let (_console, entra) = staffed().await;
+    let crew = search(&entra, "/Groups", &[("filter", "displayName eq \"Planners\"")]).await;
+    let in_crew = format!("groups.value eq {}", crew.at("/Resources/0/id"));
+    let not_in_crew = format!("not (groups eq {})", crew.at("/Resources/0/id"));
     let cases: &[(&str, &[&str])] = &[
+        (&in_crew, &["ana", "cy"]),
+        (&not_in_crew, &["bo", "di", "ed"]),
+        ("urn:ietf:params:scim:schemas:extension:rollcall:2.0:User:site eq \"ROTTERDAM\"", &["ed"]),
+        ("urn:ietf:params:scim:schemas:extension:rollcall:2.0:User:site pr", &["ed"]),
         // Case: userName is not exact, externalId is.
         ("userName eq \"ANA@example.COM\"", &["ana"]),
         ("USERNAME Eq \"ana@example.com\"", &["ana"]),

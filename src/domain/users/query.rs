@@ -1,7 +1,7 @@
 //! What a SCIM filter can ask of an account in the database.
 
 use crate::db::lower_case;
-use crate::db::schema::{user_emails, users};
+use crate::db::schema::{group_members, sites, user_emails, user_groups, users};
 use crate::domain::condition::{
     Condition, Sql, Test, always, compare, compare_text, optional, pattern, starts_with,
 };
@@ -28,6 +28,10 @@ pub enum Leaf {
     Time(Moment, Test, NaiveDateTime),
     /// There is an e-mail address of this kind (any, if there is none) that compares so.
     Email(Option<String>, Option<(Test, String)>),
+    /// The user is in the group that SCIM knows by this id.
+    InGroup(String),
+    /// The site may be called so: more rows than are meant, never fewer.
+    Site(String),
     /// The remaining attributes hold this text somewhere, whatever its case: more rows than are meant, never fewer.
     Mentions(String),
 }
@@ -71,6 +75,8 @@ pub(super) fn to_sql(leaf: &Leaf) -> OfUsers {
         Leaf::Time(Moment::Created, test, at) => compare!(users::created_at, *test, *at),
         Leaf::Time(Moment::Changed, test, at) => compare!(users::updated_at, *test, *at),
         Leaf::Email(kind, comparison) => email(kind.as_deref(), comparison.as_ref()),
+        Leaf::InGroup(id) => in_group(id),
+        Leaf::Site(name) => site(&fold(name)),
         Leaf::Mentions(text) => Box::new(
             lower_case(users::more.nullable())
                 .assume_not_null()
@@ -154,6 +160,26 @@ fn email(kind: Option<&str>, comparison: Option<&(Test, String)>) -> OfUsers {
         }
         Some((test, text)) => among(compare_text!(address, *test, text.to_lowercase())),
     }
+}
+
+fn in_group(id: &str) -> OfUsers {
+    let members = group_members::table
+        .inner_join(user_groups::table.on(user_groups::id.eq(group_members::group_id)))
+        .filter(user_groups::scim_id.eq(id.to_owned()))
+        .filter(user_groups::linked.eq(true))
+        .filter(group_members::held.eq(false))
+        .filter(group_members::user_id.is_not_null())
+        .select(group_members::user_id.assume_not_null());
+    Box::new(users::id.eq_any(members))
+}
+
+/// By the name that Entra ID sent, or by the site's own.
+fn site(key: &str) -> OfUsers {
+    let sent =
+        users::site_sent_key.is_not_null().and(users::site_sent_key.assume_not_null().eq(key.to_owned()));
+    let named = sites::table.filter(sites::name_key.eq(key.to_owned())).select(sites::id);
+    let placed = users::site_id.is_not_null().and(users::site_id.assume_not_null().eq_any(named));
+    Box::new(sent.or(placed))
 }
 
 fn present(field: Field) -> OfUsers {

@@ -147,6 +147,12 @@ fn user_leaf(spot: &Spot, expression: &AttrExp) -> Compiled<of_users::Leaf> {
             Compiled::exactly(Condition::Is(Leaf::Email(Some(kind.clone()), None)))
         }
         ("emails.type", AttrExp::Present(_)) => Compiled::at_least(Condition::Is(Leaf::Email(None, None))),
+        ("groups", AttrExp::Comparison(_, CompareOp::Eq, CompValue::Str(id))) => {
+            Compiled::exactly(Condition::Is(Leaf::InGroup(id.clone())))
+        }
+        (_, AttrExp::Comparison(_, CompareOp::Eq, CompValue::Str(site))) if spot.attribute.name == "site" => {
+            Compiled::at_least(Condition::Is(Leaf::Site(site.clone())))
+        }
         _ => kept(spot, expression),
     }
 }
