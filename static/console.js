@@ -29,21 +29,21 @@
     });
   }
 
-  // "Select all" above a column of checkboxes, and how many are selected.
+  // "Select all" above a column of checkboxes, and how many are selected in the whole form.
   for (const master of all('[data-select-all]')) {
-    const form = master.form || document.querySelector(`form#${master.getAttribute('form')}`);
-    const boxes = () => all('input[type="checkbox"][name="id"]').filter((box) => box.form === form);
+    const boxes = all('tbody input[type="checkbox"]', master.closest('table'));
     const tell = () => {
-      const chosen = boxes().filter((box) => box.checked).length;
-      master.checked = chosen > 0 && chosen === boxes().length;
+      const chosen = boxes.filter((box) => box.checked).length;
+      master.checked = chosen > 0 && chosen === boxes.length;
       master.indeterminate = chosen > 0 && !master.checked;
-      for (const place of all('[data-selected-count]')) place.textContent = chosen ? `${chosen} selected` : '';
+      const inForm = all('tbody input[type="checkbox"]:checked').filter((box) => box.form === boxes[0].form).length;
+      for (const place of all('[data-selected-count]')) place.textContent = inForm ? `${inForm} selected` : '';
     };
     master.addEventListener('change', () => {
-      for (const box of boxes()) box.checked = master.checked;
+      for (const box of boxes) box.checked = master.checked;
       tell();
     });
-    for (const box of boxes()) box.addEventListener('change', tell);
+    for (const box of boxes) box.addEventListener('change', tell);
     tell();
   }
 
@@ -76,10 +76,11 @@
 
   for (const form of all('form')) {
     form.addEventListener('submit', (event) => {
-      const question = form.dataset.confirm;
+      const submitter = event.submitter;
+      // A form may have several buttons, each with a question of its own.
+      const question = (submitter && submitter.dataset.confirm) || form.dataset.confirm;
       if (question && !form.dataset.agreed) {
         event.preventDefault();
-        const submitter = event.submitter;
         const dangerous = submitter !== null && submitter.classList.contains('danger');
         ask(question, dangerous, () => {
           form.dataset.agreed = 'yes';

@@ -146,6 +146,27 @@ async fn every_page_is_sound_on_a_large_and_on_a_small_screen() {
     tour.end().await;
 }
 
+#[actix_web::test]
+async fn what_is_held_back_is_decided_after_a_question() {
+    let console = Console::open();
+    console.write(demo::fill);
+    let crew = console.org.read(|conn| groups::list(conn, "drivers", &At::Start, 1)).unwrap();
+    hold_back(&console, &crew.items[0].group.scim_id);
+    let tour = Tour::start(&console.address, Script::On).await;
+    tour.sign_in("olga", PASSWORD).await;
+    tour.go("/held").await;
+    tour.tick("thead input[type='checkbox']").await;
+    tour.see("1 selected").await;
+    tour.click("Release all").await;
+    tour.see("Do all that Entra ID asked for?").await;
+    tour.click("Cancel").await;
+    tour.click("Discard all").await;
+    tour.see("Everybody stays as they are.").await;
+    tour.click("Continue").await;
+    tour.see("Discarded: nobody loses anything (1).").await;
+    tour.end().await;
+}
+
 /// Entra ID empties a group of more people than the guard lets go.
 fn hold_back(console: &Console, group: &str) {
     let group = group.to_owned();
