@@ -62,6 +62,9 @@ async fn what_goes_beyond_both_limits_is_held_and_reads_as_done() {
     assert_eq!(entra.get(&format!("/Users/{}", ids[5])).await.status, 404);
     assert_eq!(entra.find(&name(5)).await.at("/totalResults"), 0);
     assert_eq!(entra.get("/Users").await.at("/totalResults"), 9);
+    // Eight may sign in, of whom Entra ID no longer sees one.
+    let census = console.org.read(rollcall::domain::users::census).unwrap();
+    assert_eq!((census.all_users, census.active_users), (9, 7));
     let kept = console.find(&name(5)).unwrap();
     assert_eq!((kept.active, kept.entra_state), (true, EntraState::Linked));
 }

@@ -252,6 +252,7 @@ diesel::table! {
         id -> Text,
         all_users -> BigInt,
         entra_users -> BigInt,
+        active_users -> BigInt,
         shuffles -> BigInt,
     }
 }

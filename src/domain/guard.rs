@@ -5,7 +5,7 @@ use super::audit::{self, Action, Change, Kind, Subject};
 use super::settings::{self, names};
 use super::{Actor, Tx};
 use crate::db::Conn;
-use crate::db::schema::{guard_tally, users};
+use crate::db::schema::{census, guard_tally};
 use crate::error::{Complaint, Error, Result};
 use chrono::{DurationRound, NaiveDateTime, TimeDelta};
 use diesel::prelude::*;
@@ -81,8 +81,7 @@ pub(super) fn holds(tx: &mut Tx, people: i64) -> Result<bool> {
         return Ok(false);
     }
     // Those who went within the time were active when it began.
-    let active: i64 =
-        users::table.filter(users::active.eq(true)).filter(users::seen.gt(0)).count().get_result(tx.conn)?;
+    let active: i64 = census::table.select(census::active_users).first(tx.conn)?;
     let all = active + going - people;
     Ok(going * 100 > limits.share * all)
 }

@@ -21,10 +21,13 @@ CREATE INDEX users_by_active ON users (active, seen, deactivated_at);
 
 -- One row: how many users Entra ID sees, and how often one left the middle of the list.
 CREATE TABLE census (
-    id           TEXT PRIMARY KEY NOT NULL,
-    all_users    BIGINT NOT NULL,
-    entra_users  BIGINT NOT NULL,
-    shuffles     BIGINT NOT NULL
+    id            TEXT PRIMARY KEY NOT NULL,
+    all_users     BIGINT NOT NULL,
+    entra_users   BIGINT NOT NULL,
+    active_users  BIGINT NOT NULL,
+    shuffles      BIGINT NOT NULL
 );
 INSERT INTO census
-    SELECT 'users', count(*) FILTER (WHERE seen > 0), count(*) FILTER (WHERE seen = 2), 0 FROM users;
+    SELECT 'users', count(*) FILTER (WHERE seen > 0), count(*) FILTER (WHERE seen = 2),
+           count(*) FILTER (WHERE seen > 0 AND active), 0
+    FROM users;

@@ -18,6 +18,8 @@ pub struct Census {
     pub all_users: i64,
     /// Where it sees only those that it made or linked.
     pub entra_users: i64,
+    /// Those of all whom it sees who may sign in.
+    pub active_users: i64,
     /// How often a user left the list or came into its middle: positions in the list hold while this does.
     pub shuffles: i64,
 }
@@ -38,7 +40,7 @@ pub(super) fn insert_new(tx: &mut Tx, user: &mut User, emails: &[Email]) -> Resu
     user.derive(emails);
     diesel::insert_into(users::table).values(&*user).execute(tx.conn)?;
     write_emails(tx, &user.id, emails)?;
-    recount(tx.conn, HIDDEN, user.seen, false)
+    recount(tx.conn, None, Some(user), false)
 }
 
 /// Stores a change of the account and, where they are given, of its addresses.
@@ -116,26 +118,34 @@ pub(in crate::domain) fn store_over(
         diesel::delete(user_emails::table.filter(user_emails::user_id.eq(&user.id))).execute(tx.conn)?;
         write_emails(tx, &user.id, emails)?;
     }
-    recount(tx.conn, before.seen, user.seen, true)
+    recount(tx.conn, Some(before), Some(user), true)
 }
 
 /// Takes an account that is gone out of the census.
 pub(super) fn uncount(tx: &mut Tx, user: &User) -> Result<()> {
-    recount(tx.conn, user.seen, HIDDEN, true)
+    recount(tx.conn, Some(user), None, true)
 }
 
-/// `shuffles`: whether a user who appears or vanishes does so in the middle of the list.
-fn recount(conn: &mut Conn, before: i32, after: i32, shuffles: bool) -> Result<()> {
-    if before == after {
+/// `appears_inside`: whether a user who appears or vanishes does so in the middle of the list.
+fn recount(conn: &mut Conn, before: Option<&User>, after: Option<&User>, appears_inside: bool) -> Result<()> {
+    let counted = |user: Option<&User>| {
+        let seen = user.map_or(HIDDEN, |user| user.seen);
+        let active = seen > HIDDEN && user.is_some_and(|user| user.active);
+        [seen > HIDDEN, seen == SEEN_AS_ENTRAS, active].map(i64::from)
+    };
+    let ([all, entras, active], [all_before, entras_before, active_before]) =
+        (counted(after), counted(before));
+    let (all, entras, active) = (all - all_before, entras - entras_before, active - active_before);
+    if (all, entras, active) == (0, 0, 0) {
         return Ok(());
     }
-    let all = i64::from(after > HIDDEN) - i64::from(before > HIDDEN);
-    let entras = i64::from(after == SEEN_AS_ENTRAS) - i64::from(before == SEEN_AS_ENTRAS);
+    let shuffles = i64::from(appears_inside && (all, entras) != (0, 0));
     diesel::update(table::table.find(USERS))
         .set((
             table::all_users.eq(table::all_users + all),
             table::entra_users.eq(table::entra_users + entras),
-            table::shuffles.eq(table::shuffles + i64::from(shuffles)),
+            table::active_users.eq(table::active_users + active),
+            table::shuffles.eq(table::shuffles + shuffles),
         ))
         .execute(conn)?;
     Ok(())
