@@ -1,0 +1,200 @@
+//! Expected beside received: what an administrator needs to mend a sign-in, and the one cause that decided it.
+
+/// Why a message was refused. The first that applies is the cause.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Fault {
+    /// No Base64, or not UTF-8 in it.
+    Encoding,
+    /// Larger, deeper or longer than messages of this profile are.
+    TooLarge,
+    /// Not well-formed XML.
+    NotXml,
+    /// A document type declaration, by which entities come.
+    DocumentType,
+    /// A comment or a processing instruction.
+    Comment,
+    /// A namespace that is not absolute.
+    Namespace,
+    /// An identifier that stands twice.
+    DuplicateId,
+    /// Not the message that was expected, or parts of it where none belong.
+    Structure,
+    /// Entra ID answered that it did not sign the person in.
+    Status,
+    /// No assertion, or more than one.
+    AssertionCount,
+    /// Nothing is signed, or not what must be.
+    SignatureMissing,
+    /// A signature of a shape or in a place that is not taken.
+    SignatureShape,
+    /// An algorithm that is not taken.
+    Algorithm,
+    /// Signed with a key that is not among the certificates.
+    UnknownCertificate,
+    /// Signed with a certificate that has expired.
+    CertificateExpired,
+    /// No certificate is trusted, so nothing can be proven.
+    NoCertificate,
+    /// The signature does not fit what it should cover.
+    SignatureInvalid,
+    /// An encrypted assertion that cannot be opened.
+    Decryption,
+    /// An assertion in the clear, though encryption is required.
+    NotEncrypted,
+    /// Issued by somebody else.
+    Issuer,
+    /// Meant for another application.
+    Audience,
+    /// Meant for another address.
+    Recipient,
+    /// Sent to another address.
+    Destination,
+    /// An answer to no request of ours, or to another.
+    InResponseTo,
+    /// An answer that nobody asked for, which the settings refuse.
+    Unsolicited,
+    /// Not valid yet.
+    NotYetValid,
+    /// Valid no longer.
+    Expired,
+    /// A condition that is not understood.
+    Condition,
+    /// No bearer confirmation.
+    Confirmation,
+    /// No name, or not one in the clear.
+    NameId,
+}
+
+impl Fault {
+    /// A word for it, kept in the log.
+    #[must_use]
+    pub fn code(self) -> &'static str {
+        match self {
+            Self::Encoding => "encoding",
+            Self::TooLarge => "too_large",
+            Self::NotXml => "not_xml",
+            Self::DocumentType => "document_type",
+            Self::Comment => "comment",
+            Self::Namespace => "namespace",
+            Self::DuplicateId => "duplicate_id",
+            Self::Structure => "structure",
+            Self::Status => "status",
+            Self::AssertionCount => "assertion_count",
+            Self::SignatureMissing => "signature_missing",
+            Self::SignatureShape => "signature_shape",
+            Self::Algorithm => "algorithm",
+            Self::UnknownCertificate => "unknown_certificate",
+            Self::CertificateExpired => "certificate_expired",
+            Self::NoCertificate => "no_certificate",
+            Self::SignatureInvalid => "signature_invalid",
+            Self::Decryption => "decryption",
+            Self::NotEncrypted => "not_encrypted",
+            Self::Issuer => "issuer",
+            Self::Audience => "audience",
+            Self::Recipient => "recipient",
+            Self::Destination => "destination",
+            Self::InResponseTo => "in_response_to",
+            Self::Unsolicited => "unsolicited",
+            Self::NotYetValid => "not_yet_valid",
+            Self::Expired => "expired",
+            Self::Condition => "condition",
+            Self::Confirmation => "confirmation",
+            Self::NameId => "name_id",
+        }
+    }
+}
+
+/// A refusal and its exact cause.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refusal {
+    /// The kind of cause.
+    pub fault: Fault,
+    /// The cause in a sentence, with the values that differ.
+    pub cause: String,
+}
+
+impl Refusal {
+    pub(super) fn new(fault: Fault, cause: impl Into<String>) -> Self {
+        Self { fault, cause: cause.into() }
+    }
+}
+
+impl From<Fault> for Refusal {
+    fn from(fault: Fault) -> Self {
+        let cause = match fault {
+            Fault::Encoding => "The response is not Base64 of UTF-8 text.",
+            Fault::TooLarge => "The response is larger or deeper than a sign-in response can be.",
+            Fault::NotXml => "The response is not well-formed XML.",
+            Fault::DocumentType => "The response has a document type declaration, which is never taken.",
+            Fault::Comment => {
+                "The response has a comment or a processing instruction in it, which is never taken."
+            }
+            Fault::Namespace => {
+                "The response declares a namespace that is not absolute, which is never taken."
+            }
+            Fault::DuplicateId => "An identifier stands twice in the response, which is never taken.",
+            _ => "The response is not one that Entra ID sends.",
+        };
+        Self::new(fault, cause)
+    }
+}
+
+/// One value that was compared.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Check {
+    /// What was compared, in Entra ID's or SAML's word: `Audience`.
+    pub field: &'static str,
+    /// What should have come.
+    pub expected: String,
+    /// What came.
+    pub received: String,
+    /// Whether that is good.
+    pub good: bool,
+}
+
+/// All that was compared, in order; the first that is not good is the cause.
+#[derive(Clone, Debug, Default)]
+pub struct Report {
+    /// What was compared.
+    pub checks: Vec<Check>,
+    refusal: Option<Refusal>,
+}
+
+impl Report {
+    /// Notes a comparison; `cause` is asked for only if it went badly.
+    pub(super) fn check(
+        &mut self,
+        field: &'static str,
+        expected: impl Into<String>,
+        received: impl Into<String>,
+        good: bool,
+        refusal: impl FnOnce() -> (Fault, String),
+    ) {
+        self.checks.push(Check { field, expected: expected.into(), received: received.into(), good });
+        if !good && self.refusal.is_none() {
+            let (fault, cause) = refusal();
+            self.refusal = Some(Refusal { fault, cause });
+        }
+    }
+
+    /// Notes that two values must be the same.
+    pub(super) fn same(&mut self, field: &'static str, expected: &str, received: Option<&str>, fault: Fault) {
+        let shown = received.unwrap_or("(nothing)");
+        self.check(field, expected, shown, received == Some(expected), || {
+            let hint = match received {
+                Some(received) if received.eq_ignore_ascii_case(expected) => " They differ in case.",
+                Some(received) if received.trim_end_matches('/') == expected.trim_end_matches('/') => {
+                    " They differ in the slash at the end."
+                }
+                Some(received) if received.trim() == expected => " They differ in space around it.",
+                _ => "",
+            };
+            (fault, format!("{field} is “{shown}” and should be “{expected}”.{hint}"))
+        });
+    }
+
+    /// The cause of refusal, if there is one.
+    pub(super) fn refused(&self) -> Option<Refusal> {
+        self.refusal.clone()
+    }
+}

@@ -1,0 +1,318 @@
+//! The response to a sign-in: structure, proof, then every rule of the profile (SAML profiles section 4.1.4).
+//!
+//! In this order: the document is parsed once; the assertion and all signatures must stand where they belong; what is
+//! signed is verified; from then on only verified bytes are read. Values outside a signature can refuse a response, but
+//! never make one acceptable.
+
+use super::assertion::{self, Assertion};
+use super::key_pair::KeyPair;
+use super::report::{Fault, Refusal, Report};
+use super::signature::{self, Proof, Trust, TrustedKey, Verified};
+use super::xml::{LARGEST, Node, Tree};
+use super::{ASSERTION, DSIG, PROTOCOL, SUCCESS, encryption};
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD as BASE64;
+use chrono::{NaiveDateTime, TimeDelta};
+
+/// What the settings allow and ask for.
+#[derive(Clone, Copy, Debug)]
+pub struct Rules {
+    /// Whether SHA-1 is taken in signatures.
+    pub allow_sha1: bool,
+    /// Whether the response as a whole must be signed, not only the assertion.
+    pub require_signed_response: bool,
+    /// Whether the assertion must be encrypted.
+    pub require_encryption: bool,
+    /// Whether a response is taken that nobody asked for.
+    pub allow_unsolicited: bool,
+    /// By how much the two clocks may differ.
+    pub skew: TimeDelta,
+}
+
+/// What a response is held against.
+pub struct Expected<'a> {
+    /// Our entity ID.
+    pub entity_id: &'a str,
+    /// The address of our assertion consumer service.
+    pub consumer: &'a str,
+    /// Who must have issued it.
+    pub issuer: &'a str,
+    /// The certificates with which it may be signed.
+    pub keys: &'a [TrustedKey],
+    /// Our own keys, for which it may be encrypted.
+    pub own_keys: &'a [KeyPair],
+    /// What the settings allow and ask for.
+    pub rules: Rules,
+    /// The time, in UTC.
+    pub now: NaiveDateTime,
+}
+
+/// What was proven.
+#[derive(Clone, Debug)]
+pub struct Accepted {
+    /// What the assertion says.
+    pub assertion: Assertion,
+    /// Which signature covered what.
+    pub proofs: Vec<Proof>,
+    /// Whether the assertion came encrypted.
+    pub encrypted: bool,
+}
+
+/// What became of a response: all that was compared, and the outcome.
+#[derive(Debug)]
+pub struct Reading {
+    /// What was compared.
+    pub report: Report,
+    /// What was proven, or the cause of refusal.
+    pub outcome: Result<Accepted, Refusal>,
+}
+
+/// The parts of a response, each in its place.
+struct Parts<'d> {
+    root: Node<'d>,
+    /// In the clear, or within what was encrypted.
+    assertion: Option<Node<'d>>,
+    encrypted: Option<Node<'d>>,
+}
+
+/// The text of a response as the HTTP-POST binding carries it (SAML bindings section 3.5.4).
+pub fn decode(field: &str) -> Result<String, Refusal> {
+    if field.len() > LARGEST / 3 * 4 + 1024 {
+        return Err(Fault::TooLarge.into());
+    }
+    let compact: String = field.split_ascii_whitespace().collect();
+    let bytes = BASE64.decode(compact).map_err(|_| Fault::Encoding)?;
+    Ok(String::from_utf8(bytes).map_err(|_| Fault::Encoding)?)
+}
+
+/// Reads a response.
+#[must_use]
+pub fn read(text: &str, expected: &Expected) -> Reading {
+    let mut report = Report::default();
+    let outcome = examine(text, expected, &mut report);
+    let outcome = outcome.and_then(|accepted| report.refused().map_or(Ok(accepted), Err));
+    // A comparison that went badly says more than what came after it.
+    let outcome = outcome.map_err(|refusal| report.refused().unwrap_or(refusal));
+    Reading { report, outcome }
+}
+
+fn examine(text: &str, expected: &Expected, report: &mut Report) -> Result<Accepted, Refusal> {
+    let tree = Tree::parse(text)?;
+    let parts = place(&tree)?;
+    check_status(parts.root, report)?;
+    let trust = Trust { keys: expected.keys, allow_sha1: expected.rules.allow_sha1, now: expected.now };
+    let around = match signature::of(parts.root)? {
+        Some(signature) => Some(signature::verify(&tree, parts.root, signature, "Response", &trust)?),
+        None => None,
+    };
+    let is_encrypted = parts.encrypted.is_some();
+    if expected.rules.require_encryption && !is_encrypted {
+        let cause = "The assertion is not encrypted, and the settings require that it is.";
+        return Err(Refusal::new(Fault::NotEncrypted, cause));
+    }
+    let opened = match parts.encrypted {
+        Some(encrypted) => Some(encryption::open(&tree, encrypted, expected.own_keys)?),
+        None => None,
+    };
+    let inner_tree = opened.as_deref().map(Tree::parse).transpose()?;
+    let inner = inner_tree.as_ref().unwrap_or(&tree);
+    let assertion = placed_assertion(inner, is_encrypted)?;
+    let within = match signature::of(assertion)? {
+        Some(signature) => Some(signature::verify(inner, assertion, signature, "Assertion", &trust)?),
+        None => None,
+    };
+    let canonical = proven_assertion(around.as_ref(), within.as_ref(), assertion, is_encrypted, expected)?;
+    let proofs: Vec<Proof> = [&around, &within].into_iter().flatten().map(|one| one.proof.clone()).collect();
+    conclude(&tree, around.as_ref(), &canonical, proofs, is_encrypted, expected, report)
+}
+
+/// Reads what was proven.
+fn conclude(
+    tree: &Tree,
+    around: Option<&Verified>,
+    canonical: &str,
+    proofs: Vec<Proof>,
+    encrypted: bool,
+    expected: &Expected,
+    report: &mut Report,
+) -> Result<Accepted, Refusal> {
+    let proven_response = around.map(|verified| Tree::parse(&verified.canonical)).transpose()?;
+    let response = proven_response.as_ref().unwrap_or(tree).root()?;
+    let proven = Tree::parse(canonical)?;
+    let proven = proven.root()?;
+    if !proven.is(ASSERTION, "Assertion") {
+        return Err(Refusal::new(Fault::Structure, "What is signed is not an assertion."));
+    }
+    check_envelope(response, around.is_some(), expected, report);
+    check_answer(response, proven, expected, report);
+    let assertion = assertion::read(proven, expected, report)?;
+    Ok(Accepted { assertion, proofs, encrypted })
+}
+
+/// Finds the parts, and refuses whatever stands where it does not belong.
+fn place<'d>(tree: &'d Tree) -> Result<Parts<'d>, Refusal> {
+    let root = tree.root()?;
+    if !root.is(PROTOCOL, "Response") {
+        let cause = format!("It is not a SAML 2.0 Response, but “{}”.", root.name());
+        return Err(Refusal::new(Fault::Structure, cause));
+    }
+    if root.attribute("Version") != Some("2.0") || root.attribute("ID").is_none_or(str::is_empty) {
+        return Err(Refusal::new(Fault::Structure, "The Response has no ID or is not of SAML version 2.0."));
+    }
+    let (assertions, encrypted) = (tree.named("Assertion"), tree.named("EncryptedAssertion"));
+    let is_child = |node: &Node, name| {
+        node.is(ASSERTION, name) && node.parent().is_some_and(|parent| parent.id == root.id)
+    };
+    let placed = assertions.iter().all(|node| is_child(node, "Assertion"))
+        && encrypted.iter().all(|node| is_child(node, "EncryptedAssertion"));
+    if !placed {
+        let cause =
+            "An assertion stands where none belongs: this is how signatures are wrapped around forgeries.";
+        return Err(Refusal::new(Fault::Structure, cause));
+    }
+    let parts = Parts { root, assertion: assertions.first().copied(), encrypted: encrypted.first().copied() };
+    check_signatures(tree, &parts)?;
+    // Without a success there need be no assertion: the status tells more.
+    if assertions.len() + encrypted.len() > 1 || (assertions.len() + encrypted.len() == 0 && is_success(root))
+    {
+        let cause = format!(
+            "The Response has {} assertions; exactly one is taken.",
+            assertions.len() + encrypted.len()
+        );
+        return Err(Refusal::new(Fault::AssertionCount, cause));
+    }
+    Ok(parts)
+}
+
+/// Signatures stand in the Response or in its assertion, and nowhere else.
+fn check_signatures(tree: &Tree, parts: &Parts) -> Result<(), Refusal> {
+    let holders = [Some(parts.root), parts.assertion];
+    let placed = |node: &Node| {
+        let parent = node.parent().map(|parent| parent.id);
+        node.is(DSIG, "Signature") && holders.iter().flatten().any(|holder| parent == Some(holder.id))
+    };
+    let infos = tree.named("SignedInfo").len();
+    let signatures = tree.named("Signature");
+    if !signatures.iter().all(placed) || infos != signatures.len() {
+        let cause =
+            "A signature stands where none belongs: this is how signatures are wrapped around forgeries.";
+        return Err(Refusal::new(Fault::SignatureShape, cause));
+    }
+    Ok(())
+}
+
+/// The assertion to read: in the clear, or what was encrypted.
+fn placed_assertion<'d>(tree: &'d Tree, was_encrypted: bool) -> Result<Node<'d>, Refusal> {
+    let refuse = |cause: &str| Refusal::new(Fault::Structure, cause);
+    let assertions = tree.named("Assertion");
+    let [only] = assertions.as_slice() else {
+        return Err(Refusal::new(Fault::AssertionCount, "There is not exactly one assertion."));
+    };
+    if was_encrypted {
+        let root = tree.root()?;
+        let around = only.parent().filter(|parent| parent.is(ASSERTION, "EncryptedAssertion"));
+        let around = around.filter(|parent| parent.parent().is_some_and(|outer| outer.id == root.id));
+        let alone = around.is_some_and(|parent| {
+            parent.children().all(|child| child.id == only.id || child.is(super::XENC, "EncryptedKey"))
+        });
+        if !alone {
+            return Err(refuse("What was encrypted is not one assertion."));
+        }
+        let inner = tree.named("Signature").into_iter().filter(|signature| {
+            signature.parent().is_none_or(|parent| parent.id != only.id && parent.id != root.id)
+        });
+        if inner.count() > 0 {
+            return Err(Refusal::new(Fault::SignatureShape, "A signature stands where none belongs."));
+        }
+    }
+    if !only.is(ASSERTION, "Assertion") {
+        return Err(refuse("The assertion is not in the namespace of SAML 2.0."));
+    }
+    Ok(*only)
+}
+
+/// The assertion's canonical bytes, from a signature that covers them.
+fn proven_assertion(
+    around: Option<&Verified>,
+    within: Option<&Verified>,
+    assertion: Node,
+    was_encrypted: bool,
+    expected: &Expected,
+) -> Result<String, Refusal> {
+    if expected.rules.require_signed_response && around.is_none() {
+        let cause = "Only the assertion is signed, and the settings require that the response is.";
+        return Err(Refusal::new(Fault::SignatureMissing, cause));
+    }
+    match (within, around) {
+        (Some(within), _) => Ok(within.canonical.clone()),
+        // The signature covers the ciphertext, and so what came out of it.
+        (None, Some(_)) if was_encrypted => signature::canonical_form(assertion, None, &[]),
+        (None, Some(around)) => {
+            let tree = Tree::parse(&around.canonical)?;
+            let covered = placed_assertion(&tree, false)?;
+            signature::canonical_form(covered, None, &[])
+        }
+        (None, None) => {
+            let cause = "Neither the response nor the assertion is signed.";
+            Err(Refusal::new(Fault::SignatureMissing, cause))
+        }
+    }
+}
+
+fn is_success(root: Node) -> bool {
+    let code = root.only(PROTOCOL, "Status").and_then(|status| status.only(PROTOCOL, "StatusCode"));
+    code.and_then(|code| code.attribute("Value")) == Some(SUCCESS)
+}
+
+fn check_status(root: Node, report: &mut Report) -> Result<(), Refusal> {
+    let status = root.only(PROTOCOL, "Status");
+    let code = status.and_then(|status| status.only(PROTOCOL, "StatusCode"));
+    let value = code.and_then(|code| code.attribute("Value"));
+    let inner = code.and_then(|code| code.only(PROTOCOL, "StatusCode"));
+    let inner = inner.and_then(|code| code.attribute("Value"));
+    let message = status.and_then(|status| status.only(PROTOCOL, "StatusMessage")).and_then(Node::text);
+    let good = value == Some(SUCCESS) && inner.is_none();
+    let short =
+        |uri: Option<&str>| uri.and_then(|uri| uri.rsplit(':').next()).unwrap_or("(nothing)").to_owned();
+    let shown =
+        inner.map_or_else(|| short(value), |inner| format!("{} / {}", short(value), short(Some(inner))));
+    report.check("Status", "Success", shown.clone(), good, || {
+        let said = message.as_deref().map(|text| format!(" It says: “{}”", text.trim())).unwrap_or_default();
+        (Fault::Status, format!("Entra ID did not sign the person in: {shown}.{said}"))
+    });
+    report.refused().map_or(Ok(()), Err)
+}
+
+/// What stands on the Response itself.
+fn check_envelope(response: Node, signed: bool, expected: &Expected, report: &mut Report) {
+    let destination = response.attribute("Destination");
+    // It may be missing only where nothing proves that it was (SAML bindings section 3.5.5.2).
+    if destination.is_some() || signed {
+        report.same("Destination", expected.consumer, destination, Fault::Destination);
+    }
+    let issuers = response.all(ASSERTION, "Issuer");
+    if !issuers.is_empty() {
+        let issuer = response.only(ASSERTION, "Issuer").and_then(Node::text);
+        report.same("Issuer of the response", expected.issuer, issuer.as_deref(), Fault::Issuer);
+    }
+}
+
+/// Response and assertion must answer the same request, or none where that is allowed.
+fn check_answer(response: Node, assertion: Node, expected: &Expected, report: &mut Report) {
+    let outer = response.attribute("InResponseTo");
+    let inner = assertion::answers(assertion);
+    let shown = |answer: Option<&str>| answer.unwrap_or("(no request)").to_owned();
+    let agree = outer == inner.as_deref();
+    report.check("InResponseTo", shown(inner.as_deref()), shown(outer), agree, || {
+        let cause = "The response and the assertion in it answer different requests.";
+        (Fault::InResponseTo, cause.to_owned())
+    });
+    if agree && inner.is_none() {
+        let allowed = expected.rules.allow_unsolicited;
+        report.check("Asked for", if allowed { "not needed" } else { "yes" }, "no", allowed, || {
+            let cause =
+                "Nobody asked for this response, and the settings refuse sign-ins that begin in My Apps.";
+            (Fault::Unsolicited, cause.to_owned())
+        });
+    }
+}

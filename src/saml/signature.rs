@@ -1,0 +1,350 @@
+//! What a signature must look like, what it proved, and the bytes it proved.
+//!
+//! XML signatures can say almost anything; those of this profile say one thing (SAML core section 5.4). Whatever has
+//! another shape is refused before it is verified: one reference, to the element that holds the signature, transformed
+//! by nothing but "without the signature" and exclusive canonicalisation, RSA with SHA-2. The key is one of ours, never
+//! one that the message brings. What comes out is the canonical form whose digest was signed, and only that is read.
+
+use super::report::{Fault, Refusal};
+use super::xml::{Node, Tree};
+use super::{DSIG, EXC_C14N};
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD as BASE64;
+use bergshamra::c14n::{C14nMode, canonicalize_doc};
+use bergshamra::keys::loader;
+use bergshamra::xml::{NodeSet, uppsala::NodeId};
+use bergshamra::{DsigContext, KeysManager, VerifyResult};
+use chrono::NaiveDateTime;
+use sha2::{Digest, Sha256};
+
+const ENVELOPED: &str = "http://www.w3.org/2000/09/xmldsig#enveloped-signature";
+const SHA1_DIGEST: &str = "http://www.w3.org/2000/09/xmldsig#sha1";
+const RSA_SHA1: &str = "http://www.w3.org/2000/09/xmldsig#rsa-sha1";
+const DIGESTS: [&str; 3] = [
+    "http://www.w3.org/2001/04/xmlenc#sha256",
+    "http://www.w3.org/2001/04/xmldsig-more#sha384",
+    "http://www.w3.org/2001/04/xmlenc#sha512",
+];
+const SIGNATURES: [&str; 3] = [
+    "http://www.w3.org/2001/04/xmldsig-more#rsa-sha256",
+    "http://www.w3.org/2001/04/xmldsig-more#rsa-sha384",
+    "http://www.w3.org/2001/04/xmldsig-more#rsa-sha512",
+];
+
+/// A certificate with which the identity provider may sign.
+#[derive(Clone, Debug)]
+pub struct TrustedKey {
+    /// The certificate in DER form.
+    pub der: Vec<u8>,
+    /// Its SHA-256 fingerprint: `AB:CD:…`.
+    pub fingerprint: String,
+    /// When it stops being valid, in UTC.
+    pub not_after: NaiveDateTime,
+}
+
+/// What a signature proved.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Proof {
+    /// The element that it covers: `Response` or `Assertion`.
+    pub covers: &'static str,
+    /// The fingerprint of the certificate whose key made it.
+    pub fingerprint: String,
+    /// The algorithm's short name: `rsa-sha256`.
+    pub algorithm: String,
+}
+
+/// A proof, and the bytes that it is about.
+pub(super) struct Verified {
+    pub(super) proof: Proof,
+    pub(super) canonical: String,
+}
+
+/// Whose signatures are taken, and which.
+pub(super) struct Trust<'a> {
+    pub(super) keys: &'a [TrustedKey],
+    pub(super) allow_sha1: bool,
+    pub(super) now: NaiveDateTime,
+}
+
+/// The parts of a signature that has the right shape.
+struct Shape {
+    algorithm: String,
+    digest: String,
+    digest_value: Vec<u8>,
+    prefixes: Vec<String>,
+}
+
+/// The fingerprint of a certificate in DER form.
+pub(super) fn fingerprint(der: &[u8]) -> String {
+    let bytes: Vec<String> = Sha256::digest(der).iter().map(|byte| format!("{byte:02X}")).collect();
+    bytes.join(":")
+}
+
+/// The signature directly in `element`, if there is one.
+pub(super) fn of<'d>(element: Node<'d>) -> Result<Option<Node<'d>>, Refusal> {
+    match element.all(DSIG, "Signature").as_slice() {
+        [] => Ok(None),
+        [one] => Ok(Some(*one)),
+        _ => Err(shape("An element has two signatures.")),
+    }
+}
+
+/// Proves `element` by the signature in it.
+pub(super) fn verify(
+    tree: &Tree,
+    element: Node,
+    signature: Node,
+    covers: &'static str,
+    trust: &Trust,
+) -> Result<Verified, Refusal> {
+    let read = read_shape(element, signature, trust.allow_sha1)?;
+    let key = find_key(tree, element, signature, trust)?;
+    let canonical = canonical_form(element, Some(signature), &read.prefixes)?;
+    // The library has compared this digest; that these very bytes have it is what makes them safe to read.
+    let digest = bergshamra::crypto::digest::digest(&read.digest, canonical.as_bytes());
+    if digest.ok().as_deref() != Some(read.digest_value.as_slice()) {
+        return Err(invalid("The canonical form of the signed element does not have the signed digest."));
+    }
+    let algorithm = read.algorithm.rsplit('#').next().unwrap_or_default().to_owned();
+    Ok(Verified { proof: Proof { covers, fingerprint: key.fingerprint.clone(), algorithm }, canonical })
+}
+
+/// The exclusive canonical form of `element` without the signature.
+pub(super) fn canonical_form(
+    element: Node,
+    without: Option<Node>,
+    prefixes: &[String],
+) -> Result<String, Refusal> {
+    let mut set = NodeSet::tree_without_comments(element.id, element.document);
+    if let Some(signature) = without {
+        leave_out(signature, signature.id, &mut set);
+    }
+    let bytes = canonicalize_doc(element.document, C14nMode::Exclusive, Some(&set), prefixes)
+        .map_err(|_| invalid("The signed element has no canonical form."))?;
+    // An empty canonical form has one digest for every document ("void canonicalisation").
+    match String::from_utf8(bytes) {
+        Ok(text) if text.starts_with('<') => Ok(text),
+        _ => Err(invalid("The canonical form of the signed element is empty.")),
+    }
+}
+
+fn leave_out(tree: Node, id: NodeId, set: &mut NodeSet) {
+    set.remove_id(id);
+    for child in tree.document.children(id) {
+        leave_out(tree, child, set);
+    }
+}
+
+/// The trusted key that made the signature.
+fn find_key<'a>(
+    tree: &Tree,
+    element: Node,
+    signature: Node,
+    trust: &Trust<'a>,
+) -> Result<&'a TrustedKey, Refusal> {
+    if trust.keys.is_empty() {
+        return Err(Refusal::new(
+            Fault::NoCertificate,
+            "No signing certificate of Entra ID is known here, so nothing can be proven.",
+        ));
+    }
+    let mut altered = false;
+    let mut expired = None;
+    for key in trust.keys {
+        match try_key(tree, element, signature, key)? {
+            Tried::Fits if key.not_after > trust.now => return Ok(key),
+            Tried::Fits => expired = Some(key),
+            Tried::Altered => altered = true,
+            Tried::OtherKey => {}
+        }
+    }
+    if let Some(key) = expired {
+        let cause = format!(
+            "It is signed with the certificate {}, which expired on {}.",
+            key.fingerprint,
+            key.not_after.date()
+        );
+        return Err(Refusal::new(Fault::CertificateExpired, cause));
+    }
+    Err(why_none(signature, trust, altered))
+}
+
+fn why_none(signature: Node, trust: &Trust, altered: bool) -> Refusal {
+    let named = brought_certificate(signature);
+    let known = |fingerprint: &String| trust.keys.iter().any(|key| key.fingerprint == *fingerprint);
+    match named {
+        _ if altered => invalid("What is signed was altered after it was signed."),
+        Some(fingerprint) if !known(&fingerprint) => Refusal::new(
+            Fault::UnknownCertificate,
+            format!("It names the certificate {fingerprint}, which is not among those trusted here."),
+        ),
+        Some(fingerprint) => invalid(&format!(
+            "It names the trusted certificate {fingerprint}, but that certificate's key did not make the signature."
+        )),
+        None => Refusal::new(
+            Fault::UnknownCertificate,
+            "It names no certificate, and none of those trusted here fits the signature.",
+        ),
+    }
+}
+
+enum Tried {
+    Fits,
+    Altered,
+    OtherKey,
+}
+
+fn try_key(tree: &Tree, element: Node, signature: Node, key: &TrustedKey) -> Result<Tried, Refusal> {
+    let Ok(loaded) = loader::load_x509_cert_der(&key.der) else { return Ok(Tried::OtherKey) };
+    if loaded.algorithm_name() != "RSA" {
+        return Ok(Tried::OtherKey);
+    }
+    let mut keys = KeysManager::new();
+    keys.add_key(loaded);
+    let context = DsigContext::new(keys);
+    let results =
+        bergshamra::dsig::verify::verify_all_document_with_source(&context, &tree.document, Some(tree.text))
+            .map_err(|_| invalid("The signature cannot be processed."))?;
+    for result in results {
+        let VerifyResult::Valid { signature_node, references, .. } = result else { continue };
+        if signature_node != signature.id {
+            continue;
+        }
+        // Exactly what holds the signature was proven, and nothing else.
+        let [only] = references.as_slice() else { return Err(shape("It has not exactly one reference.")) };
+        if only.digest_verified && only.resolved_node == Some(element.id) {
+            return Ok(Tried::Fits);
+        }
+        return Err(shape("It covers another element than the one that holds it."));
+    }
+    Ok(if is_altered(element, signature)? { Tried::Altered } else { Tried::OtherKey })
+}
+
+/// Whether the digest differs, whatever key signed it.
+fn is_altered(element: Node, signature: Node) -> Result<bool, Refusal> {
+    let read = read_shape(element, signature, true)?;
+    let canonical = canonical_form(element, Some(signature), &read.prefixes)?;
+    let digest = bergshamra::crypto::digest::digest(&read.digest, canonical.as_bytes());
+    Ok(digest.ok().as_deref() != Some(read.digest_value.as_slice()))
+}
+
+/// The fingerprint of the certificate that the signature brings along: told to the administrator, never trusted.
+fn brought_certificate(signature: Node) -> Option<String> {
+    let data = signature.only(DSIG, "KeyInfo")?.only(DSIG, "X509Data")?;
+    let text = data.all(DSIG, "X509Certificate").first()?.text()?;
+    let der = BASE64.decode(text.split_whitespace().collect::<String>()).ok()?;
+    Some(fingerprint(&der))
+}
+
+fn read_shape(element: Node, signature: Node, allow_sha1: bool) -> Result<Shape, Refusal> {
+    let parts: Vec<Node> = signature.children().collect();
+    let (info, value) = match parts.as_slice() {
+        [info, value] | [info, value, _]
+            if info.is(DSIG, "SignedInfo")
+                && value.is(DSIG, "SignatureValue")
+                && parts.get(2).is_none_or(|third| third.is(DSIG, "KeyInfo")) =>
+        {
+            (*info, *value)
+        }
+        _ => return Err(shape("It is not made of SignedInfo, SignatureValue and KeyInfo.")),
+    };
+    base64_of(value).ok_or_else(|| shape("SignatureValue is not plain Base64."))?;
+    let parts: Vec<Node> = info.children().collect();
+    let [method, algorithm, reference] = parts.as_slice() else {
+        return Err(shape("SignedInfo has not exactly one reference."));
+    };
+    let named = method.is(DSIG, "CanonicalizationMethod")
+        && algorithm.is(DSIG, "SignatureMethod")
+        && reference.is(DSIG, "Reference");
+    let plain = [info, value, *method, *algorithm, *reference].iter().all(|node| node.has_plain_attributes());
+    if !named || !plain {
+        return Err(shape("SignedInfo is not made of its three parts."));
+    }
+    if method.attribute("Algorithm") != Some(EXC_C14N) || method.children().next().is_some() {
+        return Err(wrong_algorithm("canonicalisation", method.attribute("Algorithm")));
+    }
+    let algorithm = match algorithm.attribute("Algorithm") {
+        Some(uri) if SIGNATURES.contains(&uri) || (allow_sha1 && uri == RSA_SHA1) => uri.to_owned(),
+        other => return Err(wrong_algorithm("signature", other)),
+    };
+    read_reference(element, *reference, algorithm, allow_sha1)
+}
+
+fn read_reference(
+    element: Node,
+    reference: Node,
+    algorithm: String,
+    allow_sha1: bool,
+) -> Result<Shape, Refusal> {
+    let own = element.attribute("ID").filter(|id| !id.is_empty());
+    let target = reference.attribute("URI").and_then(|uri| uri.strip_prefix('#'));
+    if own.is_none() || target != own {
+        return Err(shape("Its reference is not to the element that holds it."));
+    }
+    let parts: Vec<Node> = reference.children().collect();
+    let [transforms, method, value] = parts.as_slice() else {
+        return Err(shape("Its reference is not made of Transforms, DigestMethod and DigestValue."));
+    };
+    let named =
+        transforms.is(DSIG, "Transforms") && method.is(DSIG, "DigestMethod") && value.is(DSIG, "DigestValue");
+    if !named || !method.has_plain_attributes() {
+        return Err(shape("Its reference is not made of Transforms, DigestMethod and DigestValue."));
+    }
+    let digest = match method.attribute("Algorithm") {
+        Some(uri) if DIGESTS.contains(&uri) || (allow_sha1 && uri == SHA1_DIGEST) => uri.to_owned(),
+        other => return Err(wrong_algorithm("digest", other)),
+    };
+    let digest_value = base64_of(*value).ok_or_else(|| shape("DigestValue is not plain Base64."))?;
+    Ok(Shape { algorithm, digest, digest_value, prefixes: read_transforms(*transforms)? })
+}
+
+/// Nothing but "without the signature", then exclusive canonicalisation; answers its prefix list.
+fn read_transforms(transforms: Node) -> Result<Vec<String>, Refusal> {
+    let steps: Vec<Node> = transforms.children().collect();
+    let [enveloped, canonical] = steps.as_slice() else {
+        return Err(shape("Its transforms are not the two that are taken."));
+    };
+    let plain =
+        [*enveloped, *canonical].iter().all(|step| step.is(DSIG, "Transform") && step.has_plain_attributes());
+    let named = enveloped.attribute("Algorithm") == Some(ENVELOPED)
+        && canonical.attribute("Algorithm") == Some(EXC_C14N);
+    if !plain || !named || enveloped.children().next().is_some() {
+        return Err(shape("Its transforms are not the two that are taken."));
+    }
+    let within: Vec<Node> = canonical.children().collect();
+    match within.as_slice() {
+        [] => Ok(Vec::new()),
+        [list] if list.is(EXC_C14N, "InclusiveNamespaces") && list.has_plain_attributes() => {
+            let prefixes = list.attribute("PrefixList").unwrap_or_default();
+            Ok(prefixes.split_whitespace().map(str::to_owned).collect())
+        }
+        _ => Err(shape("Its canonicalisation holds something else than a prefix list.")),
+    }
+}
+
+/// The bytes of an element that holds Base64 and nothing else.
+fn base64_of(node: Node) -> Option<Vec<u8>> {
+    if node.children().next().is_some() {
+        return None;
+    }
+    let text: String = node.text()?.split_whitespace().collect();
+    BASE64.decode(text).ok().filter(|bytes| !bytes.is_empty())
+}
+
+fn shape(cause: &str) -> Refusal {
+    Refusal::new(Fault::SignatureShape, format!("The signature is not one that is taken. {cause}"))
+}
+
+fn invalid(cause: &str) -> Refusal {
+    Refusal::new(Fault::SignatureInvalid, cause)
+}
+
+fn wrong_algorithm(what: &str, uri: Option<&str>) -> Refusal {
+    let uri = uri.unwrap_or("(nothing)");
+    let sha1 = if matches!(uri, RSA_SHA1 | SHA1_DIGEST) {
+        " SHA-1 is refused unless a setting allows it."
+    } else {
+        ""
+    };
+    Refusal::new(Fault::Algorithm, format!("The {what} algorithm is “{uri}”, which is not taken.{sha1}"))
+}
