@@ -69,6 +69,8 @@ diesel::table! {
         seen -> Integer,
         held -> Nullable<Text>,
         held_at -> Nullable<Timestamp>,
+        federated_id -> Nullable<Text>,
+        federated_key -> Nullable<Text>,
     }
 }
 
@@ -102,6 +104,9 @@ diesel::table! {
         state -> Text,
         created_at -> Timestamp,
         last_seen_at -> Timestamp,
+        method -> Text,
+        saml_name_key -> Nullable<Text>,
+        saml_session_index -> Nullable<Text>,
     }
 }
 
@@ -143,6 +148,23 @@ diesel::table! {
         issuer -> Nullable<Text>,
         logout_url -> Nullable<Text>,
         updated_at -> Timestamp,
+        match_claim -> Nullable<Text>,
+        create_users -> Bool,
+        allow_unsolicited -> Bool,
+        sign_requests -> Bool,
+        require_signed_response -> Bool,
+        require_encryption -> Bool,
+        allow_sha1 -> Bool,
+        skew_s -> Integer,
+        metadata_url -> Nullable<Text>,
+        refresh_metadata -> Bool,
+        metadata_approved -> Bool,
+        metadata_read_at -> Nullable<Timestamp>,
+        metadata_tried_at -> Nullable<Timestamp>,
+        metadata_fault -> Nullable<Text>,
+        trusted_since -> Nullable<Timestamp>,
+        requirement -> Text,
+        trial_until -> Nullable<Timestamp>,
     }
 }
 
@@ -155,6 +177,56 @@ diesel::table! {
         not_before -> Timestamp,
         not_after -> Timestamp,
         created_at -> Timestamp,
+        approved -> Bool,
+    }
+}
+
+diesel::table! {
+    sp_keys (id) {
+        id -> Text,
+        sealed_key -> Text,
+        der -> Text,
+        fingerprint -> Text,
+        state -> Text,
+        not_after -> Timestamp,
+        created_at -> Timestamp,
+    }
+}
+
+diesel::table! {
+    saml_requests (id) {
+        id -> Text,
+        purpose -> Text,
+        browser -> Text,
+        return_to -> Text,
+        started_by -> Nullable<Text>,
+        created_at -> Timestamp,
+        expires_at -> Timestamp,
+        answered_at -> Nullable<Timestamp>,
+    }
+}
+
+diesel::table! {
+    saml_assertions_seen (id) {
+        id -> Text,
+        expires_at -> Timestamp,
+    }
+}
+
+diesel::table! {
+    sso_events (id) {
+        id -> Text,
+        at -> Timestamp,
+        reference -> Text,
+        purpose -> Text,
+        outcome -> Text,
+        cause -> Nullable<Text>,
+        sentence -> Text,
+        user_id -> Nullable<Text>,
+        started_by -> Nullable<Text>,
+        name_id -> Nullable<Text>,
+        address -> Text,
+        details -> Text,
     }
 }
 

@@ -317,7 +317,19 @@ impl Event {
 
 /// Notes that the actor of `tx` did `action` to `subject`.
 pub fn note(tx: &mut Tx, action: Action, subject: Subject, changes: &[Change]) -> Result<()> {
-    let (actor_kind, actor_id) = match tx.actor {
+    let actor = tx.actor;
+    note_as(tx, actor, action, subject, changes)
+}
+
+/// As [`note`], for somebody who only now turns out to be the actor.
+pub fn note_as(
+    tx: &mut Tx,
+    actor: &Actor,
+    action: Action,
+    subject: Subject,
+    changes: &[Change],
+) -> Result<()> {
+    let (actor_kind, actor_id) = match actor {
         Actor::Person { id, .. } => ("person", Some(id.clone())),
         Actor::Entra => ("entra", None),
         Actor::CommandLine => ("command line", None),
@@ -328,7 +340,7 @@ pub fn note(tx: &mut Tx, action: Action, subject: Subject, changes: &[Change]) -
         at: tx.now,
         actor_kind: actor_kind.to_owned(),
         actor_id,
-        actor_name: tx.actor.name().to_owned(),
+        actor_name: actor.name().to_owned(),
         action,
         subject_kind: subject.kind,
         subject_id: subject.id.to_owned(),

@@ -1,7 +1,7 @@
 //! What the organisation may do, whichever door the request came through.
 //!
 //! Rooms, lowest first: [`page`], [`condition`], [`settings`], [`audit`], [`sites`], [`licenses`], [`guard`], [`users`],
-//! [`groups`], [`held`], [`admins`], [`identity`], [`provisioning`], [`health`], [`imports`], [`demo`]. A room may use those before
+//! [`groups`], [`held`], [`sso`], [`admins`], [`identity`], [`provisioning`], [`health`], [`imports`], [`demo`]. A room may use those before
 //! it.
 
 use crate::db::{Conn, Db, Turn};
@@ -29,6 +29,7 @@ pub mod provisioning;
 pub mod sessions;
 pub mod settings;
 pub mod sites;
+pub mod sso;
 mod text_enum;
 pub mod users;
 

@@ -1,6 +1,7 @@
 //! Sign-in sessions, kept here so that they can be ended from the server and survive a restart.
 
-use super::Tx;
+use super::text_enum::text_enum;
+use super::{Tx, fold};
 use crate::db::Conn;
 use crate::db::schema::sessions;
 use crate::error::Result;
@@ -19,6 +20,29 @@ pub struct Limits {
     pub absolute: TimeDelta,
 }
 
+text_enum! {
+    /// How somebody came in.
+    pub enum Method {
+        /// By password.
+        Password = "password",
+        /// Through Entra ID.
+        Sso = "sso",
+    }
+}
+
+/// Whose a session is, and how they came in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Holder {
+    /// Who is signed in.
+    pub user: Option<String>,
+    /// How they came in.
+    pub method: Method,
+    /// What the identity provider calls them.
+    pub name_id: Option<String>,
+    /// What the identity provider calls its own session.
+    pub session_index: Option<String>,
+}
+
 /// A session as it is stored; its id is a digest of the key in the browser's cookie.
 #[derive(Clone, Debug, Queryable, Selectable, Insertable, AsChangeset)]
 #[diesel(table_name = sessions)]
@@ -33,6 +57,10 @@ pub struct Session {
     pub created_at: NaiveDateTime,
     /// The last visit, to the minute, in UTC.
     pub last_seen_at: NaiveDateTime,
+    /// How they came in.
+    pub method: Method,
+    saml_name_key: Option<String>,
+    saml_session_index: Option<String>,
 }
 
 impl Session {
@@ -53,21 +81,48 @@ pub fn find(conn: &mut Conn, id: &str, now: NaiveDateTime, limits: Limits) -> Re
 }
 
 /// Begins a session and forgets those that a limit has ended.
-pub fn begin(tx: &mut Tx, id: &str, user: Option<String>, state: String, limits: Limits) -> Result<()> {
+pub fn begin(tx: &mut Tx, id: &str, holder: Holder, state: String, limits: Limits) -> Result<()> {
     let ended = sessions::last_seen_at.le(tx.now - limits.idle);
     diesel::delete(sessions::table.filter(ended)).execute(tx.conn)?;
-    let session =
-        Session { id: id.to_owned(), user_id: user, state, created_at: tx.now, last_seen_at: tx.now };
+    let session = Session {
+        id: id.to_owned(),
+        user_id: holder.user,
+        state,
+        created_at: tx.now,
+        last_seen_at: tx.now,
+        method: holder.method,
+        saml_name_key: holder.name_id.as_deref().map(fold),
+        saml_session_index: holder.session_index,
+    };
     diesel::insert_into(sessions::table).values(&session).execute(tx.conn)?;
     Ok(())
 }
 
 /// Keeps what changed; tells whether the session was still there.
-pub fn update(tx: &mut Tx, id: &str, user: Option<String>, state: &str) -> Result<bool> {
+pub fn update(tx: &mut Tx, id: &str, holder: Holder, state: &str) -> Result<bool> {
     let kept = diesel::update(sessions::table.find(id))
-        .set((sessions::user_id.eq(user), sessions::state.eq(state), sessions::last_seen_at.eq(tx.now)))
+        .set((
+            sessions::user_id.eq(holder.user),
+            sessions::method.eq(holder.method),
+            sessions::saml_name_key.eq(holder.name_id.as_deref().map(fold)),
+            sessions::saml_session_index.eq(holder.session_index),
+            sessions::state.eq(state),
+            sessions::last_seen_at.eq(tx.now),
+        ))
         .execute(tx.conn)?;
     Ok(kept > 0)
+}
+
+/// Ends those that the identity provider names: all of a person's, or those with one of these indexes.
+pub fn end_foreign(tx: &mut Tx, name_id: &str, indexes: &[String]) -> Result<usize> {
+    let theirs = sessions::saml_name_key.eq(fold(name_id));
+    let ended = if indexes.is_empty() {
+        diesel::delete(sessions::table.filter(theirs)).execute(tx.conn)?
+    } else {
+        let named = sessions::saml_session_index.eq_any(indexes);
+        diesel::delete(sessions::table.filter(theirs).filter(named)).execute(tx.conn)?
+    };
+    Ok(ended)
 }
 
 /// Writes a visit down.

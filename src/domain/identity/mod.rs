@@ -1,5 +1,4 @@
-//! Identity management: single sign-on ([`single_sign_on`]), the switch of provisioning ([`switch`]) and the three ways
-//! in which Entra ID proves itself.
+//! Identity management: the switch of provisioning ([`switch`]) and the three ways in which Entra ID proves itself.
 //!
 //! | way                          | where                                                                       |
 //! |------------------------------|-----------------------------------------------------------------------------|
@@ -17,7 +16,6 @@ pub mod credentials;
 pub mod federation;
 mod replays;
 mod signing_keys;
-pub mod single_sign_on;
 pub mod switch;
 pub mod throttle;
 pub mod tokens;

@@ -8,6 +8,7 @@
 //! | `by_entra`      | what Entra ID does: create, change, delete                 |
 //! | `store`         | writing accounts, and how many there are                   |
 //! | `lifecycle`     | deactivate, reactivate, delete for good                    |
+//! | `federation`    | how single sign-on knows the account                       |
 //! | `list`          | search, filters, orders, pages                             |
 //! | `search`        | finding and paging as Entra ID does                        |
 //! | `query`         | what a SCIM filter can ask of an account                   |
@@ -25,6 +26,7 @@ use uuid::Uuid;
 
 pub mod by_entra;
 pub mod by_hand;
+pub mod federation;
 pub mod lifecycle;
 pub mod list;
 mod profile;
@@ -130,6 +132,9 @@ pub struct User {
     pub held: Option<Held>,
     /// Since when.
     pub held_at: Option<NaiveDateTime>,
+    /// What the identity provider calls the person, where that is not the user name.
+    pub federated_id: Option<String>,
+    federated_key: Option<String>,
 }
 
 impl User {
@@ -137,6 +142,12 @@ impl User {
     #[must_use]
     pub fn name(&self) -> String {
         self.profile.name()
+    }
+
+    /// The account as the actor of a change.
+    #[must_use]
+    pub fn actor(&self) -> super::Actor {
+        super::Actor::Person { id: self.id.clone(), name: self.name(), role: self.role }
     }
 
     /// The account as the subject of an audit record.
@@ -186,6 +197,8 @@ impl User {
             seen: 0,
             held: None,
             held_at: None,
+            federated_id: None,
+            federated_key: None,
         }
     }
 
@@ -200,6 +213,7 @@ impl User {
         self.user_name_key = fold(&self.profile.user_name);
         self.sort_name = fold(&self.name());
         self.site_sent_key = self.site_sent.as_deref().map(fold);
+        self.federated_key = self.federated_id.as_deref().map(fold);
         let profile = &self.profile;
         let mut words = vec![self.name(), profile.user_name.clone()];
         words.extend(
@@ -238,6 +252,18 @@ pub fn find(conn: &mut Conn, id: &str) -> Result<User> {
 /// The account with this user name, ignoring case.
 pub fn named(conn: &mut Conn, user_name: &str) -> Result<Option<User>> {
     let mine = users::table.filter(users::user_name_key.eq(fold(user_name)));
+    Ok(mine.select(User::as_select()).first(conn).optional()?)
+}
+
+/// The account that Entra ID knows by this object id.
+pub fn with_object_id(conn: &mut Conn, object_id: &str) -> Result<Option<User>> {
+    let mine = users::table.filter(users::entra_object_id.eq(object_id));
+    Ok(mine.select(User::as_select()).first(conn).optional()?)
+}
+
+/// The account whose federated id this is, ignoring case.
+pub fn federated(conn: &mut Conn, federated_id: &str) -> Result<Option<User>> {
+    let mine = users::table.filter(users::federated_key.eq(fold(federated_id)));
     Ok(mine.select(User::as_select()).first(conn).optional()?)
 }
 

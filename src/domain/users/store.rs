@@ -110,6 +110,7 @@ pub(in crate::domain) fn store_over(
             users::deactivated_at.eq(user.deactivated_at),
             users::deleted_in_entra_at.eq(user.deleted_in_entra_at),
             (users::seen.eq(user.seen), users::held.eq(user.held), users::held_at.eq(user.held_at)),
+            (users::federated_id.eq(&user.federated_id), users::federated_key.eq(&user.federated_key)),
         )
     });
     let change = (plain, name, sort_name, external_id, standing);
@@ -182,6 +183,7 @@ impl User {
             (self.extension.clone(), self.site_id.clone(), self.site_sent.clone(), self.site_urn.clone()),
             (self.active, self.entra_state, self.role, self.handed_over, self.password_hash.clone()),
             (self.deactivated_at, self.deleted_in_entra_at, self.seen, self.held, self.held_at),
+            self.federated_id.clone(),
         )
     }
 }

@@ -1,0 +1,151 @@
+//! With which certificates Entra ID may sign: several at once, so that a new one takes over without an outage.
+//!
+//! Whoever holds a trusted key can sign in as anybody. So that an administrator cannot become an owner by adding a key
+//! of their own, a certificate signs owners in only once an owner has approved of it.
+
+use super::{SUBJECT, settings};
+use crate::certificate::{self, Certificate};
+use crate::db::Conn;
+use crate::db::schema::idp_certificates;
+use crate::domain::audit::{self, Action, Change};
+use crate::domain::{Tx, new_id};
+use crate::error::{Error, Result};
+use crate::saml::TrustedKey;
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD as BASE64;
+use chrono::NaiveDateTime;
+use diesel::prelude::*;
+
+const MOST: usize = 10;
+
+/// A certificate with which the identity provider signs.
+#[derive(Clone, Debug, Queryable, Selectable, Insertable)]
+#[diesel(table_name = idp_certificates)]
+pub struct Trusted {
+    /// Its key.
+    pub id: String,
+    /// The certificate, in Base64 of its DER form.
+    pub der: String,
+    /// Whom it names.
+    pub subject: String,
+    /// Its SHA-256 fingerprint.
+    pub fingerprint: String,
+    /// When it begins to be valid, in UTC.
+    pub not_before: NaiveDateTime,
+    /// When it stops being valid, in UTC.
+    pub not_after: NaiveDateTime,
+    created_at: NaiveDateTime,
+    /// Whether an owner approved of it.
+    pub approved: bool,
+}
+
+impl Trusted {
+    /// Whole days until it expires; negative once it has.
+    #[must_use]
+    pub fn days_left(&self, now: NaiveDateTime) -> i64 {
+        (self.not_after - now).num_days() - i64::from(self.not_after < now)
+    }
+}
+
+/// The certificates, the longest valid first.
+pub fn list(conn: &mut Conn) -> Result<Vec<Trusted>> {
+    let order = idp_certificates::not_after.desc();
+    Ok(idp_certificates::table.order(order).select(Trusted::as_select()).load(conn)?)
+}
+
+/// The certificates as signatures are held against them.
+pub fn keys(conn: &mut Conn) -> Result<Vec<TrustedKey>> {
+    let key = |trusted: Trusted| TrustedKey {
+        der: BASE64.decode(&trusted.der).unwrap_or_default(),
+        fingerprint: trusted.fingerprint,
+        not_after: trusted.not_after,
+    };
+    Ok(list(conn)?.into_iter().map(key).collect())
+}
+
+/// Trusts every certificate in the file; those known already are left as they are. Answers how many are new.
+pub fn add(tx: &mut Tx, file: &[u8]) -> Result<usize> {
+    let found = certificate::read(file).map_err(|fault| Error::invalid("certificate", fault.to_string()))?;
+    let new = unknown(tx.conn, found)?;
+    if let Some(expired) = new.iter().find(|certificate| certificate.not_after <= tx.now) {
+        let message =
+            format!("This certificate expired on {}. Ask Entra ID for a new one.", expired.not_after.date());
+        return Err(Error::invalid("certificate", message));
+    }
+    let approved = tx.actor.is_owner();
+    trust_all(tx, new, approved)
+}
+
+/// Trusts those that are not known yet. Answers how many.
+pub(super) fn trust_all(tx: &mut Tx, new: Vec<Certificate>, approved: bool) -> Result<usize> {
+    let new = unknown(tx.conn, new)?;
+    if list(tx.conn)?.len() + new.len() > MOST {
+        let message = format!("At most {MOST} certificates are kept. Remove one that is no longer used.");
+        return Err(Error::invalid("certificate", message));
+    }
+    let count = new.len();
+    for certificate in new {
+        let trusted = Trusted {
+            id: new_id(),
+            der: certificate.der,
+            subject: certificate.subject,
+            fingerprint: certificate.fingerprint,
+            not_before: certificate.not_before,
+            not_after: certificate.not_after,
+            created_at: tx.now,
+            approved,
+        };
+        diesel::insert_into(idp_certificates::table).values(&trusted).execute(tx.conn)?;
+        audit::note(tx, Action::SsoChanged, SUBJECT, &[Change::set("certificate", &trusted.fingerprint)])?;
+    }
+    if count > 0 {
+        settings::trust_changed(tx)?;
+    }
+    Ok(count)
+}
+
+/// Lets a certificate that an administrator added sign owners in too.
+pub fn approve(tx: &mut Tx, id: &str) -> Result<Trusted> {
+    if !tx.actor.is_owner() {
+        let cause = "Only an owner may let a certificate sign owners in.";
+        return Err(Error::Forbidden(cause.to_owned()));
+    }
+    let found = list(tx.conn)?.into_iter().find(|one| one.id == id);
+    let certificate = found.ok_or(Error::NotFound("certificate"))?;
+    if !certificate.approved {
+        diesel::update(idp_certificates::table.find(id))
+            .set(idp_certificates::approved.eq(true))
+            .execute(tx.conn)?;
+        let change = Change::set("certificate approved for owners", &certificate.fingerprint);
+        audit::note(tx, Action::SsoChanged, SUBJECT, &[change])?;
+    }
+    Ok(certificate)
+}
+
+/// Trusts a certificate no longer.
+pub fn remove(tx: &mut Tx, id: &str) -> Result<()> {
+    let all = list(tx.conn)?;
+    let certificate =
+        all.iter().find(|certificate| certificate.id == id).ok_or(Error::NotFound("certificate"))?;
+    if settings::read(tx.conn)?.enabled && all.len() == 1 {
+        let message = "This is the only certificate. Add the next one first, or switch single sign-on off.";
+        return Err(Error::Conflict(message.to_owned()));
+    }
+    diesel::delete(idp_certificates::table.find(id)).execute(tx.conn)?;
+    settings::trust_changed(tx)?;
+    let change = Change::of("certificate", Some(&certificate.fingerprint), None);
+    audit::note(tx, Action::SsoChanged, SUBJECT, change.as_slice())
+}
+
+fn unknown(conn: &mut Conn, found: Vec<Certificate>) -> Result<Vec<Certificate>> {
+    let known = list(conn)?;
+    let mut new: Vec<Certificate> = Vec::new();
+    for certificate in found {
+        let twice = known.iter().any(|known| known.fingerprint == certificate.fingerprint)
+            || new.iter().any(|other| other.fingerprint == certificate.fingerprint);
+        if !twice {
+            new.push(certificate);
+        }
+    }
+    Ok(new)
+}

@@ -1,0 +1,458 @@
+//! Causes and Microsoft's error codes, in words that say what to do.
+
+/// A cause, for an administrator.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Cause {
+    /// The word that the log has.
+    pub code: &'static str,
+    /// What it is, in a few words.
+    pub title: &'static str,
+    /// What to do in Rollcall.
+    pub here: &'static str,
+    /// What to do in Entra ID.
+    pub in_entra: &'static str,
+    /// What the person is told.
+    pub person: &'static str,
+}
+
+/// An error that Microsoft shows before anything reaches us.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct MicrosoftError {
+    /// Its codes: the digits after `AADSTS`.
+    pub codes: &'static [&'static str],
+    /// What it means.
+    pub meaning: &'static str,
+    /// What to do.
+    pub remedy: &'static str,
+}
+
+const BROKEN: &str = "The answer from Entra ID could not be accepted.";
+const NOT_SET_UP: &str = "Signing in with Entra ID is not set up correctly yet.";
+const NO_ACCOUNT: &str = "Entra ID knows you, but you cannot enter here.";
+const AGAIN: &str = "That sign-in is over or was used already. Start again from the sign-in page.";
+
+const fn cause(
+    code: &'static str,
+    title: &'static str,
+    here: &'static str,
+    in_entra: &'static str,
+    person: &'static str,
+) -> Cause {
+    Cause { code, title, here, in_entra, person }
+}
+
+/// Every cause that is known.
+pub const CAUSES: &[Cause] = &[
+    cause(
+        "encoding",
+        "Not a readable message",
+        "Nothing needs changing unless it happens often.",
+        "Look for a proxy that alters forms on their way.",
+        BROKEN,
+    ),
+    cause(
+        "too_large",
+        "Too large",
+        "Nothing needs changing here.",
+        "Send fewer claims: under Attributes & Claims, limit the groups claim to groups assigned to the application.",
+        BROKEN,
+    ),
+    cause(
+        "not_xml",
+        "Not XML",
+        "Nothing needs changing here. Entra ID does not send this: somebody may be trying something.",
+        "Nothing needs changing.",
+        BROKEN,
+    ),
+    cause(
+        "document_type",
+        "A document type declaration",
+        "Nothing needs changing here. Entra ID does not send this: somebody may be trying something.",
+        "Nothing needs changing.",
+        BROKEN,
+    ),
+    cause(
+        "comment",
+        "Comments in the response",
+        "Nothing needs changing here. Entra ID does not send this: somebody may be trying something.",
+        "Nothing needs changing.",
+        BROKEN,
+    ),
+    cause(
+        "namespace",
+        "Odd namespaces",
+        "Nothing needs changing here. Entra ID does not send this: somebody may be trying something.",
+        "Nothing needs changing.",
+        BROKEN,
+    ),
+    cause(
+        "duplicate_id",
+        "An identifier used twice",
+        "Nothing needs changing here. Entra ID does not send this: somebody may be trying something.",
+        "Nothing needs changing.",
+        BROKEN,
+    ),
+    cause(
+        "structure",
+        "Not the expected message",
+        "Nothing needs changing here. If it happens at every sign-in, the identity provider is not Entra ID or sends another protocol.",
+        "Check that the application uses SAML.",
+        BROKEN,
+    ),
+    cause(
+        "status",
+        "Entra ID did not sign the person in",
+        "Nothing needs changing here.",
+        "See what Entra ID says in the sentence above; its sign-in log has the same attempt in more detail.",
+        "Entra ID did not sign you in.",
+    ),
+    cause(
+        "assertion_count",
+        "Not exactly one assertion",
+        "Nothing needs changing here. Entra ID does not send this: somebody may be trying something.",
+        "Nothing needs changing.",
+        BROKEN,
+    ),
+    cause(
+        "signature_missing",
+        "Not signed",
+        "If you require signed responses, either untick that or change the signing option in Entra ID.",
+        "SAML certificates → Signing option: “Sign SAML assertion”, or “Sign SAML response and assertion”.",
+        BROKEN,
+    ),
+    cause(
+        "signature_shape",
+        "A signature that is not taken",
+        "Nothing needs changing here. Entra ID does not send this: somebody may be trying something.",
+        "Nothing needs changing.",
+        BROKEN,
+    ),
+    cause(
+        "algorithm",
+        "An algorithm that is not taken",
+        "SHA-1 can be allowed under How sign-ins are to be; changing Entra ID is better.",
+        "SAML certificates → Signing algorithm: SHA-256. For token encryption, use RSA-OAEP.",
+        BROKEN,
+    ),
+    cause(
+        "unknown_certificate",
+        "Signed with a certificate that is not trusted here",
+        "Import the federation metadata again, or add the certificate with the fingerprint above, if Entra ID shows the same one.",
+        "SAML certificates: compare the thumbprint of the active certificate. If an unknown certificate signed this, ask who holds it.",
+        NOT_SET_UP,
+    ),
+    cause(
+        "certificate_expired",
+        "Signed with a certificate that has expired",
+        "Add the new certificate once Entra ID has one.",
+        "SAML certificates → New certificate, then make it active.",
+        NOT_SET_UP,
+    ),
+    cause(
+        "no_certificate",
+        "No certificate is trusted",
+        "Import the federation metadata, or add the certificate.",
+        "SAML certificates → download “Certificate (Base64)” or “Federation Metadata XML”.",
+        NOT_SET_UP,
+    ),
+    cause(
+        "signature_invalid",
+        "The signature does not fit",
+        "Nothing needs changing here. What was signed was altered on its way, or by somebody.",
+        "If it happens at every sign-in, import the metadata again.",
+        BROKEN,
+    ),
+    cause(
+        "decryption",
+        "The assertion cannot be opened",
+        "Download our certificate, or make a new one, on the Identity Management page.",
+        "Token encryption → import our certificate and activate it, or deactivate token encryption.",
+        NOT_SET_UP,
+    ),
+    cause(
+        "not_encrypted",
+        "Not encrypted",
+        "Untick “require encrypted assertions”, if you do not need them.",
+        "Token encryption → import our certificate and activate it.",
+        NOT_SET_UP,
+    ),
+    cause(
+        "issuer",
+        "Another issuer",
+        "Set the issuer to the “Microsoft Entra Identifier”, with its slash at the end, or import the metadata again.",
+        "Compare the Microsoft Entra Identifier of this application.",
+        NOT_SET_UP,
+    ),
+    cause(
+        "audience",
+        "Meant for another application",
+        "Copy our Identifier (Entity ID) again.",
+        "Basic SAML Configuration → Identifier (Entity ID): exactly as shown here, and marked as default.",
+        NOT_SET_UP,
+    ),
+    cause(
+        "recipient",
+        "Meant for another address",
+        "If the console's address changed, set public_url to the new one.",
+        "Basic SAML Configuration → Reply URL: exactly as shown here, and marked as default.",
+        NOT_SET_UP,
+    ),
+    cause(
+        "destination",
+        "Sent to another address",
+        "If the console's address changed, set public_url to the new one.",
+        "Basic SAML Configuration → Reply URL: exactly as shown here, and marked as default.",
+        NOT_SET_UP,
+    ),
+    cause(
+        "in_response_to",
+        "An answer to no request of ours",
+        "Nothing needs changing here. An old page may have been sent again.",
+        "Nothing needs changing.",
+        AGAIN,
+    ),
+    cause(
+        "request_expired",
+        "An answer that came too late",
+        "Nothing needs changing here.",
+        "Nothing needs changing.",
+        AGAIN,
+    ),
+    cause(
+        "replay",
+        "Presented a second time",
+        "Nothing needs changing here. Reloading the page does this; so does somebody who copied a response.",
+        "Nothing needs changing.",
+        AGAIN,
+    ),
+    cause(
+        "other_browser",
+        "An answer for another browser",
+        "Nothing needs changing here. The browser may refuse cookies, or began the sign-in elsewhere; it may also be somebody who wants another person to be signed in as them.",
+        "Nothing needs changing.",
+        "This answer belongs to a sign-in of another browser, or your browser keeps no cookies. Start again from the sign-in page.",
+    ),
+    cause(
+        "unsolicited",
+        "Nobody asked for it",
+        "Sign-ins that begin in My Apps are switched off under How sign-ins are to be.",
+        "Basic SAML Configuration → Sign on URL: enter ours, so that the tile in My Apps begins here.",
+        "Start from the sign-in page here: sign-ins that begin elsewhere are switched off.",
+    ),
+    cause(
+        "not_yet_valid",
+        "Not valid yet: a clock is wrong",
+        "Compare the time above with a clock that is right, and correct the server's; keep it with NTP.",
+        "Nothing needs changing: Microsoft's clocks are right.",
+        "The clocks of two servers differ too much to sign you in.",
+    ),
+    cause(
+        "expired",
+        "Valid no longer",
+        "If it happens at every sign-in, the server's clock is ahead: correct it, and keep it with NTP.",
+        "Nothing needs changing.",
+        AGAIN,
+    ),
+    cause(
+        "condition",
+        "A condition that is not understood",
+        "Nothing needs changing here.",
+        "Look for a custom claims policy that adds conditions.",
+        BROKEN,
+    ),
+    cause(
+        "confirmation",
+        "Not for the bearer",
+        "Nothing needs changing here.",
+        "Nothing needs changing: Entra ID does not send this.",
+        BROKEN,
+    ),
+    cause(
+        "name_id",
+        "No usable NameID",
+        "Nothing needs changing here.",
+        "Attributes & Claims → Unique User Identifier: a source attribute that every user has, such as user.userprincipalname.",
+        NOT_SET_UP,
+    ),
+    cause(
+        "switched_off",
+        "Single sign-on is switched off",
+        "Switch it on under Identity Management, if people are to come in this way.",
+        "Nothing needs changing.",
+        "Signing in with Entra ID is switched off here.",
+    ),
+    cause(
+        "claim_missing",
+        "The naming claim is missing",
+        "Choose another claim under How sign-ins are to be, or go back to the NameID.",
+        "Attributes & Claims: add the claim that is chosen here.",
+        NOT_SET_UP,
+    ),
+    cause(
+        "user_unknown",
+        "No such user here",
+        "Create the user, correct the user name, or set a federated id on the account. Align user names compares all of them at once.",
+        "Attributes & Claims → Unique User Identifier decides which name is sent. With provisioning, check that the user is in scope.",
+        "Entra ID knows you, but there is no account for you here.",
+    ),
+    cause(
+        "user_deactivated",
+        "The user is deactivated",
+        "Reactivate the user on their page; if Entra ID owns the account, there.",
+        "If the user is linked: check that the account is enabled and in scope of provisioning.",
+        NO_ACCOUNT,
+    ),
+    cause(
+        "user_deleted_in_entra",
+        "The user was deleted in Entra ID",
+        "Release the user to local management, or let Entra ID create them again.",
+        "Assign the person again: provisioning takes the account over.",
+        NO_ACCOUNT,
+    ),
+    cause(
+        "other_object_id",
+        "The account belongs to another person in Entra ID",
+        "If it is the same person with a new account in Entra ID, press “Forget the Entra object id” on the user's page. If not, give one of them another user name.",
+        "Compare the object id of the person with the one on the user's page.",
+        NO_ACCOUNT,
+    ),
+    cause(
+        "certificate_not_for_owners",
+        "An owner has not approved of the certificate",
+        "An owner opens Identity Management and presses “Approve for owners” beside the certificate. Meanwhile the password works.",
+        "Nothing needs changing.",
+        "Sign in with your password: an owner must approve of Entra ID's certificate first.",
+    ),
+    cause(
+        "sign_out",
+        "A sign-out that was refused",
+        "Nothing needs changing here.",
+        "Basic SAML Configuration → Logout URL: exactly as shown here.",
+        BROKEN,
+    ),
+];
+
+/// What is known of a cause.
+#[must_use]
+pub fn about(code: &str) -> Option<&'static Cause> {
+    CAUSES.iter().find(|cause| cause.code == code)
+}
+
+/// What the person reads who was turned away.
+#[must_use]
+pub fn for_the_person(code: &str) -> &'static str {
+    about(code).map_or(BROKEN, |cause| cause.person)
+}
+
+const fn microsoft(
+    codes: &'static [&'static str],
+    meaning: &'static str,
+    remedy: &'static str,
+) -> MicrosoftError {
+    MicrosoftError { codes, meaning, remedy }
+}
+
+/// The errors that administrators meet on Microsoft's pages
+/// (<https://learn.microsoft.com/entra/identity-platform/reference-error-codes>).
+pub const MICROSOFT_ERRORS: &[MicrosoftError] = &[
+    microsoft(
+        &["50105"],
+        "The person is not assigned to the application.",
+        "In Entra ID, under Users and groups, assign the person or a group that they are directly in; or set “Assignment required” to No.",
+    ),
+    microsoft(
+        &["700016"],
+        "The application was not found in the tenant.",
+        "The Identifier in Entra ID must be exactly our Identifier (Entity ID), and the login URL here must be that of the same tenant.",
+    ),
+    microsoft(
+        &["650056", "65005"],
+        "The application is misconfigured.",
+        "The Identifier in Entra ID must equal our Identifier (Entity ID) to the letter.",
+    ),
+    microsoft(
+        &["50011", "900971"],
+        "The reply address is wrong or missing.",
+        "Add our Reply URL in Entra ID exactly as it is shown here.",
+    ),
+    microsoft(
+        &["75011"],
+        "The person signed in by another method than the one asked for.",
+        "Rollcall asks for no method: look for another application with this Identifier, or sign out of Microsoft and try again.",
+    ),
+    microsoft(
+        &["750054"],
+        "No sign-in request was in the address.",
+        "Set the Sign on URL in Entra ID to ours, so that sign-ins begin here.",
+    ),
+    microsoft(
+        &["75005"],
+        "Not a SAML message that Entra ID understands.",
+        "The logout URL was opened without a message, or a proxy changed the address. Start again from the sign-in page.",
+    ),
+    microsoft(
+        &["75003", "75008"],
+        "An unsupported binding or destination.",
+        "Use the login URL as Entra ID shows it; import the federation metadata again.",
+    ),
+    microsoft(
+        &["75016", "900236"],
+        "The request asks for a name in a way that is not supported.",
+        "Rollcall does not ask for any: look for another application with this Identifier.",
+    ),
+    microsoft(
+        &["76021"],
+        "The request is not signed, and Entra ID requires that it is.",
+        "Tick “Sign our requests” here and upload our certificate under Verification certificates; or untick “Require verification certificates” there.",
+    ),
+    microsoft(&["76026"], "The request is too old.", "Correct the server's clock, and keep it with NTP."),
+    microsoft(
+        &["501241"],
+        "The claim that should name the user is empty for this person.",
+        "Under Attributes & Claims choose a source attribute that everybody has.",
+    ),
+    microsoft(
+        &["50003", "50146"],
+        "The application has no valid signing key.",
+        "Under SAML certificates create a new certificate and make it active; then import the metadata again.",
+    ),
+    microsoft(
+        &["50020", "50034", "16000", "51004"],
+        "The account is not known in the tenant.",
+        "Sign out of Microsoft and use the work account; or invite the person as a guest.",
+    ),
+    microsoft(&["50057"], "The account is disabled in Entra ID.", "Enable it there."),
+    microsoft(
+        &["53003", "530032", "50074", "50076", "50079", "50158"],
+        "A Conditional Access policy or a second factor stands in the way.",
+        "Satisfy the policy, or change it in Entra ID under Conditional Access.",
+    ),
+    microsoft(
+        &["50058"],
+        "Nobody is signed in to Microsoft, and nobody could be asked.",
+        "Start again from the sign-in page here.",
+    ),
+    microsoft(
+        &["90002"],
+        "The tenant was not found.",
+        "Compare the tenant's id in the login URL; each of Microsoft's clouds has addresses of its own.",
+    ),
+    microsoft(
+        &["70001"],
+        "The application is disabled.",
+        "In Entra ID, under Properties, set “Enabled for users to sign-in” to Yes.",
+    ),
+    microsoft(
+        &["50061", "50068", "50070", "50071"],
+        "The sign-out request is invalid, or its session is over.",
+        "The person is signed out here. Close the browser to be sure.",
+    ),
+];
+
+/// What is known of an error, by its code: with or without `AADSTS` before it, or anywhere in a message.
+#[must_use]
+pub fn microsoft_error(text: &str) -> Option<&'static MicrosoftError> {
+    let numbers = text.split(|char: char| !char.is_ascii_digit()).filter(|part| part.len() >= 4);
+    let found: Vec<&str> = numbers.collect();
+    MICROSOFT_ERRORS.iter().find(|error| error.codes.iter().any(|code| found.contains(code)))
+}

@@ -1,0 +1,146 @@
+//! Our own keys: requests are signed with the active one, and assertions may be encrypted for any of them.
+//!
+//! A new key is first published beside the old one; once Entra ID has its certificate it takes over, and the old one
+//! opens what is still encrypted for it until it is removed.
+
+use super::SUBJECT;
+use crate::certificate;
+use crate::db::Conn;
+use crate::db::schema::sp_keys;
+use crate::domain::audit::{self, Action, Change};
+use crate::domain::text_enum::text_enum;
+use crate::domain::{Tx, new_id};
+use crate::error::{Error, Result};
+use crate::saml::key_pair::KeyPair;
+use crate::seal::Keyring;
+use chrono::NaiveDateTime;
+use diesel::prelude::*;
+
+const PURPOSE: &str = "service provider key";
+
+text_enum! {
+    /// What a key is for now.
+    #[derive(PartialOrd, Ord)]
+    pub enum State {
+        /// It signs, and opens.
+        Active = "active",
+        /// It opens, and takes over when it is told to.
+        Next = "next",
+        /// It still opens.
+        Old = "old",
+    }
+}
+
+/// One of our keys.
+#[derive(Clone, Debug, Queryable, Selectable, Insertable)]
+#[diesel(table_name = sp_keys)]
+pub struct Key {
+    /// Its key in the store.
+    pub id: String,
+    sealed_key: String,
+    /// The certificate, in Base64 of its DER form.
+    pub der: String,
+    /// Its SHA-256 fingerprint.
+    pub fingerprint: String,
+    /// What it is for now.
+    pub state: State,
+    /// When its certificate stops being valid, in UTC.
+    pub not_after: NaiveDateTime,
+    created_at: NaiveDateTime,
+}
+
+impl Key {
+    /// The key as it signs and opens.
+    #[must_use]
+    pub fn pair(&self, keys: &Keyring) -> Option<KeyPair> {
+        let private_key = keys.open_sealed(PURPOSE, &self.sealed_key)?;
+        Some(KeyPair { private_key, certificate: self.pem() })
+    }
+
+    /// The certificate in PEM, as Entra ID takes it.
+    #[must_use]
+    pub fn pem(&self) -> String {
+        let lines: Vec<&str> = self
+            .der
+            .as_bytes()
+            .chunks(64)
+            .map(|line| std::str::from_utf8(line).unwrap_or_default())
+            .collect();
+        format!("-----BEGIN CERTIFICATE-----\n{}\n-----END CERTIFICATE-----\n", lines.join("\n"))
+    }
+}
+
+/// Our keys, the active one first.
+pub fn list(conn: &mut Conn) -> Result<Vec<Key>> {
+    let mut all: Vec<Key> = sp_keys::table.select(Key::as_select()).order(sp_keys::id).load(conn)?;
+    all.sort_by_key(|key| key.state);
+    Ok(all)
+}
+
+/// Our keys as they sign and open, the active one first.
+pub fn pairs(conn: &mut Conn, keys: &Keyring) -> Result<Vec<KeyPair>> {
+    Ok(list(conn)?.iter().filter_map(|key| key.pair(keys)).collect())
+}
+
+/// Keeps a new key: it is the active one if there is none yet, else the next.
+pub fn add(tx: &mut Tx, pair: &KeyPair) -> Result<Key> {
+    let all = list(tx.conn)?;
+    if all.iter().any(|key| key.state == State::Next) {
+        let cause = "A new certificate is waiting already. Use it, or remove it first.";
+        return Err(Error::Conflict(cause.to_owned()));
+    }
+    let state = if all.is_empty() { State::Active } else { State::Next };
+    let read = certificate::read(pair.certificate.as_bytes()).map_err(Error::internal)?;
+    let certificate = read.into_iter().next().ok_or_else(|| Error::internal("a key without certificate"))?;
+    let key = Key {
+        id: new_id(),
+        sealed_key: tx.keys.seal(PURPOSE, &pair.private_key),
+        der: certificate.der,
+        fingerprint: certificate.fingerprint,
+        state,
+        not_after: certificate.not_after,
+        created_at: tx.now,
+    };
+    diesel::insert_into(sp_keys::table).values(&key).execute(tx.conn)?;
+    audit::note(tx, Action::SsoChanged, SUBJECT, &[Change::set("own certificate", &key.fingerprint)])?;
+    Ok(key)
+}
+
+/// Keeps the very first key, unless somebody was faster.
+pub fn add_first(tx: &mut Tx, pair: &KeyPair) -> Result<()> {
+    if list(tx.conn)?.is_empty() {
+        add(tx, pair)?;
+    }
+    Ok(())
+}
+
+/// Lets the next key take over.
+pub fn activate(tx: &mut Tx, id: &str) -> Result<Key> {
+    let key = find(tx.conn, id)?;
+    if key.state != State::Next {
+        return Err(Error::Conflict("This certificate is in use already, or has been.".to_owned()));
+    }
+    let active = sp_keys::table.filter(sp_keys::state.eq(State::Active));
+    diesel::update(active).set(sp_keys::state.eq(State::Old)).execute(tx.conn)?;
+    diesel::update(sp_keys::table.find(id)).set(sp_keys::state.eq(State::Active)).execute(tx.conn)?;
+    audit::note(tx, Action::SsoChanged, SUBJECT, &[Change::set("own certificate in use", &key.fingerprint)])?;
+    Ok(key)
+}
+
+/// Forgets a key that is not the active one.
+pub fn remove(tx: &mut Tx, id: &str) -> Result<Key> {
+    let key = find(tx.conn, id)?;
+    if key.state == State::Active {
+        let cause = "This certificate is in use. Make a new one and use that first.";
+        return Err(Error::Conflict(cause.to_owned()));
+    }
+    diesel::delete(sp_keys::table.find(id)).execute(tx.conn)?;
+    let change = Change::of("own certificate", Some(&key.fingerprint), None);
+    audit::note(tx, Action::SsoChanged, SUBJECT, change.as_slice())?;
+    Ok(key)
+}
+
+fn find(conn: &mut Conn, id: &str) -> Result<Key> {
+    let found = sp_keys::table.find(id).select(Key::as_select()).first(conn).optional()?;
+    found.ok_or(Error::NotFound("certificate"))
+}

@@ -1,0 +1,197 @@
+//! Whose account an assertion speaks of.
+//!
+//! By Entra ID's own key of the person once it is remembered: it never changes and is never given to anybody else. Else
+//! by name: a federated id that was set on the account, or the user name. E-mail addresses and `externalId` are never
+//! looked at: whoever can write those in a directory must not become somebody else by it.
+
+use super::Settings;
+use crate::db::Conn;
+use crate::db::schema::{user_emails, users as table};
+use crate::domain::users::{self, EntraState, User};
+use crate::domain::{Role, fold};
+use crate::error::Result;
+use crate::saml::Assertion;
+use diesel::prelude::*;
+
+/// Entra ID's key of the person.
+pub const OBJECT_ID: &str = "http://schemas.microsoft.com/identity/claims/objectidentifier";
+const PERSISTENT: &str = "urn:oasis:names:tc:SAML:2.0:nameid-format:persistent";
+const TRANSIENT: &str = "urn:oasis:names:tc:SAML:2.0:nameid-format:transient";
+/// So many names are offered, and looked at.
+const NEAREST: usize = 5;
+const LOOKED_AT: i64 = 500;
+/// Names that need more letters changed than this are others.
+const FAR: usize = 3;
+
+/// How an account was found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum By {
+    /// By the remembered key.
+    ObjectId,
+    /// By a federated id.
+    FederatedId,
+    /// By the user name.
+    UserName,
+}
+
+impl By {
+    /// In plain words.
+    #[must_use]
+    pub fn words(self) -> &'static str {
+        match self {
+            Self::ObjectId => "Entra object id",
+            Self::FederatedId => "federated id",
+            Self::UserName => "user name",
+        }
+    }
+}
+
+/// Why nobody comes in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Nobody {
+    /// The claim that should name the user is not there.
+    ClaimMissing,
+    /// No account has this name.
+    Unknown,
+    /// The account may not sign in.
+    Deactivated,
+    /// Entra ID deleted the account.
+    DeletedInEntra,
+    /// The name is that of an account which another person in Entra ID has.
+    OtherObject,
+    /// The certificate may not sign owners in.
+    NotForOwners,
+}
+
+impl Nobody {
+    /// A word for it, kept in the log.
+    #[must_use]
+    pub fn code(self) -> &'static str {
+        match self {
+            Self::ClaimMissing => "claim_missing",
+            Self::Unknown => "user_unknown",
+            Self::Deactivated => "user_deactivated",
+            Self::DeletedInEntra => "user_deleted_in_entra",
+            Self::OtherObject => "other_object_id",
+            Self::NotForOwners => "certificate_not_for_owners",
+        }
+    }
+}
+
+/// What an assertion says about who it is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Named {
+    /// The name to look for.
+    pub name: Option<String>,
+    /// Entra ID's key, where it sends one.
+    pub object_id: Option<String>,
+    /// Whether the name says nothing about the person.
+    pub opaque: bool,
+}
+
+/// An account, how it was found, and whether it may come in.
+#[derive(Clone, Debug)]
+pub struct Found {
+    /// The account.
+    pub user: User,
+    /// How it was found.
+    pub by: By,
+    /// Why it may not come in, if it may not.
+    pub barred: Option<Nobody>,
+}
+
+/// What the assertion says about who it is, as the settings read it.
+#[must_use]
+pub fn named(assertion: &Assertion, settings: &Settings) -> Named {
+    let (name, opaque) = match &settings.match_claim {
+        Some(claim) => (assertion.claim(claim).map(str::to_owned), false),
+        None => {
+            let format = assertion.name_id.format.as_deref();
+            let opaque =
+                matches!(format, Some(PERSISTENT | TRANSIENT)) && !assertion.name_id.value.contains('@');
+            (Some(assertion.name_id.value.clone()), opaque)
+        }
+    };
+    let filled = |text: String| Some(text.trim().to_owned()).filter(|text| !text.is_empty());
+    let object_id = assertion.claim(OBJECT_ID).map(|id| id.trim().to_lowercase()).filter(|id| !id.is_empty());
+    Named { name: name.and_then(filled), object_id, opaque }
+}
+
+/// The account, if there is one.
+pub fn find(conn: &mut Conn, who: &Named) -> Result<Option<Found>> {
+    if let Some(object_id) = &who.object_id
+        && let Some(user) = users::with_object_id(conn, object_id)?
+    {
+        let barred = standing(&user);
+        return Ok(Some(Found { user, by: By::ObjectId, barred }));
+    }
+    let Some(name) = &who.name else { return Ok(None) };
+    let by_name = match users::federated(conn, name)? {
+        Some(user) => Some((user, By::FederatedId)),
+        None => users::named(conn, name)?.map(|user| (user, By::UserName)),
+    };
+    Ok(by_name.map(|(user, by)| {
+        // Once the key is known a name proves nothing: names are given to others when people leave.
+        let known = user.entra_object_id.is_some();
+        let barred = match &who.object_id {
+            Some(_) if known => Some(Nobody::OtherObject),
+            None if known && user.role > Role::None => Some(Nobody::OtherObject),
+            _ => standing(&user),
+        };
+        Found { user, by, barred }
+    }))
+}
+
+fn standing(user: &User) -> Option<Nobody> {
+    if user.entra_state == EntraState::Deleted {
+        Some(Nobody::DeletedInEntra)
+    } else if user.active {
+        None
+    } else {
+        Some(Nobody::Deactivated)
+    }
+}
+
+/// User names that may have been meant: the same before the @, the same e-mail address, or a few letters apart.
+pub fn nearest(conn: &mut Conn, name: &str) -> Result<Vec<String>> {
+    let name = fold(name);
+    let local = name.split(['@', '#']).next().unwrap_or_default();
+    let mut names: Vec<String> = Vec::new();
+    let mut add = |found: Vec<String>| {
+        for one in found {
+            if !names.contains(&one) {
+                names.push(one);
+            }
+        }
+    };
+    let by_email = table::table
+        .inner_join(user_emails::table)
+        .filter(user_emails::value_key.eq(&name))
+        .select(table::user_name)
+        .limit(LOOKED_AT);
+    add(by_email.load(conn)?);
+    if !local.is_empty() {
+        let between = |from: &str| (format!("{from}@"), format!("{from}@\u{10ffff}"));
+        let (from, to) = between(local);
+        let same = table::table.filter(table::user_name_key.ge(from).and(table::user_name_key.le(to)));
+        add(same.select(table::user_name).limit(LOOKED_AT).load(conn)?);
+        let bare = table::table.filter(table::user_name_key.eq(local));
+        add(bare.select(table::user_name).load(conn)?);
+        let start: String = local.chars().take(2).collect();
+        let like = table::table.filter(
+            table::user_name_key.ge(&start).and(table::user_name_key.le(format!("{start}\u{10ffff}"))),
+        );
+        let mut near: Vec<(usize, String)> = like
+            .select(table::user_name)
+            .limit(LOOKED_AT)
+            .load::<String>(conn)?
+            .into_iter()
+            .map(|one| (strsim::osa_distance(&fold(&one), &name), one))
+            .filter(|(distance, _)| *distance <= FAR)
+            .collect();
+        near.sort();
+        add(near.into_iter().map(|(_, one)| one).collect());
+    }
+    names.truncate(NEAREST);
+    Ok(names)
+}

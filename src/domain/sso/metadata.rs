@@ -1,0 +1,187 @@
+//! All of Entra ID's values from its federation metadata, once or again every day.
+//!
+//! Microsoft asks applications to read the metadata daily and to trust a new certificate before it signs:
+//! <https://learn.microsoft.com/entra/identity/enterprise-apps/app-gallery-sso-requirements>.
+
+use super::settings::{self, Settings};
+use super::{ONLY, SUBJECT, certificates};
+use crate::certificate::{self, Certificate};
+use crate::db::Conn;
+use crate::db::schema::sso_settings;
+use crate::domain::Tx;
+use crate::domain::audit::{self, Action};
+use crate::error::{Error, Result};
+use crate::fetch::{self, Failure, Limits};
+use crate::saml;
+use chrono::{NaiveDateTime, TimeDelta};
+use diesel::prelude::*;
+use std::time::Duration;
+use url::Url;
+
+/// How long the metadata is good without being read again.
+const DAILY: TimeDelta = TimeDelta::hours(24);
+/// How soon a failed reading is tried again.
+const RETRY: TimeDelta = TimeDelta::hours(1);
+const LIMITS: Limits = Limits { timeout: Duration::from_secs(15), most: crate::saml::metadata::LARGEST };
+
+/// What an import brought.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Imported {
+    /// The identity provider.
+    pub issuer: String,
+    /// How many certificates are new.
+    pub added: usize,
+    /// How many were left out because they had expired.
+    pub expired: usize,
+}
+
+/// How the daily reading is doing.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Queryable, Selectable)]
+#[diesel(table_name = sso_settings)]
+pub struct Reading {
+    /// When it last worked, in UTC.
+    #[diesel(column_name = metadata_read_at)]
+    pub read_at: Option<NaiveDateTime>,
+    /// When it was last tried, in UTC.
+    #[diesel(column_name = metadata_tried_at)]
+    pub tried_at: Option<NaiveDateTime>,
+    /// What went wrong then.
+    #[diesel(column_name = metadata_fault)]
+    pub fault: Option<String>,
+}
+
+/// Takes over what a file says.
+pub fn import(tx: &mut Tx, file: &[u8]) -> Result<Imported> {
+    let (found, usable, expired) = read(file, tx.now)?;
+    let before = settings::read(tx.conn)?;
+    let wish = Settings {
+        issuer: Some(found.entity_id.clone()),
+        login_url: found.login_url.or(before.login_url.clone()),
+        logout_url: found.logout_url,
+        ..before
+    };
+    let approved = tx.actor.is_owner();
+    let added = certificates::trust_all(tx, usable, approved)?;
+    settings::save(tx, &wish)?;
+    Ok(Imported { issuer: found.entity_id, added, expired })
+}
+
+/// Takes over what was fetched from `url`, and remembers the address.
+pub fn import_from(tx: &mut Tx, url: &Url, file: &[u8], refresh: bool) -> Result<Imported> {
+    let imported = import(tx, file)?;
+    let wish = Settings {
+        metadata_url: Some(url.to_string()),
+        refresh_metadata: refresh,
+        ..settings::read(tx.conn)?
+    };
+    settings::save(tx, &wish)?;
+    let approved = tx.actor.is_owner();
+    diesel::update(sso_settings::table.find(ONLY))
+        .set(sso_settings::metadata_approved.eq(approved))
+        .execute(tx.conn)?;
+    note_reading(tx, None)?;
+    Ok(imported)
+}
+
+/// Fetches the document at `url`; addresses of private networks only if the operator allows them.
+pub async fn fetch(url: &Url, allow_private: bool) -> Result<Vec<u8>> {
+    fetch::get_public(url, LIMITS, allow_private).await.map_err(|failure| told(&failure))
+}
+
+fn told(failure: &Failure) -> Error {
+    let text = match failure {
+        Failure::Address => "Enter an https address, such as Entra ID's “App Federation Metadata Url”.".to_owned(),
+        Failure::Private => "This address leads into a private network, which is not fetched from. If the identity \
+                             provider is in yours, the operator can allow it (metadata_from_private_networks)."
+            .to_owned(),
+        Failure::Status(300..=399) => "The address leads on to another one. Enter the address that it leads to.".to_owned(),
+        other => format!("The metadata could not be fetched: {other}. Try again, or upload the file instead."),
+    };
+    Error::invalid("metadata_url", text)
+}
+
+/// The address to read again now, if it is time.
+pub fn due(conn: &mut Conn, now: NaiveDateTime) -> Result<Option<Url>> {
+    let settings = settings::read(conn)?;
+    let Some(url) = settings.metadata_url.filter(|_| settings.refresh_metadata) else { return Ok(None) };
+    let reading = reading(conn)?;
+    let fresh = reading.read_at.is_some_and(|at| now - at < DAILY);
+    let tried = reading.tried_at.is_some_and(|at| now - at < RETRY);
+    Ok(if fresh || tried { None } else { Url::parse(&url).ok() })
+}
+
+/// How the daily reading is doing.
+pub fn reading(conn: &mut Conn) -> Result<Reading> {
+    let stored = sso_settings::table.find(ONLY).select(Reading::as_select()).first(conn).optional()?;
+    Ok(stored.unwrap_or_default())
+}
+
+/// Takes over what the daily reading brought: new certificates, and where Entra ID now is. Another issuer is refused:
+/// that is a decision for a person.
+pub fn refresh(tx: &mut Tx, fetched: Result<Vec<u8>>) -> Result<()> {
+    let outcome = match fetched {
+        Ok(file) => tx.nested(|tx| take_over(tx, &file)),
+        Err(cause) => Err(cause),
+    };
+    match outcome {
+        Ok(()) => note_reading(tx, None),
+        Err(Error::Internal(cause)) => Err(Error::Internal(cause)),
+        Err(refusal) => note_reading(tx, Some(refusal.to_string())),
+    }
+}
+
+fn take_over(tx: &mut Tx, file: &[u8]) -> Result<()> {
+    let (found, usable, _) = read(file, tx.now)?;
+    let before = settings::read(tx.conn)?;
+    if before.issuer.as_deref() != Some(found.entity_id.as_str()) {
+        return Err(Error::Conflict(format!(
+            "The metadata now names another issuer, {}. Nothing was taken over: import it by hand if that is right.",
+            found.entity_id
+        )));
+    }
+    let approved = sso_settings::table.find(ONLY).select(sso_settings::metadata_approved);
+    let approved = approved.first(tx.conn)?;
+    certificates::trust_all(tx, usable, approved)?;
+    // Whether sign-out reaches Entra ID is the administrator's choice: only its address follows.
+    let logout_url = before.logout_url.clone().and(found.logout_url.or(before.logout_url.clone()));
+    let wish =
+        Settings { login_url: found.login_url.or(before.login_url.clone()), logout_url, ..before.clone() };
+    let changes = settings::changes(&before, &wish);
+    if !changes.is_empty() {
+        settings::store(tx, &wish)?;
+        settings::trust_changed(tx)?;
+        audit::note(tx, Action::SsoChanged, SUBJECT, &changes)?;
+    }
+    Ok(())
+}
+
+fn note_reading(tx: &mut Tx, fault: Option<String>) -> Result<()> {
+    let read_at = fault.is_none().then_some(sso_settings::metadata_read_at.eq(Some(tx.now)));
+    diesel::update(sso_settings::table.find(ONLY))
+        .set((
+            sso_settings::metadata_tried_at.eq(Some(tx.now)),
+            sso_settings::metadata_fault.eq(fault),
+            read_at,
+        ))
+        .execute(tx.conn)?;
+    Ok(())
+}
+
+type Found = (saml::metadata::IdentityProvider, Vec<Certificate>, usize);
+
+/// What the file says, the certificates that can be used, and how many have expired.
+fn read(file: &[u8], now: NaiveDateTime) -> Result<Found> {
+    let refuse = |text: String| Error::invalid("metadata", text);
+    let found = saml::metadata::read(file).map_err(|fault| refuse(fault.to_string()))?;
+    let mut all = Vec::new();
+    for text in &found.certificates {
+        all.extend(certificate::read(text.as_bytes()).map_err(|fault| refuse(fault.to_string()))?);
+    }
+    let (usable, expired): (Vec<_>, Vec<_>) = all.into_iter().partition(|one| one.not_after > now);
+    if usable.is_empty() {
+        let text = "Every certificate in this metadata has expired. Create a new one in Entra ID, under SAML \
+                    certificates, and make it active.";
+        return Err(refuse(text.to_owned()));
+    }
+    Ok((found, usable, expired.len()))
+}

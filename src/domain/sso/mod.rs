@@ -1,0 +1,64 @@
+//! Single sign-on with Entra ID: whom to trust, who comes in, and what became of it.
+//!
+//! | file             | what it holds                                                              |
+//! |------------------|----------------------------------------------------------------------------|
+//! | [`settings`]     | what the administrator entered                                             |
+//! | [`certificates`] | with which certificates Entra ID may sign                                  |
+//! | [`metadata`]     | all of it from federation metadata, once or again and again                |
+//! | [`keys`]         | our own keys                                                               |
+//! | [`requests`]     | what we asked Entra ID, answered once                                      |
+//! | [`sign_in`]      | a response on its way to a session                                         |
+//! | [`matching`]     | whose account an assertion speaks of                                       |
+//! | [`sign_out`]     | which sessions a sign-out ends                                             |
+//! | [`policy`]       | whether everybody but owners must come this way                            |
+//! | [`events`]       | the log of it, by reference                                                |
+//! | [`help`]         | causes and Microsoft's error codes, in words that say what to do           |
+
+use super::audit::{Kind, Subject};
+
+pub mod certificates;
+pub mod events;
+pub mod help;
+pub mod keys;
+pub mod matching;
+pub mod metadata;
+pub mod policy;
+pub mod requests;
+pub mod settings;
+pub mod sign_in;
+pub mod sign_out;
+
+pub use certificates::Trusted;
+pub use settings::Settings;
+
+/// The key of the one identity provider.
+const ONLY: &str = "entra";
+const SUBJECT: Subject<'static> = Subject { kind: Kind::SingleSignOn, id: ONLY, name: "single sign-on" };
+
+/// Where we are, as Entra ID knows it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Here {
+    /// Our entity ID.
+    pub entity_id: String,
+    /// The address of our assertion consumer service.
+    pub consumer: String,
+    /// The address of our single logout service.
+    pub logout: String,
+    /// The address at which a sign-in begins.
+    pub sign_on: String,
+}
+
+impl Here {
+    /// Under this public address.
+    #[must_use]
+    pub fn under(public_url: &url::Url) -> Self {
+        let base = public_url.as_str().trim_end_matches('/');
+        let at = |path: &str| format!("{base}/sso/{path}");
+        Self {
+            entity_id: at("metadata"),
+            consumer: at("consumer"),
+            logout: at("logout"),
+            sign_on: at("start"),
+        }
+    }
+}

@@ -1,0 +1,130 @@
+//! Whether everybody but owners must come through Entra ID.
+//!
+//! Such a rule can lock a whole company out, so it takes itself back: it holds for ten minutes, and for good only once
+//! somebody who came in through Entra ID says so.
+
+use super::{ONLY, SUBJECT, events, settings};
+use crate::db::Conn;
+use crate::db::schema::{sessions, sso_settings, users};
+use crate::domain::audit::{self, Action, Change};
+use crate::domain::sessions::Method;
+use crate::domain::text_enum::text_enum;
+use crate::domain::users::User;
+use crate::domain::{Actor, Role, Tx};
+use crate::error::{Error, Result};
+use chrono::{NaiveDateTime, TimeDelta};
+use diesel::prelude::*;
+
+/// How long a requirement holds that nobody has confirmed.
+const TRIAL: TimeDelta = TimeDelta::minutes(10);
+
+text_enum! {
+    /// Whether single sign-on is required.
+    pub enum Requirement {
+        /// Passwords are good for all who have one.
+        Off = "off",
+        /// Required, until it is confirmed or the time is over.
+        Trial = "trial",
+        /// Required of everybody but owners.
+        On = "on",
+    }
+}
+
+/// The requirement as it stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Standing {
+    /// What is stored, with a trial whose time is over counted as off.
+    pub requirement: Requirement,
+    /// Until when a trial lasts, in UTC.
+    pub until: Option<NaiveDateTime>,
+    /// Whether a trial's time ran out and nobody has been told yet.
+    pub lapsed: bool,
+}
+
+/// The requirement at `now`. It means nothing while single sign-on is off.
+pub fn standing(conn: &mut Conn, now: NaiveDateTime) -> Result<Standing> {
+    let columns = (sso_settings::enabled, sso_settings::requirement, sso_settings::trial_until);
+    let stored: Option<(bool, String, Option<NaiveDateTime>)> =
+        sso_settings::table.find(ONLY).select(columns).first(conn).optional()?;
+    let off = Standing { requirement: Requirement::Off, until: None, lapsed: false };
+    let Some((true, word, until)) = stored else { return Ok(off) };
+    let requirement = Requirement::parse(&word).unwrap_or(Requirement::Off);
+    Ok(match requirement {
+        Requirement::Trial if until.is_none_or(|until| until <= now) => Standing { lapsed: true, ..off },
+        requirement => Standing { requirement, until, lapsed: false },
+    })
+}
+
+/// Whether this account may not come in by password now.
+pub fn bars_password(conn: &mut Conn, user: &User, now: NaiveDateTime) -> Result<bool> {
+    Ok(user.role != Role::Owner && standing(conn, now)?.requirement != Requirement::Off)
+}
+
+/// Requires single sign-on of everybody but owners, for ten minutes at first.
+pub fn require(tx: &mut Tx) -> Result<Standing> {
+    if !settings::read(tx.conn)?.enabled {
+        return Err(Error::Conflict("Switch single sign-on on first.".to_owned()));
+    }
+    if let Actor::Person { id, .. } = tx.actor {
+        let since = settings::trusted_since(tx.conn)?.unwrap_or_default();
+        if events::good_test(tx.conn, id, since)?.is_none() {
+            let cause = "Run a test sign-in first, and let it succeed: after the last change of whom to trust, none of \
+                         yours has.";
+            return Err(Error::Conflict(cause.to_owned()));
+        }
+    }
+    set(tx, Requirement::Trial, Some(tx.now + TRIAL))?;
+    note(tx, "required for ten minutes, until it is confirmed")?;
+    standing(tx.conn, tx.now)
+}
+
+/// Makes the requirement last. Only somebody who came in through Entra ID knows that it works.
+pub fn confirm(tx: &mut Tx, method: Method) -> Result<()> {
+    if standing(tx.conn, tx.now)?.requirement != Requirement::Trial {
+        let cause = "There is nothing to confirm: the ten minutes are over, or somebody was faster.";
+        return Err(Error::Conflict(cause.to_owned()));
+    }
+    if method != Method::Sso {
+        let cause = "Confirm it from a session that signed in through Entra ID: that proves that people can.";
+        return Err(Error::Conflict(cause.to_owned()));
+    }
+    set(tx, Requirement::On, None)?;
+    // Whoever came in by password goes, but for the owners.
+    let owners = users::table.filter(users::role.eq(Role::Owner)).select(users::id);
+    let others = sessions::table
+        .filter(sessions::method.eq(Method::Password))
+        .filter(sessions::user_id.is_not_null())
+        .filter(diesel::dsl::not(sessions::user_id.assume_not_null().eq_any(owners)));
+    diesel::delete(others).execute(tx.conn)?;
+    note(tx, "required of everybody but owners")
+}
+
+/// Requires it no longer.
+pub fn lift(tx: &mut Tx) -> Result<()> {
+    let stored: Option<String> =
+        sso_settings::table.find(ONLY).select(sso_settings::requirement).first(tx.conn).optional()?;
+    if stored.as_deref().is_none_or(|word| word == Requirement::Off.as_str()) {
+        return Ok(());
+    }
+    set(tx, Requirement::Off, None)?;
+    note(tx, "not required")
+}
+
+/// Takes back a requirement that nobody confirmed in time, and notes it.
+pub fn settle(tx: &mut Tx) -> Result<()> {
+    if standing(tx.conn, tx.now)?.lapsed {
+        set(tx, Requirement::Off, None)?;
+        note(tx, "taken back: nobody confirmed it within ten minutes")?;
+    }
+    Ok(())
+}
+
+fn set(tx: &mut Tx, requirement: Requirement, until: Option<NaiveDateTime>) -> Result<()> {
+    let change = (sso_settings::requirement.eq(requirement.as_str()), sso_settings::trial_until.eq(until));
+    diesel::update(sso_settings::table.find(ONLY)).set(change).execute(tx.conn)?;
+    Ok(())
+}
+
+fn note(tx: &mut Tx, what: &str) -> Result<()> {
+    audit::note(tx, Action::SsoChanged, SUBJECT, &[Change::set("requirement", what)])
+}

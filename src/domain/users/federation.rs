@@ -1,0 +1,58 @@
+//! How single sign-on knows an account: by the identity provider's own key once that is remembered, and by another name
+//! where the user name is not what it sends.
+
+use super::{User, federated, find, may_decide, named, note, store, with_object_id};
+use crate::domain::Tx;
+use crate::domain::audit::{Action, Change};
+use crate::error::{Error, Result};
+
+const LONGEST: usize = 256;
+
+/// Sets or clears the name by which the identity provider knows the person. Nobody else may be known by it.
+pub fn set_federated_id(tx: &mut Tx, id: &str, wish: Option<&str>) -> Result<User> {
+    let mut user = find(tx.conn, id)?;
+    may_decide(tx, &user)?;
+    let wish = wish.map(str::trim).filter(|text| !text.is_empty());
+    if let Some(text) = wish {
+        if text.len() > LONGEST || text.chars().any(char::is_control) {
+            let message = format!("Enter a federated id of up to {LONGEST} characters.");
+            return Err(Error::invalid("federated_id", message));
+        }
+        let holders = [federated(tx.conn, text)?, named(tx.conn, text)?];
+        if let Some(other) = holders.into_iter().flatten().find(|other| other.id != user.id) {
+            let message = format!("{} is known by “{text}” already. Choose another.", other.name());
+            return Err(Error::taken("federated_id", message));
+        }
+    }
+    let change = Change::of("federated id", user.federated_id.as_deref(), wish);
+    if change.is_some() {
+        user.federated_id = wish.map(str::to_owned);
+        store(tx, &mut user, None)?;
+        note(tx, Action::UserChanged, &user, change.as_slice())?;
+    }
+    Ok(user)
+}
+
+/// Remembers by which key the identity provider knows the person; nothing else will sign the account in.
+pub fn remember(tx: &mut Tx, user: &mut User, object_id: &str) -> Result<()> {
+    if with_object_id(tx.conn, object_id)?.is_some_and(|other| other.id != user.id) {
+        return Err(Error::internal("an object id is remembered for two accounts"));
+    }
+    let change = Change::of("Entra object id", user.entra_object_id.as_deref(), Some(object_id));
+    user.entra_object_id = Some(object_id.to_owned());
+    store(tx, user, None)?;
+    note(tx, Action::UserChanged, user, change.as_slice())
+}
+
+/// Forgets that key: the next sign-in that matches by name is remembered anew.
+pub fn forget(tx: &mut Tx, id: &str) -> Result<User> {
+    let mut user = find(tx.conn, id)?;
+    may_decide(tx, &user)?;
+    let change = Change::of("Entra object id", user.entra_object_id.as_deref(), None);
+    if change.is_some() {
+        user.entra_object_id = None;
+        store(tx, &mut user, None)?;
+        note(tx, Action::UserChanged, &user, change.as_slice())?;
+    }
+    Ok(user)
+}
