@@ -34,6 +34,8 @@ pub struct Partial {
     pub session_hours: Option<u32>,
     /// Requests a second that one SCIM credential may send.
     pub scim_requests_per_second: Option<u32>,
+    /// Whether federation metadata may be fetched from private networks.
+    pub metadata_from_private_networks: Option<bool>,
     /// What to log, in the syntax of tracing's `EnvFilter`.
     pub log: Option<String>,
     /// How to write the log.
@@ -70,6 +72,8 @@ pub struct Settings {
     pub session_hours: u32,
     /// Requests a second that one SCIM credential may send; the rest hears 429.
     pub scim_requests_per_second: NonZeroU32,
+    /// Whether federation metadata may be fetched from private networks, and over http from this machine.
+    pub metadata_from_private_networks: bool,
     /// What to log.
     pub log: String,
     /// How to write the log.
@@ -101,6 +105,9 @@ impl Partial {
             session_idle_minutes: self.session_idle_minutes.or(other.session_idle_minutes),
             session_hours: self.session_hours.or(other.session_hours),
             scim_requests_per_second: self.scim_requests_per_second.or(other.scim_requests_per_second),
+            metadata_from_private_networks: self
+                .metadata_from_private_networks
+                .or(other.metadata_from_private_networks),
             log: self.log.or(other.log),
             log_format: self.log_format.or(other.log_format),
         }
@@ -127,6 +134,7 @@ impl Partial {
             )?,
             session_hours: within("session_hours", self.session_hours.unwrap_or(12), 1..=168)?,
             scim_requests_per_second: a_second(self.scim_requests_per_second.unwrap_or(USUAL_REQUESTS))?,
+            metadata_from_private_networks: self.metadata_from_private_networks.unwrap_or(false),
             log: self.log.unwrap_or_else(|| "info".to_owned()),
             log_format: self.log_format.unwrap_or_default(),
         })

@@ -6,7 +6,7 @@
 use reqwest::header::{CONTENT_TYPE, LOCATION};
 use reqwest::redirect;
 use std::error::Error as _;
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::Duration;
 use url::{Host, Url};
 
@@ -25,6 +25,9 @@ pub enum Failure {
     /// The address is not one that may be fetched.
     #[error("the address is not https")]
     Address,
+    /// It leads into a network that is not public.
+    #[error("the address leads into a private network")]
+    Private,
     /// No answer, or none in time.
     #[error("{0}")]
     Unreachable(String),
@@ -65,17 +68,54 @@ pub async fn get(url: &Url, limits: Limits) -> Result<Vec<u8>, Failure> {
     if answer.status == 200 { Ok(answer.body) } else { Err(Failure::Status(answer.status)) }
 }
 
+/// The document at `url`, which somebody typed in: unless private networks are allowed, every address that its host has
+/// must be public, and the one that is then connected to is one of those, whatever the name means by that time.
+pub async fn get_public(url: &Url, limits: Limits, allow_private: bool) -> Result<Vec<u8>, Failure> {
+    if allow_private {
+        return get(url, limits).await;
+    }
+    if url.scheme() != "https" {
+        return Err(Failure::Address);
+    }
+    let (host, port) = url.host_str().zip(url.port_or_known_default()).ok_or(Failure::Address)?;
+    let bare = host.trim_start_matches('[').trim_end_matches(']');
+    let looked_up = tokio::time::timeout(limits.timeout, tokio::net::lookup_host((bare, port))).await;
+    let found: Vec<SocketAddr> = match looked_up {
+        Ok(Ok(found)) => found.collect(),
+        Ok(Err(cause)) => return Err(Failure::Unreachable(cause.to_string())),
+        Err(_) => return Err(Failure::Unreachable("there was no answer in time".to_owned())),
+    };
+    if !found.iter().all(|address| is_public(address.ip())) {
+        return Err(Failure::Private);
+    }
+    let answer = send(url, &[], limits, Some((host, &found))).await?;
+    if answer.status == 200 { Ok(answer.body) } else { Err(Failure::Status(answer.status)) }
+}
+
 /// Whatever is answered at `url` to these headers.
 pub async fn ask(url: &Url, headers: &[(&str, &str)], limits: Limits) -> Result<Answer, Failure> {
     if !may_fetch(url) {
         return Err(Failure::Address);
     }
+    send(url, headers, limits, None).await
+}
+
+/// Sends a request, to one of these addresses of the host if they are given.
+async fn send(
+    url: &Url,
+    headers: &[(&str, &str)],
+    limits: Limits,
+    pinned: Option<(&str, &[SocketAddr])>,
+) -> Result<Answer, Failure> {
     let mut client = reqwest::Client::builder()
         .redirect(redirect::Policy::none())
         .timeout(limits.timeout)
         .user_agent(concat!("Rollcall/", env!("CARGO_PKG_VERSION")));
     if is_loopback(url) {
         client = client.no_proxy();
+    }
+    if let Some((host, addresses)) = pinned {
+        client = client.resolve_to_addrs(host, addresses);
     }
     let client = client.build().map_err(|cause| unreachable(&cause))?;
     let request =
@@ -94,6 +134,48 @@ pub async fn ask(url: &Url, headers: &[(&str, &str)], limits: Limits) -> Result<
         body.extend_from_slice(&chunk);
     }
     Ok(Answer { status: response.status().as_u16(), media_type, location, body })
+}
+
+/// Whether everybody on the internet would reach the same machine there (IANA's special-purpose registries).
+fn is_public(address: IpAddr) -> bool {
+    match address {
+        IpAddr::V4(address) => is_public_v4(address),
+        IpAddr::V6(address) => is_public_v6(address),
+    }
+}
+
+fn is_public_v4(address: Ipv4Addr) -> bool {
+    let special = address.is_private()
+        || address.is_loopback()
+        || address.is_link_local()
+        || address.is_documentation()
+        || address.is_multicast();
+    let reserved = match address.octets() {
+        [0, ..] | [240..=255, ..] | [192, 0, 0, _] => true,
+        [100, second, ..] => (64..128).contains(&second),
+        [198, second, ..] => matches!(second, 18 | 19),
+        _ => false,
+    };
+    !special && !reserved
+}
+
+fn is_public_v6(address: Ipv6Addr) -> bool {
+    let [first, second, third, ..] = address.segments();
+    // An IPv4 address in other clothes: mapped, translated (RFC 6052) or tunnelled (RFC 3056).
+    let within = |high: u16, low: u16| {
+        let [[a, b], [c, d]] = [high.to_be_bytes(), low.to_be_bytes()];
+        is_public_v4(Ipv4Addr::new(a, b, c, d))
+    };
+    if let Some(mapped) = address.to_ipv4_mapped() {
+        return is_public_v4(mapped);
+    }
+    match (first, second) {
+        (0x64, 0xff9b) => within(address.segments()[6], address.segments()[7]),
+        (0x2002, _) => within(second, third),
+        (0x2001, 0xdb8 | 0..=0x1ff) => false,
+        // Only this block is given out for the internet at large.
+        _ => (first & 0xe000) == 0x2000,
+    }
 }
 
 fn is_loopback(url: &Url) -> bool {
@@ -180,5 +262,53 @@ mod tests {
         assert!(!may("http://login.microsoftonline.com/x"));
         assert!(!may("http://127.0.0.1.example.com/x"));
         assert!(!may("file:///etc/passwd"));
+    }
+
+    #[actix_web::test]
+    async fn what_somebody_typed_in_is_not_fetched_from_private_networks() {
+        let fetched = async |url: &str| get_public(&url.parse().unwrap(), LIMITS, false).await;
+        for url in
+            ["https://127.0.0.1:1/", "https://[::1]:1/", "https://localhost:1/", "https://169.254.169.254/"]
+        {
+            assert_eq!(fetched(url).await, Err(Failure::Private), "{url}");
+        }
+        for url in ["https://[::ffff:10.0.0.1]/", "https://[64:ff9b::a00:1]/", "https://0x7f000001/"] {
+            assert_eq!(fetched(url).await, Err(Failure::Private), "{url}");
+        }
+        assert_eq!(fetched("http://127.0.0.1:1/").await, Err(Failure::Address));
+        let allowed = answering(with_body("hello"));
+        assert_eq!(get_public(&allowed, LIMITS, true).await.unwrap(), b"hello");
+    }
+
+    #[test]
+    fn public_addresses_are_told_from_others() {
+        let public = |text: &str| is_public(text.parse().unwrap());
+        for text in ["20.190.128.1", "1.1.1.1", "2603:1006:2000::1", "2002:101:101::"] {
+            assert!(public(text), "{text}");
+        }
+        let others = [
+            "10.1.2.3",
+            "172.16.0.1",
+            "192.168.1.1",
+            "100.64.0.1",
+            "169.254.1.1",
+            "198.18.0.1",
+            "0.0.0.0",
+            "255.255.255.255",
+            "224.0.0.1",
+            "fc00::1",
+            "fe80::1",
+            "::",
+            "::1",
+            "2001:db8::1",
+            "2002:a00:1::",
+            "::ffff:192.168.0.1",
+            "64:ff9b::7f00:1",
+            "ff02::1",
+            "fec0::1",
+        ];
+        for text in others {
+            assert!(!public(text), "{text}");
+        }
     }
 }

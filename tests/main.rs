@@ -20,5 +20,6 @@ mod scim_groups;
 mod scim_queries;
 mod scim_replay;
 mod sign_in;
+mod sso;
 mod users;
 mod validators;

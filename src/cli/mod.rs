@@ -104,6 +104,17 @@ struct Flags {
         help_heading = "Settings"
     )]
     scim_requests_per_second: Option<u32>,
+    /// Fetch federation metadata from private networks too: for an identity provider inside one's own network
+    #[arg(
+        long,
+        env = "ROLLCALL_METADATA_FROM_PRIVATE_NETWORKS",
+        global = true,
+        value_name = "true|false",
+        num_args = 0..=1,
+        default_missing_value = "true",
+        help_heading = "Settings"
+    )]
+    metadata_from_private_networks: Option<bool>,
     /// What to log: a level, or rules such as info,rollcall=debug [default: info]
     #[arg(long, global = true, env = "ROLLCALL_LOG", value_name = "RULES", help_heading = "Settings")]
     log: Option<String>,
@@ -200,6 +211,7 @@ fn settle(flags: Flags) -> Result<Settings, BadSetting> {
         session_idle_minutes: flags.session_idle_minutes,
         session_hours: flags.session_hours,
         scim_requests_per_second: flags.scim_requests_per_second,
+        metadata_from_private_networks: flags.metadata_from_private_networks,
         log: flags.log,
         log_format: flags.log_format,
     };

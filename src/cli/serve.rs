@@ -4,7 +4,7 @@ use super::{Failure, open, say};
 use crate::config::{LogFormat, Settings};
 use crate::domain::sessions::Limits;
 use crate::domain::{Actor, Org, admins, settings as stored};
-use crate::web::{self, House};
+use crate::web::{self, House, Site};
 use chrono::TimeDelta;
 use std::io::IsTerminal;
 use std::net::{SocketAddr, TcpListener};
@@ -26,14 +26,15 @@ pub(super) fn serve(settings: &Settings) -> Result<(), Failure> {
         absolute: TimeDelta::hours(settings.session_hours.into()),
     };
     let served = org.clone();
-    let house = House::new(
-        org,
+    let site = Site {
         public_url,
-        &settings.entra_authority,
-        settings.trusted_proxies.clone(),
+        authority: settings.entra_authority.clone(),
+        trusted_proxies: settings.trusted_proxies.clone(),
         limits,
-        settings.scim_requests_per_second,
-    );
+        scim_requests_per_second: settings.scim_requests_per_second,
+        metadata_from_private_networks: settings.metadata_from_private_networks,
+    };
+    let house = House::new(org, site);
     let workers = std::thread::available_parallelism().map_or(2, usize::from);
     actix_web::rt::System::new()
         .block_on(async move { web::serve(house, listener, workers)?.await })

@@ -33,6 +33,8 @@ pub(super) fn house(request: &HttpRequest) -> Result<&House> {
 pub(super) struct Visitor {
     pub(super) user: Option<User>,
     pub(super) organisation: String,
+    /// Where forms may lead on to: the origins of the identity provider's addresses.
+    pub(super) identity_provider: Vec<String>,
 }
 
 /// The signed-in person. That they may be here, the guard has seen to: the table of doors says who may.

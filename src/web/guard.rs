@@ -3,7 +3,7 @@
 use super::extract::{Desk, Visitor, house};
 use super::page::{Answer, Failure};
 use super::session::Visit;
-use crate::domain::{Role, settings, users};
+use crate::domain::{Role, settings, sso, users};
 use crate::error::{Error, Result};
 use actix_web::body::{BoxBody, EitherBody, MessageBody};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
@@ -16,7 +16,7 @@ use uuid::Uuid;
 
 /// No inline script or style, nothing from elsewhere, no frames: what the pages need and no more.
 const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; \
-                                       connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
+                                       connect-src 'self'; base-uri 'none'; frame-ancestors 'none'; form-action 'self'";
 
 /// Names a request, in the log and to whoever asks about it.
 #[derive(Clone, Debug)]
@@ -66,6 +66,7 @@ pub(super) async fn headers<B: MessageBody>(
 ) -> Result<ServiceResponse<B>, actix_web::Error> {
     let https = house(request.request()).is_ok_and(super::House::is_https);
     let mut response = next.call(request).await?;
+    let beyond = with_identity_provider(response.request());
     let headers = response.headers_mut();
     let mut set =
         |name: HeaderName, value: &'static str| headers.insert(name, HeaderValue::from_static(value));
@@ -82,10 +83,20 @@ pub(super) async fn headers<B: MessageBody>(
     if https {
         set(header::STRICT_TRANSPORT_SECURITY, "max-age=31536000");
     }
+    if let Some(policy) = beyond.and_then(|policy| HeaderValue::from_str(&policy).ok()) {
+        headers.insert(header::CONTENT_SECURITY_POLICY, policy);
+    }
     if !headers.contains_key(header::CACHE_CONTROL) {
         headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     }
     Ok(response)
+}
+
+/// The policy of a page whose forms lead on to the identity provider: browsers hold redirects after a form against it.
+fn with_identity_provider(request: &HttpRequest) -> Option<String> {
+    let extensions = request.extensions();
+    let origins = &extensions.get::<Visitor>()?.identity_provider;
+    (!origins.is_empty()).then(|| format!("{CONTENT_SECURITY_POLICY} {}", origins.join(" ")))
 }
 
 /// Refuses a form that another site posted, before its token is looked at.
@@ -94,7 +105,9 @@ pub(super) async fn same_origin<B: MessageBody>(
     next: Next<B>,
 ) -> Result<ServiceResponse<EitherBody<B>>, actix_web::Error> {
     let own = house(request.request()).map(super::House::authority).unwrap_or_default();
-    if request.method() != Method::GET && is_foreign(request.headers(), &own) {
+    // Entra ID's answers are posted from its own site; they prove themselves by their signature.
+    let comes_from_entra = request.path() == super::sso::CONSUMER;
+    if request.method() != Method::GET && !comes_from_entra && is_foreign(request.headers(), &own) {
         let refusal =
             Error::Forbidden("This form was sent from another site. Nothing was changed.".to_owned());
         return Ok(request.into_response(Failure(refusal).error_response()).map_into_right_body());
@@ -165,7 +178,8 @@ async fn recognise(request: &HttpRequest) -> Result<Visitor> {
             Some(Ok(_) | Err(Error::NotFound(_))) | None => None,
             Some(Err(cause)) => return Err(cause),
         };
-        Ok(Visitor { user, organisation: settings::organisation(conn)? })
+        let identity_provider = sso::settings::origins(conn)?;
+        Ok(Visitor { user, organisation: settings::organisation(conn)?, identity_provider })
     })
     .await
 }

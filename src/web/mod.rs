@@ -26,6 +26,7 @@ mod oauth;
 mod page;
 mod scim;
 mod session;
+mod sso;
 
 /// Requests that are under way when the program is told to stop have this long to finish.
 const SHUTDOWN_S: u64 = 20;
@@ -42,31 +43,42 @@ struct Parts {
     public_url: Url,
     trusted_proxies: Vec<IpAddr>,
     limits: Limits,
+    metadata_from_private_networks: bool,
     turned_away: scim::TurnedAway,
     token_desk: oauth::TokenDesk,
     scim_limits: scim::Limits,
 }
 
+/// What the operator decides about a console.
+#[derive(Clone, Debug)]
+pub struct Site {
+    /// The address under which browsers and Entra ID reach it.
+    pub public_url: Url,
+    /// Where Entra ID publishes its keys.
+    pub authority: Url,
+    /// Reverse proxies whose `X-Forwarded-For` is believed.
+    pub trusted_proxies: Vec<IpAddr>,
+    /// How long a session lives.
+    pub limits: Limits,
+    /// How many requests a second each SCIM credential may send.
+    pub scim_requests_per_second: NonZeroU32,
+    /// Whether federation metadata may be fetched from private networks.
+    pub metadata_from_private_networks: bool,
+}
+
 impl House {
-    /// A console for `org`, which browsers and Entra ID reach under `public_url`; Entra ID's keys are published at
-    /// `authority`, and each SCIM credential may send so many requests a second.
+    /// A console for `org`.
     #[must_use]
-    pub fn new(
-        org: Org,
-        public_url: Url,
-        authority: &Url,
-        trusted_proxies: Vec<IpAddr>,
-        limits: Limits,
-        scim_requests_per_second: NonZeroU32,
-    ) -> Self {
+    pub fn new(org: Org, site: Site) -> Self {
         Self(Arc::new(Parts {
             org,
-            public_url,
-            trusted_proxies,
-            limits,
+            public_url: site.public_url,
+            trusted_proxies: site.trusted_proxies,
+            limits: site.limits,
+            metadata_from_private_networks: site.metadata_from_private_networks,
             turned_away: scim::TurnedAway::default(),
-            token_desk: oauth::TokenDesk::new(authority),
-            scim_limits: scim::Limits::new(scim_requests_per_second),
+            token_desk: oauth::TokenDesk::new(&site.authority),
+            scim_limits: scim::Limits::new(site.scim_requests_per_second),
         }))
     }
 

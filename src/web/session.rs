@@ -2,6 +2,8 @@
 
 use super::House;
 use super::extract::Desk;
+use crate::domain::sessions::{Holder, Method};
+use crate::domain::sso::sign_out::Foreign;
 use crate::domain::{Actor, rfc3339, sessions};
 use crate::seal;
 use actix_session::storage::{LoadError, SaveError, SessionKey, SessionStore, UpdateError};
@@ -19,6 +21,7 @@ const USER: &str = "user";
 const FORM_SECRET: &str = "form_secret";
 const PROVED: &str = "proved";
 const FLASHES: &str = "flashes";
+const FOREIGN: &str = "foreign";
 const PURPOSE: &str = "session";
 /// Revealing a secret asks for the password again when the last proof is older.
 const PROOF_MINUTES: i64 = 10;
@@ -47,6 +50,25 @@ impl Visit {
         self.put(USER, &user);
         self.put(FORM_SECRET, &seal::secret());
         self.prove(now);
+    }
+
+    /// As [`Visit::sign_in`], for somebody who comes from Entra ID; `fresh` if they proved themselves there just now.
+    pub(super) fn sign_in_from(&self, user: &str, foreign: &Foreign, fresh: bool, now: NaiveDateTime) {
+        self.sign_in(user, now);
+        self.put(FOREIGN, foreign);
+        if !fresh {
+            self.0.remove(PROVED);
+        }
+    }
+
+    /// The session at Entra ID that this one came from, if it did.
+    pub(super) fn foreign(&self) -> Option<Foreign> {
+        self.get(FOREIGN)
+    }
+
+    /// How the person came in.
+    pub(super) fn method(&self) -> Method {
+        if self.foreign().is_some() { Method::Sso } else { Method::Password }
     }
 
     pub(super) fn sign_out(&self) {
@@ -118,9 +140,14 @@ impl Store {
 /// The values of a session, as actix-session hands them over: JSON by name.
 type State = HashMap<String, String>;
 
-fn pack(state: &State) -> Result<(Option<String>, String), serde_json::Error> {
+fn pack(state: &State) -> Result<(Holder, String), serde_json::Error> {
     let user = state.get(USER).and_then(|value| serde_json::from_str(value).ok());
-    Ok((user, serde_json::to_string(state)?))
+    let foreign: Option<Foreign> = state.get(FOREIGN).and_then(|value| serde_json::from_str(value).ok());
+    let method = if foreign.is_some() { Method::Sso } else { Method::Password };
+    let (name_id, session_index) =
+        foreign.map(|foreign| (foreign.name_id.value, foreign.session_index)).unzip();
+    let holder = Holder { user, method, name_id, session_index: session_index.flatten() };
+    Ok((holder, serde_json::to_string(state)?))
 }
 
 impl SessionStore for Store {
@@ -139,18 +166,19 @@ impl SessionStore for Store {
 
     async fn save(&self, state: State, _: &Duration) -> Result<SessionKey, SaveError> {
         let key = seal::secret();
-        let (user, state) = pack(&state).map_err(|cause| SaveError::Serialization(cause.into()))?;
+        let (holder, state) = pack(&state).map_err(|cause| SaveError::Serialization(cause.into()))?;
         let (id, limits) = (self.digest(&key), self.house.0.limits);
-        let begin = self.desk.write(Actor::Rollcall, move |tx| sessions::begin(tx, &id, user, state, limits));
+        let begin =
+            self.desk.write(Actor::Rollcall, move |tx| sessions::begin(tx, &id, holder, state, limits));
         begin.await.map_err(|cause| SaveError::Other(cause.into()))?;
         SessionKey::try_from(key).map_err(|cause| SaveError::Other(cause.into()))
     }
 
     async fn update(&self, key: SessionKey, state: State, _: &Duration) -> Result<SessionKey, UpdateError> {
-        let (user, state) = pack(&state).map_err(|cause| UpdateError::Serialization(cause.into()))?;
+        let (holder, state) = pack(&state).map_err(|cause| UpdateError::Serialization(cause.into()))?;
         let id = self.digest(key.as_ref());
         // A session that was ended while its request was under way stays ended.
-        let update = self.desk.write(Actor::Rollcall, move |tx| sessions::update(tx, &id, user, &state));
+        let update = self.desk.write(Actor::Rollcall, move |tx| sessions::update(tx, &id, holder, &state));
         update.await.map_err(|cause| UpdateError::Other(cause.into()))?;
         Ok(key)
     }

@@ -13,7 +13,7 @@ use rollcall::domain::users::by_entra::Scope;
 use rollcall::domain::users::{Profile, User, by_hand};
 use rollcall::domain::{Actor, Clock, Org, Role, Tx, licenses, sites};
 use rollcall::seal::Keyring;
-use rollcall::web::{self, House};
+use rollcall::web::{self, House, Site};
 use std::net::TcpListener;
 use std::num::NonZeroU32;
 use tempfile::TempDir;
@@ -21,6 +21,7 @@ use tempfile::TempDir;
 pub mod authority;
 pub mod browser;
 pub mod entra;
+pub mod idp;
 
 pub use browser::{Browser, Page};
 pub use entra::{Entra, Reply};
@@ -41,13 +42,21 @@ pub struct Console {
     _folder: TempDir,
 }
 
-fn serve(org: &Org, authority: &str, a_second: NonZeroU32) -> (String, ServerHandle) {
+/// Serves it, under the address of another server if one is given.
+fn serve(org: &Org, authority: &str, a_second: NonZeroU32, public: Option<&str>) -> (String, ServerHandle) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     listener.set_nonblocking(true).unwrap();
     let address = format!("http://{}", listener.local_addr().unwrap());
     let limits = Limits { idle: TimeDelta::minutes(60), absolute: TimeDelta::hours(12) };
-    let authority = authority.parse().unwrap();
-    let house = House::new(org.clone(), address.parse().unwrap(), &authority, Vec::new(), limits, a_second);
+    let site = Site {
+        public_url: public.unwrap_or(&address).parse().unwrap(),
+        authority: authority.parse().unwrap(),
+        trusted_proxies: Vec::new(),
+        limits,
+        scim_requests_per_second: a_second,
+        metadata_from_private_networks: true,
+    };
+    let house = House::new(org.clone(), site);
     let server = web::serve(house, listener, 1).unwrap();
     let handle = server.handle();
     actix_web::rt::spawn(server);
@@ -74,14 +83,14 @@ impl Console {
         let db = Db::open(&folder.path().join("rollcall.db")).unwrap();
         let clock = Clock::default();
         let org = Org::new(db, Keyring::forgetful(), clock.clone());
-        let (address, server) = serve(&org, authority, PLENTY);
+        let (address, server) = serve(&org, authority, PLENTY, None);
         let authority = authority.to_owned();
         Self { org, clock, address, authority, servers: vec![server], _folder: folder }
     }
 
     /// Another server of the same organisation, as after a restart; its address.
     pub fn served_again(&mut self) -> String {
-        let (address, server) = serve(&self.org, &self.authority, PLENTY);
+        let (address, server) = serve(&self.org, &self.authority, PLENTY, Some(&self.address));
         self.servers.push(server);
         address
     }
@@ -89,7 +98,7 @@ impl Console {
     /// Another server of the same organisation, which lets a SCIM credential send so many requests a second; its address.
     pub fn served_with_limit(&mut self, a_second: u32) -> String {
         let a_second = NonZeroU32::new(a_second).unwrap();
-        let (address, server) = serve(&self.org, &self.authority, a_second);
+        let (address, server) = serve(&self.org, &self.authority, a_second, None);
         self.servers.push(server);
         address
     }

@@ -140,7 +140,7 @@ pub(super) async fn test(
     for probe in probes() {
         steps.push(run(&base, &token, probe).await?);
     }
-    identity::render(&request, frame, &desk, Said { tested: Some(steps), ..Said::default() }).await
+    identity::render(&request, &signed, frame, &desk, Said { tested: Some(steps), ..Said::default() }).await
 }
 
 fn probes() -> [Probe; 3] {

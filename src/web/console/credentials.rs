@@ -199,7 +199,7 @@ pub(super) async fn create_client(
         return Ok(asked);
     }
     let made = desk.write(signed.actor(), move |tx| clients::create(tx, &form.client_label, form.years()));
-    showing(&request, frame, &desk, made.await).await
+    showing(&request, &signed, frame, &desk, made.await).await
 }
 
 /// Makes another secret of a client, to be good beside the one that it replaces, and shows it.
@@ -219,10 +219,16 @@ pub(super) async fn add_secret(
         return Ok(asked);
     }
     let made = desk.write(signed.actor(), move |tx| clients::add_secret(tx, &id, form.years()));
-    showing(&request, frame, &desk, made.await).await
+    showing(&request, &signed, frame, &desk, made.await).await
 }
 
-async fn showing(request: &HttpRequest, frame: Frame, desk: &Desk, made: Result<(Client, String)>) -> Answer {
+async fn showing(
+    request: &HttpRequest,
+    signed: &Signed,
+    frame: Frame,
+    desk: &Desk,
+    made: Result<(Client, String)>,
+) -> Answer {
     let said = match made {
         Ok((client, secret)) => {
             let shown = Shown { label: client.label, identifier: client.identifier, secret };
@@ -237,7 +243,7 @@ async fn showing(request: &HttpRequest, frame: Frame, desk: &Desk, made: Result<
         }
         Err(other) => return Err(other.into()),
     };
-    identity::render(request, frame, desk, said).await
+    identity::render(request, signed, frame, desk, said).await
 }
 
 pub(super) async fn revoke_secret(
@@ -296,7 +302,7 @@ pub(super) async fn save_federation(
     match desk.write(signed.actor(), move |tx| federation::save(tx, &wish)).await {
         Err(refusal @ Error::Invalid(_)) => {
             let said = Said { refusal: Some(refusal), federation: Some(form), ..Said::default() };
-            identity::render(&request, frame, &desk, said).await
+            identity::render(&request, &signed, frame, &desk, said).await
         }
         outcome => {
             let said = |federation: &Federation| {

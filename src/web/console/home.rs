@@ -4,9 +4,9 @@ use crate::db::Conn;
 use crate::domain::audit::{self, Action};
 use crate::domain::health::{self, Health, Severity, Warning};
 use crate::domain::identity::clients;
-use crate::domain::identity::single_sign_on::{self, Trusted};
 use crate::domain::identity::switch::{self, State};
 use crate::domain::page::At;
+use crate::domain::sso::{self, Trusted, certificates};
 use crate::domain::users::list::{self, Filter};
 use crate::domain::users::{EntraState, by_hand};
 use crate::domain::{held, licenses, sites};
@@ -117,7 +117,7 @@ fn standing(conn: &mut Conn, now: NaiveDateTime) -> Result<Standing> {
 
 fn steps(conn: &mut Conn, health: &Health, provisioning: State, stocked: bool) -> Result<Vec<Step>> {
     let placed = !sites::all(conn)?.is_empty();
-    let sso = single_sign_on::settings(conn)?.login_url.is_some();
+    let sso = sso::settings::read(conn)?.login_url.is_some();
     Ok(vec![
         Step {
             done: placed,
@@ -240,7 +240,7 @@ fn attention(conn: &mut Conn, now: NaiveDateTime, health: &Health) -> Result<Vec
 
 fn ending_certificate(conn: &mut Conn, now: NaiveDateTime) -> Result<Option<Attention>> {
     let ends = |certificate: &Trusted| certificate.days_left(now) <= CERTIFICATE_WARNING_DAYS;
-    let ending = single_sign_on::certificates(conn)?.into_iter().find(ends);
+    let ending = certificates::list(conn)?.into_iter().find(ends);
     Ok(ending.map(|certificate| Attention {
         kind: "warn",
         text: match certificate.days_left(now) {

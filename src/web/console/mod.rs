@@ -1,7 +1,7 @@
 //! The pages: what an administrator sees. One table says which there are and who may pass.
 
-use super::guard;
 pub use super::guard::Least;
+use super::{guard, sso};
 use crate::domain::Role;
 use actix_web::dev::ServiceRequest;
 use actix_web::http::Method;
@@ -21,6 +21,8 @@ mod imports;
 mod licenses;
 mod set_up;
 mod sign_in;
+mod sign_ins;
+mod single_sign_on;
 mod sites;
 mod users;
 
@@ -71,10 +73,28 @@ doors! {
     POST "/confirm"           AUDITOR sign_in::prove;
     GET  "/"                  AUDITOR home::show;
 
+    GET  "/sso/metadata"  ANYONE sso::metadata;
+    GET  "/sso/start"     ANYONE sso::start;
+    POST "/sso/consumer"  ANYONE sso::consume;
+    GET  "/sso/logout"    ANYONE sso::logout;
+
+    POST "/identity/sso"                            ADMINISTRATOR single_sign_on::save;
+    POST "/identity/sso/import"                     ADMINISTRATOR single_sign_on::import;
+    POST "/identity/sso/options"                    ADMINISTRATOR single_sign_on::save_options;
+    POST "/identity/sso/certificates"               ADMINISTRATOR single_sign_on::add_certificate;
+    POST "/identity/sso/certificates/{id}/approve"  OWNER         single_sign_on::approve_certificate;
+    POST "/identity/sso/certificates/{id}/remove"   ADMINISTRATOR single_sign_on::remove_certificate;
+    POST "/identity/sso/keys"                       OWNER         single_sign_on::make_key;
+    GET  "/identity/sso/keys/{id}/certificate.cer"  AUDITOR       single_sign_on::key_file;
+    POST "/identity/sso/keys/{id}/use"              OWNER         single_sign_on::use_key;
+    POST "/identity/sso/keys/{id}/remove"           OWNER         single_sign_on::remove_key;
+    POST "/identity/sso/test"                       ADMINISTRATOR single_sign_on::test;
+    GET  "/identity/sso/tests/{reference}"          AUDITOR       sign_ins::show;
+    POST "/identity/sso/require"                    ADMINISTRATOR single_sign_on::require;
+    POST "/identity/sso/require/confirm"            ADMINISTRATOR single_sign_on::confirm_requirement;
+    POST "/identity/sso/require/lift"               ADMINISTRATOR single_sign_on::lift_requirement;
+
     GET  "/identity"                              AUDITOR       identity::show;
-    POST "/identity/sso"                          ADMINISTRATOR identity::save_single_sign_on;
-    POST "/identity/sso/certificates"             ADMINISTRATOR identity::add_certificate;
-    POST "/identity/sso/certificates/{id}/remove" ADMINISTRATOR identity::remove_certificate;
     POST "/identity/provisioning"                 ADMINISTRATOR identity::set_provisioning;
     POST "/identity/provisioning/test"            ADMINISTRATOR connection::test;
     POST "/identity/provisioning/reveal"          ADMINISTRATOR identity::reveal;
@@ -101,6 +121,8 @@ doors! {
     POST "/users/{id}/site"             ADMINISTRATOR users::actions::set_site;
     POST "/users/{id}/license"          ADMINISTRATOR users::actions::assign_license;
     POST "/users/{id}/license/remove"   ADMINISTRATOR users::actions::remove_license;
+    POST "/users/{id}/federated-id"     ADMINISTRATOR users::edit::set_federated_id;
+    POST "/users/{id}/forget-object-id" ADMINISTRATOR users::actions::forget_object_id;
     POST "/users/{id}/deactivate"       ADMINISTRATOR users::actions::deactivate;
     POST "/users/{id}/reactivate"       ADMINISTRATOR users::actions::reactivate;
     POST "/users/{id}/release"          ADMINISTRATOR users::actions::release;
@@ -116,6 +138,9 @@ doors! {
     POST "/held/limits"         ADMINISTRATOR held::set_limits;
 
     GET  "/activity"                    AUDITOR       activity::show;
+    GET  "/activity/sign-ins"              AUDITOR    sign_ins::list;
+    GET  "/activity/sign-ins/{reference}"  AUDITOR    sign_ins::show;
+    GET  "/activity/entra-errors"          AUDITOR    sign_ins::entra_errors;
     GET  "/activity/provisioning"       AUDITOR       activity::provisioning;
     GET  "/activity/provisioning/{id}"  AUDITOR       activity::request;
 

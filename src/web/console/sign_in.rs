@@ -1,12 +1,14 @@
 //! Signing in by password, signing out, and showing the password again.
 
-use crate::domain::Actor;
 use crate::domain::admins::{self, passwords, sign_in};
+use crate::domain::sso::policy::{self, Requirement};
 use crate::domain::users::User;
+use crate::domain::{Actor, sso};
 use crate::error::{Error, Result};
 use crate::web::extract::{Address, Desk, Fields, Posted, Signed};
 use crate::web::page::{self, Answer, Failure, Frame};
 use crate::web::session::Visit;
+use crate::web::sso::{self as sso_door, WAY, remember_way};
 use actix_web::http::StatusCode;
 use actix_web::{HttpRequest, HttpResponse, web};
 use askama::Template;
@@ -20,6 +22,34 @@ struct SignInPage {
     next: String,
     error: Option<String>,
     note: Option<&'static str>,
+    ways: Ways,
+}
+
+/// How people may come in, and what to offer first.
+struct Ways {
+    /// Where a sign-in with Entra ID begins, if it is switched on.
+    entra: Option<String>,
+    /// Whether that is required of everybody but owners.
+    required: bool,
+    /// Whether the password comes first: it did the last time on this browser, and is good for everybody.
+    password_first: bool,
+}
+
+impl Ways {
+    async fn of(request: &HttpRequest, desk: &Desk, next: &str) -> Result<Self> {
+        let now = desk.org().now();
+        let (enabled, standing) = desk
+            .read(move |conn| Ok((sso::settings::read(conn)?.enabled, policy::standing(conn, now)?)))
+            .await?;
+        let required = standing.requirement != Requirement::Off;
+        let last = request.cookie(WAY).map(|cookie| cookie.value().to_owned());
+        Ok(Self {
+            entra: enabled
+                .then(|| page::address("/sso/start", &[("next", if next == "/" { "" } else { next })])),
+            required,
+            password_first: !required && last.as_deref() == Some("password"),
+        })
+    }
 }
 
 #[derive(Deserialize)]
@@ -29,7 +59,7 @@ pub(super) struct Way {
     left: Option<String>,
 }
 
-pub(super) async fn show(frame: Frame, desk: Desk, way: web::Query<Way>) -> Answer {
+pub(super) async fn show(request: HttpRequest, frame: Frame, desk: Desk, way: web::Query<Way>) -> Answer {
     let next = page::own_path(way.next.as_deref());
     if frame.person.is_some() {
         return Ok(page::go(&next));
@@ -42,7 +72,8 @@ pub(super) async fn show(frame: Frame, desk: Desk, way: web::Query<Way>) -> Answ
         ),
         _ => None,
     };
-    let page = SignInPage { frame, user_name: String::new(), next, error: None, note };
+    let ways = Ways::of(&request, &desk, &next).await?;
+    let page = SignInPage { frame, user_name: String::new(), next, error: None, note, ways };
     page::show(&page.frame, &page)
 }
 
@@ -66,18 +97,22 @@ pub(super) async fn enter(
     match authenticate(&desk, &form.user_name, &form.password, &address.0).await {
         Ok(user) => {
             Visit::of(&request).sign_in(&user.id, desk.org().now());
-            Ok(page::go(&page::own_path(Some(&form.next))))
+            let mut response = page::go(&page::own_path(Some(&form.next)));
+            remember_way(&request, &mut response, "password")?;
+            Ok(response)
         }
         Err(cause @ Error::Internal(_)) => Err(cause.into()),
         Err(refusal) => {
             let status = crate::web::status(&refusal);
             let next = page::own_path(Some(&form.next));
+            let ways = Ways::of(&request, &desk, &next).await?;
             let page = SignInPage {
                 frame,
                 user_name: form.user_name,
                 next,
                 error: Some(refusal.to_string()),
                 note: None,
+                ways,
             };
             page::show_as(status, &page.frame, &page)
         }
@@ -94,18 +129,26 @@ pub(super) async fn authenticate(
     let (name, from) = (user_name.to_owned(), address.to_owned());
     let pause = desk.write(Actor::Rollcall, move |tx| sign_in::knock(tx, &name, &from)).await??;
     tokio::time::sleep(pause).await;
-    let (name, password) = (user_name.to_owned(), password.to_owned());
+    let (name, password, now) = (user_name.to_owned(), password.to_owned(), desk.org().now());
     let found = desk
         .read(move |conn| {
             let candidate = sign_in::candidate(conn, &name)?;
             let hash = candidate.as_ref().and_then(|user| user.password_hash.as_deref());
-            Ok(passwords::verify(&password, hash).then_some(candidate).flatten())
+            let Some(user) = passwords::verify(&password, hash).then_some(candidate).flatten() else {
+                return Ok(None);
+            };
+            Ok(Some((policy::bars_password(conn, &user, now)?, user)))
         })
         .await?;
     let (name, from) = (user_name.to_owned(), address.to_owned());
     match found {
-        Some(user) => {
-            let actor = Actor::Person { id: user.id.clone(), name: user.name(), role: user.role };
+        Some((true, _)) => {
+            desk.write(Actor::Rollcall, move |tx| sign_in::refuse(tx, &name, &from)).await?;
+            let text = "Your organisation signs in with Entra ID: passwords are for owners only.";
+            Err(Error::invalid("password", text))
+        }
+        Some((false, user)) => {
+            let actor = user.actor();
             let welcomed = user.clone();
             desk.write(actor, move |tx| sign_in::welcome(tx, &welcomed, &from)).await?;
             Ok(user)
@@ -126,8 +169,9 @@ pub(super) async fn leave(
     if let Some(signed) = signed {
         desk.write(signed.actor(), move |tx| sign_in::farewell(tx, &signed.0)).await?;
     }
+    let beyond = sso_door::leave(&request, &desk).await?;
     Visit::of(&request).sign_out();
-    Ok(page::go("/sign-in?left"))
+    Ok(page::go(beyond.as_deref().unwrap_or("/sign-in?left")))
 }
 
 #[derive(Template)]
@@ -139,6 +183,8 @@ struct ConfirmPage<'a> {
     /// What it carries along.
     hidden: &'a [(&'a str, &'a str)],
     error: Option<String>,
+    /// Where to prove oneself to Entra ID instead, for whoever came in that way.
+    entra: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -147,12 +193,10 @@ pub(super) struct Next {
 }
 
 /// Asks for the password again, before a page that deserves it.
-pub(super) async fn ask_again(frame: Frame, way: web::Query<Next>) -> Answer {
+pub(super) async fn ask_again(request: HttpRequest, frame: Frame, way: web::Query<Next>) -> Answer {
     let next = page::own_path(way.next.as_deref());
-    page::show(
-        &frame,
-        &ConfirmPage { frame: &frame, action: "/confirm", hidden: &[("next", &next)], error: None },
-    )
+    let hidden = [("next", next.as_str())];
+    Prompt { frame: &frame, action: "/confirm", hidden: &hidden }.page(&request, StatusCode::OK, None)
 }
 
 pub(super) async fn prove(
@@ -192,7 +236,7 @@ impl Prompt<'_> {
             return Ok(None);
         }
         if password.is_empty() {
-            return self.page(StatusCode::OK, None).map(Some);
+            return self.page(request, StatusCode::OK, None).map(Some);
         }
         self.check(request, signed, desk, address, password).await
     }
@@ -212,14 +256,19 @@ impl Prompt<'_> {
             }
             Err(cause @ Error::Internal(_)) => Err(cause.into()),
             Err(Error::Invalid(_)) => self
-                .page(StatusCode::UNPROCESSABLE_ENTITY, Some("The password is wrong.".to_owned()))
+                .page(request, StatusCode::UNPROCESSABLE_ENTITY, Some("The password is wrong.".to_owned()))
                 .map(Some),
-            Err(refusal) => self.page(crate::web::status(&refusal), Some(refusal.to_string())).map(Some),
+            Err(refusal) => {
+                self.page(request, crate::web::status(&refusal), Some(refusal.to_string())).map(Some)
+            }
         }
     }
 
-    fn page(&self, status: StatusCode, error: Option<String>) -> Answer {
-        let page = ConfirmPage { frame: self.frame, action: self.action, hidden: self.hidden, error };
+    fn page(&self, request: &HttpRequest, status: StatusCode, error: Option<String>) -> Answer {
+        let next = self.hidden.iter().find(|(name, _)| *name == "next").map_or("/identity", |(_, next)| next);
+        let came_by_sso = Visit::of(request).foreign().is_some();
+        let entra = came_by_sso.then(|| page::address("/sso/start", &[("again", "1"), ("next", next)]));
+        let page = ConfirmPage { frame: self.frame, action: self.action, hidden: self.hidden, error, entra };
         page::show_as(status, self.frame, &page)
     }
 }

@@ -1,6 +1,6 @@
 //! What a button on a user's page does.
 
-use crate::domain::users::{User, by_hand, lifecycle};
+use crate::domain::users::{User, by_hand, federation, lifecycle};
 use crate::domain::{Tx, licenses};
 use crate::error::Result;
 use crate::web::extract::{Desk, Fields, Posted, Signed};
@@ -35,6 +35,17 @@ pub(in crate::web::console) async fn reactivate(
     _form: Posted<Fields>,
 ) -> Answer {
     act(&request, signed, desk, id, lifecycle::reactivate, "may sign in again.").await
+}
+
+pub(in crate::web::console) async fn forget_object_id(
+    request: HttpRequest,
+    signed: Signed,
+    desk: Desk,
+    id: Path<String>,
+    _form: Posted<Fields>,
+) -> Answer {
+    let said = "is found by name at the next sign-in through Entra ID, and remembered anew.";
+    act(&request, signed, desk, id, federation::forget, said).await
 }
 
 pub(in crate::web::console) async fn release(

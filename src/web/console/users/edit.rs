@@ -3,7 +3,7 @@
 use super::show;
 use crate::domain::sites::{self, Site};
 use crate::domain::users::by_hand::{self, Telephony, Wish};
-use crate::domain::users::{Email, Profile, User};
+use crate::domain::users::{self, Email, Profile, User, federation};
 use crate::error::Error;
 use crate::web::extract::{Desk, Posted, Signed};
 use crate::web::page::{self, Answer, Frame, Refused};
@@ -32,6 +32,7 @@ pub(in crate::web::console) struct Form {
     pub(super) phone_number: String,
     pub(super) extension: String,
     pub(super) site: String,
+    pub(super) federated_id: String,
 }
 
 impl Form {
@@ -56,6 +57,7 @@ impl Form {
             phone_number: text(&user.phone_number),
             extension: text(&user.extension),
             site: user.site_id.clone().unwrap_or_default(),
+            federated_id: text(&user.federated_id),
         }
     }
 
@@ -154,18 +156,36 @@ pub(in crate::web::console) async fn set_telephony(
     let (id, Posted(form)) = (id.into_inner(), form);
     let (wish, key) = (form.telephony(), id.clone());
     let changed = desk.write(signed.actor(), move |tx| by_hand::set_telephony(tx, &key, wish)).await;
-    let kept = desk
-        .read({
-            let id = id.clone();
-            move |conn| {
-                let user = crate::domain::users::find(conn, &id)?;
-                let emails = crate::domain::users::emails(conn, &id)?;
-                Ok(Form::of(&user, &emails))
-            }
-        })
-        .await?;
+    let kept = stored_form(&desk, &id).await?;
     let form = Form { phone_number: form.phone_number, extension: form.extension, ..kept };
     saved(request, signed, frame, desk, (id, form), changed).await
+}
+
+/// Sets the name by which Entra ID knows the user, where that is not the user name.
+pub(in crate::web::console) async fn set_federated_id(
+    request: HttpRequest,
+    signed: Signed,
+    frame: Frame,
+    desk: Desk,
+    id: Path<String>,
+    form: Posted<Form>,
+) -> Answer {
+    let (id, Posted(form)) = (id.into_inner(), form);
+    let (wish, key) = (form.federated_id.clone(), id.clone());
+    let changed =
+        desk.write(signed.actor(), move |tx| federation::set_federated_id(tx, &key, Some(&wish))).await;
+    let form = Form { federated_id: form.federated_id, ..stored_form(&desk, &id).await? };
+    saved(request, signed, frame, desk, (id, form), changed).await
+}
+
+async fn stored_form(desk: &Desk, id: &str) -> Result<Form, Error> {
+    let id = id.to_owned();
+    desk.read(move |conn| {
+        let user = users::find(conn, &id)?;
+        let emails = users::emails(conn, &id)?;
+        Ok(Form::of(&user, &emails))
+    })
+    .await
 }
 
 /// Back to the user's page; with what was entered and what is wrong with it, where something is.

@@ -46,6 +46,11 @@ struct About {
 }
 
 impl UserPage {
+    fn federated_id(&self) -> &str {
+        let stored = self.user.federated_id.as_deref().unwrap_or_default();
+        if self.refusal.about("federated_id").is_some() { &self.form.federated_id } else { stored }
+    }
+
     fn state(&self) -> (&'static str, &'static str) {
         state_badge(&self.user)
     }
