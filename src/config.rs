@@ -80,6 +80,27 @@ pub struct Settings {
     pub log_format: LogFormat,
 }
 
+impl Settings {
+    /// The address under which browsers reach the console: the public one, else the one listened on.
+    #[must_use]
+    pub fn reachable_at(&self) -> Url {
+        self.public_url.clone().unwrap_or_else(|| own_url(self.listen))
+    }
+}
+
+/// The address of a console on this machine.
+#[must_use]
+pub fn own_url(address: SocketAddr) -> Url {
+    // Nobody can browse to "any address": this machine stands for it.
+    let host = if address.ip().is_unspecified() {
+        "localhost".to_owned()
+    } else {
+        SocketAddr::new(address.ip(), 0).to_string().trim_end_matches(":0").to_owned()
+    };
+    #[expect(clippy::expect_used, reason = "an address and a port always make a URL")]
+    Url::parse(&format!("http://{host}:{}", address.port())).expect("a URL of an address and a port")
+}
+
 /// A setting that can't be used, in one line.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]

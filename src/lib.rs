@@ -5,7 +5,7 @@
 //!
 //! | floor | what is there | where                                                                 |
 //! |-------|---------------|-----------------------------------------------------------------------|
-//! | 3     | the doors     | [`web`], [`cli`]                                                      |
+//! | 3     | the doors     | [`web`], [`cli`], [`worker`]                                          |
 //! | 2     | the rules     | [`domain`]                                                            |
 //! | 1     | the store     | [`db`]                                                                |
 //! | 0     | the ground    | [`error`], [`config`], [`seal`], [`scim`], [`saml`], [`certificate`], [`fetch`] |
@@ -21,3 +21,4 @@ pub mod saml;
 pub mod scim;
 pub mod seal;
 pub mod web;
+pub mod worker;

@@ -108,12 +108,13 @@ fn help_documents_every_command_and_setting() {
         "session-idle-minutes",
         "session-hours",
         "scim-requests-per-second",
+        "metadata-from-private-networks",
         "log",
         "log-format",
     ] {
         assert!(help.contains(&format!("--{setting}")), "{setting}");
     }
-    assert_eq!(help.matches("[env: ROLLCALL_").count(), 11, "{help}");
+    assert_eq!(help.matches("[env: ROLLCALL_").count(), 12, "{help}");
 }
 
 #[test]

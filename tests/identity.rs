@@ -92,7 +92,7 @@ async fn a_reveal_asks_for_the_password_when_the_last_proof_is_old() {
     let olga = console.signed_in("olga").await;
     console.clock.advance(TimeDelta::minutes(11));
     let asked = olga.submit("/identity", REVEAL, &[]).await;
-    assert!(asked.text().contains("Your password, please"));
+    assert!(asked.text().contains("Is it you?"));
     assert!(!asked.body.contains("rollcall_"));
     let wrong = asked.submit(REVEAL, &[("password", "wrong")]).await;
     assert_eq!(wrong.status, 422);

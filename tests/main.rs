@@ -21,5 +21,6 @@ mod scim_queries;
 mod scim_replay;
 mod sign_in;
 mod sso;
+mod sso_set_up;
 mod users;
 mod validators;

@@ -306,7 +306,8 @@ async fn every_door_opens_to_those_who_may_pass_and_to_nobody_else() {
                 (false, None) => assert!(to_sign_in, "{told}"),
                 (false, Some(_)) => assert!(for_the_role, "{told}"),
             }
-            if may && door.method == "POST" {
+            // Entra ID's answers come from its own site: their signature is their token.
+            if may && door.method == "POST" && door.path != "/sso/consumer" {
                 assert_eq!(page.status, 403, "a form without its token: {told}");
             }
         }

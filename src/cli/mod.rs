@@ -12,6 +12,7 @@ use std::path::{Path, PathBuf};
 
 mod manage;
 mod serve;
+mod sso;
 
 const DATABASE: &str = "rollcall.db";
 const KEY_FILE: &str = "secret.key";
@@ -137,6 +138,9 @@ enum Command {
     /// API tokens that Entra ID presents
     #[command(subcommand)]
     Token(manage::Token),
+    /// Single sign-on with Entra ID
+    #[command(subcommand)]
+    Sso(sso::Sso),
     /// Licence types and their seats
     #[command(subcommand)]
     LicenseType(manage::LicenseType),
@@ -194,6 +198,7 @@ fn obey(arguments: Arguments) -> Result<(), Failure> {
         Command::Admin(command) => command.run(&open(&settings)?),
         Command::Provisioning(command) => command.run(&open(&settings)?),
         Command::Token(command) => command.run(&open(&settings)?),
+        Command::Sso(command) => command.run(&open(&settings)?, &settings),
         Command::LicenseType(command) => command.run(&open(&settings)?),
         Command::Site(command) => command.run(&open(&settings)?),
         Command::Demo => manage::demo(&open(&settings)?),

@@ -1,10 +1,11 @@
 //! `rollcall serve`: opens the database, says where the console is, and serves it until told to stop.
 
 use super::{Failure, open, say};
-use crate::config::{LogFormat, Settings};
+use crate::config::{LogFormat, Settings, own_url};
 use crate::domain::sessions::Limits;
 use crate::domain::{Actor, Org, admins, settings as stored};
 use crate::web::{self, House, Site};
+use crate::worker;
 use chrono::TimeDelta;
 use std::io::IsTerminal;
 use std::net::{SocketAddr, TcpListener};
@@ -16,10 +17,7 @@ pub(super) fn serve(settings: &Settings) -> Result<(), Failure> {
     let org = open(settings)?;
     let listener = listen(settings.listen)?;
     let address = listener.local_addr().map_err(|cause| Failure::Start(cause.to_string()))?;
-    let public_url = match &settings.public_url {
-        Some(url) => url.clone(),
-        None => own_url(address)?,
-    };
+    let public_url = settings.public_url.clone().unwrap_or_else(|| own_url(address));
     announce(&org, address, &public_url)?;
     let limits = Limits {
         idle: TimeDelta::minutes(settings.session_idle_minutes.into()),
@@ -35,9 +33,13 @@ pub(super) fn serve(settings: &Settings) -> Result<(), Failure> {
         metadata_from_private_networks: settings.metadata_from_private_networks,
     };
     let house = House::new(org, site);
+    let (looked_after, private) = (served.clone(), settings.metadata_from_private_networks);
     let workers = std::thread::available_parallelism().map_or(2, usize::from);
     actix_web::rt::System::new()
-        .block_on(async move { web::serve(house, listener, workers)?.await })
+        .block_on(async move {
+            actix_web::rt::spawn(worker::work(looked_after, private));
+            web::serve(house, listener, workers)?.await
+        })
         .map_err(|cause| Failure::Start(format!("the server stopped: {cause}")))?;
     // Lines of the provisioning log that nobody waits for are written along with this.
     served.write(&Actor::Rollcall, stored::touch)?;
@@ -57,16 +59,6 @@ fn listen(address: SocketAddr) -> Result<TcpListener, Failure> {
         };
         Failure::Start(format!("cannot listen on {address}: {hint}"))
     })
-}
-
-fn own_url(address: SocketAddr) -> Result<Url, Failure> {
-    // Nobody can browse to "any address": this machine stands for it.
-    let shown = if address.ip().is_unspecified() {
-        format!("localhost:{}", address.port())
-    } else {
-        address.to_string()
-    };
-    Url::parse(&format!("http://{shown}")).map_err(|cause| Failure::Start(cause.to_string()))
 }
 
 /// Tells where the console is, and how to claim it while it has no owner.

@@ -12,6 +12,7 @@
 //! | [`sign_out`]     | which sessions a sign-out ends                                             |
 //! | [`policy`]       | whether everybody but owners must come this way                            |
 //! | [`events`]       | the log of it, by reference                                                |
+//! | [`warnings`]     | what should worry an administrator                                         |
 //! | [`help`]         | causes and Microsoft's error codes, in words that say what to do           |
 
 use super::audit::{Kind, Subject};
@@ -27,6 +28,7 @@ pub mod requests;
 pub mod settings;
 pub mod sign_in;
 pub mod sign_out;
+pub mod warnings;
 
 pub use certificates::Trusted;
 pub use settings::Settings;

@@ -119,6 +119,17 @@ pub fn see(tx: &mut Tx, issuer: &str, assertion: &str, expires: NaiveDateTime) -
     Ok(true)
 }
 
+/// Whether there is something to forget.
+pub fn is_untidy(conn: &mut Conn, now: NaiveDateTime) -> Result<bool> {
+    let requests: i64 =
+        saml_requests::table.filter(saml_requests::expires_at.le(now - LIFETIME)).count().get_result(conn)?;
+    let seen: i64 = saml_assertions_seen::table
+        .filter(saml_assertions_seen::expires_at.le(now))
+        .count()
+        .get_result(conn)?;
+    Ok(requests + seen > 0)
+}
+
 /// Forgets what can no longer be answered or presented again.
 pub fn tidy(tx: &mut Tx) -> Result<()> {
     let over = saml_requests::expires_at.le(tx.now - LIFETIME);

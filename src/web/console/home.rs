@@ -6,7 +6,7 @@ use crate::domain::health::{self, Health, Severity, Warning};
 use crate::domain::identity::clients;
 use crate::domain::identity::switch::{self, State};
 use crate::domain::page::At;
-use crate::domain::sso::{self, Trusted, certificates};
+use crate::domain::sso::{self, warnings::Worry};
 use crate::domain::users::list::{self, Filter};
 use crate::domain::users::{EntraState, by_hand};
 use crate::domain::{held, licenses, sites};
@@ -18,7 +18,6 @@ use chrono::{NaiveDateTime, TimeDelta};
 
 /// Leavers of whom Entra ID may never speak again are worth a look after so many days.
 pub(super) const INACTIVE_DAYS: i64 = 90;
-const CERTIFICATE_WARNING_DAYS: i64 = 60;
 const SECRET_WARNING_DAYS: i64 = 60;
 const ALERT_DAYS: i64 = 14;
 
@@ -74,6 +73,13 @@ impl From<Warning> for Attention {
             Severity::Note => "note",
         };
         Self { kind, text: warning.text, path: warning.path, link: warning.link }
+    }
+}
+
+impl From<Worry> for Attention {
+    fn from(worry: Worry) -> Self {
+        let kind = if worry.bad { "bad" } else { "warn" };
+        Self { kind, text: worry.text, path: "/identity#sso", link: "Look at it" }
     }
 }
 
@@ -230,24 +236,10 @@ fn attention(conn: &mut Conn, now: NaiveDateTime, health: &Health) -> Result<Vec
         SECRETS.times(clients::ending(conn, now + TimeDelta::days(SECRET_WARNING_DAYS))?),
         INACTIVE.times(list::count(conn, &list::inactive_for(INACTIVE_DAYS, now))?),
     ];
-    let certificate = ending_certificate(conn, now)?;
-    let mut all: Vec<Attention> = counted.into_iter().chain([certificate]).flatten().collect();
+    let mut all: Vec<Attention> = counted.into_iter().flatten().collect();
+    all.extend(sso::warnings::list(conn, now)?.into_iter().map(Attention::from));
     all.extend(health::warnings(conn, now, health)?.into_iter().map(Attention::from));
     // The worst first.
     all.sort_by_key(|attention| ["bad", "warn"].iter().position(|kind| *kind == attention.kind).unwrap_or(2));
     Ok(all)
-}
-
-fn ending_certificate(conn: &mut Conn, now: NaiveDateTime) -> Result<Option<Attention>> {
-    let ends = |certificate: &Trusted| certificate.days_left(now) <= CERTIFICATE_WARNING_DAYS;
-    let ending = certificates::list(conn)?.into_iter().find(ends);
-    Ok(ending.map(|certificate| Attention {
-        kind: "warn",
-        text: match certificate.days_left(now) {
-            ..0 => format!("The signing certificate {} has expired.", certificate.subject),
-            days => format!("The signing certificate {} expires in {days} days.", certificate.subject),
-        },
-        path: "/identity",
-        link: "Renew it",
-    }))
 }

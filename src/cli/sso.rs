@@ -1,0 +1,157 @@
+//! Single sign-on from the command line: what to enter in Entra ID, what Entra ID says, and the switch.
+
+use super::{Failure, say};
+use crate::config::Settings;
+use crate::domain::sso::policy::{self, Requirement};
+use crate::domain::sso::{Here, certificates, keys, metadata, settings};
+use crate::domain::{Actor, Org, rfc3339};
+use crate::error::{Error, Result};
+use crate::saml::key_pair::KeyPair;
+use crate::saml::metadata::ServiceProvider;
+use clap::Subcommand;
+use std::io::Read;
+use std::path::Path;
+use url::Url;
+
+const ACTOR: Actor = Actor::CommandLine;
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Sso {
+    /// Show what must be entered in Entra ID about this service provider
+    ServiceProvider {
+        /// Print our metadata as XML instead, to be uploaded there
+        #[arg(long, conflicts_with = "certificate")]
+        metadata: bool,
+        /// Print our certificate in PEM instead
+        #[arg(long)]
+        certificate: bool,
+    },
+    /// Take over Entra ID's federation metadata
+    ImportMetadata {
+        /// The file, - for standard input, or its https address
+        #[arg(value_name = "FILE")]
+        source: String,
+        /// For an address: read it again every day
+        #[arg(long)]
+        refresh: bool,
+    },
+    /// Let users sign in with Entra ID
+    Enable,
+    /// Stop it: passwords are good again for all who have one
+    Disable,
+    /// Show whether single sign-on is on, whom it trusts, and until when
+    Status,
+}
+
+impl Sso {
+    pub(super) fn run(self, org: &Org, program: &Settings) -> Result<(), Failure> {
+        match self {
+            Self::ServiceProvider { metadata, certificate } => {
+                let here = Here::under(&program.reachable_at());
+                match (metadata, certificate) {
+                    (false, false) => say([
+                        format!("Identifier (Entity ID): {}", here.entity_id),
+                        format!("Reply URL (Assertion Consumer Service URL): {}", here.consumer),
+                        format!("Sign-on URL: {}", here.sign_on),
+                        format!("Logout URL: {}", here.logout),
+                    ]),
+                    (true, _) => say([describe(org, &here)?]),
+                    (_, true) => {
+                        let keys = own_keys(org, &here)?;
+                        say(keys.first().map(|key| key.pem().trim_end().to_owned()));
+                    }
+                }
+            }
+            Self::ImportMetadata { source, refresh } => {
+                let imported = import(org, program, &source, refresh)?;
+                say([
+                    format!("The metadata of {} was taken over.", imported.issuer),
+                    format!(
+                        "New certificates: {}; expired and left out: {}.",
+                        imported.added, imported.expired
+                    ),
+                ]);
+            }
+            Self::Enable => {
+                org.write(&ACTOR, |tx| settings::switch(tx, true))?;
+                say(["Single sign-on is on.".to_owned()]);
+            }
+            Self::Disable => {
+                org.write(&ACTOR, |tx| settings::switch(tx, false))?;
+                say(["Single sign-on is off.".to_owned()]);
+            }
+            Self::Status => say(status(org)?),
+        }
+        Ok(())
+    }
+}
+
+fn import(org: &Org, program: &Settings, source: &str, refresh: bool) -> Result<metadata::Imported, Failure> {
+    let url = Url::parse(source).ok().filter(|url| matches!(url.scheme(), "https" | "http"));
+    if let Some(url) = url {
+        let private = program.metadata_from_private_networks;
+        let file = actix_web::rt::System::new().block_on(metadata::fetch(&url, private))?;
+        return Ok(org.write(&ACTOR, move |tx| metadata::import_from(tx, &url, &file, refresh))?);
+    }
+    let file = read(source).map_err(|cause| Failure::Start(format!("{source} cannot be read: {cause}")))?;
+    Ok(org.write(&ACTOR, move |tx| metadata::import(tx, &file))?)
+}
+
+fn read(source: &str) -> std::io::Result<Vec<u8>> {
+    if source != "-" {
+        return std::fs::read(Path::new(source));
+    }
+    let mut file = Vec::new();
+    let most = crate::saml::metadata::LARGEST as u64 + 1;
+    std::io::stdin().take(most).read_to_end(&mut file)?;
+    Ok(file)
+}
+
+fn own_keys(org: &Org, here: &Here) -> Result<Vec<keys::Key>> {
+    if org.read(keys::list)?.is_empty() {
+        let host = Url::parse(&here.entity_id).ok().and_then(|url| url.host_str().map(str::to_owned));
+        let name = format!("Rollcall on {}", host.unwrap_or_default());
+        let pair = KeyPair::generate(&name, org.now()).map_err(Error::internal)?;
+        org.write(&ACTOR, move |tx| keys::add_first(tx, &pair))?;
+    }
+    org.read(keys::list)
+}
+
+fn describe(org: &Org, here: &Here) -> Result<String> {
+    let certificates: Vec<String> = own_keys(org, here)?.into_iter().map(|key| key.der).collect();
+    let signs_requests = org.read(settings::read)?.sign_requests;
+    let ours = ServiceProvider {
+        entity_id: &here.entity_id,
+        consumer: &here.consumer,
+        logout: &here.logout,
+        signs_requests,
+        certificates: &certificates,
+    };
+    Ok(ours.to_xml())
+}
+
+fn status(org: &Org) -> Result<Vec<String>> {
+    let now = org.now();
+    org.read(|conn| {
+        let settings = settings::read(conn)?;
+        let text = |value: Option<String>| value.unwrap_or_else(|| "(not set)".to_owned());
+        let required = match policy::standing(conn, now)?.requirement {
+            Requirement::Off => "no",
+            Requirement::Trial => "on trial",
+            Requirement::On => "of everybody but owners",
+        };
+        let mut lines = vec![
+            format!("state: {}", if settings.enabled { "on" } else { "off" }),
+            format!("required: {required}"),
+            format!("issuer: {}", text(settings.issuer)),
+            format!("login URL: {}", text(settings.login_url)),
+            format!("logout URL: {}", text(settings.logout_url)),
+        ];
+        for certificate in certificates::list(conn)? {
+            let (until, print) = (rfc3339(certificate.not_after), &certificate.fingerprint);
+            let state = if certificate.not_after <= now { "expired" } else { "valid" };
+            lines.push(format!("certificate: {print}\t{state}\tuntil {until}"));
+        }
+        Ok(lines)
+    })
+}

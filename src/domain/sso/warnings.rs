@@ -1,0 +1,64 @@
+//! What about single sign-on should worry an administrator.
+
+use super::{certificates, keys, metadata, policy, settings};
+use crate::db::Conn;
+use crate::error::Result;
+use chrono::{NaiveDateTime, TimeDelta};
+
+/// Microsoft warns 60 days before a certificate ends, too.
+const CERTIFICATE_DAYS: i64 = 60;
+
+/// One worry: whether it is bad already, and what it is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Worry {
+    /// Whether sign-ins fail now.
+    pub bad: bool,
+    /// What is wrong and what to do.
+    pub text: String,
+}
+
+/// All worries at `now`.
+pub fn list(conn: &mut Conn, now: NaiveDateTime) -> Result<Vec<Worry>> {
+    let mut worries = Vec::new();
+    let settings = settings::read(conn)?;
+    let trusted = certificates::list(conn)?;
+    // The longest valid comes first: while that one is good, Entra ID has what it needs here.
+    if let Some(last) = trusted.first() {
+        worries.extend(match last.days_left(now) {
+            ..0 => Some(Worry {
+                bad: settings.enabled,
+                text: format!(
+                    "The signing certificate {} has expired: nobody can sign in with it.",
+                    last.subject
+                ),
+            }),
+            days @ 0..=CERTIFICATE_DAYS => Some(Worry {
+                bad: false,
+                text: format!("The signing certificate {} expires in {days} days.", last.subject),
+            }),
+            _ => None,
+        });
+    }
+    if settings.enabled && trusted.iter().any(|one| !one.approved) {
+        let text = "An administrator added a signing certificate. It signs owners in only once an owner approves of it.";
+        worries.push(Worry { bad: false, text: text.to_owned() });
+    }
+    if let Some(fault) = metadata::reading(conn)?.fault.filter(|_| settings.refresh_metadata) {
+        let text = format!("Entra ID's metadata could not be taken over at the daily reading. {fault}");
+        worries.push(Worry { bad: false, text });
+    }
+    let uses_ours = settings.sign_requests || settings.require_encryption;
+    if let Some(own) = keys::list(conn)?.first().filter(|_| uses_ours)
+        && own.not_after - now <= TimeDelta::days(CERTIFICATE_DAYS)
+    {
+        let text =
+            "Our own certificate ends soon. Make the next one, upload it in Entra ID, then let it take over.";
+        worries.push(Worry { bad: own.not_after <= now, text: text.to_owned() });
+    }
+    if policy::standing(conn, now)?.requirement == policy::Requirement::Trial {
+        let text =
+            "Single sign-on is required on trial: confirm it within ten minutes, or it takes itself back.";
+        worries.push(Worry { bad: false, text: text.to_owned() });
+    }
+    Ok(worries)
+}

@@ -1,0 +1,39 @@
+//! What the program does by itself, a little at a time: reading Entra ID's metadata again, taking back what nobody
+//! confirmed, forgetting what is over.
+
+use crate::domain::sso::{metadata, policy, requests};
+use crate::domain::{Actor, Org};
+use crate::error::Result;
+use std::time::Duration;
+
+/// How often it looks for something to do.
+const EVERY: Duration = Duration::from_secs(60);
+
+/// Looks after the organisation until it is dropped.
+pub async fn work(org: Org, metadata_from_private_networks: bool) {
+    let mut clock = tokio::time::interval(EVERY);
+    clock.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    loop {
+        clock.tick().await;
+        if let Err(cause) = round(&org, metadata_from_private_networks).await {
+            tracing::error!(%cause, "looking after the organisation failed");
+        }
+    }
+}
+
+/// Does all that is due now.
+pub async fn round(org: &Org, metadata_from_private_networks: bool) -> Result<()> {
+    let now = org.now();
+    let lapsed = org.read(move |conn| Ok(policy::standing(conn, now)?.lapsed))?;
+    if lapsed {
+        org.write(&Actor::Rollcall, policy::settle)?;
+    }
+    if org.read(move |conn| requests::is_untidy(conn, now))? {
+        org.write(&Actor::Rollcall, requests::tidy)?;
+    }
+    if let Some(url) = org.read(move |conn| metadata::due(conn, now))? {
+        let fetched = metadata::fetch(&url, metadata_from_private_networks).await;
+        org.write(&Actor::Rollcall, move |tx| metadata::refresh(tx, fetched))?;
+    }
+    Ok(())
+}
