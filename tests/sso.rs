@@ -354,3 +354,18 @@ async fn the_nearest_user_names_are_offered_to_the_administrator() {
     assert!(shown.text().contains("Create the user, correct the user name"));
     assert!(shown.has("a[href^='/users/']"));
 }
+
+#[actix_web::test]
+async fn whoever_returns_with_a_new_object_in_the_directory_is_found_by_name_again() {
+    let (console, entra) = Console::with_entra();
+    console.trust_entra(true);
+    let user = serde_json::json!({ "userName": ANA, "externalId": "first", "active": true });
+    let id = entra.post("/Users", user).await.id();
+    console.browser().bring(&Says::of(&console, ANA).with(OBJECT_ID, ANAS_OBJECT)).await;
+    let says = Says::of(&console, ANA).with(OBJECT_ID, "99999999-2222-3333-4444-555555555555");
+    assert_eq!(console.browser().bring(&says).await.status, 403);
+    let relinked = serde_json::json!([{ "op": "Replace", "path": "externalId", "value": "second" }]);
+    entra.patch(&format!("/Users/{id}"), relinked).await;
+    let says = Says::of(&console, ANA).with(OBJECT_ID, "99999999-2222-3333-4444-555555555555");
+    assert_eq!(console.browser().bring(&says).await.status, 303);
+}

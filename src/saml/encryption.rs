@@ -6,7 +6,7 @@
 use super::key_pair::KeyPair;
 use super::report::{Fault, Refusal};
 use super::xml::{Node, Tree};
-use super::{ASSERTION, DSIG, XENC};
+use super::{AES_256_CBC, AES_256_GCM, ASSERTION, DSIG, RSA_OAEP, XENC};
 use bergshamra::keys::loader;
 use bergshamra::{EncContext, KeysManager};
 
@@ -14,13 +14,12 @@ const ELEMENT: &str = "http://www.w3.org/2001/04/xmlenc#Element";
 const CIPHERS: [&str; 6] = [
     "http://www.w3.org/2001/04/xmlenc#aes128-cbc",
     "http://www.w3.org/2001/04/xmlenc#aes192-cbc",
-    "http://www.w3.org/2001/04/xmlenc#aes256-cbc",
+    AES_256_CBC,
     "http://www.w3.org/2009/xmlenc11#aes128-gcm",
     "http://www.w3.org/2009/xmlenc11#aes192-gcm",
-    "http://www.w3.org/2009/xmlenc11#aes256-gcm",
+    AES_256_GCM,
 ];
-const KEY_TRANSPORTS: [&str; 2] =
-    ["http://www.w3.org/2001/04/xmlenc#rsa-oaep-mgf1p", "http://www.w3.org/2009/xmlenc11#rsa-oaep"];
+const KEY_TRANSPORTS: [&str; 2] = [RSA_OAEP, "http://www.w3.org/2009/xmlenc11#rsa-oaep"];
 
 /// The document with the encrypted assertion in it opened by one of our keys.
 pub(super) fn open(tree: &Tree, encrypted: Node, keys: &[KeyPair]) -> Result<String, Refusal> {

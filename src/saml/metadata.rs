@@ -203,5 +203,10 @@ fn write_key(xml: &mut XmlWriter, purpose: &str, certificate: &str) {
     xml.end_element("ds:X509Certificate");
     xml.end_element("ds:X509Data");
     xml.end_element("ds:KeyInfo");
+    if purpose == "encryption" {
+        for algorithm in [super::AES_256_GCM, super::AES_256_CBC, super::RSA_OAEP] {
+            xml.empty_element("md:EncryptionMethod", &[("Algorithm", algorithm)]);
+        }
+    }
     xml.end_element("md:KeyDescriptor");
 }

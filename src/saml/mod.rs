@@ -57,6 +57,12 @@ pub const HTTP_REDIRECT: &str = "urn:oasis:names:tc:SAML:2.0:bindings:HTTP-Redir
 /// An answer by a form (SAML bindings section 3.5).
 pub const HTTP_POST: &str = "urn:oasis:names:tc:SAML:2.0:bindings:HTTP-POST";
 
+/// How assertions are best encrypted: what Entra ID does comes second.
+const AES_256_GCM: &str = "http://www.w3.org/2009/xmlenc11#aes256-gcm";
+const AES_256_CBC: &str = "http://www.w3.org/2001/04/xmlenc#aes256-cbc";
+/// How the key of an encrypted assertion is carried.
+const RSA_OAEP: &str = "http://www.w3.org/2001/04/xmlenc#rsa-oaep-mgf1p";
+
 /// A time as SAML writes it (SAML core section 1.3.3).
 #[must_use]
 pub fn timestamp(at: chrono::NaiveDateTime) -> String {

@@ -40,6 +40,8 @@ pub(super) struct Frame {
 pub(super) struct Person {
     pub(super) name: String,
     pub(super) role: &'static str,
+    /// Whether they may see the console: a user has their own profile only.
+    pub(super) may_look: bool,
     /// Whether they may change things: an auditor sees no buttons that would be refused.
     pub(super) may_change: bool,
     pub(super) is_owner: bool,
@@ -58,6 +60,11 @@ impl Frame {
         self.person.as_ref().is_some_and(|person| person.may_change)
     }
 
+    /// Whether the person may see the console.
+    pub(super) fn may_look(&self) -> bool {
+        self.person.as_ref().is_some_and(|person| person.may_look)
+    }
+
     /// Whether the person is an owner.
     pub(super) fn is_owner(&self) -> bool {
         self.person.as_ref().is_some_and(|person| person.is_owner)
@@ -72,6 +79,7 @@ impl Frame {
             person: user.map(|user| Person {
                 name: user.name(),
                 role: user.role.word(),
+                may_look: user.role >= Role::Auditor,
                 may_change: user.role >= Role::Administrator,
                 is_owner: user.role == Role::Owner,
             }),

@@ -61,6 +61,14 @@ impl Visit {
         }
     }
 
+    /// Goes on under a new key, as whoever came in the same way.
+    pub(super) fn begin_again(&self, user: &str, now: NaiveDateTime) {
+        match (self.foreign(), self.is_proved(now)) {
+            (Some(foreign), proved) => self.sign_in_from(user, &foreign, proved, now),
+            (None, _) => self.sign_in(user, now),
+        }
+    }
+
     /// The session at Entra ID that this one came from, if it did.
     pub(super) fn foreign(&self) -> Option<Foreign> {
         self.get(FOREIGN)

@@ -203,7 +203,6 @@ pub fn sign(text: &str, key: &[u8]) -> String {
 pub struct Request {
     pub id: String,
     pub xml: String,
-    pub relay_state: String,
     pub url: Url,
 }
 
@@ -221,7 +220,7 @@ impl Request {
         let mut xml = String::new();
         DeflateDecoder::new(deflated.as_slice()).read_to_string(&mut xml).unwrap();
         let id = xml.split(" ID=\"").nth(1).unwrap().split('"').next().unwrap().to_owned();
-        Self { id, relay_state: value("RelayState"), xml, url }
+        Self { id, xml, url }
     }
 }
 

@@ -149,6 +149,10 @@ pub fn change(tx: &mut Tx, known: Known, wish: Wish) -> Result<Done> {
     let (site_changed, mut warnings) = apply_site(tx, &mut user, wish.site.as_ref())?;
     let differs = user.profile != wish.profile || before != wish.emails;
     let renamed = user.profile.user_name != wish.profile.user_name;
+    let another = [&user.profile, &wish.profile].map(|profile| profile.external_id.as_deref());
+    if matches!(another, [Some(before), Some(after)] if before != after) {
+        forget_object(&mut user);
+    }
     user.profile = wish.profile;
     if !changes.is_empty() {
         note(tx, Action::UserChanged, &user, &changes)?;
@@ -246,12 +250,21 @@ fn adopt(tx: &mut Tx, mut user: User, wish: Wish) -> Result<Done> {
     user.scim_id = new_scim_id();
     user.entra_state = EntraState::Linked;
     user.deleted_in_entra_at = None;
+    forget_object(&mut user);
     (user.held, user.held_at) = (None, None);
     note(tx, Action::UserAdopted, &user, &[])?;
     let emails = emails(tx.conn, &user.id)?;
     store(tx, &mut user, None)?;
     let known = known_with(tx.conn, user, emails)?;
     change(tx, known, wish)
+}
+
+/// A person who returns has a new object in the directory: single sign-on finds them by name again. Not so an account
+/// with a role in the console: there an administrator decides.
+fn forget_object(user: &mut User) {
+    if user.role == Role::None {
+        user.entra_object_id = None;
+    }
 }
 
 /// Takes what Entra ID says of the site, short of placing the user; tells whether the account must be stored.

@@ -1,6 +1,7 @@
-//! My account: who I am here, my password, my other sessions.
+//! My profile: who I am here, my password, my other sessions.
 
 use super::sign_in::authenticate;
+use crate::domain::groups::{self, Group};
 use crate::domain::users::{self, lifecycle};
 use crate::domain::{admins, licenses};
 use crate::error::Error;
@@ -18,8 +19,10 @@ const PATH: &str = "/account";
 struct AccountPage {
     frame: Frame,
     me: users::User,
+    email: String,
     site: String,
     license: String,
+    groups: Vec<Group>,
     refusal: Refused,
 }
 
@@ -30,14 +33,17 @@ pub(super) async fn show(signed: Signed, frame: Frame, desk: Desk) -> Answer {
 async fn render(signed: Signed, frame: Frame, desk: Desk, refusal: Option<Error>) -> Answer {
     let me = signed.0;
     let mine = me.clone();
-    let (site, license) = desk
+    let (email, site, license, groups) = desk
         .read(move |conn| {
             let license = licenses::of(conn, &mine.id)?.map(|kind| format!("{} – {}", kind.code, kind.name));
-            Ok((users::site_name(conn, &mine)?.unwrap_or_default(), license.unwrap_or_default()))
+            let email = users::emails(conn, &mine.id)?.into_iter().next().map(|email| email.value);
+            let site = users::site_name(conn, &mine)?;
+            let groups = groups::of_user(conn, &mine.id)?;
+            Ok((email.unwrap_or_default(), site.unwrap_or_default(), license.unwrap_or_default(), groups))
         })
         .await?;
     let refusal = Refused(refusal);
-    let page = AccountPage { frame: frame.of("account"), me, site, license, refusal };
+    let page = AccountPage { frame: frame.of("account"), me, email, site, license, groups, refusal };
     page::show_as(page.refusal.status(), &page.frame, &page)
 }
 
@@ -62,7 +68,7 @@ pub(super) async fn set_password(
     match change(&signed, &desk, &address, form).await {
         Ok(()) => {
             let visit = Visit::of(&request);
-            visit.sign_in(&signed.0.id, desk.org().now());
+            visit.begin_again(&signed.0.id, desk.org().now());
             visit.flash("good", "Your password was changed. You are signed out everywhere else.");
             Ok(page::go(PATH))
         }
@@ -98,7 +104,7 @@ pub(super) async fn end_sessions(
     let id = signed.0.id.clone();
     desk.write(signed.actor(), move |tx| lifecycle::end_sessions(tx, &id)).await?;
     let visit = Visit::of(&request);
-    visit.sign_in(&signed.0.id, desk.org().now());
+    visit.begin_again(&signed.0.id, desk.org().now());
     visit.flash("good", "You are signed out everywhere else.");
     Ok(page::go(PATH))
 }

@@ -94,6 +94,10 @@ impl Attention {
 }
 
 pub(super) async fn show(frame: Frame, desk: Desk) -> Answer {
+    // Whoever has no role is at home on their own page.
+    if !frame.may_look() {
+        return Ok(page::go("/account"));
+    }
     let now = desk.org().now();
     let state = desk.read(move |conn| standing(conn, now)).await?;
     let last_contact = state.health.last_contact.map(|at| ago(at, now));

@@ -71,7 +71,7 @@ doors! {
     POST "/sign-out"          ANYONE  sign_in::leave;
     GET  "/confirm"           AUDITOR sign_in::ask_again;
     POST "/confirm"           AUDITOR sign_in::prove;
-    GET  "/"                  AUDITOR home::show;
+    GET  "/"                  USER    home::show;
 
     GET  "/sso/metadata"  ANYONE sso::metadata;
     GET  "/sso/start"     ANYONE sso::start;
