@@ -21,6 +21,7 @@ mod scim_queries;
 mod scim_replay;
 mod sign_in;
 mod sso;
+mod sso_attacks;
 mod sso_set_up;
 mod users;
 mod validators;

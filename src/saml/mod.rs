@@ -30,6 +30,7 @@ pub mod request;
 pub mod response;
 mod signature;
 #[cfg(test)]
+#[allow(clippy::unwrap_used)]
 mod tests;
 mod xml;
 

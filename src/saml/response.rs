@@ -170,8 +170,6 @@ fn place<'d>(tree: &'d Tree) -> Result<Parts<'d>, Refusal> {
             "An assertion stands where none belongs: this is how signatures are wrapped around forgeries.";
         return Err(Refusal::new(Fault::Structure, cause));
     }
-    let parts = Parts { root, assertion: assertions.first().copied(), encrypted: encrypted.first().copied() };
-    check_signatures(tree, &parts)?;
     // Without a success there need be no assertion: the status tells more.
     if assertions.len() + encrypted.len() > 1 || (assertions.len() + encrypted.len() == 0 && is_success(root))
     {
@@ -181,6 +179,8 @@ fn place<'d>(tree: &'d Tree) -> Result<Parts<'d>, Refusal> {
         );
         return Err(Refusal::new(Fault::AssertionCount, cause));
     }
+    let parts = Parts { root, assertion: assertions.first().copied(), encrypted: encrypted.first().copied() };
+    check_signatures(tree, &parts)?;
     Ok(parts)
 }
 

@@ -79,11 +79,22 @@ impl Console {
 
     /// An instance that nobody owns yet, to which Entra ID's keys are published at this address.
     pub fn trusting(authority: &str) -> Self {
+        Self::made(authority, None)
+    }
+
+    /// An instance with an owner `olga` that is known to the world by this address.
+    pub fn known_as(public_url: &str) -> Self {
+        let console = Self::made("http://127.0.0.1:1", Some(public_url));
+        console.admin("olga", Role::Owner);
+        console
+    }
+
+    fn made(authority: &str, public: Option<&str>) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let db = Db::open(&folder.path().join("rollcall.db")).unwrap();
         let clock = Clock::default();
         let org = Org::new(db, Keyring::forgetful(), clock.clone());
-        let (address, server) = serve(&org, authority, PLENTY, None);
+        let (address, server) = serve(&org, authority, PLENTY, public);
         let authority = authority.to_owned();
         Self { org, clock, address, authority, servers: vec![server], _folder: folder }
     }
