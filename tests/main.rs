@@ -3,6 +3,7 @@
 #![allow(unreachable_pub, reason = "the harness is shared with the browser tests")]
 
 mod admins;
+mod alignment;
 mod cli;
 mod credentials;
 mod federation;

@@ -231,6 +231,35 @@ diesel::table! {
 }
 
 diesel::table! {
+    alignments (id) {
+        id -> Text,
+        file_name -> Text,
+        remarks -> Text,
+        row_count -> Integer,
+        created_by -> Text,
+        created_at -> Timestamp,
+    }
+}
+
+diesel::table! {
+    alignment_rows (alignment_id, number) {
+        alignment_id -> Text,
+        number -> Integer,
+        kind -> Text,
+        user_id -> Nullable<Text>,
+        user_name -> Nullable<Text>,
+        standing -> Text,
+        entra_name -> Nullable<Text>,
+        entra_id -> Nullable<Text>,
+        name -> Text,
+        reason -> Text,
+        warning -> Nullable<Text>,
+        state -> Text,
+        note -> Nullable<Text>,
+    }
+}
+
+diesel::table! {
     api_tokens (id) {
         id -> Text,
         label -> Text,

@@ -1,7 +1,7 @@
 //! What the organisation may do, whichever door the request came through.
 //!
 //! Rooms, lowest first: [`page`], [`condition`], [`settings`], [`audit`], [`sites`], [`licenses`], [`guard`], [`users`],
-//! [`groups`], [`held`], [`sso`], [`admins`], [`identity`], [`provisioning`], [`health`], [`imports`], [`demo`]. A room may use those before
+//! [`groups`], [`held`], [`sso`], [`admins`], [`identity`], [`provisioning`], [`health`], [`imports`], [`alignment`], [`demo`]. A room may use those before
 //! it.
 
 use crate::db::{Conn, Db, Turn};
@@ -14,6 +14,7 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use uuid::Uuid;
 
 pub mod admins;
+pub mod alignment;
 pub mod audit;
 pub mod condition;
 pub mod demo;
@@ -29,6 +30,7 @@ pub mod provisioning;
 pub mod sessions;
 pub mod settings;
 pub mod sites;
+mod spreadsheets;
 pub mod sso;
 mod text_enum;
 pub mod users;

@@ -18,8 +18,8 @@ use std::future::{Ready, ready};
 use std::net::IpAddr;
 
 const LARGEST_FORM: usize = 256 * 1024;
-/// A little more than the largest file that an import takes, so that the import can say what is wrong with it.
-const LARGEST_UPLOAD: usize = 6 * 1024 * 1024;
+/// A little more than the largest file that anything takes, so that it can say itself what is wrong with it.
+const LARGEST_UPLOAD: usize = crate::domain::alignment::MOST_BYTES + 1024 * 1024;
 const LARGEST_FIELD: usize = 256 * 1024;
 
 /// Everything that the doors share.

@@ -2,6 +2,7 @@
 
 use super::counted;
 use super::read::{Line, Problem, refused};
+use crate::domain::spreadsheets::{FORMULA, key};
 use crate::error::Result;
 use csv::StringRecord;
 use std::collections::BTreeSet;
@@ -10,8 +11,6 @@ use std::collections::BTreeSet;
 pub(super) const LONGEST_CELL: usize = 256;
 const LONGEST_SHOWN: usize = 60;
 const MOST_SHOWN: usize = 10;
-/// What a spreadsheet would take for the start of a formula (OWASP, CSV injection).
-pub(super) const FORMULA: [char; 7] = ['=', '+', '-', '@', '\t', '\r', '\n'];
 
 /// Where the two columns stand.
 pub(super) struct Columns {
@@ -103,11 +102,6 @@ impl Columns {
             _ => Some(format!("The columns {shown}{more} were ignored: only userName and license are read.")),
         }
     }
-}
-
-/// The form in which header names are compared.
-fn key(name: &str) -> String {
-    name.chars().filter(|char| !char.is_whitespace() && *char != '_').collect::<String>().to_lowercase()
 }
 
 /// Takes off the apostrophe with which a result file guards a cell, so that it can be corrected and uploaded again.

@@ -4,7 +4,6 @@
 //! |------------|----------------------------------------------------------------------|
 //! | this       | an import and its rows; validate and discard                         |
 //! | `store`    | how imports are kept and found                                       |
-//! | `decode`   | bytes to text: encodings, and what is no text at all                 |
 //! | `read`     | text to lines: delimiter, row numbers                                |
 //! | `columns`  | the header, and the shape of the rows below it                       |
 //! | `plan`     | lines to steps and faults, seats counted                             |
@@ -22,7 +21,6 @@ use serde::{Deserialize, Serialize};
 
 mod apply;
 mod columns;
-mod decode;
 mod download;
 mod plan;
 mod read;

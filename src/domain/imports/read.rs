@@ -1,8 +1,9 @@
 //! From a file to lines with a user name and a licence, numbered as a spreadsheet numbers them.
 
 use super::columns::Columns;
-use super::decode;
-use crate::error::{Error, Result};
+use crate::domain::spreadsheets::decode;
+pub(super) use crate::domain::spreadsheets::refused;
+use crate::error::Result;
 use csv::{ReaderBuilder, StringRecord};
 use std::collections::BTreeSet;
 
@@ -42,11 +43,6 @@ impl Problem {
     pub(super) fn new(fault: impl Into<String>, remedy: impl Into<String>) -> Self {
         Self { fault: fault.into(), remedy: remedy.into() }
     }
-}
-
-/// A refusal of the whole file.
-pub(super) fn refused(message: impl Into<String>) -> Error {
-    Error::invalid("file", message)
 }
 
 /// Reads a file, or says why it is no list of licences.

@@ -112,6 +112,16 @@ doors! {
     POST "/users"                       ADMINISTRATOR users::edit::create;
     GET  "/users/delete"                ADMINISTRATOR users::deletion::ask;
     POST "/users/delete"                ADMINISTRATOR users::deletion::delete;
+    GET  "/users/alignment"                           AUDITOR       users::alignment::new;
+    POST "/users/alignment"                           ADMINISTRATOR users::alignment::upload;
+    GET  "/users/alignment/{id}"                      AUDITOR       users::alignment::show;
+    GET  "/users/alignment/{id}/preview"              ADMINISTRATOR users::alignment::preview;
+    POST "/users/alignment/{id}/accept"               ADMINISTRATOR users::alignment::accept_all;
+    POST "/users/alignment/{id}/undo"                 ADMINISTRATOR users::alignment::undo_all;
+    POST "/users/alignment/{id}/discard"              ADMINISTRATOR users::alignment::discard;
+    GET  "/users/alignment/{id}/result.csv"           AUDITOR       users::alignment::export;
+    POST "/users/alignment/{id}/rows/{row}/accept"    ADMINISTRATOR users::alignment::accept;
+    POST "/users/alignment/{id}/rows/{row}/undo"      ADMINISTRATOR users::alignment::undo;
     GET  "/users/deleted-in-entra"      AUDITOR       users::worklists::deleted_in_entra;
     GET  "/users/inactive"              AUDITOR       users::worklists::inactive;
     GET  "/users/to-link"               AUDITOR       users::worklists::to_link;

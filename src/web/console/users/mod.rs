@@ -1,6 +1,7 @@
 //! The users: the list, a user's page, deletion by hand, and the worklists.
 
 pub(super) mod actions;
+pub(super) mod alignment;
 pub(super) mod deletion;
 pub(super) mod edit;
 pub(super) mod list;

@@ -1,6 +1,6 @@
 //! From bytes to text, in the encodings that spreadsheets write.
 
-use super::read::refused;
+use super::refused;
 use crate::error::Result;
 use encoding_rs::{Encoding, UTF_8, UTF_16BE, UTF_16LE, WINDOWS_1252};
 
@@ -10,7 +10,7 @@ const WORKBOOKS: [&[u8]; 3] = [b"PK\x03\x04", b"PK\x05\x06", b"\xD0\xCF\x11\xE0"
 const SAMPLE: usize = 64;
 
 /// The text of a file. What the administrator should know about the reading goes to `remarks`.
-pub(super) fn text(bytes: &[u8], remarks: &mut Vec<String>) -> Result<String> {
+pub(in crate::domain) fn text(bytes: &[u8], remarks: &mut Vec<String>) -> Result<String> {
     if WORKBOOKS.iter().any(|start| bytes.starts_with(start)) {
         return Err(refused(
             "This is an Excel workbook. In Excel choose Save As, CSV UTF-8, and upload that file.",

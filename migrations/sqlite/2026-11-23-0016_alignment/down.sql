@@ -1,0 +1,2 @@
+DROP TABLE alignment_rows;
+DROP TABLE alignments;

@@ -1,0 +1,408 @@
+//! User names here and in Entra ID, brought together before provisioning is switched on.
+//!
+//! | file        | what it holds                                                     |
+//! |-------------|-------------------------------------------------------------------|
+//! | this        | a comparison and its rows, and how they are found                 |
+//! | `read`      | Entra ID's "Download users" file                                  |
+//! | `compare`   | who is the same, and who is probably meant                        |
+//! | `rename`    | accepting a proposal, all of them, and taking them back           |
+//! | `outlook`   | what will become of each account                                  |
+
+use super::page::{At, Page};
+use super::text_enum::text_enum;
+use super::users::{EntraState, User};
+use super::{Tx, new_id, spreadsheets};
+use crate::db::Conn;
+use crate::db::schema::{alignment_rows, alignments, user_emails, users as users_table};
+use crate::error::{Error, Result};
+use chrono::NaiveDateTime;
+use compare::{Evidence, Found, Ours};
+use diesel::prelude::*;
+use read::Theirs;
+use std::collections::HashMap;
+
+mod compare;
+mod outlook;
+mod read;
+mod rename;
+
+pub use outlook::outlook;
+pub use read::MOST_BYTES;
+pub use rename::{Outcome, accept, accept_all, undo, undo_all};
+
+const LONGEST_FILE_NAME: usize = 200;
+
+text_enum! {
+    /// How a row came about.
+    pub enum Kind {
+        /// Same, to the letter.
+        Same = "same",
+        /// The same but for capitals.
+        Case = "case",
+        /// The same e-mail address.
+        Email = "email",
+        /// The same before the @, another domain.
+        Domain = "domain",
+        /// A letter or two apart.
+        Edit = "edit",
+        /// The same name as people say it.
+        Name = "name",
+        /// More than one might be meant.
+        Ambiguous = "ambiguous",
+        /// Only here.
+        OnlyHere = "only_here",
+        /// Only in Entra ID.
+        OnlyInEntra = "only_in_entra",
+    }
+}
+
+text_enum! {
+    /// What was done about a row.
+    pub enum State {
+        /// Nothing yet.
+        Open = "open",
+        /// The user was renamed.
+        Accepted = "accepted",
+        /// The user was renamed, and got the old name back.
+        Undone = "undone",
+        /// It can no longer be done: the note says why.
+        Stale = "stale",
+    }
+}
+
+text_enum! {
+    /// How the account stood when the lists were compared.
+    pub enum Standing {
+        /// Under local management.
+        Free = "free",
+        /// Entra ID owns it already.
+        Linked = "linked",
+        /// An owner whom Entra ID neither sees nor touches.
+        Protected = "protected",
+        /// There is none.
+        Nobody = "nobody",
+    }
+}
+
+impl Kind {
+    /// In plain words.
+    #[must_use]
+    pub fn words(self) -> &'static str {
+        match self {
+            Self::Same => "Match",
+            Self::Case => "Differ in capitals only",
+            Self::Email => "Same e-mail address",
+            Self::Domain => "Same name, other domain",
+            Self::Edit => "A letter or two apart",
+            Self::Name => "Same person's name",
+            Self::Ambiguous => "More than one may be meant",
+            Self::OnlyHere => "Only here",
+            Self::OnlyInEntra => "Only in Entra ID",
+        }
+    }
+
+    /// Whether a rename is proposed.
+    #[must_use]
+    pub fn proposes(self) -> bool {
+        matches!(self, Self::Case | Self::Email | Self::Domain | Self::Edit | Self::Name)
+    }
+}
+
+/// A comparison.
+#[derive(Clone, Debug, Queryable, Selectable, Insertable)]
+#[diesel(table_name = alignments)]
+pub struct Alignment {
+    /// Its key.
+    pub id: String,
+    /// The file's name.
+    pub file_name: String,
+    remarks: String,
+    /// How many users the file has.
+    pub row_count: i32,
+    /// Who uploaded it.
+    pub created_by: String,
+    /// When, in UTC.
+    pub created_at: NaiveDateTime,
+}
+
+impl Alignment {
+    /// What the administrator should know about the reading.
+    #[must_use]
+    pub fn remarks(&self) -> Vec<String> {
+        serde_json::from_str(&self.remarks).unwrap_or_default()
+    }
+}
+
+/// One user, here or in Entra ID or both.
+#[derive(Clone, Debug, Queryable, Selectable, Insertable)]
+#[diesel(table_name = alignment_rows)]
+pub struct Row {
+    alignment_id: String,
+    /// Its place in the comparison.
+    pub number: i32,
+    /// How it came about.
+    pub kind: Kind,
+    /// The account, if there is one.
+    pub user_id: Option<String>,
+    /// The account's user name then.
+    pub user_name: Option<String>,
+    /// How the account stood then.
+    pub standing: Standing,
+    /// The name in Entra ID, if there is one.
+    pub entra_name: Option<String>,
+    entra_id: Option<String>,
+    /// The person's name.
+    pub name: String,
+    /// Why they belong together, or might.
+    pub reason: String,
+    /// What deserves a thought.
+    pub warning: Option<String>,
+    /// What was done about it.
+    pub state: State,
+    /// Why it can no longer be done.
+    pub note: Option<String>,
+}
+
+impl Row {
+    /// Whether the user can be renamed now, as far as the row knows.
+    #[must_use]
+    pub fn is_open_proposal(&self) -> bool {
+        self.kind.proposes() && self.state == State::Open && self.standing == Standing::Free
+    }
+}
+
+/// What comparing came to, on its way into the store.
+pub struct Compared {
+    rows: Vec<Row>,
+    row_count: i32,
+    remarks: Vec<String>,
+}
+
+/// Compares the users in a file with ours. Nothing changes.
+pub fn compare(conn: &mut Conn, file: &[u8]) -> Result<Compared> {
+    let (theirs, remarks) = read::read(file)?;
+    let (accounts, ours) = everybody(conn)?;
+    let found = compare::compare(&ours, &theirs);
+    let row_count = i32::try_from(theirs.len()).map_err(Error::internal)?;
+    Ok(Compared { rows: rows_of(&accounts, &theirs, &found), row_count, remarks })
+}
+
+/// Keeps a comparison.
+pub fn keep(tx: &mut Tx, file_name: &str, compared: Compared) -> Result<Alignment> {
+    let alignment = Alignment {
+        id: new_id(),
+        file_name: file_name.chars().take(LONGEST_FILE_NAME).collect(),
+        remarks: serde_json::to_string(&compared.remarks).map_err(Error::internal)?,
+        row_count: compared.row_count,
+        created_by: tx.actor.name().to_owned(),
+        created_at: tx.now,
+    };
+    diesel::insert_into(alignments::table).values(&alignment).execute(tx.conn)?;
+    for row in compared.rows {
+        let row = Row { alignment_id: alignment.id.clone(), ..row };
+        diesel::insert_into(alignment_rows::table).values(&row).execute(tx.conn)?;
+    }
+    Ok(alignment)
+}
+
+/// Everybody here but those whom Entra ID deleted.
+fn everybody(conn: &mut Conn) -> Result<(Vec<User>, Vec<Ours>)> {
+    let accounts: Vec<User> = users_table::table
+        .filter(users_table::entra_state.ne(EntraState::Deleted))
+        .order((users_table::sort_name, users_table::id))
+        .select(User::as_select())
+        .load(conn)?;
+    let mut emails: HashMap<String, Vec<String>> = HashMap::new();
+    let addresses = user_emails::table.select((user_emails::user_id, user_emails::value));
+    for (user, email) in addresses.load::<(String, String)>(conn)? {
+        emails.entry(user).or_default().push(email);
+    }
+    let ours = accounts
+        .iter()
+        .map(|user| Ours {
+            user_name: user.profile.user_name.clone(),
+            name: user.name(),
+            emails: emails.remove(&user.id).unwrap_or_default(),
+        })
+        .collect();
+    Ok((accounts, ours))
+}
+
+fn rows_of(accounts: &[User], theirs: &[Theirs], found: &Found) -> Vec<Row> {
+    let blank = |kind: Kind, user: Option<&User>, other: Option<&Theirs>, reason: String| Row {
+        alignment_id: String::new(),
+        number: 0,
+        kind,
+        user_id: user.map(|user| user.id.clone()),
+        user_name: user.map(|user| user.profile.user_name.clone()),
+        standing: user.map_or(Standing::Nobody, standing),
+        entra_name: other.map(|other| other.name.clone()),
+        entra_id: other.and_then(|other| other.object_id.clone()),
+        name: user
+            .map(User::name)
+            .or_else(|| other.map(|other| other.display_name.clone()))
+            .unwrap_or_default(),
+        reason,
+        warning: other.and_then(warning),
+        state: State::Open,
+        note: None,
+    };
+    let mut rows = Vec::new();
+    for (at, other, evidence) in &found.pairs {
+        let (kind, reason) = explained(*evidence);
+        rows.push(blank(kind, Some(&accounts[*at]), Some(&theirs[*other]), reason.to_owned()));
+    }
+    for (at, others) in &found.ambiguous {
+        let names: Vec<&str> = others.iter().map(|other| theirs[*other].name.as_str()).collect();
+        let reason = format!("May be {}. Decide on the user's page.", names.join(" or "));
+        rows.push(blank(Kind::Ambiguous, Some(&accounts[*at]), None, reason));
+    }
+    for at in &found.only_here {
+        rows.push(blank(
+            Kind::OnlyHere,
+            Some(&accounts[*at]),
+            None,
+            "Nobody in the file resembles this user.".to_owned(),
+        ));
+    }
+    for other in &found.only_in_entra {
+        let reason = "Nobody here resembles this user.".to_owned();
+        rows.push(blank(Kind::OnlyInEntra, None, Some(&theirs[*other]), reason));
+    }
+    (1..).zip(&mut rows).for_each(|(number, row)| row.number = number);
+    rows
+}
+
+fn standing(user: &User) -> Standing {
+    if user.is_protected() {
+        Standing::Protected
+    } else if user.is_linked() {
+        Standing::Linked
+    } else {
+        Standing::Free
+    }
+}
+
+fn explained(evidence: Evidence) -> (Kind, &'static str) {
+    match evidence {
+        Evidence::Same => (Kind::Same, "The names are the same."),
+        Evidence::Case => (Kind::Case, "The names differ in capitals only, which makes no difference."),
+        Evidence::Email => (Kind::Email, "An e-mail address here is the name or the address in Entra ID."),
+        Evidence::Domain => (Kind::Domain, "What stands before the @ is the same."),
+        Evidence::Edit => (Kind::Edit, "The names are a letter or two apart."),
+        Evidence::Name => (Kind::Name, "The person's name is the same: look twice, people share names."),
+    }
+}
+
+fn warning(user: &Theirs) -> Option<String> {
+    let text = if user.name.to_uppercase().contains("#EXT#") {
+        "A guest: the name was made up by Entra ID. Better set a federated id on the account than rename it."
+    } else if user.is_guest {
+        "A guest of the organisation."
+    } else if user.is_disabled {
+        "Disabled in Entra ID: the account will be deactivated here."
+    } else {
+        return None;
+    };
+    Some(text.to_owned())
+}
+
+/// The comparison with this key.
+pub fn find(conn: &mut Conn, id: &str) -> Result<Alignment> {
+    let found = alignments::table.find(id).select(Alignment::as_select()).first(conn).optional()?;
+    found.ok_or(Error::NotFound("comparison"))
+}
+
+/// The latest comparisons.
+pub fn recent(conn: &mut Conn, most: i64) -> Result<Vec<Alignment>> {
+    let latest = alignments::table.order(alignments::id.desc()).limit(most);
+    Ok(latest.select(Alignment::as_select()).load(conn)?)
+}
+
+/// How many rows of each kind there are, and how many of them are proposals that nobody has decided on.
+pub fn counts(conn: &mut Conn, id: &str) -> Result<Vec<(Kind, i64, i64)>> {
+    let mine = alignment_rows::table.filter(alignment_rows::alignment_id.eq(id));
+    let count = diesel::dsl::count_star();
+    let all: Vec<(Kind, State, Standing, i64)> = mine
+        .group_by((alignment_rows::kind, alignment_rows::state, alignment_rows::standing))
+        .select((alignment_rows::kind, alignment_rows::state, alignment_rows::standing, count))
+        .load(conn)?;
+    let of = |kind: Kind| {
+        let mine = all.iter().filter(|(other, ..)| *other == kind);
+        let (mut total, mut open) = (0, 0);
+        for (_, state, standing, count) in mine {
+            total += count;
+            if kind.proposes() && *state == State::Open && *standing == Standing::Free {
+                open += count;
+            }
+        }
+        (kind, total, open)
+    };
+    Ok(Kind::ALL.iter().map(|kind| of(*kind)).collect())
+}
+
+/// The rows, of one kind or of all, by number.
+pub fn rows(conn: &mut Conn, id: &str, kind: Option<Kind>, at: &At, size: usize) -> Result<Page<Row>> {
+    let mut query = alignment_rows::table
+        .filter(alignment_rows::alignment_id.eq(id))
+        .select(Row::as_select())
+        .into_boxed();
+    if let Some(kind) = kind {
+        query = query.filter(alignment_rows::kind.eq(kind));
+    }
+    let number = |mark: &String| mark.parse::<i32>().unwrap_or_default();
+    query = match at {
+        At::Start => query.order(alignment_rows::number.asc()),
+        At::After(mark) => {
+            query.filter(alignment_rows::number.gt(number(mark))).order(alignment_rows::number.asc())
+        }
+        At::Before(mark) => {
+            query.filter(alignment_rows::number.lt(number(mark))).order(alignment_rows::number.desc())
+        }
+    };
+    let found = query.limit(i64::try_from(size + 1).map_err(Error::internal)?).load(conn)?;
+    Ok(Page::new(found, at, size, |row: &Row| row.number.to_string()))
+}
+
+/// The proposals of these kinds that nobody has decided on.
+pub fn proposals(conn: &mut Conn, id: &str, kinds: &[Kind]) -> Result<Vec<Row>> {
+    let mine = alignment_rows::table
+        .filter(alignment_rows::alignment_id.eq(id))
+        .filter(alignment_rows::state.eq(State::Open))
+        .filter(alignment_rows::standing.eq(Standing::Free))
+        .filter(alignment_rows::kind.eq_any(kinds.iter().copied().filter(|kind| kind.proposes())))
+        .order(alignment_rows::number);
+    Ok(mine.select(Row::as_select()).load(conn)?)
+}
+
+/// Forgets a comparison. What was renamed stays so.
+pub fn discard(tx: &mut Tx, id: &str) -> Result<()> {
+    find(tx.conn, id)?;
+    diesel::delete(alignment_rows::table.filter(alignment_rows::alignment_id.eq(id))).execute(tx.conn)?;
+    diesel::delete(alignments::table.find(id)).execute(tx.conn)?;
+    Ok(())
+}
+
+/// Every row as a file that spreadsheets open.
+pub fn export(conn: &mut Conn, id: &str) -> Result<Vec<u8>> {
+    let all: Vec<Row> = alignment_rows::table
+        .filter(alignment_rows::alignment_id.eq(id))
+        .order(alignment_rows::number)
+        .select(Row::as_select())
+        .load(conn)?;
+    let scope = super::identity::switch::read(conn)?.scope;
+    let header = ["userName", "userPrincipalName", "name", "finding", "reason", "state", "whatWillHappen"];
+    let rows = all.iter().map(|row| {
+        let text = |value: &Option<String>| value.clone().unwrap_or_default();
+        [
+            text(&row.user_name),
+            text(&row.entra_name),
+            row.name.clone(),
+            row.kind.words().to_owned(),
+            row.reason.clone(),
+            row.state.as_str().to_owned(),
+            outlook(row, scope).to_owned(),
+        ]
+    });
+    spreadsheets::file([header.map(str::to_owned)].into_iter().chain(rows))
+}

@@ -1,0 +1,281 @@
+//! Aligning user names with Entra ID's before provisioning is switched on.
+
+use crate::domain::alignment::{self, Alignment, Kind, Outcome, Row, State, outlook};
+use crate::domain::identity::switch;
+use crate::domain::users::by_entra::Scope;
+use crate::error::Error;
+use crate::web::extract::{Desk, Fields, Posted, Signed, Upload, values};
+use crate::web::page::{self, Answer, Frame, Refused, when};
+use actix_web::HttpRequest;
+use actix_web::http::StatusCode;
+use actix_web::web::{Path, Query};
+use askama::Template;
+use serde::Deserialize;
+
+const HOME: &str = "/users/alignment";
+const CSV: &str = "text/csv; charset=utf-8";
+const PAGE: usize = 100;
+const RECENT: i64 = 20;
+/// So many are shown before all are accepted; the rest is counted.
+const PREVIEW: usize = 500;
+
+#[derive(Template)]
+#[template(path = "alignment/new.html")]
+struct NewPage {
+    frame: Frame,
+    earlier: Vec<(Alignment, String)>,
+    refusal: Refused,
+}
+
+pub(in crate::web::console) async fn new(frame: Frame, desk: Desk) -> Answer {
+    start(frame, desk, None).await
+}
+
+async fn start(frame: Frame, desk: Desk, refusal: Option<Error>) -> Answer {
+    let earlier = desk.read(|conn| alignment::recent(conn, RECENT)).await?;
+    let earlier = earlier.into_iter().map(|one| (one.clone(), when(one.created_at))).collect();
+    let page = NewPage { frame: frame.of("users"), earlier, refusal: Refused(refusal) };
+    page::show_as(page.refusal.status(), &page.frame, &page)
+}
+
+/// Compares an uploaded list with ours; no user changes.
+pub(in crate::web::console) async fn upload(
+    signed: Signed,
+    frame: Frame,
+    desk: Desk,
+    upload: Upload,
+) -> Answer {
+    if upload.file.is_empty() {
+        let refusal = Error::invalid("file", "Choose the CSV file of “Download users” first.");
+        return start(frame, desk, Some(refusal)).await;
+    }
+    let (name, file) = (upload.file_name, upload.file);
+    // Comparing takes longer than keeping: nobody who writes waits for it.
+    match desk.read(move |conn| alignment::compare(conn, &file)).await {
+        Ok(compared) => {
+            let keep = desk.write(signed.actor(), move |tx| alignment::keep(tx, &name, compared));
+            Ok(page::go(&format!("{HOME}/{}", keep.await?.id)))
+        }
+        Err(refusal @ Error::Invalid(_)) => start(frame, desk, Some(refusal)).await,
+        Err(other) => Err(other.into()),
+    }
+}
+
+#[derive(Template)]
+#[template(path = "alignment/show.html")]
+struct ShowPage {
+    frame: Frame,
+    alignment: Alignment,
+    made: String,
+    kind: Option<Kind>,
+    counts: Vec<(Kind, i64, i64)>,
+    rows: Vec<Row>,
+    scope: Scope,
+    accepted: bool,
+    previous: Option<String>,
+    next: Option<String>,
+}
+
+impl ShowPage {
+    fn total(&self) -> i64 {
+        self.counts.iter().map(|(_, total, _)| total).sum()
+    }
+
+    fn open(&self) -> i64 {
+        self.counts.iter().map(|(_, _, open)| open).sum()
+    }
+
+    fn is(&self, kind: &Kind) -> bool {
+        self.kind == Some(*kind)
+    }
+
+    fn outlook(&self, row: &Row) -> &'static str {
+        outlook(row, self.scope)
+    }
+
+    fn badge(&self, row: &Row) -> (&'static str, &'static str) {
+        match row.state {
+            State::Accepted => ("good", "Renamed"),
+            State::Undone => ("quiet", "Taken back"),
+            State::Stale => ("bad", "No longer possible"),
+            State::Open if row.kind == Kind::Same => ("good", "Match"),
+            State::Open => ("note", "Open"),
+        }
+    }
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+pub(in crate::web::console) struct Asked {
+    kind: String,
+    after: Option<String>,
+    before: Option<String>,
+}
+
+pub(in crate::web::console) async fn show(
+    frame: Frame,
+    desk: Desk,
+    id: Path<String>,
+    asked: Query<Asked>,
+) -> Answer {
+    let (id, asked) = (id.into_inner(), asked.into_inner());
+    let kind = Kind::parse(&asked.kind);
+    let (key, at) = (id.clone(), page::at(asked.after, asked.before));
+    let (found, counts, rows, scope) = desk
+        .read(move |conn| {
+            let found = alignment::find(conn, &key)?;
+            let rows = alignment::rows(conn, &key, kind, &at, PAGE)?;
+            Ok((found, alignment::counts(conn, &key)?, rows, switch::read(conn)?.scope))
+        })
+        .await?;
+    let query = [("kind", kind.map_or("", Kind::as_str))];
+    let (previous, next) = page::ways(&rows, &format!("{HOME}/{id}"), &query);
+    let page = ShowPage {
+        frame: frame.of("users"),
+        made: when(found.created_at),
+        alignment: found,
+        kind,
+        accepted: rows.items.iter().any(|row| row.state == State::Accepted),
+        counts,
+        rows: rows.items,
+        scope,
+        previous,
+        next,
+    };
+    page::show(&page.frame, &page)
+}
+
+#[derive(Template)]
+#[template(path = "alignment/accept.html")]
+struct AcceptPage {
+    frame: Frame,
+    alignment: Alignment,
+    kinds: Vec<(Kind, i64, bool)>,
+    rows: Vec<Row>,
+    more: usize,
+}
+
+/// Which kinds of proposals are meant; all but the weakest where none are named.
+fn kinds(fields: &Fields) -> Vec<Kind> {
+    let named: Vec<Kind> = values(fields, "kind").iter().filter_map(|word| Kind::parse(word)).collect();
+    if named.is_empty() { vec![Kind::Case, Kind::Email, Kind::Domain, Kind::Edit] } else { named }
+}
+
+/// Shows what would be renamed, all of it, before it is.
+pub(in crate::web::console) async fn preview(
+    frame: Frame,
+    desk: Desk,
+    id: Path<String>,
+    asked: Query<Fields>,
+) -> Answer {
+    let (id, chosen) = (id.into_inner(), kinds(&asked));
+    let wanted = chosen.clone();
+    let (found, counts, mut rows) = desk
+        .read(move |conn| {
+            let found = alignment::find(conn, &id)?;
+            Ok((found, alignment::counts(conn, &id)?, alignment::proposals(conn, &id, &wanted)?))
+        })
+        .await?;
+    let more = rows.len().saturating_sub(PREVIEW);
+    rows.truncate(PREVIEW);
+    let kinds = counts
+        .into_iter()
+        .filter(|(kind, _, open)| kind.proposes() && *open > 0)
+        .map(|(kind, _, open)| (kind, open, chosen.contains(&kind)))
+        .collect();
+    let page = AcceptPage { frame: frame.of("users"), alignment: found, kinds, rows, more };
+    page::show_as(StatusCode::OK, &page.frame, &page)
+}
+
+pub(in crate::web::console) async fn accept_all(
+    request: HttpRequest,
+    signed: Signed,
+    desk: Desk,
+    id: Path<String>,
+    form: Posted<Fields>,
+) -> Answer {
+    let (id, chosen) = (id.into_inner(), kinds(&form.0));
+    let path = format!("{HOME}/{id}");
+    let outcome = desk.write(signed.actor(), move |tx| alignment::accept_all(tx, &id, &chosen)).await;
+    page::settle(&request, outcome, |outcome| told("renamed", outcome), &path)
+}
+
+fn told(what: &str, outcome: &Outcome) -> String {
+    let done = match outcome.done {
+        1 => format!("One user was {what}."),
+        count => format!("{count} users were {what}."),
+    };
+    let stale = match outcome.stale {
+        0 => String::new(),
+        1 => " One was left as it is: the row says why.".to_owned(),
+        count => format!(" {count} were left as they are: their rows say why."),
+    };
+    format!("{done}{stale}")
+}
+
+pub(in crate::web::console) async fn accept(
+    request: HttpRequest,
+    signed: Signed,
+    desk: Desk,
+    key: Path<(String, i32)>,
+    _form: Posted<Fields>,
+) -> Answer {
+    let (id, number) = key.into_inner();
+    let path = format!("{HOME}/{id}");
+    let outcome = desk.write(signed.actor(), move |tx| alignment::accept(tx, &id, number)).await;
+    let said = |row: &Row| match &row.note {
+        Some(note) => format!("{} was left as they are. {note}", row.name),
+        None => format!("{} is “{}” now.", row.name, row.entra_name.as_deref().unwrap_or_default()),
+    };
+    page::settle(&request, outcome, said, &path)
+}
+
+pub(in crate::web::console) async fn undo(
+    request: HttpRequest,
+    signed: Signed,
+    desk: Desk,
+    key: Path<(String, i32)>,
+    _form: Posted<Fields>,
+) -> Answer {
+    let (id, number) = key.into_inner();
+    let path = format!("{HOME}/{id}");
+    let outcome = desk.write(signed.actor(), move |tx| alignment::undo(tx, &id, number)).await;
+    let said =
+        |row: &Row| format!("{} is “{}” again.", row.name, row.user_name.as_deref().unwrap_or_default());
+    page::settle(&request, outcome, said, &path)
+}
+
+pub(in crate::web::console) async fn undo_all(
+    request: HttpRequest,
+    signed: Signed,
+    desk: Desk,
+    id: Path<String>,
+    _form: Posted<Fields>,
+) -> Answer {
+    let id = id.into_inner();
+    let path = format!("{HOME}/{id}");
+    let outcome = desk.write(signed.actor(), move |tx| alignment::undo_all(tx, &id)).await;
+    page::settle(&request, outcome, |outcome| told("given the old name back", outcome), &path)
+}
+
+pub(in crate::web::console) async fn discard(
+    request: HttpRequest,
+    signed: Signed,
+    desk: Desk,
+    id: Path<String>,
+    _form: Posted<Fields>,
+) -> Answer {
+    let outcome = desk.write(signed.actor(), move |tx| alignment::discard(tx, &id)).await;
+    page::settle(
+        &request,
+        outcome,
+        |()| "The comparison was discarded. What was renamed stays so.".to_owned(),
+        HOME,
+    )
+}
+
+/// Every row as a file.
+pub(in crate::web::console) async fn export(desk: Desk, id: Path<String>) -> Answer {
+    let file = desk.read(move |conn| alignment::export(conn, &id)).await?;
+    Ok(page::download("user-names.csv", CSV, file))
+}
