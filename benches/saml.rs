@@ -18,7 +18,7 @@ use std::time::Instant;
 
 const FOLDER: &str = "tests/fixtures/saml";
 const RSA_SHA256: &str = "http://www.w3.org/2001/04/xmldsig-more#rsa-sha256";
-const ROUNDS: usize = 2_000;
+const ROUNDS: u32 = 2_000;
 const SAMPLES: usize = 9;
 
 fn main() {
@@ -49,7 +49,7 @@ fn microseconds(mut round: impl FnMut()) -> f64 {
         .map(|_| {
             let begun = Instant::now();
             (0..ROUNDS).for_each(|_| round());
-            begun.elapsed().as_secs_f64() * 1e6 / ROUNDS as f64
+            begun.elapsed().as_secs_f64() * 1e6 / f64::from(ROUNDS)
         })
         .collect();
     samples.sort_by(f64::total_cmp);

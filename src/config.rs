@@ -97,8 +97,8 @@ pub fn own_url(address: SocketAddr) -> Url {
     } else {
         SocketAddr::new(address.ip(), 0).to_string().trim_end_matches(":0").to_owned()
     };
-    #[expect(clippy::expect_used, reason = "an address and a port always make a URL")]
-    Url::parse(&format!("http://{host}:{}", address.port())).expect("a URL of an address and a port")
+    let text = format!("http://{host}:{}", address.port());
+    Url::parse(&text).unwrap_or_else(|cause| unreachable!("{text}: {cause}"))
 }
 
 /// A setting that can't be used, in one line.

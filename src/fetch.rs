@@ -151,7 +151,7 @@ fn is_public_v4(address: Ipv4Addr) -> bool {
         || address.is_documentation()
         || address.is_multicast();
     let reserved = match address.octets() {
-        [0, ..] | [240..=255, ..] | [192, 0, 0, _] => true,
+        [0 | 240..=255, ..] | [192, 0, 0, _] => true,
         [100, second, ..] => (64..128).contains(&second),
         [198, second, ..] => matches!(second, 18 | 19),
         _ => false,

@@ -304,3 +304,31 @@ fn a_request_in_flight_is_finished_when_the_server_is_told_to_stop() {
     assert!(answer.starts_with("HTTP/1.1 201"), "{answer}");
     assert_eq!(served.child.wait().unwrap().code(), Some(0));
 }
+
+#[test]
+fn single_sign_on_is_set_up_and_switched_from_the_shell() {
+    let folder = owned();
+    let ours =
+        said(&run(&folder, &["--public-url", "https://console.example.com", "sso", "service-provider"]));
+    assert!(ours.contains("Identifier (Entity ID): https://console.example.com/sso/metadata\n"), "{ours}");
+    assert!(ours.contains("/sso/consumer\n") && ours.contains("/sso/logout\n"));
+    let xml = said(&run(&folder, &["sso", "service-provider", "--metadata"]));
+    assert!(xml.contains("<md:EntityDescriptor") && xml.contains("<ds:X509Certificate>"), "{xml}");
+    let pem = said(&run(&folder, &["sso", "service-provider", "--certificate"]));
+    assert!(pem.starts_with("-----BEGIN CERTIFICATE-----\n"));
+    fails(&run(&folder, &["sso", "enable"]), 1, "Enter the login URL");
+    fails(&run(&folder, &["sso", "import-metadata", "/no/such/file"]), 2, "cannot be read");
+    fails(&run_with_input(&folder, &["sso", "import-metadata", "-"], "hello"), 1, "not federation metadata");
+    let private = run(&folder, &["sso", "import-metadata", "https://127.0.0.1:1/x.xml"]);
+    fails(&private, 1, "private network");
+
+    let entra = String::from_utf8(crate::sso_set_up::entra_metadata()).unwrap();
+    let imported = said(&run_with_input(&folder, &["sso", "import-metadata", "-"], &entra));
+    assert!(imported.contains("New certificates: 1"), "{imported}");
+    assert_eq!(said(&run(&folder, &["sso", "enable"])), "Single sign-on is on.\n");
+    let status = said(&run(&folder, &["sso", "status"]));
+    for line in ["state: on", "required: no", "issuer: https://sts.windows.net/", "certificate: "] {
+        assert!(status.contains(line), "{line} in {status}");
+    }
+    assert_eq!(said(&run(&folder, &["sso", "disable"])), "Single sign-on is off.\n");
+}

@@ -11,9 +11,14 @@ use std::net::TcpListener;
 
 const ADA: &str = "ada@contoso.example";
 
+/// What Entra ID publishes about the tenant of these tests.
+pub fn entra_metadata() -> Vec<u8> {
+    metadata_of(ISSUER, &[CERTIFICATE])
+}
+
 /// Metadata as Entra ID publishes it: with a byte-order mark, and a role of another protocol before ours.
-fn entra_metadata(issuer: &str, certificates: &[&[u8]]) -> Vec<u8> {
-    let keys: String = certificates
+fn metadata_of(issuer: &str, certificates: &[&[u8]]) -> Vec<u8> {
+    let keys: Vec<String> = certificates
         .iter()
         .map(|pem| {
             let text = String::from_utf8_lossy(pem);
@@ -31,11 +36,12 @@ fn entra_metadata(issuer: &str, certificates: &[&[u8]]) -> Vec<u8> {
          xmlns:xsi=\"http://www.w3.org/2001/XMLSchema-instance\" \
          xmlns:fed=\"http://docs.oasis-open.org/wsfed/federation/200706\" xsi:type=\"fed:SecurityTokenServiceType\" \
          protocolSupportEnumeration=\"http://docs.oasis-open.org/wsfed/federation/200706\"></RoleDescriptor>\
-         <IDPSSODescriptor protocolSupportEnumeration=\"urn:oasis:names:tc:SAML:2.0:protocol\">{keys}\
+         <IDPSSODescriptor protocolSupportEnumeration=\"urn:oasis:names:tc:SAML:2.0:protocol\">{}\
          <SingleLogoutService Binding=\"{binding}:HTTP-Redirect\" Location=\"{LOGIN_URL}\"/>\
          <SingleSignOnService Binding=\"{binding}:HTTP-Redirect\" Location=\"{LOGIN_URL}\"/>\
          <SingleSignOnService Binding=\"{binding}:HTTP-POST\" Location=\"{LOGIN_URL}\"/>\
-         </IDPSSODescriptor></EntityDescriptor>"
+         </IDPSSODescriptor></EntityDescriptor>",
+        keys.concat()
     )
     .into_bytes()
 }
@@ -64,7 +70,7 @@ fn publishing(document: Vec<u8>) -> String {
 async fn metadata_brings_all_values_and_every_certificate() {
     let console = Console::open();
     let olga = console.signed_in("olga").await;
-    let file = entra_metadata(ISSUER, &[CERTIFICATE, STRANGERS_CERTIFICATE]);
+    let file = metadata_of(ISSUER, &[CERTIFICATE, STRANGERS_CERTIFICATE]);
     let page = import(&olga, &file).await.follow().await;
     assert!(page.text().contains("2 certificates were added."), "{}", page.text());
     for (field, value) in [("#issuer", ISSUER), ("#login_url", LOGIN_URL), ("#logout_url", LOGIN_URL)] {
@@ -79,7 +85,7 @@ async fn what_is_no_metadata_is_refused_with_the_reason_and_changes_nothing() {
     let console = Console::open();
     let olga = console.signed_in("olga").await;
     let ours = console.browser().get("/sso/metadata").await.body;
-    let good = String::from_utf8(entra_metadata(ISSUER, &[CERTIFICATE])).unwrap();
+    let good = String::from_utf8(metadata_of(ISSUER, &[CERTIFICATE])).unwrap();
     let encryption_only = good.replace("use=\"signing\"", "use=\"encryption\"");
     let expired = include_bytes!("fixtures/certificates/expired.pem");
     let cases: [(&[u8], &str); 8] = [
@@ -87,9 +93,9 @@ async fn what_is_no_metadata_is_refused_with_the_reason_and_changes_nothing() {
         (b"<!DOCTYPE html><html></html>", "This is a web page"),
         (b"<!DOCTYPE x [<!ENTITY a 'b'>]><EntityDescriptor/>", "This is not federation metadata."),
         (ours.as_bytes(), "This metadata describes no identity provider."),
-        (&entra_metadata(ISSUER, &[]), "names no signing certificate"),
-        (&entra_metadata("https://sts.windows.net/{tenantid}/", &[CERTIFICATE]), "for all tenants"),
-        (&entra_metadata(ISSUER, &[expired]), "Every certificate in this metadata has expired."),
+        (&metadata_of(ISSUER, &[]), "names no signing certificate"),
+        (&metadata_of("https://sts.windows.net/{tenantid}/", &[CERTIFICATE]), "for all tenants"),
+        (&metadata_of(ISSUER, &[expired]), "Every certificate in this metadata has expired."),
         (encryption_only.as_bytes(), "names no signing certificate"),
     ];
     for (file, reason) in cases {
@@ -109,13 +115,13 @@ async fn what_is_no_metadata_is_refused_with_the_reason_and_changes_nothing() {
 async fn metadata_is_read_again_every_day_and_a_new_certificate_is_trusted_in_time() {
     let console = Console::open();
     let olga = console.signed_in("olga").await;
-    let first = publishing(entra_metadata(ISSUER, &[CERTIFICATE]));
+    let first = publishing(metadata_of(ISSUER, &[CERTIFICATE]));
     let wish = [("metadata_url", first.as_str()), ("refresh_metadata", "1")];
     let page = olga.submit("/identity", "/identity/sso/import", &wish).await;
     assert_eq!(page.status, 303, "{}", page.text());
     let trusted = |console: &Console| console.org.read(certificates::list).unwrap().len();
     assert_eq!(trusted(&console), 1);
-    let next = publishing(entra_metadata(ISSUER, &[CERTIFICATE, STRANGERS_CERTIFICATE]));
+    let next = publishing(metadata_of(ISSUER, &[CERTIFICATE, STRANGERS_CERTIFICATE]));
     console.sso(move |settings| settings.metadata_url = Some(next));
     worker::round(&console.org, true).await.unwrap();
     assert_eq!(trusted(&console), 1, "it is not time yet");
@@ -129,7 +135,7 @@ async fn metadata_is_read_again_every_day_and_a_new_certificate_is_trusted_in_ti
 #[actix_web::test]
 async fn another_issuer_is_never_taken_over_by_itself() {
     let console = Console::with_sso();
-    let other = publishing(entra_metadata("https://sts.windows.net/other/", &[STRANGERS_CERTIFICATE]));
+    let other = publishing(metadata_of("https://sts.windows.net/other/", &[STRANGERS_CERTIFICATE]));
     console.sso(move |settings| {
         (settings.metadata_url, settings.refresh_metadata) = (Some(other), true);
     });
@@ -144,7 +150,7 @@ async fn another_issuer_is_never_taken_over_by_itself() {
 #[actix_web::test]
 async fn metadata_is_not_fetched_from_private_networks() {
     let console = Console::open();
-    let url = publishing(entra_metadata(ISSUER, &[CERTIFICATE])).replace("http://", "https://");
+    let url = publishing(metadata_of(ISSUER, &[CERTIFICATE])).replace("http://", "https://");
     let refused = metadata::fetch(&url.parse().unwrap(), false).await.unwrap_err();
     assert!(refused.to_string().contains("private network"), "{refused}");
     drop(console);
@@ -315,7 +321,7 @@ async fn an_administrator_cannot_become_an_owner_by_a_certificate() {
     let console = Console::open();
     console.admin(ADA, Role::Administrator);
     let ada = console.signed_in(ADA).await;
-    import(&ada, &entra_metadata(ISSUER, &[CERTIFICATE])).await;
+    import(&ada, &metadata_of(ISSUER, &[CERTIFICATE])).await;
     ada.submit("/identity", "/identity/sso", &[("enabled", "1")]).await;
     let own = console.browser();
     assert_eq!(own.bring(&Says::of(&console, ADA)).await.status, 303);

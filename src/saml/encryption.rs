@@ -1,4 +1,4 @@
-//! Encrypted assertions (SAML core section 6): one EncryptedData, AES for the assertion, RSA-OAEP for its key.
+//! Encrypted assertions (SAML core section 6): one `EncryptedData`, AES for the assertion, RSA-OAEP for its key.
 //!
 //! Older methods are refused: RSA with PKCS #1 v1.5 padding tells an attacker who may ask often enough what is inside
 //! (XML Encryption 1.1 section 5.5.1). What goes wrong while decrypting is told in one sentence, whatever it was.

@@ -1,6 +1,6 @@
 //! Our sign-in request (SAML core section 3.4.1), as Entra ID wants it.
 //!
-//! Neither NameIDPolicy (Entra ID would answer with an opaque name) nor RequestedAuthnContext (whoever signed in by
+//! Neither `NameIDPolicy` (Entra ID would answer with an opaque name) nor `RequestedAuthnContext` (whoever signed in by
 //! another method meets AADSTS75011): <https://learn.microsoft.com/entra/identity-platform/single-sign-on-saml-protocol>.
 
 use super::{ASSERTION, HTTP_POST, PROTOCOL, timestamp};

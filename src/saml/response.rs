@@ -15,6 +15,7 @@ use base64::engine::general_purpose::STANDARD as BASE64;
 use chrono::{NaiveDateTime, TimeDelta};
 
 /// What the settings allow and ask for.
+#[expect(clippy::struct_excessive_bools, reason = "each is a box that an administrator ticks")]
 #[derive(Clone, Copy, Debug)]
 pub struct Rules {
     /// Whether SHA-1 is taken in signatures.

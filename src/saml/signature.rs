@@ -81,7 +81,7 @@ pub(super) fn fingerprint(der: &[u8]) -> String {
 }
 
 /// The signature directly in `element`, if there is one.
-pub(super) fn of<'d>(element: Node<'d>) -> Result<Option<Node<'d>>, Refusal> {
+pub(super) fn of(element: Node) -> Result<Option<Node>, Refusal> {
     match element.all(DSIG, "Signature").as_slice() {
         [] => Ok(None),
         [one] => Ok(Some(*one)),

@@ -183,11 +183,12 @@ impl<'d> Node<'d> {
             return Err(Fault::TooLarge);
         }
         let absolute = |uri: &str| Url::parse(uri).is_ok();
-        let odd = |(prefix, uri): &(_, _)| {
+        // The default namespace may be taken back; a prefix may not stand for nothing.
+        let fine = |(prefix, uri): &(_, _)| {
             let (prefix, uri): (&str, &str) = (AsRef::<str>::as_ref(prefix), AsRef::<str>::as_ref(uri));
-            !absolute(uri) && !(prefix.is_empty() && uri.is_empty())
+            absolute(uri) || (prefix.is_empty() && uri.is_empty())
         };
-        if element.namespace_declarations.iter().any(odd) {
+        if !element.namespace_declarations.iter().all(fine) {
             return Err(Fault::Namespace);
         }
         let mut own = 0;

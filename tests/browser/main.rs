@@ -5,18 +5,23 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on has failed")]
 #![allow(unreachable_pub, dead_code, unused_imports, reason = "the harness is shared with the other tests")]
 
+mod directory;
 #[path = "../harness/mod.rs"]
 mod harness;
 mod tour;
 
+use directory::Directory;
+use harness::idp::Says;
 use harness::{Console, PASSWORD};
+use rollcall::domain::alignment;
 use rollcall::domain::identity::clients;
 use rollcall::domain::page::At;
+use rollcall::domain::sso::events;
 use rollcall::domain::{Actor, Role, admins, demo, groups};
 use tour::{Script, Tour};
 
 /// Every page that has an address of its own.
-const PAGES: [&str; 17] = [
+const PAGES: [&str; 20] = [
     "/",
     "/identity",
     "/users",
@@ -32,6 +37,9 @@ const PAGES: [&str; 17] = [
     "/sites",
     "/activity",
     "/activity/provisioning",
+    "/activity/sign-ins",
+    "/activity/entra-errors?code=50105",
+    "/users/alignment",
     "/administrators",
     "/account",
 ];
@@ -136,6 +144,8 @@ async fn every_page_is_sound_on_a_large_and_on_a_small_screen() {
     pages.push(format!("/users/delete?id={}", ana.id));
     pages.push(format!("/groups/{}", crew.items[0].group.id));
     pages.push(format!("/administrators/{}", adam.id));
+    pages.push(refused_sign_in(&console).await);
+    pages.extend(compared(&console));
     for width in [1280, 390, 320] {
         tour.resize(width).await;
         for page in &pages {
@@ -143,6 +153,70 @@ async fn every_page_is_sound_on_a_large_and_on_a_small_screen() {
             tour.check(page, width).await;
         }
     }
+    tour.end().await;
+}
+
+/// The page of a sign-in that was refused.
+async fn refused_sign_in(console: &Console) -> String {
+    console.trust_entra(true);
+    console.browser().bring(&Says::of(console, "zz.ana@harbourline.example")).await;
+    let last =
+        console.org.read(|conn| events::list(conn, &events::Filter::default(), &At::Start, 1)).unwrap();
+    format!("/activity/sign-ins/{}", last.items[0].reference)
+}
+
+/// The pages of a comparison with Entra ID's users.
+fn compared(console: &Console) -> [String; 2] {
+    let file = "userPrincipalName,displayName\nzz.anna@contoso.example,Anna\nnew@contoso.example,New\n";
+    let made = console.write(|tx| {
+        let compared = alignment::compare(tx.conn, file.as_bytes())?;
+        alignment::keep(tx, "users.csv", compared)
+    });
+    [format!("/users/alignment/{}", made.id), format!("/users/alignment/{}/preview", made.id)]
+}
+
+#[actix_web::test]
+async fn people_come_and_go_by_entra_id_with_javascript() {
+    people_come_and_go_by_entra_id(Script::On).await;
+}
+
+#[actix_web::test]
+async fn people_come_and_go_by_entra_id_without_javascript() {
+    people_come_and_go_by_entra_id(Script::Off).await;
+}
+
+/// A test sign-in, a sign-in from the sign-in page, the profile, and signing out at Microsoft too.
+async fn people_come_and_go_by_entra_id(script: Script) {
+    let console = Console::open();
+    let directory = Directory::open(&console, "ana@contoso.example");
+    console.user("ana@contoso.example", None);
+    console.trust_entra(false);
+    let (login, logout) = (format!("{}/saml2", directory.address), format!("{}/goodbye", directory.address));
+    console.sso(move |settings| {
+        settings.login_url = Some(login);
+        settings.logout_url = Some(logout);
+    });
+    let tour = Tour::start(&console.address, script).await;
+    tour.sign_in("olga", PASSWORD).await;
+    tour.go("/identity").await;
+    tour.click("Test sign-in").await;
+    tour.click("Yes, it is me").await;
+    tour.see("The test went well: this user would come in.").await;
+    tour.go("/identity").await;
+    tour.see("Your last test went well").await;
+    tour.click("Sign out").await;
+    tour.see("You are signed out.").await;
+
+    console.sso(|settings| settings.enabled = true);
+    tour.go("/account").await;
+    tour.click("Sign in with Microsoft Entra ID").await;
+    tour.click("Yes, it is me").await;
+    tour.see("My profile").await;
+    tour.see("ana@contoso.example").await;
+    tour.click("Sign out").await;
+    tour.see("Signed out of everything").await;
+    tour.go("/account").await;
+    tour.see("Sign in with Microsoft Entra ID").await;
     tour.end().await;
 }
 

@@ -65,7 +65,9 @@ impl Tour {
 
     /// Clicks the button with these words.
     pub async fn click(&self, words: &str) {
-        let path = format!("//button[normalize-space()='{words}' and not(@hidden)]");
+        let named = format!("normalize-space()='{words}'");
+        let path =
+            format!("//button[{named} and not(@hidden)] | //a[{named} and contains(@class, 'button')]");
         let button = self.client.wait().at_most(PATIENCE).for_element(Locator::XPath(&path)).await;
         let button = button.unwrap_or_else(|_| panic!("no button “{words}”"));
         button.click().await.unwrap();

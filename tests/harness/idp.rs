@@ -125,20 +125,18 @@ impl Says {
     /// The assertion in canonical form, before and after the place of its signature.
     fn assertion(&self) -> (String, String) {
         let (now, until) = (self.at(TimeDelta::zero()), self.at(self.until));
-        let claims: String = self
+        let claims: Vec<String> = self
             .claims
             .iter()
             .map(|(name, value)| {
-                format!(
-                    "<Attribute Name=\"{name}\"><AttributeValue>{}</AttributeValue></Attribute>",
-                    escaped(value)
-                )
+                let value = escaped(value);
+                format!("<Attribute Name=\"{name}\"><AttributeValue>{value}</AttributeValue></Attribute>")
             })
             .collect();
         let attributes = if claims.is_empty() {
             String::new()
         } else {
-            format!("<AttributeStatement>{claims}</AttributeStatement>")
+            format!("<AttributeStatement>{}</AttributeStatement>", claims.concat())
         };
         let head = format!(
             "<Assertion xmlns=\"urn:oasis:names:tc:SAML:2.0:assertion\" ID=\"{}\" IssueInstant=\"{now}\" \

@@ -60,7 +60,7 @@ pub fn undo(tx: &mut Tx, id: &str, number: i32) -> Result<Row> {
         let cause = format!("{} has another user name since. Nothing was changed.", user.name());
         return Err(Error::Conflict(cause));
     }
-    give(tx, user, before)?;
+    give(tx, &user, &before)?;
     settle(tx, &row, State::Undone, None)
 }
 
@@ -96,15 +96,15 @@ fn rename(tx: &mut Tx, row: &Row) -> Result<()> {
     if user.is_protected() || super::standing(&user) != Standing::Free {
         return Err(Error::Conflict("Entra ID owns the account since, or it is protected.".to_owned()));
     }
-    give(tx, user, row.entra_name.clone().unwrap_or_default())
+    give(tx, &user, row.entra_name.as_deref().unwrap_or_default())
 }
 
-fn give(tx: &mut Tx, user: User, name: String) -> Result<()> {
+fn give(tx: &mut Tx, user: &User, name: &str) -> Result<()> {
     let emails = users::emails(tx.conn, &user.id)?;
     let work =
         emails.into_iter().find(|email| email.kind.as_deref() == Some("work")).map(|email| email.value);
     let mut profile = user.profile.clone();
-    profile.user_name = name.trim().to_owned();
+    name.trim().clone_into(&mut profile.user_name);
     if fold(&profile.user_name).is_empty() {
         return Err(Error::Conflict("The name in Entra ID is empty.".to_owned()));
     }

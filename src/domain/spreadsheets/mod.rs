@@ -28,7 +28,7 @@ pub(super) fn refused(message: impl Into<String>) -> Error {
 pub(super) fn table(bytes: &[u8], most_rows: usize) -> Result<Table> {
     let mut remarks = Vec::new();
     let text = decode::text(bytes, &mut remarks)?;
-    let header = |delimiter: u8| records(&text, delimiter).next().and_then(|record| record.ok());
+    let header = |delimiter: u8| records(&text, delimiter).next().and_then(Result::ok);
     let cells = |delimiter: u8| header(delimiter).map_or(0, |header| header.len());
     let delimiter = DELIMITERS.into_iter().rev().max_by_key(|delimiter| cells(*delimiter)).unwrap_or(b',');
     let mut all = records(&text, delimiter);

@@ -59,7 +59,7 @@ pub struct Details {
     pub proofs: Vec<Proof>,
     /// Whether the assertion came encrypted.
     pub encrypted: bool,
-    /// What kind of name the NameID is.
+    /// What kind of name the `NameID` is.
     pub name_format: Option<String>,
     /// The claims, in order: name, values. Personal data.
     pub claims: Vec<(String, Vec<String>)>,

@@ -17,6 +17,7 @@ const LONGEST: usize = 2048;
 const LARGEST_SKEW_S: i32 = 300;
 
 /// The settings of single sign-on.
+#[expect(clippy::struct_excessive_bools, reason = "each is a box that an administrator ticks")]
 #[derive(Clone, Debug, PartialEq, Eq, Queryable, Selectable, Insertable, AsChangeset)]
 #[diesel(table_name = sso_settings, treat_none_as_null = true)]
 pub struct Settings {
@@ -28,7 +29,7 @@ pub struct Settings {
     pub issuer: Option<String>,
     /// Where Entra ID takes sign-out requests; without it, signing out here leaves Microsoft's apps alone.
     pub logout_url: Option<String>,
-    /// The claim that holds the user name; without it, the NameID does.
+    /// The claim that holds the user name; without it, the `NameID` does.
     pub match_claim: Option<String>,
     /// Whether a person without an account gets one at the first sign-in.
     pub create_users: bool,

@@ -85,15 +85,15 @@ impl ShowPage {
         self.counts.iter().map(|(_, _, open)| open).sum()
     }
 
-    fn is(&self, kind: &Kind) -> bool {
-        self.kind == Some(*kind)
+    fn is(&self, kind: &str) -> bool {
+        self.kind.is_some_and(|chosen| chosen.as_str() == kind)
     }
 
     fn outlook(&self, row: &Row) -> &'static str {
         outlook(row, self.scope)
     }
 
-    fn badge(&self, row: &Row) -> (&'static str, &'static str) {
+    fn badge(row: &Row) -> (&'static str, &'static str) {
         match row.state {
             State::Accepted => ("good", "Renamed"),
             State::Undone => ("quiet", "Taken back"),
