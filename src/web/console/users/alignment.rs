@@ -213,14 +213,19 @@ fn told(what: &str, outcome: &Outcome) -> String {
     format!("{done}{stale}")
 }
 
+fn row(key: Path<(String, String)>) -> Result<(String, i32), Error> {
+    let (id, number) = key.into_inner();
+    Ok((id, number.parse().map_err(|_| Error::NotFound("row"))?))
+}
+
 pub(in crate::web::console) async fn accept(
     request: HttpRequest,
     signed: Signed,
     desk: Desk,
-    key: Path<(String, i32)>,
+    key: Path<(String, String)>,
     _form: Posted<Fields>,
 ) -> Answer {
-    let (id, number) = key.into_inner();
+    let (id, number) = row(key)?;
     let path = format!("{HOME}/{id}");
     let outcome = desk.write(signed.actor(), move |tx| alignment::accept(tx, &id, number)).await;
     let said = |row: &Row| match &row.note {
@@ -234,10 +239,10 @@ pub(in crate::web::console) async fn undo(
     request: HttpRequest,
     signed: Signed,
     desk: Desk,
-    key: Path<(String, i32)>,
+    key: Path<(String, String)>,
     _form: Posted<Fields>,
 ) -> Answer {
-    let (id, number) = key.into_inner();
+    let (id, number) = row(key)?;
     let path = format!("{HOME}/{id}");
     let outcome = desk.write(signed.actor(), move |tx| alignment::undo(tx, &id, number)).await;
     let said =
