@@ -45,7 +45,8 @@ async fn each_attack_leaves_no_session_and_one_event() {
             && case["certificates"] == serde_json::json!(["idp"])
             && case["in_response_to"].is_null();
         let file = case["file"].as_str().unwrap();
-        if !usual || file.starts_with("good-encrypted") || file == "good-rollover.xml" {
+        // The clock goes on here, so that what is at the edge of a time goes over it.
+        if !usual || file.starts_with("good-encrypted") || file.starts_with("good-skew") {
             continue;
         }
         brought += 1;
@@ -63,7 +64,7 @@ async fn each_attack_leaves_no_session_and_one_event() {
         assert_eq!(session, page.status == 303, "{file}");
         assert!(good || !page.text().contains("contoso"), "{file} tells names");
     }
-    assert!(brought > 140, "{brought}");
+    assert!(brought > 330, "{brought}");
 }
 
 fn newest(console: &Console, most: usize) -> Vec<events::Event> {

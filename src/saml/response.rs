@@ -115,7 +115,7 @@ fn examine(text: &str, expected: &Expected, report: &mut Report) -> Result<Accep
         Some(encrypted) => Some(encryption::open(&tree, encrypted, expected.own_keys)?),
         None => None,
     };
-    let inner_tree = opened.as_deref().map(Tree::parse).transpose()?;
+    let inner_tree = opened.as_deref().map(Tree::parse).transpose().map_err(|_| not_an_assertion())?;
     let inner = inner_tree.as_ref().unwrap_or(&tree);
     let assertion = placed_assertion(inner, is_encrypted)?;
     let within = match signature::of(assertion)? {
@@ -204,10 +204,10 @@ fn check_signatures(tree: &Tree, parts: &Parts) -> Result<(), Refusal> {
 
 /// The assertion to read: in the clear, or what was encrypted.
 fn placed_assertion<'d>(tree: &'d Tree, was_encrypted: bool) -> Result<Node<'d>, Refusal> {
-    let refuse = |cause: &str| Refusal::new(Fault::Structure, cause);
     let assertions = tree.named("Assertion");
     let [only] = assertions.as_slice() else {
-        return Err(Refusal::new(Fault::AssertionCount, "There is not exactly one assertion."));
+        let plain = Refusal::new(Fault::AssertionCount, "There is not exactly one assertion.");
+        return Err(if was_encrypted { not_an_assertion() } else { plain });
     };
     if was_encrypted {
         let root = tree.root()?;
@@ -217,19 +217,26 @@ fn placed_assertion<'d>(tree: &'d Tree, was_encrypted: bool) -> Result<Node<'d>,
             parent.children().all(|child| child.id == only.id || child.is(super::XENC, "EncryptedKey"))
         });
         if !alone {
-            return Err(refuse("What was encrypted is not one assertion."));
+            return Err(not_an_assertion());
         }
         let inner = tree.named("Signature").into_iter().filter(|signature| {
             signature.parent().is_none_or(|parent| parent.id != only.id && parent.id != root.id)
         });
         if inner.count() > 0 {
-            return Err(Refusal::new(Fault::SignatureShape, "A signature stands where none belongs."));
+            return Err(not_an_assertion());
         }
     }
     if !only.is(ASSERTION, "Assertion") {
-        return Err(refuse("The assertion is not in the namespace of SAML 2.0."));
+        let cause = "The assertion is not in the namespace of SAML 2.0.";
+        return Err(Refusal::new(Fault::Structure, cause));
     }
     Ok(*only)
+}
+
+/// One refusal for all that can be wrong with what comes out of a ciphertext before a signature is checked: whoever alters
+/// ciphertexts must not learn from our answers what is in them.
+fn not_an_assertion() -> Refusal {
+    Refusal::new(Fault::Decryption, "What was encrypted is not one assertion.")
 }
 
 /// The assertion's canonical bytes, from a signature that covers them.

@@ -66,7 +66,7 @@ fn read(case: &Case, text: &str) -> Reading {
             require_signed_response: flag("require_signed_response", false),
             require_encryption: flag("require_encryption", false),
             allow_unsolicited: flag("unsolicited", true),
-            skew: TimeDelta::seconds(180),
+            skew: TimeDelta::seconds(case.settings["skew_s"].as_i64().unwrap_or(180)),
         },
         now,
     };
@@ -121,6 +121,9 @@ fn good_files_are_read_to_the_letter() {
         let claim = |name| accepted.assertion.claim(name);
         let object = "http://schemas.microsoft.com/identity/claims/objectidentifier";
         assert_eq!(claim(object), Some("7c2f1d7e-0b1e-4f58-9a34-0d6f1f3f9a11"), "{}", case.file);
+        for (name, value) in case.reads.as_ref().unwrap()["claims"].as_object().into_iter().flatten() {
+            assert_eq!(claim(name.as_str()), value.as_str(), "{}: {name}", case.file);
+        }
         match case.file.as_str() {
             "good-special.xml" => {
                 assert_eq!(claim("http://example.com/odd"), Some("<&> \"quoted\" 'too' é 日本 😀"));
@@ -164,6 +167,30 @@ fn what_is_too_large_is_refused_before_it_is_decoded_or_parsed() {
     assert_eq!(cause(&case, &deep), Some("too_large"));
     let wide = format!("<a>{}</a>", "<b/>".repeat(50_000));
     assert_eq!(cause(&case, &wide), Some("too_large"));
+}
+
+/// A file of megabytes, told by how it is made from another.
+#[derive(Deserialize)]
+struct Large {
+    base: String,
+    find: String,
+    pieces: Vec<(String, usize)>,
+}
+
+#[test]
+fn files_of_megabytes_are_refused_too() {
+    let list = fs::read_to_string(format!("{FOLDER}/generated.jsonl")).unwrap();
+    let all = cases();
+    for line in list.lines() {
+        let large: Large = serde_json::from_str(line).unwrap();
+        let case = all.iter().find(|case| case.file == large.base).unwrap();
+        let mut made = String::new();
+        for (piece, count) in &large.pieces {
+            (0..*count).for_each(|number| made.push_str(&piece.replace("{n}", &number.to_string())));
+        }
+        let whole = text(case).replacen(&large.find, &made, 1);
+        assert!(cause(case, &whole).is_some(), "{line}");
+    }
 }
 
 #[test]

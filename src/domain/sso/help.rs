@@ -167,7 +167,7 @@ pub const CAUSES: &[Cause] = &[
         "The assertion cannot be opened",
         "Download our certificate, or make a new one, on the Identity Management page.",
         "Token encryption → import our certificate and activate it, or deactivate token encryption.",
-        NOT_SET_UP,
+        BROKEN,
     ),
     cause(
         "not_encrypted",
