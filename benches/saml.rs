@@ -85,6 +85,7 @@ fn expected<'a>(keys: &'a [TrustedKey], own_keys: &'a [KeyPair]) -> Expected<'a>
         issuer: "https://sts.windows.net/5c3e7f80-1a2b-4c3d-8e4f-0123456789ab/",
         keys,
         own_keys,
+        naming_claims: &["http://schemas.microsoft.com/identity/claims/objectidentifier"],
         rules: Rules {
             allow_sha1: false,
             require_signed_response: false,

@@ -26,6 +26,7 @@ fuzz_target!(|bytes: &[u8]| {
         issuer: "https://sts.windows.net/5c3e7f80-1a2b-4c3d-8e4f-0123456789ab/",
         keys: &KEYS,
         own_keys: &[],
+        naming_claims: &["http://schemas.microsoft.com/identity/claims/objectidentifier"],
         rules: Rules {
             allow_sha1: false,
             require_signed_response: false,

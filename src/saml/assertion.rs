@@ -82,7 +82,7 @@ pub(super) fn read(node: Node, expected: &Expected, report: &mut Report) -> Resu
         session_index,
         signed_in_at,
         in_response_to: answers(node),
-        claims: read_claims(node)?,
+        claims: read_claims(node, expected)?,
         expires,
     })
 }
@@ -204,7 +204,7 @@ fn read_statement(
     Ok((index.map(str::to_owned), at))
 }
 
-fn read_claims(node: Node) -> Result<Vec<(String, Vec<String>)>, Refusal> {
+fn read_claims(node: Node, expected: &Expected) -> Result<Vec<(String, Vec<String>)>, Refusal> {
     let mut claims: Vec<(String, Vec<String>)> = Vec::new();
     for statement in node.all(ASSERTION, "AttributeStatement") {
         for attribute in statement.all(ASSERTION, "Attribute") {
@@ -214,12 +214,19 @@ fn read_claims(node: Node) -> Result<Vec<(String, Vec<String>)>, Refusal> {
                 // A structured value is of no use here; it is left out, not guessed at.
                 values.extend(value.text().filter(|text| text.len() <= LONGEST_VALUE));
             }
-            if claims.iter().any(|(known, _)| known == name) {
-                let cause = format!("The claim “{name}” stands twice in the assertion.");
-                return Err(Refusal::new(Fault::Structure, cause));
+            // Some providers write a claim of several values as several claims.
+            match claims.iter_mut().find(|(known, _)| known == name) {
+                Some((_, known)) => known.extend(values),
+                None => claims.push((name.to_owned(), values)),
             }
-            claims.push((name.to_owned(), values));
         }
+    }
+    let unclear = |(name, values): &&(String, Vec<String>)| {
+        values.len() > 1 && expected.naming_claims.contains(&name.as_str())
+    };
+    if let Some((name, _)) = claims.iter().find(unclear) {
+        let cause = format!("The claim “{name}” says who the person is, and has more than one value.");
+        return Err(Refusal::new(Fault::Structure, cause));
     }
     Ok(claims)
 }

@@ -7,7 +7,7 @@
 use super::assertion::{self, Assertion};
 use super::key_pair::KeyPair;
 use super::report::{Fault, Refusal, Report};
-use super::signature::{self, Proof, Trust, TrustedKey, Verified};
+use super::signature::{self, Proof, Trust, TrustedKey, Verified, Verifier};
 use super::xml::{LARGEST, Node, Tree};
 use super::{ASSERTION, DSIG, PROTOCOL, SUCCESS, encryption};
 use base64::Engine;
@@ -42,6 +42,8 @@ pub struct Expected<'a> {
     pub keys: &'a [TrustedKey],
     /// Our own keys, for which it may be encrypted.
     pub own_keys: &'a [KeyPair],
+    /// The claims that say who the person is: each has one value.
+    pub naming_claims: &'a [&'a str],
     /// What the settings allow and ask for.
     pub rules: Rules,
     /// The time, in UTC.
@@ -102,10 +104,8 @@ fn examine(text: &str, expected: &Expected, report: &mut Report) -> Result<Accep
     let parts = place(&tree)?;
     check_status(parts.root, report)?;
     let trust = Trust { keys: expected.keys, allow_sha1: expected.rules.allow_sha1, now: expected.now };
-    let around = match signature::of(parts.root)? {
-        Some(signature) => Some(signature::verify(&tree, parts.root, signature, "Response", &trust)?),
-        None => None,
-    };
+    let mut verifier = Verifier::new(&tree, &trust);
+    let around = verifier.prove(parts.root, "Response")?;
     let is_encrypted = parts.encrypted.is_some();
     if expected.rules.require_encryption && !is_encrypted {
         let cause = "The assertion is not encrypted, and the settings require that it is.";
@@ -118,9 +118,9 @@ fn examine(text: &str, expected: &Expected, report: &mut Report) -> Result<Accep
     let inner_tree = opened.as_deref().map(Tree::parse).transpose().map_err(|_| not_an_assertion())?;
     let inner = inner_tree.as_ref().unwrap_or(&tree);
     let assertion = placed_assertion(inner, is_encrypted)?;
-    let within = match signature::of(assertion)? {
-        Some(signature) => Some(signature::verify(inner, assertion, signature, "Assertion", &trust)?),
-        None => None,
+    let within = match &inner_tree {
+        Some(inner) => Verifier::new(inner, &trust).prove(assertion, "Assertion")?,
+        None => verifier.prove(assertion, "Assertion")?,
     };
     let canonical = proven_assertion(around.as_ref(), within.as_ref(), assertion, is_encrypted, expected)?;
     let proofs: Vec<Proof> = [&around, &within].into_iter().flatten().map(|one| one.proof.clone()).collect();

@@ -81,7 +81,7 @@ pub(super) fn fingerprint(der: &[u8]) -> String {
 }
 
 /// The signature directly in `element`, if there is one.
-pub(super) fn of(element: Node) -> Result<Option<Node>, Refusal> {
+fn of(element: Node) -> Result<Option<Node>, Refusal> {
     match element.all(DSIG, "Signature").as_slice() {
         [] => Ok(None),
         [one] => Ok(Some(*one)),
@@ -89,24 +89,101 @@ pub(super) fn of(element: Node) -> Result<Option<Node>, Refusal> {
     }
 }
 
-/// Proves `element` by the signature in it.
-pub(super) fn verify(
-    tree: &Tree,
-    element: Node,
-    signature: Node,
-    covers: &'static str,
-    trust: &Trust,
-) -> Result<Verified, Refusal> {
-    let read = read_shape(element, signature, trust.allow_sha1)?;
-    let key = find_key(tree, element, signature, trust)?;
-    let canonical = canonical_form(element, Some(signature), &read.prefixes)?;
-    // The library has compared this digest; that these very bytes have it is what makes them safe to read.
-    let digest = bergshamra::crypto::digest::digest(&read.digest, canonical.as_bytes());
-    if digest.ok().as_deref() != Some(read.digest_value.as_slice()) {
-        return Err(invalid("The canonical form of the signed element does not have the signed digest."));
+/// Verifies signatures of one document, each key tried on all of them once.
+pub(super) struct Verifier<'t, 'a> {
+    tree: &'t Tree<'t>,
+    trust: &'a Trust<'a>,
+    /// What each key said of every signature, in the order of the keys.
+    verdicts: Vec<Option<Vec<VerifyResult>>>,
+}
+
+impl<'t, 'a> Verifier<'t, 'a> {
+    pub(super) fn new(tree: &'t Tree<'t>, trust: &'a Trust<'a>) -> Self {
+        Self { tree, trust, verdicts: trust.keys.iter().map(|_| None).collect() }
     }
-    let algorithm = read.algorithm.rsplit('#').next().unwrap_or_default().to_owned();
-    Ok(Verified { proof: Proof { covers, fingerprint: key.fingerprint.clone(), algorithm }, canonical })
+
+    /// Proves `element` by the signature in it, if there is one.
+    pub(super) fn prove(&mut self, element: Node, covers: &'static str) -> Result<Option<Verified>, Refusal> {
+        let Some(signature) = of(element)? else { return Ok(None) };
+        let read = read_shape(element, signature, self.trust.allow_sha1)?;
+        let key = self.find_key(element, signature)?;
+        let canonical = canonical_form(element, Some(signature), &read.prefixes)?;
+        // The library has compared this digest; that these very bytes have it is what makes them safe to read.
+        let digest = bergshamra::crypto::digest::digest(&read.digest, canonical.as_bytes());
+        if digest.ok().as_deref() != Some(read.digest_value.as_slice()) {
+            return Err(invalid("The canonical form of the signed element does not have the signed digest."));
+        }
+        let algorithm = read.algorithm.rsplit('#').next().unwrap_or_default().to_owned();
+        let fingerprint = key.fingerprint.clone();
+        Ok(Some(Verified { proof: Proof { covers, fingerprint, algorithm }, canonical }))
+    }
+
+    /// The trusted key that made the signature.
+    fn find_key(&mut self, element: Node, signature: Node) -> Result<&'a TrustedKey, Refusal> {
+        if self.trust.keys.is_empty() {
+            return Err(Refusal::new(
+                Fault::NoCertificate,
+                "No signing certificate of Entra ID is known here, so nothing can be proven.",
+            ));
+        }
+        let mut expired = None;
+        for (at, key) in self.trust.keys.iter().enumerate() {
+            if !self.fits(at, element, signature)? {
+                continue;
+            }
+            if key.not_after > self.trust.now {
+                return Ok(key);
+            }
+            expired = Some(key);
+        }
+        if let Some(key) = expired {
+            let cause = format!(
+                "It is signed with the certificate {}, which expired on {}.",
+                key.fingerprint,
+                key.not_after.date()
+            );
+            return Err(Refusal::new(Fault::CertificateExpired, cause));
+        }
+        let altered = is_altered(element, signature)?;
+        Err(why_none(signature, self.trust, altered))
+    }
+
+    /// Whether this key made the signature, over exactly the element that holds it.
+    fn fits(&mut self, at: usize, element: Node, signature: Node) -> Result<bool, Refusal> {
+        let verdicts = match &mut self.verdicts[at] {
+            Some(known) => known,
+            unknown => unknown.insert(try_key(self.tree, &self.trust.keys[at])?),
+        };
+        for verdict in verdicts.iter() {
+            let VerifyResult::Valid { signature_node, references, .. } = verdict else { continue };
+            if *signature_node != signature.id {
+                continue;
+            }
+            let [only] = references.as_slice() else {
+                return Err(shape("It has not exactly one reference."));
+            };
+            if only.digest_verified && only.resolved_node == Some(element.id) {
+                return Ok(true);
+            }
+            return Err(shape("It covers another element than the one that holds it."));
+        }
+        Ok(false)
+    }
+}
+
+/// What this key says of every signature in the document; nothing where it is no RSA key.
+fn try_key(tree: &Tree, key: &TrustedKey) -> Result<Vec<VerifyResult>, Refusal> {
+    let Ok(loaded) = loader::load_x509_cert_der(&key.der) else { return Ok(Vec::new()) };
+    if loaded.algorithm_name() != "RSA" {
+        return Ok(Vec::new());
+    }
+    let mut keys = KeysManager::new();
+    keys.add_key(loaded);
+    // The strict settings are the usual ones: no key from the message, references only around the signature, every
+    // digest compared.
+    let context = DsigContext::new(keys);
+    bergshamra::dsig::verify::verify_all_document_with_source(&context, &tree.document, Some(tree.text))
+        .map_err(|_| invalid("The signature cannot be processed."))
 }
 
 /// The exclusive canonical form of `element` without the signature.
@@ -135,40 +212,6 @@ fn leave_out(tree: Node, id: NodeId, set: &mut NodeSet) {
     }
 }
 
-/// The trusted key that made the signature.
-fn find_key<'a>(
-    tree: &Tree,
-    element: Node,
-    signature: Node,
-    trust: &Trust<'a>,
-) -> Result<&'a TrustedKey, Refusal> {
-    if trust.keys.is_empty() {
-        return Err(Refusal::new(
-            Fault::NoCertificate,
-            "No signing certificate of Entra ID is known here, so nothing can be proven.",
-        ));
-    }
-    let mut altered = false;
-    let mut expired = None;
-    for key in trust.keys {
-        match try_key(tree, element, signature, key)? {
-            Tried::Fits if key.not_after > trust.now => return Ok(key),
-            Tried::Fits => expired = Some(key),
-            Tried::Altered => altered = true,
-            Tried::OtherKey => {}
-        }
-    }
-    if let Some(key) = expired {
-        let cause = format!(
-            "It is signed with the certificate {}, which expired on {}.",
-            key.fingerprint,
-            key.not_after.date()
-        );
-        return Err(Refusal::new(Fault::CertificateExpired, cause));
-    }
-    Err(why_none(signature, trust, altered))
-}
-
 fn why_none(signature: Node, trust: &Trust, altered: bool) -> Refusal {
     let named = brought_certificate(signature);
     let known = |fingerprint: &String| trust.keys.iter().any(|key| key.fingerprint == *fingerprint);
@@ -186,38 +229,6 @@ fn why_none(signature: Node, trust: &Trust, altered: bool) -> Refusal {
             "It names no certificate, and none of those trusted here fits the signature.",
         ),
     }
-}
-
-enum Tried {
-    Fits,
-    Altered,
-    OtherKey,
-}
-
-fn try_key(tree: &Tree, element: Node, signature: Node, key: &TrustedKey) -> Result<Tried, Refusal> {
-    let Ok(loaded) = loader::load_x509_cert_der(&key.der) else { return Ok(Tried::OtherKey) };
-    if loaded.algorithm_name() != "RSA" {
-        return Ok(Tried::OtherKey);
-    }
-    let mut keys = KeysManager::new();
-    keys.add_key(loaded);
-    let context = DsigContext::new(keys);
-    let results =
-        bergshamra::dsig::verify::verify_all_document_with_source(&context, &tree.document, Some(tree.text))
-            .map_err(|_| invalid("The signature cannot be processed."))?;
-    for result in results {
-        let VerifyResult::Valid { signature_node, references, .. } = result else { continue };
-        if signature_node != signature.id {
-            continue;
-        }
-        // Exactly what holds the signature was proven, and nothing else.
-        let [only] = references.as_slice() else { return Err(shape("It has not exactly one reference.")) };
-        if only.digest_verified && only.resolved_node == Some(element.id) {
-            return Ok(Tried::Fits);
-        }
-        return Err(shape("It covers another element than the one that holds it."));
-    }
-    Ok(if is_altered(element, signature)? { Tried::Altered } else { Tried::OtherKey })
 }
 
 /// Whether the digest differs, whatever key signed it.

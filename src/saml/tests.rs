@@ -61,6 +61,7 @@ fn read(case: &Case, text: &str) -> Reading {
         issuer: ISSUER,
         keys: &keys,
         own_keys: &[own_key()],
+        naming_claims: &["http://schemas.microsoft.com/identity/claims/objectidentifier"],
         rules: Rules {
             allow_sha1: flag("allow_sha1", false),
             require_signed_response: flag("require_signed_response", false),

@@ -47,6 +47,7 @@ struct Parts {
     turned_away: scim::TurnedAway,
     token_desk: oauth::TokenDesk,
     scim_limits: scim::Limits,
+    visits: sso::Visits,
 }
 
 /// What the operator decides about a console.
@@ -79,6 +80,7 @@ impl House {
             turned_away: scim::TurnedAway::default(),
             token_desk: oauth::TokenDesk::new(&site.authority),
             scim_limits: scim::Limits::new(site.scim_requests_per_second),
+            visits: sso::Visits::default(),
         }))
     }
 

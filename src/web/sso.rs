@@ -24,7 +24,10 @@ use actix_web::dev::Payload;
 use actix_web::http::StatusCode;
 use actix_web::{HttpRequest, HttpResponse, web};
 use askama::Template;
+use governor::clock::{Clock, DefaultClock};
+use governor::{DefaultKeyedRateLimiter, Quota, RateLimiter};
 use serde::Deserialize;
+use std::num::NonZeroU32;
 use url::Url;
 
 /// Where answers are posted: the one form that comes from another site.
@@ -34,6 +37,32 @@ const BROWSER: &str = "rollcall_sso";
 pub(super) const WAY: &str = "rollcall_way";
 /// A response in Base64, escaped.
 const LARGEST: usize = 1024 * 1024;
+
+/// How often one address may come: each visit leaves a line in the store, and anybody may come. A whole office behind one
+/// address signs in well within it.
+const VISITS_A_SECOND: NonZeroU32 = NonZeroU32::new(10).unwrap();
+const VISITS_AT_ONCE: NonZeroU32 = NonZeroU32::new(2_000).unwrap();
+
+/// Who came lately, by address.
+pub(super) struct Visits(DefaultKeyedRateLimiter<String>);
+
+impl Default for Visits {
+    fn default() -> Self {
+        Self(RateLimiter::keyed(Quota::per_second(VISITS_A_SECOND).allow_burst(VISITS_AT_ONCE)))
+    }
+}
+
+impl Visits {
+    fn take(&self, address: &str) -> Result<()> {
+        // Whoever has not come for a while is forgotten.
+        if self.0.len() > 10_000 {
+            self.0.retain_recent();
+        }
+        self.0
+            .check_key(&address.to_owned())
+            .map_err(|busy| Error::TooMany(busy.wait_time_from(DefaultClock::default().now()).as_secs() + 1))
+    }
+}
 
 /// Where we are, as Entra ID knows it.
 pub(super) fn here(house: &House) -> Here {
@@ -92,8 +121,10 @@ pub(super) async fn start(
     request: HttpRequest,
     frame: Frame,
     desk: Desk,
+    address: Address,
     start: web::Query<Start>,
 ) -> Answer {
+    house(&request)?.0.visits.take(&address.0)?;
     let next = page::own_path(start.next.as_deref());
     let force = start.again.is_some();
     if frame.person.is_some() && !force {
@@ -188,8 +219,9 @@ pub(super) async fn consume(
     address: Address,
     payload: web::Payload,
 ) -> Answer {
-    let (field, relay_state) = read_form(payload.into_inner()).await?;
     let house = house(&request)?;
+    house.0.visits.take(&address.0)?;
+    let (field, relay_state) = read_form(payload.into_inner()).await?;
     let here = here(house);
     let bearer = Bearer {
         browser: request.cookie(BROWSER).map(|cookie| cookie.value().to_owned()),
@@ -256,6 +288,7 @@ pub(super) async fn logout(request: HttpRequest, frame: Frame, desk: Desk, addre
     if !query.contains("SAMLRequest=") && !query.contains("SAMLResponse=") {
         return Ok(page::go("/"));
     }
+    house(&request)?.0.visits.take(&address.0)?;
     let visit = Visit::of(&request);
     let (here, own) = (here(house(&request)?), visit.foreign());
     let from = address.0;

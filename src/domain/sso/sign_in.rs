@@ -96,12 +96,15 @@ pub fn examine(
     };
     let settings = settings::read(conn)?;
     let (trusted, own) = (certificates::keys(conn)?, keys::pairs(conn, ring)?);
+    let naming: Vec<&str> =
+        settings.match_claim.as_deref().into_iter().chain([matching::OBJECT_ID]).collect();
     let expected = Expected {
         entity_id: &here.entity_id,
         consumer: &here.consumer,
         issuer: settings.issuer.as_deref().unwrap_or_default(),
         keys: &trusted,
         own_keys: &own,
+        naming_claims: &naming,
         rules: settings.rules(),
         now,
     };
