@@ -177,6 +177,11 @@ impl Report {
         }
     }
 
+    /// Notes what differs, where the cause of refusal is told elsewhere.
+    pub(super) fn note(&mut self, field: &'static str, expected: String, received: String) {
+        self.checks.push(Check { field, expected, received, good: false });
+    }
+
     /// Notes that two values must be the same.
     pub(super) fn same(&mut self, field: &'static str, expected: &str, received: Option<&str>, fault: Fault) {
         let shown = received.unwrap_or("(nothing)");

@@ -105,7 +105,9 @@ fn examine(text: &str, expected: &Expected, report: &mut Report) -> Result<Accep
     check_status(parts.root, report)?;
     let trust = Trust { keys: expected.keys, allow_sha1: expected.rules.allow_sha1, now: expected.now };
     let mut verifier = Verifier::new(&tree, &trust);
-    let around = verifier.prove(parts.root, "Response")?;
+    let around = verifier
+        .prove(parts.root, "Response")
+        .inspect_err(|refusal| note_certificate(refusal, parts.root, expected, report))?;
     let is_encrypted = parts.encrypted.is_some();
     if expected.rules.require_encryption && !is_encrypted {
         let cause = "The assertion is not encrypted, and the settings require that it is.";
@@ -120,11 +122,27 @@ fn examine(text: &str, expected: &Expected, report: &mut Report) -> Result<Accep
     let assertion = placed_assertion(inner, is_encrypted)?;
     let within = match &inner_tree {
         Some(inner) => Verifier::new(inner, &trust).prove(assertion, "Assertion")?,
-        None => verifier.prove(assertion, "Assertion")?,
+        None => verifier
+            .prove(assertion, "Assertion")
+            .inspect_err(|refusal| note_certificate(refusal, assertion, expected, report))?,
     };
     let canonical = proven_assertion(around.as_ref(), within.as_ref(), assertion, is_encrypted, expected)?;
     let proofs: Vec<Proof> = [&around, &within].into_iter().flatten().map(|one| one.proof.clone()).collect();
     conclude(&tree, around.as_ref(), &canonical, proofs, is_encrypted, expected, report)
+}
+
+/// Puts the certificate that a signature names beside those that are trusted, where it was refused.
+fn note_certificate(refusal: &Refusal, element: Node, expected: &Expected, report: &mut Report) {
+    let about = [Fault::UnknownCertificate, Fault::CertificateExpired, Fault::SignatureInvalid];
+    if about.contains(&refusal.fault) {
+        let trusted: Vec<&str> = expected.keys.iter().map(|key| key.fingerprint.as_str()).collect();
+        let named = signature::named_certificate(element);
+        report.note(
+            "Signing certificate",
+            trusted.join(", "),
+            named.unwrap_or_else(|| "(none named)".to_owned()),
+        );
+    }
 }
 
 /// Reads what was proven.

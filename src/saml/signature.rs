@@ -247,6 +247,11 @@ fn brought_certificate(signature: Node) -> Option<String> {
     Some(fingerprint(&der))
 }
 
+/// The fingerprint of the certificate that the signature in `element` names.
+pub(super) fn named_certificate(element: Node) -> Option<String> {
+    brought_certificate(element.only(DSIG, "Signature")?)
+}
+
 fn read_shape(element: Node, signature: Node, allow_sha1: bool) -> Result<Shape, Refusal> {
     let parts: Vec<Node> = signature.children().collect();
     let (info, value) = match parts.as_slice() {

@@ -204,3 +204,13 @@ fn the_report_tells_expected_from_received() {
     assert_eq!(differs[0].received, format!("{ENTITY_ID}/"));
     assert!(reading.outcome.unwrap_err().cause.ends_with("They differ in the slash at the end."));
 }
+
+#[test]
+fn an_unknown_certificate_stands_beside_those_that_are_trusted() {
+    let case = cases().into_iter().find(|case| case.file == "key-stranger.xml").unwrap();
+    let reading = read(&case, &text(&case));
+    let last = reading.report.checks.last().unwrap();
+    assert_eq!((last.field, last.good), ("Signing certificate", false));
+    assert_eq!(last.expected, trusted("idp").unwrap().fingerprint);
+    assert_eq!(last.received, trusted("stranger").unwrap().fingerprint);
+}
