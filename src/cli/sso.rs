@@ -5,9 +5,7 @@ use crate::config::Settings;
 use crate::domain::sso::policy::{self, Requirement};
 use crate::domain::sso::{Here, certificates, keys, metadata, settings};
 use crate::domain::{Actor, Org, rfc3339};
-use crate::error::{Error, Result};
-use crate::saml::key_pair::KeyPair;
-use crate::saml::metadata::ServiceProvider;
+use crate::error::Result;
 use clap::Subcommand;
 use std::io::Read;
 use std::path::Path;
@@ -55,7 +53,10 @@ impl Sso {
                         format!("Sign-on URL: {}", here.sign_on),
                         format!("Logout URL: {}", here.logout),
                     ]),
-                    (true, _) => say([describe(org, &here)?]),
+                    (true, _) => {
+                        own_keys(org, &here)?;
+                        say([org.read(|conn| keys::describe(conn, &here))?]);
+                    }
                     (_, true) => {
                         let keys = own_keys(org, &here)?;
                         say(keys.first().map(|key| key.pem().trim_end().to_owned()));
@@ -109,25 +110,10 @@ fn read(source: &str) -> std::io::Result<Vec<u8>> {
 
 fn own_keys(org: &Org, here: &Here) -> Result<Vec<keys::Key>> {
     if org.read(keys::list)?.is_empty() {
-        let host = Url::parse(&here.entity_id).ok().and_then(|url| url.host_str().map(str::to_owned));
-        let name = format!("Rollcall on {}", host.unwrap_or_default());
-        let pair = KeyPair::generate(&name, org.now()).map_err(Error::internal)?;
+        let pair = keys::generate(here, org.now())?;
         org.write(&ACTOR, move |tx| keys::add_first(tx, &pair))?;
     }
     org.read(keys::list)
-}
-
-fn describe(org: &Org, here: &Here) -> Result<String> {
-    let certificates: Vec<String> = own_keys(org, here)?.into_iter().map(|key| key.der).collect();
-    let signs_requests = org.read(settings::read)?.sign_requests;
-    let ours = ServiceProvider {
-        entity_id: &here.entity_id,
-        consumer: &here.consumer,
-        logout: &here.logout,
-        signs_requests,
-        certificates: &certificates,
-    };
-    Ok(ours.to_xml())
 }
 
 fn status(org: &Org) -> Result<Vec<String>> {

@@ -15,7 +15,6 @@ use crate::domain::sso::{Here, Settings, events, help, requests, settings};
 use crate::domain::{Actor, Role, Tx};
 use crate::error::{Error, Result};
 use crate::saml::key_pair::KeyPair;
-use crate::saml::metadata::ServiceProvider;
 use crate::saml::redirect::{self, Kind};
 use crate::saml::request::SignIn;
 use crate::seal;
@@ -72,17 +71,8 @@ pub(super) fn here(house: &House) -> Here {
 /// Our metadata, for Entra ID's administrator to upload.
 pub(super) async fn metadata(request: HttpRequest, desk: Desk) -> Answer {
     let here = here(house(&request)?);
-    let keys = own_keys(&desk, &here).await?;
-    let signs_requests = desk.read(settings::read).await?.sign_requests;
-    let certificates: Vec<String> = keys.into_iter().map(|key| key.der).collect();
-    let xml = ServiceProvider {
-        entity_id: &here.entity_id,
-        consumer: &here.consumer,
-        logout: &here.logout,
-        signs_requests,
-        certificates: &certificates,
-    }
-    .to_xml();
+    own_keys(&desk, &here).await?;
+    let xml = desk.read(move |conn| keys::describe(conn, &here)).await?;
     Ok(page::download("rollcall-metadata.xml", "application/samlmetadata+xml", xml.into_bytes()))
 }
 
@@ -102,10 +92,8 @@ pub(super) async fn own_keys(desk: &Desk, here: &Here) -> Result<Vec<Key>> {
 
 /// A new key of ours: making one takes a moment, so it is not made where writers wait.
 pub(super) async fn new_pair(desk: &Desk, here: &Here) -> Result<KeyPair> {
-    let (name, now) = (here.entity_id.clone(), desk.org().now());
-    let host = Url::parse(&name).ok().and_then(|url| url.host_str().map(str::to_owned)).unwrap_or(name);
-    let made = web::block(move || KeyPair::generate(&format!("Rollcall on {host}"), now)).await;
-    made.map_err(Error::internal)?.map_err(Error::internal)
+    let (here, now) = (here.clone(), desk.org().now());
+    web::block(move || keys::generate(&here, now)).await.map_err(Error::internal)?
 }
 
 #[derive(Default, Deserialize)]

@@ -3,7 +3,7 @@
 //! A new key is first published beside the old one; once Entra ID has its certificate it takes over, and the old one
 //! opens what is still encrypted for it until it is removed.
 
-use super::SUBJECT;
+use super::{Here, SUBJECT, settings};
 use crate::certificate;
 use crate::db::Conn;
 use crate::db::schema::sp_keys;
@@ -12,9 +12,11 @@ use crate::domain::text_enum::text_enum;
 use crate::domain::{Tx, new_id};
 use crate::error::{Error, Result};
 use crate::saml::key_pair::KeyPair;
+use crate::saml::metadata::ServiceProvider;
 use crate::seal::Keyring;
 use chrono::NaiveDateTime;
 use diesel::prelude::*;
+use url::Url;
 
 const PURPOSE: &str = "service provider key";
 
@@ -68,6 +70,26 @@ impl Key {
             .collect();
         format!("-----BEGIN CERTIFICATE-----\n{}\n-----END CERTIFICATE-----\n", lines.join("\n"))
     }
+}
+
+/// A new key of ours. Making one takes a moment: not where writers wait.
+pub fn generate(here: &Here, now: NaiveDateTime) -> Result<KeyPair> {
+    let host = Url::parse(&here.entity_id).ok().and_then(|url| url.host_str().map(str::to_owned));
+    let name = format!("Rollcall on {}", host.unwrap_or_default());
+    KeyPair::generate(&name, now).map_err(Error::internal)
+}
+
+/// Our metadata, with all our certificates.
+pub fn describe(conn: &mut Conn, here: &Here) -> Result<String> {
+    let certificates: Vec<String> = list(conn)?.into_iter().map(|key| key.der).collect();
+    let ours = ServiceProvider {
+        entity_id: &here.entity_id,
+        consumer: &here.consumer,
+        logout: &here.logout,
+        signs_requests: settings::read(conn)?.sign_requests,
+        certificates: &certificates,
+    };
+    Ok(ours.to_xml())
 }
 
 /// Our keys, the active one first.
