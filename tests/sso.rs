@@ -278,6 +278,16 @@ async fn a_federated_id_stands_for_the_user_name() {
 }
 
 #[actix_web::test]
+async fn a_name_that_two_accounts_go_by_signs_neither_in() {
+    let console = Console::with_sso();
+    let id = console.user("ana.old", None).id;
+    console.write(move |tx| federation::set_federated_id(tx, &id, Some(ANA)));
+    console.user(ANA, None);
+    assert_eq!(console.browser().bring(&Says::of(&console, ANA)).await.status, 403);
+    assert_eq!(only(&console).cause.as_deref(), Some("name_ambiguous"));
+}
+
+#[actix_web::test]
 async fn another_claim_can_name_the_user() {
     let console = Console::with_sso();
     console.user("1007", None);

@@ -317,6 +317,13 @@ pub const CAUSES: &[Cause] = &[
         NO_ACCOUNT,
     ),
     cause(
+        "name_ambiguous",
+        "Two accounts go by the name",
+        "Change the federated id of the one, or the user name of the other.",
+        "Nothing needs changing.",
+        NO_ACCOUNT,
+    ),
+    cause(
         "certificate_not_for_owners",
         "An owner has not approved of the certificate",
         "An owner opens Identity Management and presses “Approve for owners” beside the certificate. Meanwhile the password works.",

@@ -59,6 +59,8 @@ pub enum Nobody {
     DeletedInEntra,
     /// The name is that of an account which another person in Entra ID has.
     OtherObject,
+    /// The name is one account's federated id and another's user name.
+    Ambiguous,
     /// The certificate may not sign owners in.
     NotForOwners,
 }
@@ -73,6 +75,7 @@ impl Nobody {
             Self::Deactivated => "user_deactivated",
             Self::DeletedInEntra => "user_deleted_in_entra",
             Self::OtherObject => "other_object_id",
+            Self::Ambiguous => "name_ambiguous",
             Self::NotForOwners => "certificate_not_for_owners",
         }
     }
@@ -126,14 +129,17 @@ pub fn find(conn: &mut Conn, who: &Named) -> Result<Option<Found>> {
         return Ok(Some(Found { user, by: By::ObjectId, barred }));
     }
     let Some(name) = &who.name else { return Ok(None) };
-    let by_name = match users::federated(conn, name)? {
+    let (federated, namesake) = (users::federated(conn, name)?, users::named(conn, name)?);
+    let ambiguous = federated.as_ref().zip(namesake.as_ref()).is_some_and(|(one, other)| one.id != other.id);
+    let by_name = match federated {
         Some(user) => Some((user, By::FederatedId)),
-        None => users::named(conn, name)?.map(|user| (user, By::UserName)),
+        None => namesake.map(|user| (user, By::UserName)),
     };
     Ok(by_name.map(|(user, by)| {
         // Once the key is known a name proves nothing: names are given to others when people leave.
         let known = user.entra_object_id.is_some();
         let barred = match &who.object_id {
+            _ if ambiguous => Some(Nobody::Ambiguous),
             Some(_) if known => Some(Nobody::OtherObject),
             None if known && user.role > Role::None => Some(Nobody::OtherObject),
             _ => standing(&user),

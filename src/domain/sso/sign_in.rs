@@ -242,6 +242,7 @@ fn nobody(why: Nobody) -> Cause {
         Nobody::OtherObject => {
             "The name is that of an account which is known to belong to another person in Entra ID."
         }
+        Nobody::Ambiguous => "The name is the federated id of one account and the user name of another.",
         Nobody::NotForOwners => {
             "The account is an owner's, and no owner has approved of the certificate that signed the response."
         }
