@@ -463,3 +463,49 @@ pub fn microsoft_error(text: &str) -> Option<&'static MicrosoftError> {
     let found: Vec<&str> = numbers.collect();
     MICROSOFT_ERRORS.iter().find(|error| error.codes.iter().any(|code| found.contains(code)))
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use crate::domain::sso::matching::Nobody;
+
+    #[test]
+    fn every_cause_has_its_remedies() {
+        let list = std::fs::read_to_string("tests/fixtures/saml/cases.jsonl").unwrap();
+        for line in list.lines() {
+            let case: serde_json::Value = serde_json::from_str(line).unwrap();
+            if let Some(code) = case["cause"].as_str() {
+                assert!(about(code).is_some(), "{code}");
+            }
+        }
+        let nobody = [
+            Nobody::ClaimMissing,
+            Nobody::Unknown,
+            Nobody::Deactivated,
+            Nobody::DeletedInEntra,
+            Nobody::OtherObject,
+            Nobody::Ambiguous,
+            Nobody::NotForOwners,
+        ];
+        for code in nobody.map(Nobody::code) {
+            assert!(about(code).is_some(), "{code}");
+        }
+    }
+
+    #[test]
+    fn a_code_is_found_in_a_whole_message() {
+        let text = "AADSTS50105: Your administrator has configured the application … Trace ID: 1f2e3d4c-0000";
+        assert_eq!(microsoft_error(text).unwrap().codes, ["50105"]);
+        assert_eq!(microsoft_error("750054").unwrap().codes, ["750054"]);
+        assert!(microsoft_error("nothing").is_none());
+    }
+
+    /// What comes out of an altered ciphertext must not be told apart by whoever altered it.
+    #[test]
+    fn whoever_alters_a_ciphertext_reads_one_sentence() {
+        let sentences = ["decryption", "not_xml", "signature_invalid", "structure", "signature_shape"]
+            .map(for_the_person);
+        assert!(sentences.iter().all(|sentence| *sentence == sentences[0]));
+    }
+}
