@@ -24,5 +24,6 @@ mod sign_in;
 mod sso;
 mod sso_attacks;
 mod sso_set_up;
+mod sso_sign_out;
 mod users;
 mod validators;

@@ -13,7 +13,8 @@
 //! | [`policy`]       | whether everybody but owners must come this way                            |
 //! | [`events`]       | the log of it, by reference                                                |
 //! | [`warnings`]     | what should worry an administrator                                         |
-//! | [`help`]         | causes and Microsoft's error codes, in words that say what to do           |
+//! | [`help`]         | causes of refusal, in words that say what to do                            |
+//! | [`microsoft`]    | Microsoft's own error codes, likewise                                      |
 
 use super::audit::{Kind, Subject};
 
@@ -23,6 +24,7 @@ pub mod help;
 pub mod keys;
 pub mod matching;
 pub mod metadata;
+pub mod microsoft;
 pub mod policy;
 pub mod requests;
 pub mod settings;

@@ -2,7 +2,8 @@
 
 use crate::domain::page::Page;
 use crate::domain::sso::events::{self, Check, Event, Outcome, Proof};
-use crate::domain::sso::help::{self, Cause, MICROSOFT_ERRORS, MicrosoftError};
+use crate::domain::sso::help::{self, Cause};
+use crate::domain::sso::microsoft::{self, MICROSOFT_ERRORS, MicrosoftError};
 use crate::domain::sso::requests::Purpose;
 use crate::domain::users;
 use crate::error::Error;
@@ -177,7 +178,7 @@ impl EventPage {
             at: when(event.at),
             badge: badge(&event),
             cause: event.cause.as_deref().and_then(help::about),
-            microsoft: help::microsoft_error(&event.sentence),
+            microsoft: microsoft::microsoft_error(&event.sentence),
             checks: details.checks,
             proofs: details.proofs,
             encrypted: details.encrypted,
@@ -221,7 +222,7 @@ struct ErrorsPage {
 /// What Microsoft's error codes mean, and what to do.
 pub(super) async fn entra_errors(frame: Frame, asked: Query<Code>) -> Answer {
     let code = asked.into_inner().code.trim().to_owned();
-    let found = help::microsoft_error(&code);
+    let found = microsoft::microsoft_error(&code);
     let page = ErrorsPage { frame: frame.of("activity"), code, found, all: MICROSOFT_ERRORS };
     page::show(&page.frame, &page)
 }

@@ -1,209 +1,28 @@
 //! Single sign-on on the Identity Management page: setting it up, testing it, requiring it.
 
 use super::identity::{Said, render};
-use crate::db::Conn;
-use crate::domain::sso::keys::{self, Key, State};
-use crate::domain::sso::metadata::{self, Imported, Reading};
-use crate::domain::sso::policy::{self, Requirement, Standing};
+use crate::domain::sso::keys;
+use crate::domain::sso::metadata::{self, Imported};
+use crate::domain::sso::policy;
 use crate::domain::sso::requests::Purpose;
-use crate::domain::sso::{Here, Settings, Trusted, certificates, events, settings};
+use crate::domain::sso::{Settings, certificates, settings};
 use crate::error::{Error, Result};
 use crate::web::extract::{Desk, Fields, Posted, Signed, Upload, house, values};
-use crate::web::page::{self, Answer, Frame, when};
+use crate::web::page::{self, Answer, Frame};
 use crate::web::session::Visit;
 use crate::web::sso;
 use actix_web::HttpRequest;
 use actix_web::web::Path;
-use chrono::NaiveDateTime;
 use serde::Deserialize;
 use url::Url;
 
+mod card;
+
+pub(super) use card::{Card, Form, Loaded, load};
+
 const PATH: &str = "/identity#sso";
 
-/// The card of the page.
-pub(super) struct Card {
-    pub(super) ours: Here,
-    pub(super) form: Form,
-    pub(super) settings: Settings,
-    pub(super) certificates: Vec<Certificate>,
-    pub(super) keys: Vec<OwnKey>,
-    /// How the daily reading of metadata is doing.
-    pub(super) reading: Option<(&'static str, String)>,
-    pub(super) standing: Standing,
-    /// Until when a requirement holds that nobody has confirmed.
-    pub(super) until: String,
-    /// Whether this person's last test went well.
-    pub(super) tested: bool,
-    /// Whether this person came in through Entra ID.
-    pub(super) came_by_sso: bool,
-}
-
-impl Card {
-    /// Whether all is there that single sign-on needs.
-    pub(super) fn is_complete(&self) -> bool {
-        self.settings.login_url.is_some() && self.settings.issuer.is_some() && !self.certificates.is_empty()
-    }
-
-    pub(super) fn is_required(&self) -> bool {
-        self.standing.requirement == Requirement::On
-    }
-
-    pub(super) fn is_on_trial(&self) -> bool {
-        self.standing.requirement == Requirement::Trial
-    }
-
-    pub(super) fn match_claim(&self) -> &str {
-        self.settings.match_claim.as_deref().unwrap_or_default()
-    }
-
-    pub(super) fn metadata_url(&self) -> &str {
-        self.settings.metadata_url.as_deref().unwrap_or_default()
-    }
-
-    pub(super) fn has_next_key(&self) -> bool {
-        self.keys.iter().any(|key| key.is_next)
-    }
-}
-
-/// The identity provider's values as they stand in the form.
-#[derive(Clone, Default, Deserialize)]
-#[serde(default)]
-pub(super) struct Form {
-    pub(super) enabled: String,
-    pub(super) login_url: String,
-    pub(super) issuer: String,
-    pub(super) logout_url: String,
-}
-
-/// A certificate of Entra ID's as the page shows it.
-pub(super) struct Certificate {
-    pub(super) id: String,
-    pub(super) subject: String,
-    pub(super) fingerprint: String,
-    pub(super) expires: String,
-    pub(super) badge: (&'static str, String),
-    pub(super) approved: bool,
-}
-
-/// A certificate of ours as the page shows it.
-pub(super) struct OwnKey {
-    pub(super) id: String,
-    pub(super) fingerprint: String,
-    pub(super) expires: String,
-    pub(super) badge: (&'static str, &'static str),
-    pub(super) is_next: bool,
-    pub(super) is_active: bool,
-}
-
-/// What the card is made of.
-pub(super) struct Loaded {
-    settings: Settings,
-    certificates: Vec<Trusted>,
-    keys: Vec<Key>,
-    reading: Reading,
-    standing: Standing,
-    tested: bool,
-}
-
-pub(super) fn load(conn: &mut Conn, person: &str, now: NaiveDateTime) -> Result<Loaded> {
-    let since = settings::trusted_since(conn)?.unwrap_or_default();
-    Ok(Loaded {
-        settings: settings::read(conn)?,
-        certificates: certificates::list(conn)?,
-        keys: keys::list(conn)?,
-        reading: metadata::reading(conn)?,
-        standing: policy::standing(conn, now)?,
-        tested: events::good_test(conn, person, since)?.is_some(),
-    })
-}
-
-impl Card {
-    pub(super) fn of(
-        request: &HttpRequest,
-        loaded: Loaded,
-        entered: Option<Form>,
-        now: NaiveDateTime,
-    ) -> Result<Self> {
-        let reading = loaded.reading;
-        Ok(Self {
-            ours: sso::here(house(request)?),
-            form: entered.unwrap_or_else(|| Form::of(&loaded.settings)),
-            certificates: loaded.certificates.into_iter().map(|one| Certificate::of(one, now)).collect(),
-            keys: loaded.keys.into_iter().map(|one| OwnKey::of(one, now)).collect(),
-            reading: match (reading.fault, reading.read_at) {
-                (Some(fault), _) => Some(("bad", fault)),
-                (None, Some(at)) => Some(("note", format!("Last read on {}.", when(at)))),
-                (None, None) => None,
-            },
-            until: loaded.standing.until.map(when).unwrap_or_default(),
-            standing: loaded.standing,
-            tested: loaded.tested,
-            came_by_sso: Visit::of(request).foreign().is_some(),
-            settings: loaded.settings,
-        })
-    }
-}
-
-impl Form {
-    fn of(settings: &Settings) -> Self {
-        let text = |value: &Option<String>| value.clone().unwrap_or_default();
-        Self {
-            enabled: if settings.enabled { "1".to_owned() } else { String::new() },
-            login_url: text(&settings.login_url),
-            issuer: text(&settings.issuer),
-            logout_url: text(&settings.logout_url),
-        }
-    }
-
-    fn over(&self, before: Settings) -> Settings {
-        Settings {
-            enabled: !self.enabled.is_empty(),
-            login_url: Some(self.login_url.clone()),
-            issuer: Some(self.issuer.clone()),
-            logout_url: Some(self.logout_url.clone()),
-            ..before
-        }
-    }
-}
-
-impl Certificate {
-    fn of(trusted: Trusted, now: NaiveDateTime) -> Self {
-        let badge = match trusted.days_left(now) {
-            ..0 => ("bad", "Expired".to_owned()),
-            days @ 0..=60 => ("warn", format!("{days} days left")),
-            _ => ("good", "Valid".to_owned()),
-        };
-        Self {
-            expires: when(trusted.not_after),
-            id: trusted.id,
-            subject: trusted.subject,
-            fingerprint: trusted.fingerprint,
-            badge,
-            approved: trusted.approved,
-        }
-    }
-}
-
-impl OwnKey {
-    fn of(key: Key, now: NaiveDateTime) -> Self {
-        let badge = match key.state {
-            _ if key.not_after <= now => ("bad", "Expired"),
-            State::Active => ("good", "In use"),
-            State::Next => ("note", "Next"),
-            State::Old => ("quiet", "Old: still opens"),
-        };
-        Self {
-            expires: when(key.not_after),
-            id: key.id,
-            fingerprint: key.fingerprint,
-            badge,
-            is_next: key.state == State::Next,
-            is_active: key.state == State::Active,
-        }
-    }
-}
-
-pub(super) async fn save(
+pub(in crate::web::console) async fn save(
     request: HttpRequest,
     signed: Signed,
     frame: Frame,
@@ -228,7 +47,7 @@ pub(super) async fn save(
 /// How sign-ins are to be, as it stands in the form.
 #[derive(Clone, Default, Deserialize)]
 #[serde(default)]
-pub(super) struct Options {
+pub(in crate::web::console) struct Options {
     match_claim: String,
     create_users: String,
     allow_unsolicited: String,
@@ -239,7 +58,7 @@ pub(super) struct Options {
     skew_s: String,
 }
 
-pub(super) async fn save_options(
+pub(in crate::web::console) async fn save_options(
     request: HttpRequest,
     signed: Signed,
     frame: Frame,
@@ -281,7 +100,7 @@ async fn refused(
 }
 
 /// Takes all values over from federation metadata: a file, a pasted text, or what lies at an address.
-pub(super) async fn import(
+pub(in crate::web::console) async fn import(
     request: HttpRequest,
     signed: Signed,
     frame: Frame,
@@ -331,7 +150,7 @@ fn said_of_import(imported: &Imported) -> String {
 }
 
 /// Trusts the certificates in an uploaded file or a pasted text.
-pub(super) async fn add_certificate(
+pub(in crate::web::console) async fn add_certificate(
     request: HttpRequest,
     signed: Signed,
     frame: Frame,
@@ -354,7 +173,7 @@ fn said_of_certificates(new: usize) -> String {
     }
 }
 
-pub(super) async fn approve_certificate(
+pub(in crate::web::console) async fn approve_certificate(
     request: HttpRequest,
     signed: Signed,
     desk: Desk,
@@ -365,7 +184,7 @@ pub(super) async fn approve_certificate(
     page::settle(&request, outcome, |_| "The certificate signs owners in, too.".to_owned(), PATH)
 }
 
-pub(super) async fn remove_certificate(
+pub(in crate::web::console) async fn remove_certificate(
     request: HttpRequest,
     signed: Signed,
     desk: Desk,
@@ -377,7 +196,7 @@ pub(super) async fn remove_certificate(
 }
 
 /// Makes a key of ours: the first, or the next.
-pub(super) async fn make_key(
+pub(in crate::web::console) async fn make_key(
     request: HttpRequest,
     signed: Signed,
     desk: Desk,
@@ -389,7 +208,7 @@ pub(super) async fn make_key(
     page::settle(&request, outcome, |_| said.to_owned(), PATH)
 }
 
-pub(super) async fn use_key(
+pub(in crate::web::console) async fn use_key(
     request: HttpRequest,
     signed: Signed,
     desk: Desk,
@@ -401,7 +220,7 @@ pub(super) async fn use_key(
     page::settle(&request, outcome, |_| said.to_owned(), PATH)
 }
 
-pub(super) async fn remove_key(
+pub(in crate::web::console) async fn remove_key(
     request: HttpRequest,
     signed: Signed,
     desk: Desk,
@@ -413,14 +232,19 @@ pub(super) async fn remove_key(
 }
 
 /// One of our certificates as a file, as Entra ID takes it under Token encryption and Verification certificates.
-pub(super) async fn key_file(desk: Desk, id: Path<String>) -> Answer {
+pub(in crate::web::console) async fn key_file(desk: Desk, id: Path<String>) -> Answer {
     let all = desk.read(keys::list).await?;
     let key = all.into_iter().find(|key| key.id == *id).ok_or(Error::NotFound("certificate"))?;
     Ok(page::download("rollcall.cer", "application/x-x509-ca-cert", key.pem().into_bytes()))
 }
 
 /// Sends the administrator through a whole sign-in that changes nothing.
-pub(super) async fn test(request: HttpRequest, signed: Signed, desk: Desk, _form: Posted<Fields>) -> Answer {
+pub(in crate::web::console) async fn test(
+    request: HttpRequest,
+    signed: Signed,
+    desk: Desk,
+    _form: Posted<Fields>,
+) -> Answer {
     let ready = desk
         .read(|conn| {
             let settings = settings::read(conn)?;
@@ -438,7 +262,7 @@ pub(super) async fn test(request: HttpRequest, signed: Signed, desk: Desk, _form
     sso::send(&request, &desk, Purpose::Test, "/identity", Some(signed.0.id.clone()), false).await
 }
 
-pub(super) async fn require(
+pub(in crate::web::console) async fn require(
     request: HttpRequest,
     signed: Signed,
     desk: Desk,
@@ -450,7 +274,7 @@ pub(super) async fn require(
     page::settle(&request, outcome, |_| said.to_owned(), PATH)
 }
 
-pub(super) async fn confirm_requirement(
+pub(in crate::web::console) async fn confirm_requirement(
     request: HttpRequest,
     signed: Signed,
     desk: Desk,
@@ -462,7 +286,7 @@ pub(super) async fn confirm_requirement(
     page::settle(&request, outcome, |()| said.to_owned(), PATH)
 }
 
-pub(super) async fn lift_requirement(
+pub(in crate::web::console) async fn lift_requirement(
     request: HttpRequest,
     signed: Signed,
     desk: Desk,

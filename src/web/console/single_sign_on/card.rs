@@ -1,0 +1,198 @@
+//! What the card shows, and what it is made of.
+
+use crate::db::Conn;
+use crate::domain::sso::keys::{self, Key, State};
+use crate::domain::sso::metadata::{self, Reading};
+use crate::domain::sso::policy::{self, Requirement, Standing};
+use crate::domain::sso::{Here, Settings, Trusted, certificates, events, settings};
+use crate::error::Result;
+use crate::web::extract::house;
+use crate::web::page::when;
+use crate::web::session::Visit;
+use crate::web::sso;
+use actix_web::HttpRequest;
+use chrono::NaiveDateTime;
+use serde::Deserialize;
+
+/// The card of the page.
+pub(in crate::web::console) struct Card {
+    pub(in crate::web::console) ours: Here,
+    pub(in crate::web::console) form: Form,
+    pub(in crate::web::console) settings: Settings,
+    pub(in crate::web::console) certificates: Vec<Certificate>,
+    pub(in crate::web::console) keys: Vec<OwnKey>,
+    /// How the daily reading of metadata is doing.
+    pub(in crate::web::console) reading: Option<(&'static str, String)>,
+    pub(in crate::web::console) standing: Standing,
+    /// Until when a requirement holds that nobody has confirmed.
+    pub(in crate::web::console) until: String,
+    /// Whether this person's last test went well.
+    pub(in crate::web::console) tested: bool,
+    /// Whether this person came in through Entra ID.
+    pub(in crate::web::console) came_by_sso: bool,
+}
+
+impl Card {
+    /// Whether all is there that single sign-on needs.
+    pub(in crate::web::console) fn is_complete(&self) -> bool {
+        self.settings.login_url.is_some() && self.settings.issuer.is_some() && !self.certificates.is_empty()
+    }
+
+    pub(in crate::web::console) fn is_required(&self) -> bool {
+        self.standing.requirement == Requirement::On
+    }
+
+    pub(in crate::web::console) fn is_on_trial(&self) -> bool {
+        self.standing.requirement == Requirement::Trial
+    }
+
+    pub(in crate::web::console) fn match_claim(&self) -> &str {
+        self.settings.match_claim.as_deref().unwrap_or_default()
+    }
+
+    pub(in crate::web::console) fn metadata_url(&self) -> &str {
+        self.settings.metadata_url.as_deref().unwrap_or_default()
+    }
+
+    pub(in crate::web::console) fn has_next_key(&self) -> bool {
+        self.keys.iter().any(|key| key.is_next)
+    }
+}
+
+/// The identity provider's values as they stand in the form.
+#[derive(Clone, Default, Deserialize)]
+#[serde(default)]
+pub(in crate::web::console) struct Form {
+    pub(in crate::web::console) enabled: String,
+    pub(in crate::web::console) login_url: String,
+    pub(in crate::web::console) issuer: String,
+    pub(in crate::web::console) logout_url: String,
+}
+
+/// A certificate of Entra ID's as the page shows it.
+pub(in crate::web::console) struct Certificate {
+    pub(in crate::web::console) id: String,
+    pub(in crate::web::console) subject: String,
+    pub(in crate::web::console) fingerprint: String,
+    pub(in crate::web::console) expires: String,
+    pub(in crate::web::console) badge: (&'static str, String),
+    pub(in crate::web::console) approved: bool,
+}
+
+/// A certificate of ours as the page shows it.
+pub(in crate::web::console) struct OwnKey {
+    pub(in crate::web::console) id: String,
+    pub(in crate::web::console) fingerprint: String,
+    pub(in crate::web::console) expires: String,
+    pub(in crate::web::console) badge: (&'static str, &'static str),
+    pub(in crate::web::console) is_next: bool,
+    pub(in crate::web::console) is_active: bool,
+}
+
+/// What the card is made of.
+pub(in crate::web::console) struct Loaded {
+    settings: Settings,
+    certificates: Vec<Trusted>,
+    keys: Vec<Key>,
+    reading: Reading,
+    standing: Standing,
+    tested: bool,
+}
+
+pub(in crate::web::console) fn load(conn: &mut Conn, person: &str, now: NaiveDateTime) -> Result<Loaded> {
+    let since = settings::trusted_since(conn)?.unwrap_or_default();
+    Ok(Loaded {
+        settings: settings::read(conn)?,
+        certificates: certificates::list(conn)?,
+        keys: keys::list(conn)?,
+        reading: metadata::reading(conn)?,
+        standing: policy::standing(conn, now)?,
+        tested: events::good_test(conn, person, since)?.is_some(),
+    })
+}
+
+impl Card {
+    pub(in crate::web::console) fn of(
+        request: &HttpRequest,
+        loaded: Loaded,
+        entered: Option<Form>,
+        now: NaiveDateTime,
+    ) -> Result<Self> {
+        let reading = loaded.reading;
+        Ok(Self {
+            ours: sso::here(house(request)?),
+            form: entered.unwrap_or_else(|| Form::of(&loaded.settings)),
+            certificates: loaded.certificates.into_iter().map(|one| Certificate::of(one, now)).collect(),
+            keys: loaded.keys.into_iter().map(|one| OwnKey::of(one, now)).collect(),
+            reading: match (reading.fault, reading.read_at) {
+                (Some(fault), _) => Some(("bad", fault)),
+                (None, Some(at)) => Some(("note", format!("Last read on {}.", when(at)))),
+                (None, None) => None,
+            },
+            until: loaded.standing.until.map(when).unwrap_or_default(),
+            standing: loaded.standing,
+            tested: loaded.tested,
+            came_by_sso: Visit::of(request).foreign().is_some(),
+            settings: loaded.settings,
+        })
+    }
+}
+
+impl Form {
+    fn of(settings: &Settings) -> Self {
+        let text = |value: &Option<String>| value.clone().unwrap_or_default();
+        Self {
+            enabled: if settings.enabled { "1".to_owned() } else { String::new() },
+            login_url: text(&settings.login_url),
+            issuer: text(&settings.issuer),
+            logout_url: text(&settings.logout_url),
+        }
+    }
+
+    pub(super) fn over(&self, before: Settings) -> Settings {
+        Settings {
+            enabled: !self.enabled.is_empty(),
+            login_url: Some(self.login_url.clone()),
+            issuer: Some(self.issuer.clone()),
+            logout_url: Some(self.logout_url.clone()),
+            ..before
+        }
+    }
+}
+
+impl Certificate {
+    fn of(trusted: Trusted, now: NaiveDateTime) -> Self {
+        let badge = match trusted.days_left(now) {
+            ..0 => ("bad", "Expired".to_owned()),
+            days @ 0..=60 => ("warn", format!("{days} days left")),
+            _ => ("good", "Valid".to_owned()),
+        };
+        Self {
+            expires: when(trusted.not_after),
+            id: trusted.id,
+            subject: trusted.subject,
+            fingerprint: trusted.fingerprint,
+            badge,
+            approved: trusted.approved,
+        }
+    }
+}
+
+impl OwnKey {
+    fn of(key: Key, now: NaiveDateTime) -> Self {
+        let badge = match key.state {
+            _ if key.not_after <= now => ("bad", "Expired"),
+            State::Active => ("good", "In use"),
+            State::Next => ("note", "Next"),
+            State::Old => ("quiet", "Old: still opens"),
+        };
+        Self {
+            expires: when(key.not_after),
+            id: key.id,
+            fingerprint: key.fingerprint,
+            badge,
+            is_next: key.state == State::Next,
+            is_active: key.state == State::Active,
+        }
+    }
+}

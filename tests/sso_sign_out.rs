@@ -1,0 +1,113 @@
+//! Signing out: of Rollcall alone, at Entra ID too, and when Entra ID says so.
+
+use crate::harness::idp::{ISSUER, KEY, LOGIN_URL, Request, STRANGERS_KEY, Says, sign};
+use crate::harness::{Browser, Console};
+
+const ADA: &str = "ada@contoso.example";
+
+#[actix_web::test]
+async fn signing_out_leaves_microsoft_alone_while_the_logout_url_is_blank() {
+    let console = Console::with_sso();
+    console.user(ADA, None);
+    let browser = console.browser();
+    browser.sign_in_by_entra(&console, ADA).await;
+    let left = browser.submit("/account", "/sign-out", &[]).await;
+    assert_eq!(left.location(), "/sign-in?left");
+    assert_eq!(browser.get("/account").await.status, 303);
+}
+
+#[actix_web::test]
+async fn signing_out_ends_entra_ids_session_too_when_it_has_a_logout_url() {
+    let console = Console::with_sso();
+    console.user(ADA, None);
+    console.sso(|settings| settings.logout_url = Some(LOGIN_URL.to_owned()));
+    let browser = console.browser();
+    let says = Says::of(&console, ADA);
+    browser.bring(&says).await;
+    let page = browser.get("/account").await;
+    let policy = page.headers["content-security-policy"].to_str().unwrap().to_owned();
+    assert!(policy.ends_with("form-action 'self' https://login.microsoftonline.com"), "{policy}");
+    let left = page.submit("/sign-out", &[]).await;
+    let request = Request::read(left.location());
+    assert!(request.xml.contains("<samlp:LogoutRequest"), "{}", request.xml);
+    assert!(request.xml.contains(&says.session_index) && request.xml.contains(ADA));
+    assert_eq!(browser.get("/account").await.status, 303, "ours is over at once");
+    // Entra ID answers under its other name.
+    let issuer = ISSUER.replace("https://sts.windows.net/", "https://login.microsoftonline.com/");
+    let answer = format!(
+        "<samlp:LogoutResponse xmlns:samlp=\"urn:oasis:names:tc:SAML:2.0:protocol\" ID=\"_a\" Version=\"2.0\" \
+         IssueInstant=\"{}\" Destination=\"{}/sso/logout\" InResponseTo=\"{}\"><Issuer \
+         xmlns=\"urn:oasis:names:tc:SAML:2.0:assertion\">{issuer}</Issuer><samlp:Status><samlp:StatusCode \
+         Value=\"urn:oasis:names:tc:SAML:2.0:status:Success\"/></samlp:Status></samlp:LogoutResponse>",
+        console.clock.now().format("%Y-%m-%dT%H:%M:%SZ"),
+        console.address,
+        request.id
+    );
+    let back = browser.get(&format!("/sso/logout?SAMLResponse={}", packed(&answer))).await;
+    assert_eq!(back.location(), "/sign-in?left", "{}", back.text());
+}
+
+fn packed(xml: &str) -> String {
+    use std::io::Read;
+    let mut deflated = Vec::new();
+    flate2::read::DeflateEncoder::new(xml.as_bytes(), flate2::Compression::best())
+        .read_to_end(&mut deflated)
+        .unwrap();
+    let base64 = base64::Engine::encode(&base64::engine::general_purpose::STANDARD, deflated);
+    url::form_urlencoded::byte_serialize(base64.as_bytes()).collect()
+}
+
+fn logout_request(console: &Console, issuer: &str, name: &str, index: Option<&str>) -> String {
+    let index =
+        index.map(|index| format!("<samlp:SessionIndex>{index}</samlp:SessionIndex>")).unwrap_or_default();
+    let xml = format!(
+        "<samlp:LogoutRequest xmlns:samlp=\"urn:oasis:names:tc:SAML:2.0:protocol\" ID=\"_lo\" Version=\"2.0\" \
+         IssueInstant=\"{}\" Destination=\"{}/sso/logout\"><Issuer xmlns=\"urn:oasis:names:tc:SAML:2.0:assertion\">\
+         {issuer}</Issuer><NameID xmlns=\"urn:oasis:names:tc:SAML:2.0:assertion\">{name}</NameID>{index}\
+         </samlp:LogoutRequest>",
+        console.clock.now().format("%Y-%m-%dT%H:%M:%SZ"),
+        console.address
+    );
+    format!("SAMLRequest={}", packed(&xml))
+}
+
+fn signed_query(query: &str, key: &[u8]) -> String {
+    let text = format!("{query}&SigAlg=http%3A%2F%2Fwww.w3.org%2F2001%2F04%2Fxmldsig-more%23rsa-sha256");
+    let value: String = url::form_urlencoded::byte_serialize(sign(&text, key).as_bytes()).collect();
+    format!("{text}&Signature={value}")
+}
+
+#[actix_web::test]
+async fn entra_id_ends_the_session_that_it_names_and_no_other() {
+    let console = Console::with_sso();
+    console.user(ADA, None);
+    console.sso(|settings| settings.logout_url = Some(LOGIN_URL.to_owned()));
+    let (here, there) = (console.browser(), console.browser());
+    let (says_here, says_there) = (Says::of(&console, ADA), Says::of(&console, ADA));
+    here.bring(&says_here).await;
+    there.bring(&says_there).await;
+    let anybody = console.browser();
+    let alive = async |browser: &Browser| browser.get("/account").await.status == 200;
+    // Nobody without the index or a signature ends anything.
+    anybody.get(&format!("/sso/logout?{}", logout_request(&console, ISSUER, ADA, None))).await;
+    anybody.get(&format!("/sso/logout?{}", logout_request(&console, ISSUER, ADA, Some("_guess")))).await;
+    let evil = logout_request(&console, "https://evil.example/", ADA, Some(&says_here.session_index));
+    assert_eq!(anybody.get(&format!("/sso/logout?{evil}")).await.status, 422);
+    let strange = logout_request(&console, ISSUER, ADA, None);
+    let strange = signed_query(&strange, STRANGERS_KEY);
+    assert_eq!(anybody.get(&format!("/sso/logout?{strange}")).await.status, 422);
+    assert!(alive(&here).await && alive(&there).await);
+
+    let named = logout_request(&console, ISSUER, ADA, Some(&says_here.session_index));
+    let answered = anybody.get(&format!("/sso/logout?{named}")).await;
+    let reply = Request::read(&answered.location().replace("SAMLResponse=", "SAMLRequest="));
+    assert!(reply.xml.contains("InResponseTo=\"_lo\""), "{}", reply.xml);
+    assert!(!alive(&here).await && alive(&there).await);
+    // Signed, and without an index: all of the person's.
+    let all = signed_query(&logout_request(&console, ISSUER, ADA, None), KEY);
+    anybody.get(&format!("/sso/logout?{all}")).await;
+    assert!(!alive(&there).await);
+    // About a session that is over already Entra ID wants no answer.
+    let again = anybody.get(&format!("/sso/logout?{named}")).await;
+    assert_eq!(again.status, 200);
+}
