@@ -2,7 +2,8 @@
 
 use super::key_pair::KeyPair;
 use super::response::{self, Expected, Reading};
-use super::{Rules, TrustedKey, parse_timestamp, signature};
+use super::xml::LARGEST;
+use super::{Fault, Rules, TrustedKey, parse_timestamp, signature};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use chrono::{NaiveDateTime, TimeDelta};
@@ -192,6 +193,13 @@ fn files_of_megabytes_are_refused_too() {
         let whole = text(case).replacen(&large.find, &made, 1);
         assert!(cause(case, &whole).is_some(), "{line}");
     }
+}
+
+#[test]
+fn a_field_is_decoded_up_to_the_largest_document_and_no_further() {
+    let field = |bytes: usize| BASE64.encode(vec![b'x'; bytes]);
+    assert_eq!(response::decode(&field(LARGEST)).unwrap().len(), LARGEST);
+    assert_eq!(response::decode(&field(LARGEST + 1024)).unwrap_err().fault, Fault::TooLarge);
 }
 
 #[test]
