@@ -202,6 +202,26 @@ fn a_field_is_decoded_up_to_the_largest_document_and_no_further() {
     assert_eq!(response::decode(&field(LARGEST + 1024)).unwrap_err().fault, Fault::TooLarge);
 }
 
+/// The enveloped transform takes the whole signature away, so that none of this breaks it: only its shape tells.
+#[test]
+fn a_signature_has_its_parts_in_their_order_and_no_others() {
+    let case = cases().into_iter().find(|case| case.file == "good-no-key-info.xml").unwrap();
+    let good = text(&case);
+    let value = good[good.find("<SignatureValue>").unwrap()..good.find("</Signature>").unwrap()].to_owned();
+    let info = good[good.find("<SignedInfo>").unwrap()..good.find("<SignatureValue>").unwrap()].to_owned();
+    for parts in [
+        format!("{info}{value}<Object/>"),
+        format!("{value}{info}"),
+        format!("{info}<Object/>{value}"),
+        format!("<Object/>{info}{value}"),
+        format!("{info}{value}<KeyInfo/><KeyInfo/>"),
+    ] {
+        let changed = good.replace(&format!("{info}{value}"), &parts);
+        assert_ne!(changed, good);
+        assert_eq!(cause(&case, &changed), Some("signature_shape"), "{parts}");
+    }
+}
+
 #[test]
 fn the_report_tells_expected_from_received() {
     let case = cases().into_iter().find(|case| case.file == "value-audience-slash.xml").unwrap();
