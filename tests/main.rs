@@ -14,6 +14,7 @@ mod health;
 mod identity;
 mod imports;
 mod licenses;
+mod proof;
 mod scim;
 mod scim_agreement;
 mod scim_changes;

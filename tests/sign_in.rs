@@ -1,10 +1,10 @@
-//! The front door: set-up, signing in and out, sessions, and who may pass which door.
+//! The front door: set-up, signing in and out, sessions, and who may use which route.
 
 use crate::harness::{Browser, Console, PASSWORD, Page};
 use chrono::TimeDelta;
 use reqwest::Method;
 use rollcall::domain::{Actor, Role, admins};
-use rollcall::web::console::DOORS;
+use rollcall::web::console::{Least, ROUTES, Route};
 
 const CLAIM: [(&str, &str); 5] = [
     ("organisation", "Harbourline"),
@@ -270,8 +270,14 @@ async fn every_answer_carries_the_security_headers() {
     }
 }
 
+/// A path of this route, of rows that are not there.
+fn somewhere(route: &Route) -> String {
+    let parts = route.path.split('/').map(|part| if part.starts_with('{') { "none" } else { part });
+    parts.collect::<Vec<_>>().join("/")
+}
+
 #[actix_web::test]
-async fn every_door_opens_to_those_who_may_pass_and_to_nobody_else() {
+async fn every_route_answers_those_who_may_use_it_and_nobody_else() {
     let console = Console::open();
     console.admin("adam", Role::Administrator);
     console.admin("audrey", Role::Auditor);
@@ -281,22 +287,15 @@ async fn every_door_opens_to_those_who_may_pass_and_to_nobody_else() {
         (Some(Role::Administrator), console.signed_in("adam").await),
         (Some(Role::Owner), console.signed_in("olga").await),
     ];
-    assert!(DOORS.len() > 50, "the table is the whole of the console");
-    for door in DOORS {
-        let path: String = door
-            .path
-            .split('/')
-            .map(|part| if part.starts_with('{') { "/none" } else { part })
-            .collect::<Vec<_>>()
-            .join("/")
-            .replace("//", "/");
+    assert!(ROUTES.len() > 50, "the table is the whole of the console");
+    for route in ROUTES {
+        let path = somewhere(route);
         for (role, browser) in &visitors {
-            let request = browser.request(door.method.parse().unwrap(), &path);
-            let page = browser.send(request).await;
-            let told = format!("{} {} as {role:?}: {} {}", door.method, path, page.status, page.location());
-            let may = match door.least {
-                rollcall::web::console::Least::Anyone => true,
-                rollcall::web::console::Least::Role(least) => role.is_some_and(|role| role >= least),
+            let page = browser.send(browser.request(route.method.parse().unwrap(), &path)).await;
+            let told = format!("{} {} as {role:?}: {} {}", route.method, path, page.status, page.location());
+            let may = match route.least {
+                Least::Anyone => true,
+                Least::Role(least) => role.is_some_and(|role| role >= least),
             };
             let to_sign_in = page.status == 303 && page.location().starts_with("/sign-in");
             let for_the_role = page.status == 403 && page.text().contains("This needs the role of");
@@ -307,11 +306,61 @@ async fn every_door_opens_to_those_who_may_pass_and_to_nobody_else() {
                 (false, Some(_)) => assert!(for_the_role, "{told}"),
             }
             // Entra ID's answers come from its own site: their signature is their token.
-            if may && door.method == "POST" && door.path != "/sso/consumer" {
+            if may && route.method == "POST" && route.path != "/sso/consumer" {
                 assert_eq!(page.status, 403, "a form without its token: {told}");
             }
         }
     }
+}
+
+#[actix_web::test]
+async fn head_is_answered_wherever_get_is_and_another_method_is_told_what_there_is() {
+    let console = Console::open();
+    let olga = console.signed_in("olga").await;
+    for route in ROUTES {
+        let path = somewhere(route);
+        let here: Vec<&str> =
+            ROUTES.iter().filter(|other| other.path == route.path).map(|other| other.method).collect();
+        let allow = here.join(", ").replace("GET", "GET, HEAD");
+        let mut others = vec![Method::PUT, Method::PATCH, Method::DELETE, Method::OPTIONS];
+        if !here.contains(&"POST") {
+            others.push(Method::POST);
+        }
+        if !here.contains(&"GET") {
+            others.extend([Method::GET, Method::HEAD]);
+        }
+        for method in others {
+            let page = olga.send(olga.request(method.clone(), &path)).await;
+            let told = page.headers.get("allow").map(|value| value.to_str().unwrap());
+            assert_eq!((page.status, told), (405, Some(allow.as_str())), "{method} {path}");
+        }
+        if route.method == "GET" {
+            let head = olga.send(olga.request(Method::HEAD, &path)).await;
+            let get = olga.get(&path).await;
+            assert!(head.body.is_empty(), "HEAD {path}");
+            let begins_something = ["/sso/start", "/sso/logout"].contains(&path.as_str());
+            assert!(
+                begins_something || head.status == get.status,
+                "HEAD {path}: {}, {}",
+                head.status,
+                get.status
+            );
+        }
+    }
+}
+
+#[actix_web::test]
+async fn head_uses_nothing_up_and_begins_nothing() {
+    let console = Console::open();
+    let olga = console.signed_in("olga").await;
+    olga.submit("/sites", "/sites", &[("name", "Delft")]).await;
+    olga.send(olga.request(Method::HEAD, "/sites")).await;
+    assert!(olga.get("/sites").await.has(".notice.good"), "what was to be said is still said");
+    assert!(!olga.get("/sites").await.has(".notice.good"));
+    olga.send(olga.request(Method::HEAD, "/users/delete")).await;
+    assert!(!olga.get("/users").await.text().contains("Select one or more users first."));
+    olga.send(olga.request(Method::HEAD, "/sso/metadata")).await;
+    assert!(console.org.read(rollcall::domain::sso::keys::list).unwrap().is_empty());
 }
 
 #[actix_web::test]

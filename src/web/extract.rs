@@ -17,7 +17,7 @@ use serde::de::DeserializeOwned;
 use std::future::{Ready, ready};
 use std::net::IpAddr;
 
-const LARGEST_FORM: usize = 256 * 1024;
+pub(super) const LARGEST_FORM: usize = 256 * 1024;
 /// A little more than the largest file that anything takes, so that it can say itself what is wrong with it.
 const LARGEST_UPLOAD: usize = crate::domain::alignment::MOST_BYTES + 1024 * 1024;
 const LARGEST_FIELD: usize = 256 * 1024;
@@ -37,7 +37,7 @@ pub(super) struct Visitor {
     pub(super) identity_provider: Vec<String>,
 }
 
-/// The signed-in person. That they may be here, the guard has seen to: the table of doors says who may.
+/// The signed-in person. That they may be here, the guard has seen to: the table of routes says who may.
 #[derive(Clone, Debug)]
 pub(super) struct Signed(pub(super) User);
 

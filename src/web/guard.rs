@@ -1,7 +1,8 @@
-//! What every request passes: the log, security headers, the same-origin check, and who may pass which door.
+//! What every request passes: the log, security headers, the same-origin check, and who may use which route.
 
 use super::extract::{Desk, Visitor, house};
-use super::page::{Answer, Failure};
+use super::page::{Answer, Failure, Told};
+use super::route::{Least, Route, allow};
 use super::session::Visit;
 use crate::domain::{Role, settings, sso, users};
 use crate::error::{Error, Result};
@@ -10,7 +11,7 @@ use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use actix_web::http::{Method, StatusCode};
 use actix_web::middleware::Next;
-use actix_web::{HttpMessage, HttpRequest, ResponseError};
+use actix_web::{HttpMessage, HttpRequest, HttpResponse, ResponseError};
 use tracing::Instrument;
 use uuid::Uuid;
 
@@ -21,15 +22,6 @@ const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; style-src 'self'; scr
 /// Names a request, in the log and to whoever asks about it.
 #[derive(Clone, Debug)]
 pub(super) struct RequestId(pub(super) String);
-
-/// The least that somebody must be to pass a door.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Least {
-    /// Everybody, signed in or not.
-    Anyone,
-    /// Somebody signed in with at least this role.
-    Role(Role),
-}
 
 /// Gives the request an id and writes one line about it. Paths may hold secrets: the log has their pattern.
 pub(super) async fn watch<B: MessageBody>(
@@ -107,7 +99,8 @@ pub(super) async fn same_origin<B: MessageBody>(
     let own = house(request.request()).map(super::House::authority).unwrap_or_default();
     // Entra ID's answers are posted from its own site; they prove themselves by their signature.
     let comes_from_entra = request.path() == super::sso::CONSUMER;
-    if request.method() != Method::GET && !comes_from_entra && is_foreign(request.headers(), &own) {
+    let changes = ![Method::GET, Method::HEAD].contains(request.method());
+    if changes && !comes_from_entra && is_foreign(request.headers(), &own) {
         let refusal =
             Error::Forbidden("This form was sent from another site. Nothing was changed.".to_owned());
         return Ok(request.into_response(Failure(refusal).error_response()).map_into_right_body());
@@ -125,9 +118,10 @@ fn is_foreign(headers: &HeaderMap, own: &str) -> bool {
     origin.is_some_and(|origin| origin != own && text(header::HOST) != Some(origin))
 }
 
-/// Lets pass who is at least this; the one place where it is decided.
-pub(super) async fn admit(
-    least: Least,
+/// Lets a request pass that one of these routes, which share a path, answers to whoever sent it; the one place where
+/// that is decided.
+pub(super) async fn authorize(
+    routes: &'static [Route],
     request: ServiceRequest,
     next: Next<BoxBody>,
 ) -> Result<ServiceResponse<BoxBody>, actix_web::Error> {
@@ -135,13 +129,32 @@ pub(super) async fn admit(
         Ok(visitor) => visitor,
         Err(failure) => return Ok(request.into_response(Failure(failure).error_response())),
     };
-    let refusal = refusal(least, &visitor);
+    let route = routes.iter().find(|route| route.answers(request.method()));
+    let refusal = route.and_then(|route| refusal(route.least, &visitor));
     request.extensions_mut().insert(visitor);
+    if route.is_none() {
+        return Ok(request.into_response(method_not_allowed(routes)));
+    }
     match refusal {
         None => next.call(request).await,
         Some(Error::SignedOut) => Ok(to_sign_in(request)),
         Some(refusal) => Ok(request.into_response(Failure(refusal).error_response())),
     }
+}
+
+/// The address answers other methods than the one that was used (RFC 9110 section 15.5.6).
+fn method_not_allowed(routes: &[Route]) -> HttpResponse {
+    let text = if routes.iter().any(|route| route.method == "GET") {
+        "This address takes another kind of request."
+    } else {
+        "This address takes a form that is sent from a page of the console; there is nothing to look at here."
+    };
+    let mut response = HttpResponse::MethodNotAllowed().finish();
+    if let Ok(methods) = HeaderValue::from_str(&allow(routes)) {
+        response.headers_mut().insert(header::ALLOW, methods);
+    }
+    response.extensions_mut().insert(Told::from(text.to_owned()));
+    response
 }
 
 /// The page for an address where there is nothing, with the navigation for whoever is signed in.
@@ -186,14 +199,14 @@ async fn recognise(request: &HttpRequest) -> Result<Visitor> {
 
 /// To the sign-in page, and from there back to the page that was asked for.
 fn to_sign_in(request: ServiceRequest) -> ServiceResponse<BoxBody> {
-    let target = if *request.method() == Method::GET {
+    let target = if [Method::GET, Method::HEAD].contains(request.method()) {
         let path = request.uri().path_and_query().map_or("/", |path| path.as_str());
         let query = serde_urlencoded::to_string([("next", path)]).unwrap_or_default();
         if path == "/" { "/sign-in".to_owned() } else { format!("/sign-in?{query}") }
     } else {
         "/sign-in?ended".to_owned()
     };
-    let mut response = actix_web::HttpResponse::new(StatusCode::SEE_OTHER);
+    let mut response = HttpResponse::new(StatusCode::SEE_OTHER);
     if let Ok(target) = HeaderValue::from_str(&target) {
         response.headers_mut().insert(header::LOCATION, target);
     }

@@ -24,9 +24,11 @@ mod guard;
 mod health;
 mod oauth;
 mod page;
+mod route;
 mod scim;
 mod session;
 mod sso;
+mod table;
 
 /// Requests that are under way when the program is told to stop have this long to finish.
 const SHUTDOWN_S: u64 = 20;
@@ -152,7 +154,7 @@ fn app(
                 .wrap(from_fn(guard::same_origin))
                 .wrap(from_fn(page::tell_failures))
                 .wrap(sessions)
-                .configure(console::routes)
+                .configure(console::configure)
                 .default_service(web::to(guard::nowhere)),
         )
 }

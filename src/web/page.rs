@@ -237,6 +237,9 @@ impl Refused {
     }
 }
 
+/// What a failure says, on its way to the page that says it.
+pub(super) type Told = Rc<str>;
+
 /// A domain error on its way to a browser.
 #[derive(Debug)]
 pub(super) struct Failure(pub(super) Error);
@@ -271,7 +274,7 @@ impl ResponseError for Failure {
             response.insert_header((header::RETRY_AFTER, seconds.to_string()));
         }
         let mut response = response.finish();
-        response.extensions_mut().insert(Rc::new(self.to_string()));
+        response.extensions_mut().insert(Told::from(self.to_string()));
         response
     }
 }
@@ -291,13 +294,10 @@ pub(super) async fn tell_failures<B: MessageBody>(
     next: Next<B>,
 ) -> Result<ServiceResponse<EitherBody<B, BoxBody>>, actix_web::Error> {
     let response = next.call(request).await?;
-    let told = response.response().extensions().get::<Rc<String>>().cloned();
+    let told = response.response().extensions().get::<Told>().cloned();
     let status = response.status();
     let text = match told {
         Some(text) => text.to_string(),
-        None if status == StatusCode::METHOD_NOT_ALLOWED => {
-            "This address takes another kind of request.".to_owned()
-        }
         None => return Ok(response.map_into_left_body()),
     };
     let (request, response) = response.into_parts();

@@ -23,11 +23,15 @@ const PROVED: &str = "proved";
 const FLASHES: &str = "flashes";
 const FOREIGN: &str = "foreign";
 const PURPOSE: &str = "session";
-/// Revealing a secret asks for the password again when the last proof is older.
+/// What decides who has power or where trust lies wants a proof that is no older.
 const PROOF_MINUTES: i64 = 10;
 
 /// What the pages know of the browser's session, by type and not by string.
-pub(super) struct Visit(Session);
+pub(super) struct Visit {
+    session: Session,
+    /// Whether nothing is shown, so that nothing is used up (RFC 9110 section 9.3.2).
+    is_head: bool,
+}
 
 /// One line to show on the next page.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -40,32 +44,45 @@ pub(super) struct Flash {
 
 impl Visit {
     pub(super) fn of(request: &HttpRequest) -> Self {
-        Self(request.get_session())
+        Self { session: request.get_session(), is_head: request.method() == actix_web::http::Method::HEAD }
     }
 
     /// Begins the session of this user, under a new key: one that was planted before is worth nothing.
     pub(super) fn sign_in(&self, user: &str, now: NaiveDateTime) {
-        self.0.clear();
-        self.0.renew();
+        self.session.clear();
+        self.session.renew();
         self.put(USER, &user);
         self.put(FORM_SECRET, &seal::secret());
         self.prove(now);
     }
 
-    /// As [`Visit::sign_in`], for somebody who comes from Entra ID; `fresh` if they proved themselves there just now.
-    pub(super) fn sign_in_from(&self, user: &str, foreign: &Foreign, fresh: bool, now: NaiveDateTime) {
+    /// As [`Visit::sign_in`], for somebody who comes from Entra ID, where they proved themselves at `proved_at`.
+    pub(super) fn sign_in_from(
+        &self,
+        user: &str,
+        foreign: &Foreign,
+        proved_at: Option<NaiveDateTime>,
+        now: NaiveDateTime,
+    ) {
         self.sign_in(user, now);
         self.put(FOREIGN, foreign);
-        if !fresh {
-            self.0.remove(PROVED);
+        match proved_at {
+            Some(at) => self.prove(at),
+            None => drop(self.session.remove(PROVED)),
         }
     }
 
     /// Goes on under a new key, as whoever came in the same way.
     pub(super) fn begin_again(&self, user: &str, now: NaiveDateTime) {
-        match (self.foreign(), self.is_proved(now)) {
-            (Some(foreign), proved) => self.sign_in_from(user, &foreign, proved, now),
-            (None, _) => self.sign_in(user, now),
+        let (foreign, proved) = (self.foreign(), self.get::<String>(PROVED));
+        self.sign_in(user, now);
+        if let Some(foreign) = foreign {
+            self.put(FOREIGN, &foreign);
+        }
+        // An old proof does not become a new one by the way.
+        match proved {
+            Some(proved) => self.put(PROVED, &proved),
+            None => drop(self.session.remove(PROVED)),
         }
     }
 
@@ -80,7 +97,7 @@ impl Visit {
     }
 
     pub(super) fn sign_out(&self) {
-        self.0.purge();
+        self.session.purge();
     }
 
     pub(super) fn user(&self) -> Option<String> {
@@ -91,12 +108,12 @@ impl Visit {
         self.get(FORM_SECRET)
     }
 
-    /// Notes that the password was shown just now.
-    pub(super) fn prove(&self, now: NaiveDateTime) {
-        self.put(PROVED, &rfc3339(now));
+    /// Notes that the person proved at this moment who they are.
+    pub(super) fn prove(&self, at: NaiveDateTime) {
+        self.put(PROVED, &rfc3339(at));
     }
 
-    /// Whether the password was shown lately.
+    /// Whether the person proved lately who they are.
     pub(super) fn is_proved(&self, now: NaiveDateTime) -> bool {
         let proved = self.get::<String>(PROVED).and_then(|at| DateTime::parse_from_rfc3339(&at).ok());
         proved.is_some_and(|at| (now - at.naive_utc()).num_minutes() < PROOF_MINUTES)
@@ -104,6 +121,9 @@ impl Visit {
 
     /// Shows a line on the next page.
     pub(super) fn flash(&self, kind: &str, text: impl Into<String>) {
+        if self.is_head {
+            return;
+        }
         let mut flashes: Vec<Flash> = self.get(FLASHES).unwrap_or_default();
         flashes.push(Flash { kind: kind.to_owned(), text: text.into() });
         self.put(FLASHES, &flashes);
@@ -112,18 +132,18 @@ impl Visit {
     /// The lines to show, once.
     pub(super) fn take_flashes(&self) -> Vec<Flash> {
         let flashes = self.get(FLASHES).unwrap_or_default();
-        if self.0.contains_key(FLASHES) {
-            self.0.remove(FLASHES);
+        if !self.is_head && self.session.contains_key(FLASHES) {
+            self.session.remove(FLASHES);
         }
         flashes
     }
 
     fn get<T: serde::de::DeserializeOwned>(&self, name: &str) -> Option<T> {
-        self.0.get(name).ok().flatten()
+        self.session.get(name).ok().flatten()
     }
 
     fn put<T: Serialize>(&self, name: &str, value: &T) {
-        if let Err(cause) = self.0.insert(name, value) {
+        if let Err(cause) = self.session.insert(name, value) {
             tracing::error!(%cause, "a session value was lost");
         }
     }

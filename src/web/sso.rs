@@ -20,7 +20,7 @@ use crate::saml::request::SignIn;
 use crate::seal;
 use actix_web::cookie::{Cookie, SameSite, time::Duration};
 use actix_web::dev::Payload;
-use actix_web::http::StatusCode;
+use actix_web::http::{Method, StatusCode};
 use actix_web::{HttpRequest, HttpResponse, web};
 use askama::Template;
 use governor::clock::{Clock, DefaultClock};
@@ -71,7 +71,9 @@ pub(super) fn here(house: &House) -> Here {
 /// Our metadata, for Entra ID's administrator to upload.
 pub(super) async fn metadata(request: HttpRequest, desk: Desk) -> Answer {
     let here = here(house(&request)?);
-    own_keys(&desk, &here).await?;
+    if request.method() != Method::HEAD {
+        own_keys(&desk, &here).await?;
+    }
     let xml = desk.read(move |conn| keys::describe(conn, &here)).await?;
     Ok(page::download("rollcall-metadata.xml", "application/samlmetadata+xml", xml.into_bytes()))
 }
@@ -113,6 +115,9 @@ pub(super) async fn start(
     start: web::Query<Start>,
 ) -> Answer {
     house(&request)?.0.visits.take(&address.0)?;
+    if request.method() == Method::HEAD {
+        return Ok(HttpResponse::Ok().finish());
+    }
     let next = page::own_path(start.next.as_deref());
     let force = start.again.is_some();
     if frame.person.is_some() && !force {
@@ -231,7 +236,7 @@ pub(super) async fn consume(
 
 fn enter(request: &HttpRequest, desk: &Desk, arrival: Arrival) -> HttpResponse {
     let foreign = Foreign { name_id: arrival.name_id, session_index: arrival.session_index };
-    Visit::of(request).sign_in_from(&arrival.user.id, &foreign, arrival.fresh, desk.org().now());
+    Visit::of(request).sign_in_from(&arrival.user.id, &foreign, arrival.proved_at, desk.org().now());
     let return_to = page::own_path(Some(&arrival.return_to));
     // Whoever has no role has one page.
     let allowed = arrival.user.role > Role::None || return_to.starts_with("/account");
@@ -272,6 +277,10 @@ struct LeftPage {
 
 /// Entra ID ends sessions, or answers that it ended its own.
 pub(super) async fn logout(request: HttpRequest, frame: Frame, desk: Desk, address: Address) -> Answer {
+    // HEAD has no effects (RFC 9110 section 9.2.1): it neither begins nor ends a session.
+    if request.method() == Method::HEAD {
+        return Ok(HttpResponse::Ok().finish());
+    }
     let query = request.query_string().to_owned();
     if !query.contains("SAMLRequest=") && !query.contains("SAMLResponse=") {
         return Ok(page::go("/"));

@@ -12,14 +12,12 @@ use crate::error::{Error, Result};
 use crate::saml::response::{self, Accepted, Reading};
 use crate::saml::{Expected, NameId, Refusal, Report};
 use crate::seal::Keyring;
-use chrono::{NaiveDateTime, TimeDelta};
+use chrono::NaiveDateTime;
 
 const GIVEN_NAME: &str = "http://schemas.xmlsoap.org/ws/2005/05/identity/claims/givenname";
 const SURNAME: &str = "http://schemas.xmlsoap.org/ws/2005/05/identity/claims/surname";
 const EMAIL: &str = "http://schemas.xmlsoap.org/ws/2005/05/identity/claims/emailaddress";
 const DISPLAY_NAME: &str = "http://schemas.microsoft.com/identity/claims/displayname";
-/// A sign-in at Entra ID this fresh counts as proof of who sits there.
-const FRESH: TimeDelta = TimeDelta::minutes(10);
 
 /// Who brings a response, and from where.
 #[derive(Clone, Debug, Default)]
@@ -62,8 +60,8 @@ pub struct Arrival {
     pub session_index: Option<String>,
     /// Where to go.
     pub return_to: String,
-    /// Whether the person proved themselves just now.
-    pub fresh: bool,
+    /// When the person proved themselves to Entra ID, in UTC.
+    pub proved_at: Option<NaiveDateTime>,
 }
 
 /// A response that was read.
@@ -320,7 +318,8 @@ fn admit(
     let asked = request.map(|request| request.return_to);
     Ok(Landing::In(Box::new(Arrival {
         return_to: asked.or_else(|| bearer.return_to.clone()).unwrap_or_else(|| "/".to_owned()),
-        fresh: assertion.signed_in_at.is_some_and(|at| tx.now - at < FRESH),
+        // Clocks differ: nobody has proved themselves later than now.
+        proved_at: assertion.signed_in_at.map(|at| at.min(tx.now)),
         name_id: assertion.name_id,
         session_index: assertion.session_index,
         user,

@@ -69,6 +69,7 @@ pub(super) async fn set_password(
         Ok(()) => {
             let visit = Visit::of(&request);
             visit.begin_again(&signed.0.id, desk.org().now());
+            visit.prove(desk.org().now());
             visit.flash("good", "Your password was changed. You are signed out everywhere else.");
             Ok(page::go(PATH))
         }

@@ -6,7 +6,6 @@ use crate::domain::{Role, Tx};
 use crate::error::{Error, Result};
 use crate::web::extract::{Desk, Posted, Signed};
 use crate::web::page::{self, Answer, Frame, Refused};
-use crate::web::session::Visit;
 use actix_web::HttpRequest;
 use actix_web::web::Path;
 use askama::Template;
@@ -202,7 +201,7 @@ async fn act(
     page::settle(request, outcome, said, PATH)
 }
 
-/// Sets somebody's password; the owner must have shown their own lately.
+/// Sets somebody's password.
 pub(super) async fn set_password(
     request: HttpRequest,
     signed: Signed,
@@ -213,10 +212,6 @@ pub(super) async fn set_password(
 ) -> Answer {
     let (id, Posted(form)) = (id.into_inner(), form);
     let back = format!("{PATH}/{id}");
-    if !Visit::of(&request).is_proved(desk.org().now()) {
-        Visit::of(&request).flash("note", "Nothing was changed yet: enter the new password again.");
-        return Ok(page::go(&page::address("/confirm", &[("next", &back)])));
-    }
     if form.password != form.password_again {
         let differ = Error::invalid("password_again", "The two passwords differ. Enter the same one twice.");
         return render_person(signed, frame, desk, id, Some(differ)).await;

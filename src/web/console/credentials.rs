@@ -1,13 +1,12 @@
 //! The credentials card of Identity Management: OAuth clients with their secrets, and workload identity federation.
 
 use super::identity::{self, Said};
-use super::sign_in::Prompt;
 use crate::db::Conn;
 use crate::domain::identity::clients::{self, Client, Secret};
 use crate::domain::identity::federation::{self, Federation, Wish};
 use crate::error::{Error, Result};
 use crate::web::House;
-use crate::web::extract::{Address, Desk, Fields, Posted, Signed};
+use crate::web::extract::{Desk, Fields, Posted, Signed};
 use crate::web::oauth;
 use crate::web::page::{self, Answer, Frame, ago, when};
 use crate::web::session::Visit;
@@ -18,8 +17,6 @@ use serde::Deserialize;
 
 /// The fragment brings the card into view.
 const PATH: &str = "/identity#credentials";
-const CLIENTS: &str = "/identity/clients#credentials";
-const FEDERATION: &str = "/identity/federation#federation";
 
 /// The card as the page shows it.
 pub(super) struct Card {
@@ -76,7 +73,6 @@ pub(super) struct Form {
     pub(super) audience: String,
     pub(super) subject: String,
     pub(super) accept_repeats: String,
-    password: String,
 }
 
 /// All that the card needs of the database.
@@ -153,7 +149,6 @@ impl Form {
             audience: federation.audience,
             subject: federation.subject,
             accept_repeats: tick(federation.accept_repeats),
-            password: String::new(),
         }
     }
 
@@ -172,7 +167,6 @@ impl Form {
 #[derive(Clone, Default, Deserialize)]
 #[serde(default)]
 pub(super) struct Wanted {
-    password: String,
     client_label: String,
     years: String,
 }
@@ -189,15 +183,9 @@ pub(super) async fn create_client(
     signed: Signed,
     frame: Frame,
     desk: Desk,
-    address: Address,
     form: Posted<Wanted>,
 ) -> Answer {
     let Posted(form) = form;
-    let hidden = [("client_label", form.client_label.as_str()), ("years", form.years.as_str())];
-    let prompt = Prompt { frame: &frame, action: CLIENTS, hidden: &hidden };
-    if let Some(asked) = prompt.unless_proved(&request, &signed, &desk, &address, &form.password).await? {
-        return Ok(asked);
-    }
     let made = desk.write(signed.actor(), move |tx| clients::create(tx, &form.client_label, form.years()));
     showing(&request, &signed, frame, &desk, made.await).await
 }
@@ -208,16 +196,9 @@ pub(super) async fn add_secret(
     signed: Signed,
     frame: Frame,
     desk: Desk,
-    address: Address,
     (id, form): (Path<String>, Posted<Wanted>),
 ) -> Answer {
     let Posted(form) = form;
-    let action = format!("/identity/clients/{id}/secrets#credentials");
-    let hidden = [("years", form.years.as_str())];
-    let prompt = Prompt { frame: &frame, action: &action, hidden: &hidden };
-    if let Some(asked) = prompt.unless_proved(&request, &signed, &desk, &address, &form.password).await? {
-        return Ok(asked);
-    }
     let made = desk.write(signed.actor(), move |tx| clients::add_secret(tx, &id, form.years()));
     showing(&request, &signed, frame, &desk, made.await).await
 }
@@ -283,21 +264,9 @@ pub(super) async fn save_federation(
     signed: Signed,
     frame: Frame,
     desk: Desk,
-    address: Address,
     form: Posted<Form>,
 ) -> Answer {
     let Posted(form) = form;
-    let hidden = [
-        ("federated", form.federated.as_str()),
-        ("tenant_id", form.tenant_id.as_str()),
-        ("audience", form.audience.as_str()),
-        ("subject", form.subject.as_str()),
-        ("accept_repeats", form.accept_repeats.as_str()),
-    ];
-    let prompt = Prompt { frame: &frame, action: FEDERATION, hidden: &hidden };
-    if let Some(asked) = prompt.unless_proved(&request, &signed, &desk, &address, &form.password).await? {
-        return Ok(asked);
-    }
     let wish = form.wish();
     match desk.write(signed.actor(), move |tx| federation::save(tx, &wish)).await {
         Err(refusal @ Error::Invalid(_)) => {

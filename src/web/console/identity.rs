@@ -2,7 +2,6 @@
 
 use super::connection::{Glance, Step};
 use super::credentials;
-use super::sign_in::Prompt;
 use super::single_sign_on::{self, Card, Form};
 use crate::db::Conn;
 use crate::domain::health::{self, Health, Warning};
@@ -10,7 +9,7 @@ use crate::domain::identity::switch::{self, PauseAnswer, State, Switch};
 use crate::domain::identity::tokens::{self, Token};
 use crate::domain::users::by_entra::Scope;
 use crate::error::{Error, Result};
-use crate::web::extract::{Address, Desk, Fields, Posted, Signed, house};
+use crate::web::extract::{Desk, Fields, Posted, Signed, house};
 use crate::web::page::{self, Answer, Frame, Refused, ago, when};
 use crate::web::scim;
 use crate::web::session::Visit;
@@ -21,9 +20,6 @@ use chrono::NaiveDateTime;
 use serde::Deserialize;
 
 const PATH: &str = "/identity";
-/// The fragment brings what is revealed into view.
-const REVEAL: &str = "/identity/provisioning/reveal#provisioning";
-const TOKENS: &str = "/identity/tokens#provisioning";
 
 #[derive(Template)]
 #[template(path = "identity/show.html")]
@@ -184,7 +180,6 @@ pub(super) async fn set_provisioning(
 #[derive(Clone, Default, Deserialize)]
 #[serde(default)]
 pub(super) struct Proof {
-    password: String,
     /// The token to show; the newest if none is named.
     token: String,
     label: String,
@@ -196,15 +191,9 @@ pub(super) async fn reveal(
     signed: Signed,
     frame: Frame,
     desk: Desk,
-    address: Address,
     form: Posted<Proof>,
 ) -> Answer {
     let Posted(form) = form;
-    let hidden = [("token", form.token.as_str())];
-    let prompt = Prompt { frame: &frame, action: REVEAL, hidden: &hidden };
-    if let Some(asked) = prompt.unless_proved(&request, &signed, &desk, &address, &form.password).await? {
-        return Ok(asked);
-    }
     let id = Some(form.token).filter(|id| !id.is_empty());
     let shown = desk.write(signed.actor(), move |tx| tokens::reveal(tx, id.as_deref())).await;
     showing(&request, &signed, frame, &desk, shown).await
@@ -216,15 +205,9 @@ pub(super) async fn create_token(
     signed: Signed,
     frame: Frame,
     desk: Desk,
-    address: Address,
     form: Posted<Proof>,
 ) -> Answer {
     let Posted(form) = form;
-    let hidden = [("label", form.label.as_str()), ("expires_in", form.expires_in.as_str())];
-    let prompt = Prompt { frame: &frame, action: TOKENS, hidden: &hidden };
-    if let Some(asked) = prompt.unless_proved(&request, &signed, &desk, &address, &form.password).await? {
-        return Ok(asked);
-    }
     let days = match form.expires_in.trim() {
         "" => Ok(None),
         days => days

@@ -196,7 +196,11 @@ pub(super) struct Next {
 pub(super) async fn ask_again(request: HttpRequest, frame: Frame, way: web::Query<Next>) -> Answer {
     let next = page::own_path(way.next.as_deref());
     let hidden = [("next", next.as_str())];
-    Prompt { frame: &frame, action: "/confirm", hidden: &hidden }.page(&request, StatusCode::OK, None)
+    Prompt { frame: &frame, action: "/confirm", hidden: &hidden, next: &next }.page(
+        &request,
+        StatusCode::OK,
+        None,
+    )
 }
 
 pub(super) async fn prove(
@@ -210,7 +214,7 @@ pub(super) async fn prove(
     let Posted(form) = form;
     let next = page::own_path(Some(&form.next));
     let hidden = [("next", next.as_str())];
-    let prompt = Prompt { frame: &frame, action: "/confirm", hidden: &hidden };
+    let prompt = Prompt { frame: &frame, action: "/confirm", hidden: &hidden, next: &next };
     let asked = prompt.check(&request, &signed, &desk, &address, &form.password).await?;
     Ok(asked.unwrap_or_else(|| page::go(&next)))
 }
@@ -220,6 +224,8 @@ pub(super) struct Prompt<'a> {
     pub(super) frame: &'a Frame,
     pub(super) action: &'a str,
     pub(super) hidden: &'a [(&'a str, &'a str)],
+    /// The page to come back to from Entra ID.
+    pub(super) next: &'a str,
 }
 
 impl Prompt<'_> {
@@ -265,9 +271,8 @@ impl Prompt<'_> {
     }
 
     fn page(&self, request: &HttpRequest, status: StatusCode, error: Option<String>) -> Answer {
-        let next = self.hidden.iter().find(|(name, _)| *name == "next").map_or("/identity", |(_, next)| next);
         let came_by_sso = Visit::of(request).foreign().is_some();
-        let entra = came_by_sso.then(|| page::address("/sso/start", &[("again", "1"), ("next", next)]));
+        let entra = came_by_sso.then(|| page::address("/sso/start", &[("again", "1"), ("next", self.next)]));
         let page = ConfirmPage { frame: self.frame, action: self.action, hidden: self.hidden, error, entra };
         page::show_as(status, self.frame, &page)
     }

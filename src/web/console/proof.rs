@@ -1,0 +1,126 @@
+//! Asking who sits there before an act that decides who has power or where trust lies. The table of routes says which
+//! acts those are.
+
+use super::ROUTES;
+use super::sign_in::Prompt;
+use crate::error::Result;
+use crate::web::csrf;
+use crate::web::extract::{Address, Desk, Fields, LARGEST_FORM, Signed, values, whole};
+use crate::web::page::{self, Failure, Frame};
+use crate::web::route::Route;
+use crate::web::session::Visit;
+use actix_web::body::BoxBody;
+use actix_web::dev::{Payload, ServiceRequest, ServiceResponse};
+use actix_web::http::{Method, header};
+use actix_web::middleware::Next;
+use actix_web::web::Bytes;
+use actix_web::{HttpMessage, HttpRequest, HttpResponse, ResponseError};
+
+/// The field with which a form can bring the proof itself.
+const PASSWORD: &str = "password";
+
+/// Lets a request pass whose route wants no proof, or whose session has one from within the last ten minutes. Others
+/// are asked first; a form that was filled travels with the question, so that nothing typed is lost.
+pub(super) async fn ask(
+    routes: &'static [Route],
+    mut request: ServiceRequest,
+    next: Next<BoxBody>,
+) -> Result<ServiceResponse<BoxBody>, actix_web::Error> {
+    let wants_proof = routes.iter().any(|route| route.proof && route.answers(request.method()));
+    if !wants_proof {
+        return next.call(request).await;
+    }
+    match question(&mut request).await {
+        Ok(None) => next.call(request).await,
+        Ok(Some(question)) => Ok(request.into_response(question)),
+        Err(failure) => Ok(request.into_response(failure.error_response())),
+    }
+}
+
+/// What to answer instead, if the person must be asked.
+async fn question(request: &mut ServiceRequest) -> Result<Option<HttpResponse>, Failure> {
+    let desk = request.extract::<Desk>().await?;
+    if Visit::of(request.request()).is_proved(desk.org().now()) {
+        return Ok(None);
+    }
+    if request.method() != Method::POST {
+        let asked = request.uri().path_and_query().map_or("/", |path| path.as_str()).to_owned();
+        return Ok(Some(confirm_first(&asked)));
+    }
+    let back = standing_page(request.path());
+    if is_upload(request.request()) {
+        let said = "Nothing was changed yet. Confirm that it is you, then choose the file or paste the text once more.";
+        Visit::of(request.request()).flash("note", said);
+        return Ok(Some(confirm_first(&back)));
+    }
+    let body = whole(request.take_payload(), LARGEST_FORM).await?;
+    let fields: Fields = serde_urlencoded::from_bytes(&body).unwrap_or_default();
+    csrf::check(request.request(), &fields)?;
+    // What is secret is neither shown nor kept: such a form is filled in again.
+    if fields.iter().any(|(name, _)| name == "password_again") {
+        Visit::of(request.request()).flash("note", "Nothing was changed yet: enter the new password again.");
+        return Ok(Some(confirm_first(&back)));
+    }
+    let asked = prompt(request, &desk, &fields, &back).await?;
+    give_back(request, body);
+    Ok(asked)
+}
+
+/// The page that asks for the password and carries the form along, unless the form brought the right one.
+async fn prompt(
+    request: &mut ServiceRequest,
+    desk: &Desk,
+    fields: &Fields,
+    back: &str,
+) -> Result<Option<HttpResponse>, Failure> {
+    let (signed, frame) = (request.extract::<Signed>().await?, request.extract::<Frame>().await?);
+    let address = request.extract::<Address>().await?;
+    let action = format!("{}{}", request.path(), fragment(request.path()));
+    let carried: Vec<(&str, &str)> = fields
+        .iter()
+        .map(|(name, value)| (name.as_str(), value.as_str()))
+        .filter(|(name, _)| ![PASSWORD, csrf::FIELD].contains(name))
+        .collect();
+    let password = values(fields, PASSWORD).pop().unwrap_or_default();
+    let prompt = Prompt { frame: &frame, action: &action, hidden: &carried, next: back };
+    prompt.unless_proved(request.request(), &signed, desk, &address, &password).await
+}
+
+fn confirm_first(back: &str) -> HttpResponse {
+    page::go(&page::address("/confirm", &[("next", back)]))
+}
+
+fn is_upload(request: &HttpRequest) -> bool {
+    let kind = request.headers().get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok());
+    kind.is_some_and(|kind| kind.to_ascii_lowercase().starts_with("multipart/"))
+}
+
+/// The handler reads the body that was read here.
+fn give_back(request: &mut ServiceRequest, body: Bytes) {
+    request.set_payload(Payload::from(body));
+}
+
+/// The page on which a form stands: the nearest address above its own that can be looked at.
+fn standing_page(action: &str) -> String {
+    let is_page = |path: &str| ROUTES.iter().any(|route| route.method == "GET" && route.is_at(path));
+    let mut path = action;
+    while !is_page(path) {
+        match path.rsplit_once('/') {
+            Some((above, _)) if !above.is_empty() => path = above,
+            _ => return "/".to_owned(),
+        }
+    }
+    path.to_owned()
+}
+
+/// The part of a long page to bring into view.
+fn fragment(action: &str) -> &'static str {
+    const PARTS: [(&str, &str); 5] = [
+        ("/identity/sso", "#sso"),
+        ("/identity/provisioning", "#provisioning"),
+        ("/identity/tokens", "#provisioning"),
+        ("/identity/clients", "#credentials"),
+        ("/identity/federation", "#federation"),
+    ];
+    PARTS.iter().find(|(start, _)| action.starts_with(start)).map_or("", |(_, part)| part)
+}

@@ -1,0 +1,61 @@
+//! Routes as data: what there is, and who may use it.
+
+use crate::domain::Role;
+use actix_web::guard::{self, Guard};
+use actix_web::http::Method;
+
+/// One method of one address.
+#[derive(Clone, Copy, Debug)]
+pub struct Route {
+    /// `GET`, which answers HEAD too, or `POST`.
+    pub method: &'static str,
+    /// The path, with its parameters in braces.
+    pub path: &'static str,
+    /// The least that somebody must be.
+    pub least: Least,
+    /// Whether the person must have proved within the last ten minutes that it is they: by password or by a fresh
+    /// sign-in at Entra ID.
+    pub proof: bool,
+}
+
+/// The least that somebody must be to use a route.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Least {
+    /// Everybody, signed in or not.
+    Anyone,
+    /// Somebody signed in with at least this role.
+    Role(Role),
+}
+
+impl Route {
+    /// Whether it answers this method (RFC 9110 section 9.3.2: HEAD wherever GET).
+    #[must_use]
+    pub fn answers(&self, method: &Method) -> bool {
+        method.as_str() == self.method || (self.method == "GET" && method == Method::HEAD)
+    }
+
+    /// Whether this path is one of its own.
+    #[must_use]
+    pub fn is_at(&self, path: &str) -> bool {
+        let mut parts = path.split('/');
+        let fits = self.path.split('/').all(|pattern| {
+            parts.next().is_some_and(|part| pattern == part || (pattern.starts_with('{') && !part.is_empty()))
+        });
+        fits && parts.next().is_none()
+    }
+}
+
+/// What a set of routes answers, as the `Allow` header wants it (RFC 9110 section 10.2.1).
+pub(super) fn allow(routes: &[Route]) -> String {
+    let methods = routes.iter().map(|route| if route.method == "GET" { "GET, HEAD" } else { route.method });
+    methods.collect::<Vec<_>>().join(", ")
+}
+
+/// Picks the requests of a method, and HEAD with GET.
+pub(super) fn method(name: &'static str) -> impl Guard {
+    let head = name == "GET";
+    guard::fn_guard(move |context| {
+        let method = &context.head().method;
+        method.as_str() == name || (head && method == Method::HEAD)
+    })
+}
