@@ -27,6 +27,9 @@ pub enum Error {
     /// Too often: try again after so many seconds.
     #[error("Too many attempts. Try again in {}.", wait(*.0))]
     TooMany(u64),
+    /// Too much waits already, from whomever: try again after so many seconds.
+    #[error("Rollcall is busy just now, and nothing was changed. Try again in {}.", wait(*.0))]
+    Busy(u64),
     /// More bytes than are taken; the limit.
     #[error("This is too large: at most {} KiB are taken.", .0 / 1024)]
     TooLarge(usize),

@@ -8,7 +8,7 @@
 //! | 3     | the doors     | [`web`], [`cli`], [`worker`]                                          |
 //! | 2     | the rules     | [`domain`]                                                            |
 //! | 1     | the store     | [`db`]                                                                |
-//! | 0     | the ground    | [`error`], [`config`], [`seal`], [`scim`], [`saml`], [`certificate`], [`fetch`] |
+//! | 0     | the ground    | [`error`], [`config`], [`seal`], [`scim`], [`saml`], [`certificate`], [`fetch`], [`pool`] |
 
 pub mod certificate;
 pub mod cli;
@@ -17,6 +17,7 @@ pub mod db;
 pub mod domain;
 pub mod error;
 pub mod fetch;
+pub mod pool;
 pub mod saml;
 pub mod scim;
 pub mod seal;

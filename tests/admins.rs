@@ -165,3 +165,16 @@ async fn the_log_is_paged_and_filtered_and_outlives_its_users() {
     let detail = olga.get(&format!("/activity/provisioning/{event}")).await;
     assert!(detail.text().contains("What to do:"), "{}", detail.text());
 }
+
+#[actix_web::test]
+async fn a_password_that_was_prepared_before_the_account_changed_is_not_set() {
+    use rollcall::domain::Actor;
+    use rollcall::domain::admins::{self, passwords};
+    let console = Console::open();
+    let id = console.find("olga").unwrap().id;
+    let prepare = || passwords::prepare(&console.org, &id, "another fine pass phrase").unwrap();
+    let (first, second) = (prepare(), prepare());
+    console.write(move |tx| admins::set_password(tx, first));
+    let late = console.org.write(&Actor::CommandLine, move |tx| admins::set_password(tx, second));
+    assert!(late.unwrap_err().to_string().contains("no password was set. Try again."));
+}

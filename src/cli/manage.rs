@@ -1,6 +1,7 @@
 //! Commands that change or show something and end.
 
 use super::{Failure, password_from_input, say};
+use crate::domain::admins::passwords;
 use crate::domain::identity::switch::{self, PauseAnswer, State, Switch};
 use crate::domain::identity::tokens;
 use crate::domain::{Actor, Org, Role, admins, demo as believable, health, licenses, rfc3339, sites, users};
@@ -102,11 +103,11 @@ impl Admin {
     pub(super) fn run(self, org: &Org) -> Result<(), Failure> {
         match self {
             Self::Create { user_name, name, role } => {
-                let password = password_from_input()?;
+                let name = name.unwrap_or_else(|| user_name.clone());
+                let password = passwords::prepare_new(org, &password_from_input()?, &[&user_name, &name])?;
                 let made = org.write(&ACTOR, move |tx| {
                     let usual =
                         if admins::is_unclaimed(tx.conn)? { Role::Owner } else { Role::Administrator };
-                    let name = name.unwrap_or_else(|| user_name.clone());
                     let role = role.unwrap_or(usual);
                     admins::create(tx, &admins::Wish { name, user_name, password, role })
                 })?;
@@ -115,10 +116,9 @@ impl Admin {
             }
             Self::ResetPassword { user_name } => {
                 let password = password_from_input()?;
-                org.write(&ACTOR, move |tx| {
-                    let user = users::named(tx.conn, &user_name)?.ok_or(Error::NotFound("user"))?;
-                    admins::set_password(tx, &user.id, &password)
-                })?;
+                let user = org.read(|conn| users::named(conn, &user_name))?.ok_or(Error::NotFound("user"))?;
+                let prepared = passwords::prepare(org, &user.id, &password)?;
+                org.write(&ACTOR, move |tx| admins::set_password(tx, prepared))?;
                 say(["The password is set, and the account's sessions are ended.".to_owned()]);
             }
         }

@@ -18,6 +18,9 @@ mod writer;
 
 pub use writer::Turn;
 
+/// The name of the thread that writes: slow work asks whether it is on it.
+pub const WRITER: &str = "writer";
+
 /// One connection.
 pub type Conn = SqliteConnection;
 

@@ -115,7 +115,7 @@ impl Writer {
             thread::Builder::new().name("checkpointer".into()).spawn(move || checkpoint(conn, &due))?;
         }
         thread::Builder::new()
-            .name("writer".into())
+            .name(super::WRITER.into())
             .spawn(move || run(conn, open, &jobs, &committed_some))?;
         Ok(Self(queue))
     }

@@ -7,6 +7,7 @@ use crate::domain::provisioning::Report;
 use crate::domain::users::User;
 use crate::domain::{Actor, Org, Tx};
 use crate::error::{Error, Result};
+use crate::pool::{Line, Pool, RETRY_S, Undone};
 use actix_multipart::Multipart;
 use actix_web::dev::Payload;
 use actix_web::http::header;
@@ -42,6 +43,11 @@ pub(super) struct Visitor {
 pub(super) struct Signed(pub(super) User);
 
 impl Signed {
+    /// Where their slow work waits.
+    pub(super) fn line(&self) -> Line {
+        Line::Known(self.0.id.clone())
+    }
+
     /// The person as the actor of a change.
     pub(super) fn actor(&self) -> Actor {
         Actor::Person { id: self.0.id.clone(), name: self.0.name(), role: self.0.role }
@@ -60,7 +66,7 @@ impl FromRequest for Signed {
 
 /// The organisation this request is for, its work kept off the async threads.
 #[derive(Clone)]
-pub(super) struct Desk(Org);
+pub(super) struct Desk(Org, Pool);
 
 impl FromRequest for Desk {
     type Error = Failure;
@@ -73,7 +79,7 @@ impl FromRequest for Desk {
 
 impl Desk {
     pub(super) fn at(house: &House) -> Self {
-        Self(house.org().clone())
+        Self(house.org().clone(), house.0.slow.clone())
     }
 
     pub(super) fn org(&self) -> &Org {
@@ -87,6 +93,19 @@ impl Desk {
     {
         let org = self.0.clone();
         web::block(move || org.read(work)).await.map_err(Error::internal)?
+    }
+
+    /// Slow work on passwords, on threads of its own: `prepare` here what is then committed by [`Desk::write`].
+    pub(super) async fn prepare<T, F>(&self, line: Line, work: F) -> Result<T>
+    where
+        T: Send + 'static,
+        F: FnOnce(&Org) -> Result<T> + Send + 'static,
+    {
+        let org = self.0.clone();
+        self.1.run(line, move || work(&org)).await.unwrap_or_else(|undone| match undone {
+            Undone::Full => Err(Error::Busy(RETRY_S)),
+            Undone::Panicked => Err(Error::internal(undone)),
+        })
     }
 
     /// As [`Desk::read`], on the spot: for what takes microseconds, less than handing it to another thread.
@@ -135,6 +154,13 @@ impl Desk {
 
 /// The address that the request comes from, past the proxies that the settings trust.
 pub(super) struct Address(pub(super) String);
+
+impl Address {
+    /// Where slow work waits that a stranger at this address asked for.
+    pub(super) fn line(&self) -> Line {
+        Line::Stranger(self.0.clone())
+    }
+}
 
 impl FromRequest for Address {
     type Error = Failure;

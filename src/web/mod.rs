@@ -3,6 +3,7 @@
 use crate::domain::Org;
 use crate::domain::sessions::Limits;
 use crate::error::Error;
+use crate::pool::Pool;
 use actix_session::SessionMiddleware;
 use actix_session::config::CookieContentSecurity;
 use actix_web::body::MessageBody;
@@ -50,6 +51,7 @@ struct Parts {
     token_desk: oauth::TokenDesk,
     scim_limits: scim::Limits,
     visits: sso::Visits,
+    slow: Pool,
 }
 
 /// What the operator decides about a console.
@@ -83,6 +85,7 @@ impl House {
             token_desk: oauth::TokenDesk::new(&site.authority),
             scim_limits: scim::Limits::new(site.scim_requests_per_second),
             visits: sso::Visits::default(),
+            slow: Pool::start("passwords", password_threads()),
         }))
     }
 
@@ -106,6 +109,11 @@ impl House {
     fn is_https(&self) -> bool {
         self.0.public_url.scheme() == "https"
     }
+}
+
+/// Half of the processors, two at the most: pages are to be answered meanwhile, and each takes 19 MiB.
+fn password_threads() -> usize {
+    std::thread::available_parallelism().map_or(1, |processors| (processors.get() / 2).clamp(1, 2))
 }
 
 /// Serves the console on `listener` until the program is told to stop.
@@ -169,6 +177,7 @@ fn status(error: &Error) -> StatusCode {
         Error::Taken(_) | Error::Conflict(_) => StatusCode::CONFLICT,
         Error::TooLarge(_) => StatusCode::PAYLOAD_TOO_LARGE,
         Error::TooMany(_) => StatusCode::TOO_MANY_REQUESTS,
+        Error::Busy(_) => StatusCode::SERVICE_UNAVAILABLE,
         Error::Internal(_) => StatusCode::INTERNAL_SERVER_ERROR,
     }
 }

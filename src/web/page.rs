@@ -270,7 +270,7 @@ impl ResponseError for Failure {
             return go("/sign-in");
         }
         let mut response = HttpResponse::build(self.status_code());
-        if let Error::TooMany(seconds) = self.0 {
+        if let Error::TooMany(seconds) | Error::Busy(seconds) = self.0 {
             response.insert_header((header::RETRY_AFTER, seconds.to_string()));
         }
         let mut response = response.finish();
@@ -317,6 +317,7 @@ fn failure_page(request: &HttpRequest, status: StatusCode, text: String) -> Stri
         StatusCode::CONFLICT => "Not possible now",
         StatusCode::PAYLOAD_TOO_LARGE => "Too large",
         StatusCode::TOO_MANY_REQUESTS => "Too many attempts",
+        StatusCode::SERVICE_UNAVAILABLE => "Busy just now",
         status if status.is_client_error() => "That did not work",
         _ => "Something went wrong",
     };

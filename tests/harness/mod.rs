@@ -3,7 +3,7 @@
 use actix_web::dev::ServerHandle;
 use chrono::TimeDelta;
 use rollcall::db::Db;
-use rollcall::domain::admins;
+use rollcall::domain::admins::{self, passwords};
 use rollcall::domain::identity::switch::{self, PauseAnswer, State, Switch};
 use rollcall::domain::identity::tokens;
 use rollcall::domain::page::At;
@@ -148,13 +148,10 @@ impl Console {
 
     /// An account with a role and the usual password.
     pub fn admin(&self, user_name: &'static str, role: Role) -> User {
+        let password = passwords::prepare_new(&self.org, PASSWORD, &[user_name]).unwrap();
         self.write(move |tx| {
-            let wish = admins::Wish {
-                name: user_name.to_owned(),
-                user_name: user_name.to_owned(),
-                password: PASSWORD.to_owned(),
-                role,
-            };
+            let wish =
+                admins::Wish { name: user_name.to_owned(), user_name: user_name.to_owned(), password, role };
             admins::create(tx, &wish)
         })
     }

@@ -12,6 +12,8 @@ use crate::error::{Error, Result};
 use crate::seal::{self, Keyring};
 use diesel::prelude::*;
 
+use passwords::{PasswordHash, Prepared};
+
 pub mod passwords;
 pub mod sign_in;
 
@@ -25,8 +27,8 @@ pub struct Wish {
     pub name: String,
     /// The user name to sign in with.
     pub user_name: String,
-    /// The password.
-    pub password: String,
+    /// The hash of the password, see [`passwords::prepare_new`].
+    pub password: PasswordHash,
     /// What it may do.
     pub role: Role,
 }
@@ -98,7 +100,6 @@ pub fn create(tx: &mut Tx, wish: &Wish) -> Result<User> {
 }
 
 fn add(tx: &mut Tx, wish: &Wish) -> Result<User> {
-    passwords::check(&wish.password, &[&wish.user_name, &wish.name])?;
     let name = wish.name.trim();
     let profile = Profile {
         display_name: (!name.is_empty()).then(|| name.to_owned()),
@@ -106,7 +107,7 @@ fn add(tx: &mut Tx, wish: &Wish) -> Result<User> {
     };
     let mut user = by_hand::create(tx, by_hand::Wish { profile, email: None }, None)?;
     user.role = wish.role;
-    user.password_hash = Some(passwords::hash(&wish.password)?);
+    user.password_hash = Some(wish.password.clone().into_stored());
     store(tx, &mut user, None)?;
     note_role(tx, &user, Role::None)?;
     Ok(user)
@@ -169,10 +170,12 @@ pub fn hand_over(tx: &mut Tx, id: &str, handed_over: bool) -> Result<User> {
 
 /// Sets the password of an account with a role and ends its sessions.
 ///
-/// One's own, or anybody's for an owner: whoever changes their own has shown the old one at the door.
-pub fn set_password(tx: &mut Tx, id: &str, password: &str) -> Result<User> {
-    let mut user = users::find(tx.conn, id)?;
-    if !tx.actor.is(id) {
+/// One's own, or anybody's for an owner: whoever changes their own has shown the old one before. Refused if the account
+/// changed since the hash was made by [`passwords::prepare`].
+pub fn set_password(tx: &mut Tx, prepared: Prepared) -> Result<User> {
+    let Prepared { id, version, hash } = prepared;
+    let mut user = users::find(tx.conn, &id)?;
+    if !tx.actor.is(&id) {
         only_owners(tx)?;
     }
     if user.role == Role::None {
@@ -181,10 +184,15 @@ pub fn set_password(tx: &mut Tx, id: &str, password: &str) -> Result<User> {
             user.name()
         )));
     }
-    passwords::check(password, &[&user.profile.user_name, &user.name()])?;
-    user.password_hash = Some(passwords::hash(password)?);
+    if user.version != version {
+        return Err(Error::Conflict(format!(
+            "{} was changed by somebody else in the meantime, and no password was set. Try again.",
+            user.name()
+        )));
+    }
+    user.password_hash = Some(hash.into_stored());
     store(tx, &mut user, None)?;
-    lifecycle::end_sessions(tx, id)?;
+    lifecycle::end_sessions(tx, &id)?;
     sign_in::forgive(tx, &user.profile.user_name)?;
     let name = user.name();
     audit::note(tx, Action::PasswordSet, user.subject(&name), &[])?;

@@ -1,9 +1,10 @@
 //! My profile: who I am here, my password, my other sessions.
 
 use super::sign_in::authenticate;
+use crate::domain::admins::{self, passwords};
 use crate::domain::groups::{self, Group};
+use crate::domain::licenses;
 use crate::domain::users::{self, lifecycle};
-use crate::domain::{admins, licenses};
 use crate::error::Error;
 use crate::web::extract::{Address, Desk, Fields, Posted, Signed};
 use crate::web::page::{self, Answer, Frame, Refused};
@@ -73,7 +74,7 @@ pub(super) async fn set_password(
             visit.flash("good", "Your password was changed. You are signed out everywhere else.");
             Ok(page::go(PATH))
         }
-        Err(refusal @ (Error::Invalid(_) | Error::TooMany(_))) => {
+        Err(refusal @ (Error::Invalid(_) | Error::TooMany(_) | Error::Busy(_) | Error::Conflict(_))) => {
             render(signed, frame, desk, Some(refusal)).await
         }
         Err(other) => Err(other.into()),
@@ -84,14 +85,16 @@ async fn change(signed: &Signed, desk: &Desk, address: &Address, form: Passwords
     if form.password != form.password_again {
         return Err(Error::invalid("password_again", "The two passwords differ. Enter the same one twice."));
     }
-    match authenticate(desk, &signed.0.profile.user_name, &form.current, &address.0).await {
+    match authenticate(desk, signed.line(), &signed.0.profile.user_name, &form.current, &address.0).await {
         Err(Error::Invalid(_)) => {
             return Err(Error::invalid("current", "This is not your present password."));
         }
         other => other?,
     };
     let id = signed.0.id.clone();
-    desk.write(signed.actor(), move |tx| admins::set_password(tx, &id, &form.password)).await?;
+    let prepared =
+        desk.prepare(signed.line(), move |org| passwords::prepare(org, &id, &form.password)).await?;
+    desk.write(signed.actor(), move |tx| admins::set_password(tx, prepared)).await?;
     Ok(())
 }
 

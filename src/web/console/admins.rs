@@ -1,8 +1,8 @@
 //! Administrators: who may enter the console, and as what.
 
-use crate::domain::admins::{self, Wish};
+use crate::domain::admins::{self, Wish, passwords};
 use crate::domain::users::{self, User};
-use crate::domain::{Role, Tx};
+use crate::domain::{Org, Role, Tx};
 use crate::error::{Error, Result};
 use crate::web::extract::{Desk, Posted, Signed};
 use crate::web::page::{self, Answer, Frame, Refused};
@@ -53,12 +53,13 @@ pub(super) async fn create(
     form: Posted<Form>,
 ) -> Answer {
     let Posted(form) = form;
-    let wish = form.wish();
-    let made = match wish {
-        Ok(wish) => desk.write(signed.actor(), move |tx| admins::create(tx, &wish)).await,
-        Err(refusal) => Err(refusal),
-    };
+    let made = make(&signed, &desk, form.clone()).await;
     answer(request, frame, desk, form, made).await
+}
+
+async fn make(signed: &Signed, desk: &Desk, form: Form) -> Result<User> {
+    let wish = desk.prepare(signed.line(), move |org| form.wish(org)).await?;
+    desk.write(signed.actor(), move |tx| admins::create(tx, &wish)).await
 }
 
 /// Gives a role to a user who is here already.
@@ -99,7 +100,8 @@ fn said(user: &User) -> String {
 }
 
 impl Form {
-    fn wish(&self) -> Result<Wish> {
+    /// Slow: it makes the hash.
+    fn wish(&self, org: &Org) -> Result<Wish> {
         if self.password != self.password_again {
             return Err(Error::invalid(
                 "password_again",
@@ -107,12 +109,9 @@ impl Form {
             ));
         }
         let name = if self.name.trim().is_empty() { &self.user_name } else { &self.name };
-        Ok(Wish {
-            name: name.clone(),
-            user_name: self.user_name.clone(),
-            password: self.password.clone(),
-            role: role(&self.role)?,
-        })
+        let role = role(&self.role)?;
+        let password = passwords::prepare_new(org, &self.password, &[&self.user_name, name])?;
+        Ok(Wish { name: name.clone(), user_name: self.user_name.clone(), password, role })
     }
 }
 
@@ -217,7 +216,13 @@ pub(super) async fn set_password(
         return render_person(signed, frame, desk, id, Some(differ)).await;
     }
     let key = id.clone();
-    match desk.write(signed.actor(), move |tx| admins::set_password(tx, &key, &form.password)).await {
+    let prepared =
+        desk.prepare(signed.line(), move |org| passwords::prepare(org, &key, &form.password)).await;
+    let set = match prepared {
+        Ok(prepared) => desk.write(signed.actor(), move |tx| admins::set_password(tx, prepared)).await,
+        Err(refusal) => Err(refusal),
+    };
+    match set {
         Err(refusal @ Error::Invalid(_)) => render_person(signed, frame, desk, id, Some(refusal)).await,
         outcome => {
             let said =

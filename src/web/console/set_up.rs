@@ -1,9 +1,11 @@
 //! The page behind the one-time set-up link: it makes the first owner.
 
-use crate::domain::admins::{self, Wish};
-use crate::domain::{Actor, Role};
-use crate::error::Error;
-use crate::web::extract::{Desk, Posted};
+use crate::domain::admins::{self, Wish, passwords};
+use crate::domain::users::User;
+use crate::domain::{Actor, Org, Role};
+use crate::error::{Error, Result};
+use crate::pool::Line;
+use crate::web::extract::{Address, Desk, Posted};
 use crate::web::page::{self, Answer, Frame, Refused};
 use crate::web::session::Visit;
 use actix_web::HttpRequest;
@@ -46,23 +48,12 @@ pub(super) async fn claim(
     request: HttpRequest,
     frame: Frame,
     desk: Desk,
+    address: Address,
     secret: Path<String>,
     form: Posted<Claim>,
 ) -> Answer {
     let Posted(form) = form;
-    let wish = Wish {
-        name: form.name.clone(),
-        user_name: form.user_name.clone(),
-        password: form.password.clone(),
-        role: Role::Owner,
-    };
-    let organisation = form.organisation.clone();
-    let claimed = if form.password == form.password_again {
-        desk.write(Actor::Rollcall, move |tx| admins::set_up(tx, &secret, &organisation, &wish)).await
-    } else {
-        Err(Error::invalid("password_again", "The two passwords differ. Enter the same one twice."))
-    };
-    match claimed {
+    match set_up(&desk, address.line(), secret.into_inner(), form.clone()).await {
         Ok(owner) => {
             let visit = Visit::of(&request);
             visit.sign_in(&owner.id, desk.org().now());
@@ -79,4 +70,20 @@ pub(super) async fn claim(
         }
         Err(other) => Err(other.into()),
     }
+}
+
+async fn set_up(desk: &Desk, line: Line, secret: String, form: Claim) -> Result<User> {
+    // Whoever doesn't hold the link gives nobody work.
+    let (keys, shown) = (desk.org().keys().clone(), secret.clone());
+    desk.read(move |conn| admins::may_set_up(conn, &keys, &shown)).await?;
+    if form.password != form.password_again {
+        return Err(Error::invalid("password_again", "The two passwords differ. Enter the same one twice."));
+    }
+    let Claim { organisation, name, user_name, password, .. } = form;
+    let words = [organisation.clone(), name.clone(), user_name.clone()];
+    let prepare =
+        move |org: &Org| passwords::prepare_new(org, &password, &words.each_ref().map(String::as_str));
+    let password = desk.prepare(line, prepare).await?;
+    let wish = Wish { name, user_name, password, role: Role::Owner };
+    desk.write(Actor::Rollcall, move |tx| admins::set_up(tx, &secret, &organisation, &wish)).await
 }

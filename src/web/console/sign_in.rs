@@ -3,8 +3,9 @@
 use crate::domain::admins::{self, passwords, sign_in};
 use crate::domain::sso::policy::{self, Requirement};
 use crate::domain::users::User;
-use crate::domain::{Actor, sso};
+use crate::domain::{Actor, Org, sso};
 use crate::error::{Error, Result};
+use crate::pool::Line;
 use crate::web::extract::{Address, Desk, Fields, Posted, Signed};
 use crate::web::page::{self, Answer, Failure, Frame};
 use crate::web::session::Visit;
@@ -94,7 +95,7 @@ pub(super) async fn enter(
     form: Posted<Credentials>,
 ) -> Answer {
     let Posted(form) = form;
-    match authenticate(&desk, &form.user_name, &form.password, &address.0).await {
+    match authenticate(&desk, address.line(), &form.user_name, &form.password, &address.0).await {
         Ok(user) => {
             Visit::of(&request).sign_in(&user.id, desk.org().now());
             let mut response = page::go(&page::own_path(Some(&form.next)));
@@ -122,6 +123,7 @@ pub(super) async fn enter(
 /// The account of these credentials. Every refusal of them reads the same and takes the same time.
 pub(super) async fn authenticate(
     desk: &Desk,
+    line: Line,
     user_name: &str,
     password: &str,
     address: &str,
@@ -129,17 +131,8 @@ pub(super) async fn authenticate(
     let (name, from) = (user_name.to_owned(), address.to_owned());
     let pause = desk.write(Actor::Rollcall, move |tx| sign_in::knock(tx, &name, &from)).await??;
     tokio::time::sleep(pause).await;
-    let (name, password, now) = (user_name.to_owned(), password.to_owned(), desk.org().now());
-    let found = desk
-        .read(move |conn| {
-            let candidate = sign_in::candidate(conn, &name)?;
-            let hash = candidate.as_ref().and_then(|user| user.password_hash.as_deref());
-            let Some(user) = passwords::verify(&password, hash).then_some(candidate).flatten() else {
-                return Ok(None);
-            };
-            Ok(Some((policy::bars_password(conn, &user, now)?, user)))
-        })
-        .await?;
+    let (name, password) = (user_name.to_owned(), password.to_owned());
+    let found = desk.prepare(line, move |org| verify(org, &name, &password)).await?;
     let (name, from) = (user_name.to_owned(), address.to_owned());
     match found {
         Some((true, _)) => {
@@ -158,6 +151,18 @@ pub(super) async fn authenticate(
             Err(Error::invalid("password", "The user name or the password is wrong."))
         }
     }
+}
+
+/// The account whose password this is, and whether it must sign in with Entra ID all the same. Slow.
+fn verify(org: &Org, name: &str, password: &str) -> Result<Option<(bool, User)>> {
+    let now = org.now();
+    let candidate = org.read(|conn| match sign_in::candidate(conn, name)? {
+        Some(user) => Ok(Some((policy::bars_password(conn, &user, now)?, user))),
+        None => Ok(None),
+    })?;
+    // The connection went back: others read with it while this is verified.
+    let hash = candidate.as_ref().and_then(|(_, user)| user.password_hash.as_deref());
+    Ok(passwords::verify(password, hash).then_some(candidate).flatten())
 }
 
 pub(super) async fn leave(
@@ -255,7 +260,7 @@ impl Prompt<'_> {
         address: &Address,
         password: &str,
     ) -> Result<Option<HttpResponse>, Failure> {
-        match authenticate(desk, &signed.0.profile.user_name, password, &address.0).await {
+        match authenticate(desk, signed.line(), &signed.0.profile.user_name, password, &address.0).await {
             Ok(_) => {
                 Visit::of(request).prove(desk.org().now());
                 Ok(None)

@@ -1,0 +1,246 @@
+//! Threads for slow work that anybody can ask for, such as hashing a password: few, with a bounded and fair queue.
+//!
+//! Pages and writes go on while it works, and its memory is bounded by the number of its threads. Whoever asks too
+//! much waits behind themselves: each line is served in turn, and a full queue drops the newest of the longest line.
+
+use std::collections::VecDeque;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread;
+use tokio::sync::oneshot;
+
+/// The most jobs that wait for those who are known here, and as many for strangers.
+const MOST_WAITING: usize = 32;
+/// When to ask again after the queue was full, in seconds: by then it is empty.
+pub const RETRY_S: u64 = 3;
+
+/// Why work was not done, or not to its end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Undone {
+    /// Too much waits already: see [`RETRY_S`].
+    #[error("too much slow work waits already")]
+    Full,
+    /// It panicked.
+    #[error("slow work panicked")]
+    Panicked,
+}
+
+type Job = Box<dyn FnOnce() + Send>;
+
+/// Who waits: jobs of one line are done in their order, lines take turns.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Line {
+    /// Somebody signed in, or whose device is known, by their key.
+    Known(String),
+    /// Anybody else, by where they come from.
+    Stranger(String),
+}
+
+/// A handle to the threads. They end, after what waits is done, when the last one is gone.
+#[derive(Clone)]
+pub struct Pool(Arc<Handle>);
+
+struct Handle(Arc<Queue>);
+
+#[derive(Default)]
+struct Queue {
+    waiting: Mutex<Waiting>,
+    more: Condvar,
+}
+
+#[derive(Default)]
+struct Waiting {
+    known: Lines,
+    strangers: Lines,
+    /// Whether the last job taken was of somebody known: then it is the strangers' turn.
+    last_known: bool,
+    closed: bool,
+}
+
+/// Lines that are served in turn.
+#[derive(Default)]
+struct Lines {
+    lines: VecDeque<(String, VecDeque<Job>)>,
+    count: usize,
+}
+
+impl Lines {
+    fn push(&mut self, key: String, job: Job) {
+        let mine = self.lines.iter().find(|(line, _)| *line == key).map_or(0, |(_, jobs)| jobs.len());
+        if self.count >= MOST_WAITING {
+            let longest = self.lines.iter_mut().max_by_key(|(_, jobs)| jobs.len());
+            match longest {
+                // Dropping a job tells whoever waits for it.
+                Some((_, jobs)) if jobs.len() > mine + 1 => drop(jobs.pop_back()),
+                _ => return,
+            }
+            self.count -= 1;
+        }
+        self.count += 1;
+        match self.lines.iter_mut().find(|(line, _)| *line == key) {
+            Some((_, jobs)) => jobs.push_back(job),
+            None => self.lines.push_back((key, VecDeque::from([job]))),
+        }
+    }
+
+    fn take(&mut self) -> Option<Job> {
+        let (key, mut jobs) = self.lines.pop_front()?;
+        let job = jobs.pop_front();
+        self.count -= 1;
+        if !jobs.is_empty() {
+            self.lines.push_back((key, jobs));
+        }
+        job
+    }
+}
+
+impl Waiting {
+    fn take(&mut self) -> Option<Job> {
+        let known_first = !self.last_known || self.strangers.count == 0;
+        let job = if known_first { self.known.take() } else { None };
+        self.last_known = job.is_some();
+        job.or_else(|| self.strangers.take()).or_else(|| self.known.take())
+    }
+}
+
+impl Queue {
+    fn lock(&self) -> MutexGuard<'_, Waiting> {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn work(&self) {
+        let mut waiting = self.lock();
+        loop {
+            if let Some(job) = waiting.take() {
+                drop(waiting);
+                job();
+                waiting = self.lock();
+            } else if waiting.closed {
+                return;
+            } else {
+                waiting = self.more.wait(waiting).unwrap_or_else(PoisonError::into_inner);
+            }
+        }
+    }
+}
+
+impl Drop for Handle {
+    fn drop(&mut self) {
+        self.0.lock().closed = true;
+        self.0.more.notify_all();
+    }
+}
+
+impl Pool {
+    /// Starts `threads` threads of this name. One that cannot be started is missed; without any, all work is refused.
+    #[must_use]
+    pub fn start(name: &str, threads: usize) -> Self {
+        let queue = Arc::new(Queue::default());
+        for _ in 0..threads {
+            let jobs = Arc::clone(&queue);
+            let started = thread::Builder::new().name(name.to_owned()).spawn(move || jobs.work());
+            if let Err(cause) = started {
+                tracing::error!(%cause, name, "a thread could not be started");
+            }
+        }
+        Self(Arc::new(Handle(queue)))
+    }
+
+    /// Does `work` on one of the threads and answers what came of it. Work that nobody waits for any more is not begun.
+    ///
+    /// # Errors
+    /// If too much waits already, or the work panicked.
+    pub async fn run<T, F>(&self, line: Line, work: F) -> Result<T, Undone>
+    where
+        T: Send + 'static,
+        F: FnOnce() -> T + Send + 'static,
+    {
+        let (sender, receiver) = oneshot::channel();
+        self.submit(
+            line,
+            Box::new(move || {
+                if sender.is_closed() {
+                    return;
+                }
+                let outcome = catch_unwind(AssertUnwindSafe(work)).map_err(|_| Undone::Panicked);
+                // Whoever hung up in the meantime wants no answer.
+                drop(sender.send(outcome));
+            }),
+        );
+        receiver.await.unwrap_or(Err(Undone::Full))
+    }
+
+    fn submit(&self, line: Line, job: Job) {
+        let queue = &self.0.0;
+        let mut waiting = queue.lock();
+        match line {
+            Line::Known(key) => waiting.known.push(key, job),
+            Line::Stranger(key) => waiting.strangers.push(key, job),
+        }
+        drop(waiting);
+        queue.more.notify_one();
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use std::sync::mpsc;
+
+    fn stranger(key: &str) -> Line {
+        Line::Stranger(key.to_owned())
+    }
+
+    /// A queue that nobody works on, so that its order can be seen; what each job says when it is done.
+    fn order(lines: &[Line]) -> Vec<usize> {
+        let queue = Queue::default();
+        let (sender, receiver) = mpsc::channel();
+        for (number, line) in lines.iter().enumerate() {
+            let sender = sender.clone();
+            let job: Job = Box::new(move || sender.send(number).unwrap());
+            match line.clone() {
+                Line::Known(key) => queue.lock().known.push(key, job),
+                Line::Stranger(key) => queue.lock().strangers.push(key, job),
+            }
+        }
+        queue.lock().closed = true;
+        queue.work();
+        drop(sender);
+        receiver.iter().collect()
+    }
+
+    #[test]
+    fn lines_take_turns_and_the_known_go_first() {
+        let known = Line::Known("olga".to_owned());
+        let lines = [stranger("a"), stranger("a"), stranger("a"), stranger("b"), known.clone(), known];
+        assert_eq!(order(&lines), [4, 0, 5, 3, 1, 2]);
+    }
+
+    #[test]
+    fn a_full_queue_drops_the_newest_of_the_longest_line() {
+        let mut lines = vec![stranger("flood"); MOST_WAITING + 10];
+        lines.push(stranger("olga"));
+        let done = order(&lines);
+        assert_eq!(done.len(), MOST_WAITING);
+        assert_eq!(done[1], MOST_WAITING + 10, "whoever comes alone is next but one");
+        assert!(!done.contains(&(MOST_WAITING - 1)), "the newest of the flood made room");
+    }
+
+    #[actix_web::test]
+    async fn work_is_done_refused_or_fails_and_the_threads_live_on() {
+        let pool = Pool::start("test", 1);
+        assert_eq!(pool.run(stranger("a"), || 7).await, Ok(7));
+        let failed = pool.run(stranger("a"), || -> u8 { panic!("a fault") }).await;
+        assert_eq!(failed, Err(Undone::Panicked));
+        assert_eq!(pool.run(stranger("a"), || 8).await, Ok(8));
+
+        let idle = Pool::start("test", 0);
+        let mut waiting: Vec<_> =
+            (0..MOST_WAITING).map(|_| Box::pin(idle.run(stranger("a"), || ()))).collect();
+        for wait in &mut waiting {
+            assert!(futures_util::FutureExt::now_or_never(wait.as_mut()).is_none());
+        }
+        assert_eq!(idle.run(stranger("a"), || ()).await, Err(Undone::Full));
+    }
+}
