@@ -4,8 +4,10 @@
 //! | file           | what it holds                                                                  |
 //! |----------------|--------------------------------------------------------------------------------|
 //! | [`xml`]        | parsing within bounds, and the one way to read elements                        |
+//! | [`bounds`]     | how much work a message may cause before anything in it is proven              |
 //! | [`signature`]  | what a signature must look like, what it proved, and the bytes it proved       |
 //! | [`encryption`] | encrypted assertions                                                           |
+//! | [`key_transport`] | the keys of encrypted assertions                                            |
 //! | [`response`]   | the response to a sign-in: structure, proof, then every rule of the profile    |
 //! | [`assertion`]  | what a proven assertion says, rule by rule                                     |
 //! | [`report`]     | expected beside received, for whoever must mend it                             |
@@ -20,8 +22,10 @@
 //! are read, never the document they came in.
 
 pub mod assertion;
+mod bounds;
 mod encryption;
 pub mod key_pair;
+mod key_transport;
 pub mod logout;
 pub mod metadata;
 pub mod redirect;
@@ -35,6 +39,7 @@ mod tests;
 mod xml;
 
 pub use assertion::{Assertion, NameId};
+pub use bounds::Work;
 pub use report::{Check, Fault, Refusal, Report};
 pub use response::{Expected, Rules};
 pub use signature::{Proof, TrustedKey};

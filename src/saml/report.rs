@@ -7,6 +7,8 @@ pub enum Fault {
     Encoding,
     /// Larger, deeper or longer than messages of this profile are.
     TooLarge,
+    /// More work to prove than messages of this profile are.
+    TooCostly,
     /// Not well-formed XML.
     NotXml,
     /// A document type declaration, by which entities come.
@@ -72,6 +74,7 @@ impl Fault {
         match self {
             Self::Encoding => "encoding",
             Self::TooLarge => "too_large",
+            Self::TooCostly => "too_costly",
             Self::NotXml => "not_xml",
             Self::DocumentType => "document_type",
             Self::Comment => "comment",

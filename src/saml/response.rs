@@ -5,6 +5,7 @@
 //! never make one acceptable.
 
 use super::assertion::{self, Assertion};
+use super::bounds::{Meter, Work};
 use super::key_pair::KeyPair;
 use super::report::{Fault, Refusal, Report};
 use super::signature::{self, Proof, Trust, TrustedKey, Verified, Verifier};
@@ -68,6 +69,8 @@ pub struct Reading {
     pub report: Report,
     /// What was proven, or the cause of refusal.
     pub outcome: Result<Accepted, Refusal>,
+    /// What it cost.
+    pub work: Work,
 }
 
 /// The parts of a response, each in its place.
@@ -91,20 +94,28 @@ pub fn decode(field: &str) -> Result<String, Refusal> {
 /// Reads a response.
 #[must_use]
 pub fn read(text: &str, expected: &Expected) -> Reading {
-    let mut report = Report::default();
-    let outcome = examine(text, expected, &mut report);
+    let (mut report, meter) = (Report::default(), Meter::default());
+    let outcome = examine(text, expected, &mut report, &meter);
     let outcome = outcome.and_then(|accepted| report.refused().map_or(Ok(accepted), Err));
     // A comparison that went badly says more than what came after it.
     let outcome = outcome.map_err(|refusal| report.refused().unwrap_or(refusal));
-    Reading { report, outcome }
+    Reading { report, outcome, work: meter.work() }
 }
 
-fn examine(text: &str, expected: &Expected, report: &mut Report) -> Result<Accepted, Refusal> {
+impl Reading {
+    /// Of a response that was refused before it was looked into.
+    #[must_use]
+    pub fn refused(refusal: Refusal) -> Self {
+        Self { report: Report::default(), outcome: Err(refusal), work: Work::default() }
+    }
+}
+
+fn examine(text: &str, expected: &Expected, report: &mut Report, meter: &Meter) -> Result<Accepted, Refusal> {
     let tree = Tree::parse(text)?;
     let parts = place(&tree)?;
     check_status(parts.root, report)?;
     let trust = Trust { keys: expected.keys, allow_sha1: expected.rules.allow_sha1, now: expected.now };
-    let mut verifier = Verifier::new(&tree, &trust);
+    let verifier = Verifier::new(&tree, &trust, meter);
     let around = verifier
         .prove(parts.root, "Response")
         .inspect_err(|refusal| note_certificate(refusal, parts.root, expected, report))?;
@@ -114,19 +125,20 @@ fn examine(text: &str, expected: &Expected, report: &mut Report) -> Result<Accep
         return Err(Refusal::new(Fault::NotEncrypted, cause));
     }
     let opened = match parts.encrypted {
-        Some(encrypted) => Some(encryption::open(&tree, encrypted, expected.own_keys)?),
+        Some(encrypted) => Some(encryption::open(&tree, encrypted, expected.own_keys, meter)?),
         None => None,
     };
     let inner_tree = opened.as_deref().map(Tree::parse).transpose().map_err(|_| not_an_assertion())?;
     let inner = inner_tree.as_ref().unwrap_or(&tree);
     let assertion = placed_assertion(inner, is_encrypted)?;
     let within = match &inner_tree {
-        Some(inner) => Verifier::new(inner, &trust).prove(assertion, "Assertion")?,
+        Some(inner) => Verifier::new(inner, &trust, meter).prove(assertion, "Assertion")?,
         None => verifier
             .prove(assertion, "Assertion")
             .inspect_err(|refusal| note_certificate(refusal, assertion, expected, report))?,
     };
-    let canonical = proven_assertion(around.as_ref(), within.as_ref(), assertion, is_encrypted, expected)?;
+    let ways = (around.as_ref(), within.as_ref());
+    let canonical = proven_assertion(ways, assertion, is_encrypted, expected, meter)?;
     let proofs: Vec<Proof> = [&around, &within].into_iter().flatten().map(|one| one.proof.clone()).collect();
     conclude(&tree, around.as_ref(), &canonical, proofs, is_encrypted, expected, report)
 }
@@ -259,11 +271,11 @@ fn not_an_assertion() -> Refusal {
 
 /// The assertion's canonical bytes, from a signature that covers them.
 fn proven_assertion(
-    around: Option<&Verified>,
-    within: Option<&Verified>,
+    (around, within): (Option<&Verified>, Option<&Verified>),
     assertion: Node,
     was_encrypted: bool,
     expected: &Expected,
+    meter: &Meter,
 ) -> Result<String, Refusal> {
     if expected.rules.require_signed_response && around.is_none() {
         let cause = "Only the assertion is signed, and the settings require that the response is.";
@@ -272,7 +284,10 @@ fn proven_assertion(
     match (within, around) {
         (Some(within), _) => Ok(within.canonical.clone()),
         // The signature covers the ciphertext, and so what came out of it.
-        (None, Some(_)) if was_encrypted => signature::canonical_form(assertion, None, &[]),
+        (None, Some(_)) if was_encrypted => {
+            meter.allow_canonical_form(assertion, &[])?;
+            signature::canonical_form(assertion, None, &[])
+        }
         (None, Some(around)) => {
             let tree = Tree::parse(&around.canonical)?;
             let covered = placed_assertion(&tree, false)?;

@@ -5,12 +5,14 @@
 //! by nothing but "without the signature" and exclusive canonicalisation, RSA with SHA-2. The key is one of ours, never
 //! one that the message brings. What comes out is the canonical form whose digest was signed, and only that is read.
 
+use super::bounds::{self, Meter};
 use super::report::{Fault, Refusal};
 use super::xml::{Node, Tree};
 use super::{DSIG, EXC_C14N};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use bergshamra::c14n::{C14nMode, canonicalize_doc};
+use bergshamra::crypto::sign;
 use bergshamra::keys::loader;
 use bergshamra::xml::{NodeSet, uppsala::NodeId};
 use bergshamra::{DsigContext, KeysManager, VerifyResult};
@@ -67,7 +69,9 @@ pub(super) struct Trust<'a> {
 }
 
 /// The parts of a signature that has the right shape.
-struct Shape {
+struct Shape<'d> {
+    info: Node<'d>,
+    value: Vec<u8>,
     algorithm: String,
     digest: String,
     digest_value: Vec<u8>,
@@ -89,54 +93,41 @@ fn of(element: Node) -> Result<Option<Node>, Refusal> {
     }
 }
 
-/// Verifies signatures of one document, each key tried on all of them once.
+/// Verifies signatures of one document.
+///
+/// The cheap question comes first: which trusted key made the `SignatureValue` over `SignedInfo`, both of them small.
+/// Then the signed element is brought into canonical form once, whatever the number of certificates, and only within the
+/// bounds of [`Meter`]. What fits by then is the identity provider's work, and the library confirms all of it.
 pub(super) struct Verifier<'t, 'a> {
     tree: &'t Tree<'t>,
     trust: &'a Trust<'a>,
-    /// What each key said of every signature, in the order of the keys.
-    verdicts: Vec<Option<Vec<VerifyResult>>>,
+    meter: &'a Meter,
 }
 
 impl<'t, 'a> Verifier<'t, 'a> {
-    pub(super) fn new(tree: &'t Tree<'t>, trust: &'a Trust<'a>) -> Self {
-        Self { tree, trust, verdicts: trust.keys.iter().map(|_| None).collect() }
+    pub(super) fn new(tree: &'t Tree<'t>, trust: &'a Trust<'a>, meter: &'a Meter) -> Self {
+        Self { tree, trust, meter }
     }
 
     /// Proves `element` by the signature in it, if there is one.
-    pub(super) fn prove(&mut self, element: Node, covers: &'static str) -> Result<Option<Verified>, Refusal> {
+    pub(super) fn prove(&self, element: Node, covers: &'static str) -> Result<Option<Verified>, Refusal> {
         let Some(signature) = of(element)? else { return Ok(None) };
         let read = read_shape(element, signature, self.trust.allow_sha1)?;
-        let key = self.find_key(element, signature)?;
-        let canonical = canonical_form(element, Some(signature), &read.prefixes)?;
-        // The library has compared this digest; that these very bytes have it is what makes them safe to read.
-        let digest = bergshamra::crypto::digest::digest(&read.digest, canonical.as_bytes());
-        if digest.ok().as_deref() != Some(read.digest_value.as_slice()) {
-            return Err(invalid("The canonical form of the signed element does not have the signed digest."));
-        }
-        let algorithm = read.algorithm.rsplit('#').next().unwrap_or_default().to_owned();
-        let fingerprint = key.fingerprint.clone();
-        Ok(Some(Verified { proof: Proof { covers, fingerprint, algorithm }, canonical }))
-    }
-
-    /// The trusted key that made the signature.
-    fn find_key(&mut self, element: Node, signature: Node) -> Result<&'a TrustedKey, Refusal> {
         if self.trust.keys.is_empty() {
             return Err(Refusal::new(
                 Fault::NoCertificate,
                 "No signing certificate of Entra ID is known here, so nothing can be proven.",
             ));
         }
-        let mut expired = None;
-        for (at, key) in self.trust.keys.iter().enumerate() {
-            if !self.fits(at, element, signature)? {
-                continue;
-            }
-            if key.not_after > self.trust.now {
-                return Ok(key);
-            }
-            expired = Some(key);
-        }
-        if let Some(key) = expired {
+        let key = self.find_key(&read)?;
+        self.meter.allow_canonical_form(element, &read.prefixes)?;
+        let canonical = canonical_form(element, Some(signature), &read.prefixes)?;
+        let digest = bergshamra::crypto::digest::digest(&read.digest, canonical.as_bytes());
+        let altered = digest.ok().as_deref() != Some(read.digest_value.as_slice());
+        let Some(key) = key.filter(|_| !altered) else {
+            return Err(why_none(signature, self.trust, altered));
+        };
+        if key.not_after <= self.trust.now {
             let cause = format!(
                 "It is signed with the certificate {}, which expired on {}.",
                 key.fingerprint,
@@ -144,35 +135,52 @@ impl<'t, 'a> Verifier<'t, 'a> {
             );
             return Err(Refusal::new(Fault::CertificateExpired, cause));
         }
-        let altered = is_altered(element, signature)?;
-        Err(why_none(signature, self.trust, altered))
+        self.confirm(key, element, signature)?;
+        let algorithm = read.algorithm.rsplit('#').next().unwrap_or_default().to_owned();
+        let fingerprint = key.fingerprint.clone();
+        Ok(Some(Verified { proof: Proof { covers, fingerprint, algorithm }, canonical }))
     }
 
-    /// Whether this key made the signature, over exactly the element that holds it.
-    fn fits(&mut self, at: usize, element: Node, signature: Node) -> Result<bool, Refusal> {
-        let verdicts = match &mut self.verdicts[at] {
-            Some(known) => known,
-            unknown => unknown.insert(try_key(self.tree, &self.trust.keys[at])?),
+    /// The trusted key that made the signature's value: one that is still valid, before one that is not.
+    fn find_key(&self, read: &Shape) -> Result<Option<&'a TrustedKey>, Refusal> {
+        let signed = canonical_form(read.info, None, &[])?;
+        let fits = |key: &&TrustedKey| {
+            self.meter.certificate_tried();
+            let loaded =
+                loader::load_x509_cert_der(&key.der).ok().filter(|key| key.algorithm_name() == "RSA");
+            let verifying = loaded.and_then(|key| key.to_signing_key().ok().flatten());
+            let algorithm = sign::from_uri(&read.algorithm).ok();
+            let fits = algorithm
+                .zip(verifying)
+                .map(|(algorithm, key)| algorithm.verify(&key, signed.as_bytes(), &read.value));
+            matches!(fits, Some(Ok(true)))
         };
-        for verdict in verdicts.iter() {
+        let (living, over): (Vec<_>, Vec<_>) =
+            self.trust.keys.iter().partition(|key| key.not_after > self.trust.now);
+        Ok(living.into_iter().chain(over).find(fits))
+    }
+
+    /// Asks the library for its verdict on the whole signature: that this key made it, over exactly this element.
+    fn confirm(&self, key: &TrustedKey, element: Node, signature: Node) -> Result<(), Refusal> {
+        for verdict in verdicts(self.tree, key)? {
             let VerifyResult::Valid { signature_node, references, .. } = verdict else { continue };
-            if *signature_node != signature.id {
+            if signature_node != signature.id {
                 continue;
             }
             let [only] = references.as_slice() else {
                 return Err(shape("It has not exactly one reference."));
             };
             if only.digest_verified && only.resolved_node == Some(element.id) {
-                return Ok(true);
+                return Ok(());
             }
             return Err(shape("It covers another element than the one that holds it."));
         }
-        Ok(false)
+        Err(invalid("The signature as a whole does not fit what it should cover."))
     }
 }
 
-/// What this key says of every signature in the document; nothing where it is no RSA key.
-fn try_key(tree: &Tree, key: &TrustedKey) -> Result<Vec<VerifyResult>, Refusal> {
+/// What the library says of every signature in the document, with this key; nothing where it is no RSA key.
+fn verdicts(tree: &Tree, key: &TrustedKey) -> Result<Vec<VerifyResult>, Refusal> {
     let Ok(loaded) = loader::load_x509_cert_der(&key.der) else { return Ok(Vec::new()) };
     if loaded.algorithm_name() != "RSA" {
         return Ok(Vec::new());
@@ -231,14 +239,6 @@ fn why_none(signature: Node, trust: &Trust, altered: bool) -> Refusal {
     }
 }
 
-/// Whether the digest differs, whatever key signed it.
-fn is_altered(element: Node, signature: Node) -> Result<bool, Refusal> {
-    let read = read_shape(element, signature, true)?;
-    let canonical = canonical_form(element, Some(signature), &read.prefixes)?;
-    let digest = bergshamra::crypto::digest::digest(&read.digest, canonical.as_bytes());
-    Ok(digest.ok().as_deref() != Some(read.digest_value.as_slice()))
-}
-
 /// The fingerprint of the certificate that the signature brings along: told to the administrator, never trusted.
 fn brought_certificate(signature: Node) -> Option<String> {
     let data = signature.only(DSIG, "KeyInfo")?.only(DSIG, "X509Data")?;
@@ -252,7 +252,7 @@ pub(super) fn named_certificate(element: Node) -> Option<String> {
     brought_certificate(element.only(DSIG, "Signature")?)
 }
 
-fn read_shape(element: Node, signature: Node, allow_sha1: bool) -> Result<Shape, Refusal> {
+fn read_shape<'d>(element: Node, signature: Node<'d>, allow_sha1: bool) -> Result<Shape<'d>, Refusal> {
     let parts: Vec<Node> = signature.children().collect();
     let (info, value) = match parts.as_slice() {
         [info, value] | [info, value, _]
@@ -264,7 +264,7 @@ fn read_shape(element: Node, signature: Node, allow_sha1: bool) -> Result<Shape,
         }
         _ => return Err(shape("It is not made of SignedInfo, SignatureValue and KeyInfo.")),
     };
-    base64_of(value).ok_or_else(|| shape("SignatureValue is not plain Base64."))?;
+    let bytes = base64_of(value).ok_or_else(|| shape("SignatureValue is not plain Base64."))?;
     let parts: Vec<Node> = info.children().collect();
     let [method, algorithm, reference] = parts.as_slice() else {
         return Err(shape("SignedInfo has not exactly one reference."));
@@ -283,15 +283,16 @@ fn read_shape(element: Node, signature: Node, allow_sha1: bool) -> Result<Shape,
         Some(uri) if SIGNATURES.contains(&uri) || (allow_sha1 && uri == RSA_SHA1) => uri.to_owned(),
         other => return Err(wrong_algorithm("signature", other)),
     };
-    read_reference(element, *reference, algorithm, allow_sha1)
+    let (digest, digest_value, prefixes) = read_reference(element, *reference, allow_sha1)?;
+    Ok(Shape { info, value: bytes, algorithm, digest, digest_value, prefixes })
 }
 
+/// The digest's algorithm, its value, and the prefixes of the canonical form.
 fn read_reference(
     element: Node,
     reference: Node,
-    algorithm: String,
     allow_sha1: bool,
-) -> Result<Shape, Refusal> {
+) -> Result<(String, Vec<u8>, Vec<String>), Refusal> {
     let own = element.attribute("ID").filter(|id| !id.is_empty());
     let target = reference.attribute("URI").and_then(|uri| uri.strip_prefix('#'));
     if own.is_none() || target != own {
@@ -311,7 +312,7 @@ fn read_reference(
         other => return Err(wrong_algorithm("digest", other)),
     };
     let digest_value = base64_of(*value).ok_or_else(|| shape("DigestValue is not plain Base64."))?;
-    Ok(Shape { algorithm, digest, digest_value, prefixes: read_transforms(*transforms)? })
+    Ok((digest, digest_value, read_transforms(*transforms)?))
 }
 
 /// Nothing but "without the signature", then exclusive canonicalisation; answers its prefix list.
@@ -331,8 +332,7 @@ fn read_transforms(transforms: Node) -> Result<Vec<String>, Refusal> {
     match within.as_slice() {
         [] => Ok(Vec::new()),
         [list] if list.is(EXC_C14N, "InclusiveNamespaces") && list.has_plain_attributes() => {
-            let prefixes = list.attribute("PrefixList").unwrap_or_default();
-            Ok(prefixes.split_whitespace().map(str::to_owned).collect())
+            bounds::check_prefix_list(list.attribute("PrefixList").unwrap_or_default())
         }
         _ => Err(shape("Its canonicalisation holds something else than a prefix list.")),
     }

@@ -11,6 +11,8 @@ use serde::Deserialize;
 use serde_json::Value;
 use std::fs;
 
+mod work;
+
 const FOLDER: &str = "tests/fixtures/saml";
 const ENTITY_ID: &str = "https://console.example.com/sso/metadata";
 const CONSUMER: &str = "https://console.example.com/sso/consumer";

@@ -4,6 +4,7 @@
 //! declarations (so no entities), comments and processing instructions, an identifier that stands twice, and namespaces
 //! that are not absolute. Each has been a way to make two readers of one document see different things.
 
+use super::bounds::{self, DEEPEST, MOST_ELEMENTS, MOST_ELEMENTS_OF_METADATA};
 use super::report::Fault;
 use bergshamra::xml::uppsala::{Document, NodeId, NodeKind, parser::Parser};
 use std::collections::HashSet;
@@ -11,7 +12,6 @@ use url::Url;
 
 /// The largest document, in bytes: an assertion with 150 groups, encrypted, has a tenth of it.
 pub(super) const LARGEST: usize = 384 * 1024;
-const DEEPEST: u32 = 40;
 const MOST_NODES: usize = 20_000;
 const MOST_ATTRIBUTES: usize = 40;
 /// Attributes that the verifier takes for identifiers.
@@ -36,19 +36,23 @@ impl<'t> Tree<'t> {
         if text.len() > LARGEST {
             return Err(Fault::TooLarge);
         }
-        let tree = Self::parse_annotated(text)?;
+        let tree = Self::parse_within(text, MOST_ELEMENTS)?;
         if tree.has_comments() { Err(Fault::Comment) } else { Ok(tree) }
     }
 
     /// Parses a document in which people may have written comments, and from which nothing is proven: metadata.
     pub(super) fn parse_annotated(text: &'t str) -> Result<Self, Fault> {
+        Self::parse_within(text, MOST_ELEMENTS_OF_METADATA)
+    }
+
+    fn parse_within(text: &'t str, most_elements: usize) -> Result<Self, Fault> {
         let text = text.trim_start_matches('\u{feff}').trim();
         if text.contains("<!DOCTYPE") {
             return Err(Fault::DocumentType);
         }
+        bounds::survey(text, most_elements)?;
         let parser = Parser::new().with_max_depth(DEEPEST).with_forbid_dtd(true).with_forbid_entities(true);
-        let document =
-            parser.parse(text).map_err(|_| if is_deep(text) { Fault::TooLarge } else { Fault::NotXml })?;
+        let document = parser.parse(text).map_err(|_| Fault::NotXml)?;
         let tree = Self { document, text };
         tree.inspect()?;
         Ok(tree)
@@ -87,26 +91,6 @@ impl<'t> Tree<'t> {
         }
         Ok(())
     }
-}
-
-/// Counts what opens and closes: enough to tell why the parser gave up.
-fn is_deep(text: &str) -> bool {
-    let mut depth = 0_u32;
-    let mut rest = text;
-    while let Some(at) = rest.find('<') {
-        rest = &rest[at + 1..];
-        let end = rest.find('>').unwrap_or(rest.len());
-        match rest.as_bytes().first() {
-            Some(b'/') => depth = depth.saturating_sub(1),
-            Some(b'?' | b'!') => {}
-            _ if rest[..end].ends_with('/') => {}
-            _ => depth += 1,
-        }
-        if depth > DEEPEST {
-            return true;
-        }
-    }
-    false
 }
 
 impl<'d> Node<'d> {

@@ -47,6 +47,13 @@ pub const CAUSES: &[Cause] = &[
         BROKEN,
     ),
     cause(
+        "too_costly",
+        "More work to prove than a sign-in response may be",
+        "Nothing needs changing here. Entra ID does not send this: somebody may be trying to keep the server busy.",
+        "Nothing needs changing.",
+        BROKEN,
+    ),
+    cause(
         "not_xml",
         "Not XML",
         "Nothing needs changing here. Entra ID does not send this: somebody may be trying something.",
@@ -120,7 +127,7 @@ pub const CAUSES: &[Cause] = &[
         "algorithm",
         "An algorithm that is not taken",
         "SHA-1 can be allowed under How sign-ins are to be; changing Entra ID is better.",
-        "SAML certificates → Signing algorithm: SHA-256. For token encryption, use RSA-OAEP.",
+        "SAML certificates → Signing algorithm: SHA-256. For token encryption, use AES-256 (GCM or CBC) with RSA-OAEP.",
         BROKEN,
     ),
     cause(

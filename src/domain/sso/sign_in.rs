@@ -90,7 +90,7 @@ pub fn examine(
 ) -> Result<Examined> {
     let text = match response::decode(field) {
         Ok(text) => text,
-        Err(refusal) => return Ok(Examined(Reading { report: Report::default(), outcome: Err(refusal) })),
+        Err(refusal) => return Ok(Examined(Reading::refused(refusal))),
     };
     let settings = settings::read(conn)?;
     let (trusted, own) = (certificates::keys(conn)?, keys::pairs(conn, ring)?);
@@ -111,7 +111,7 @@ pub fn examine(
 
 /// Decides what becomes of a response, and notes it. A refusal is an outcome, not an error: what was seen stays noted.
 pub fn conclude(tx: &mut Tx, examined: Examined, bearer: &Bearer) -> Result<Landing> {
-    let Reading { report, outcome } = examined.0;
+    let Reading { report, outcome, .. } = examined.0;
     let mut details = Details { checks: checks(&report), ..Details::default() };
     let accepted = match outcome {
         Ok(accepted) => accepted,
