@@ -15,6 +15,7 @@ mod identity;
 mod imports;
 mod licenses;
 mod proof;
+mod recognition;
 mod scim;
 mod scim_agreement;
 mod scim_changes;

@@ -8,10 +8,14 @@ use rollcall::domain::{Role, audit};
 use rollcall::web::console::{ROUTES, Route};
 
 /// The acts that design.md names under *Proof*, with their relatives.
-const DECISIVE: [&str; 29] = [
+const DECISIVE: [&str; 33] = [
     "/administrators",
     "/administrators/appoint",
     "/administrators/{id}/role",
+    "/administrators/{id}/recognition",
+    "/identity/trust/approve",
+    "/identity/trust/reject",
+    "/identity/trust/looked",
     "/administrators/{id}/hand-over",
     "/administrators/{id}/password",
     "/identity/sso",

@@ -148,6 +148,51 @@ async fn another_issuer_is_never_taken_over_by_itself() {
 }
 
 #[actix_web::test]
+async fn what_an_address_brings_that_no_owner_approved_of_waits_for_one() {
+    let console = Console::open();
+    console.admin(ADA, Role::Administrator);
+    let ada = console.signed_in(ADA).await;
+    let first = publishing(metadata_of(ISSUER, &[CERTIFICATE]));
+    let wish = [("metadata_url", first.as_str()), ("refresh_metadata", "1")];
+    let page = ada.submit("/identity", "/identity/sso/import", &wish).await.follow().await;
+    assert!(page.text().contains("waits for an owner"), "{}", page.text());
+    let next = publishing(metadata_of(ISSUER, &[CERTIFICATE, STRANGERS_CERTIFICATE]));
+    let follow = move |tx: &mut rollcall::domain::Tx| {
+        let wish = settings::Settings { metadata_url: Some(next), ..settings::entered(tx.conn, false)? };
+        settings::save(tx, &wish)
+    };
+    console.as_administrator(follow).unwrap();
+    console.clock.advance(TimeDelta::hours(25));
+    worker::round(&console.org, true).await.unwrap();
+    let trusted = console.org.read(certificates::list).unwrap();
+    assert_eq!((trusted.len(), trusted.iter().any(|one| one.approved)), (2, false));
+    let in_force = console.org.read(settings::read).unwrap();
+    assert_eq!((in_force.issuer, in_force.login_url, in_force.metadata_url), (None, None, None));
+    assert_eq!(console.browser().get("/sso/start").await.status, 409, "no browser is sent anywhere");
+}
+
+#[actix_web::test]
+async fn the_daily_reading_keeps_nothing_that_the_form_refuses() {
+    for address in ["http://login.example/saml2", "https://login.example;x/saml2", "https://a@login.example/"]
+    {
+        let console = Console::with_sso();
+        let text = String::from_utf8(metadata_of(ISSUER, &[CERTIFICATE])).unwrap();
+        let bad = publishing(text.replace(LOGIN_URL, address).into_bytes());
+        console.sso(move |settings| {
+            (settings.metadata_url, settings.refresh_metadata) = (Some(bad), true);
+        });
+        worker::round(&console.org, true).await.unwrap();
+        let stored = console.org.read(settings::read).unwrap();
+        assert_eq!(stored.login_url.as_deref(), Some(LOGIN_URL), "{address}");
+        let fault = console.org.read(metadata::reading).unwrap().fault.unwrap();
+        assert!(fault.contains("must be a complete https address"), "{fault}");
+        let olga = console.signed_in("olga").await;
+        let file = text.replace(LOGIN_URL, address);
+        assert_eq!(import(&olga, file.as_bytes()).await.status, 422, "nor does an import");
+    }
+}
+
+#[actix_web::test]
 async fn metadata_is_not_fetched_from_private_networks() {
     let console = Console::open();
     let url = publishing(metadata_of(ISSUER, &[CERTIFICATE])).replace("http://", "https://");
@@ -324,7 +369,7 @@ async fn an_administrator_cannot_become_an_owner_by_a_certificate() {
     import(&ada, &metadata_of(ISSUER, &[CERTIFICATE])).await;
     ada.submit("/identity", "/identity/sso", &[("enabled", "1")]).await;
     let own = console.browser();
-    assert_eq!(own.bring(&Says::of(&console, ADA)).await.status, 303);
+    assert_eq!(own.bring(&Says::of(&console, ADA)).await.status, 403, "nor sign themselves in by it");
     let forged = console.browser().bring(&Says::of(&console, "olga")).await;
     assert_eq!(forged.status, 403);
     let claim = ada.submit("/identity", "/identity/sso/options", &[("match_claim", "http://x/y")]).await;

@@ -71,6 +71,9 @@ diesel::table! {
         held_at -> Nullable<Timestamp>,
         federated_id -> Nullable<Text>,
         federated_key -> Nullable<Text>,
+        confirmed_name_key -> Nullable<Text>,
+        confirmed_federated_key -> Nullable<Text>,
+        confirmed_object_id -> Nullable<Text>,
     }
 }
 
@@ -107,6 +110,7 @@ diesel::table! {
         method -> Text,
         saml_name_key -> Nullable<Text>,
         saml_session_index -> Nullable<Text>,
+        came_by -> Nullable<Text>,
     }
 }
 

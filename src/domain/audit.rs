@@ -178,6 +178,8 @@ text_enum! {
         ClientSecretRevoked = "oauth_client.secret_revoked",
         /// Workload identity federation was set up in another way.
         FederationChanged = "federation.changed",
+        /// An owner confirmed by what an account with a role is recognised.
+        RecognitionConfirmed = "user.recognition_confirmed",
         /// The instance was claimed by its first owner.
         SetUp = "organisation.set_up",
     }
@@ -242,6 +244,7 @@ impl Action {
             Self::ClientRemoved => "removed the OAuth client {}",
             Self::ClientSecretCreated => "created a secret of the OAuth client {}",
             Self::ClientSecretRevoked => "revoked a secret of the OAuth client {}",
+            Self::RecognitionConfirmed => "confirmed how {} is recognised at sign-in",
             Self::SetUp => "set up {}",
         }
     }

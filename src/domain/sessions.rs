@@ -3,10 +3,11 @@
 use super::text_enum::text_enum;
 use super::{Tx, fold};
 use crate::db::Conn;
-use crate::db::schema::sessions;
+use crate::db::schema::{idp_certificates, sessions, sso_settings};
 use crate::error::Result;
 use chrono::{NaiveDateTime, TimeDelta};
 use diesel::prelude::*;
+use serde::{Deserialize, Serialize};
 
 /// How often a visit is written down at the most: a page view must not cost a disk sync.
 const TOUCH_AFTER: TimeDelta = TimeDelta::minutes(1);
@@ -41,6 +42,29 @@ pub struct Holder {
     pub name_id: Option<String>,
     /// What the identity provider calls its own session.
     pub session_index: Option<String>,
+    /// What a sign-in through the identity provider rests on.
+    pub came_by: Option<CameBy>,
+}
+
+/// What a sign-in through the identity provider rests on: the session ends with it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CameBy {
+    /// The fingerprints of the certificates that signed.
+    pub certificates: Vec<String>,
+    /// Whether it took settings that wait for an owner.
+    pub waiting: bool,
+    /// Whether the account had no role then: such a session is never one of an account with a role.
+    pub plain: bool,
+}
+
+/// Stands among the fingerprints where a session came by settings that wait for an owner.
+const WAITING: &str = "waiting";
+
+impl CameBy {
+    fn words(&self) -> String {
+        let waiting = self.waiting.then_some(WAITING);
+        waiting.into_iter().chain(self.certificates.iter().map(String::as_str)).collect::<Vec<_>>().join(" ")
+    }
 }
 
 /// A session as it is stored; its id is a digest of the key in the browser's cookie.
@@ -61,6 +85,7 @@ pub struct Session {
     pub method: Method,
     saml_name_key: Option<String>,
     saml_session_index: Option<String>,
+    came_by: Option<String>,
 }
 
 impl Session {
@@ -80,10 +105,13 @@ pub fn find(conn: &mut Conn, id: &str, now: NaiveDateTime, limits: Limits) -> Re
     Ok(living.select(Session::as_select()).first(conn).optional()?)
 }
 
-/// Begins a session and forgets those that a limit has ended.
+/// Begins a session and forgets those that a limit has ended. Where what it rests on was taken away while its request
+/// was under way, it is a session of nobody.
 pub fn begin(tx: &mut Tx, id: &str, holder: Holder, state: String, limits: Limits) -> Result<()> {
     let ended = sessions::last_seen_at.le(tx.now - limits.idle);
     diesel::delete(sessions::table.filter(ended)).execute(tx.conn)?;
+    let stands = rests_on_something(tx.conn, &holder)?;
+    let (holder, state) = if stands { (holder, state) } else { (Holder::nobody(), "{}".to_owned()) };
     let session = Session {
         id: id.to_owned(),
         user_id: holder.user,
@@ -93,9 +121,24 @@ pub fn begin(tx: &mut Tx, id: &str, holder: Holder, state: String, limits: Limit
         method: holder.method,
         saml_name_key: holder.name_id.as_deref().map(fold),
         saml_session_index: holder.session_index,
+        came_by: holder.came_by.as_ref().map(CameBy::words),
     };
     diesel::insert_into(sessions::table).values(&session).execute(tx.conn)?;
     Ok(())
+}
+
+impl Holder {
+    fn nobody() -> Self {
+        Self { user: None, method: Method::Password, name_id: None, session_index: None, came_by: None }
+    }
+}
+
+/// Whether single sign-on is still on, and every certificate still trusted, for whoever came that way.
+fn rests_on_something(conn: &mut Conn, holder: &Holder) -> Result<bool> {
+    let Some(came_by) = &holder.came_by else { return Ok(true) };
+    let enabled: i64 = sso_settings::table.filter(sso_settings::enabled.eq(true)).count().get_result(conn)?;
+    let trusted: Vec<String> = idp_certificates::table.select(idp_certificates::fingerprint).load(conn)?;
+    Ok(enabled > 0 && came_by.certificates.iter().all(|fingerprint| trusted.contains(fingerprint)))
 }
 
 /// Keeps what changed; tells whether the session was still there.
@@ -106,6 +149,7 @@ pub fn update(tx: &mut Tx, id: &str, holder: Holder, state: &str) -> Result<bool
             sessions::method.eq(holder.method),
             sessions::saml_name_key.eq(holder.name_id.as_deref().map(fold)),
             sessions::saml_session_index.eq(holder.session_index),
+            sessions::came_by.eq(holder.came_by.as_ref().map(CameBy::words)),
             sessions::state.eq(state),
             sessions::last_seen_at.eq(tx.now),
         ))
@@ -123,6 +167,34 @@ pub fn end_foreign(tx: &mut Tx, name_id: &str, indexes: &[String]) -> Result<usi
         diesel::delete(sessions::table.filter(theirs).filter(named)).execute(tx.conn)?
     };
     Ok(ended)
+}
+
+/// Ends those that came through the identity provider: all of them.
+pub fn end_all_from_sso(tx: &mut Tx) -> Result<()> {
+    diesel::delete(sessions::table.filter(sessions::method.eq(Method::Sso))).execute(tx.conn)?;
+    Ok(())
+}
+
+/// Ends those that came through the identity provider into this account.
+pub fn end_from_sso(tx: &mut Tx, user: &str) -> Result<()> {
+    let theirs = sessions::table.filter(sessions::user_id.eq(user)).filter(sessions::method.eq(Method::Sso));
+    diesel::delete(theirs).execute(tx.conn)?;
+    Ok(())
+}
+
+/// Ends those that came by this certificate, and those of which nobody knows by which they came.
+pub fn end_by_certificate(tx: &mut Tx, fingerprint: &str) -> Result<()> {
+    let by_it = sessions::came_by.is_null().or(sessions::came_by.like(format!("%{fingerprint}%")));
+    let theirs = sessions::table.filter(sessions::method.eq(Method::Sso)).filter(by_it);
+    diesel::delete(theirs).execute(tx.conn)?;
+    Ok(())
+}
+
+/// Ends those that came by settings that wait for an owner.
+pub fn end_from_waiting_settings(tx: &mut Tx) -> Result<()> {
+    let theirs = sessions::table.filter(sessions::came_by.like(format!("{WAITING} %")));
+    diesel::delete(theirs).execute(tx.conn)?;
+    Ok(())
 }
 
 /// Writes a visit down.

@@ -22,6 +22,8 @@ pub mod names {
     pub const GUARD: &str = "guard";
     /// A sealed word that tells whether the key file belongs to this database.
     pub const KEY_CHECK: &str = "key_check";
+    /// Whether an owner is yet to look, once, at what was trusted before owners had to approve of it.
+    pub const LOOK_AT_TRUST: &str = "look_at_trust";
     pub(super) const TOUCHED: &str = "touched";
 }
 

@@ -182,12 +182,15 @@ fn refusal(least: Least, visitor: &Visitor) -> Option<Error> {
 }
 
 async fn recognise(request: &HttpRequest) -> Result<Visitor> {
-    let id = Visit::of(request).user();
+    let visit = Visit::of(request);
+    // A session that began without a role is none of an account that has been given one since.
+    let is_plain = visit.foreign().is_some_and(|foreign| foreign.came_by.plain);
+    let id = visit.user();
     let desk = Desk::at(house(request)?);
     desk.read(move |conn| {
         let user = match id.as_deref().map(|id| users::find(conn, id)) {
             // Sessions end with a deactivation; this holds even for one that was just being written.
-            Some(Ok(user)) if user.active => Some(user),
+            Some(Ok(user)) if user.active && !(is_plain && user.role > Role::None) => Some(user),
             Some(Ok(_) | Err(Error::NotFound(_))) | None => None,
             Some(Err(cause)) => return Err(cause),
         };

@@ -172,9 +172,13 @@ fn pack(state: &State) -> Result<(Holder, String), serde_json::Error> {
     let user = state.get(USER).and_then(|value| serde_json::from_str(value).ok());
     let foreign: Option<Foreign> = state.get(FOREIGN).and_then(|value| serde_json::from_str(value).ok());
     let method = if foreign.is_some() { Method::Sso } else { Method::Password };
-    let (name_id, session_index) =
-        foreign.map(|foreign| (foreign.name_id.value, foreign.session_index)).unzip();
-    let holder = Holder { user, method, name_id, session_index: session_index.flatten() };
+    let holder = match foreign {
+        Some(Foreign { name_id, session_index, came_by }) => {
+            let (name_id, came_by) = (Some(name_id.value), Some(came_by));
+            Holder { user, method, name_id, session_index, came_by }
+        }
+        None => Holder { user, method, name_id: None, session_index: None, came_by: None },
+    };
     Ok((holder, serde_json::to_string(state)?))
 }
 

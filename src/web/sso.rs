@@ -235,7 +235,8 @@ pub(super) async fn consume(
 }
 
 fn enter(request: &HttpRequest, desk: &Desk, arrival: Arrival) -> HttpResponse {
-    let foreign = Foreign { name_id: arrival.name_id, session_index: arrival.session_index };
+    let foreign =
+        Foreign { name_id: arrival.name_id, session_index: arrival.session_index, came_by: arrival.came_by };
     Visit::of(request).sign_in_from(&arrival.user.id, &foreign, arrival.proved_at, desk.org().now());
     let return_to = page::own_path(Some(&arrival.return_to));
     // Whoever has no role has one page.

@@ -4,6 +4,7 @@
 
 use super::audit::{Action, Change, Kind, Subject};
 use super::settings::{self, names};
+use super::users::recognition::{self, Decision};
 use super::users::{self, EntraState, Profile, User, by_hand, keep_an_owner, lifecycle, store};
 use super::{Role, Tx, audit};
 use crate::db::Conn;
@@ -107,14 +108,24 @@ fn add(tx: &mut Tx, wish: &Wish) -> Result<User> {
     };
     let mut user = by_hand::create(tx, by_hand::Wish { profile, email: None }, None)?;
     user.role = wish.role;
+    user.confirm_recognition();
     user.password_hash = Some(wish.password.clone().into_stored());
     store(tx, &mut user, None)?;
     note_role(tx, &user, Role::None)?;
     Ok(user)
 }
 
-/// Gives an account another role, or none. An account that becomes an owner is protected from Entra ID.
+/// Gives an account another role, or none: as [`appoint_recognised`] for an owner who was shown nothing and keeps
+/// nothing but the user name.
 pub fn appoint(tx: &mut Tx, id: &str, role: Role) -> Result<User> {
+    appoint_recognised(tx, id, role, &Decision::default())
+}
+
+/// Gives an account another role, or none. An account that becomes an owner is protected from Entra ID.
+///
+/// An account that had no role is recognised from then on by what the owner decides: its user name, and what else is
+/// kept of what a lesser role may have written. Whoever is signed in to it signs in anew.
+pub fn appoint_recognised(tx: &mut Tx, id: &str, role: Role, decision: &Decision) -> Result<User> {
     only_owners(tx)?;
     let mut user = users::find(tx.conn, id)?;
     let before = user.role;
@@ -131,6 +142,10 @@ pub fn appoint(tx: &mut Tx, id: &str, role: Role) -> Result<User> {
         )));
     }
     keep_an_owner(tx, &user)?;
+    let mut changes = Vec::new();
+    if before == Role::None {
+        changes = recognition::decide(&mut user, decision)?;
+    }
     user.role = role;
     user.handed_over = false;
     if role == Role::Owner {
@@ -138,10 +153,16 @@ pub fn appoint(tx: &mut Tx, id: &str, role: Role) -> Result<User> {
     }
     if role == Role::None {
         user.password_hash = None;
+        user.forget_recognition();
+    }
+    // A session is of those who could begin it: with less power, or with none before, it begins anew.
+    if role < before || before == Role::None {
         lifecycle::end_sessions(tx, id)?;
     }
     store(tx, &mut user, None)?;
-    note_role(tx, &user, before)?;
+    changes.extend(Change::of("role", Some(before.word()), Some(role.word())));
+    let name = user.name();
+    audit::note(tx, Action::RoleChanged, user.subject(&name), &changes)?;
     Ok(user)
 }
 

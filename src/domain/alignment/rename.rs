@@ -108,7 +108,7 @@ fn give(tx: &mut Tx, user: &User, name: &str) -> Result<()> {
     if fold(&profile.user_name).is_empty() {
         return Err(Error::Conflict("The name in Entra ID is empty.".to_owned()));
     }
-    by_hand::change(tx, &user.id, by_hand::Wish { profile, email: work })?;
+    by_hand::change_by_file(tx, &user.id, by_hand::Wish { profile, email: work })?;
     Ok(())
 }
 

@@ -1,14 +1,14 @@
 //! With which certificates Entra ID may sign: several at once, so that a new one takes over without an outage.
 //!
-//! Whoever holds a trusted key can sign in as anybody. So that an administrator cannot become an owner by adding a key
-//! of their own, a certificate signs owners in only once an owner has approved of it.
+//! Whoever holds a trusted key can sign in as anybody. So that an administrator cannot become somebody else by adding a
+//! key of their own, a certificate signs in accounts with a role only once an owner has approved of it.
 
 use super::{SUBJECT, settings};
 use crate::certificate::{self, Certificate};
 use crate::db::Conn;
 use crate::db::schema::idp_certificates;
 use crate::domain::audit::{self, Action, Change};
-use crate::domain::{Tx, new_id};
+use crate::domain::{Tx, new_id, sessions};
 use crate::error::{Error, Result};
 use crate::saml::TrustedKey;
 use base64::Engine;
@@ -104,10 +104,11 @@ pub(super) fn trust_all(tx: &mut Tx, new: Vec<Certificate>, approved: bool) -> R
     Ok(count)
 }
 
-/// Lets a certificate that an administrator added sign owners in too.
+/// Lets a certificate that an administrator added sign in accounts with a role too; where no issuer is in force yet, the
+/// one that waits comes into force with it.
 pub fn approve(tx: &mut Tx, id: &str) -> Result<Trusted> {
     if !tx.actor.is_owner() {
-        let cause = "Only an owner may let a certificate sign owners in.";
+        let cause = "Only an owner may let a certificate sign in accounts with a role.";
         return Err(Error::Forbidden(cause.to_owned()));
     }
     let found = list(tx.conn)?.into_iter().find(|one| one.id == id);
@@ -118,11 +119,12 @@ pub fn approve(tx: &mut Tx, id: &str) -> Result<Trusted> {
             .execute(tx.conn)?;
         let change = Change::set("certificate approved for owners", &certificate.fingerprint);
         audit::note(tx, Action::SsoChanged, SUBJECT, &[change])?;
+        settings::approve_first_issuer(tx)?;
     }
     Ok(certificate)
 }
 
-/// Trusts a certificate no longer.
+/// Trusts a certificate no longer; whoever came in by it goes.
 pub fn remove(tx: &mut Tx, id: &str) -> Result<()> {
     let all = list(tx.conn)?;
     let certificate =
@@ -132,6 +134,7 @@ pub fn remove(tx: &mut Tx, id: &str) -> Result<()> {
         return Err(Error::Conflict(message.to_owned()));
     }
     diesel::delete(idp_certificates::table.find(id)).execute(tx.conn)?;
+    sessions::end_by_certificate(tx, &certificate.fingerprint)?;
     settings::trust_changed(tx)?;
     let change = Change::of("certificate", Some(&certificate.fingerprint), None);
     audit::note(tx, Action::SsoChanged, SUBJECT, change.as_slice())

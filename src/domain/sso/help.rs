@@ -327,6 +327,27 @@ pub const CAUSES: &[Cause] = &[
         "Sign in with your password: an owner must approve of Entra ID's certificate first.",
     ),
     cause(
+        "settings_not_approved",
+        "An owner has not approved of the settings",
+        "An owner opens Home, looks at what an administrator entered for single sign-on, and approves or rejects it. Meanwhile the password works.",
+        "Nothing needs changing.",
+        "Sign in with your password: an owner must approve of the settings of single sign-on first.",
+    ),
+    cause(
+        "recognition_not_confirmed",
+        "An owner has not confirmed how the account is recognised",
+        "The account has a role here, and its user name or federated id was changed by somebody who is no owner. An owner opens the account under Administrators and confirms how it is recognised. Meanwhile the password works.",
+        "If the name was changed by mistake, change it back.",
+        "Sign in with your password, or ask an owner: your account here must be confirmed first.",
+    ),
+    cause(
+        "changed_meanwhile",
+        "The settings changed during the sign-in",
+        "Nothing needs changing: whom to trust was changed while this person was signing in. They start again.",
+        "Nothing needs changing.",
+        AGAIN,
+    ),
+    cause(
         "sign_out",
         "A sign-out that was refused",
         "Nothing needs changing here.",
@@ -370,6 +391,8 @@ mod tests {
             Nobody::OtherObject,
             Nobody::Ambiguous,
             Nobody::NotForOwners,
+            Nobody::SettingsNotApproved,
+            Nobody::NotConfirmed,
         ];
         for code in nobody.map(Nobody::code) {
             assert!(about(code).is_some(), "{code}");

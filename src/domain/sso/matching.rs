@@ -61,8 +61,12 @@ pub enum Nobody {
     OtherObject,
     /// The name is one account's federated id and another's user name.
     Ambiguous,
-    /// The certificate may not sign owners in.
+    /// No owner approved of the certificate, and the account has a role.
     NotForOwners,
+    /// No owner approved of the settings that it takes, and the account has a role.
+    SettingsNotApproved,
+    /// No owner confirmed that by which an account with a role was found.
+    NotConfirmed,
 }
 
 impl Nobody {
@@ -77,6 +81,8 @@ impl Nobody {
             Self::OtherObject => "other_object_id",
             Self::Ambiguous => "name_ambiguous",
             Self::NotForOwners => "certificate_not_for_owners",
+            Self::SettingsNotApproved => "settings_not_approved",
+            Self::NotConfirmed => "recognition_not_confirmed",
         }
     }
 }
@@ -125,7 +131,7 @@ pub fn find(conn: &mut Conn, who: &Named) -> Result<Option<Found>> {
     if let Some(object_id) = &who.object_id
         && let Some(user) = users::with_object_id(conn, object_id)?
     {
-        let barred = standing(&user);
+        let barred = if user.object_id_counts() { standing(&user) } else { Some(Nobody::NotConfirmed) };
         return Ok(Some(Found { user, by: By::ObjectId, barred }));
     }
     let Some(name) = &who.name else { return Ok(None) };
@@ -138,10 +144,15 @@ pub fn find(conn: &mut Conn, who: &Named) -> Result<Option<Found>> {
     Ok(by_name.map(|(user, by)| {
         // Once the key is known a name proves nothing: names are given to others when people leave.
         let known = user.entra_object_id.is_some();
+        let confirmed = match by {
+            By::FederatedId => user.federated_id_counts(),
+            _ => user.user_name_counts(),
+        };
         let barred = match &who.object_id {
             _ if ambiguous => Some(Nobody::Ambiguous),
             Some(_) if known => Some(Nobody::OtherObject),
             None if known && user.role > Role::None => Some(Nobody::OtherObject),
+            _ if !confirmed => Some(Nobody::NotConfirmed),
             _ => standing(&user),
         };
         Found { user, by, barred }

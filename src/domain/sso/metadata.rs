@@ -4,12 +4,11 @@
 //! <https://learn.microsoft.com/entra/identity/enterprise-apps/app-gallery-sso-requirements>.
 
 use super::settings::{self, Settings};
-use super::{ONLY, SUBJECT, certificates};
+use super::{ONLY, certificates};
 use crate::certificate::{self, Certificate};
 use crate::db::Conn;
 use crate::db::schema::sso_settings;
 use crate::domain::Tx;
-use crate::domain::audit::{self, Action};
 use crate::error::{Error, Result};
 use crate::fetch::{self, Failure, Limits};
 use crate::saml;
@@ -50,17 +49,17 @@ pub struct Reading {
     pub fault: Option<String>,
 }
 
-/// Takes over what a file says.
+/// Takes over what a file says; where no owner imports it, whom to trust waits for one.
 pub fn import(tx: &mut Tx, file: &[u8]) -> Result<Imported> {
     let (found, usable, expired) = read(file, tx.now)?;
-    let before = settings::read(tx.conn)?;
+    let approved = tx.actor.is_owner();
+    let before = settings::entered(tx.conn, approved)?;
     let wish = Settings {
         issuer: Some(found.entity_id.clone()),
         login_url: found.login_url.or(before.login_url.clone()),
         logout_url: found.logout_url,
         ..before
     };
-    let approved = tx.actor.is_owner();
     let added = certificates::trust_all(tx, usable, approved)?;
     settings::save(tx, &wish)?;
     Ok(Imported { issuer: found.entity_id, added, expired })
@@ -69,16 +68,16 @@ pub fn import(tx: &mut Tx, file: &[u8]) -> Result<Imported> {
 /// Takes over what was fetched from `url`, and remembers the address.
 pub fn import_from(tx: &mut Tx, url: &Url, file: &[u8], refresh: bool) -> Result<Imported> {
     let imported = import(tx, file)?;
+    let approved = tx.actor.is_owner();
     let wish = Settings {
         metadata_url: Some(url.to_string()),
         refresh_metadata: refresh,
-        ..settings::read(tx.conn)?
+        ..settings::entered(tx.conn, approved)?
     };
     settings::save(tx, &wish)?;
-    let approved = tx.actor.is_owner();
-    diesel::update(sso_settings::table.find(ONLY))
-        .set(sso_settings::metadata_approved.eq(approved))
-        .execute(tx.conn)?;
+    if approved {
+        settings::approve_metadata_address(tx)?;
+    }
     note_reading(tx, None)?;
     Ok(imported)
 }
@@ -102,12 +101,23 @@ fn told(failure: &Failure) -> Error {
 
 /// The address to read again now, if it is time.
 pub fn due(conn: &mut Conn, now: NaiveDateTime) -> Result<Option<Url>> {
-    let settings = settings::read(conn)?;
+    let settings = read_daily(conn)?.0;
     let Some(url) = settings.metadata_url.filter(|_| settings.refresh_metadata) else { return Ok(None) };
     let reading = reading(conn)?;
     let fresh = reading.read_at.is_some_and(|at| now - at < DAILY);
     let tried = reading.tried_at.is_some_and(|at| now - at < RETRY);
     Ok(if fresh || tried { None } else { Url::parse(&url).ok() })
+}
+
+/// The settings whose address is read every day, and whether an owner stands behind it: those in force, else those that
+/// wait for an owner.
+fn read_daily(conn: &mut Conn) -> Result<(Settings, bool)> {
+    let in_force = settings::read(conn)?;
+    if in_force.refresh_metadata && in_force.metadata_url.is_some() {
+        let approved = settings::is_metadata_address_approved(conn)?;
+        return Ok((in_force, approved));
+    }
+    Ok((settings::waiting(conn)?.unwrap_or(in_force), false))
 }
 
 /// How the daily reading is doing.
@@ -132,26 +142,21 @@ pub fn refresh(tx: &mut Tx, fetched: Result<Vec<u8>>) -> Result<()> {
 
 fn take_over(tx: &mut Tx, file: &[u8]) -> Result<()> {
     let (found, usable, _) = read(file, tx.now)?;
-    let before = settings::read(tx.conn)?;
+    let (source, approved) = read_daily(tx.conn)?;
+    // What an address brings that no owner approved of is added to what waits for one.
+    let before = if approved { source } else { settings::entered(tx.conn, false)? };
     if before.issuer.as_deref() != Some(found.entity_id.as_str()) {
         return Err(Error::Conflict(format!(
             "The metadata now names another issuer, {}. Nothing was taken over: import it by hand if that is right.",
             found.entity_id
         )));
     }
-    let approved = sso_settings::table.find(ONLY).select(sso_settings::metadata_approved);
-    let approved = approved.first(tx.conn)?;
     certificates::trust_all(tx, usable, approved)?;
     // Whether sign-out reaches Entra ID is the administrator's choice: only its address follows.
     let logout_url = before.logout_url.clone().and(found.logout_url.or(before.logout_url.clone()));
     let wish =
         Settings { login_url: found.login_url.or(before.login_url.clone()), logout_url, ..before.clone() };
-    let changes = settings::changes(&before, &wish);
-    if !changes.is_empty() {
-        settings::store(tx, &wish)?;
-        settings::trust_changed(tx)?;
-        audit::note(tx, Action::SsoChanged, SUBJECT, &changes)?;
-    }
+    settings::put(tx, &wish, approved)?;
     Ok(())
 }
 

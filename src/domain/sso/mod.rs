@@ -3,7 +3,9 @@
 //! | file             | what it holds                                                              |
 //! |------------------|----------------------------------------------------------------------------|
 //! | [`settings`]     | what the administrator entered                                             |
+//! | `checks`         | what settings must be to be kept                                           |
 //! | [`certificates`] | with which certificates Entra ID may sign                                  |
+//! | [`first_look`]   | what was trusted before owners had to approve of it                        |
 //! | [`metadata`]     | all of it from federation metadata, once or again and again                |
 //! | [`keys`]         | our own keys                                                               |
 //! | [`requests`]     | what we asked Entra ID, answered once                                      |
@@ -19,7 +21,9 @@
 use super::audit::{Kind, Subject};
 
 pub mod certificates;
+mod checks;
 pub mod events;
+pub mod first_look;
 pub mod help;
 pub mod keys;
 pub mod matching;
@@ -33,7 +37,7 @@ pub mod sign_out;
 pub mod warnings;
 
 pub use certificates::Trusted;
-pub use settings::Settings;
+pub use settings::{Settings, Trust};
 
 /// The key of the one identity provider.
 const ONLY: &str = "entra";

@@ -1,21 +1,25 @@
-//! What the administrator entered about the identity provider, and how sign-ins are to be.
+//! What was entered about the identity provider, and how sign-ins are to be.
+//!
+//! Whom to trust and where browsers are sent decides who can sign in as whom. What an owner enters of that is in force.
+//! What an administrator enters, or imports, or finds at an address that no owner approved of, waits: an owner is shown
+//! it beside what is in force, and approves or rejects it. Until then it signs in nobody with a role, and no browser is
+//! sent to an address that waits.
 
-use super::{ONLY, SUBJECT, certificates, policy};
+use super::checks::{checked, complete};
+use super::{ONLY, SUBJECT, policy};
 use crate::db::Conn;
 use crate::db::schema::sso_settings;
-use crate::domain::Tx;
 use crate::domain::audit::{self, Action, Change};
-use crate::error::{Complaint, Error, Result};
-use crate::fetch;
+use crate::domain::{Tx, sessions};
+use crate::error::{Error, Result};
 use crate::saml::Rules;
 use chrono::{NaiveDateTime, TimeDelta};
 use diesel::prelude::*;
+use serde::{Deserialize, Serialize};
 use url::Url;
 
-const LONGEST: usize = 2048;
-/// Microsoft lets an application allow five minutes.
-const LARGEST_SKEW_S: i32 = 300;
-
+/// The key of what waits for an owner.
+const WAITING: &str = "waiting";
 /// The settings of single sign-on.
 #[expect(clippy::struct_excessive_bools, reason = "each is a box that an administrator ticks")]
 #[derive(Clone, Debug, PartialEq, Eq, Queryable, Selectable, Insertable, AsChangeset)]
@@ -51,6 +55,23 @@ pub struct Settings {
     pub refresh_metadata: bool,
 }
 
+/// Whom to trust, and where browsers are sent: what only an owner puts in force.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Trust {
+    /// Where Entra ID takes sign-in requests.
+    pub login_url: Option<String>,
+    /// The name by which Entra ID signs.
+    pub issuer: Option<String>,
+    /// Where Entra ID takes sign-out requests.
+    pub logout_url: Option<String>,
+    /// Whether SHA-1 is taken in signatures.
+    pub allow_sha1: bool,
+    /// Where Entra ID publishes its metadata.
+    pub metadata_url: Option<String>,
+    /// Whether it is read again every day.
+    pub refresh_metadata: bool,
+}
+
 impl Default for Settings {
     fn default() -> Self {
         Self {
@@ -73,6 +94,26 @@ impl Default for Settings {
 }
 
 impl Settings {
+    /// Whom they trust, and where they send browsers.
+    #[must_use]
+    pub fn trust(&self) -> Trust {
+        Trust {
+            login_url: self.login_url.clone(),
+            issuer: self.issuer.clone(),
+            logout_url: self.logout_url.clone(),
+            allow_sha1: self.allow_sha1,
+            metadata_url: self.metadata_url.clone(),
+            refresh_metadata: self.refresh_metadata,
+        }
+    }
+
+    /// The same settings with another trust.
+    #[must_use]
+    pub fn trusting(self, trust: Trust) -> Self {
+        let Trust { login_url, issuer, logout_url, allow_sha1, metadata_url, refresh_metadata } = trust;
+        Self { login_url, issuer, logout_url, allow_sha1, metadata_url, refresh_metadata, ..self }
+    }
+
     /// What responses are held against.
     #[must_use]
     pub fn rules(&self) -> Rules {
@@ -86,10 +127,28 @@ impl Settings {
     }
 }
 
-/// The settings; empty and off before the first time.
+/// The settings in force; empty and off before the first time.
 pub fn read(conn: &mut Conn) -> Result<Settings> {
-    let stored = sso_settings::table.find(ONLY).select(Settings::as_select()).first(conn).optional()?;
-    Ok(stored.unwrap_or_default())
+    Ok(stored(conn, ONLY)?.unwrap_or_default())
+}
+
+/// The settings with whom to trust as it waits for an owner, if something does.
+pub fn waiting(conn: &mut Conn) -> Result<Option<Settings>> {
+    let Some(waiting) = stored(conn, WAITING)? else { return Ok(None) };
+    Ok(Some(read(conn)?.trusting(waiting.trust())))
+}
+
+/// The settings as a form shows them and a change builds on them: to an owner those in force, to others what they
+/// entered.
+pub fn entered(conn: &mut Conn, is_owner: bool) -> Result<Settings> {
+    match waiting(conn)? {
+        Some(waiting) if !is_owner => Ok(waiting),
+        _ => read(conn),
+    }
+}
+
+fn stored(conn: &mut Conn, id: &str) -> Result<Option<Settings>> {
+    Ok(sso_settings::table.find(id).select(Settings::as_select()).first(conn).optional()?)
 }
 
 /// The origins of the addresses to which browsers are sent: `https://login.microsoftonline.com`.
@@ -110,45 +169,165 @@ pub fn trusted_since(conn: &mut Conn) -> Result<Option<NaiveDateTime>> {
     Ok(since.first::<Option<NaiveDateTime>>(conn).optional()?.flatten())
 }
 
-/// Keeps what was entered. Refused while something that single sign-on needs is missing and it is switched on.
+/// Keeps what was entered: in force, or, where it says whom to trust and no owner entered it, waiting for one. Refused
+/// while something that single sign-on needs is missing and it is switched on.
 pub fn save(tx: &mut Tx, wish: &Settings) -> Result<Settings> {
+    let approved = tx.actor.is_owner();
+    put(tx, wish, approved)
+}
+
+/// As [`save`]; `approved` tells whether an owner stands behind what it says of whom to trust. Every way in ends here.
+pub(super) fn put(tx: &mut Tx, wish: &Settings, approved: bool) -> Result<Settings> {
     let wish = checked(wish)?;
     let before = read(tx.conn)?;
-    if wish.match_claim != before.match_claim && !tx.actor.is_owner() {
+    if wish.match_claim != before.match_claim && !approved {
         let cause = "Which claim names the user decides who signs in as whom: only an owner may change it.";
         return Err(Error::Forbidden(cause.to_owned()));
     }
     if wish.enabled {
         complete(tx.conn, &wish)?;
     }
-    let changes = changes(&before, &wish);
-    if changes.is_empty() {
-        return Ok(wish);
+    if approved {
+        put_in_force(tx, &before, &wish)?;
+        if stored(tx.conn, WAITING)?.is_some_and(|waiting| waiting.trust() == wish.trust()) {
+            forget_waiting(tx)?;
+        }
+    } else {
+        put_in_force(tx, &before, &wish.clone().trusting(before.trust()))?;
+        wait(tx, &before, &wish)?;
     }
-    store(tx, &wish)?;
+    Ok(wish)
+}
+
+fn put_in_force(tx: &mut Tx, before: &Settings, wish: &Settings) -> Result<()> {
+    let changes = changes(before, wish);
+    if changes.is_empty() {
+        return Ok(());
+    }
+    store(tx, ONLY, wish)?;
     let whom = |one: &Settings| (one.issuer.clone(), one.login_url.clone(), one.match_claim.clone());
-    if whom(&before) != whom(&wish) {
+    if whom(before) != whom(wish) {
         trust_changed(tx)?;
+    }
+    if before.metadata_url != wish.metadata_url {
+        // Only what an owner stands behind comes this far.
+        diesel::update(sso_settings::table.find(ONLY))
+            .set(sso_settings::metadata_approved.eq(wish.metadata_url.is_some()))
+            .execute(tx.conn)?;
     }
     audit::note(tx, Action::SsoChanged, SUBJECT, &changes)?;
     if before.enabled && !wish.enabled {
         policy::lift(tx)?;
     }
+    let another =
+        (before.issuer.is_some() && before.issuer != wish.issuer) || before.match_claim != wish.match_claim;
+    if (before.enabled && !wish.enabled) || another {
+        sessions::end_all_from_sso(tx)?;
+    }
+    Ok(())
+}
+
+/// Keeps what an administrator wishes for an owner to look at; nothing, where it is in force already.
+fn wait(tx: &mut Tx, in_force: &Settings, wish: &Settings) -> Result<()> {
+    let before = waiting(tx.conn)?;
+    let shown = before.as_ref().unwrap_or(in_force);
+    if shown.trust() == wish.trust() {
+        return Ok(());
+    }
+    let mut changes = changes(shown, &shown.clone().trusting(wish.trust()));
+    if wish.trust() == in_force.trust() {
+        forget_waiting(tx)?;
+        let withdrawn = Change::set("what waited for an owner", "withdrawn");
+        return audit::note(tx, Action::SsoChanged, SUBJECT, &[withdrawn]);
+    }
+    forget_waiting(tx)?;
+    store(tx, WAITING, &Settings::default().trusting(wish.trust()))?;
+    trust_changed(tx)?;
+    changes.iter_mut().for_each(|change| change.attribute.push_str(", waiting for an owner"));
+    audit::note(tx, Action::SsoChanged, SUBJECT, &changes)
+}
+
+/// Nothing waits any longer; what came in by it goes.
+fn forget_waiting(tx: &mut Tx) -> Result<()> {
+    diesel::delete(sso_settings::table.find(WAITING)).execute(tx.conn)?;
+    sessions::end_from_waiting_settings(tx)
+}
+
+/// Puts in force what an administrator entered. `shown` is what the owner looked at: refused if it is another by now.
+pub fn approve(tx: &mut Tx, shown: &Trust) -> Result<Settings> {
+    let (before, waiting) = decided(tx, shown)?;
+    let wish = checked(&waiting)?;
+    forget_waiting(tx)?;
+    put_in_force(tx, &before, &wish)?;
+    let approved = Change::set("what an administrator entered", "approved");
+    audit::note(tx, Action::SsoChanged, SUBJECT, &[approved])?;
     Ok(wish)
+}
+
+/// The issuer that waits, where none is in force yet.
+pub fn first_issuer(conn: &mut Conn) -> Result<Option<String>> {
+    if read(conn)?.issuer.is_some() {
+        return Ok(None);
+    }
+    Ok(waiting(conn)?.and_then(|waiting| waiting.issuer))
+}
+
+/// Puts that issuer in force, for an owner who was shown it beside the certificate that they approve of.
+pub(super) fn approve_first_issuer(tx: &mut Tx) -> Result<()> {
+    let Some(issuer) = first_issuer(tx.conn)? else { return Ok(()) };
+    let before = read(tx.conn)?;
+    put_in_force(tx, &before, &Settings { issuer: Some(issuer), ..before.clone() })
+}
+
+/// Throws away what an administrator entered.
+pub fn reject(tx: &mut Tx, shown: &Trust) -> Result<()> {
+    let (before, waiting) = decided(tx, shown)?;
+    forget_waiting(tx)?;
+    let mut rejected = changes(&before, &waiting);
+    rejected.iter_mut().for_each(|change| change.attribute.push_str(", rejected"));
+    audit::note(tx, Action::SsoChanged, SUBJECT, &rejected)
+}
+
+/// What is in force and what waits, to an owner who has seen it.
+fn decided(tx: &mut Tx, shown: &Trust) -> Result<(Settings, Settings)> {
+    if !tx.actor.is_owner() {
+        return Err(Error::Forbidden("Only an owner decides whom to trust.".to_owned()));
+    }
+    let gone = || Error::Conflict("Nothing waits any longer: somebody was faster.".to_owned());
+    let waiting = waiting(tx.conn)?.ok_or_else(gone)?;
+    if waiting.trust() != *shown {
+        let cause = "What waits was changed since this page was shown. Nothing was done: look at it again.";
+        return Err(Error::Conflict(cause.to_owned()));
+    }
+    Ok((read(tx.conn)?, waiting))
 }
 
 /// Switches single sign-on on or off.
 pub fn switch(tx: &mut Tx, enabled: bool) -> Result<Settings> {
-    let wish = Settings { enabled, ..read(tx.conn)? };
+    let is_owner = tx.actor.is_owner();
+    let wish = Settings { enabled, ..entered(tx.conn, is_owner)? };
     save(tx, &wish)
 }
 
-/// Writes the settings, without a word about it.
-pub(super) fn store(tx: &mut Tx, wish: &Settings) -> Result<()> {
+/// An owner stands behind the address at which the metadata is read every day.
+pub fn approve_metadata_address(tx: &mut Tx) -> Result<()> {
+    diesel::update(sso_settings::table.find(ONLY).filter(sso_settings::metadata_url.is_not_null()))
+        .set(sso_settings::metadata_approved.eq(true))
+        .execute(tx.conn)?;
+    Ok(())
+}
+
+/// Whether an owner stands behind the address at which the metadata is read every day.
+pub fn is_metadata_address_approved(conn: &mut Conn) -> Result<bool> {
+    let approved = sso_settings::table.find(ONLY).select(sso_settings::metadata_approved);
+    Ok(approved.first(conn).optional()?.unwrap_or(false))
+}
+
+fn store(tx: &mut Tx, id: &str, wish: &Settings) -> Result<()> {
     let values = (wish, sso_settings::updated_at.eq(tx.now));
-    if diesel::update(sso_settings::table.find(ONLY)).set(values).execute(tx.conn)? == 0 {
+    if diesel::update(sso_settings::table.find(id)).set(values).execute(tx.conn)? == 0 {
         diesel::insert_into(sso_settings::table)
-            .values((sso_settings::id.eq(ONLY), values))
+            .values((sso_settings::id.eq(id), values))
             .execute(tx.conn)?;
     }
     Ok(())
@@ -162,7 +341,7 @@ pub(super) fn trust_changed(tx: &mut Tx) -> Result<()> {
         .execute(tx.conn)?
         == 0
     {
-        store(tx, &Settings::default())?;
+        store(tx, ONLY, &Settings::default())?;
         diesel::update(sso_settings::table.find(ONLY))
             .set(sso_settings::trusted_since.eq(now))
             .execute(tx.conn)?;
@@ -170,7 +349,9 @@ pub(super) fn trust_changed(tx: &mut Tx) -> Result<()> {
     Ok(())
 }
 
-pub(super) fn changes(before: &Settings, after: &Settings) -> Vec<Change> {
+/// What differs, in plain words.
+#[must_use]
+pub fn changes(before: &Settings, after: &Settings) -> Vec<Change> {
     let flag = |name, pick: fn(&Settings) -> bool| {
         Change::of(name, Some(on_off(pick(before))), Some(on_off(pick(after))))
     };
@@ -197,74 +378,6 @@ pub(super) fn changes(before: &Settings, after: &Settings) -> Vec<Change> {
     .into_iter()
     .flatten()
     .collect()
-}
-
-fn checked(wish: &Settings) -> Result<Settings> {
-    let mut complaints = Vec::new();
-    let trimmed = |value: &Option<String>| {
-        value.as_deref().map(str::trim).filter(|text| !text.is_empty()).map(str::to_owned)
-    };
-    let mut url = |field, label, value: &Option<String>, example| {
-        let value = trimmed(value)?;
-        if !is_address(&value) {
-            let message = format!("The {label} must be a complete https address, such as {example}");
-            complaints.push(Complaint { field, message });
-        }
-        Some(value)
-    };
-    let entra = "https://login.microsoftonline.com/…";
-    let login_url = url("login_url", "login URL", &wish.login_url, entra);
-    let logout_url = url("logout_url", "logout URL", &wish.logout_url, entra);
-    let metadata_url = url("metadata_url", "metadata URL", &wish.metadata_url, entra);
-    let issuer = trimmed(&wish.issuer);
-    // An issuer is a URI that need not be an address (SAML core section 8.3.6).
-    if issuer.as_deref().is_some_and(|text| text.len() > LONGEST || Url::parse(text).is_err()) {
-        let message = "The issuer must be the Microsoft Entra Identifier, such as https://sts.windows.net/…/"
-            .to_owned();
-        complaints.push(Complaint { field: "issuer", message });
-    }
-    let match_claim = trimmed(&wish.match_claim);
-    if match_claim.as_deref().is_some_and(|text| text.len() > LONGEST) {
-        complaints
-            .push(Complaint { field: "match_claim", message: "The claim's name is too long.".to_owned() });
-    }
-    if !(0..=LARGEST_SKEW_S).contains(&wish.skew_s) {
-        let message = format!("The clocks may differ by 0 to {LARGEST_SKEW_S} seconds.");
-        complaints.push(Complaint { field: "skew_s", message });
-    }
-    if wish.refresh_metadata && metadata_url.is_none() {
-        let message = "Enter the metadata URL that is to be read every day.".to_owned();
-        complaints.push(Complaint { field: "metadata_url", message });
-    }
-    if !complaints.is_empty() {
-        return Err(Error::Invalid(complaints));
-    }
-    Ok(Settings { login_url, issuer, logout_url, match_claim, metadata_url, ..wish.clone() })
-}
-
-fn complete(conn: &mut Conn, wish: &Settings) -> Result<()> {
-    let mut missing = Vec::new();
-    let mut need = |there: bool, field, message: &str| {
-        if !there {
-            missing.push(Complaint { field, message: message.to_owned() });
-        }
-    };
-    need(wish.login_url.is_some(), "login_url", "Enter the login URL before switching single sign-on on.");
-    need(
-        wish.issuer.is_some(),
-        "issuer",
-        "Enter the Microsoft Entra Identifier before switching single sign-on on.",
-    );
-    let certified = !certificates::list(conn)?.is_empty();
-    need(certified, "certificate", "Add a signing certificate before switching single sign-on on.");
-    if missing.is_empty() { Ok(()) } else { Err(Error::Invalid(missing)) }
-}
-
-/// Over https, or on this very machine.
-fn is_address(text: &str) -> bool {
-    text.len() <= LONGEST
-        && Url::parse(text)
-            .is_ok_and(|url| fetch::may_fetch(&url) && url.username().is_empty() && url.password().is_none())
 }
 
 fn on_off(enabled: bool) -> &'static str {

@@ -6,11 +6,12 @@ use super::requests::{self, Mismatch, Purpose, Request};
 use super::{Here, Settings, certificates, help, keys, settings};
 use crate::db::Conn;
 use crate::domain::audit::{self, Action, Change};
+use crate::domain::sessions::CameBy;
 use crate::domain::users::{Profile, User, by_hand, federation};
 use crate::domain::{Role, Tx};
 use crate::error::{Error, Result};
 use crate::saml::response::{self, Accepted, Reading};
-use crate::saml::{Expected, NameId, Refusal, Report};
+use crate::saml::{Expected, Fault, NameId, Refusal, Report};
 use crate::seal::Keyring;
 use chrono::NaiveDateTime;
 
@@ -58,15 +59,27 @@ pub struct Arrival {
     pub name_id: NameId,
     /// What Entra ID calls its session.
     pub session_index: Option<String>,
+    /// What the sign-in rests on.
+    pub came_by: CameBy,
     /// Where to go.
     pub return_to: String,
     /// When the person proved themselves to Entra ID, in UTC.
     pub proved_at: Option<NaiveDateTime>,
 }
 
-/// A response that was read.
+/// A response that was read, and the settings that it was held against.
 #[derive(Debug)]
-pub struct Examined(Reading);
+pub struct Examined {
+    reading: Reading,
+    judged_by: Option<Settings>,
+}
+
+/// What a sign-in rests on, looked up again where it is decided.
+struct Basis {
+    came_by: CameBy,
+    /// Why it signs in nobody with a role, if so.
+    lacking: Option<Nobody>,
+}
 
 /// Why a sign-in was refused.
 struct Cause {
@@ -90,28 +103,48 @@ pub fn examine(
 ) -> Result<Examined> {
     let text = match response::decode(field) {
         Ok(text) => text,
-        Err(refusal) => return Ok(Examined(Reading::refused(refusal))),
+        Err(refusal) => return Ok(Examined { reading: Reading::refused(refusal), judged_by: None }),
     };
-    let settings = settings::read(conn)?;
+    let in_force = settings::read(conn)?;
     let (trusted, own) = (certificates::keys(conn)?, keys::pairs(conn, ring)?);
-    let naming: Vec<&str> =
-        settings.match_claim.as_deref().into_iter().chain([matching::OBJECT_ID]).collect();
-    let expected = Expected {
-        entity_id: &here.entity_id,
-        consumer: &here.consumer,
-        issuer: settings.issuer.as_deref().unwrap_or_default(),
-        keys: &trusted,
-        own_keys: &own,
-        naming_claims: &naming,
-        rules: settings.rules(),
-        now,
+    let read = |settings: &Settings| {
+        let naming: Vec<&str> =
+            settings.match_claim.as_deref().into_iter().chain([matching::OBJECT_ID]).collect();
+        let expected = Expected {
+            entity_id: &here.entity_id,
+            consumer: &here.consumer,
+            issuer: settings.issuer.as_deref().unwrap_or_default(),
+            keys: &trusted,
+            own_keys: &own,
+            naming_claims: &naming,
+            rules: settings.rules(),
+            now,
+        };
+        response::read(&text, &expected)
     };
-    Ok(Examined(response::read(&text, &expected)))
+    let reading = read(&in_force);
+    // What waits for an owner serves those who have no role. Nothing else can make another reading worth its work.
+    let may_differ =
+        matches!(&reading.outcome, Err(it) if matches!(it.fault, Fault::Issuer | Fault::Algorithm));
+    if may_differ
+        && let Some(waiting) = settings::waiting(conn)?.filter(|waiting| judges_otherwise(waiting, &in_force))
+    {
+        let other = read(&waiting);
+        if other.outcome.is_ok() || in_force.issuer.is_none() {
+            return Ok(Examined { reading: other, judged_by: Some(waiting) });
+        }
+    }
+    Ok(Examined { reading, judged_by: Some(in_force) })
+}
+
+/// Whether a response may be good by one of these settings and not by the other.
+fn judges_otherwise(one: &Settings, other: &Settings) -> bool {
+    (&one.issuer, one.allow_sha1, &one.match_claim) != (&other.issuer, other.allow_sha1, &other.match_claim)
 }
 
 /// Decides what becomes of a response, and notes it. A refusal is an outcome, not an error: what was seen stays noted.
 pub fn conclude(tx: &mut Tx, examined: Examined, bearer: &Bearer) -> Result<Landing> {
-    let Reading { report, outcome, .. } = examined.0;
+    let Reading { report, outcome, .. } = examined.reading;
     let mut details = Details { checks: checks(&report), ..Details::default() };
     let accepted = match outcome {
         Ok(accepted) => accepted,
@@ -131,14 +164,45 @@ pub fn conclude(tx: &mut Tx, examined: Examined, bearer: &Bearer) -> Result<Land
         let cause = Cause::new("switched_off", "Single sign-on is switched off.");
         return refuse(tx, request.as_ref(), cause, Some(&accepted), None, details, bearer);
     }
+    let basis = match basis(tx, &accepted, examined.judged_by.as_ref())? {
+        Ok(basis) => basis,
+        Err(cause) => return refuse(tx, request.as_ref(), cause, Some(&accepted), None, details, bearer),
+    };
     let who = matching::named(&accepted.assertion, &settings);
-    let found = match matched(tx, &who, &accepted, &settings, is_test, &mut details)? {
+    let found = match matched(tx, &who, &accepted, &basis, is_test, &mut details)? {
         Ok(found) => found,
         Err((cause, user)) => {
             return refuse(tx, request.as_ref(), cause, Some(&accepted), user, details, bearer);
         }
     };
-    admit(tx, request, found, &who, accepted, details, bearer)
+    admit(tx, request, found, &who, basis, accepted, details, bearer)
+}
+
+/// What the sign-in rests on, as it is now: certificates and settings may have been taken away since it was read.
+fn basis(tx: &mut Tx, accepted: &Accepted, judged_by: Option<&Settings>) -> Result<Result<Basis, Cause>> {
+    let in_force = settings::read(tx.conn)?;
+    let is_now = |settings: &Settings| judged_by.is_some_and(|judged| !judges_otherwise(judged, settings));
+    let approved = is_now(&in_force);
+    if !approved && !settings::waiting(tx.conn)?.as_ref().is_some_and(is_now) {
+        let sentence = "Whom to trust was changed while the person was signing in.";
+        return Ok(Err(Cause::new("changed_meanwhile", sentence)));
+    }
+    let trusted = certificates::list(tx.conn)?;
+    let mut lacking = (!approved).then_some(Nobody::SettingsNotApproved);
+    let mut certificates = Vec::new();
+    for proof in &accepted.proofs {
+        let Some(one) = trusted.iter().find(|one| one.fingerprint == proof.fingerprint) else {
+            let sentence =
+                "The certificate that signed the response was removed while the person was signing in.";
+            return Ok(Err(Cause::new("changed_meanwhile", sentence)));
+        };
+        if !one.approved {
+            lacking = Some(Nobody::NotForOwners);
+        }
+        certificates.push(one.fingerprint.clone());
+    }
+    let came_by = CameBy { certificates, waiting: !approved, plain: true };
+    Ok(Ok(Basis { came_by, lacking }))
 }
 
 /// Whether it answers a request of this browser, or none; and whether it is presented for the first time.
@@ -183,7 +247,7 @@ fn matched(
     tx: &mut Tx,
     who: &Named,
     accepted: &Accepted,
-    settings: &Settings,
+    basis: &Basis,
     is_test: bool,
     details: &mut Details,
 ) -> Result<Result<Found, NotIn>> {
@@ -192,7 +256,7 @@ fn matched(
     }
     let found = match matching::find(tx.conn, who)? {
         Some(found) => found,
-        None if settings.create_users && !is_test && !who.opaque && who.name.is_some() => {
+        None if settings::read(tx.conn)?.create_users && !is_test && !who.opaque && who.name.is_some() => {
             let user = create(tx, who, accepted)?;
             Found { user, by: matching::By::UserName, barred: None }
         }
@@ -211,24 +275,13 @@ fn matched(
     };
     details.matched_by = Some(found.by.words().to_owned());
     let barred = match found.barred {
-        None if found.user.role == Role::Owner && !for_owners(tx.conn, accepted)? => {
-            Some(Nobody::NotForOwners)
-        }
+        None if found.user.role > Role::None => basis.lacking,
         other => other,
     };
     Ok(match barred {
         Some(why) => Err((nobody(why), Some(found.user))),
         None => Ok(found),
     })
-}
-
-/// Whether an owner approved of every certificate that signed.
-fn for_owners(conn: &mut Conn, accepted: &Accepted) -> Result<bool> {
-    let trusted = certificates::list(conn)?;
-    Ok(accepted
-        .proofs
-        .iter()
-        .all(|proof| trusted.iter().any(|one| one.fingerprint == proof.fingerprint && one.approved)))
 }
 
 fn nobody(why: Nobody) -> Cause {
@@ -242,7 +295,13 @@ fn nobody(why: Nobody) -> Cause {
         }
         Nobody::Ambiguous => "The name is the federated id of one account and the user name of another.",
         Nobody::NotForOwners => {
-            "The account is an owner's, and no owner has approved of the certificate that signed the response."
+            "The account has a role here, and no owner has approved of the certificate that signed the response."
+        }
+        Nobody::SettingsNotApproved => {
+            "The account has a role here, and no owner has approved of the settings by which the response was accepted."
+        }
+        Nobody::NotConfirmed => {
+            "The account has a role here, and no owner has confirmed the name by which it was found."
         }
     };
     Cause::new(why.code(), sentence)
@@ -273,6 +332,7 @@ fn admit(
     request: Option<Request>,
     found: Found,
     who: &Named,
+    basis: Basis,
     accepted: Accepted,
     mut details: Details,
     bearer: &Bearer,
@@ -306,8 +366,10 @@ fn admit(
     }
     // Claims of everybody who comes in are nobody's business here.
     details.claims.clear();
+    // Nothing is remembered of what no owner stands behind: it would count for the account from then on.
     if let Some(object_id) = &who.object_id
         && user.entra_object_id.is_none()
+        && basis.lacking.is_none()
     {
         federation::remember(tx, &mut user, object_id)?;
     }
@@ -322,6 +384,7 @@ fn admit(
         proved_at: assertion.signed_in_at.map(|at| at.min(tx.now)),
         name_id: assertion.name_id,
         session_index: assertion.session_index,
+        came_by: CameBy { plain: user.role == Role::None, ..basis.came_by },
         user,
     })))
 }

@@ -5,6 +5,7 @@
 
 use super::requests::{self, Purpose};
 use super::{Here, certificates, keys, settings};
+use crate::domain::sessions::CameBy;
 use crate::domain::{Tx, fold, sessions};
 use crate::error::{Error, Result};
 use crate::saml::key_pair::KeyPair;
@@ -27,6 +28,9 @@ pub struct Foreign {
     pub name_id: NameId,
     /// Which it is.
     pub session_index: Option<String>,
+    /// What it rests on.
+    #[serde(default)]
+    pub came_by: CameBy,
 }
 
 /// The address at which Entra ID ends its own session too; none where that is not wished for.

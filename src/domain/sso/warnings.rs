@@ -40,7 +40,7 @@ pub fn list(conn: &mut Conn, now: NaiveDateTime) -> Result<Vec<Worry>> {
         });
     }
     if settings.enabled && trusted.iter().any(|one| !one.approved) {
-        let text = "An administrator added a signing certificate. It signs owners in only once an owner approves of it.";
+        let text = "An administrator added a signing certificate. It signs in nobody with a role until an owner approves of it.";
         worries.push(Worry { bad: false, text: text.to_owned() });
     }
     if let Some(fault) = metadata::reading(conn)?.fault.filter(|_| settings.refresh_metadata) {

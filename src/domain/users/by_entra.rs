@@ -251,6 +251,8 @@ fn adopt(tx: &mut Tx, mut user: User, wish: Wish) -> Result<Done> {
     user.entra_state = EntraState::Linked;
     user.deleted_in_entra_at = None;
     forget_object(&mut user);
+    // Names are given to others when people leave: nobody knows yet who it is that returns.
+    user.forget_confirmed_names();
     (user.held, user.held_at) = (None, None);
     note(tx, Action::UserAdopted, &user, &[])?;
     let emails = emails(tx.conn, &user.id)?;

@@ -5,7 +5,7 @@ use super::{Email, EntraState, Held, Origin, Profile, User, emails, find, insert
 use crate::db::Conn;
 use crate::db::schema::{link_requests, users};
 use crate::domain::audit::{Action, Change};
-use crate::domain::{Tx, new_id, sites};
+use crate::domain::{Role, Tx, new_id, sites};
 use crate::error::{Complaint, Error, Result};
 use chrono::NaiveDateTime;
 use diesel::prelude::*;
@@ -58,8 +58,19 @@ pub fn create(tx: &mut Tx, wish: Wish, site: Option<&str>) -> Result<User> {
     }
 }
 
-/// Changes the profile of an account that Entra ID does not own.
+/// Changes the profile of an account that Entra ID does not own. An owner who does it stands behind the user name.
 pub fn change(tx: &mut Tx, id: &str, wish: Wish) -> Result<User> {
+    let confirms = tx.actor.is_owner();
+    put(tx, id, wish, confirms)
+}
+
+/// As [`change`], for names that somebody else wrote: that of an account with a role counts at sign-in only once an owner
+/// confirms it.
+pub fn change_by_file(tx: &mut Tx, id: &str, wish: Wish) -> Result<User> {
+    put(tx, id, wish, false)
+}
+
+fn put(tx: &mut Tx, id: &str, wish: Wish, confirms: bool) -> Result<User> {
     let mut user = find(tx.conn, id)?;
     if user.is_linked() {
         return Err(Error::Conflict(
@@ -85,7 +96,11 @@ pub fn change(tx: &mut Tx, id: &str, wish: Wish) -> Result<User> {
     if changes.is_empty() {
         return Ok(user);
     }
+    let renamed = user.profile.user_name != profile.user_name;
     user.profile = profile;
+    if renamed && user.role != Role::None && confirms {
+        user.confirm_user_name();
+    }
     store(tx, &mut user, Some(&after))?;
     note(tx, Action::UserChanged, &user, &changes)?;
     Ok(user)

@@ -2,8 +2,8 @@
 //! where the user name is not what it sends.
 
 use super::{User, federated, find, may_decide, named, note, store, with_object_id};
-use crate::domain::Tx;
 use crate::domain::audit::{Action, Change};
+use crate::domain::{Role, Tx, sessions};
 use crate::error::{Error, Result};
 
 const LONGEST: usize = 256;
@@ -27,19 +27,25 @@ pub fn set_federated_id(tx: &mut Tx, id: &str, wish: Option<&str>) -> Result<Use
     let change = Change::of("federated id", user.federated_id.as_deref(), wish);
     if change.is_some() {
         user.federated_id = wish.map(str::to_owned);
+        if user.role != Role::None && tx.actor.is_owner() {
+            user.confirm_federated_id();
+        }
         store(tx, &mut user, None)?;
+        sessions::end_from_sso(tx, id)?;
         note(tx, Action::UserChanged, &user, change.as_slice())?;
     }
     Ok(user)
 }
 
-/// Remembers by which key the identity provider knows the person; nothing else will sign the account in.
+/// Remembers by which key the identity provider knows the person; nothing else will sign the account in. Only for a
+/// sign-in that rests on certificates and settings that an owner approved of.
 pub fn remember(tx: &mut Tx, user: &mut User, object_id: &str) -> Result<()> {
     if with_object_id(tx.conn, object_id)?.is_some_and(|other| other.id != user.id) {
         return Err(Error::internal("an object id is remembered for two accounts"));
     }
     let change = Change::of("Entra object id", user.entra_object_id.as_deref(), Some(object_id));
     user.entra_object_id = Some(object_id.to_owned());
+    user.confirm_object_id();
     store(tx, user, None)?;
     note(tx, Action::UserChanged, user, change.as_slice())
 }
@@ -51,7 +57,9 @@ pub fn forget(tx: &mut Tx, id: &str) -> Result<User> {
     let change = Change::of("Entra object id", user.entra_object_id.as_deref(), None);
     if change.is_some() {
         user.entra_object_id = None;
+        user.confirm_object_id();
         store(tx, &mut user, None)?;
+        sessions::end_from_sso(tx, id)?;
         note(tx, Action::UserChanged, &user, change.as_slice())?;
     }
     Ok(user)

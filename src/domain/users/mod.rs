@@ -9,6 +9,7 @@
 //! | `store`         | writing accounts, and how many there are                   |
 //! | `lifecycle`     | deactivate, reactivate, delete for good                    |
 //! | `federation`    | how single sign-on knows the account                       |
+//! | `recognition`   | what of that an owner stands behind                        |
 //! | `list`          | search, filters, orders, pages                             |
 //! | `search`        | finding and paging as Entra ID does                        |
 //! | `query`         | what a SCIM filter can ask of an account                   |
@@ -31,6 +32,7 @@ pub mod lifecycle;
 pub mod list;
 mod profile;
 pub mod query;
+pub mod recognition;
 pub mod search;
 mod store;
 
@@ -135,6 +137,9 @@ pub struct User {
     /// What the identity provider calls the person, where that is not the user name.
     pub federated_id: Option<String>,
     federated_key: Option<String>,
+    confirmed_name_key: Option<String>,
+    confirmed_federated_key: Option<String>,
+    confirmed_object_id: Option<String>,
 }
 
 impl User {
@@ -199,6 +204,9 @@ impl User {
             held_at: None,
             federated_id: None,
             federated_key: None,
+            confirmed_name_key: None,
+            confirmed_federated_key: None,
+            confirmed_object_id: None,
         }
     }
 

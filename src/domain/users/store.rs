@@ -111,6 +111,11 @@ pub(in crate::domain) fn store_over(
             users::deleted_in_entra_at.eq(user.deleted_in_entra_at),
             (users::seen.eq(user.seen), users::held.eq(user.held), users::held_at.eq(user.held_at)),
             (users::federated_id.eq(&user.federated_id), users::federated_key.eq(&user.federated_key)),
+            (
+                users::confirmed_name_key.eq(&user.confirmed_name_key),
+                users::confirmed_federated_key.eq(&user.confirmed_federated_key),
+                users::confirmed_object_id.eq(&user.confirmed_object_id),
+            ),
         )
     });
     let change = (plain, name, sort_name, external_id, standing);
@@ -184,6 +189,9 @@ impl User {
             (self.active, self.entra_state, self.role, self.handed_over, self.password_hash.clone()),
             (self.deactivated_at, self.deleted_in_entra_at, self.seen, self.held, self.held_at),
             self.federated_id.clone(),
+            self.confirmed_name_key.clone(),
+            self.confirmed_federated_key.clone(),
+            self.confirmed_object_id.clone(),
         )
     }
 }

@@ -1,5 +1,6 @@
 //! Home: what is set up, what waits for somebody, how things stand.
 
+use super::single_sign_on;
 use crate::db::Conn;
 use crate::domain::audit::{self, Action};
 use crate::domain::health::{self, Health, Severity, Warning};
@@ -243,6 +244,12 @@ fn attention(conn: &mut Conn, now: NaiveDateTime, health: &Health) -> Result<Vec
     let mut all: Vec<Attention> = counted.into_iter().flatten().collect();
     all.extend(sso::warnings::list(conn, now)?.into_iter().map(Attention::from));
     all.extend(health::warnings(conn, now, health)?.into_iter().map(Attention::from));
+    all.extend(single_sign_on::concerns(conn)?.into_iter().map(|(kind, text)| Attention {
+        kind,
+        text,
+        path: "/identity/trust",
+        link: "Look at it",
+    }));
     // The worst first.
     all.sort_by_key(|attention| ["bad", "warn"].iter().position(|kind| *kind == attention.kind).unwrap_or(2));
     Ok(all)

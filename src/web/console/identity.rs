@@ -7,6 +7,7 @@ use crate::db::Conn;
 use crate::domain::health::{self, Health, Warning};
 use crate::domain::identity::switch::{self, PauseAnswer, State, Switch};
 use crate::domain::identity::tokens::{self, Token};
+use crate::domain::users::User;
 use crate::domain::users::by_entra::Scope;
 use crate::error::{Error, Result};
 use crate::web::extract::{Desk, Fields, Posted, Signed, house};
@@ -88,7 +89,7 @@ pub(super) async fn render(
     desk: &Desk,
     said: Said,
 ) -> Answer {
-    let (now, person) = (desk.org().now(), signed.0.id.clone());
+    let (now, person) = (desk.org().now(), signed.0.clone());
     let loaded = desk.read(move |conn| load(conn, &person, now)).await?;
     let (sso, switch, tokens, (health, warnings), credentials) = loaded;
     let page = IdentityPage {
@@ -107,7 +108,7 @@ pub(super) async fn render(
 
 type Loaded = (single_sign_on::Loaded, Switch, Vec<Token>, (Health, Vec<Warning>), credentials::Loaded);
 
-fn load(conn: &mut Conn, person: &str, now: NaiveDateTime) -> Result<Loaded> {
+fn load(conn: &mut Conn, person: &User, now: NaiveDateTime) -> Result<Loaded> {
     let health = health::health(conn, now)?;
     let warnings = health::warnings(conn, now, &health)?;
     Ok((

@@ -54,6 +54,11 @@ routes! {
     "/identity/sso/require/confirm" { POST administrator(proof) single_sign_on::confirm_requirement; }
     "/identity/sso/require/lift" { POST administrator(proof) single_sign_on::lift_requirement; }
 
+    "/identity/trust" { GET auditor single_sign_on::show; }
+    "/identity/trust/approve" { POST owner(proof) single_sign_on::approve; }
+    "/identity/trust/reject" { POST owner(proof) single_sign_on::reject; }
+    "/identity/trust/looked" { POST owner(proof) single_sign_on::looked; }
+
     "/identity" { GET auditor identity::show; }
     "/identity/provisioning" { POST administrator identity::set_provisioning; }
     "/identity/provisioning/test" { POST administrator connection::test; }
@@ -116,6 +121,7 @@ routes! {
     "/administrators" { GET auditor admins::list; POST owner(proof) admins::create; }
     "/administrators/appoint" { POST owner(proof) admins::appoint; }
     "/administrators/{id}" { GET auditor admins::show; }
+    "/administrators/{id}/recognition" { POST owner(proof) admins::confirm_recognition; }
     "/administrators/{id}/role" { POST owner(proof) admins::change_role; }
     "/administrators/{id}/hand-over" { POST owner(proof) admins::hand_over; }
     "/administrators/{id}/password" { POST owner(proof) admins::set_password; }

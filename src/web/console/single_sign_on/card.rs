@@ -1,10 +1,12 @@
 //! What the card shows, and what it is made of.
 
 use crate::db::Conn;
+use crate::domain::Role;
 use crate::domain::sso::keys::{self, Key, State};
 use crate::domain::sso::metadata::{self, Reading};
 use crate::domain::sso::policy::{self, Requirement, Standing};
 use crate::domain::sso::{Here, Settings, Trusted, certificates, events, settings};
+use crate::domain::users::User;
 use crate::error::Result;
 use crate::web::extract::house;
 use crate::web::page::when;
@@ -18,7 +20,13 @@ use serde::Deserialize;
 pub(in crate::web::console) struct Card {
     pub(in crate::web::console) ours: Here,
     pub(in crate::web::console) form: Form,
+    /// As this person's forms show them.
     pub(in crate::web::console) settings: Settings,
+    in_force: Settings,
+    /// Whether something waits for an owner.
+    pub(in crate::web::console) waits: bool,
+    /// The issuer that comes into force with the first certificate that an owner approves of.
+    pub(in crate::web::console) first_issuer: Option<String>,
     pub(in crate::web::console) certificates: Vec<Certificate>,
     pub(in crate::web::console) keys: Vec<OwnKey>,
     /// How the daily reading of metadata is doing.
@@ -35,7 +43,7 @@ pub(in crate::web::console) struct Card {
 impl Card {
     /// Whether all is there that single sign-on needs.
     pub(in crate::web::console) fn is_complete(&self) -> bool {
-        self.settings.login_url.is_some() && self.settings.issuer.is_some() && !self.certificates.is_empty()
+        self.in_force.login_url.is_some() && self.in_force.issuer.is_some() && !self.certificates.is_empty()
     }
 
     pub(in crate::web::console) fn is_required(&self) -> bool {
@@ -92,6 +100,9 @@ pub(in crate::web::console) struct OwnKey {
 /// What the card is made of.
 pub(in crate::web::console) struct Loaded {
     settings: Settings,
+    in_force: Settings,
+    waits: bool,
+    first_issuer: Option<String>,
     certificates: Vec<Trusted>,
     keys: Vec<Key>,
     reading: Reading,
@@ -99,15 +110,18 @@ pub(in crate::web::console) struct Loaded {
     tested: bool,
 }
 
-pub(in crate::web::console) fn load(conn: &mut Conn, person: &str, now: NaiveDateTime) -> Result<Loaded> {
+pub(in crate::web::console) fn load(conn: &mut Conn, person: &User, now: NaiveDateTime) -> Result<Loaded> {
     let since = settings::trusted_since(conn)?.unwrap_or_default();
     Ok(Loaded {
-        settings: settings::read(conn)?,
+        settings: settings::entered(conn, person.role == Role::Owner)?,
+        in_force: settings::read(conn)?,
+        waits: settings::waiting(conn)?.is_some(),
+        first_issuer: settings::first_issuer(conn)?,
         certificates: certificates::list(conn)?,
         keys: keys::list(conn)?,
         reading: metadata::reading(conn)?,
         standing: policy::standing(conn, now)?,
-        tested: events::good_test(conn, person, since)?.is_some(),
+        tested: events::good_test(conn, &person.id, since)?.is_some(),
     })
 }
 
@@ -134,6 +148,9 @@ impl Card {
             tested: loaded.tested,
             came_by_sso: Visit::of(request).foreign().is_some(),
             settings: loaded.settings,
+            in_force: loaded.in_force,
+            waits: loaded.waits,
+            first_issuer: loaded.first_issuer,
         })
     }
 }
@@ -161,7 +178,7 @@ impl Form {
 }
 
 impl Certificate {
-    fn of(trusted: Trusted, now: NaiveDateTime) -> Self {
+    pub(super) fn of(trusted: Trusted, now: NaiveDateTime) -> Self {
         let badge = match trusted.days_left(now) {
             ..0 => ("bad", "Expired".to_owned()),
             days @ 0..=60 => ("warn", format!("{days} days left")),

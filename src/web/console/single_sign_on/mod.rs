@@ -6,6 +6,7 @@ use crate::domain::sso::metadata::{self, Imported};
 use crate::domain::sso::policy;
 use crate::domain::sso::requests::Purpose;
 use crate::domain::sso::{Settings, certificates, settings};
+use crate::domain::{Role, Tx};
 use crate::error::{Error, Result};
 use crate::web::extract::{Desk, Fields, Posted, Signed, Upload, house, values};
 use crate::web::page::{self, Answer, Frame};
@@ -17,8 +18,10 @@ use serde::Deserialize;
 use url::Url;
 
 mod card;
+mod trust;
 
 pub(super) use card::{Card, Form, Loaded, load};
+pub(super) use trust::{approve, concerns, looked, reject, show};
 
 const PATH: &str = "/identity#sso";
 
@@ -32,16 +35,33 @@ pub(in crate::web::console) async fn save(
     let Posted(form) = form;
     let wish = form.clone();
     let outcome = desk.write(signed.actor(), move |tx| {
-        let wish = wish.over(settings::read(tx.conn)?);
-        settings::save(tx, &wish)
+        let is_owner = tx.actor.is_owner();
+        let wish = wish.over(settings::entered(tx.conn, is_owner)?);
+        settings::save(tx, &wish)?;
+        waits(tx)
     });
     match outcome.await {
         Err(refusal @ Error::Invalid(_)) => {
             let said = Said { entered: Some(form), refusal: Some(refusal), ..Said::default() };
             render(&request, &signed, frame, &desk, said).await
         }
-        outcome => page::settle(&request, outcome, |_| "Single sign-on was saved.".to_owned(), PATH),
+        outcome => page::settle(&request, outcome, |waits| said("Single sign-on was saved.", *waits), PATH),
     }
+}
+
+/// Whether what this person entered waits for an owner.
+fn waits(tx: &mut Tx) -> Result<bool> {
+    Ok(!tx.actor.is_owner() && settings::waiting(tx.conn)?.is_some())
+}
+
+fn said(done: &str, waits: bool) -> String {
+    if !waits {
+        return done.to_owned();
+    }
+    format!(
+        "{done} Whom to trust waits for an owner, who is asked on Home: until then nobody with a role signs in by it, and \
+         no browser is sent to a new address."
+    )
 }
 
 /// How sign-ins are to be, as it stands in the form.
@@ -67,7 +87,8 @@ pub(in crate::web::console) async fn save_options(
 ) -> Answer {
     let Posted(form) = form;
     let outcome = desk.write(signed.actor(), move |tx| {
-        let before = settings::read(tx.conn)?;
+        let is_owner = tx.actor.is_owner();
+        let before = settings::entered(tx.conn, is_owner)?;
         let ticked = |text: &str| !text.is_empty();
         let wish = Settings {
             match_claim: Some(form.match_claim.clone()),
@@ -81,11 +102,15 @@ pub(in crate::web::console) async fn save_options(
             skew_s: form.skew_s.trim().parse().unwrap_or(-1),
             ..before
         };
-        settings::save(tx, &wish)
+        settings::save(tx, &wish)?;
+        waits(tx)
     });
     match outcome.await {
         Err(refusal @ Error::Invalid(_)) => refused(&request, &signed, frame, &desk, refusal).await,
-        outcome => page::settle(&request, outcome, |_| "How sign-ins are to be was saved.".to_owned(), PATH),
+        outcome => {
+            let done = "How sign-ins are to be was saved.";
+            page::settle(&request, outcome, |waits| said(done, *waits), PATH)
+        }
     }
 }
 
@@ -109,7 +134,7 @@ pub(in crate::web::console) async fn import(
 ) -> Answer {
     match import_from(&request, &signed, &desk, upload).await {
         Err(refusal @ Error::Invalid(_)) => refused(&request, &signed, frame, &desk, refusal).await,
-        outcome => page::settle(&request, outcome, said_of_import, PATH),
+        outcome => page::settle(&request, outcome, |(done, waits)| said(&said_of_import(done), *waits), PATH),
     }
 }
 
@@ -118,13 +143,13 @@ async fn import_from(
     signed: &Signed,
     desk: &Desk,
     upload: Upload,
-) -> Result<Imported> {
+) -> Result<(Imported, bool)> {
     let field = |name| values(&upload.fields, name).pop().unwrap_or_default();
     let (pasted, address) = (field("metadata"), field("metadata_url"));
     let refresh = !field("refresh_metadata").is_empty();
     if !upload.file.is_empty() || !pasted.trim().is_empty() {
         let file = if upload.file.is_empty() { pasted.into_bytes() } else { upload.file };
-        return desk.write(signed.actor(), move |tx| metadata::import(tx, &file)).await;
+        return desk.write(signed.actor(), move |tx| Ok((metadata::import(tx, &file)?, waits(tx)?))).await;
     }
     if address.trim().is_empty() {
         let text = "Choose the file “Federation Metadata XML” of Entra ID, paste it, or enter its address.";
@@ -133,7 +158,8 @@ async fn import_from(
     let wrong = || Error::invalid("metadata_url", "Enter a complete https address.");
     let url = Url::parse(address.trim()).map_err(|_| wrong())?;
     let file = metadata::fetch(&url, house(request)?.0.metadata_from_private_networks).await?;
-    desk.write(signed.actor(), move |tx| metadata::import_from(tx, &url, &file, refresh)).await
+    desk.write(signed.actor(), move |tx| Ok((metadata::import_from(tx, &url, &file, refresh)?, waits(tx)?)))
+        .await
 }
 
 fn said_of_import(imported: &Imported) -> String {
@@ -159,17 +185,23 @@ pub(in crate::web::console) async fn add_certificate(
 ) -> Answer {
     let pasted = values(&upload.fields, "pasted").pop().unwrap_or_default();
     let file = if upload.file.is_empty() { pasted.into_bytes() } else { upload.file };
+    let is_owner = signed.0.role == Role::Owner;
     match desk.write(signed.actor(), move |tx| certificates::add(tx, &file)).await {
         Err(refusal @ Error::Invalid(_)) => refused(&request, &signed, frame, &desk, refusal).await,
-        outcome => page::settle(&request, outcome, |new| said_of_certificates(*new), PATH),
+        outcome => page::settle(&request, outcome, |new| said_of_certificates(*new, is_owner), PATH),
     }
 }
 
-fn said_of_certificates(new: usize) -> String {
-    match new {
-        0 => "This certificate was trusted already.".to_owned(),
+fn said_of_certificates(new: usize, approved: bool) -> String {
+    let done = match new {
+        0 => return "This certificate was trusted already.".to_owned(),
         1 => "The certificate was added.".to_owned(),
         new => format!("{new} certificates were added."),
+    };
+    if approved {
+        done
+    } else {
+        format!("{done} Nobody with a role signs in by it until an owner approves of it.")
     }
 }
 
@@ -181,7 +213,12 @@ pub(in crate::web::console) async fn approve_certificate(
     _form: Posted<Fields>,
 ) -> Answer {
     let outcome = desk.write(signed.actor(), move |tx| certificates::approve(tx, &id)).await;
-    page::settle(&request, outcome, |_| "The certificate signs owners in, too.".to_owned(), PATH)
+    page::settle(
+        &request,
+        outcome,
+        |_| "The certificate signs in accounts with a role, too.".to_owned(),
+        PATH,
+    )
 }
 
 pub(in crate::web::console) async fn remove_certificate(
@@ -245,17 +282,21 @@ pub(in crate::web::console) async fn test(
     desk: Desk,
     _form: Posted<Fields>,
 ) -> Answer {
-    let ready = desk
+    let (ready, waits) = desk
         .read(|conn| {
             let settings = settings::read(conn)?;
-            Ok(settings.login_url.is_some()
+            let ready = settings.login_url.is_some()
                 && settings.issuer.is_some()
-                && !certificates::list(conn)?.is_empty())
+                && !certificates::list(conn)?.is_empty();
+            Ok((ready, settings::waiting(conn)?.is_some()))
         })
         .await?;
     if !ready {
-        let text =
-            "Enter the login URL, the issuer and a certificate first, or import the federation metadata.";
+        let text = if waits {
+            "What was entered waits for an owner: no browser is sent to a login URL that none has approved of."
+        } else {
+            "Enter the login URL, the issuer and a certificate first, or import the federation metadata."
+        };
         return page::settle::<()>(&request, Err(Error::Conflict(text.to_owned())), |()| String::new(), PATH);
     }
     // Whoever is signed in to Microsoft is asked nothing there: the flow itself is what is tested.

@@ -1,6 +1,8 @@
 //! Administrators: who may enter the console, and as what.
 
+use crate::db::Conn;
 use crate::domain::admins::{self, Wish, passwords};
+use crate::domain::users::recognition::{self, Decision};
 use crate::domain::users::{self, User};
 use crate::domain::{Org, Role, Tx};
 use crate::error::{Error, Result};
@@ -10,6 +12,10 @@ use actix_web::HttpRequest;
 use actix_web::web::Path;
 use askama::Template;
 use serde::Deserialize;
+
+mod recognised;
+
+use recognised::Recognised;
 
 const PATH: &str = "/administrators";
 
@@ -32,6 +38,10 @@ pub(super) struct Form {
     password_again: String,
     role: String,
     appointed: String,
+    /// Whether to show first how the person will be recognised.
+    look: String,
+    #[serde(flatten)]
+    recognition: recognised::Decided,
 }
 
 pub(super) async fn list(frame: Frame, desk: Desk) -> Answer {
@@ -62,7 +72,7 @@ async fn make(signed: &Signed, desk: &Desk, form: Form) -> Result<User> {
     desk.write(signed.actor(), move |tx| admins::create(tx, &wish)).await
 }
 
-/// Gives a role to a user who is here already.
+/// Gives a role to a user who is here already; or shows first how they will be recognised, where that is asked for.
 pub(super) async fn appoint(
     request: HttpRequest,
     signed: Signed,
@@ -71,16 +81,51 @@ pub(super) async fn appoint(
     form: Posted<Form>,
 ) -> Answer {
     let Posted(form) = form;
-    let (user_name, role) = (form.appointed.clone(), role(&form.role));
+    if !form.look.is_empty() {
+        return ask_to_appoint(frame, desk, form).await;
+    }
+    let (user_name, role, decision) = (form.appointed.clone(), role(&form.role), form.decision());
     let appointed = desk
         .write(signed.actor(), move |tx| {
-            let unknown =
-                || Error::invalid("appointed", "There is no user of this name. Check the list of users.");
-            let user = users::named(tx.conn, &user_name)?.ok_or_else(unknown)?;
-            admins::appoint(tx, &user.id, role?)
+            let user = appointee(tx.conn, &user_name)?;
+            admins::appoint_recognised(tx, &user.id, role?, &decision)
         })
         .await;
     answer(request, frame, desk, form, appointed).await
+}
+
+fn appointee(conn: &mut Conn, user_name: &str) -> Result<User> {
+    let unknown = || Error::invalid("appointed", "There is no user of this name. Check the list of users.");
+    users::named(conn, user_name)?.ok_or_else(unknown)
+}
+
+#[derive(Template)]
+#[template(path = "admins/appoint.html")]
+struct AppointPage {
+    frame: Frame,
+    person: User,
+    role: Role,
+    recognised: Recognised,
+}
+
+/// How the person will be recognised, and who wrote that.
+async fn ask_to_appoint(frame: Frame, desk: Desk, form: Form) -> Answer {
+    let (user_name, wished) = (form.appointed.clone(), role(&form.role));
+    let found = desk
+        .read(move |conn| {
+            let user = appointee(conn, &user_name)?;
+            let recognised = Recognised::of(conn, &user)?;
+            Ok((user, wished?, recognised))
+        })
+        .await;
+    match found {
+        Ok((person, role, recognised)) => {
+            let page = AppointPage { frame: frame.of("administrators"), person, role, recognised };
+            page::show(&page.frame, &page)
+        }
+        Err(refusal @ Error::Invalid(_)) => render(frame, desk, form, Some(refusal)).await,
+        Err(other) => Err(other.into()),
+    }
 }
 
 async fn answer(request: HttpRequest, frame: Frame, desk: Desk, form: Form, outcome: Result<User>) -> Answer {
@@ -100,6 +145,10 @@ fn said(user: &User) -> String {
 }
 
 impl Form {
+    fn decision(&self) -> Decision {
+        self.recognition.decision()
+    }
+
     /// Slow: it makes the hash.
     fn wish(&self, org: &Org) -> Result<Wish> {
         if self.password != self.password_again {
@@ -124,6 +173,7 @@ fn role(word: &str) -> Result<Role> {
 struct PersonPage {
     frame: Frame,
     person: User,
+    recognised: Recognised,
     is_self: bool,
     refusal: Refused,
 }
@@ -139,15 +189,19 @@ async fn render_person(
     id: String,
     refusal: Option<Error>,
 ) -> Answer {
-    let person = desk
+    let (person, recognised) = desk
         .read(move |conn| {
             let person = users::find(conn, &id)?;
-            if person.role == Role::None { Err(Error::NotFound("administrator")) } else { Ok(person) }
+            if person.role == Role::None {
+                return Err(Error::NotFound("administrator"));
+            }
+            let recognised = Recognised::of(conn, &person)?;
+            Ok((person, recognised))
         })
         .await?;
     let is_self = signed.0.id == person.id;
     let refusal = Refused(refusal);
-    let page = PersonPage { frame: frame.of("administrators"), person, is_self, refusal };
+    let page = PersonPage { frame: frame.of("administrators"), person, recognised, is_self, refusal };
     page::show_as(page.refusal.status(), &page.frame, &page)
 }
 
@@ -159,7 +213,29 @@ pub(super) async fn change_role(
     form: Posted<Form>,
 ) -> Answer {
     let role = role(&form.0.role);
-    act(&request, signed, desk, id, move |tx, id| admins::appoint(tx, id, role?), said).await
+    let change = move |tx: &mut Tx, id: &str| {
+        let role = role?;
+        let user = users::find(tx.conn, id)?;
+        if user.role == Role::None && role != Role::None {
+            let cause = "Appoint a user under Administrators, where you see how they will be recognised.";
+            return Err(Error::Conflict(cause.to_owned()));
+        }
+        admins::appoint(tx, id, role)
+    };
+    act(&request, signed, desk, id, change, said).await
+}
+
+/// Confirms how an account with a role is recognised.
+pub(super) async fn confirm_recognition(
+    request: HttpRequest,
+    signed: Signed,
+    desk: Desk,
+    id: Path<String>,
+    form: Posted<recognised::Decided>,
+) -> Answer {
+    let decision = form.0.decision();
+    let said = |user: &User| format!("How {} is recognised at sign-in is confirmed.", user.name());
+    act(&request, signed, desk, id, move |tx, id| recognition::confirm(tx, id, &decision), said).await
 }
 
 /// Which way a switch is to go.

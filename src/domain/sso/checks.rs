@@ -1,0 +1,143 @@
+//! What the settings of single sign-on must be to be kept.
+
+use super::certificates;
+use super::settings::Settings;
+use crate::db::Conn;
+use crate::error::{Complaint, Error, Result};
+use crate::fetch;
+use url::{Host, Url};
+
+const LONGEST: usize = 2048;
+/// Microsoft lets an application allow five minutes.
+const LARGEST_SKEW_S: i32 = 300;
+
+/// The settings as they are kept, trimmed; refused with all that is wrong. Form, import, daily reading and command line
+/// come through here.
+pub(super) fn checked(wish: &Settings) -> Result<Settings> {
+    let mut complaints = Vec::new();
+    let trimmed = |value: &Option<String>| {
+        value.as_deref().map(str::trim).filter(|text| !text.is_empty()).map(str::to_owned)
+    };
+    let mut url = |field, label, value: &Option<String>, example| {
+        let value = trimmed(value)?;
+        if !is_address(&value) {
+            let message = format!("The {label} must be a complete https address, such as {example}");
+            complaints.push(Complaint { field, message });
+        }
+        Some(value)
+    };
+    let entra = "https://login.microsoftonline.com/…";
+    let login_url = url("login_url", "login URL", &wish.login_url, entra);
+    let logout_url = url("logout_url", "logout URL", &wish.logout_url, entra);
+    let metadata_url = url("metadata_url", "metadata URL", &wish.metadata_url, entra);
+    let issuer = trimmed(&wish.issuer);
+    // An issuer is a URI that need not be an address (SAML core section 8.3.6).
+    let is_uri = |text: &str| text.len() <= LONGEST && is_one_word(text) && Url::parse(text).is_ok();
+    if issuer.as_deref().is_some_and(|text| !is_uri(text)) {
+        let message = "The issuer must be the Microsoft Entra Identifier, such as https://sts.windows.net/…/"
+            .to_owned();
+        complaints.push(Complaint { field: "issuer", message });
+    }
+    let match_claim = trimmed(&wish.match_claim);
+    if match_claim.as_deref().is_some_and(|text| text.len() > LONGEST) {
+        complaints
+            .push(Complaint { field: "match_claim", message: "The claim's name is too long.".to_owned() });
+    }
+    if !(0..=LARGEST_SKEW_S).contains(&wish.skew_s) {
+        let message = format!("The clocks may differ by 0 to {LARGEST_SKEW_S} seconds.");
+        complaints.push(Complaint { field: "skew_s", message });
+    }
+    if wish.refresh_metadata && metadata_url.is_none() {
+        let message = "Enter the metadata URL that is to be read every day.".to_owned();
+        complaints.push(Complaint { field: "metadata_url", message });
+    }
+    if !complaints.is_empty() {
+        return Err(Error::Invalid(complaints));
+    }
+    Ok(Settings { login_url, issuer, logout_url, match_claim, metadata_url, ..wish.clone() })
+}
+
+/// Refuses while something is missing that single sign-on needs to be on.
+pub(super) fn complete(conn: &mut Conn, wish: &Settings) -> Result<()> {
+    let mut missing = Vec::new();
+    let mut need = |there: bool, field, message: &str| {
+        if !there {
+            missing.push(Complaint { field, message: message.to_owned() });
+        }
+    };
+    need(wish.login_url.is_some(), "login_url", "Enter the login URL before switching single sign-on on.");
+    need(
+        wish.issuer.is_some(),
+        "issuer",
+        "Enter the Microsoft Entra Identifier before switching single sign-on on.",
+    );
+    let certified = !certificates::list(conn)?.is_empty();
+    need(certified, "certificate", "Add a signing certificate before switching single sign-on on.");
+    if missing.is_empty() { Ok(()) } else { Err(Error::Invalid(missing)) }
+}
+
+/// Over https, or on this very machine; and with a plain host, for it is written into headers (a `;` or `,` would end
+/// what Content-Security-Policy says there, a `*` would widen it).
+fn is_address(text: &str) -> bool {
+    text.len() <= LONGEST
+        && is_one_word(text)
+        && Url::parse(text).is_ok_and(|url| {
+            fetch::may_fetch(&url)
+                && url.username().is_empty()
+                && url.password().is_none()
+                && url.host().is_some_and(|host| is_plain(&host))
+        })
+}
+
+fn is_plain(host: &Host<&str>) -> bool {
+    match host {
+        Host::Domain(name) => {
+            name.chars().all(|char| char.is_ascii_alphanumeric() || matches!(char, '-' | '.' | '_'))
+        }
+        Host::Ipv4(_) | Host::Ipv6(_) => true,
+    }
+}
+
+/// A parser of addresses leaves line breaks out and trims: what is kept must be what was read.
+fn is_one_word(text: &str) -> bool {
+    !text
+        .chars()
+        .any(|char| char.is_whitespace() || char.is_control() || matches!(char, '"' | '<' | '>' | '\\' | '`'))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_has_a_plain_host_and_nothing_that_a_header_would_read_as_its_own() {
+        for good in [
+            "https://login.microsoftonline.com/t/saml2",
+            "https://xn--bcher-kva.example/saml2?x=1;y=2",
+            "https://10.0.0.7:8443/saml2",
+            "https://[2001:db8::7]/saml2",
+            "http://127.0.0.1:7000/saml2",
+        ] {
+            assert!(is_address(good), "{good}");
+        }
+        for bad in [
+            "http://login.example/",
+            "https://login.example;report-uri/",
+            "https://login.example,evil.example/",
+            "https://*.example/",
+            "https://login.example'/",
+            "https://login.example\"/",
+            "https://user@login.example/",
+            "https://:secret@login.example/",
+            "https://login\n.example/",
+            "https://login.example/\tx",
+            "https://login.example /",
+            "https:///",
+            "javascript:alert(1)",
+            "login.example",
+        ] {
+            assert!(!is_address(bad), "{bad}");
+        }
+        assert!(!is_address(&format!("https://login.example/{}", "x".repeat(LONGEST))));
+    }
+}

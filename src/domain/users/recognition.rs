@@ -1,0 +1,171 @@
+//! By what single sign-on recognises an account, and what of it an owner stands behind.
+//!
+//! Whoever can write such a field can decide who becomes whom. For an account with a role each of them therefore counts
+//! only as an owner wrote or confirmed it: whatever else is written, by whichever way, waits for an owner and signs
+//! nobody in. For accounts without a role all of them count.
+
+use super::{User, find, note, store};
+use crate::db::Conn;
+use crate::db::schema::users as table;
+use crate::domain::audit::{Action, Change};
+use crate::domain::{Role, Tx, fold, sessions};
+use crate::error::{Error, Result};
+use diesel::prelude::*;
+
+/// By what an account is recognised: what a page shows an owner, and what it is compared with when the owner decides.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Shown {
+    /// The user name.
+    pub user_name: String,
+    /// What the identity provider calls the person, where that is not the user name.
+    pub federated_id: Option<String>,
+    /// The identity provider's own key of the person.
+    pub object_id: Option<String>,
+}
+
+/// What an owner decides about it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Decision {
+    /// What the owner was shown; none where nothing was.
+    pub shown: Option<Shown>,
+    /// Whether the federated id stays.
+    pub keep_federated_id: bool,
+    /// Whether the object id stays.
+    pub keep_object_id: bool,
+}
+
+impl User {
+    /// By what the account is recognised.
+    #[must_use]
+    pub fn recognised_by(&self) -> Shown {
+        Shown {
+            user_name: self.profile.user_name.clone(),
+            federated_id: self.federated_id.clone(),
+            object_id: self.entra_object_id.clone(),
+        }
+    }
+
+    /// Whether the user name may sign the account in.
+    #[must_use]
+    pub fn user_name_counts(&self) -> bool {
+        self.counts(self.confirmed_name_key.as_ref(), Some(&fold(&self.profile.user_name)))
+    }
+
+    /// Whether the federated id may sign the account in.
+    #[must_use]
+    pub fn federated_id_counts(&self) -> bool {
+        self.counts(self.confirmed_federated_key.as_ref(), self.federated_id.as_deref().map(fold).as_ref())
+    }
+
+    /// Whether the object id may sign the account in.
+    #[must_use]
+    pub fn object_id_counts(&self) -> bool {
+        self.counts(self.confirmed_object_id.as_ref(), self.entra_object_id.as_ref())
+    }
+
+    /// Whether anything by which the account is recognised waits for an owner.
+    #[must_use]
+    pub fn waits_for_an_owner(&self) -> bool {
+        !(self.user_name_counts()
+            && (self.federated_id.is_none() || self.federated_id_counts())
+            && (self.entra_object_id.is_none() || self.object_id_counts()))
+    }
+
+    fn counts(&self, confirmed: Option<&String>, present: Option<&String>) -> bool {
+        self.role == Role::None || (present.is_some() && confirmed == present)
+    }
+
+    /// An owner stands behind all of it as it is.
+    pub(in crate::domain) fn confirm_recognition(&mut self) {
+        self.confirmed_name_key = Some(fold(&self.profile.user_name));
+        self.confirmed_federated_key = self.federated_id.as_deref().map(fold);
+        self.confirmed_object_id.clone_from(&self.entra_object_id);
+    }
+
+    /// An owner stands behind the user name as it is.
+    pub(super) fn confirm_user_name(&mut self) {
+        self.confirmed_name_key = Some(fold(&self.profile.user_name));
+    }
+
+    /// An owner stands behind the federated id as it is.
+    pub(super) fn confirm_federated_id(&mut self) {
+        self.confirmed_federated_key = self.federated_id.as_deref().map(fold);
+    }
+
+    /// The object id as it is came by what an owner stands behind.
+    pub(super) fn confirm_object_id(&mut self) {
+        self.confirmed_object_id.clone_from(&self.entra_object_id);
+    }
+
+    /// Nobody stands behind the names: only the object id that was remembered signs an account with a role in.
+    pub(super) fn forget_confirmed_names(&mut self) {
+        (self.confirmed_name_key, self.confirmed_federated_key) = (None, None);
+    }
+
+    /// Nobody stands behind any of it.
+    pub(in crate::domain) fn forget_recognition(&mut self) {
+        (self.confirmed_name_key, self.confirmed_federated_key, self.confirmed_object_id) =
+            (None, None, None);
+    }
+}
+
+/// Confirms, as an owner, how an account with a role is recognised; what the owner does not keep is cleared.
+pub fn confirm(tx: &mut Tx, id: &str, decision: &Decision) -> Result<User> {
+    if !tx.actor.is_owner() {
+        let cause = "Only an owner decides how an account with a role is recognised.";
+        return Err(Error::Forbidden(cause.to_owned()));
+    }
+    let mut user = find(tx.conn, id)?;
+    if user.role == Role::None {
+        return Err(Error::Conflict(format!("{} has no role in the console.", user.name())));
+    }
+    let changes = decide(&mut user, decision)?;
+    store(tx, &mut user, None)?;
+    let name = Change::set("confirmed as recognised by", user.recognised_by().words());
+    note(tx, Action::RecognitionConfirmed, &user, &[changes, vec![name]].concat())?;
+    // What was let in by anything else is no longer good.
+    sessions::end_from_sso(tx, id)?;
+    Ok(user)
+}
+
+/// The decision itself, for whoever stores the account next. Answers what changed.
+pub(in crate::domain) fn decide(user: &mut User, decision: &Decision) -> Result<Vec<Change>> {
+    if decision.shown.as_ref().is_some_and(|shown| *shown != user.recognised_by()) {
+        return Err(Error::Conflict(format!(
+            "How {} is recognised was changed since this page was shown. Nothing was done: look at it again and decide \
+             anew.",
+            user.name()
+        )));
+    }
+    let before = user.recognised_by();
+    if !decision.keep_federated_id {
+        user.federated_id = None;
+    }
+    if !decision.keep_object_id {
+        user.entra_object_id = None;
+    }
+    user.confirm_recognition();
+    let after = user.recognised_by();
+    let changes = [
+        Change::of("federated id", before.federated_id.as_deref(), after.federated_id.as_deref()),
+        Change::of("Entra object id", before.object_id.as_deref(), after.object_id.as_deref()),
+    ];
+    Ok(changes.into_iter().flatten().collect())
+}
+
+impl Shown {
+    /// In plain words.
+    fn words(&self) -> String {
+        let also = [("federated id", &self.federated_id), ("Entra object id", &self.object_id)];
+        let also = also.into_iter().filter_map(|(what, value)| Some(format!(", {what} {}", value.as_ref()?)));
+        format!("user name {}{}", self.user_name, also.collect::<String>())
+    }
+}
+
+/// The accounts with a role of which something waits for an owner.
+pub fn waiting(conn: &mut Conn) -> Result<Vec<User>> {
+    let holders = table::table.filter(table::role.ne(Role::None)).select(User::as_select());
+    let mut holders: Vec<User> = holders.order((table::sort_name, table::id)).load(conn)?;
+    holders.retain(User::waits_for_an_owner);
+    Ok(holders)
+}

@@ -1,0 +1,161 @@
+//! Whom single sign-on trusts: what an owner is asked to look at, and to approve or reject.
+
+use super::card::Certificate;
+use crate::db::Conn;
+use crate::domain::Tx;
+use crate::domain::audit::Change;
+use crate::domain::sso::{Settings, Trust, Trusted, certificates, first_look, settings};
+use crate::domain::users::User;
+use crate::domain::users::recognition;
+use crate::error::{Error, Result};
+use crate::web::extract::{Desk, Fields, Posted, Signed};
+use crate::web::page::{self, Answer, Frame};
+use actix_web::HttpRequest;
+use askama::Template;
+use serde::Deserialize;
+
+const PATH: &str = "/identity/trust";
+
+#[derive(Template)]
+#[template(path = "identity/trust.html")]
+struct TrustPage {
+    frame: Frame,
+    waiting: Option<Waiting>,
+    in_force: Vec<Change>,
+    unapproved: Vec<Certificate>,
+    approved: Vec<Certificate>,
+    people: Vec<User>,
+    look: bool,
+    metadata_approved: bool,
+    first_issuer: Option<String>,
+}
+
+/// What waits for an owner.
+struct Waiting {
+    changes: Vec<Change>,
+    /// What was shown, to be compared when the owner decides.
+    shown: String,
+}
+
+impl TrustPage {
+    /// A value as a cell shows it.
+    fn cell<'a>(&self, value: Option<&'a String>) -> &'a str {
+        value.map_or("–", String::as_str)
+    }
+
+    fn nothing_waits(&self) -> bool {
+        self.waiting.is_none() && self.unapproved.is_empty() && self.people.is_empty() && !self.look
+    }
+}
+
+pub(in crate::web::console) async fn show(frame: Frame, desk: Desk) -> Answer {
+    let (now, frame) = (desk.org().now(), frame.of("identity"));
+    let (in_force, waiting, trusted, people, look, metadata_approved, first_issuer) = desk
+        .read(|conn| {
+            Ok((
+                settings::read(conn)?,
+                settings::waiting(conn)?,
+                certificates::list(conn)?,
+                recognition::waiting(conn)?,
+                first_look::is_due(conn)?,
+                settings::is_metadata_address_approved(conn)?,
+                settings::first_issuer(conn)?,
+            ))
+        })
+        .await?;
+    let waiting = match waiting {
+        Some(waiting) => Some(Waiting {
+            changes: settings::changes(&in_force, &waiting),
+            shown: serde_json::to_string(&waiting.trust()).map_err(Error::internal)?,
+        }),
+        None => None,
+    };
+    let (approved, unapproved) = trusted.into_iter().partition::<Vec<_>, _>(|one| one.approved);
+    let shown = |all: Vec<Trusted>| all.into_iter().map(|one| Certificate::of(one, now)).collect();
+    let page = TrustPage {
+        frame,
+        waiting,
+        unapproved: shown(unapproved),
+        approved: shown(approved),
+        people,
+        look,
+        first_issuer,
+        metadata_approved: metadata_approved || in_force.metadata_url.is_none(),
+        in_force: settings::changes(&Settings::default(), &in_force),
+    };
+    page::show(&page.frame, &page)
+}
+
+/// What the owner was shown.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+pub(in crate::web::console) struct Decision {
+    shown: String,
+}
+
+impl Decision {
+    fn trust(&self) -> Result<Trust> {
+        let unreadable = |_| Error::Conflict("Look at what waits once more, then decide.".to_owned());
+        serde_json::from_str(&self.shown).map_err(unreadable)
+    }
+}
+
+pub(in crate::web::console) async fn approve(
+    request: HttpRequest,
+    signed: Signed,
+    desk: Desk,
+    form: Posted<Decision>,
+) -> Answer {
+    let decide = move |tx: &mut Tx| settings::approve(tx, &form.0.trust()?);
+    let outcome = desk.write(signed.actor(), decide).await;
+    page::settle(&request, outcome, |_| "What was entered is in force.".to_owned(), PATH)
+}
+
+pub(in crate::web::console) async fn reject(
+    request: HttpRequest,
+    signed: Signed,
+    desk: Desk,
+    form: Posted<Decision>,
+) -> Answer {
+    let decide = move |tx: &mut Tx| settings::reject(tx, &form.0.trust()?);
+    let outcome = desk.write(signed.actor(), decide).await;
+    page::settle(&request, outcome, |()| "What was entered was thrown away.".to_owned(), PATH)
+}
+
+/// An owner looked at what was trusted before owners had to approve of it.
+pub(in crate::web::console) async fn looked(
+    request: HttpRequest,
+    signed: Signed,
+    desk: Desk,
+    _form: Posted<Fields>,
+) -> Answer {
+    let outcome = desk.write(signed.actor(), first_look::done).await;
+    page::settle(&request, outcome, |()| "Noted: it stays as it is.".to_owned(), PATH)
+}
+
+/// What Home says of it: what, and whether it is bad.
+pub(in crate::web::console) fn concerns(conn: &mut Conn) -> Result<Vec<(&'static str, String)>> {
+    let mut all = Vec::new();
+    if settings::waiting(conn)?.is_some() {
+        let text = "An administrator changed whom single sign-on trusts, or where it sends people. It waits for an owner.";
+        all.push(("bad", text.to_owned()));
+    }
+    match recognition::waiting(conn)?.as_slice() {
+        [] => {}
+        [one] => all.push(("bad", format!(
+            "How {} is recognised at sign-in was changed by somebody who is no owner. It waits for an owner.",
+            one.name()
+        ))),
+        many => all.push(("bad", format!(
+            "How {} accounts with a role are recognised at sign-in was changed by somebody who is no owner. It waits for \
+             an owner.",
+            many.len()
+        ))),
+    }
+    if first_look::is_due(conn)? {
+        let text = "Owners now decide whom single sign-on trusts and how accounts with a role are recognised. What was \
+                    there is kept: an owner looks at it once.";
+        all.push(("warn", text.to_owned()));
+    }
+    Ok(all)
+}
