@@ -115,6 +115,16 @@ diesel::table! {
 }
 
 diesel::table! {
+    password_links (user_id) {
+        user_id -> Text,
+        digest -> Text,
+        made_by -> Text,
+        created_at -> Timestamp,
+        expires_at -> Timestamp,
+    }
+}
+
+diesel::table! {
     sign_in_failures (subject) {
         subject -> Text,
         failures -> Integer,

@@ -178,6 +178,10 @@ text_enum! {
         ClientSecretRevoked = "oauth_client.secret_revoked",
         /// Workload identity federation was set up in another way.
         FederationChanged = "federation.changed",
+        /// An owner made a link by which somebody chooses their password.
+        PasswordLinkMade = "user.password_link_made",
+        /// Somebody chose their password by such a link.
+        PasswordLinkUsed = "user.password_link_used",
         /// An owner confirmed by what an account with a role is recognised.
         RecognitionConfirmed = "user.recognition_confirmed",
         /// The instance was claimed by its first owner.
@@ -244,6 +248,8 @@ impl Action {
             Self::ClientRemoved => "removed the OAuth client {}",
             Self::ClientSecretCreated => "created a secret of the OAuth client {}",
             Self::ClientSecretRevoked => "revoked a secret of the OAuth client {}",
+            Self::PasswordLinkMade => "made a one-time link by which {} chooses a password",
+            Self::PasswordLinkUsed => "used the one-time link of {}",
             Self::RecognitionConfirmed => "confirmed how {} is recognised at sign-in",
             Self::SetUp => "set up {}",
         }

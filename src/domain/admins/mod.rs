@@ -1,6 +1,6 @@
 //! Who may enter the console: roles, set-up, and the protection of owners.
 //!
-//! [`passwords`] holds the rules of passwords, [`sign_in`] what happens at the door.
+//! [`passwords`] holds the rules of passwords, [`links`] how somebody chooses their own, [`sign_in`] what happens at the door.
 
 use super::audit::{Action, Change, Kind, Subject};
 use super::settings::{self, names};
@@ -13,8 +13,10 @@ use crate::error::{Error, Result};
 use crate::seal::{self, Keyring};
 use diesel::prelude::*;
 
+use links::Link;
 use passwords::{PasswordHash, Prepared};
 
+pub mod links;
 pub mod passwords;
 pub mod sign_in;
 
@@ -30,6 +32,17 @@ pub struct Wish {
     pub user_name: String,
     /// The hash of the password, see [`passwords::prepare_new`].
     pub password: PasswordHash,
+    /// What it may do.
+    pub role: Role,
+}
+
+/// What is entered for a new account with a role whose password its holder chooses.
+#[derive(Clone, Debug)]
+pub struct Invitation {
+    /// The full name.
+    pub name: String,
+    /// The user name to sign in with.
+    pub user_name: String,
     /// What it may do.
     pub role: Role,
 }
@@ -100,16 +113,37 @@ pub fn create(tx: &mut Tx, wish: &Wish) -> Result<User> {
     Ok(user)
 }
 
+/// Makes an account with a role, and a link by which its holder chooses their password.
+pub fn invite(tx: &mut Tx, invitation: &Invitation) -> Result<(User, Link)> {
+    only_owners(tx)?;
+    let Invitation { name, user_name, role } = invitation;
+    if *role == Role::None {
+        return Err(Error::invalid("role", "Choose auditor, administrator or owner."));
+    }
+    let user = add_with(tx, name, user_name, *role, None)?;
+    links::make(tx, &user.id)
+}
+
 fn add(tx: &mut Tx, wish: &Wish) -> Result<User> {
-    let name = wish.name.trim();
+    add_with(tx, &wish.name, &wish.user_name, wish.role, Some(wish.password.clone()))
+}
+
+fn add_with(
+    tx: &mut Tx,
+    name: &str,
+    user_name: &str,
+    role: Role,
+    password: Option<PasswordHash>,
+) -> Result<User> {
+    let name = name.trim();
     let profile = Profile {
         display_name: (!name.is_empty()).then(|| name.to_owned()),
-        ..Profile::named(wish.user_name.trim())
+        ..Profile::named(user_name.trim())
     };
     let mut user = by_hand::create(tx, by_hand::Wish { profile, email: None }, None)?;
-    user.role = wish.role;
+    user.role = role;
     user.confirm_recognition();
-    user.password_hash = Some(wish.password.clone().into_stored());
+    user.password_hash = password.map(PasswordHash::into_stored);
     store(tx, &mut user, None)?;
     note_role(tx, &user, Role::None)?;
     Ok(user)
@@ -154,6 +188,7 @@ pub fn appoint_recognised(tx: &mut Tx, id: &str, role: Role, decision: &Decision
     if role == Role::None {
         user.password_hash = None;
         user.forget_recognition();
+        links::end(tx, id)?;
     }
     // A session is of those who could begin it: with less power, or with none before, it begins anew.
     if role < before || before == Role::None {
@@ -214,6 +249,7 @@ pub fn set_password(tx: &mut Tx, prepared: Prepared) -> Result<User> {
     user.password_hash = Some(hash.into_stored());
     store(tx, &mut user, None)?;
     lifecycle::end_sessions(tx, &id)?;
+    links::end(tx, &id)?;
     sign_in::forgive(tx, &user.profile.user_name)?;
     let name = user.name();
     audit::note(tx, Action::PasswordSet, user.subject(&name), &[])?;

@@ -3,7 +3,9 @@
 use super::store::uncount;
 use super::{EntraState, Held, User, find, keep_an_owner, may_decide, note, store};
 use crate::db::Conn;
-use crate::db::schema::{license_assignments, license_types, retired_scim_ids, sessions, users};
+use crate::db::schema::{
+    license_assignments, license_types, password_links, retired_scim_ids, sessions, users,
+};
 use crate::domain::audit::{Action, Change};
 use crate::domain::{Tx, rfc3339};
 use crate::error::{Error, Result};
@@ -63,6 +65,8 @@ pub(super) fn set_active(tx: &mut Tx, user: &mut User, active: bool) -> Result<(
         }
         keep_an_owner(tx, user)?;
         end_sessions(tx, &user.id)?;
+        // A link by which a password is chosen is void with it.
+        diesel::delete(password_links::table.find(&user.id)).execute(tx.conn)?;
     }
     // Decided now, whatever the guard held back.
     if user.held == Some(Held::Deactivate) {

@@ -16,6 +16,7 @@ mod home;
 mod identity;
 mod imports;
 mod licenses;
+mod password_link;
 mod proof;
 mod set_up;
 mod sign_in;
@@ -29,6 +30,7 @@ routes! {
 
     "/set-up/{secret}" { GET anyone set_up::show; POST anyone set_up::claim; }
     "/sign-in" { GET anyone sign_in::show; POST anyone sign_in::enter; }
+    "/password/{secret}" { GET anyone password_link::show; POST anyone password_link::choose; }
     "/sign-out" { POST anyone sign_in::leave; }
     "/confirm" { GET auditor sign_in::ask_again; POST auditor sign_in::prove; }
     "/" { GET user home::show; }

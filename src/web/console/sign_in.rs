@@ -58,6 +58,7 @@ pub(super) struct Way {
     next: Option<String>,
     ended: Option<String>,
     left: Option<String>,
+    chosen: Option<String>,
 }
 
 pub(super) async fn show(request: HttpRequest, frame: Frame, desk: Desk, way: web::Query<Way>) -> Answer {
@@ -68,6 +69,7 @@ pub(super) async fn show(request: HttpRequest, frame: Frame, desk: Desk, way: we
     let note = match (&way.ended, &way.left) {
         (Some(_), _) => Some("Your session has ended, and nothing was changed. Sign in and do it again."),
         (_, Some(_)) => Some("You are signed out."),
+        _ if way.chosen.is_some() => Some("Your password is set. Sign in with it."),
         _ if desk.read(admins::is_unclaimed).await? => Some(
             "Nobody owns this instance yet. Open the set-up link that the program printed when it started.",
         ),

@@ -1,12 +1,13 @@
 //! Administrators: who may enter the console, and as what.
 
+use super::password_link::ShownLink;
 use crate::db::Conn;
-use crate::domain::admins::{self, Wish, passwords};
+use crate::domain::admins::{self, Invitation, Wish, links, passwords};
 use crate::domain::users::recognition::{self, Decision};
 use crate::domain::users::{self, User};
 use crate::domain::{Org, Role, Tx};
 use crate::error::{Error, Result};
-use crate::web::extract::{Desk, Posted, Signed};
+use crate::web::extract::{Desk, Posted, Signed, house};
 use crate::web::page::{self, Answer, Frame, Refused};
 use actix_web::HttpRequest;
 use actix_web::web::Path;
@@ -26,6 +27,8 @@ struct ListPage {
     people: Vec<User>,
     form: Form,
     refusal: Refused,
+    /// A link that was made just now.
+    link: Option<ShownLink>,
 }
 
 /// A new account with a role, or an existing one, as it stands in a form.
@@ -49,9 +52,19 @@ pub(super) async fn list(frame: Frame, desk: Desk) -> Answer {
 }
 
 async fn render(frame: Frame, desk: Desk, form: Form, refusal: Option<Error>) -> Answer {
+    render_with(frame, desk, form, refusal, None).await
+}
+
+async fn render_with(
+    frame: Frame,
+    desk: Desk,
+    form: Form,
+    refusal: Option<Error>,
+    link: Option<ShownLink>,
+) -> Answer {
     let people = desk.read(admins::list).await?;
     let refusal = Refused(refusal);
-    let page = ListPage { frame: frame.of("administrators"), people, form, refusal };
+    let page = ListPage { frame: frame.of("administrators"), people, form, refusal, link };
     page::show_as(page.refusal.status(), &page.frame, &page)
 }
 
@@ -63,8 +76,20 @@ pub(super) async fn create(
     form: Posted<Form>,
 ) -> Answer {
     let Posted(form) = form;
-    let made = make(&signed, &desk, form.clone()).await;
-    answer(request, frame, desk, form, made).await
+    // The page asks for no password; whoever sends one all the same, such as a script, makes an account with it.
+    if !form.password.is_empty() || !form.password_again.is_empty() {
+        let made = make(&signed, &desk, form.clone()).await;
+        return answer(request, frame, desk, form, made).await;
+    }
+    let invitation = form.invitation();
+    let invited = desk.write(signed.actor(), move |tx| admins::invite(tx, &invitation?)).await;
+    match invited {
+        Ok((user, link)) => {
+            let link = ShownLink::of(house(&request)?, &user, &link);
+            render_with(frame, desk, Form::default(), None, Some(link)).await
+        }
+        Err(refusal) => answer(request, frame, desk, form, Err(refusal)).await,
+    }
 }
 
 async fn make(signed: &Signed, desk: &Desk, form: Form) -> Result<User> {
@@ -149,6 +174,11 @@ impl Form {
         self.recognition.decision()
     }
 
+    fn invitation(&self) -> Result<Invitation> {
+        let name = if self.name.trim().is_empty() { &self.user_name } else { &self.name };
+        Ok(Invitation { name: name.clone(), user_name: self.user_name.clone(), role: role(&self.role)? })
+    }
+
     /// Slow: it makes the hash.
     fn wish(&self, org: &Org) -> Result<Wish> {
         if self.password != self.password_again {
@@ -176,10 +206,12 @@ struct PersonPage {
     recognised: Recognised,
     is_self: bool,
     refusal: Refused,
+    /// A link that was made just now.
+    link: Option<ShownLink>,
 }
 
 pub(super) async fn show(signed: Signed, frame: Frame, desk: Desk, id: Path<String>) -> Answer {
-    render_person(signed, frame, desk, id.into_inner(), None).await
+    render_person(signed, frame, desk, id.into_inner(), None, None).await
 }
 
 async fn render_person(
@@ -188,6 +220,7 @@ async fn render_person(
     desk: Desk,
     id: String,
     refusal: Option<Error>,
+    link: Option<ShownLink>,
 ) -> Answer {
     let (person, recognised) = desk
         .read(move |conn| {
@@ -201,7 +234,7 @@ async fn render_person(
         .await?;
     let is_self = signed.0.id == person.id;
     let refusal = Refused(refusal);
-    let page = PersonPage { frame: frame.of("administrators"), person, recognised, is_self, refusal };
+    let page = PersonPage { frame: frame.of("administrators"), person, recognised, is_self, refusal, link };
     page::show_as(page.refusal.status(), &page.frame, &page)
 }
 
@@ -276,7 +309,7 @@ async fn act(
     page::settle(request, outcome, said, PATH)
 }
 
-/// Sets somebody's password.
+/// Makes a link by which somebody chooses a new password; sets the password where one is sent all the same.
 pub(super) async fn set_password(
     request: HttpRequest,
     signed: Signed,
@@ -287,9 +320,19 @@ pub(super) async fn set_password(
 ) -> Answer {
     let (id, Posted(form)) = (id.into_inner(), form);
     let back = format!("{PATH}/{id}");
+    if form.password.is_empty() && form.password_again.is_empty() {
+        let key = id.clone();
+        return match desk.write(signed.actor(), move |tx| links::make(tx, &key)).await {
+            Ok((user, link)) => {
+                let link = ShownLink::of(house(&request)?, &user, &link);
+                render_person(signed, frame, desk, id, None, Some(link)).await
+            }
+            refused => page::settle(&request, refused, |_| String::new(), &back),
+        };
+    }
     if form.password != form.password_again {
         let differ = Error::invalid("password_again", "The two passwords differ. Enter the same one twice.");
-        return render_person(signed, frame, desk, id, Some(differ)).await;
+        return render_person(signed, frame, desk, id, Some(differ), None).await;
     }
     let key = id.clone();
     let prepared =
@@ -299,7 +342,7 @@ pub(super) async fn set_password(
         Err(refusal) => Err(refusal),
     };
     match set {
-        Err(refusal @ Error::Invalid(_)) => render_person(signed, frame, desk, id, Some(refusal)).await,
+        Err(refusal @ Error::Invalid(_)) => render_person(signed, frame, desk, id, Some(refusal), None).await,
         outcome => {
             let said =
                 |user: &User| format!("{} has a new password and is signed out everywhere.", user.name());

@@ -1,0 +1,8 @@
+-- Links by which somebody chooses their own password, once: a keyed digest each, never the secret.
+CREATE TABLE password_links (
+    user_id     TEXT PRIMARY KEY NOT NULL REFERENCES users (id) ON DELETE CASCADE,
+    digest      TEXT NOT NULL UNIQUE,
+    made_by     TEXT NOT NULL,
+    created_at  TIMESTAMP NOT NULL,
+    expires_at  TIMESTAMP NOT NULL
+);

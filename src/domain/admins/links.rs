@@ -1,0 +1,95 @@
+//! Links by which somebody chooses their own password: nobody else ever knows it. An owner makes one and hands it over;
+//! it is good once and for a limited time, and is kept as a keyed digest only.
+
+use super::passwords::Prepared;
+use super::{only_owners, set_password};
+use crate::db::Conn;
+use crate::db::schema::password_links;
+use crate::domain::audit::{self, Action, Change};
+use crate::domain::users::{self, User};
+use crate::domain::{Role, Tx, rfc3339};
+use crate::error::{Error, Result};
+use crate::seal::{self, Keyring};
+use chrono::{NaiveDateTime, TimeDelta};
+use diesel::prelude::*;
+
+const PURPOSE: &str = "password link";
+/// For an account that has no password yet.
+const FIRST: TimeDelta = TimeDelta::days(7);
+/// In place of a password that there is.
+const NEXT: TimeDelta = TimeDelta::hours(24);
+
+/// A new link.
+#[derive(Clone)]
+pub struct Link {
+    /// The secret in its address, which is shown once.
+    pub secret: String,
+    /// Until when it is good, in UTC.
+    pub expires_at: NaiveDateTime,
+}
+
+/// Makes a link for an account with a role; the one before it is void. A password that there is stays good until another
+/// is chosen.
+pub fn make(tx: &mut Tx, id: &str) -> Result<(User, Link)> {
+    only_owners(tx)?;
+    let user = users::find(tx.conn, id)?;
+    may_choose(&user)?;
+    let good_for = if user.password_hash.is_some() { NEXT } else { FIRST };
+    let link = Link { secret: seal::secret(), expires_at: tx.now + good_for };
+    end(tx, id)?;
+    diesel::insert_into(password_links::table)
+        .values((
+            password_links::user_id.eq(id),
+            password_links::digest.eq(tx.keys.digest(PURPOSE, &link.secret)),
+            password_links::made_by.eq(tx.actor.name()),
+            password_links::created_at.eq(tx.now),
+            password_links::expires_at.eq(link.expires_at),
+        ))
+        .execute(tx.conn)?;
+    let name = user.name();
+    let until = Change::set("good until", rfc3339(link.expires_at));
+    audit::note(tx, Action::PasswordLinkMade, user.subject(&name), &[until])?;
+    Ok((user, link))
+}
+
+/// Whose link this is, if it is good at `now`; else it is not found.
+pub fn holder(conn: &mut Conn, keys: &Keyring, secret: &str, now: NaiveDateTime) -> Result<User> {
+    let good = password_links::table
+        .filter(password_links::digest.eq(keys.digest(PURPOSE, secret)))
+        .filter(password_links::expires_at.gt(now))
+        .select(password_links::user_id);
+    let gone = || Error::NotFound("link: it was used, replaced, or is too old. Ask an owner for another");
+    let id: String = good.first(conn).optional()?.ok_or_else(gone)?;
+    let user = users::find(conn, &id)?;
+    may_choose(&user).map_err(|_| gone())?;
+    Ok(user)
+}
+
+/// Sets the password that the holder of the link chose; the link is void from then on.
+pub fn redeem(tx: &mut Tx, secret: &str, prepared: Prepared) -> Result<User> {
+    let user = holder(tx.conn, tx.keys, secret, tx.now)?;
+    if user.id != prepared.id {
+        return Err(Error::internal("a password was prepared for another account than the link's"));
+    }
+    let name = user.name();
+    audit::note(tx, Action::PasswordLinkUsed, user.subject(&name), &[])?;
+    set_password(tx, prepared)
+}
+
+/// Makes the account's link void.
+pub(super) fn end(tx: &mut Tx, id: &str) -> Result<()> {
+    diesel::delete(password_links::table.find(id)).execute(tx.conn)?;
+    Ok(())
+}
+
+fn may_choose(user: &User) -> Result<()> {
+    if user.role == Role::None {
+        let cause = format!("{} has no role in the console and so no password.", user.name());
+        return Err(Error::Conflict(cause));
+    }
+    if !user.active {
+        let cause = format!("{} is deactivated. Reactivate the account first.", user.name());
+        return Err(Error::Conflict(cause));
+    }
+    Ok(())
+}

@@ -1,0 +1,97 @@
+//! The page behind a one-time link: somebody chooses their own password.
+
+use crate::domain::admins::{links, passwords};
+use crate::domain::users::User;
+use crate::error::{Error, Result};
+use crate::web::House;
+use crate::web::extract::{Address, Desk, Posted};
+use crate::web::page::{self, Answer, Frame, Refused, when};
+use crate::web::session::Visit;
+use actix_web::HttpRequest;
+use actix_web::web::Path;
+use askama::Template;
+use serde::Deserialize;
+
+/// A link as it is shown once to the owner who made it.
+pub(super) struct ShownLink {
+    pub(super) name: String,
+    pub(super) address: String,
+    pub(super) until: String,
+}
+
+impl ShownLink {
+    pub(super) fn of(house: &House, user: &User, link: &links::Link) -> Self {
+        Self {
+            name: user.name(),
+            address: house.address(&format!("/password/{}", link.secret)),
+            until: when(link.expires_at),
+        }
+    }
+}
+
+#[derive(Template)]
+#[template(path = "sign_in/choose.html")]
+struct ChoosePage {
+    frame: Frame,
+    path: String,
+    user_name: String,
+    refusal: Refused,
+}
+
+async fn holder(desk: &Desk, secret: &str) -> Result<User> {
+    let (keys, now, secret) = (desk.org().keys().clone(), desk.org().now(), secret.to_owned());
+    desk.read(move |conn| links::holder(conn, &keys, &secret, now)).await
+}
+
+fn asked(request: &HttpRequest, frame: Frame, user: &User, refusal: Option<Error>) -> Answer {
+    let (path, user_name) = (request.path().to_owned(), user.profile.user_name.clone());
+    let page = ChoosePage { frame, path, user_name, refusal: Refused(refusal) };
+    page::show_as(page.refusal.status(), &page.frame, &page)
+}
+
+pub(super) async fn show(request: HttpRequest, frame: Frame, desk: Desk, secret: Path<String>) -> Answer {
+    let user = holder(&desk, &secret).await?;
+    asked(&request, frame, &user, None)
+}
+
+/// The password that is chosen.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+pub(super) struct Chosen {
+    password: String,
+    password_again: String,
+}
+
+pub(super) async fn choose(
+    request: HttpRequest,
+    frame: Frame,
+    desk: Desk,
+    address: Address,
+    secret: Path<String>,
+    form: Posted<Chosen>,
+) -> Answer {
+    let Posted(form) = form;
+    let user = holder(&desk, &secret).await?;
+    match set(&desk, &user, address, secret.into_inner(), form).await {
+        Ok(()) => {
+            let visit = Visit::of(&request);
+            visit.sign_out();
+            Ok(page::go("/sign-in?chosen"))
+        }
+        Err(refusal @ (Error::Invalid(_) | Error::Busy(_) | Error::Conflict(_))) => {
+            asked(&request, frame, &user, Some(refusal))
+        }
+        Err(other) => Err(other.into()),
+    }
+}
+
+async fn set(desk: &Desk, user: &User, address: Address, secret: String, form: Chosen) -> Result<()> {
+    if form.password != form.password_again {
+        return Err(Error::invalid("password_again", "The two passwords differ. Enter the same one twice."));
+    }
+    let id = user.id.clone();
+    let prepare = move |org: &_| passwords::prepare(org, &id, &form.password);
+    let prepared = desk.prepare(address.line(), prepare).await?;
+    desk.write(user.actor(), move |tx| links::redeem(tx, &secret, prepared)).await?;
+    Ok(())
+}
