@@ -74,6 +74,13 @@ fn comparison() -> impl Strategy<Value = String> {
             .prop_map(|(op, at)| format!("meta.created {op} \"{at}\"")),
         2 => (sampled(&["emails", "phoneNumbers"]), sampled(&["work", "home", "fax"]), sampled(&operators), sampled(&values))
             .prop_map(|(name, kind, op, value)| format!("{name}[type eq \"{kind}\" and value {op} \"{value}\"]")),
+        2 => (sampled(&["emails", "phoneNumbers"]), sampled(&["work", "home", "fax"]), sampled(&operators), sampled(&values))
+            .prop_map(|(name, kind, op, value)| format!("{name}[type eq {kind}].value {op} \"{value}\"")),
+        1 => (sampled(&["emails[type eq \"work\"].value", "emails[type eq \"home\"].display", "addresses[type eq home].locality",
+                        "roles[value sw \"A\"].value", "phoneNumbers[not (type eq work)].value"]), sampled(&["pr", "eq null", "ne null", "ne A1", "eq A1"]))
+            .prop_map(|(path, rest)| format!("{path} {rest}")),
+        1 => (sampled(&names), sampled(&["eq", "ne", "sw"]), sampled(&["A1", "a1", "b_b", "1"]))
+            .prop_map(|(name, op, value)| format!("{name} {op} {value}")),
         1 => sampled(&["User", "Group"]).prop_map(|kind| format!("meta.resourceType eq \"{kind}\"")),
     ]
 }

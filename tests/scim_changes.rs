@@ -128,6 +128,11 @@ async fn bulk_keeps_what_went_well_and_stops_at_the_errors_that_are_allowed() {
     assert_eq!(some.at("/Operations").as_array().unwrap().len(), 2);
     assert_eq!(entra.find("four").await.at("/totalResults"), 1);
     assert_eq!(entra.find("five").await.at("/totalResults"), 0);
+
+    let operations = json!([bad, lost, user("seven"), bad]);
+    let all = entra.post("/Bulk", json!({ "failOnErrors": 0, "Operations": operations })).await;
+    assert_eq!(all.at("/Operations").as_array().unwrap().len(), 4, "zero is no limit");
+    assert_eq!(entra.find("seven").await.at("/totalResults"), 1);
 }
 
 #[actix_web::test]
@@ -138,7 +143,7 @@ async fn bulk_that_is_no_bulk_or_too_much_is_refused() {
     for (body, status) in [
         (json!({}), 400),
         (json!({ "schemas": ["urn:x"], "Operations": [] }), 400),
-        (json!({ "schemas": [BULK], "failOnErrors": 0, "Operations": [] }), 400),
+        (json!({ "schemas": [BULK], "failOnErrors": -1, "Operations": [] }), 400),
         (json!({ "schemas": [BULK], "Operations": many }), 413),
     ] {
         assert_eq!(entra.post("/Bulk", body).await.status, status);

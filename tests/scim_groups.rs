@@ -158,10 +158,7 @@ async fn what_cannot_be_of_a_group_is_refused_whole() {
     let id = group(&entra, "Crew", &[]).await;
     let path = format!("/Groups/{id}");
     let cases = [
-        (
-            json!([{ "op": "add", "path": "members", "value": [{ "value": ana }, { "value": "nobody" }] }]),
-            "invalidValue",
-        ),
+        (json!([{ "op": "add", "path": "members", "value": "nobody" }]), "invalidValue"),
         (json!([{ "op": "add", "path": "members", "value": [{ "value": id }] }]), "invalidValue"),
         (json!([{ "op": "replace", "path": "displayName", "value": "" }]), "invalidValue"),
         (json!([{ "op": "remove", "path": "displayName" }]), "mutability"),
@@ -171,7 +168,7 @@ async fn what_cannot_be_of_a_group_is_refused_whole() {
             json!([{ "op": "replace", "path": format!("members[value eq \"{ana}\"].value"), "value": "x" }]),
             "mutability",
         ),
-        (json!([{ "op": "replace", "path": "colour", "value": "x" }]), "invalidPath"),
+        (json!([{ "op": "replace", "path": "members[value eq", "value": "x" }]), "invalidPath"),
         (json!([{ "op": "remove" }]), "noTarget"),
         (json!([{ "op": "paint", "path": "displayName", "value": "x" }]), "invalidSyntax"),
     ];
@@ -205,4 +202,30 @@ async fn a_user_deleted_here_by_hand_keeps_nobody_else_out_of_a_group() {
     console.write(move |tx| rollcall::domain::users::lifecycle::delete(tx, &[gone]));
     let id = group(&entra, "Crew", &[&ana, &bo]).await;
     assert_eq!(members(&entra, &id).await, ["bo"]);
+}
+
+#[actix_web::test]
+async fn members_whom_nobody_knows_keep_nobody_else_out_of_a_group() {
+    let (console, entra) = Console::with_entra();
+    let (ana, bo) = (user(&entra, "ana").await, user(&entra, "bo").await);
+    let stranger = "0193b2f0-0000-7000-8000-000000000000";
+    let id = group(&entra, "Crew", &[&ana, stranger]).await;
+    assert_eq!(members(&entra, &id).await, ["ana"]);
+    let path = format!("/Groups/{id}");
+    let both =
+        json!([{ "op": "Add", "path": "members", "value": [{ "value": "x1" }, { "value": bo }, {}, null] }]);
+    assert_eq!(entra.patch(&path, both).await.status, 204);
+    assert_eq!(members(&entra, &id).await, ["ana", "bo"]);
+    let whole = json!({ "displayName": "Crew", "members": [{ "value": "x2" }, { "value": bo }] });
+    assert_eq!(entra.put(&path, whole.clone()).await.status, 200);
+    let bulk = json!({ "Operations": [{ "method": "PUT", "path": path, "data": whole }] });
+    assert_eq!(entra.post("/Bulk", bulk).await.at("/Operations/0/status"), "200");
+    assert_eq!(members(&entra, &id).await, ["bo"]);
+    let log = console.signed_in("olga").await.get("/activity/provisioning").await.text();
+    for id in [stranger, "x1", "x2"] {
+        let line =
+            format!("A member was left out of the group: there is no user or group with the id “{id}”.");
+        assert!(log.contains(&line), "{line}\n{log}");
+    }
+    assert!(log.contains("“members[2]” was left out"), "{log}");
 }

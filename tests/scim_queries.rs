@@ -120,6 +120,29 @@ async fn every_operator_answers_by_the_rules_of_its_attribute() {
         ("phoneNumbers[type eq \"mobile\" and value eq \"+31 6 111\"]", &["bo"]),
         ("phoneNumbers[type eq \"work\"]", &[]),
         ("addresses.locality eq \"rotterdam\"", &["cy"]),
+        // A part and an operator after a value path, as Entra ID asks where the work e-mail matches.
+        ("emails[type eq \"work\"].value eq \"ANA@example.com\"", &["ana"]),
+        ("emails[type eq \"home\"].value eq \"ana@example.com\"", &[]),
+        ("emails[type eq \"work\"].value sw \"b\" or emails[type eq \"home\"].value pr", &["ana", "bo"]),
+        ("emails[type eq \"work\"].value ne \"bo@example.com\"", &["ana", "cy", "di", "ed"]),
+        ("not (emails[type eq \"work\"].value pr)", &["cy", "di", "ed"]),
+        ("emails[type eq \"home\"].value eq null and emails pr", &["bo"]),
+        ("emails[primary eq \"True\"].value co \"@\"", &["ana"]),
+        (
+            "urn:ietf:params:scim:schemas:core:2.0:User:emails[type eq \"work\"].value eq \"bo@example.com\"",
+            &["bo"],
+        ),
+        ("phoneNumbers[type eq \"mobile\"].value eq \"+31 6 111\"", &["bo"]),
+        ("phoneNumbers[type eq \"pager\"].value sw \"+31\" and active eq False", &["bo"]),
+        ("addresses[type eq \"work\"].locality eq \"Rotterdam\"", &["cy"]),
+        ("addresses[type eq \"home\"].locality pr", &[]),
+        ("urn:ietf:params:scim:schemas:extension:8x8:1.1:User:site eq \"Rotterdam\"", &["ed"]),
+        // As Microsoft's pages print them: without quotation marks, booleans capitalised.
+        ("userName eq ana@example.com", &["ana"]),
+        ("externalId eq A-1", &["ana"]),
+        ("(userName eq bo@example.com) and not (active eq True)", &["bo"]),
+        ("active eq \"TRUE\" and userName sw a", &["ana"]),
+        ("urn:ietf:params:scim:schemas:extension:enterprise:2.0:User:employeeNumber eq 007", &["di"]),
         ("name.middleName eq \"z.\"", &["ana"]),
         ("userType eq \"employee\" or locale eq \"EN-gb\"", &["cy", "ed"]),
         ("groups.display eq \"planners\"", &["ana", "cy"]),
@@ -143,7 +166,7 @@ async fn what_is_no_filter_is_refused_by_name() {
     let (_console, entra) = staffed().await;
     let deep = format!("{}title pr{}", "(".repeat(100), ")".repeat(100));
     for filter in [
-        "userName eq ana",
+        "userName eq ana lima",
         "userName eq \"ana",
         "userName",
         "userName eq",
@@ -153,8 +176,9 @@ async fn what_is_no_filter_is_refused_by_name() {
         "name eq \"x\"",
         "active gt true",
         "active eq \"perhaps\"",
-        "userName eq 7",
-        "userName eq true",
+        "emails[type eq \"work\"].value",
+        "emails[type eq \"work\"].nobody eq \"x\"",
+        "emails[type eq \"work\"].value xx \"x\"",
         "meta.created gt \"yesterday\"",
         "meta.created co \"2026\"",
         "userName gt null",
@@ -200,6 +224,9 @@ async fn lists_are_sorted_with_what_is_absent_at_the_end() {
         ("emails", "ascending", &["ana", "bo", "cy", "di", "ed"]),
         ("emails.value", "descending", &["cy", "di", "ed", "bo", "ana"]),
         ("active", "ascending", &["bo", "ana", "cy", "di", "ed"]),
+        ("emails[type eq \"home\"].value", "ascending", &["ana", "bo", "cy", "di", "ed"]),
+        ("emails[type eq \"work\"]", "descending", &["cy", "di", "ed", "bo", "ana"]),
+        ("id", "ascending", &["ana", "bo", "cy", "di", "ed"]),
         ("meta.created", "descending", &["ed", "di", "cy", "bo", "ana"]),
     ];
     for (by, order, wanted) in cases {
@@ -370,6 +397,15 @@ async fn attributes_are_chosen_in_any_spelling() {
     assert!(less["id"].is_string(), "id is always returned");
     assert!(less["emails"].is_null() && less["meta"].is_null() && less["name"]["familyName"].is_null());
     assert_eq!(less["name"]["givenName"], "Ana");
+    let chosen = one(&[("attributes", "emails[type eq \"work\"].value,title")]).await;
+    assert_eq!(chosen["emails"], json!([{ "value": "Ana@Example.com" }]));
+    assert_eq!(chosen["title"], "Planner");
+    let whole =
+        one(&[("attributes", "emails[type eq \"home\" and value co \",\"],emails[value sw \"ana@h\"]")])
+            .await;
+    assert_eq!(whole["emails"], json!([{ "type": "home", "value": "ana@home.test" }]));
+    let without = one(&[("excludedAttributes", "emails[type eq \"home\"],emails[type eq work].type")]).await;
+    assert_eq!(without["emails"], json!([{ "value": "Ana@Example.com", "primary": true }]));
 }
 
 #[actix_web::test]

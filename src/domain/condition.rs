@@ -144,4 +144,32 @@ macro_rules! starts_with {
     };
 }
 
-pub(super) use {compare, compare_text, optional, starts_with};
+/// The rows behind a place in the order of a column and a key: in a form that lets an index begin there.
+macro_rules! behind {
+    ($column:expr, $id:expr, $value:expr, $key:expr, $descending:expr) => {{
+        let (value, key) = ($value, $key);
+        if $descending {
+            Box::new($column.le(value.clone()).and($column.lt(value).or($id.lt(key)))) as Sql<_>
+        } else {
+            Box::new($column.ge(value.clone()).and($column.gt(value).or($id.gt(key))))
+        }
+    }};
+}
+
+/// As `behind`, for a column that may be empty: what is absent comes last, or first where the last comes first.
+macro_rules! behind_or_absent {
+    ($column:expr, $compared:expr, $id:expr, $value:expr, $key:expr, $descending:expr) => {
+        match ($value, $descending) {
+            (None, false) => Box::new($column.is_null().and($id.gt($key))) as Sql<_>,
+            (None, true) => Box::new($column.is_not_null().or($column.is_null().and($id.lt($key)))),
+            (Some(value), descending) => {
+                let among: Sql<_> =
+                    crate::domain::condition::behind!($compared, $id, value, $key, descending);
+                let among = $column.is_not_null().and(among);
+                if descending { Box::new(among) as Sql<_> } else { Box::new($column.is_null().or(among)) }
+            }
+        }
+    };
+}
+
+pub(super) use {behind, behind_or_absent, compare, compare_text, optional, starts_with};

@@ -2,7 +2,8 @@
 
 use super::message::{BULK_REQUEST, MOST_OPERATIONS};
 use super::schema::{RESOURCES, Resource};
-use super::{Fault, ScimType};
+use super::values::member;
+use super::{Fault, ScimType, json, read};
 use serde_json::{Map, Value};
 use std::collections::{BTreeSet, HashMap};
 
@@ -58,13 +59,10 @@ impl Bulk {
     pub fn read(body: &Value) -> Result<Self, Fault> {
         let syntax = |detail: &str| Fault::bad(ScimType::InvalidSyntax, detail);
         let members = body.as_object().ok_or_else(|| syntax("The body must be a JSON object."))?;
-        if let Some(Value::Array(schemas)) = member(members, "schemas")
-            && !schemas
-                .iter()
-                .any(|urn| urn.as_str().is_some_and(|urn| urn.eq_ignore_ascii_case(BULK_REQUEST)))
-        {
-            return Err(Fault::bad(ScimType::InvalidValue, format!("schemas does not list {BULK_REQUEST}.")));
+        if let Some(fault) = json::doubled(members) {
+            return Err(fault);
         }
+        read::message(members, BULK_REQUEST)?;
         let operations = member(members, "Operations").and_then(Value::as_array);
         let operations = operations.ok_or_else(|| syntax("The body has no list of Operations."))?;
         if operations.len() > MOST_OPERATIONS {
@@ -74,9 +72,11 @@ impl Bulk {
         }
         let fail_on_errors = match member(members, "failOnErrors") {
             None | Some(Value::Null) => None,
-            Some(value) => Some(value.as_u64().filter(|most| *most > 0).ok_or_else(|| {
-                Fault::bad(ScimType::InvalidValue, "failOnErrors must be a whole number above zero.")
-            })?),
+            // RFC 7644 section 3.7 gives zero no meaning of its own: no number of errors is the limit.
+            Some(value) => Some(value.as_u64().ok_or_else(|| {
+                Fault::bad(ScimType::InvalidValue, "failOnErrors must be a whole number, zero or above.")
+            })?)
+            .filter(|most| *most > 0),
         };
         let mut operations: Vec<Operation> = operations.iter().map(Operation::read).collect();
         refuse_doubles(&mut operations);
@@ -191,11 +191,5 @@ fn resolve(value: &Value, known: &HashMap<String, String>) -> Option<Value> {
             Value::Object(kept)
         }
         other => other.clone(),
-    })
-}
-
-fn member<'a>(members: &'a Map<String, Value>, name: &str) -> Option<&'a Value> {
-    members.get(name).or_else(|| {
-        members.iter().find(|(member, _)| member.eq_ignore_ascii_case(name)).map(|(_, value)| value)
     })
 }

@@ -5,7 +5,7 @@
 use super::filter::{AttrExp, AttrPath, CompValue, CompareOp, Filter, ValFilter};
 use super::path::Spot;
 use super::schema::{Attribute, Kind, Mutability, Resource};
-use super::{Fault, ScimType};
+use super::{Fault, ROLLCALL_USER, ROLLCALL_USER_8X8, ScimType};
 use chrono::DateTime;
 use serde_json::Value;
 
@@ -83,14 +83,12 @@ fn check_comparison(
         (Kind::Boolean, wanted) => {
             (equality && truth(wanted).is_some(), "it is compared by eq or ne with true or false")
         }
-        (Kind::DateTime, CompValue::Str(text)) => (
+        (Kind::DateTime, CompValue::Text(text)) => (
             !within && DateTime::parse_from_rfc3339(text).is_ok(),
             "it is compared by eq, ne, gt, ge, lt or le with a time such as \"2026-11-23T09:00:00Z\"",
         ),
-        (Kind::DateTime, _) => (false, "it is compared with a time such as \"2026-11-23T09:00:00Z\""),
-        (Kind::Binary, CompValue::Str(_)) => (equality, "it is compared by eq or ne only"),
-        (_, CompValue::Str(_)) => (true, ""),
-        _ => (false, "it is compared with a string in double quotes"),
+        (Kind::Binary, CompValue::Text(_)) => (equality, "it is compared by eq or ne only"),
+        (_, CompValue::Text(_)) => (true, ""),
     };
     if rule.0 { Ok(()) } else { Err(bad(format!("{path} cannot be compared so: {}.", rule.1))) }
 }
@@ -143,7 +141,14 @@ pub fn value_meets(filter: &ValFilter, attribute: &Attribute, value: &Value) -> 
 
 /// The values at a spot, or those of one part of them; none that is empty.
 fn held<'a>(resource: &'a Value, spot: &Spot, part: Option<&Attribute>) -> Vec<&'a Value> {
-    let home = spot.urn.map_or(Some(resource), |urn| resource.get(urn));
+    let home = match spot.urn {
+        None => Some(resource),
+        // One site, whichever of its two schemas the client asks by and the answer carries.
+        Some(ROLLCALL_USER | ROLLCALL_USER_8X8) => {
+            [ROLLCALL_USER, ROLLCALL_USER_8X8].into_iter().find_map(|urn| resource.get(urn))
+        }
+        Some(urn) => resource.get(urn),
+    };
     let whole = home.and_then(|home| home.get(spot.attribute.name));
     let each = match whole {
         Some(Value::Array(values)) => values.iter().collect(),
@@ -171,14 +176,14 @@ fn compares(leaf: &Attribute, held: &Value, op: &CompareOp, wanted: &CompValue) 
     match (held, wanted) {
         // Entra ID compares booleans with strings: `roles[primary eq "True"]`.
         (Value::Bool(held), wanted) => matches!(op, CompareOp::Eq) && truth(wanted) == Some(*held),
-        (Value::String(held), CompValue::Str(text)) if leaf.kind == Kind::DateTime => {
+        (Value::String(held), CompValue::Text(text)) if leaf.kind == Kind::DateTime => {
             let moment = |text: &str| DateTime::parse_from_rfc3339(text).ok();
             match (moment(held), moment(text)) {
                 (Some(held), Some(wanted)) => ordered(&held, op, &wanted),
                 _ => false,
             }
         }
-        (Value::String(held), CompValue::Str(text)) => {
+        (Value::String(held), CompValue::Text(text)) => {
             let (held, text) = (folded(leaf, held), folded(leaf, text));
             match op {
                 CompareOp::Co => held.contains(&text),
@@ -205,10 +210,8 @@ fn ordered<T: PartialOrd>(held: &T, op: &CompareOp, wanted: &T) -> bool {
 #[must_use]
 pub fn truth(value: &CompValue) -> Option<bool> {
     match value {
-        CompValue::True => Some(true),
-        CompValue::False => Some(false),
-        CompValue::Str(text) if text.eq_ignore_ascii_case("true") => Some(true),
-        CompValue::Str(text) if text.eq_ignore_ascii_case("false") => Some(false),
+        CompValue::Text(text) if text.eq_ignore_ascii_case("true") => Some(true),
+        CompValue::Text(text) if text.eq_ignore_ascii_case("false") => Some(false),
         _ => None,
     }
 }
@@ -217,11 +220,13 @@ fn folded(leaf: &Attribute, text: &str) -> String {
     if leaf.case_exact { text.to_owned() } else { text.to_lowercase() }
 }
 
-/// What a resource sorts by: of several values the primary one, else the first. Nothing sorts last.
+/// What a resource sorts by: of several values, or of those that meet the filter, the primary one, else the first.
+/// Nothing sorts last.
 #[must_use]
-pub fn sort_key(spot: &Spot, resource: &Value) -> Option<String> {
+pub fn sort_key(spot: &Spot, among: Option<&ValFilter>, resource: &Value) -> Option<String> {
     let leaf = spot.leaf()?;
-    let values = held(resource, spot, None);
+    let mut values = held(resource, spot, None);
+    values.retain(|value| among.is_none_or(|filter| value_meets(filter, spot.attribute, value)));
     let primary = values.iter().find(|value| value.get("primary") == Some(&Value::Bool(true)));
     let value = primary.or(values.first())?;
     let value = if spot.attribute.kind == Kind::Complex { value.get(leaf.name)? } else { value };

@@ -2,11 +2,14 @@
 //!
 //! A change names its members one by one, so that a group of many thousands is never read as a whole to add one.
 
+use super::change::whole_members;
 use super::filter::{AttrExp, CompValue, CompareOp, ValFilter};
-use super::patch::{Op, Operation, operations};
-use super::path::{self, Path, Target};
+use super::patch::{Op, Operation, Patch, members_without_path, read_only};
+use super::path::{self, Astray, Path, Target};
 use super::schema::GROUPS;
+use super::tolerance::{Notes, Sent};
 use super::user::Meta;
+use super::values::{self, Reading, Shape};
 use super::{CORE_GROUP, Fault, ScimType, read};
 use serde::Serialize;
 use serde_json::{Map, Value};
@@ -75,110 +78,139 @@ impl Group {
 }
 
 impl Wanted {
-    /// Reads the body of a POST or PUT.
-    pub fn read(body: &Value) -> Result<Self, Fault> {
-        let normal = read::resource(&GROUPS, body)?;
+    /// Reads the body of a POST or PUT. What is left out is as it is in `before`, where there is one.
+    pub fn read(body: &Value, before: Option<&Self>) -> Result<Sent<Self>, Fault> {
+        let mut notes = Notes::default();
+        let before = before.map(Self::to_normal).unwrap_or_default();
+        let normal = read::resource(&GROUPS, body, &before, &mut notes)?;
         let text = |name: &str| normal.get(name).and_then(Value::as_str).map(str::to_owned);
-        Ok(Self {
+        let wish = Self {
             display_name: text("displayName").unwrap_or_default(),
             external_id: text("externalId"),
             members: ids(normal.get("members")),
-        })
+        };
+        Ok(Sent { wish, notes, bars: false })
+    }
+
+    /// The name and the id; members that cannot be read refuse the whole.
+    fn to_normal(&self) -> Map<String, Value> {
+        let id = self.external_id.as_ref().map(|id| ("externalId".to_owned(), id.clone().into()));
+        std::iter::once(("displayName".to_owned(), self.display_name.clone().into())).chain(id).collect()
     }
 }
 
 /// Reads the body of a PATCH, in Entra ID's two dialects and Okta's.
-pub fn read_changes(body: &Value) -> Result<Vec<Change>, Fault> {
-    let mut changes = Vec::new();
-    for operation in operations(body)? {
-        read_operation(&operation, &mut changes)?;
+pub fn read_changes(body: &Value) -> Result<Sent<Vec<Change>>, Fault> {
+    let (patch, mut notes, mut changes) = (Patch::read(body)?, Notes::default(), Vec::new());
+    for operation in patch.operations(&mut notes) {
+        read_operation(operation, &mut changes, &mut notes);
     }
-    Ok(changes)
+    Ok(Sent { wish: changes, notes, bars: false })
 }
 
-fn read_operation(operation: &Operation, into: &mut Vec<Change>) -> Result<(), Fault> {
-    let Some(text) = &operation.path else {
-        if operation.op == Op::Remove {
-            return Err(Fault::bad(ScimType::NoTarget, "remove needs a path."));
+fn read_operation(operation: &Operation, into: &mut Vec<Change>, notes: &mut Notes) {
+    let Operation { op, path, value } = operation;
+    let Some(text) = path else {
+        match members_without_path(operation) {
+            Ok(members) => without_path(*op, members, into, notes),
+            Err(fault) => notes.refuse(fault),
         }
-        let Value::Object(members) = &operation.value else {
-            return Err(Fault::bad(ScimType::InvalidValue, "Without a path the value must be an object."));
-        };
-        return without_path(operation.op, members, into);
+        return;
     };
-    let Path::Target(target) = path::parse(&GROUPS, text)? else {
-        return Err(Fault::bad(ScimType::InvalidPath, format!("There is no attribute “{text}”.")));
-    };
-    if target.is_read_only() {
-        return Err(Fault::bad(ScimType::Mutability, format!("{text} is read-only.")));
+    match path::parse(&GROUPS, text) {
+        Ok(Path::Target(target)) if target.is_read_only() => notes.refuse(read_only(text)),
+        Ok(Path::Target(target)) => into.extend(change(*op, &target, value, text, Shape::ListOrOne, notes)),
+        Ok(Path::Extension(schema)) => notes.left_out(schema.urn, read::UNKNOWN),
+        Err(Astray::Unknown(why)) => notes.left_out(text, &why),
+        Err(Astray::Wrong(fault)) => notes.refuse(fault),
     }
-    into.extend(change(operation.op, &target, &operation.value, text)?);
-    Ok(())
 }
 
-/// Read-only and unknown names are passed over: Okta sends `id` along, Entra ID its own inventions.
-fn without_path(op: Op, members: &Map<String, Value>, into: &mut Vec<Change>) -> Result<(), Fault> {
-    for (name, value) in members {
-        if let Ok(Path::Target(target)) = path::parse(&GROUPS, name)
-            && !target.is_read_only()
-        {
-            into.extend(change(op, &target, value, name)?);
+/// Read-only names are passed over: Okta sends `id` along.
+fn without_path(op: Op, members: &Map<String, Value>, into: &mut Vec<Change>, notes: &mut Notes) {
+    for (name, value) in members.iter().filter(|(name, _)| !name.eq_ignore_ascii_case("schemas")) {
+        match path::parse(&GROUPS, name) {
+            Ok(Path::Target(target)) if target.is_read_only() => {}
+            Ok(Path::Target(target)) => into.extend(change(op, &target, value, name, Shape::List, notes)),
+            _ if values::is_empty(value) => {}
+            Ok(Path::Extension(schema)) => notes.left_out(schema.urn, read::UNKNOWN),
+            Err(Astray::Unknown(why)) => notes.left_out(name, &why),
+            Err(Astray::Wrong(fault)) => notes.refuse(fault),
         }
     }
-    Ok(())
 }
 
-fn change(op: Op, target: &Target, value: &Value, text: &str) -> Result<Option<Change>, Fault> {
-    let normal = |value: &Value| read::normal(target.attribute, value);
-    match (target.attribute.name, op) {
+fn change(
+    op: Op,
+    target: &Target,
+    value: &Value,
+    text: &str,
+    shape: Shape,
+    notes: &mut Notes,
+) -> Option<Change> {
+    let attribute = target.attribute;
+    match (attribute.name, op) {
         ("displayName", Op::Remove) => {
-            Err(Fault::bad(ScimType::Mutability, "displayName is required and cannot be removed."))
+            let detail = "displayName is required and cannot be removed.";
+            notes.refuse(Fault::bad(ScimType::Mutability, detail));
+            None
         }
-        ("displayName", _) => match normal(value)? {
-            Some(Value::String(name)) if !name.trim().is_empty() => Ok(Some(Change::Name(name))),
-            _ => Err(Fault::bad(ScimType::InvalidValue, "displayName is required and must not be empty.")),
+        ("displayName", _) => match values::whole(attribute, value, None, notes) {
+            Reading::Value(Value::String(name)) if !name.trim().is_empty() => Some(Change::Name(name)),
+            Reading::Unread => None,
+            _ => {
+                notes.refuse(read::missing(attribute));
+                None
+            }
         },
-        ("externalId", Op::Remove) => Ok(Some(Change::ExternalId(None))),
-        ("externalId", _) => {
-            let id = normal(value)?.and_then(|value| value.as_str().map(str::to_owned));
-            Ok(Some(Change::ExternalId(id)))
-        }
-        ("members", _) => members(op, target, value, text).map(Some),
-        _ => Ok(None),
+        ("externalId", Op::Remove) => Some(Change::ExternalId(None)),
+        ("externalId", _) => match values::whole(attribute, value, None, notes) {
+            Reading::Value(value) => Some(Change::ExternalId(value.as_str().map(str::to_owned))),
+            Reading::Nothing => Some(Change::ExternalId(None)),
+            Reading::Unread => None,
+        },
+        ("members", _) => members(op, target, value, text, shape, notes),
+        _ => None,
     }
 }
 
-fn members(op: Op, target: &Target, value: &Value, text: &str) -> Result<Change, Fault> {
-    let named = || Ok(ids(read::normal(target.attribute, value)?.as_ref()));
-    let Some(filter) = &target.filter else {
-        if target.part.is_some() && op != Op::Add {
-            return Err(Fault::bad(
-                ScimType::Mutability,
-                format!("{text} cannot change: name whole members."),
-            ));
-        }
-        return match op {
-            Op::Add => named().map(Change::Add),
-            Op::Replace => named().map(Change::Replace),
-            Op::Remove if value.is_null() => Ok(Change::Replace(Vec::new())),
-            // Entra ID takes members away by listing them.
-            Op::Remove => named().map(Change::Remove),
-        };
+fn members(
+    op: Op,
+    target: &Target,
+    value: &Value,
+    text: &str,
+    shape: Shape,
+    notes: &mut Notes,
+) -> Option<Change> {
+    // What is put in the place of all is all of it, and so a list.
+    let shape = if op == Op::Replace { Shape::List } else { shape };
+    let mut named = || match values::several(target.attribute, value, shape, notes) {
+        Reading::Value(list) => Some(ids(Some(&list))),
+        Reading::Nothing => Some(Vec::new()),
+        Reading::Unread => None,
     };
-    match (op, target.part) {
-        (Op::Remove, None) => Ok(match filter {
-            ValFilter::Attr(AttrExp::Comparison(path, CompareOp::Eq, CompValue::Str(id)))
+    match (op, &target.filter, target.part) {
+        (Op::Add, _, None) => named().map(Change::Add),
+        (Op::Replace, None, None) => named().map(Change::Replace),
+        // All of them, unless they are named: so Entra ID takes members away. An empty list names nobody.
+        (Op::Remove, None, None) if value.is_null() => Some(Change::Replace(Vec::new())),
+        (Op::Remove, None, None) if value.is_string() && values::is_empty(value) => {
+            notes.refuse(read::wrong(text, "a list of objects"));
+            None
+        }
+        (Op::Remove, None, None) => named().map(Change::Remove),
+        (Op::Remove, Some(filter), None) => Some(match filter {
+            ValFilter::Attr(AttrExp::Comparison(path, CompareOp::Eq, CompValue::Text(id)))
                 if path.name.eq_ignore_ascii_case("value") =>
             {
                 Change::Remove(vec![id.clone()])
             }
             other => Change::RemoveWhere(other.clone()),
         }),
-        (Op::Add, None) => named().map(Change::Add),
-        _ => Err(Fault::bad(
-            ScimType::Mutability,
-            format!("{text} cannot change: add or remove whole members."),
-        )),
+        _ => {
+            notes.refuse(whole_members(text));
+            None
+        }
     }
 }
 

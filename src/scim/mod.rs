@@ -3,25 +3,31 @@
 //! | file        | what it holds                                                    |
 //! |-------------|------------------------------------------------------------------|
 //! | [`schema`]  | the table of attributes and their characteristics                |
-//! | [`read`]    | reading JSON by that table, tolerant where Entra ID needs it     |
+//! | [`tolerance`] | what is left out, what is refused: one policy for all          |
+//! | [`json`]    | reading JSON; names that stand twice                             |
+//! | [`read`], `values` | reading resources and values by that table                |
 //! | [`user`]    | a user, typed                                                    |
 //! | [`group`]   | a group, typed, and changes of one                               |
-//! | [`patch`]   | changes of a user (RFC 7644 section 3.5.2)                       |
+//! | [`patch`], `change` | changes of a user (RFC 7644 section 3.5.2)               |
 //! | [`query`]   | what a search asks for (section 3.4.2)                           |
+//! | [`filter`]  | filters and paths as trees                                       |
 //! | [`evaluate`]| whether a resource meets a filter, and how resources sort        |
 //! | [`bulk`]    | many operations in one request (section 3.7)                     |
 //! | [`project`] | which attributes an answer carries (section 3.9)                 |
 //! | [`message`] | lists, errors, and what this server says of itself               |
 //!
-//! Filters and paths are parsed by `scim_v2`, which keeps to the RFC's grammar and bounds depth and terms while it
-//! parses.
+//! `grammar` reads filters and paths, the RFC's and those that clients write beyond it.
 
-use scim_v2::filter::Filter;
+use filter::Filter;
 use serde_json::{Value, json};
 
 pub mod bulk;
+mod change;
 pub mod evaluate;
+pub mod filter;
+mod grammar;
 pub mod group;
+pub mod json;
 pub mod message;
 pub mod patch;
 pub mod path;
@@ -33,9 +39,11 @@ pub mod read;
 pub mod schema;
 #[cfg(test)]
 mod tests;
+pub mod tolerance;
+#[cfg(test)]
+mod tolerance_tests;
 pub mod user;
-
-pub use scim_v2::filter;
+mod values;
 
 /// The schema of a user (RFC 7643 section 4.1).
 pub const CORE_USER: &str = "urn:ietf:params:scim:schemas:core:2.0:User";
@@ -47,8 +55,6 @@ pub const ENTERPRISE_USER: &str = "urn:ietf:params:scim:schemas:extension:enterp
 pub const ROLLCALL_USER: &str = "urn:ietf:params:scim:schemas:extension:rollcall:2.0:User";
 /// The same under the name that the 8x8 gallery application has in Entra ID, for those who move from there.
 pub const ROLLCALL_USER_8X8: &str = "urn:ietf:params:scim:schemas:extension:8x8:1.1:User";
-
-const LONGEST_FILTER: usize = 8 * 1024;
 
 /// A refusal as RFC 7644 section 3.12 tells it.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -127,10 +133,7 @@ impl Fault {
 
 /// Reads a filter (RFC 7644 section 3.4.2.2).
 pub fn parse_filter(text: &str) -> Result<Filter, Fault> {
-    if text.len() > LONGEST_FILTER {
-        let detail = format!("The filter is longer than {LONGEST_FILTER} bytes.");
-        return Err(Fault::bad(ScimType::InvalidFilter, detail));
-    }
-    text.parse::<Filter>()
-        .map_err(|cause| Fault::bad(ScimType::InvalidFilter, format!("The filter cannot be read: {cause}")))
+    grammar::filter(text).map_err(|trouble| {
+        Fault::bad(ScimType::InvalidFilter, format!("The filter cannot be read: {trouble}."))
+    })
 }

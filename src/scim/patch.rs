@@ -1,20 +1,27 @@
 //! Changes of a user (RFC 7644 section 3.5.2), in every dialect in which Entra ID and Okta write them.
 //!
-//! All or nothing: a change works on a copy in normal form, which is read back into a typed user at the end.
+//! A change works on a copy in normal form, which is read back into a typed user at the end. What an operation must be
+//! refused for is noted; what it would have changed stays as it is (see `tolerance`).
 
-use super::evaluate::value_meets;
+use super::change::{self, Changed};
 use super::message::PATCH_OP;
-use super::path::{self, Path, Target, described};
-use super::schema::{Attribute, Mutability, USERS};
-use super::user::User;
-use super::{Fault, ScimType, read};
+use super::path::{self, Astray, Path, Target};
+use super::read::{self, home, leave_password_out};
+use super::schema::{Mutability, Schema, USERS};
+use super::tolerance::{Notes, Sent};
+use super::user::{SiteUrn, User};
+use super::values::{self, member};
+use super::{Fault, ScimType, json};
 use serde_json::{Map, Value};
 
 const MOST_OPERATIONS: usize = 1000;
 
-/// A list of operations, in order.
+/// A list of operations, in order, and what is wrong with the message around them.
 #[derive(Clone, Debug)]
-pub struct Patch(Vec<Operation>);
+pub struct Patch {
+    operations: Vec<Result<Operation, Fault>>,
+    faults: Vec<Fault>,
+}
 
 /// One operation, read but not yet understood: that takes the resource's type.
 #[derive(Clone, Debug)]
@@ -32,40 +39,47 @@ pub(super) enum Op {
 }
 
 impl Patch {
-    /// Reads the body of a PATCH.
+    /// Reads the body of a PATCH. A fault of one operation is kept with that operation.
     pub fn read(body: &Value) -> Result<Self, Fault> {
-        operations(body).map(Self)
+        let syntax = |detail: &str| Fault::bad(ScimType::InvalidSyntax, detail);
+        let body = body.as_object().ok_or_else(|| syntax("The body must be a JSON object."))?;
+        let operations = member(body, "Operations").ok_or_else(|| syntax("The body has no Operations."))?;
+        let operations = operations.as_array().ok_or_else(|| syntax("Operations must be a list."))?;
+        if operations.len() > MOST_OPERATIONS {
+            return Err(syntax(&format!("There are more than {MOST_OPERATIONS} Operations.")));
+        }
+        let faults = json::doubled(body).into_iter().chain(read::message(body, PATCH_OP).err());
+        Ok(Self { faults: faults.collect(), operations: operations.iter().map(Operation::read).collect() })
+    }
+
+    /// The operations that could be read; what is wrong with the others, and with the message, goes into the notes.
+    pub(super) fn operations(&self, notes: &mut Notes) -> Vec<&Operation> {
+        self.faults.iter().for_each(|fault| notes.refuse(fault.clone()));
+        let operations = self
+            .operations
+            .iter()
+            .filter_map(|operation| operation.as_ref().map_err(|fault| notes.refuse(fault.clone())).ok());
+        operations.collect()
     }
 
     /// The user after all operations; `current` stays as it is.
-    pub fn apply(&self, current: &User) -> Result<User, Fault> {
-        let mut user = current.to_normal();
+    #[must_use]
+    pub fn apply(&self, current: &User) -> Sent<User> {
+        let mut notes = Notes::default();
+        let mut work = Work { user: current.to_normal(), bars: false };
         for name in ["id", "meta"] {
-            user.remove(name);
+            work.user.remove(name);
         }
-        self.0.iter().try_for_each(|operation| operation.apply(&mut user))?;
-        read::require(&USERS, &user)?;
-        let changed = User::from_normal(user)?;
-        Ok(User { id: current.id.clone(), meta: current.meta.clone(), ..changed })
+        for operation in self.operations(&mut notes) {
+            work.apply(operation, &mut notes);
+        }
+        let changed = User::from_normal(work.user, &mut notes).unwrap_or_else(|fault| {
+            notes.refuse(fault);
+            current.clone()
+        });
+        let wish = User { id: current.id.clone(), meta: current.meta.clone(), ..changed };
+        Sent { wish, notes, bars: work.bars }
     }
-}
-
-/// The operations in the body of a PATCH.
-pub(super) fn operations(body: &Value) -> Result<Vec<Operation>, Fault> {
-    let syntax = |detail: &str| Fault::bad(ScimType::InvalidSyntax, detail);
-    let body = body.as_object().ok_or_else(|| syntax("The body must be a JSON object."))?;
-    if let Some(Value::Array(listed)) = member(body, "schemas")
-        && !listed.is_empty()
-        && !listed.iter().any(|urn| urn.as_str().is_some_and(|urn| urn.eq_ignore_ascii_case(PATCH_OP)))
-    {
-        return Err(Fault::bad(ScimType::InvalidValue, format!("schemas does not list {PATCH_OP}.")));
-    }
-    let operations = member(body, "Operations").ok_or_else(|| syntax("The body has no Operations."))?;
-    let operations = operations.as_array().ok_or_else(|| syntax("Operations must be a list."))?;
-    if operations.len() > MOST_OPERATIONS {
-        return Err(syntax(&format!("There are more than {MOST_OPERATIONS} Operations.")));
-    }
-    operations.iter().map(Operation::read).collect()
 }
 
 impl Operation {
@@ -78,7 +92,10 @@ impl Operation {
             "add" => Op::Add,
             "replace" => Op::Replace,
             "remove" => Op::Remove,
-            _ => return Err(syntax(format!("“{word}” is no operation: op must be add, replace or remove."))),
+            _ => {
+                let word = super::grammar::shown(word);
+                return Err(syntax(format!("“{word}” is no operation: op must be add, replace or remove.")));
+            }
         };
         let path = match member(members, "path") {
             None | Some(Value::Null) => None,
@@ -92,256 +109,128 @@ impl Operation {
         }
         Ok(Self { op, path, value: value.unwrap_or(Value::Null) })
     }
-
-    fn apply(&self, user: &mut Map<String, Value>) -> Result<(), Fault> {
-        let Some(text) = &self.path else { return self.apply_without_path(user) };
-        match path::parse(&USERS, text)? {
-            Path::Target(target) => {
-                if target.is_read_only() {
-                    let detail = format!("{text} is read-only.");
-                    return Err(Fault::bad(ScimType::Mutability, detail));
-                }
-                change(user, self.op, &target, &self.value)
-            }
-            Path::Extension(schema) if self.op == Op::Remove => {
-                user.remove(schema.urn);
-                Ok(())
-            }
-            Path::Extension(schema) => {
-                let members = self.value.as_object().ok_or_else(|| read::wrong(text, "an object"))?;
-                apply_members(user, self.op, Some(schema.urn), members)
-            }
-        }
-    }
-
-    fn apply_without_path(&self, user: &mut Map<String, Value>) -> Result<(), Fault> {
-        if self.op == Op::Remove {
-            return Err(Fault::bad(ScimType::NoTarget, "remove needs a path."));
-        }
-        match &self.value {
-            Value::Object(members) => apply_members(user, self.op, None, members),
-            _ => Err(Fault::bad(ScimType::InvalidValue, "Without a path the value must be an object.")),
-        }
-    }
 }
 
-/// Each member as an operation of its own: plain, dotted and URN-qualified names, whole extensions, value paths.
-/// Read-only and unknown ones are passed over: Okta sends `id` and `schemas` along, Entra ID its own inventions.
-fn apply_members(
-    user: &mut Map<String, Value>,
-    op: Op,
-    urn: Option<&str>,
-    members: &Map<String, Value>,
-) -> Result<(), Fault> {
-    for (name, value) in members {
-        let name = urn.map_or_else(|| name.clone(), |urn| format!("{urn}:{name}"));
-        match path::parse(&USERS, &name) {
-            Ok(Path::Target(target)) if !target.is_read_only() => change(user, op, &target, value)?,
-            Ok(Path::Extension(schema)) if urn.is_none() => {
-                if let Value::Object(members) = value {
-                    apply_members(user, op, Some(schema.urn), members)?;
-                }
-            }
-            _ => {}
-        }
+/// The members of a change without a path.
+pub(super) fn members_without_path(operation: &Operation) -> Result<&Map<String, Value>, Fault> {
+    if operation.op == Op::Remove {
+        return Err(Fault::bad(ScimType::NoTarget, "remove needs a path."));
     }
-    Ok(())
+    let detail = "Without a path the value must be an object.";
+    operation.value.as_object().ok_or_else(|| Fault::bad(ScimType::InvalidValue, detail))
 }
 
-fn change(user: &mut Map<String, Value>, op: Op, target: &Target, value: &Value) -> Result<(), Fault> {
-    let attribute = target.attribute;
-    if attribute.mutability == Mutability::WriteOnly {
-        return Ok(());
-    }
-    if op == Op::Remove && attribute.required && target.part.is_none() {
-        let detail = format!("{} is required and cannot be removed.", attribute.name);
-        return Err(Fault::bad(ScimType::Mutability, detail));
-    }
-    let home = read::home(user, target.urn);
-    let held = home.remove(attribute.name);
-    let changed = if attribute.multi {
-        let values = match held {
-            Some(Value::Array(values)) => values,
-            _ => Vec::new(),
+/// The refusal of a change of something that clients do not write.
+pub(super) fn read_only(text: &str) -> Fault {
+    Fault::bad(ScimType::Mutability, format!("{} is read-only.", super::grammar::shown(text)))
+}
+
+/// A user under change.
+struct Work {
+    user: Map<String, Value>,
+    /// Whether the last that was said of `active` is that it is false.
+    bars: bool,
+}
+
+impl Work {
+    fn apply(&mut self, operation: &Operation, notes: &mut Notes) {
+        let Operation { op, path, value } = operation;
+        let Some(text) = path else {
+            match members_without_path(operation) {
+                Ok(members) => self.members(*op, None, members, notes),
+                Err(fault) => notes.refuse(fault),
+            }
+            return;
         };
-        let values = change_several(values, op, target, value)?;
-        (!values.is_empty()).then_some(Value::Array(values))
-    } else {
-        change_one(held, op, target, value)?
-    };
-    if let Some(changed) = changed {
-        home.insert(attribute.name.to_owned(), changed);
+        match path::parse(&USERS, text) {
+            Ok(Path::Target(target)) if target.is_read_only() => notes.refuse(read_only(text)),
+            Ok(Path::Target(target)) => self.change(*op, &target, value, values::Shape::ListOrOne, notes),
+            Ok(Path::Extension(schema)) => self.extension(*op, schema, value, notes),
+            Err(Astray::Unknown(why)) => notes.left_out(text, &why),
+            Err(Astray::Wrong(fault)) => notes.refuse(fault),
+        }
     }
-    if home.is_empty()
-        && let Some(urn) = target.urn
-    {
-        user.remove(urn);
-    }
-    Ok(())
-}
 
-fn change_one(held: Option<Value>, op: Op, target: &Target, value: &Value) -> Result<Option<Value>, Fault> {
-    let attribute = target.attribute;
-    let Some(part) = target.part else {
-        return match (op, held, value) {
-            (Op::Remove, ..) => Ok(None),
-            // A complex value is changed part by part: what it doesn't name stays.
-            (_, Some(Value::Object(held)), Value::Object(members)) if !attribute.sub.is_empty() => {
-                let mut changed = held;
-                for (name, value) in members {
-                    if let Some(part) = attribute.part(name).filter(|part| part.is_writable()) {
-                        set(&mut changed, part, value)?;
-                    }
-                }
-                read::normal(attribute, &Value::Object(changed))
+    fn extension(&mut self, op: Op, schema: &'static Schema, value: &Value, notes: &mut Notes) {
+        match value {
+            Value::Object(members) if !members.is_empty() => {
+                self.members(op, Some(schema.urn), members, notes)
             }
-            _ => read::normal(attribute, value),
+            _ if op == Op::Remove || (op == Op::Replace && values::is_empty(value)) => {
+                self.user.remove(schema.urn);
+            }
+            _ if values::is_empty(value) => {}
+            _ => notes.refuse(read::wrong(schema.urn, "an object")),
+        }
+    }
+
+    /// Each member as an operation of its own: plain, dotted and URN-qualified names, whole extensions, value paths.
+    /// Read-only ones are passed over: Okta sends `id` and `schemas` along.
+    fn members(&mut self, op: Op, urn: Option<&str>, members: &Map<String, Value>, notes: &mut Notes) {
+        for (name, value) in members {
+            if urn.is_none() && name.eq_ignore_ascii_case("schemas") {
+                continue;
+            }
+            let full = urn.map_or_else(|| name.clone(), |urn| format!("{urn}:{name}"));
+            match path::parse(&USERS, &full) {
+                Ok(Path::Target(target)) if target.is_read_only() => {}
+                Ok(Path::Target(target)) => self.change(op, &target, value, values::Shape::List, notes),
+                Ok(Path::Extension(schema)) => self.extension(op, schema, value, notes),
+                Err(_) if values::is_empty(value) => {}
+                Err(Astray::Unknown(why)) => notes.left_out(&full, &why),
+                Err(Astray::Wrong(fault)) => notes.refuse(fault),
+            }
+        }
+    }
+
+    fn change(&mut self, op: Op, target: &Target, value: &Value, shape: values::Shape, notes: &mut Notes) {
+        let attribute = target.attribute;
+        if attribute.mutability == Mutability::WriteOnly {
+            if !values::is_empty(value) {
+                leave_password_out(attribute, notes);
+            }
+            return;
+        }
+        if op == Op::Remove && attribute.required {
+            let detail = format!("{} is required and cannot be removed.", attribute.name);
+            return notes.refuse(Fault::bad(ScimType::Mutability, detail));
+        }
+        let held = home(&mut self.user, target.urn).get(attribute.name).cloned();
+        let changed = if attribute.multi {
+            change::several(held, op, target, value, shape, notes)
+        } else {
+            change::one(held, op, target, value, notes)
         };
-    };
-    let mut changed = match held {
-        Some(Value::Object(members)) => members,
-        _ => Map::new(),
-    };
-    set(&mut changed, part, if op == Op::Remove { &Value::Null } else { value })?;
-    read::normal(attribute, &Value::Object(changed))
-}
-
-fn change_several(
-    mut values: Vec<Value>,
-    op: Op,
-    target: &Target,
-    value: &Value,
-) -> Result<Vec<Value>, Fault> {
-    let attribute = target.attribute;
-    let chosen: Vec<bool> = values
-        .iter()
-        .map(|value| target.filter.as_ref().is_none_or(|filter| value_meets(filter, attribute, value)))
-        .collect();
-    match (&target.filter, target.part) {
-        (None, None) => return change_whole(values, op, attribute, value),
-        (_, part) if op == Op::Remove => {
-            let mut chosen = chosen.into_iter();
-            match part {
-                None => values.retain(|_| !chosen.next().unwrap_or(false)),
-                Some(part) => set_chosen(&mut values, chosen, part, &Value::Null)?,
+        match changed {
+            Changed::Not => {}
+            Changed::To(value) if attribute.required && read::is_blank(&value) => {
+                notes.refuse(read::missing(attribute));
             }
-        }
-        (filter, part) if !chosen.contains(&true) => {
-            let mut created =
-                filter.as_ref().map_or_else(|| Ok(Map::new()), |filter| described(filter, attribute))?;
-            match part {
-                Some(part) => set(&mut created, part, value)?,
-                None => merge(&mut created, attribute, value)?,
-            }
-            values.push(Value::Object(created));
-        }
-        (_, Some(part)) => set_chosen(&mut values, chosen.into_iter(), part, value)?,
-        (_, None) => {
-            for (held, _) in values.iter_mut().zip(chosen).filter(|(_, chosen)| *chosen) {
-                if let Value::Object(held) = held {
-                    merge(held, attribute, value)?;
+            Changed::Gone if attribute.required => notes.refuse(read::missing(attribute)),
+            Changed::To(value) => {
+                if attribute.name == "active" {
+                    self.bars = value == Value::Bool(false);
                 }
+                self.forget_other_site(target.urn);
+                home(&mut self.user, target.urn).insert(attribute.name.to_owned(), value);
+            }
+            Changed::Gone => {
+                home(&mut self.user, target.urn).shift_remove(attribute.name);
+            }
+        }
+        if let Some(urn) = target.urn
+            && home(&mut self.user, Some(urn)).is_empty()
+        {
+            self.user.shift_remove(urn);
+        }
+    }
+
+    /// A site comes under one schema or the other: the one that is sent takes the place of the one that is stored.
+    fn forget_other_site(&mut self, urn: Option<&str>) {
+        for own in [SiteUrn::Rollcall, SiteUrn::EightByEight] {
+            if urn == Some(own.as_str()) {
+                self.user.shift_remove(own.other().as_str());
             }
         }
     }
-    settle(attribute, values, &Value::Null)
-}
-
-/// The attribute as a whole: append, put in place, or take away (all, or those that are listed).
-fn change_whole(
-    mut values: Vec<Value>,
-    op: Op,
-    attribute: &'static Attribute,
-    value: &Value,
-) -> Result<Vec<Value>, Fault> {
-    let named = match read::normal(attribute, value)? {
-        Some(Value::Array(named)) => named,
-        _ => Vec::new(),
-    };
-    match op {
-        Op::Remove if matches!(value, Value::Null) => Ok(Vec::new()),
-        Op::Remove => {
-            let same = |held: &Value, named: &Value| {
-                held.get("value").is_some() && held.get("value") == named.get("value")
-            };
-            values.retain(|held| !named.iter().any(|named| held == named || same(held, named)));
-            Ok(values)
-        }
-        Op::Replace => Ok(named),
-        Op::Add => {
-            let newest = named.iter().rev().find(|value| is_primary(value)).cloned();
-            for value in named {
-                if !values.contains(&value) {
-                    values.push(value);
-                }
-            }
-            settle(attribute, values, &newest.unwrap_or(Value::Null))
-        }
-    }
-}
-
-/// Values in normal form, with the newest primary one as the only one (RFC 7644 section 3.5.2).
-fn settle(
-    attribute: &'static Attribute,
-    mut values: Vec<Value>,
-    newest: &Value,
-) -> Result<Vec<Value>, Fault> {
-    if values.len() > attribute.most {
-        let detail = format!("{} would have more than {} values.", attribute.name, attribute.most);
-        return Err(Fault::bad(ScimType::InvalidValue, detail));
-    }
-    let primaries: Vec<usize> =
-        values.iter().enumerate().filter(|(_, value)| is_primary(value)).map(|(at, _)| at).collect();
-    let keep = primaries.iter().copied().rfind(|at| values[*at] == *newest).or(primaries.last().copied());
-    for at in primaries.into_iter().filter(|at| Some(*at) != keep) {
-        values[at]["primary"] = Value::Bool(false);
-    }
-    match read::normal(attribute, &Value::Array(values))? {
-        Some(Value::Array(values)) => Ok(values),
-        _ => Ok(Vec::new()),
-    }
-}
-
-fn set_chosen(
-    values: &mut [Value],
-    chosen: impl Iterator<Item = bool>,
-    part: &'static Attribute,
-    value: &Value,
-) -> Result<(), Fault> {
-    let becomes_primary = part.name == "primary" && read::normal(part, value)? == Some(Value::Bool(true));
-    for (held, chosen) in values.iter_mut().zip(chosen) {
-        let Value::Object(held) = held else { continue };
-        if chosen {
-            set(held, part, value)?;
-        } else if becomes_primary && held.contains_key("primary") {
-            held.insert("primary".to_owned(), Value::Bool(false));
-        }
-    }
-    Ok(())
-}
-
-fn merge(into: &mut Map<String, Value>, attribute: &'static Attribute, value: &Value) -> Result<(), Fault> {
-    let Some(Value::Array(values)) = read::normal(attribute, value)? else { return Ok(()) };
-    if let Some(Value::Object(members)) = values.into_iter().next() {
-        into.extend(members);
-    }
-    Ok(())
-}
-
-fn set(into: &mut Map<String, Value>, part: &'static Attribute, value: &Value) -> Result<(), Fault> {
-    match read::normal(part, value)? {
-        Some(value) => into.insert(part.name.to_owned(), value),
-        None => into.remove(part.name),
-    };
-    Ok(())
-}
-
-fn is_primary(value: &Value) -> bool {
-    value.get("primary") == Some(&Value::Bool(true))
-}
-
-fn member<'a>(members: &'a Map<String, Value>, name: &str) -> Option<&'a Value> {
-    members.get(name).or_else(|| {
-        members.iter().find(|(member, _)| member.eq_ignore_ascii_case(name)).map(|(_, value)| value)
-    })
 }

@@ -1,8 +1,8 @@
 //! Paths of changes (RFC 7644 section 3.5.2, figure 7), resolved against the table of attributes.
 
-use super::filter::{AttrExp, AttrPath, CompValue, CompareOp, PatchPath, ValFilter};
+use super::filter::{AttrExp, AttrPath, ChosenPath, CompValue, CompareOp, ValFilter};
 use super::schema::{self, Attribute, Kind, Resource, Schema};
-use super::{Fault, LONGEST_FILTER, ScimType};
+use super::{Fault, ScimType, evaluate, grammar, read};
 use serde_json::{Map, Value};
 use std::fmt;
 
@@ -59,36 +59,41 @@ impl Target {
     }
 }
 
-/// Reads a path into a resource of this type.
-pub fn parse(kind: &Resource, text: &str) -> Result<Path, Fault> {
-    let text = text.trim();
-    if text.len() > LONGEST_FILTER {
-        return Err(bad(format!("The path is longer than {LONGEST_FILTER} bytes.")));
+/// Why a path leads nowhere.
+#[derive(Debug)]
+pub enum Astray {
+    /// To something that Rollcall does not know: why, in words for the log.
+    Unknown(String),
+    /// It cannot be read, or asks what cannot be.
+    Wrong(Fault),
+}
+
+impl From<Fault> for Astray {
+    fn from(fault: Fault) -> Self {
+        Self::Wrong(fault)
     }
+}
+
+/// Reads a path into a resource of this type.
+pub fn parse(kind: &Resource, text: &str) -> Result<Path, Astray> {
+    let text = text.trim();
     if let Some(extension) = kind.extension(text) {
         return Ok(Path::Extension(extension));
     }
-    let parsed = text
-        .parse::<PatchPath>()
-        .map_err(|cause| bad(format!("The path “{text}” cannot be read: {cause}")))?;
-    let (at, filter, part) = match parsed {
-        PatchPath::Attr(at) => {
-            let part = at.sub_attr.clone();
-            (at, None, part)
-        }
-        PatchPath::Value(path) => (path.attr, Some(path.filter), path.sub_attr),
-    };
-    let unknown = || bad(format!("There is no attribute “{text}”."));
+    let shown = grammar::shown(text);
+    let ChosenPath { mut attr, filter } = grammar::path(text)
+        .map_err(|trouble| bad(format!("The path “{shown}” cannot be read: {trouble}.")))?;
+    let (at, part) = (attr.clone(), attr.sub_attr.take());
+    let unknown = || Astray::Unknown(read::UNKNOWN.to_owned());
     let (urn, attribute) = resolve(kind, &at).ok_or_else(unknown)?;
     let part = part.map(|name| attribute.part(&name).ok_or_else(unknown)).transpose()?;
+    if filter.is_some() && !attribute.multi {
+        let detail =
+            format!("{} has one value only, so “{shown}” cannot choose among several.", attribute.name);
+        return Err(bad(detail).into());
+    }
     if let Some(filter) = &filter {
         known_parts(filter, attribute)?;
-    }
-    if filter.is_some() && !attribute.multi {
-        return Err(bad(format!(
-            "{} has one value only, so “{text}” cannot choose among several.",
-            attribute.name
-        )));
     }
     Ok(Path::Target(Target { urn, attribute, filter, part }))
 }
@@ -105,8 +110,8 @@ fn resolve(kind: &Resource, at: &AttrPath) -> Option<(Option<&'static str>, &'st
     kind.named(&at.name).or_else(extended)
 }
 
-/// Refuses a filter on parts that the attribute does not have.
-fn known_parts(filter: &ValFilter, attribute: &Attribute) -> Result<(), Fault> {
+/// Finds parts in a filter that the attribute does not have.
+fn known_parts(filter: &ValFilter, attribute: &Attribute) -> Result<(), Astray> {
     match filter {
         ValFilter::Not(inner) => known_parts(inner, attribute),
         ValFilter::And(parts) | ValFilter::Or(parts) => {
@@ -116,7 +121,7 @@ fn known_parts(filter: &ValFilter, attribute: &Attribute) -> Result<(), Fault> {
             if attribute.part(&path.name).is_some() {
                 return Ok(());
             }
-            Err(bad(format!("{} has no part “{}”.", attribute.name, path.name)))
+            Err(Astray::Unknown(format!("{} has no part “{}” to choose by", attribute.name, path.name)))
         }
     }
 }
@@ -186,14 +191,12 @@ fn describe(
         ValFilter::And(parts) => parts.iter().try_for_each(|part| describe(part, attribute, into)),
         ValFilter::Attr(AttrExp::Comparison(path, CompareOp::Eq, wanted)) => {
             let Some(part) = attribute.part(&path.name) else { return Err(no_target(attribute)) };
-            let value = match wanted {
-                CompValue::Str(text) if part.kind == Kind::Boolean => {
-                    Value::Bool(text.eq_ignore_ascii_case("true"))
+            let value = match (wanted, part.kind) {
+                (CompValue::Null, _) => return Err(no_target(attribute)),
+                (wanted, Kind::Boolean) => {
+                    Value::Bool(evaluate::truth(wanted).ok_or_else(|| no_target(attribute))?)
                 }
-                CompValue::Str(text) => Value::String(text.clone()),
-                CompValue::True => Value::Bool(true),
-                CompValue::False => Value::Bool(false),
-                CompValue::Null | CompValue::Number(_) => return Err(no_target(attribute)),
+                (CompValue::Text(text), _) => Value::String(text.clone()),
             };
             into.insert(part.name.to_owned(), value);
             Ok(())

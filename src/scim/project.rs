@@ -1,7 +1,8 @@
 //! Which attributes an answer carries (RFC 7644 section 3.9).
 
-use super::schema;
-use super::{ENTERPRISE_USER, ROLLCALL_USER, ROLLCALL_USER_8X8};
+use super::filter::ValFilter;
+use super::schema::{self, Attribute, RESOURCES};
+use super::{ENTERPRISE_USER, ROLLCALL_USER, ROLLCALL_USER_8X8, evaluate, grammar};
 use serde_json::{Map, Value};
 
 /// The names of `attributes` and `excludedAttributes`, as a client wrote them.
@@ -18,8 +19,8 @@ impl Projection {
     #[must_use]
     pub fn read(attributes: Option<&str>, excluded: Option<&str>) -> Self {
         let list = |text: Option<&str>| {
-            let names = text.unwrap_or_default().split(',').map(str::trim).filter(|name| !name.is_empty());
-            names.map(str::to_owned).collect()
+            let names = split(text.unwrap_or_default()).into_iter().map(str::trim);
+            names.filter(|name| !name.is_empty()).map(str::to_owned).collect()
         };
         Self { attributes: list(attributes), excluded: list(excluded) }
     }
@@ -63,10 +64,8 @@ impl Projection {
                     kept.insert(name, value);
                 }
                 (Asked::Parts(parts), value) => {
-                    let value = map_objects(value, &|members| {
-                        members.into_iter().filter(|(part, _)| among(&parts, part)).collect()
-                    });
-                    kept.insert(name, value);
+                    let kept_of = |item: Value| keep(item, &parts, &name);
+                    kept.insert(name.clone(), each(value, &kept_of));
                 }
             }
         }
@@ -84,9 +83,7 @@ impl Projection {
             let value = match asked_parts(&self.excluded, &name) {
                 Asked::Whole => continue,
                 Asked::Nothing => value,
-                Asked::Parts(parts) => map_objects(value, &|members| {
-                    members.into_iter().filter(|(part, _)| !among(&parts, part)).collect()
-                }),
+                Asked::Parts(parts) => each(value, &|item| leave_out(item, &parts, &name)),
             };
             kept.insert(name, value);
         }
@@ -98,7 +95,37 @@ impl Projection {
 enum Asked {
     Nothing,
     Whole,
-    Parts(Vec<String>),
+    Parts(Vec<Part>),
+}
+
+/// A part of an attribute's values: of those that meet the filter, if there is one; the whole value if it has no name.
+struct Part {
+    among: Option<ValFilter>,
+    name: Option<String>,
+}
+
+impl Part {
+    fn is_of(&self, value: &Value, attribute: Option<&Attribute>) -> bool {
+        self.among.as_ref().is_none_or(|filter| {
+            attribute.is_some_and(|attribute| evaluate::value_meets(filter, attribute, value))
+        })
+    }
+}
+
+/// The names of a list; commas within brackets and quotation marks part none.
+fn split(text: &str) -> Vec<&str> {
+    let (mut open, mut quoted, mut escaped) = (0_usize, false, false);
+    text.split(|char| {
+        match char {
+            '"' if !escaped => quoted = !quoted,
+            '[' if !quoted => open += 1,
+            ']' if !quoted => open = open.saturating_sub(1),
+            _ => {}
+        }
+        escaped = char == '\\' && !escaped;
+        char == ',' && !quoted && open == 0
+    })
+    .collect()
 }
 
 /// What a list of names says of the member `name`, which may be an extension's URN.
@@ -111,13 +138,69 @@ fn asked_parts(names: &[String], name: &str) -> Asked {
         if core.eq_ignore_ascii_case(name) {
             return Asked::Whole;
         }
-        let below = if extension { strip(core, name) } else { below(core, name) };
+        if core.contains('[') {
+            let chosen = grammar::path(core).ok().filter(|path| path.attr.name.eq_ignore_ascii_case(name));
+            parts.extend(chosen.map(|path| Part { among: path.filter, name: path.attr.sub_attr }));
+            continue;
+        }
+        let below = if extension { strip_extension(core, name) } else { below(core, name) };
         if let Some(part) = below {
             // `manager.value` of an extension: its parts are told whole.
-            parts.push(part.split('.').next().unwrap_or(part).to_owned());
+            let part = part.split('.').next().unwrap_or(part).to_owned();
+            parts.push(Part { among: None, name: Some(part) });
         }
     }
     if parts.is_empty() { Asked::Nothing } else { Asked::Parts(parts) }
+}
+
+/// A site comes under either of its two schemas.
+fn strip_extension<'a>(text: &'a str, urn: &str) -> Option<&'a str> {
+    let sites = [ROLLCALL_USER, ROLLCALL_USER_8X8];
+    let same: &[&str] = if sites.contains(&urn) { &sites } else { &[urn] };
+    same.iter().find_map(|urn| strip(text, urn))
+}
+
+fn attribute_of(name: &str) -> Option<&'static Attribute> {
+    RESOURCES.iter().find_map(|kind| kind.named(name)).map(|(_, attribute)| attribute)
+}
+
+/// What of a value was asked for.
+fn keep(item: Value, parts: &[Part], name: &str) -> Value {
+    let attribute = attribute_of(name);
+    let mine: Vec<&Part> = parts.iter().filter(|part| part.is_of(&item, attribute)).collect();
+    match item {
+        Value::Object(members) if !mine.iter().any(|part| part.name.is_none()) => {
+            let asked = |part: &str| {
+                mine.iter().any(|one| one.name.as_deref().is_some_and(|name| name.eq_ignore_ascii_case(part)))
+            };
+            Value::Object(members.into_iter().filter(|(part, _)| asked(part)).collect())
+        }
+        other => other,
+    }
+}
+
+/// What of a value is left without what was not asked for.
+fn leave_out(item: Value, parts: &[Part], name: &str) -> Value {
+    let attribute = attribute_of(name);
+    let mine: Vec<&Part> = parts.iter().filter(|part| part.is_of(&item, attribute)).collect();
+    match item {
+        Value::Object(_) if mine.iter().any(|part| part.name.is_none()) => Value::Object(Map::new()),
+        Value::Object(members) => {
+            let asked = |part: &str| {
+                mine.iter().any(|one| one.name.as_deref().is_some_and(|name| name.eq_ignore_ascii_case(part)))
+            };
+            Value::Object(members.into_iter().filter(|(part, _)| !asked(part)).collect())
+        }
+        other => other,
+    }
+}
+
+/// The value changed, or each of several; those of which nothing is left go.
+fn each(value: Value, change: &impl Fn(Value) -> Value) -> Value {
+    match value {
+        Value::Array(items) => items.into_iter().map(change).filter(|item| !is_hollow(item)).collect(),
+        one => change(one),
+    }
 }
 
 fn strip<'a>(text: &'a str, urn: &str) -> Option<&'a str> {
@@ -132,18 +215,6 @@ fn below<'a>(text: &'a str, name: &str) -> Option<&'a str> {
 
 fn is_always(name: &str) -> bool {
     name == "schemas" || schema::find(schema::COMMON, name).is_some_and(|attribute| attribute.always)
-}
-
-fn among(parts: &[String], part: &str) -> bool {
-    parts.iter().any(|asked| asked.eq_ignore_ascii_case(part))
-}
-
-fn map_objects(value: Value, change: &impl Fn(Map<String, Value>) -> Map<String, Value>) -> Value {
-    match value {
-        Value::Object(members) => Value::Object(change(members)),
-        Value::Array(items) => items.into_iter().map(|item| map_objects(item, change)).collect(),
-        other => other,
-    }
 }
 
 fn is_hollow(value: &Value) -> bool {

@@ -6,6 +6,7 @@ use super::group::{Wanted, read_changes};
 use super::patch::Patch;
 use super::query::Query;
 use super::schema::{GROUPS, USERS};
+use super::tolerance::Notes;
 use super::user::User;
 use super::{ENTERPRISE_USER, evaluate, parse_filter, path};
 use proptest::prelude::*;
@@ -77,8 +78,13 @@ pub(super) fn filter() -> impl Strategy<Value = String> {
     let part = (prop::sample::select(vec!["type", "value", "primary", "display"]), operator(), value())
         .prop_map(|(part, op, value)| format!("{part} {op} {value}"));
     let among = (prop::sample::select(vec!["emails", "phoneNumbers", "addresses"]), part)
-        .prop_map(|(name, part)| format!("{name}[{part}]"));
-    prop_oneof![4 => comparison(), 1 => among].prop_recursive(4, 24, 3, |inner| {
+        .prop_map(|(name, part)| format!("{name}[{part}]"))
+        .boxed();
+    let chosen = (among.clone(), prop::sample::select(vec!["value", "type", "display"]), operator(), value())
+        .prop_map(|(among, part, op, value)| format!("{among}.{part} {op} {value}"));
+    let bare = (name(), operator(), "[a-zA-Z0-9@.+'-]{1,12}")
+        .prop_map(|(name, op, word)| format!("{name} {op} {word}"));
+    prop_oneof![4 => comparison(), 1 => among, 1 => chosen, 1 => bare].prop_recursive(4, 24, 3, |inner| {
         prop_oneof![
             (inner.clone(), inner.clone()).prop_map(|(a, b)| format!("{a} and {b}")),
             (inner.clone(), inner.clone()).prop_map(|(a, b)| format!("{a} or {b}")),
@@ -174,22 +180,40 @@ proptest! {
 
     #[test]
     fn no_body_breaks_a_reader(body in odd_json()) {
-        let _ = User::read(&body);
-        let _ = Wanted::read(&body);
+        let _ = User::read(&body, &User::default());
+        let _ = Wanted::read(&body, None);
         let _ = read_changes(&body);
         let _ = Query::of_body(&body);
         if let Ok(bulk) = Bulk::read(&body) {
             bulk.operations.iter().flat_map(|one| &one.wish).for_each(|wish| drop(wish.references()));
         }
-        let user = User::read(&sample()).unwrap();
+        let user = User::read(&sample(), &User::default()).unwrap().wish;
         if let Ok(patch) = Patch::read(&body) {
             let _ = patch.apply(&user);
         }
         let patch = json!({ "Operations": [{ "op": "add", "value": body }, { "op": "replace", "path": "emails", "value": body }] });
-        if let Ok(Ok(changed)) = Patch::read(&patch).map(|patch| patch.apply(&user)) {
-            // What a change leaves can be told and read again.
-            prop_assert_eq!(User::read(&changed.to_json()).unwrap(), User { id: None, meta: None, ..changed });
-        }
+        let changed = Patch::read(&patch).unwrap().apply(&user).wish;
+        // What a change leaves can be told and read again, and loses nothing on the way.
+        let again = User::read(&changed.to_json(), &User::default()).unwrap();
+        prop_assert_eq!((again.wish, again.notes), (User { id: None, meta: None, ..changed }, Notes::default()));
+    }
+}
+
+proptest! {
+    #[test]
+    fn a_change_that_bars_a_user_bars_them_whatever_stands_beside_it(
+        beside in prop::collection::vec(odd_json(), 0..4),
+        paths in prop::collection::vec((name(), odd_json()), 0..4),
+    ) {
+        let user = User::read(&sample(), &User::default()).unwrap().wish;
+        let mut operations = beside;
+        operations.extend(paths.into_iter().map(|(path, value)| json!({ "op": "replace", "path": path, "value": value })));
+        operations.push(json!({ "op": "Replace", "path": "active", "value": "False" }));
+        let sent = Patch::read(&json!({ "Operations": operations })).unwrap().apply(&user);
+        prop_assert!(sent.bars);
+        let (changed, _) = sent.tolerated();
+        prop_assert_eq!(changed.active, Some(false));
+        prop_assert!(!changed.user_name.trim().is_empty());
     }
 }
 

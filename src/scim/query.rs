@@ -1,11 +1,11 @@
 //! What a search asks for, by query parameters or by POST (RFC 7644 sections 3.4.2 and 3.4.3, RFC 9865).
 
-use super::filter::{AttrPath, Filter, PatchPath};
+use super::filter::{AttrPath, ChosenPath, Filter, ValuePath};
 use super::message::{LARGEST_PAGE, SEARCH_REQUEST, USUAL_PAGE};
 use super::path::Spot;
 use super::project::Projection;
 use super::schema::{Mutability, Resource};
-use super::{Fault, ScimType, evaluate, parse_filter};
+use super::{Fault, ScimType, evaluate, grammar, json, parse_filter, read};
 use serde_json::Value;
 
 /// A search that was understood. Keys that nobody knows are ignored: Microsoft's flag may come along.
@@ -14,7 +14,7 @@ pub struct Query {
     /// Which resources; all of them if there is none.
     pub filter: Option<Filter>,
     /// What to sort by.
-    pub sort: Option<AttrPath>,
+    pub sort: Option<ChosenPath>,
     /// Whether the last comes first.
     pub descending: bool,
     /// Which page.
@@ -82,16 +82,10 @@ impl Query {
             }
             Some(_) => Err(syntax(format!("{name} must be a list of strings."))),
         };
-        if let Some(Value::Array(schemas)) = member("schemas")
-            && !schemas
-                .iter()
-                .any(|urn| urn.as_str().is_some_and(|urn| urn.eq_ignore_ascii_case(SEARCH_REQUEST)))
-        {
-            return Err(Fault::bad(
-                ScimType::InvalidValue,
-                format!("schemas does not list {SEARCH_REQUEST}."),
-            ));
+        if let Some(fault) = json::doubled(members) {
+            return Err(fault);
         }
+        read::message(members, SEARCH_REQUEST)?;
         let number = |name: &str| {
             member(name).map(|value| value.as_str().map_or_else(|| value.to_string(), str::to_owned))
         };
@@ -110,7 +104,20 @@ impl Query {
     /// Where to sort by in a resource of this type.
     #[must_use]
     pub fn sort_spot(&self, kind: &Resource) -> Option<Spot> {
-        self.sort.as_ref().and_then(|path| Spot::of(kind, path))
+        self.sort.as_ref().and_then(|path| Spot::of(kind, &path.attr))
+    }
+
+    /// Whether the order, if there is one, is that of an attribute, and not of some among its values.
+    #[must_use]
+    pub fn sorts_plainly(&self) -> bool {
+        self.sort.as_ref().is_none_or(|path| path.filter.is_none())
+    }
+
+    /// What a whole resource of this type sorts by.
+    #[must_use]
+    pub fn sort_key(&self, kind: &Resource, whole: &Value) -> Option<String> {
+        let path = self.sort.as_ref()?;
+        evaluate::sort_key(&Spot::of(kind, &path.attr)?, path.filter.as_ref(), whole)
     }
 
     /// Refuses what none of these types of resource can answer.
@@ -119,6 +126,12 @@ impl Query {
             evaluate::check(filter, kinds)?;
         }
         let Some(path) = &self.sort else { return Ok(()) };
+        if let Some(filter) = path.filter.clone() {
+            let attr = AttrPath { sub_attr: None, ..path.attr.clone() };
+            let among = Filter::ValuePath(ValuePath { attr, filter });
+            evaluate::check(&among, kinds)
+                .map_err(|fault| Fault::bad(ScimType::InvalidValue, format!("sortBy: {}", fault.detail)))?;
+        }
         let sortable = |kind: &&Resource| {
             let spot = self.sort_spot(kind);
             spot.is_some_and(|spot| {
@@ -170,10 +183,7 @@ impl Wish<'_> {
         Ok(Query {
             filter: filled(self.filter).map(|text| parse_filter(&text)).transpose()?,
             sort: filled(self.sort_by)
-                .map(|text| match text.parse::<PatchPath>() {
-                    Ok(PatchPath::Attr(path)) => Ok(path),
-                    _ => Err(unsortable(&text)),
-                })
+                .map(|text| grammar::path(&text).map_err(|_| unsortable(&grammar::shown(&text))))
                 .transpose()?,
             descending,
             page: self.cursor.map_or(Page::Index(start.max(1)), |cursor| Page::Cursor(cursor.to_owned())),

@@ -50,6 +50,8 @@ pub struct Attribute {
     pub always: bool,
     /// Whether no two resources of its type have the same value.
     pub unique: bool,
+    /// Whether a complex value without this part is none here. `/Schemas` does not tell: Entra ID would want it mapped.
+    pub essential: bool,
     /// The most values it may hold.
     pub most: usize,
     /// What it means.
@@ -85,6 +87,7 @@ const fn text(name: &'static str, description: &'static str) -> Attribute {
         mutability: Mutability::ReadWrite,
         always: false,
         unique: false,
+        essential: false,
         most: MOST_VALUES,
         description,
         canonical: &[],
@@ -124,6 +127,10 @@ impl Attribute {
 
     const fn exact(self) -> Self {
         Self { case_exact: true, ..self }
+    }
+
+    const fn essential(self) -> Self {
+        Self { essential: true, ..self }
     }
 
     const fn one_of(self, canonical: &'static [&'static str]) -> Self {
@@ -174,7 +181,7 @@ const ADDRESS: &[Attribute] = &[
     PRIMARY,
 ];
 
-const EMAIL: &[Attribute] = &[VALUE, DISPLAY, TYPE.one_of(&["work", "home", "other"]), PRIMARY];
+const EMAIL: &[Attribute] = &[VALUE.essential(), DISPLAY, TYPE.one_of(&["work", "home", "other"]), PRIMARY];
 const PHONE: &[Attribute] =
     &[VALUE, DISPLAY, TYPE.one_of(&["work", "home", "mobile", "fax", "pager", "other"]), PRIMARY];
 const LABELLED: &[Attribute] = &[VALUE, DISPLAY, TYPE, PRIMARY];
@@ -225,7 +232,7 @@ const USER_ATTRIBUTES: &[Attribute] = &[
 ];
 
 const MANAGER: &[Attribute] = &[
-    text("value", "The manager's id.").exact(),
+    text("value", "The manager's id.").exact().essential(),
     link("$ref", "The manager's address.", &["User"]),
     text("displayName", "The manager's name.").read_only(),
 ];
@@ -239,9 +246,10 @@ const ENTERPRISE_ATTRIBUTES: &[Attribute] = &[
     complex("manager", "The user's manager.", MANAGER),
 ];
 
-// Not immutable in the RFC's sense, which would refuse a later value: Entra ID must not fail for it.
+// Where the RFC would refuse a later value, it is left out with a warning: Entra ID must not fail for it.
 const SITE_ATTRIBUTES: &[Attribute] =
-    &[text("site", "The name of the user's site. Fixed once it is set: a later value is ignored.")];
+    &[text("site", "The name of the user's site. Fixed once it is set: a later value is left out.")
+        .immutable()];
 
 const COMMON_ATTRIBUTES: &[Attribute] = &[
     Attribute { always: true, unique: true, ..text("id", "The id of the resource.").exact().read_only() },
@@ -258,7 +266,7 @@ const META: &[Attribute] = &[
 ];
 
 const MEMBER: &[Attribute] = &[
-    text("value", "The member's id.").exact().immutable(),
+    text("value", "The member's id.").exact().immutable().essential(),
     link("$ref", "The member's address.", &["User", "Group"]).immutable(),
     text("type", "What the member is.").one_of(&["User", "Group"]).immutable(),
     text("display", "The member's name.").read_only(),

@@ -1,6 +1,8 @@
 //! A user as SCIM speaks of it (RFC 7643 sections 4.1 and 4.3), typed.
 
-use super::schema::USERS;
+use super::schema::{self, USERS};
+use super::tolerance::{Notes, Sent};
+use super::values::{self, Reading};
 use super::{CORE_USER, ENTERPRISE_USER, Fault, ROLLCALL_USER, ROLLCALL_USER_8X8, ScimType, read};
 use serde::{Deserialize, Serialize, Serializer};
 use serde_json::{Map, Value, json};
@@ -211,6 +213,15 @@ impl Enterprise {
 }
 
 impl SiteUrn {
+    /// The other schema.
+    #[must_use]
+    pub fn other(self) -> Self {
+        match self {
+            Self::Rollcall => Self::EightByEight,
+            Self::EightByEight => Self::Rollcall,
+        }
+    }
+
     /// The schema's URN.
     #[must_use]
     pub fn as_str(self) -> &'static str {
@@ -228,23 +239,42 @@ impl SiteUrn {
 }
 
 impl User {
-    /// Reads the body of a POST or PUT.
-    pub fn read(body: &Value) -> Result<Self, Fault> {
-        Self::from_normal(read::resource(&USERS, body)?)
+    /// Reads the body of a POST or PUT. What is left out is as it is in `before`.
+    pub fn read(body: &Value, before: &Self) -> Result<Sent<Self>, Fault> {
+        let mut notes = Notes::default();
+        let mut normal = read::resource(&USERS, body, &before.to_normal(), &mut notes)?;
+        for name in ["id", "meta"] {
+            normal.shift_remove(name);
+        }
+        let mut unheard = Notes::default();
+        let active = body.as_object().and_then(|members| values::member(members, "active"));
+        let active = active.and_then(|value| Some((schema::find(USERS.schema.attributes, "active")?, value)));
+        let bars = active.is_some_and(|(attribute, value)| {
+            values::whole(attribute, value, None, &mut unheard) == Reading::Value(Value::Bool(false))
+        });
+        let wish = Self::from_normal(normal, &mut notes)?;
+        Ok(Sent { wish, notes, bars })
     }
 
     /// The user from attributes in normal form.
-    pub(super) fn from_normal(mut normal: Map<String, Value>) -> Result<Self, Fault> {
+    pub(super) fn from_normal(mut normal: Map<String, Value>, notes: &mut Notes) -> Result<Self, Fault> {
         // The client's own schema comes first where it sends both.
-        let site = [SiteUrn::EightByEight, SiteUrn::Rollcall].into_iter().find_map(|urn| {
+        let mut sites = [SiteUrn::EightByEight, SiteUrn::Rollcall].into_iter().filter_map(|urn| {
             let name = normal.get(urn.as_str())?.get("site")?.as_str()?.trim().to_owned();
             (!name.is_empty()).then_some(Site { name, urn })
         });
+        let (site, other) = (sites.next(), sites.next());
+        if let (Some(site), Some(other)) = (&site, other)
+            && site.name.to_lowercase() != other.name.to_lowercase()
+        {
+            notes.left_out(&other.name, &format!("two sites were sent, and “{}” was taken", site.name));
+        }
         for urn in [SiteUrn::EightByEight, SiteUrn::Rollcall] {
-            normal.remove(urn.as_str());
+            normal.shift_remove(urn.as_str());
         }
         let user: Self = serde_json::from_value(Value::Object(normal)).map_err(|cause| {
-            Fault::bad(ScimType::InvalidValue, format!("The user cannot be read: {cause}."))
+            tracing::error!(%cause, "attributes in normal form are no user");
+            Fault::bad(ScimType::InvalidValue, "The user cannot be read: a value has the wrong type.")
         })?;
         Ok(Self { site, ..user })
     }

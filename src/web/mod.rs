@@ -50,6 +50,7 @@ struct Parts {
     turned_away: scim::TurnedAway,
     token_desk: oauth::TokenDesk,
     scim_limits: scim::Limits,
+    scim_walks: Arc<scim::Walks>,
     visits: sso::Visits,
     slow: Pool,
 }
@@ -84,6 +85,7 @@ impl House {
             turned_away: scim::TurnedAway::default(),
             token_desk: oauth::TokenDesk::new(&site.authority),
             scim_limits: scim::Limits::new(site.scim_requests_per_second),
+            scim_walks: Arc::default(),
             visits: sso::Visits::default(),
             slow: Pool::start("passwords", password_threads()),
         }))

@@ -10,6 +10,8 @@ use std::collections::{HashMap, HashSet};
 
 /// How many keys one query asks for.
 const CHUNK: usize = 500;
+/// So much of an unknown id is told.
+const LONGEST_ID_SHOWN: usize = 60;
 
 #[derive(Clone, Debug, Queryable, Selectable, Insertable)]
 #[diesel(table_name = group_members)]
@@ -77,11 +79,14 @@ pub(super) fn add(tx: &mut Tx, group: &Group, ids: &[String], moved: &mut Moved)
     for id in ids.iter().filter(|id| !known.contains(id.as_str())) {
         let gone: Option<String> =
             retired_scim_ids::table.find(id).select(retired_scim_ids::user_name).first(tx.conn).optional()?;
-        // A user who was deleted here by hand must not keep all others out of the group.
-        let name = gone.ok_or_else(|| {
-            Error::invalid("members", format!("members: there is no user or group with the id “{id}”."))
-        })?;
-        moved.warnings.push(format!("{name} was left out of the group: that user's id is gone for good."));
+        // One whom nobody knows must not keep all others out of the group.
+        moved.warnings.push(match gone {
+            Some(name) => format!("{name} was left out of the group: that user's id is gone for good."),
+            None => format!(
+                "A member was left out of the group: there is no user or group with the id “{}”.",
+                id.chars().take(LONGEST_ID_SHOWN).collect::<String>()
+            ),
+        });
     }
     if wanted.iter().any(|member| member.id == group.id) {
         return Err(Error::invalid("members", "members: a group cannot be a member of itself."));

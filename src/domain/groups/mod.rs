@@ -12,7 +12,7 @@ use super::page::{At, Page};
 use super::users::{Held, Profile};
 use super::{Tx, fold, new_id};
 use crate::db::Conn;
-use crate::db::schema::{group_members, user_groups};
+use crate::db::schema::{group_members, user_groups, users};
 use crate::error::{Error, Result};
 use chrono::NaiveDateTime;
 use diesel::prelude::*;
@@ -131,11 +131,14 @@ pub fn members_page(conn: &mut Conn, id: &str, at: &At, size: usize) -> Result<P
     Ok(Page::new(marks.into_iter().zip(named).collect(), at, size, |(mark, _)| mark.clone()))
 }
 
-/// The members as Entra ID knows them, in the order in which they came.
+/// The members as Entra ID knows them, in the order in which they came; none whom it does not see, such as a protected
+/// owner.
 pub fn members_for_entra(conn: &mut Conn, id: &str) -> Result<Vec<Member>> {
     let mine = group_members::table
+        .left_join(users::table)
         .filter(group_members::group_id.eq(id))
         .filter(group_members::held.eq(false))
+        .filter(group_members::user_id.is_null().or(users::seen.nullable().assume_not_null().gt(0)))
         .order(group_members::id);
     let rows = mine.select(members::Row::as_select()).load(conn)?;
     members::named(conn, rows)

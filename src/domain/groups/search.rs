@@ -3,8 +3,10 @@
 use super::{Group, user_groups};
 use crate::db::schema::{group_members, users};
 use crate::db::{Backend, Conn};
-use crate::domain::condition::{Condition, Sql, Test, always, compare, compare_text, optional};
-use crate::domain::users::search::From;
+use crate::domain::condition::{
+    Condition, Sql, Test, always, behind, behind_or_absent, compare, compare_text, optional,
+};
+use crate::domain::users::search::{From, MOMENT, Mark};
 use crate::error::{Error, Result};
 use chrono::NaiveDateTime;
 use diesel::dsl::{IntoBoxed, not};
@@ -59,17 +61,20 @@ pub struct Search {
 
 type Query = IntoBoxed<'static, user_groups::table, Backend>;
 
-/// How many groups are found.
-pub fn count(conn: &mut Conn, search: &Search) -> Result<i64> {
-    Ok(found(search).count().get_result(conn)?)
+/// How many groups are found; with a mark, how many behind it.
+pub fn count(conn: &mut Conn, search: &Search, after: Option<&Mark>) -> Result<i64> {
+    let query = match after {
+        Some(mark) => found(search).filter(behind(search, mark)),
+        None => found(search),
+    };
+    Ok(query.count().get_result(conn)?)
 }
 
 /// A page of the groups that are found.
 pub fn page(conn: &mut Conn, search: &Search, from: &From, count: i64) -> Result<Vec<Group>> {
     let query = match from {
         From::Position(at) => found(search).offset(*at),
-        From::Key(key) if search.descending => found(search).filter(user_groups::id.lt(key.clone())),
-        From::Key(key) => found(search).filter(user_groups::id.gt(key.clone())),
+        From::After(mark) => found(search).filter(behind(search, mark)),
     };
     Ok(ordered(query, search).limit(count).select(Group::as_select()).load(conn)?)
 }
@@ -114,6 +119,47 @@ fn ordered(query: Query, search: &Search) -> Query {
     }
 }
 
+/// The rows behind a place in the order.
+fn behind(search: &Search, mark: &Mark) -> Sql<user_groups::table> {
+    let (key, value, descending) = (mark.key.clone(), mark.value.clone(), search.descending);
+    let id = user_groups::id;
+    match search.order {
+        None if descending => Box::new(id.lt(key)),
+        None => Box::new(id.gt(key)),
+        Some(Order::Text(Field::ScimId)) => {
+            behind!(user_groups::scim_id, id, value.unwrap_or_default(), key, descending)
+        }
+        Some(Order::Text(Field::Name)) => {
+            behind!(user_groups::name_key, id, value.unwrap_or_default(), key, descending)
+        }
+        Some(Order::Text(Field::ExternalId)) => {
+            let compared = user_groups::external_id.assume_not_null();
+            behind_or_absent!(user_groups::external_id, compared, id, value, key, descending)
+        }
+        Some(Order::Time(moment)) => {
+            let at = value.and_then(|at| NaiveDateTime::parse_from_str(&at, MOMENT).ok()).unwrap_or_default();
+            match moment {
+                Moment::Created => behind!(user_groups::created_at, id, at, key, descending),
+                Moment::Changed => behind!(user_groups::updated_at, id, at, key, descending),
+            }
+        }
+    }
+}
+
+/// The place in the order of a row that was found.
+#[must_use]
+pub fn mark(order: Option<Order>, group: &Group) -> Mark {
+    let value = match order {
+        None => None,
+        Some(Order::Text(Field::ScimId)) => Some(group.scim_id.clone()),
+        Some(Order::Text(Field::Name)) => Some(group.name_key.clone()),
+        Some(Order::Text(Field::ExternalId)) => group.external_id.clone(),
+        Some(Order::Time(Moment::Created)) => Some(group.created_at.format(MOMENT).to_string()),
+        Some(Order::Time(Moment::Changed)) => Some(group.updated_at.format(MOMENT).to_string()),
+    };
+    Mark { value, key: group.id.clone() }
+}
+
 fn to_sql(leaf: &Leaf) -> Sql<user_groups::table> {
     match leaf {
         Leaf::Present(Field::ExternalId) => Box::new(user_groups::external_id.is_not_null()),
@@ -126,6 +172,7 @@ fn to_sql(leaf: &Leaf) -> Sql<user_groups::table> {
             let people = group_members::table
                 .inner_join(users::table)
                 .filter(users::scim_id.eq(id.clone()))
+                .filter(users::seen.gt(0))
                 .filter(group_members::held.eq(false))
                 .select(group_members::group_id);
             let inner = diesel::alias!(user_groups as inner);

@@ -110,12 +110,11 @@ pub fn create(tx: &mut Tx, wish: Wish) -> Result<Done> {
     wish.profile.check()?;
     match named(tx.conn, &wish.profile.user_name)? {
         None => make(tx, wish),
-        Some(user) if user.entra_state == EntraState::Deleted || user.held == Some(Held::Delete) => {
-            adopt(tx, user, wish)
-        }
+        Some(user) if is_gone(&user) => adopt(tx, user, wish),
         Some(user) => Err(Error::taken(
             "userName",
-            if user.is_linked() {
+            // Of a protected account a client learns nothing, not even that it could be linked.
+            if user.is_linked() || user.is_protected() {
                 format!("A user with userName “{}” exists already.", wish.profile.user_name)
             } else {
                 format!(
@@ -135,7 +134,7 @@ pub fn unlinked_namesake(conn: &mut Conn, user_name: &str) -> Result<Option<User
 
 /// Makes the account what Entra ID wants it to be, and links it.
 pub fn change(tx: &mut Tx, known: Known, wish: Wish) -> Result<Done> {
-    wish.profile.check()?;
+    wish.profile.check_over(&known.user.profile)?;
     let Known { mut user, emails: before, .. } = known;
     let stored = user.clone();
     let linking = user.entra_state == EntraState::Unlinked;
@@ -173,6 +172,44 @@ pub fn change(tx: &mut Tx, known: Known, wish: Wish) -> Result<Done> {
         settle_site(tx, &mut user, &mut changes)?;
     }
     Ok(Done { known: known_with(tx.conn, user, wish.emails)?, changes, warnings, held })
+}
+
+/// As [`change`], for a request that bars the user: that is never refused for what else the request asks. Where the
+/// whole cannot be done, it is done without the new user name, and else alone; a warning says so.
+pub fn bar(tx: &mut Tx, known: Known, wish: Wish) -> Result<Done> {
+    let refusal = match attempt(tx, &known, wish.clone())? {
+        Ok(done) => return Ok(done),
+        Err(refusal) => refusal,
+    };
+    let kept = known.wish();
+    let user_name = kept.profile.user_name.clone();
+    let nearly = Wish { profile: Profile { user_name, ..wish.profile }, ..wish };
+    let (mut done, what) = match attempt(tx, &known, nearly)? {
+        Ok(done) => (done, "the user name was left out"),
+        Err(_) => {
+            let least = Wish { active: false, ..kept };
+            (change(tx, known, least)?, "everything else was left out")
+        }
+    };
+    done.warnings.push(format!("The user was barred as asked, but {what}: {refusal}"));
+    Ok(done)
+}
+
+/// A change that is kept or undone by itself, and why it cannot be. A failure of ours is no such reason.
+fn attempt(tx: &mut Tx, known: &Known, wish: Wish) -> Result<Result<Done>> {
+    match tx.nested(|tx| change(tx, known.clone(), wish)) {
+        Err(failure @ Error::Internal(_)) => Err(failure),
+        outcome => Ok(outcome),
+    }
+}
+
+/// Whether a create of this user name takes an account over again that Entra ID deleted.
+pub fn comes_back(conn: &mut Conn, user_name: &str) -> Result<bool> {
+    Ok(named(conn, user_name)?.is_some_and(|user| is_gone(&user)))
+}
+
+fn is_gone(user: &User) -> bool {
+    user.entra_state == EntraState::Deleted || user.held == Some(Held::Delete)
 }
 
 /// Bars the user, or lets them in again; the guard may hold the former back, and the latter ends that.

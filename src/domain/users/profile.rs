@@ -78,6 +78,22 @@ impl Profile {
 
     /// Refuses what can't be kept.
     pub fn check(&self) -> Result<()> {
+        let complaints = self.complaints();
+        if complaints.is_empty() { Ok(()) } else { Err(Error::Invalid(complaints)) }
+    }
+
+    /// As [`Profile::check`], short of what stood there before: an old value never keeps a change of another out.
+    pub fn check_over(&self, before: &Self) -> Result<()> {
+        let mut complaints = self.complaints();
+        for ((field, _, now), (_, _, before)) in self.fields().into_iter().zip(before.fields()) {
+            if now == before {
+                complaints.retain(|complaint| complaint.field != field);
+            }
+        }
+        if complaints.is_empty() { Ok(()) } else { Err(Error::Invalid(complaints)) }
+    }
+
+    fn complaints(&self) -> Vec<Complaint> {
         let mut complaints = Vec::new();
         let name = self.user_name.trim();
         if name.is_empty() || name.chars().count() > LONGEST_USER_NAME || name.chars().any(char::is_control) {
@@ -90,7 +106,7 @@ impl Profile {
                 complaints.push(Complaint { field, message });
             }
         }
-        if complaints.is_empty() { Ok(()) } else { Err(Error::Invalid(complaints)) }
+        complaints
     }
 
     /// What `after` has that this has not, in plain words.

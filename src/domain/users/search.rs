@@ -5,8 +5,9 @@ use super::query::{Field, Moment, UserCondition, to_sql};
 use super::{SEEN, SEEN_AS_ENTRAS, User, census};
 use crate::db::schema::users;
 use crate::db::{Backend, Conn, lower_case};
-use crate::domain::condition::Condition;
+use crate::domain::condition::{Condition, Sql, behind, behind_or_absent};
 use crate::error::{Error, Result};
+use chrono::NaiveDateTime;
 use diesel::dsl::IntoBoxed;
 use diesel::prelude::*;
 use std::collections::BTreeMap;
@@ -42,9 +43,21 @@ pub enum Order {
 pub enum From {
     /// After so many users.
     Position(i64),
-    /// After the user with this key, in the order in which they were made.
-    Key(String),
+    /// After this place in the order, whoever came and went meanwhile.
+    After(Mark),
 }
+
+/// A place in an order: behind a row with this value and this key. Rows with one value stand in the order of their keys.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Mark {
+    /// The value that is sorted by, as it is compared; none if the row has none, or the order is that of the keys.
+    pub value: Option<String>,
+    /// The console's key of the row.
+    pub key: String,
+}
+
+/// How a moment is written into a [`Mark`].
+pub(in crate::domain) const MOMENT: &str = "%Y-%m-%dT%H:%M:%S%.f";
 
 /// Where pages of the whole list began, so that the next one need not count from the start. They hold while nobody
 /// left the list or came into its middle.
@@ -61,8 +74,39 @@ struct Marked {
 
 type Query = IntoBoxed<'static, users::table, Backend>;
 
-/// How many users are found.
-pub fn count(conn: &mut Conn, search: &Search) -> Result<i64> {
+/// What an order compares: `$by` and `$by_time` get a column that always has a value, `$absent_last` one that may be empty and the form
+/// in which it is compared, `$by_key` stands for the order in which users were made.
+macro_rules! sorted {
+    ($order:expr, $by:ident, $by_time:ident, $absent_last:ident, $by_key:expr) => {
+        match $order {
+            None => $by_key,
+            Some(Order::Time(Moment::Created)) => $by_time!(users::created_at),
+            Some(Order::Time(Moment::Changed)) => $by_time!(users::updated_at),
+            Some(Order::Text(field)) => match field {
+                Field::ScimId => $by!(users::scim_id),
+                Field::UserName => $by!(users::user_name_key),
+                Field::ExternalId => $absent_last!(users::external_id, users::external_id),
+                Field::Manager => $absent_last!(users::manager, users::manager),
+                Field::DisplayName => $absent_last!(users::display_name, lower_case(users::display_name)),
+                Field::GivenName => $absent_last!(users::given_name, lower_case(users::given_name)),
+                Field::FamilyName => $absent_last!(users::family_name, lower_case(users::family_name)),
+                Field::Title => $absent_last!(users::title, lower_case(users::title)),
+                Field::Department => $absent_last!(users::department, lower_case(users::department)),
+                Field::WorkPhone => $absent_last!(users::work_phone, lower_case(users::work_phone)),
+                Field::MobilePhone => $absent_last!(users::mobile_phone, lower_case(users::mobile_phone)),
+                Field::Locale => $absent_last!(users::locale, lower_case(users::locale)),
+                Field::TimeZone => $absent_last!(users::time_zone, lower_case(users::time_zone)),
+                Field::Language => $absent_last!(users::language, lower_case(users::language)),
+            },
+        }
+    };
+}
+
+/// How many users are found; with a mark, how many behind it.
+pub fn count(conn: &mut Conn, search: &Search, after: Option<&Mark>) -> Result<i64> {
+    if let Some(mark) = after {
+        return Ok(found(search).filter(behind(search, mark)).count().get_result(conn)?);
+    }
     if search.condition == Condition::All {
         let census = census(conn)?;
         return Ok(match search.scope {
@@ -85,7 +129,7 @@ pub fn page(
     let from = match from {
         From::Position(at) if *at > 0 && listed_as_made && search.condition == Condition::All => {
             match bookmarks.key_at(conn, search, *at)? {
-                Some(key) => From::Key(key),
+                Some(key) => From::After(Mark { value: None, key }),
                 None => return Ok(Vec::new()),
             }
         }
@@ -93,8 +137,7 @@ pub fn page(
     };
     let query = match &from {
         From::Position(at) => found(search).offset(*at),
-        From::Key(key) if search.descending => found(search).filter(users::id.lt(key.clone())),
-        From::Key(key) => found(search).filter(users::id.gt(key.clone())),
+        From::After(mark) => found(search).filter(behind(search, mark)),
     };
     let rows: Vec<User> = ordered(query, search).limit(count).select(User::as_select()).load(conn)?;
     known_all(conn, rows, listed_as_made && search.condition == Condition::All)
@@ -144,37 +187,69 @@ fn ordered(query: Query, search: &Search) -> Query {
                 query.order(($column.is_null().asc(), $key.asc(), users::id.asc()))
             }
         };
-        ($column:expr) => {
-            absent_last!($column, lower_case($column))
+    }
+    sorted!(search.order, by, by, absent_last, {
+        if search.descending { query.order(users::id.desc()) } else { query.order(users::id.asc()) }
+    })
+}
+
+/// The rows behind a place in the order: a greater value, or the same one and a greater key; what is absent comes last.
+fn behind(search: &Search, mark: &Mark) -> Sql<users::table> {
+    let key = mark.key.clone();
+    let descending = search.descending;
+    macro_rules! by {
+        ($column:expr) => {{
+            let value = mark.value.clone().unwrap_or_default();
+            behind!($column, users::id, value, key, descending)
+        }};
+    }
+    macro_rules! absent_last {
+        ($column:expr, $key:expr) => {{
+            let value = mark.value.clone();
+            behind_or_absent!($column, $key.assume_not_null(), users::id, value, key, descending)
+        }};
+    }
+    macro_rules! by_key {
+        () => {
+            if descending { Box::new(users::id.lt(key)) as Sql<_> } else { Box::new(users::id.gt(key)) }
         };
     }
-    match search.order {
-        None | Some(Order::Text(Field::ScimId)) => {
-            if search.descending {
-                query.order(users::id.desc())
-            } else {
-                query.order(users::id.asc())
-            }
-        }
-        Some(Order::Time(Moment::Created)) => by!(users::created_at),
-        Some(Order::Time(Moment::Changed)) => by!(users::updated_at),
-        Some(Order::Text(field)) => match field {
-            Field::ScimId => by!(users::scim_id),
-            Field::UserName => by!(users::user_name_key),
-            Field::ExternalId => absent_last!(users::external_id, users::external_id),
-            Field::Manager => absent_last!(users::manager, users::manager),
-            Field::DisplayName => absent_last!(users::display_name),
-            Field::GivenName => absent_last!(users::given_name),
-            Field::FamilyName => absent_last!(users::family_name),
-            Field::Title => absent_last!(users::title),
-            Field::Department => absent_last!(users::department),
-            Field::WorkPhone => absent_last!(users::work_phone),
-            Field::MobilePhone => absent_last!(users::mobile_phone),
-            Field::Locale => absent_last!(users::locale),
-            Field::TimeZone => absent_last!(users::time_zone),
-            Field::Language => absent_last!(users::language),
-        },
+    macro_rules! by_time {
+        ($column:expr) => {{
+            let at = mark.value.as_deref().and_then(|at| NaiveDateTime::parse_from_str(at, MOMENT).ok());
+            behind!($column, users::id, at.unwrap_or_default(), key, descending)
+        }};
     }
+    sorted!(search.order, by, by_time, absent_last, by_key!())
+}
+
+/// The place in the order of a row that was found.
+#[must_use]
+pub fn mark(order: Option<Order>, user: &User) -> Mark {
+    let profile = &user.profile;
+    let folded = |text: &Option<String>| text.as_ref().map(|text| text.to_lowercase());
+    let value = match order {
+        None => None,
+        Some(Order::Time(Moment::Created)) => Some(user.created_at.format(MOMENT).to_string()),
+        Some(Order::Time(Moment::Changed)) => Some(user.updated_at.format(MOMENT).to_string()),
+        Some(Order::Text(field)) => match field {
+            Field::ScimId => Some(user.scim_id.clone()),
+            Field::UserName => Some(user.user_name_key.clone()),
+            Field::ExternalId => profile.external_id.clone(),
+            Field::Manager => profile.manager.clone(),
+            Field::DisplayName => folded(&profile.display_name),
+            Field::GivenName => folded(&profile.given_name),
+            Field::FamilyName => folded(&profile.family_name),
+            Field::Title => folded(&profile.title),
+            Field::Department => folded(&profile.department),
+            Field::WorkPhone => folded(&profile.work_phone),
+            Field::MobilePhone => folded(&profile.mobile_phone),
+            Field::Locale => folded(&profile.locale),
+            Field::TimeZone => folded(&profile.time_zone),
+            Field::Language => folded(&profile.language),
+        },
+    };
+    Mark { value, key: user.id.clone() }
 }
 
 impl Bookmarks {

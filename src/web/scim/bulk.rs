@@ -3,12 +3,13 @@
 
 use super::client::{Body, Client, Told};
 use super::precondition::Precondition;
-use super::{Done, Refusal, groups, json, users};
+use super::users::{self, Wanted};
+use super::{Done, Refusal, groups, json};
 use crate::domain::Tx;
 use crate::domain::provisioning::Operation as Logged;
 use crate::domain::users::by_entra::Scope;
 use crate::scim::bulk::{Bulk, Method, Operation, Wish};
-use crate::scim::group::{Wanted, read_changes};
+use crate::scim::group;
 use crate::scim::message::BULK_RESPONSE;
 use crate::scim::patch::Patch;
 use crate::scim::schema::USERS;
@@ -172,13 +173,15 @@ fn perform(tx: &mut Tx, scope: Scope, wish: &Wish, version: &Precondition) -> Re
     let id = wish.id.as_deref().unwrap_or_default();
     let is_user = std::ptr::eq(wish.kind, &raw const USERS);
     match (wish.method, is_user) {
-        (Method::Post, true) => users::create(tx, User::read(&wish.data)?),
-        (Method::Put, true) => users::replace(tx, scope, id, version, User::read(&wish.data)?),
-        (Method::Patch, true) => users::change(tx, scope, id, version, &Patch::read(&wish.data)?, None),
+        (Method::Post, true) => users::create(tx, User::read(&wish.data, &User::default())?),
+        (Method::Put, true) => users::change(tx, scope, id, version, &Wanted::Whole(wish.data.clone()), None),
+        (Method::Patch, true) => {
+            users::change(tx, scope, id, version, &Wanted::Parts(Patch::read(&wish.data)?), None)
+        }
         (Method::Delete, true) => users::delete(tx, scope, id, version),
-        (Method::Post, false) => groups::create(tx, Wanted::read(&wish.data)?),
-        (Method::Put, false) => groups::replace(tx, id, version, Wanted::read(&wish.data)?),
-        (Method::Patch, false) => groups::change(tx, id, version, read_changes(&wish.data)?),
+        (Method::Post, false) => groups::create(tx, group::Wanted::read(&wish.data, None)?),
+        (Method::Put, false) => groups::replace(tx, id, version, &wish.data),
+        (Method::Patch, false) => groups::change(tx, id, version, group::read_changes(&wish.data)?),
         (Method::Delete, false) => groups::delete(tx, id, version),
     }
 }

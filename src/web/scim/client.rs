@@ -1,6 +1,7 @@
 //! Who asks, and may they: the bearer token, the switch, and the log of each request.
 
 use super::bulk::Note;
+use super::walks::Walks;
 use super::{Advice, BASE, Done, PAUSE_S, Refusal, Shown};
 use crate::db::Conn;
 use crate::domain::identity::credentials::{self, Credential, Refused};
@@ -24,6 +25,7 @@ use governor::{DefaultKeyedRateLimiter, Quota, RateLimiter};
 use serde_json::Value;
 use std::future::{Ready, ready};
 use std::num::NonZeroU32;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use tokio::sync::oneshot;
 
@@ -70,6 +72,7 @@ pub(super) struct Client {
     pub(super) scope: Scope,
     /// The address below which the resources are.
     pub(super) base: String,
+    walks: Arc<Walks>,
     request_id: Option<String>,
 }
 
@@ -125,7 +128,8 @@ fn admit(request: &HttpRequest) -> Result<Client, Refusal> {
         let used = token.clone();
         desk.write_later(Actor::Entra, move |tx| credentials::used(tx, &used));
     }
-    Ok(Client { desk, token, scope: switch.scope, base: house.address(BASE), request_id })
+    let walks = Arc::clone(&house.0.scim_walks);
+    Ok(Client { desk, token, scope: switch.scope, base: house.address(BASE), walks, request_id })
 }
 
 /// The token of `Authorization: Bearer …` (RFC 6750 section 2.1); the scheme's case does not matter.
@@ -182,6 +186,16 @@ impl Client {
     /// The organisation that the request is for.
     pub(super) fn org(&self) -> &Org {
         self.desk.org()
+    }
+
+    /// The key of the credential.
+    pub(super) fn credential(&self) -> &str {
+        &self.token.id
+    }
+
+    /// Where pages ended that were answered before.
+    pub(super) fn walks(&self) -> Arc<Walks> {
+        Arc::clone(&self.walks)
     }
 
     /// Reads one thing that is part of a request which is noted elsewhere.
@@ -375,9 +389,7 @@ impl FromRequest for Body {
             }
             let body = whole(payload, LARGEST_BODY).await.map_err(|failure| failure.0);
             Ok(Self(match body {
-                Ok(bytes) => serde_json::from_slice(&bytes).map_err(|cause| {
-                    Fault::bad(ScimType::InvalidSyntax, format!("The body is not JSON: {cause}."))
-                }),
+                Ok(bytes) => crate::scim::json::read(&bytes),
                 Err(too_large @ Error::TooLarge(_)) => Err(Fault::plain(413, too_large.to_string())),
                 Err(_) => Err(Fault::bad(ScimType::InvalidSyntax, "The body could not be read.")),
             }))

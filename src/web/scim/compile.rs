@@ -7,7 +7,7 @@ use crate::domain::condition::{Condition, Test};
 use crate::domain::groups::search as of_groups;
 use crate::domain::users::query::{self as of_users, Moment};
 use crate::scim::evaluate::{self, absent_meets, truth};
-use crate::scim::filter::{AttrExp, AttrPath, CompValue, CompareOp, Filter, ValFilter};
+use crate::scim::filter::{AttrExp, CompValue, CompareOp, Filter, ValFilter};
 use crate::scim::path::Spot;
 use crate::scim::schema::{GROUPS, Kind, Resource, USERS};
 use crate::scim::{ENTERPRISE_USER, filter};
@@ -99,7 +99,7 @@ fn compile<L>(
             // Of what may be too much, the opposite may be too little.
             _ => Compiled::at_least(Condition::All),
         },
-        Filter::Attr(expression) => match Spot::of(kind, path_of(expression)) {
+        Filter::Attr(expression) => match Spot::of(kind, expression.path()) {
             Some(spot) if spot.name() == "meta.resourceType" => {
                 let resource = json!({ "meta": { "resourceType": kind.name } });
                 Compiled::constant(evaluate::meets(filter, kind, &resource))
@@ -114,12 +114,6 @@ fn compile<L>(
             Some(spot) => values(&spot, &path.filter),
             None => Compiled::constant(false),
         },
-    }
-}
-
-fn path_of(expression: &AttrExp) -> &AttrPath {
-    match expression {
-        AttrExp::Present(path) | AttrExp::Comparison(path, ..) => path,
     }
 }
 
@@ -143,14 +137,16 @@ fn user_leaf(spot: &Spot, expression: &AttrExp) -> Compiled<of_users::Leaf> {
             _ => Compiled::constant(matches!(op, CompareOp::Ne)),
         },
         ("emails", _) => text(expression, |test| Leaf::Email(None, test)),
-        ("emails.type", AttrExp::Comparison(_, CompareOp::Eq, CompValue::Str(kind))) => {
+        ("emails.type", AttrExp::Comparison(_, CompareOp::Eq, CompValue::Text(kind))) => {
             Compiled::exactly(Condition::Is(Leaf::Email(Some(kind.clone()), None)))
         }
         ("emails.type", AttrExp::Present(_)) => Compiled::at_least(Condition::Is(Leaf::Email(None, None))),
-        ("groups", AttrExp::Comparison(_, CompareOp::Eq, CompValue::Str(id))) => {
+        ("groups", AttrExp::Comparison(_, CompareOp::Eq, CompValue::Text(id))) => {
             Compiled::exactly(Condition::Is(Leaf::InGroup(id.clone())))
         }
-        (_, AttrExp::Comparison(_, CompareOp::Eq, CompValue::Str(site))) if spot.attribute.name == "site" => {
+        (_, AttrExp::Comparison(_, CompareOp::Eq, CompValue::Text(site)))
+            if spot.attribute.name == "site" =>
+        {
             Compiled::at_least(Condition::Is(Leaf::Site(site.clone())))
         }
         _ => kept(spot, expression),
@@ -166,7 +162,7 @@ fn kept(spot: &Spot, expression: &AttrExp) -> Compiled<of_users::Leaf> {
     }
     let (mention, test) = match expression {
         AttrExp::Present(_) => (format!("\"{}\":", spot.attribute.name), None),
-        AttrExp::Comparison(_, op, CompValue::Str(text)) if is_search(op) && !text.is_empty() => {
+        AttrExp::Comparison(_, op, CompValue::Text(text)) if is_search(op) && !text.is_empty() => {
             (inside_json(text), Some((test(op), text.clone())))
         }
         AttrExp::Comparison(..) => return Compiled::at_least(Condition::All),
@@ -190,41 +186,51 @@ fn kept(spot: &Spot, expression: &AttrExp) -> Compiled<of_users::Leaf> {
 
 /// `emails[type eq "work" and value eq "…"]` and the like.
 fn user_values(spot: &Spot, filter: &ValFilter) -> Compiled<of_users::Leaf> {
-    use of_users::Leaf;
     let parts: Vec<&ValFilter> = match filter {
         ValFilter::And(parts) => parts.iter().collect(),
         single => vec![single],
     };
-    let (mut kind, mut value, mut rest) = (None, None, false);
+    if spot.attribute.name == "emails" {
+        return emails(&parts);
+    }
+    // All parts must be met by one value, so their texts stand in what is kept.
+    let mentions = parts.into_iter().filter_map(|part| {
+        let ValFilter::Attr(expression) = part else { return None };
+        let part = spot.attribute.part(&expression.path().name)?;
+        let found = kept(&Spot { part: Some(part), ..*spot }, expression);
+        (found.condition != Condition::All).then_some(found.condition)
+    });
+    Compiled::at_least(Condition::And(mentions.collect()))
+}
+
+/// Addresses have a table of their own, with an index by address: what is asked of type and address is asked there.
+fn emails(parts: &[&ValFilter]) -> Compiled<of_users::Leaf> {
+    use of_users::Leaf;
+    let (mut kind, mut value, mut exact) = (None, None, true);
     for part in parts {
-        match part {
-            ValFilter::Attr(AttrExp::Comparison(path, CompareOp::Eq, CompValue::Str(text)))
-                if path.name.eq_ignore_ascii_case("type") && kind.is_none() =>
-            {
+        let ValFilter::Attr(expression) = part else {
+            exact = false;
+            continue;
+        };
+        let is = |name: &str| expression.path().name.eq_ignore_ascii_case(name);
+        match expression {
+            AttrExp::Comparison(_, CompareOp::Eq, CompValue::Text(text)) if is("type") && kind.is_none() => {
                 kind = Some(text.clone());
             }
-            ValFilter::Attr(AttrExp::Comparison(path, op, CompValue::Str(text)))
-                if path.name.eq_ignore_ascii_case("value")
-                    && !matches!(op, CompareOp::Ne)
-                    && value.is_none() =>
-            {
-                value = Some((op.clone(), text.clone()));
+            AttrExp::Comparison(_, op, CompValue::Text(text)) if is("value") && value.is_none() => {
+                value = Some((test(op), text.clone()));
             }
-            _ => rest = true,
+            // Each address is one.
+            AttrExp::Present(_) if is("value") => {}
+            _ => exact = false,
         }
     }
-    if spot.attribute.name == "emails" {
-        let sought = value.map(|(op, text)| (test(&op), text));
-        let condition = Condition::Is(Leaf::Email(kind, sought));
-        return Compiled { condition, exact: !rest };
+    let mut condition = Condition::Is(Leaf::Email(kind.clone(), value.clone()));
+    if matches!(value, Some((Test::Ne, _))) {
+        // Alone that is met by whoever has none of the kind.
+        condition = Condition::And(vec![Condition::Is(Leaf::Email(kind, None)), condition]);
     }
-    match value {
-        Some((op, text)) => {
-            let path = AttrPath::with_name("value");
-            kept(spot, &AttrExp::Comparison(path, op, CompValue::Str(text)))
-        }
-        None => Compiled::at_least(Condition::All),
-    }
+    Compiled { condition, exact }
 }
 
 fn group_leaf(spot: &Spot, expression: &AttrExp) -> Compiled<of_groups::Leaf> {
@@ -239,7 +245,7 @@ fn group_leaf(spot: &Spot, expression: &AttrExp) -> Compiled<of_groups::Leaf> {
         return time(expression, |test, at| Leaf::Time(moment, test, at));
     }
     match (name.as_str(), expression) {
-        ("members", AttrExp::Comparison(_, CompareOp::Eq, CompValue::Str(id))) => {
+        ("members", AttrExp::Comparison(_, CompareOp::Eq, CompValue::Text(id))) => {
             Compiled::exactly(Condition::Is(Leaf::Member(id.clone())))
         }
         _ => Compiled::at_least(Condition::All),
@@ -248,7 +254,7 @@ fn group_leaf(spot: &Spot, expression: &AttrExp) -> Compiled<of_groups::Leaf> {
 
 fn group_values(spot: &Spot, filter: &ValFilter) -> Compiled<of_groups::Leaf> {
     match filter {
-        ValFilter::Attr(AttrExp::Comparison(path, CompareOp::Eq, CompValue::Str(id)))
+        ValFilter::Attr(AttrExp::Comparison(path, CompareOp::Eq, CompValue::Text(id)))
             if spot.attribute.name == "members" && path.name.eq_ignore_ascii_case("value") =>
         {
             Compiled::exactly(Condition::Is(of_groups::Leaf::Member(id.clone())))
@@ -265,11 +271,9 @@ fn text<L>(expression: &AttrExp, leaf: impl Fn(Option<(Test, String)>) -> L) -> 
             Compiled::exactly(present())
         }
         AttrExp::Comparison(_, _, CompValue::Null) => Compiled::exactly(Condition::Not(Box::new(present()))),
-        AttrExp::Comparison(_, op, CompValue::Str(text)) => {
+        AttrExp::Comparison(_, op, CompValue::Text(text)) => {
             Compiled::exactly(Condition::Is(leaf(Some((test(op), text.clone())))))
         }
-        // Refused before.
-        AttrExp::Comparison(..) => Compiled::constant(false),
     }
 }
 
@@ -278,7 +282,7 @@ fn time<L>(expression: &AttrExp, leaf: impl Fn(Test, NaiveDateTime) -> L) -> Com
         AttrExp::Present(_) | AttrExp::Comparison(_, CompareOp::Ne, CompValue::Null) => {
             Compiled::constant(true)
         }
-        AttrExp::Comparison(_, op, CompValue::Str(text)) => match DateTime::parse_from_rfc3339(text) {
+        AttrExp::Comparison(_, op, CompValue::Text(text)) => match DateTime::parse_from_rfc3339(text) {
             Ok(at) => Compiled::exactly(Condition::Is(leaf(test(op), at.naive_utc()))),
             Err(_) => Compiled::constant(false),
         },

@@ -3,7 +3,6 @@
 use super::Refusal;
 use crate::domain::Org;
 use crate::domain::users::by_entra::Scope;
-use crate::domain::users::search::From;
 use crate::scim::message::CURSOR_TIMEOUT_S;
 use crate::scim::query::Query;
 use crate::scim::{Fault, ScimType};
@@ -11,15 +10,27 @@ use serde::{Deserialize, Serialize};
 
 const PURPOSE: &str = "scim cursor";
 
-/// Where a page begins.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub(super) enum Mark {
-    /// After the resource with this key.
+/// Where a page begins: behind this resource, whoever came and went meanwhile.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Mark {
+    /// Its type: 0 for users, 1 for groups. At the root users come first.
+    #[serde(rename = "t")]
+    pub(super) kind: u8,
+    /// What it sorts by, if it has that and the list is sorted.
+    #[serde(rename = "v")]
+    pub(super) value: Option<String>,
+    /// The console's key of it.
     #[serde(rename = "k")]
-    Key(String),
+    pub(super) key: String,
+}
+
+/// Where a page begins.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Start {
     /// After so many resources.
-    #[serde(rename = "p")]
     Position(i64),
+    /// Behind this one.
+    After(Mark),
 }
 
 #[derive(Serialize, Deserialize)]
@@ -47,10 +58,15 @@ impl Stamp {
         org.keys().seal(PURPOSE, &serde_json::to_string(&sealed).unwrap_or_default())
     }
 
+    /// The query, in words that tell it from others.
+    pub(super) fn as_str(&self) -> &str {
+        &self.0
+    }
+
     /// Where the page after this cursor begins; an empty one stands for the first.
-    pub(super) fn read(&self, org: &Org, cursor: &str) -> Result<From, Refusal> {
+    pub(super) fn read(&self, org: &Org, cursor: &str) -> Result<Start, Refusal> {
         if cursor.is_empty() {
-            return Ok(From::Position(0));
+            return Ok(Start::Position(0));
         }
         let invalid = || {
             let detail = "The cursor is none of ours, or belongs to another query. Begin again without it.";
@@ -66,9 +82,6 @@ impl Stamp {
                 format!("The cursor is older than {CURSOR_TIMEOUT_S} seconds. Begin again without it.");
             return Err(Fault::bad(ScimType::ExpiredCursor, detail).into());
         }
-        Ok(match sealed.mark {
-            Mark::Key(key) => From::Key(key),
-            Mark::Position(at) => From::Position(at),
-        })
+        Ok(Start::After(sealed.mark))
     }
 }

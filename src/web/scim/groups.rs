@@ -12,6 +12,7 @@ use crate::scim::evaluate::value_meets;
 use crate::scim::group::{self as scim, Change, Wanted, read_changes};
 use crate::scim::project::Projection;
 use crate::scim::schema::{GROUP, find};
+use crate::scim::tolerance::Sent;
 use actix_web::http::StatusCode;
 use actix_web::web::Path;
 use actix_web::{HttpRequest, HttpResponse};
@@ -34,31 +35,29 @@ pub(super) async fn get(client: Client, request: HttpRequest, id: Path<String>) 
 }
 
 pub(super) async fn post(client: Client, request: HttpRequest, body: Body) -> Answer {
-    let wanted = body.0.and_then(|body| Wanted::read(&body));
-    let wanted = wanted.map_err(|fault| client.refuse(Operation::CreateGroup, fault.into()))?;
-    let subject = Some(wanted.display_name.clone());
-    let done = client.write(Operation::CreateGroup, subject, move |tx| create(tx, wanted));
+    let sent = body.0.and_then(|body| Wanted::read(&body, None));
+    let sent = sent.map_err(|fault| client.refuse(Operation::CreateGroup, fault.into()))?;
+    let subject = Some(sent.wish.display_name.clone());
+    let done = client.write(Operation::CreateGroup, subject, move |tx| create(tx, sent));
     respond::written(&client, done.await?, &projection(&request))
 }
 
 pub(super) async fn put(client: Client, request: HttpRequest, id: Path<String>, body: Body) -> Answer {
-    let wanted = body.0.and_then(|body| Wanted::read(&body));
-    let wanted = wanted.map_err(|fault| client.refuse(Operation::ReplaceGroup, fault.into()))?;
+    let body = body.0.map_err(|fault| client.refuse(Operation::ReplaceGroup, fault.into()))?;
     let known_version = Precondition::of(&request);
-    let done =
-        client.write(Operation::ReplaceGroup, None, move |tx| replace(tx, &id, &known_version, wanted));
+    let done = client.write(Operation::ReplaceGroup, None, move |tx| replace(tx, &id, &known_version, &body));
     respond::written(&client, done.await?, &projection(&request))
 }
 
 /// Entra ID wants no body back; whoever names attributes gets one (RFC 7644 section 3.5.2).
 pub(super) async fn patch(client: Client, request: HttpRequest, id: Path<String>, body: Body) -> Answer {
-    let changes = body.0.and_then(|body| read_changes(&body));
-    let changes = changes.map_err(|fault| client.refuse(Operation::ChangeGroup, fault.into()))?;
+    let sent = body.0.and_then(|body| read_changes(&body));
+    let sent = sent.map_err(|fault| client.refuse(Operation::ChangeGroup, fault.into()))?;
     let known_version = Precondition::of(&request);
     let projection = projection(&request);
     let wants_body = !projection.attributes.is_empty();
     let done = client.write(Operation::ChangeGroup, None, move |tx| {
-        let done = change(tx, &id, &known_version, changes)?;
+        let done = change(tx, &id, &known_version, sent)?;
         let status = if wants_body { 200 } else { 204 };
         Ok(Done { told: Told { status, ..done.told }, ..done })
     });
@@ -71,35 +70,38 @@ pub(super) async fn remove(client: Client, request: HttpRequest, id: Path<String
     respond::written(&client, done.await?, &Projection::default())
 }
 
-pub(super) fn create(tx: &mut Tx, wanted: Wanted) -> Result<Done, Refusal> {
+pub(super) fn create(tx: &mut Tx, sent: Sent<Wanted>) -> Result<Done, Refusal> {
+    let (wanted, warnings) = sent.strict()?;
     let done = by_entra::create(tx, wish(wanted))?;
-    reported(tx.conn, done, StatusCode::CREATED)
+    reported(tx.conn, done, warnings, StatusCode::CREATED)
 }
 
-pub(super) fn replace(
-    tx: &mut Tx,
-    id: &str,
-    version: &Precondition,
-    wanted: Wanted,
-) -> Result<Done, Refusal> {
+pub(super) fn replace(tx: &mut Tx, id: &str, version: &Precondition, body: &Value) -> Result<Done, Refusal> {
     let group = by_entra::get(tx.conn, id)?;
     version.check(group.version)?;
+    let before = Wanted {
+        display_name: group.name.clone(),
+        external_id: group.external_id.clone(),
+        members: Vec::new(),
+    };
+    let (wanted, warnings) = Wanted::read(body, Some(&before))?.strict()?;
     let done = by_entra::replace(tx, group, wish(wanted))?;
-    reported(tx.conn, done, StatusCode::OK)
+    reported(tx.conn, done, warnings, StatusCode::OK)
 }
 
 pub(super) fn change(
     tx: &mut Tx,
     id: &str,
     version: &Precondition,
-    changes: Vec<Change>,
+    sent: Sent<Vec<Change>>,
 ) -> Result<Done, Refusal> {
     let group = by_entra::get(tx.conn, id)?;
     version.check(group.version)?;
+    let (changes, warnings) = sent.strict()?;
     let changes: Result<Vec<by_entra::Change>, Error> =
         changes.into_iter().map(|change| meant(tx.conn, &group, change)).collect();
     let done = by_entra::change(tx, group, changes?)?;
-    reported(tx.conn, done, StatusCode::OK)
+    reported(tx.conn, done, warnings, StatusCode::OK)
 }
 
 pub(super) fn delete(tx: &mut Tx, id: &str, version: &Precondition) -> Result<Done, Refusal> {
@@ -149,11 +151,16 @@ fn meant(conn: &mut Conn, group: &Group, change: Change) -> Result<by_entra::Cha
     })
 }
 
-fn reported(conn: &mut Conn, done: by_entra::Done, status: StatusCode) -> Result<Done, Refusal> {
+fn reported(
+    conn: &mut Conn,
+    done: by_entra::Done,
+    left_out: Vec<String>,
+    status: StatusCode,
+) -> Result<Done, Refusal> {
     let told = Told {
         subject: Some(done.group.name.clone()),
         changes: done.changes,
-        warnings: done.warnings,
+        warnings: left_out.into_iter().chain(done.warnings).collect(),
         held: done.held,
         status: status.as_u16(),
         ..Told::default()

@@ -8,7 +8,7 @@
 //! | this              | the routes; a refusal told as SCIM                         |
 //! | [`client`]        | who asks, may they; the log                                |
 //! | [`users`], [`groups`], [`bulk`] | operations                                   |
-//! | [`search`], [`sources`] | lists; [`compile`] makes conditions of filters, [`cursor`] marks pages |
+//! | [`search`], [`sources`] | lists; [`compile`] makes conditions of filters, [`cursor`] and [`walks`] mark pages |
 //! | [`respond`]       | answers with a resource; [`precondition`] compares versions |
 //! | [`mapping`]       | which attribute lives in which column                      |
 //! | [`about`]         | what this server says of itself                            |
@@ -38,9 +38,11 @@ mod respond;
 mod search;
 mod sources;
 mod users;
+mod walks;
 
 pub(super) use client::{Limits, TurnedAway};
 use respond::{Done, Shown};
+pub(super) use walks::Walks;
 
 /// Where SCIM is served, below the public address.
 pub(super) const BASE: &str = "/scim/v2";
@@ -110,15 +112,42 @@ impl Refusal {
 
 impl From<Fault> for Refusal {
     fn from(fault: Fault) -> Self {
-        Self::new(fault)
+        let remedy = fault.kind.and_then(remedy).map(str::to_owned);
+        Self { remedy, ..Self::new(fault) }
     }
+}
+
+/// How an administrator mends what was sent wrongly, by its kind: the words are those of Entra ID's pages.
+fn remedy(kind: ScimType) -> Option<&'static str> {
+    Some(match kind {
+        ScimType::InvalidFilter | ScimType::TooMany => {
+            "Entra ID looks users up by the attribute that is ticked as matching under Provisioning, Attribute mapping. \
+             Let it match by userName, externalId or emails[type eq \"work\"].value there. Another client must write its \
+             filters as RFC 7644 section 3.4.2.2 says."
+        }
+        ScimType::InvalidPath | ScimType::NoTarget | ScimType::Mutability => {
+            "Look at the target attribute in Entra ID, under Provisioning, Attribute mapping: choose one that Rollcall \
+             lists, or take the mapping away."
+        }
+        ScimType::InvalidValue => {
+            "Look at the attribute that is named, in Entra ID under Provisioning, Attribute mapping, and at what the \
+             person has there. The next cycle tries again."
+        }
+        ScimType::InvalidSyntax => {
+            "This is a fault of the client that sent the request, not of anybody's data."
+        }
+        ScimType::InvalidCursor | ScimType::ExpiredCursor | ScimType::InvalidCount => {
+            "The client has to begin its list again."
+        }
+        ScimType::Uniqueness => return None,
+    })
 }
 
 impl From<Error> for Refusal {
     fn from(error: Error) -> Self {
         let status = super::status(&error).as_u16();
         let detail = error.to_string();
-        Self::new(match error {
+        Self::from(match error {
             Error::Invalid(_) => Fault::bad(ScimType::InvalidValue, detail),
             Error::Taken(_) => Fault { status, kind: Some(ScimType::Uniqueness), detail },
             Error::NotFound(_) => Fault::plain(status, "There is no such resource."),

@@ -2,16 +2,16 @@
 
 use super::client::{Body, Client, Told};
 use super::compile::Compiled;
-use super::cursor::{Mark, Stamp};
+use super::cursor::{Mark, Stamp, Start};
 use super::sources::{Groups, Source, Users};
+use super::walks::Walks;
 use super::{Refusal, Rendered, json};
 use crate::db::Conn;
 use crate::domain::Org;
 use crate::domain::provisioning::Operation;
 use crate::domain::users::by_entra::Scope;
-use crate::domain::users::search::From;
-use crate::error::Error;
-use crate::scim::filter::{AttrExp, CompValue, CompareOp, Filter};
+use crate::domain::users::search::{From, Mark as Spot};
+use crate::scim::filter::{AttrExp, CompValue, CompareOp, Filter, ValFilter, ValuePath};
 use crate::scim::message::{self, Place};
 use crate::scim::query::{Page, Query};
 use crate::scim::schema::{RESOURCES, Resource};
@@ -19,6 +19,7 @@ use crate::scim::{Fault, ScimType, evaluate};
 use actix_web::http::StatusCode;
 use actix_web::{HttpRequest, HttpResponse};
 use serde_json::Value;
+use std::cmp::Ordering;
 
 type Answer = Result<HttpResponse, Refusal>;
 
@@ -39,14 +40,30 @@ pub(super) struct Lookup<'a> {
     pub(super) scope: Scope,
     pub(super) base: &'a str,
     pub(super) query: &'a Query,
+    /// The credential that asks.
+    credential: &'a str,
+    walks: &'a Walks,
 }
 
-/// A page, and what the log should know of it.
+/// A page, and what the next one needs to know of it.
 struct Found {
     total: i64,
     resources: Vec<Rendered>,
-    /// The key of the last resource and whether more follow, where the list is in the order of its keys.
-    last: Option<String>,
+    /// The place of the last resource that is shown.
+    last: Option<Mark>,
+}
+
+/// How many resources to read, and how many of them are shown: one more tells whether another page follows.
+#[derive(Clone, Copy, Debug)]
+struct Fetch {
+    count: i64,
+    shown: i64,
+}
+
+/// A resource that was looked at: where it stands, and itself.
+struct Seen {
+    mark: Mark,
+    whole: Value,
 }
 
 pub(super) async fn users(client: Client, request: HttpRequest) -> Answer {
@@ -120,9 +137,11 @@ async fn answer(client: Client, shelf: Shelf, query: Result<Query, Fault>) -> An
     let operation = shelf.operation(None, 1);
     let query = query.map_err(|fault| client.refuse(operation, fault.into()))?;
     let (org, scope, base) = (client.org().clone(), client.scope, client.base.clone());
+    let (credential, walks) = (client.credential().to_owned(), client.walks());
     let is_look_up = look_up(&query).is_some();
     let work = move |conn: &mut Conn| {
-        let lookup = Lookup { org: &org, scope, base: &base, query: &query };
+        let (credential, walks) = (credential.as_str(), &*walks);
+        let lookup = Lookup { org: &org, scope, base: &base, query: &query, credential, walks };
         let (place, found) = lookup.list(conn, shelf)?;
         let sought = query.filter.as_ref().and_then(sought);
         let operation = shelf.operation(sought.as_deref(), found.total);
@@ -138,142 +157,243 @@ async fn answer(client: Client, shelf: Shelf, query: Result<Query, Fault>) -> An
 impl Lookup<'_> {
     fn list(&self, conn: &mut Conn, shelf: Shelf) -> Result<(Place, Found), Refusal> {
         let stamp = Stamp::of(self.query, shelf.name(), self.scope);
-        let (from, by_cursor) = match &self.query.page {
-            Page::Index(start) => (From::Position(start.saturating_sub(1)), false),
-            Page::Cursor(cursor) => (stamp.read(self.org, cursor)?, true),
-        };
-        // One more tells whether another page follows.
-        let wanted = self.query.count + i64::from(by_cursor && self.query.count > 0);
-        let mut found = match shelf {
-            Shelf::Users => self.one(conn, &Users(self), &from, wanted)?,
-            Shelf::Groups => self.one(conn, &Groups(self), &from, wanted)?,
-            Shelf::Both => self.both(conn, &from, wanted)?,
-        };
-        let place = match &self.query.page {
-            Page::Index(start) => Place::Index(*start),
-            Page::Cursor(_) => {
-                let more = i64::try_from(found.resources.len()).unwrap_or_default() > self.query.count;
-                let mark = self.mark_after(&mut found, &from, more);
-                Place::Cursor(mark.map(|mark| stamp.write(self.org, mark)))
+        match &self.query.page {
+            Page::Index(start) => {
+                let found = self.by_position(conn, shelf, &stamp, start.saturating_sub(1))?;
+                Ok((Place::Index(*start), found))
             }
-        };
-        Ok((place, found))
-    }
-
-    /// Where the next page begins; takes the one resource too many away.
-    fn mark_after(&self, found: &mut Found, from: &From, more: bool) -> Option<Mark> {
-        if !more {
-            return None;
+            Page::Cursor(cursor) => {
+                let start = stamp.read(self.org, cursor)?;
+                // One more tells whether another page follows.
+                let wanted = self.query.count + i64::from(self.query.count > 0);
+                let mut found = self.page(conn, shelf, &start, self.fetch(wanted))?;
+                let more = length(&found) > self.query.count;
+                found.resources.truncate(usize::try_from(self.query.count).unwrap_or_default());
+                let next = found.last.clone().filter(|_| more).map(|mark| stamp.write(self.org, mark));
+                Ok((Place::Cursor(next), found))
+            }
         }
-        found.resources.pop();
-        Some(match (from, found.last.take()) {
-            (_, Some(key)) => Mark::Key(key),
-            (From::Position(at), None) => Mark::Position(at + self.query.count),
-            (From::Key(_), None) => return None,
-        })
     }
 
-    fn one<S: Source>(&self, conn: &mut Conn, source: &S, from: &From, count: i64) -> Result<Found, Refusal> {
+    /// A page by position, behind the one that ended there, if one did.
+    fn by_position(&self, conn: &mut Conn, shelf: Shelf, stamp: &Stamp, at: i64) -> Result<Found, Refusal> {
+        let count = self.query.count;
+        let walk = format!("{}\n{count}\n{}", self.credential, stamp.as_str());
+        let now = self.org.now().and_utc().timestamp();
+        let before = if at > 0 && count > 0 { self.walks.find(&walk, at, now) } else { None };
+        let Some(before) = before else {
+            let found = self.page(conn, shelf, &Start::Position(at), self.fetch(count))?;
+            self.remember(walk, at, &found, now);
+            return Ok(found);
+        };
+        let mut found = self.page(conn, shelf, &Start::After(before), self.fetch(count))?;
+        let end = at + length(&found);
+        // Who walks stops at the total: it must not lie before those who are still to come, nor behind the last.
+        if length(&found) < count {
+            found.total = end;
+        } else if end >= found.total
+            && let Some(last) = &found.last
+        {
+            found.total = end + self.rest(conn, shelf, last)?;
+        }
+        self.remember(walk, at, &found, now);
+        Ok(found)
+    }
+
+    fn remember(&self, walk: String, at: i64, found: &Found, now: i64) {
+        if let Some(last) = &found.last {
+            self.walks.put(walk, at.saturating_add(length(found)), last.clone(), now);
+        }
+    }
+
+    fn page(&self, conn: &mut Conn, shelf: Shelf, start: &Start, fetch: Fetch) -> Result<Found, Refusal> {
+        match shelf {
+            Shelf::Users => self.one(conn, &Users(self), start, fetch),
+            Shelf::Groups => self.one(conn, &Groups(self), start, fetch),
+            Shelf::Both => self.both(conn, start, fetch),
+        }
+    }
+
+    fn fetch(&self, count: i64) -> Fetch {
+        Fetch { count, shown: self.query.count }
+    }
+
+    fn one<S: Source>(
+        &self,
+        conn: &mut Conn,
+        source: &S,
+        start: &Start,
+        fetch: Fetch,
+    ) -> Result<Found, Refusal> {
+        match self.by_database(source) {
+            Some((search, order)) => self.found(conn, source, &search, order, start, fetch),
+            None => Ok(self.slice(self.looked_at(conn, source)?, start, fetch)),
+        }
+    }
+
+    /// The search that the database answers by itself, if it can.
+    fn by_database<S: Source>(&self, source: &S) -> Option<(S::Search, Option<S::Order>)> {
         let Compiled { condition, exact } = source.compile(self.query.filter.as_ref());
         let order = match self.query.sort_spot(source.kind()) {
-            None => Some(None),
-            Some(spot) => source.order(&spot).map(Some),
+            None => None,
+            Some(spot) => Some(source.order(&spot)?),
         };
-        match order {
-            Some(order) if exact => {
-                let search = source.search(condition, order);
-                self.by_database(conn, source, &search, order.is_none(), from, count)
-            }
-            _ => {
-                let all = self.looked_at(conn, source, condition)?;
-                Ok(slice(all, from, count))
-            }
-        }
+        // A path that this type does not have sorts nothing; one that chooses among values does.
+        (exact && self.query.sorts_plainly()).then(|| (source.search(condition, order), order))
     }
 
-    fn by_database<S: Source>(
+    fn found<S: Source>(
         &self,
         conn: &mut Conn,
         source: &S,
         search: &S::Search,
-        by_key: bool,
-        from: &From,
-        count: i64,
+        order: Option<S::Order>,
+        start: &Start,
+        fetch: Fetch,
     ) -> Result<Found, Refusal> {
-        let rows = if count == 0 { Vec::new() } else { source.page(conn, search, from, count)? };
+        let Fetch { count, shown } = fetch;
+        let from = match start {
+            Start::Position(at) => From::Position(*at),
+            Start::After(Mark { value, key, .. }) => {
+                From::After(Spot { value: value.clone(), key: key.clone() })
+            }
+        };
+        let rows = if count == 0 { Vec::new() } else { source.page(conn, search, &from, count)? };
         let read = i64::try_from(rows.len()).unwrap_or_default();
         // A first page that was not filled tells the total by itself.
         let first = matches!(from, From::Position(0));
-        let total = if first && read < count { read } else { source.count(conn, search)? };
-        let shown = usize::try_from(self.query.count).unwrap_or_default();
-        let last = rows.iter().take(shown).last().filter(|_| by_key).map(|row| source.key(row));
+        let total = if first && read < count { read } else { source.count(conn, search, None)? };
+        let shown = usize::try_from(shown).unwrap_or_default();
+        let last = rows.iter().take(shown).last().map(|row| source.mark(order, row));
+        let last = last.map(|Spot { value, key }| Mark { kind: kind_of(source.kind()), value, key });
         Ok(Found { total, resources: source.render(conn, rows)?, last })
     }
 
     /// All that meet the filter, one by one, sorted; refused where that would be too many.
-    fn looked_at<S: Source>(
-        &self,
-        conn: &mut Conn,
-        source: &S,
-        condition: crate::domain::condition::Condition<S::Leaf>,
-    ) -> Result<Vec<(Option<String>, Value)>, Refusal> {
+    fn looked_at<S: Source>(&self, conn: &mut Conn, source: &S) -> Result<Vec<Seen>, Refusal> {
+        let condition = source.compile(self.query.filter.as_ref()).condition;
         let search = source.search(condition, None);
         let Some(rows) = source.all(conn, &search)? else { return Err(too_many(source.kind())) };
         let kind = source.kind();
-        let spot = self.query.sort_spot(kind);
+        let keys: Vec<String> = rows.iter().map(|row| source.mark(None, row).key).collect();
         let met = |whole: &Value| {
             self.query.filter.as_ref().is_none_or(|filter| evaluate::meets(filter, kind, whole))
         };
-        let mut met: Vec<(Option<String>, Value)> = source
-            .whole(conn, rows)?
-            .into_iter()
-            .filter(met)
-            .map(|whole| (spot.as_ref().and_then(|spot| evaluate::sort_key(spot, &whole)), whole))
+        let whole = source.whole(conn, rows)?.into_iter().zip(keys).filter(|(whole, _)| met(whole));
+        let mut seen: Vec<Seen> = whole
+            .map(|(whole, key)| {
+                let value = self.query.sort_key(kind, &whole);
+                Seen { mark: Mark { kind: kind_of(kind), value, key }, whole }
+            })
             .collect();
-        if self.query.sort.is_some() {
-            sort(&mut met, self.query.descending);
-        }
-        Ok(met.into_iter().map(|(key, whole)| (key, self.query.projection.apply(whole))).collect())
+        seen.sort_by(|a, b| self.compare(&a.mark, &b.mark));
+        Ok(seen)
+    }
+
+    /// How two resources stand to each other. What is absent comes last, or first where the last comes first (RFC 7644
+    /// section 3.4.2.3); equal ones stand as they were made, users before groups.
+    fn compare(&self, a: &Mark, b: &Mark) -> Ordering {
+        let by_value = if self.query.sort.is_some() {
+            a.value.is_none().cmp(&b.value.is_none()).then_with(|| a.value.cmp(&b.value))
+        } else {
+            Ordering::Equal
+        };
+        let by_value = if self.query.descending { by_value.reverse() } else { by_value };
+        by_value.then_with(|| (a.kind, &a.key).cmp(&(b.kind, &b.key)))
+    }
+
+    fn slice(&self, all: Vec<Seen>, start: &Start, fetch: Fetch) -> Found {
+        let total = i64::try_from(all.len()).unwrap_or_default();
+        let skipped = match start {
+            Start::Position(at) => usize::try_from(*at).unwrap_or(usize::MAX),
+            Start::After(mark) => {
+                all.iter().filter(|seen| self.compare(&seen.mark, mark) != Ordering::Greater).count()
+            }
+        };
+        let [count, shown] = [fetch.count, fetch.shown].map(|most| usize::try_from(most).unwrap_or_default());
+        let page: Vec<Seen> = all.into_iter().skip(skipped).take(count).collect();
+        let last = page.iter().take(shown).last().map(|seen| seen.mark.clone());
+        let resources =
+            page.into_iter().map(|seen| Rendered::Part(self.query.projection.apply(seen.whole))).collect();
+        Found { total, resources, last }
     }
 
     /// Users, then groups; together where they are sorted.
-    fn both(&self, conn: &mut Conn, from: &From, count: i64) -> Result<Found, Refusal> {
-        let From::Position(at) = *from else { return Err(Error::internal("a key at the root").into()) };
+    fn both(&self, conn: &mut Conn, start: &Start, fetch: Fetch) -> Result<Found, Refusal> {
         if self.query.sort.is_some() {
-            let filter = self.query.filter.as_ref();
-            let mut all = self.looked_at(conn, &Users(self), Users(self).compile(filter).condition)?;
-            all.extend(self.looked_at(conn, &Groups(self), Groups(self).compile(filter).condition)?);
-            sort(&mut all, self.query.descending);
-            return Ok(slice(all, from, count));
+            return Ok(self.slice(self.all_of_both(conn)?, start, fetch));
         }
-        let people = self.one(conn, &Users(self), from, count)?;
-        let read = i64::try_from(people.resources.len()).unwrap_or_default();
-        let after = From::Position((at - people.total).max(0));
-        let mut teams = self.one(conn, &Groups(self), &after, count - read)?;
+        let behind_users = matches!(start, Start::After(mark) if mark.kind == kind_of(Groups(self).kind()));
+        let people = if behind_users {
+            Found { total: self.total(conn, &Users(self))?, resources: Vec::new(), last: None }
+        } else {
+            self.one(conn, &Users(self), start, fetch)?
+        };
+        let read = length(&people);
+        let from = match start {
+            Start::Position(at) => Start::Position((at - people.total).max(0)),
+            Start::After(_) if behind_users => start.clone(),
+            Start::After(_) => Start::Position(0),
+        };
+        // The one too many, which a cursor asks for, may be a group.
+        let left = Fetch { count: (fetch.count - read).max(0), shown: (fetch.shown - read).max(0) };
+        let mut teams = self.one(conn, &Groups(self), &from, left)?;
+        let last = if left.shown > 0 { teams.last.or(people.last) } else { people.last };
         let mut resources = people.resources;
         resources.append(&mut teams.resources);
-        Ok(Found { total: people.total + teams.total, resources, last: None })
+        Ok(Found { total: people.total + teams.total, resources, last })
+    }
+
+    fn all_of_both(&self, conn: &mut Conn) -> Result<Vec<Seen>, Refusal> {
+        let mut all = self.looked_at(conn, &Users(self))?;
+        all.extend(self.looked_at(conn, &Groups(self))?);
+        all.sort_by(|a, b| self.compare(&a.mark, &b.mark));
+        Ok(all)
+    }
+
+    fn total<S: Source>(&self, conn: &mut Conn, source: &S) -> Result<i64, Refusal> {
+        Ok(match self.by_database(source) {
+            Some((search, _)) => source.count(conn, &search, None)?,
+            None => i64::try_from(self.looked_at(conn, source)?.len()).unwrap_or_default(),
+        })
+    }
+
+    /// How many there are behind a place.
+    fn rest(&self, conn: &mut Conn, shelf: Shelf, last: &Mark) -> Result<i64, Refusal> {
+        match shelf {
+            Shelf::Users => self.rest_of(conn, &Users(self), last),
+            Shelf::Groups => self.rest_of(conn, &Groups(self), last),
+            Shelf::Both if self.query.sort.is_some() => Ok(self.behind(&self.all_of_both(conn)?, last)),
+            Shelf::Both if last.kind == kind_of(Groups(self).kind()) => {
+                self.rest_of(conn, &Groups(self), last)
+            }
+            Shelf::Both => Ok(self.rest_of(conn, &Users(self), last)? + self.total(conn, &Groups(self))?),
+        }
+    }
+
+    fn rest_of<S: Source>(&self, conn: &mut Conn, source: &S, last: &Mark) -> Result<i64, Refusal> {
+        Ok(match self.by_database(source) {
+            Some((search, _)) => {
+                let place = Spot { value: last.value.clone(), key: last.key.clone() };
+                source.count(conn, &search, Some(&place))?
+            }
+            None => self.behind(&self.looked_at(conn, source)?, last),
+        })
+    }
+
+    fn behind(&self, all: &[Seen], last: &Mark) -> i64 {
+        let behind = all.iter().filter(|seen| self.compare(&seen.mark, last) == Ordering::Greater);
+        i64::try_from(behind.count()).unwrap_or_default()
     }
 }
 
-/// What is absent comes last, or first where the last comes first (RFC 7644 section 3.4.2.3).
-fn sort(all: &mut [(Option<String>, Value)], descending: bool) {
-    all.sort_by(|(a, _), (b, _)| {
-        let order = a.is_none().cmp(&b.is_none()).then_with(|| a.cmp(b));
-        if descending { order.reverse() } else { order }
-    });
+fn length(found: &Found) -> i64 {
+    i64::try_from(found.resources.len()).unwrap_or_default()
 }
 
-fn slice(all: Vec<(Option<String>, Value)>, from: &From, count: i64) -> Found {
-    let total = i64::try_from(all.len()).unwrap_or_default();
-    let at = match from {
-        From::Position(at) => usize::try_from(*at).unwrap_or(usize::MAX),
-        From::Key(_) => 0,
-    };
-    let count = usize::try_from(count).unwrap_or_default();
-    let resources = all.into_iter().skip(at).take(count);
-    let resources = resources.map(|(_, resource)| Rendered::Part(resource)).collect();
-    Found { total, resources, last: None }
+/// The type of a resource as a [`Mark`] names it.
+fn kind_of(kind: &Resource) -> u8 {
+    u8::from(!std::ptr::eq(kind, RESOURCES[0]))
 }
 
 fn too_many(kind: &Resource) -> Refusal {
@@ -288,17 +408,37 @@ fn too_many(kind: &Resource) -> Refusal {
 /// The text of a single comparison for equality: what the client is looking for.
 fn sought(filter: &Filter) -> Option<String> {
     match filter {
-        Filter::Attr(AttrExp::Comparison(_, CompareOp::Eq, CompValue::Str(text))) => Some(text.clone()),
+        Filter::Attr(expression) => equal_to(expression),
+        // `emails[type eq "work"].value eq "…"`
+        Filter::ValuePath(ValuePath { filter: ValFilter::And(parts), .. }) => {
+            parts.iter().find_map(|part| match part {
+                ValFilter::Attr(expression) if expression.path().name.eq_ignore_ascii_case("value") => {
+                    equal_to(expression)
+                }
+                _ => None,
+            })
+        }
+        _ => None,
+    }
+}
+
+fn equal_to(expression: &AttrExp) -> Option<String> {
+    match expression {
+        AttrExp::Comparison(_, CompareOp::Eq, CompValue::Text(text)) => Some(text.clone()),
         _ => None,
     }
 }
 
 /// Whether at most a row or two are sought, by an index.
 fn look_up(query: &Query) -> Option<()> {
-    let Some(Filter::Attr(AttrExp::Comparison(path, CompareOp::Eq, CompValue::Str(_)))) = &query.filter
-    else {
-        return None;
+    let filter = query.filter.as_ref()?;
+    sought(filter)?;
+    let path = match filter {
+        Filter::Attr(expression) => expression.path(),
+        Filter::ValuePath(path) => &path.attr,
+        _ => return None,
     };
-    let indexed = ["userName", "externalId", "id", "displayName"];
-    indexed.iter().any(|name| path.name.eq_ignore_ascii_case(name)).then_some(())
+    let indexed = ["userName", "externalId", "id", "displayName", "emails"];
+    let value = path.sub_attr.as_deref().is_none_or(|part| part.eq_ignore_ascii_case("value"));
+    (value && indexed.iter().any(|name| path.name.eq_ignore_ascii_case(name))).then_some(())
 }

@@ -8,7 +8,7 @@ use crate::domain::condition::Condition;
 use crate::domain::groups::{Group, search as of_groups};
 use crate::domain::users::by_entra::Known;
 use crate::domain::users::query;
-use crate::domain::users::search::{self as of_users, From};
+use crate::domain::users::search::{self as of_users, From, Mark};
 use crate::error::Error;
 use crate::scim::filter::Filter;
 use crate::scim::path::Spot;
@@ -26,7 +26,8 @@ pub(super) trait Source {
     fn compile(&self, filter: Option<&Filter>) -> Compiled<Self::Leaf>;
     fn order(&self, spot: &Spot) -> Option<Self::Order>;
     fn search(&self, condition: Condition<Self::Leaf>, order: Option<Self::Order>) -> Self::Search;
-    fn count(&self, conn: &mut Conn, search: &Self::Search) -> Result<i64, Error>;
+    /// How many are found; with a mark, how many behind it.
+    fn count(&self, conn: &mut Conn, search: &Self::Search, after: Option<&Mark>) -> Result<i64, Error>;
     fn page(
         &self,
         conn: &mut Conn,
@@ -35,7 +36,8 @@ pub(super) trait Source {
         count: i64,
     ) -> Result<Vec<Self::Row>, Error>;
     fn all(&self, conn: &mut Conn, search: &Self::Search) -> Result<Option<Vec<Self::Row>>, Error>;
-    fn key(&self, row: &Self::Row) -> String;
+    /// The place of a row in an order.
+    fn mark(&self, order: Option<Self::Order>, row: &Self::Row) -> Mark;
     /// The resources, as much of them as was asked for.
     fn render(&self, conn: &mut Conn, rows: Vec<Self::Row>) -> Result<Vec<Rendered>, Error>;
     /// The resources with all their attributes, to look into.
@@ -70,8 +72,8 @@ impl Source for Users<'_> {
         of_users::Search { scope: self.0.scope, condition, order, descending }
     }
 
-    fn count(&self, conn: &mut Conn, search: &Self::Search) -> Result<i64, Error> {
-        of_users::count(conn, search)
+    fn count(&self, conn: &mut Conn, search: &Self::Search, after: Option<&Mark>) -> Result<i64, Error> {
+        of_users::count(conn, search, after)
     }
 
     fn page(
@@ -88,8 +90,8 @@ impl Source for Users<'_> {
         of_users::all(conn, search, MOST_LOOKED_AT)
     }
 
-    fn key(&self, row: &Known) -> String {
-        row.user.id.clone()
+    fn mark(&self, order: Option<Self::Order>, row: &Known) -> Mark {
+        of_users::mark(order, &row.user)
     }
 
     fn render(&self, conn: &mut Conn, rows: Vec<Known>) -> Result<Vec<Rendered>, Error> {
@@ -125,8 +127,8 @@ impl Source for Groups<'_> {
         of_groups::Search { condition, order, descending: self.0.query.descending && order.is_some() }
     }
 
-    fn count(&self, conn: &mut Conn, search: &Self::Search) -> Result<i64, Error> {
-        of_groups::count(conn, search)
+    fn count(&self, conn: &mut Conn, search: &Self::Search, after: Option<&Mark>) -> Result<i64, Error> {
+        of_groups::count(conn, search, after)
     }
 
     fn page(
@@ -143,8 +145,8 @@ impl Source for Groups<'_> {
         of_groups::all(conn, search, MOST_LOOKED_AT)
     }
 
-    fn key(&self, row: &Self::Row) -> String {
-        row.id.clone()
+    fn mark(&self, order: Option<Self::Order>, row: &Self::Row) -> Mark {
+        of_groups::mark(order, row)
     }
 
     fn render(&self, conn: &mut Conn, rows: Vec<Self::Row>) -> Result<Vec<Rendered>, Error> {

@@ -5,16 +5,18 @@ use super::precondition::Precondition;
 use super::{Done, InTheWay, Refusal, Shown, mapping, projection, respond};
 use crate::db::Conn;
 use crate::domain::provisioning::Operation;
-use crate::domain::users::by_entra::{self, Known, Scope, Wish};
+use crate::domain::users::by_entra::{self, Known, Scope};
 use crate::domain::users::lifecycle;
 use crate::domain::{Tx, groups};
 use crate::error::Error;
 use crate::scim::Fault;
 use crate::scim::patch::Patch;
 use crate::scim::project::Projection;
+use crate::scim::tolerance::Sent;
 use crate::scim::user::User;
 use actix_web::web::Path;
 use actix_web::{HttpRequest, HttpResponse};
+use serde_json::Value;
 use std::collections::HashMap;
 
 type Answer = Result<HttpResponse, Refusal>;
@@ -30,29 +32,34 @@ pub(super) async fn get(client: Client, request: HttpRequest, id: Path<String>) 
 }
 
 pub(super) async fn post(client: Client, request: HttpRequest, body: Body) -> Answer {
-    let user = body.0.and_then(|body| User::read(&body));
-    let user = user.map_err(|fault| client.refuse(Operation::Create, fault.into()))?;
-    let subject = Some(user.user_name.clone());
-    let done = client.write(Operation::Create, subject, move |tx| create(tx, user));
+    let sent = body.0.and_then(|body| User::read(&body, &User::default()));
+    let sent = sent.map_err(|fault| client.refuse(Operation::Create, fault.into()))?;
+    let subject = Some(sent.wish.user_name.clone());
+    let done = client.write(Operation::Create, subject, move |tx| create(tx, sent));
     respond::written(&client, done.await?, &projection(&request))
 }
 
 pub(super) async fn put(client: Client, request: HttpRequest, id: Path<String>, body: Body) -> Answer {
-    let user = body.0.and_then(|body| User::read(&body));
-    let user = user.map_err(|fault| client.refuse(Operation::Replace, fault.into()))?;
-    let (scope, known_version) = (client.scope, Precondition::of(&request));
-    let done =
-        client.write(Operation::Replace, None, move |tx| replace(tx, scope, &id, &known_version, user));
-    respond::written(&client, done.await?, &projection(&request))
+    changed(client, Operation::Replace, request, id, body.0.map(Wanted::Whole)).await
 }
 
 pub(super) async fn patch(client: Client, request: HttpRequest, id: Path<String>, body: Body) -> Answer {
-    let wish = body.0.and_then(|body| Patch::read(&body));
-    let wish = wish.map_err(|fault| client.refuse(Operation::Change, fault.into()))?;
+    let wanted = body.0.and_then(|body| Patch::read(&body)).map(Wanted::Parts);
+    changed(client, Operation::Change, request, id, wanted).await
+}
+
+async fn changed(
+    client: Client,
+    operation: Operation,
+    request: HttpRequest,
+    id: Path<String>,
+    wanted: Result<Wanted, Fault>,
+) -> Answer {
+    let wanted = wanted.map_err(|fault| client.refuse(operation, fault.into()))?;
     let (scope, known_version) = (client.scope, Precondition::of(&request));
-    let prepared = client.glance(|conn| prepare(conn, scope, &id, &wish))?;
-    let done = client
-        .write(Operation::Change, None, move |tx| change(tx, scope, &id, &known_version, &wish, prepared));
+    let prepared = client.glance(|conn| prepare(conn, scope, &id, &wanted))?;
+    let done =
+        client.write(operation, None, move |tx| change(tx, scope, &id, &known_version, &wanted, prepared));
     respond::written(&client, done.await?, &projection(&request))
 }
 
@@ -62,27 +69,24 @@ pub(super) async fn remove(client: Client, request: HttpRequest, id: Path<String
     respond::written(&client, done.await?, &Projection::default())
 }
 
-pub(super) fn create(tx: &mut Tx, user: User) -> Result<Done, Refusal> {
+/// What a client wants of a user that there is.
+pub(super) enum Wanted {
+    /// This, in place of what there is.
+    Whole(Value),
+    /// These changes.
+    Parts(Patch),
+}
+
+pub(super) fn create(tx: &mut Tx, sent: Sent<User>) -> Result<Done, Refusal> {
+    // The one account that a create may bar is one that comes back.
+    let bars = sent.bars && by_entra::comes_back(tx.conn, &sent.wish.user_name)?;
+    let (user, warnings) = if bars { sent.tolerated() } else { sent.strict()? };
     let wish = mapping::wish(user, true);
     let (user_name, external_id) = (wish.profile.user_name.clone(), wish.profile.external_id.clone());
     match by_entra::create(tx, wish) {
         Err(taken @ Error::Taken(_)) => Err(collision(tx.conn, taken, &user_name, external_id)?),
-        other => Ok(reported(other?, 201)),
+        other => Ok(reported(other?, warnings, 201)),
     }
-}
-
-pub(super) fn replace(
-    tx: &mut Tx,
-    scope: Scope,
-    id: &str,
-    version: &Precondition,
-    user: User,
-) -> Result<Done, Refusal> {
-    let known = find(tx.conn, scope, id)?;
-    version.check(known.user.version)?;
-    let wish = mapping::wish(user, known.user.active_for_entra());
-    let done = by_entra::change(tx, known, wish)?;
-    Ok(reported(done, 200))
 }
 
 pub(super) fn change(
@@ -90,42 +94,48 @@ pub(super) fn change(
     scope: Scope,
     id: &str,
     version: &Precondition,
-    patch: &Patch,
+    wanted: &Wanted,
     prepared: Option<Prepared>,
 ) -> Result<Done, Refusal> {
     let prepared = match prepared {
-        Some((known, wish)) if by_entra::is_current(tx.conn, &known)? => Some((known, wish)),
+        Some((known, sent)) if by_entra::is_current(tx.conn, &known)? => Some((known, sent)),
         _ => None,
     };
-    let (known, wish) = match prepared {
+    let (known, sent) = match prepared {
         Some(prepared) => prepared,
         None => {
             let known = find(tx.conn, scope, id)?;
-            let wish = wished(&known, patch)?;
-            (known, wish)
+            let sent = understood(&known, wanted)?;
+            (known, sent)
         }
     };
     version.check(known.user.version)?;
-    let done = by_entra::change(tx, known, wish)?;
-    Ok(reported(done, 200))
+    let bars = sent.bars;
+    let (user, warnings) = if bars { sent.tolerated() } else { sent.strict()? };
+    let wish = mapping::wish(user, known.user.active_for_entra());
+    let done = if bars { by_entra::bar(tx, known, wish)? } else { by_entra::change(tx, known, wish)? };
+    Ok(reported(done, warnings, 200))
 }
 
 /// An account and what a change would make of it: worked out before the one writer is asked, which is then free for
 /// others. Where that can't be done, the writer finds out why.
-type Prepared = (Known, Wish);
+type Prepared = (Known, Sent<User>);
 
-fn prepare(conn: &mut Conn, scope: Scope, id: &str, patch: &Patch) -> Result<Option<Prepared>, Error> {
+fn prepare(conn: &mut Conn, scope: Scope, id: &str, wanted: &Wanted) -> Result<Option<Prepared>, Error> {
     match by_entra::get(conn, scope, id) {
-        Ok(known) => Ok(wished(&known, patch).ok().map(|wish| (known, wish))),
+        Ok(known) => Ok(understood(&known, wanted).ok().map(|sent| (known, sent))),
         Err(Error::NotFound(_)) => Ok(None),
         Err(other) => Err(other),
     }
 }
 
-fn wished(known: &Known, patch: &Patch) -> Result<Wish, Fault> {
+fn understood(known: &Known, wanted: &Wanted) -> Result<Sent<User>, Fault> {
     // Groups are read-only here and the address is told, not stored: a change needs neither.
-    let wanted = patch.apply(&mapping::resource(known, &[], ""))?;
-    Ok(mapping::wish(wanted, known.user.active_for_entra()))
+    let current = mapping::resource(known, &[], "");
+    match wanted {
+        Wanted::Whole(body) => User::read(body, &current),
+        Wanted::Parts(patch) => Ok(patch.apply(&current)),
+    }
 }
 
 pub(super) fn delete(tx: &mut Tx, scope: Scope, id: &str, version: &Precondition) -> Result<Done, Refusal> {
@@ -189,8 +199,10 @@ fn find(conn: &mut Conn, scope: Scope, id: &str) -> Result<Known, Refusal> {
     }
 }
 
-fn reported(done: by_entra::Done, status: u16) -> Done {
-    let told = Told { changes: done.changes, warnings: done.warnings, held: done.held, ..Told::default() };
+/// `left_out`: what of the request was not taken; the rules add what they did not do.
+fn reported(done: by_entra::Done, left_out: Vec<String>, status: u16) -> Done {
+    let warnings = left_out.into_iter().chain(done.warnings).collect();
+    let told = Told { changes: done.changes, warnings, held: done.held, ..Told::default() };
     shown(done.known, status, told)
 }
 

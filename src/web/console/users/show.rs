@@ -43,6 +43,15 @@ struct About {
     link_request: Option<LinkRequest>,
     lately: Vec<(String, String)>,
     last_request: Option<(String, String)>,
+    /// What Entra ID last asked for that was not done as asked.
+    left_out: Option<LeftOut>,
+}
+
+/// What was not done of a request, when, and the request's event.
+struct LeftOut {
+    what: String,
+    at: String,
+    event: String,
 }
 
 impl UserPage {
@@ -115,7 +124,11 @@ fn about(conn: &mut Conn, user: &User) -> Result<About> {
     let mine = audit::Filter { subject: Some(user.id.clone()), ..audit::Filter::default() };
     let lately = audit::list(conn, &mine, &At::Start, LATELY)?.items;
     let asked = provisioning::Filter { user: Some(user.id.clone()), ..provisioning::Filter::default() };
-    let last_request = provisioning::list(conn, &asked, &At::Start, 1)?.items;
+    let requests = provisioning::list(conn, &asked, &At::Start, LATELY)?.items;
+    let left_out = requests.iter().find_map(|event| {
+        let what = event.error.clone()?;
+        Some(LeftOut { what, at: when(event.at), event: event.id.clone() })
+    });
     let manager = user.profile.manager.as_deref().map(|id| users::name_of_scim_id(conn, id)).transpose()?;
     Ok(About {
         emails: users::emails(conn, &user.id)?,
@@ -131,6 +144,7 @@ fn about(conn: &mut Conn, user: &User) -> Result<About> {
             .flat_map(|event| event.sentences().into_iter().map(|line| (line, when(event.at))))
             .take(LATELY)
             .collect(),
-        last_request: last_request.first().map(|event| (event.sentence(), when(event.at))),
+        last_request: requests.first().map(|event| (event.sentence(), when(event.at))),
+        left_out,
     })
 }

@@ -1,0 +1,394 @@
+//! Reading the values of attributes: strings, booleans, complex values, lists, and what Entra ID packs into strings.
+
+use super::read::{UNKNOWN, wrong};
+use super::schema::{Attribute, Kind};
+use super::tolerance::Notes;
+use super::{Fault, ScimType};
+use serde_json::{Map, Value};
+use std::borrow::Cow;
+use std::collections::HashSet;
+
+const LONGEST_TEXT: usize = 1024;
+const LONGEST_BINARY: usize = 64 * 1024;
+/// So deep may JSON be packed into strings.
+const DEEPEST_PACKING: usize = 3;
+
+/// What a value came to.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) enum Reading {
+    /// This, in normal form.
+    Value(Value),
+    /// Nothing: it clears what it is meant for.
+    Nothing,
+    /// It was left out or must be refused, as the notes say: what it was meant for stays as it is.
+    Unread,
+}
+
+/// In which shapes several values may come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Shape {
+    /// As a list (RFC 7643 section 2.4).
+    List,
+    /// As a list or as one of them: a change adds “a new value” (RFC 7644 section 3.5.2.1).
+    ListOrOne,
+}
+
+/// The value of an attribute; parts that cannot be read stay as they are in `before`.
+pub(super) fn whole(
+    attribute: &'static Attribute,
+    value: &Value,
+    before: Option<&Value>,
+    notes: &mut Notes,
+) -> Reading {
+    if attribute.multi {
+        return several(attribute, value, Shape::List, notes);
+    }
+    one(attribute, value, before, attribute.name, notes)
+}
+
+/// Several values.
+pub(super) fn several(
+    attribute: &'static Attribute,
+    value: &Value,
+    shape: Shape,
+    notes: &mut Notes,
+) -> Reading {
+    let unpacked = unpack(value);
+    let single;
+    let items = match unpacked.as_ref().unwrap_or(value) {
+        Value::Null => return Reading::Nothing,
+        Value::String(text) if text.is_empty() => return Reading::Nothing,
+        Value::Array(items) => items.as_slice(),
+        object @ Value::Object(_) if shape == Shape::ListOrOne || unpacked.is_some() => {
+            single = [object.clone()];
+            &single
+        }
+        _ => {
+            notes.refuse(wrong(attribute.name, "a list of objects"));
+            return Reading::Unread;
+        }
+    };
+    let mut flat = Vec::with_capacity(items.len());
+    items.iter().for_each(|item| flatten(item, 0, &mut flat));
+    if flat.len() > attribute.most {
+        let too_many = format!("{} has more than {} values", attribute.name, attribute.most);
+        if attribute.name == "members" {
+            notes.refuse(Fault::bad(ScimType::InvalidValue, format!("{too_many}.")));
+            return Reading::Unread;
+        }
+        notes.warn(format!("{too_many}: the last {} were left out.", flat.len() - attribute.most));
+        flat.truncate(attribute.most);
+    }
+    let refused_before = notes.refusals();
+    let mut list = Vec::with_capacity(flat.len());
+    for (place, item) in flat.iter().enumerate() {
+        let label = || format!("{}[{place}]", attribute.name);
+        match one(attribute, item, None, attribute.name, notes) {
+            Reading::Value(value) => list.push(value),
+            Reading::Nothing if says_empty(attribute, item) => {}
+            Reading::Nothing => notes.left_out(&label(), "it has no value"),
+            Reading::Unread => {}
+        }
+    }
+    // An item of the wrong type makes the list wrong.
+    if notes.refusals() > refused_before {
+        return Reading::Unread;
+    }
+    let read = list.len();
+    let mut seen = HashSet::with_capacity(list.len());
+    list.retain(|value| seen.insert(value.to_string()));
+    if list.len() < read {
+        notes.warn(format!("{} holds the same value twice: it is kept once.", attribute.name));
+    }
+    let primaries = list.iter().filter(|value| is_primary(value)).count();
+    if primaries > 1 {
+        // RFC 7643 section 2.4.
+        let detail =
+            format!("{} has {primaries} primary values; at most one may be primary.", attribute.name);
+        notes.refuse(Fault::bad(ScimType::InvalidValue, detail));
+        return Reading::Unread;
+    }
+    if list.is_empty() { Reading::Nothing } else { Reading::Value(Value::Array(list)) }
+}
+
+/// One value.
+pub(super) fn one(
+    attribute: &'static Attribute,
+    value: &Value,
+    before: Option<&Value>,
+    label: &str,
+    notes: &mut Notes,
+) -> Reading {
+    match attribute.kind {
+        Kind::Complex => object(attribute, value, before, notes),
+        Kind::Boolean => boolean(value, label, notes),
+        Kind::Binary => string(attribute, value, label, LONGEST_BINARY, notes),
+        Kind::String | Kind::Reference | Kind::DateTime => {
+            string(attribute, value, label, LONGEST_TEXT, notes)
+        }
+    }
+}
+
+fn refused(label: &str, wanted: &str, notes: &mut Notes) -> Reading {
+    notes.refuse(wrong(label, wanted));
+    Reading::Unread
+}
+
+fn string(attribute: &Attribute, value: &Value, label: &str, longest: usize, notes: &mut Notes) -> Reading {
+    match value {
+        Value::Null => Reading::Nothing,
+        Value::String(text) if text.is_empty() => Reading::Nothing,
+        Value::String(text) => {
+            // The rules refuse a name that tells resources apart: it is not cut, and a user's is not cleaned.
+            let names = attribute.required && attribute.unique;
+            if names && attribute.name == "userName" {
+                return Reading::Value(Value::String(text.clone()));
+            }
+            if text.chars().count() > longest && !names {
+                notes.left_out(label, &format!("it is longer than {longest} characters"));
+                return Reading::Unread;
+            }
+            clean(attribute, text, label, notes)
+        }
+        // As Entra ID wrote strings in 2018: `[{"$ref": null, "value": "x"}]`.
+        Value::Array(items) => match items.as_slice() {
+            [] => Reading::Nothing,
+            [Value::Object(item)] if item.contains_key("value") => {
+                string(attribute, &item["value"], label, longest, notes)
+            }
+            _ => refused(label, "a string", notes),
+        },
+        _ => refused(label, "a string", notes),
+    }
+}
+
+/// The text without control characters. An identifier is kept whole or not at all.
+fn clean(attribute: &Attribute, text: &str, label: &str, notes: &mut Notes) -> Reading {
+    let odd = |char: &char| char.is_control() && !matches!(char, '\n' | '\r' | '\t');
+    let Some(first) = text.chars().find(odd) else { return Reading::Value(Value::String(text.to_owned())) };
+    let named = format!("the control character U+{:04X}", u32::from(first));
+    if attribute.case_exact {
+        notes.left_out(label, &format!("it holds {named}"));
+        return Reading::Unread;
+    }
+    notes.warn(format!("In “{label}” {named} was left out."));
+    let rest: String = text.chars().filter(|char| !odd(char)).collect();
+    if rest.is_empty() { Reading::Nothing } else { Reading::Value(Value::String(rest)) }
+}
+
+/// Entra ID writes booleans as strings, capitalised.
+fn boolean(value: &Value, label: &str, notes: &mut Notes) -> Reading {
+    match value {
+        Value::Null => Reading::Nothing,
+        Value::Bool(_) => Reading::Value(value.clone()),
+        Value::String(text) => match text.trim() {
+            "" => Reading::Nothing,
+            word if word.eq_ignore_ascii_case("true") => Reading::Value(Value::Bool(true)),
+            word if word.eq_ignore_ascii_case("false") => Reading::Value(Value::Bool(false)),
+            _ => refused(label, "true or false", notes),
+        },
+        Value::Array(items) => match items.as_slice() {
+            [Value::Object(item)] if item.contains_key("value") => boolean(&item["value"], label, notes),
+            _ => refused(label, "true or false", notes),
+        },
+        _ => refused(label, "true or false", notes),
+    }
+}
+
+fn object(
+    attribute: &'static Attribute,
+    value: &Value,
+    before: Option<&Value>,
+    notes: &mut Notes,
+) -> Reading {
+    let unpacked = unpack(value);
+    let members = match unpacked.as_ref().unwrap_or(value) {
+        Value::Null => return Reading::Nothing,
+        Value::String(text) if text.is_empty() => return Reading::Nothing,
+        Value::Object(members) => Cow::Borrowed(members),
+        // Microsoft's documented form of a manager: a list of one.
+        Value::Array(items) if !attribute.multi => match items.as_slice() {
+            [] => return Reading::Nothing,
+            [item @ (Value::Object(_) | Value::String(_) | Value::Null)] => {
+                return object(attribute, item, before, notes);
+            }
+            _ => return refused(attribute.name, "one object", notes),
+        },
+        // A bare string stands for the value: so Entra ID sends managers, and others send e-mails.
+        text @ Value::String(_) if attribute.part("value").is_some() => {
+            Cow::Owned(Map::from_iter([("value".to_owned(), text.clone())]))
+        }
+        _ if attribute.multi => return refused(attribute.name, "a list of objects", notes),
+        _ => return refused(attribute.name, "an object", notes),
+    };
+    let before = before.and_then(Value::as_object);
+    let normal = parts(attribute, &members, Map::new(), before, notes);
+    if is_something(attribute, &normal) { Reading::Value(Value::Object(normal)) } else { Reading::Nothing }
+}
+
+/// Writes the named parts over those that are there. What cannot be read is as it was `before`.
+pub(super) fn parts(
+    attribute: &'static Attribute,
+    members: &Map<String, Value>,
+    mut into: Map<String, Value>,
+    before: Option<&Map<String, Value>>,
+    notes: &mut Notes,
+) -> Map<String, Value> {
+    for (name, value) in members {
+        let label = || format!("{}.{name}", attribute.name);
+        let Some(part) = part_of(attribute, name, members) else {
+            if !is_empty(value) {
+                notes.left_out(&label(), UNKNOWN);
+            }
+            continue;
+        };
+        if !part.is_writable() {
+            continue;
+        }
+        match one(part, value, None, &format!("{}.{}", attribute.name, part.name), notes) {
+            Reading::Value(value) => {
+                into.insert(part.name.to_owned(), value);
+            }
+            Reading::Nothing => {
+                into.remove(part.name);
+            }
+            Reading::Unread => {
+                if let Some(held) = before.and_then(|before| before.get(part.name)) {
+                    into.insert(part.name.to_owned(), held.clone());
+                }
+            }
+        }
+    }
+    into
+}
+
+/// The part of this name. The roles that Entra ID packs call their `display` `displayName`.
+fn part_of(attribute: &Attribute, name: &str, members: &Map<String, Value>) -> Option<&'static Attribute> {
+    attribute.part(name).or_else(|| {
+        let alias = name.eq_ignore_ascii_case("displayName") && member(members, "display").is_none();
+        attribute.part("display").filter(|_| alias)
+    })
+}
+
+/// Whether a complex value is one: it has what it must have, and more than labels.
+pub(super) fn is_something(attribute: &Attribute, value: &Map<String, Value>) -> bool {
+    let complete = attribute.sub.iter().all(|part| !part.essential || value.contains_key(part.name));
+    complete && value.keys().any(|name| !is_label(name))
+}
+
+fn is_label(name: &str) -> bool {
+    matches!(name, "type" | "primary" | "$ref")
+}
+
+/// Whether an item says itself that there is nothing: its value, or what else it is about, is null or empty.
+fn says_empty(attribute: &Attribute, item: &Value) -> bool {
+    match item {
+        Value::Null => false,
+        Value::Object(members) => members.iter().any(|(name, value)| {
+            is_empty(value) && attribute.part(name).is_some_and(|part| !is_label(part.name))
+        }),
+        _ => is_empty(item),
+    }
+}
+
+/// Null, an empty text, an empty list or an empty object: nothing is lost with it (RFC 7643 section 2.5).
+pub(super) fn is_empty(value: &Value) -> bool {
+    match value {
+        Value::Null => true,
+        Value::String(text) => text.is_empty(),
+        Value::Array(items) => items.is_empty(),
+        Value::Object(members) => members.values().all(is_empty),
+        _ => false,
+    }
+}
+
+pub(super) fn is_primary(value: &Value) -> bool {
+    value.get("primary") == Some(&Value::Bool(true))
+}
+
+/// The member of this name, ignoring case.
+pub(super) fn member<'a>(members: &'a Map<String, Value>, name: &str) -> Option<&'a Value> {
+    members.get(name).or_else(|| {
+        members.iter().find(|(member, _)| member.eq_ignore_ascii_case(name)).map(|(_, value)| value)
+    })
+}
+
+/// An object or a list that is packed as JSON into a string.
+fn unpack(value: &Value) -> Option<Value> {
+    let text = value.as_str()?.trim();
+    if !text.starts_with(['{', '[']) {
+        return None;
+    }
+    serde_json::from_str(text).ok().filter(|value: &Value| value.is_object() || value.is_array())
+}
+
+/// The items that an item stands for: Entra ID packs a complex value, or several, into a string, and that string may be
+/// the item or the item's `value` (“Provisioning a role to a SCIM app” in customize-application-attributes).
+fn flatten(item: &Value, depth: usize, into: &mut Vec<Value>) {
+    if depth < DEEPEST_PACKING {
+        let packed = |value: &Value| unpack(value);
+        if let Some(inner) = packed(item) {
+            return match inner {
+                Value::Array(items) => items.iter().for_each(|item| flatten(item, depth + 1, into)),
+                single => flatten(&single, depth + 1, into),
+            };
+        }
+        if let Value::Object(members) = item
+            && let Some(inner) = member(members, "value").and_then(packed)
+        {
+            let items = if let Value::Array(items) = inner { items } else { vec![inner] };
+            return items.iter().for_each(|inner| flatten(&around(members, inner), depth + 1, into));
+        }
+    }
+    into.push(item.clone());
+}
+
+/// The objects that a value stands for, whatever parts they have.
+pub(super) fn objects(
+    attribute: &Attribute,
+    value: &Value,
+    notes: &mut Notes,
+) -> Option<Vec<Map<String, Value>>> {
+    let mut flat = Vec::new();
+    match value {
+        Value::Array(items) => items.iter().for_each(|item| flatten(item, 0, &mut flat)),
+        single => flatten(single, 0, &mut flat),
+    }
+    let mut found = Vec::with_capacity(flat.len());
+    for item in flat {
+        match item {
+            Value::Object(members) => found.push(members),
+            text @ Value::String(_) if attribute.part("value").is_some() => {
+                found.push(Map::from_iter([("value".to_owned(), text)]));
+            }
+            Value::Null => notes.left_out(attribute.name, "it has no value"),
+            _ => {
+                notes.refuse(wrong(attribute.name, "a list of objects"));
+                return None;
+            }
+        }
+    }
+    Some(found)
+}
+
+/// An object whose `value` is packed JSON, unpacked; any other as it is.
+pub(super) fn spread(members: Map<String, Value>) -> Map<String, Value> {
+    let mut flat = Vec::new();
+    flatten(&Value::Object(members.clone()), 0, &mut flat);
+    match flat.into_iter().next() {
+        Some(Value::Object(members)) => members,
+        _ => members,
+    }
+}
+
+/// The unpacked value with what stands beside it; what both say, the unpacked one says.
+fn around(outer: &Map<String, Value>, inner: &Value) -> Value {
+    let Value::Object(inner) = inner else { return inner.clone() };
+    let mut whole = inner.clone();
+    for (name, value) in outer.iter().filter(|(name, _)| !name.eq_ignore_ascii_case("value")) {
+        if member(&whole, name).is_none() {
+            whole.insert(name.clone(), value.clone());
+        }
+    }
+    Value::Object(whole)
+}
