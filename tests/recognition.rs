@@ -5,6 +5,7 @@ use crate::harness::idp::{
 };
 use crate::harness::{Browser, Console, Page};
 use rollcall::domain::page::At;
+use rollcall::domain::sso::sign_in::Landing;
 use rollcall::domain::sso::{certificates, events, settings};
 use rollcall::domain::users::{User, federation, recognition};
 use rollcall::domain::{Actor, Role, admins};
@@ -376,7 +377,6 @@ async fn what_is_taken_away_between_reading_and_deciding_counts() {
         let bearer = rollcall::domain::sso::sign_in::Bearer::default();
         console.write(move |tx| rollcall::domain::sso::sign_in::conclude(tx, examined, &bearer))
     };
-    use rollcall::domain::sso::sign_in::Landing;
     let (before, unchanged) = (examine(&Says::of(&console, ANA)), examine(&Says::of(&console, ANA)));
     assert!(matches!(conclude(unchanged), Landing::In(_)));
     console.write(|tx| certificates::add(tx, STRANGERS_CERTIFICATE));
@@ -431,4 +431,43 @@ async fn what_was_there_before_an_owner_had_to_approve_is_looked_at_once() {
     assert!(page.text().contains(ISSUER) && page.text().contains(LOGIN_URL), "{}", page.text());
     page.submit("/identity/trust/looked", &[]).await;
     assert!(!olga.get("/").await.text().contains("an owner looks at it once"));
+}
+
+#[actix_web::test]
+async fn a_session_that_begins_after_its_certificate_was_removed_is_nobodys() {
+    use rollcall::domain::sessions::{self, CameBy, Holder, Limits, Method};
+    let console = Console::with_sso();
+    let id = console.user(ANA, None).id;
+    let limits = Limits { idle: chrono::TimeDelta::hours(1), absolute: chrono::TimeDelta::hours(1) };
+    let begin = |key: &'static str, fingerprint: String| {
+        let came_by = CameBy { certificates: vec![fingerprint], ..CameBy::default() };
+        let holder = Holder {
+            user: Some(id.clone()),
+            method: Method::Sso,
+            name_id: None,
+            session_index: None,
+            came_by: Some(came_by),
+        };
+        console.write(move |tx| {
+            sessions::begin(tx, key, holder, "{}".to_owned(), limits)?;
+            sessions::find(tx.conn, key, tx.now, limits)
+        })
+    };
+    let trusted = console.org.read(certificates::list).unwrap().remove(0).fingerprint;
+    assert_eq!(begin("one", trusted).unwrap().user_id.as_ref(), Some(&id));
+    assert_eq!(begin("two", "removed".to_owned()).unwrap().user_id, None);
+}
+
+#[actix_web::test]
+async fn another_federated_id_and_a_forgotten_object_id_end_what_came_by_them() {
+    let console = Console::with_sso();
+    let id = console.user(ANA, None).id;
+    let ana = console.browser();
+    ana.bring(&Says::of(&console, ANA).with(OBJECT_ID, OBJECT)).await;
+    let key = id.clone();
+    console.write(move |tx| federation::forget(tx, &key));
+    assert_eq!(ana.get("/account").await.status, 303);
+    ana.bring(&Says::of(&console, ANA)).await;
+    console.write(move |tx| federation::set_federated_id(tx, &id, Some(MALLORY)));
+    assert_eq!(ana.get("/account").await.status, 303);
 }

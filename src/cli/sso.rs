@@ -133,10 +133,18 @@ fn status(org: &Org) -> Result<Vec<String>> {
             format!("login URL: {}", text(settings.login_url)),
             format!("logout URL: {}", text(settings.logout_url)),
         ];
+        if let Some(waiting) = settings::waiting(conn)? {
+            let changes = settings::changes(&settings::read(conn)?, &waiting);
+            lines.extend(changes.into_iter().map(|change| {
+                let value = change.after.unwrap_or_else(|| "(not set)".to_owned());
+                format!("waits for an owner: {}: {value}", change.attribute)
+            }));
+        }
         for certificate in certificates::list(conn)? {
             let (until, print) = (rfc3339(certificate.not_after), &certificate.fingerprint);
             let state = if certificate.not_after <= now { "expired" } else { "valid" };
-            lines.push(format!("certificate: {print}\t{state}\tuntil {until}"));
+            let approved = if certificate.approved { "" } else { "\twaits for an owner" };
+            lines.push(format!("certificate: {print}\t{state}\tuntil {until}{approved}"));
         }
         Ok(lines)
     })

@@ -175,7 +175,7 @@ pub fn conclude(tx: &mut Tx, examined: Examined, bearer: &Bearer) -> Result<Land
             return refuse(tx, request.as_ref(), cause, Some(&accepted), user, details, bearer);
         }
     };
-    admit(tx, request, found, &who, basis, accepted, details, bearer)
+    admit(tx, request, (found, basis), &who, accepted, details, bearer)
 }
 
 /// What the sign-in rests on, as it is now: certificates and settings may have been taken away since it was read.
@@ -330,9 +330,8 @@ fn create(tx: &mut Tx, who: &Named, accepted: &Accepted) -> Result<User> {
 fn admit(
     tx: &mut Tx,
     request: Option<Request>,
-    found: Found,
+    (found, basis): (Found, Basis),
     who: &Named,
-    basis: Basis,
     accepted: Accepted,
     mut details: Details,
     bearer: &Bearer,

@@ -40,7 +40,12 @@ impl Ways {
     async fn of(request: &HttpRequest, desk: &Desk, next: &str) -> Result<Self> {
         let now = desk.org().now();
         let (enabled, standing) = desk
-            .read(move |conn| Ok((sso::settings::read(conn)?.enabled, policy::standing(conn, now)?)))
+            .read(move |conn| {
+                let settings = sso::settings::read(conn)?;
+                // A login URL that waits for an owner is no way in yet.
+                let offered = settings.enabled && settings.login_url.is_some();
+                Ok((offered, policy::standing(conn, now)?))
+            })
             .await?;
         let required = standing.requirement != Requirement::Off;
         let last = request.cookie(WAY).map(|cookie| cookie.value().to_owned());

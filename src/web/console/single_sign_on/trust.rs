@@ -38,11 +38,6 @@ struct Waiting {
 }
 
 impl TrustPage {
-    /// A value as a cell shows it.
-    fn cell<'a>(&self, value: Option<&'a String>) -> &'a str {
-        value.map_or("–", String::as_str)
-    }
-
     fn nothing_waits(&self) -> bool {
         self.waiting.is_none() && self.unapproved.is_empty() && self.people.is_empty() && !self.look
     }
