@@ -2,10 +2,13 @@
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
+use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use chrono::{DateTime, NaiveDateTime};
+use sha1::Sha1;
 use sha2::{Digest, Sha256};
-use x509_parser::pem::Pem;
+use x509_parser::oid_registry::OID_PKCS1_RSAENCRYPTION;
 use x509_parser::prelude::{FromDer, X509Certificate};
+use x509_parser::public_key::PublicKey;
 
 /// Larger than any certificate file with a few certificates in it.
 const LONGEST: usize = 64 * 1024;
@@ -19,6 +22,8 @@ pub struct Certificate {
     pub subject: String,
     /// Its SHA-256 fingerprint: `AB:CD:…`.
     pub fingerprint: String,
+    /// Its SHA-1 thumbprint, as Entra ID's pages show it: `ABCD…`.
+    pub thumbprint: String,
     /// When it begins to be valid, in UTC.
     pub not_before: NaiveDateTime,
     /// When it stops being valid, in UTC.
@@ -43,37 +48,81 @@ pub enum Fault {
     /// A certificate that starts well and ends badly.
     #[error("The certificate is damaged: it may have been cut short when it was copied. Download it again.")]
     Damaged,
+    /// A key of another kind than RSA.
+    #[error(
+        "This certificate holds no RSA key (it may be an elliptic-curve one), and only RSA signatures are taken, as Entra \
+         ID makes them. Use the certificate that Entra ID shows for this application."
+    )]
+    NotRsa,
+    /// A key that is too short to prove anything; how many bits it has.
+    #[error(
+        "This certificate's RSA key has {0} bits, and at least 2048 are needed. Make a new certificate in Entra ID."
+    )]
+    ShortKey(usize),
     /// More than a certificate file holds.
     #[error("The file is larger than a certificate can be.")]
     TooLarge,
 }
 
-/// Reads every certificate in a file, of which there is at least one.
+/// The shortest RSA key whose signatures are taken (NIST SP 800-131A: fewer bits are disallowed since 2014).
+const FEWEST_BITS: usize = 2048;
+const BEGIN: &str = "-----BEGIN ";
+/// Certificates as people paste them: the padding may have been lost.
+const LENIENT: GeneralPurpose = GeneralPurpose::new(
+    &base64::alphabet::STANDARD,
+    GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
+);
+
+/// Reads every certificate in a file, of which there is at least one: PEM or Base64, on many lines or one, indented or
+/// not, in any encoding with a byte-order mark, or DER.
 pub fn read(file: &[u8]) -> Result<Vec<Certificate>, Fault> {
     if file.len() > LONGEST {
         return Err(Fault::TooLarge);
     }
-    let text = String::from_utf8_lossy(file);
+    let text = text_of(file);
     if text.contains("PRIVATE KEY-----") {
         return Err(Fault::PrivateKey);
     }
-    if text.contains("-----BEGIN") {
-        return read_pem(file);
+    if text.contains(BEGIN) {
+        return read_pem(&text);
     }
-    let compact: String = text.split_whitespace().collect();
-    match BASE64.decode(compact.trim_start_matches('\u{feff}')) {
-        Ok(der) if !der.is_empty() => Ok(vec![read_der(&der)?]),
+    match compact(&text) {
+        Some(der) if !der.is_empty() => Ok(vec![read_der(&der)?]),
         _ => Ok(vec![read_der(file)?]),
     }
 }
 
-fn read_pem(file: &[u8]) -> Result<Vec<Certificate>, Fault> {
+/// The SHA-1 thumbprint of a certificate in DER form, as Entra ID's pages show it: 40 digits, capitals, no colons. It is
+/// for comparing by eye; nothing is decided by it.
+#[must_use]
+pub fn thumbprint(der: &[u8]) -> String {
+    Sha1::digest(der).iter().map(|byte| format!("{byte:02X}")).collect()
+}
+
+/// The characters of a file, if it is text: editors of Windows write UTF-16 with a byte-order mark.
+fn text_of(file: &[u8]) -> String {
+    let encoding = encoding_rs::Encoding::for_bom(file).map_or(encoding_rs::UTF_8, |(encoding, _)| encoding);
+    encoding.decode_with_bom_removal(file).0.into_owned()
+}
+
+fn compact(text: &str) -> Option<Vec<u8>> {
+    LENIENT.decode(text.split_whitespace().collect::<String>()).ok()
+}
+
+/// What stands between `BEGIN CERTIFICATE` and its end, however it is broken into lines (RFC 7468 section 5).
+fn read_pem(text: &str) -> Result<Vec<Certificate>, Fault> {
     let mut certificates = Vec::new();
-    for pem in Pem::iter_from_buffer(file) {
-        let pem = pem.map_err(|_| Fault::Damaged)?;
-        if pem.label == "CERTIFICATE" {
-            certificates.push(read_der(&pem.contents).map_err(|_| Fault::Damaged)?);
+    for part in text.split(BEGIN).skip(1) {
+        let (label, rest) = part.split_once("-----").ok_or(Fault::Damaged)?;
+        if !matches!(label, "CERTIFICATE" | "X509 CERTIFICATE" | "TRUSTED CERTIFICATE") {
+            continue;
         }
+        let (inside, _) = rest.split_once("-----END").ok_or(Fault::Damaged)?;
+        let der = compact(inside).ok_or(Fault::Damaged)?;
+        certificates.push(read_der(&der).map_err(|fault| match fault {
+            Fault::NotACertificate => Fault::Damaged,
+            other => other,
+        })?);
     }
     if certificates.is_empty() { Err(Fault::NotACertificate) } else { Ok(certificates) }
 }
@@ -85,6 +134,7 @@ fn read_der(der: &[u8]) -> Result<Certificate, Fault> {
     if !rest.is_empty() {
         return Err(Fault::Damaged);
     }
+    check_key(&parsed)?;
     let time =
         |seconds: i64| DateTime::from_timestamp(seconds, 0).map(|at| at.naive_utc()).ok_or(Fault::Damaged);
     let fingerprint: Vec<String> = Sha256::digest(der).iter().map(|byte| format!("{byte:02X}")).collect();
@@ -92,9 +142,23 @@ fn read_der(der: &[u8]) -> Result<Certificate, Fault> {
         der: BASE64.encode(der),
         subject: parsed.subject().to_string(),
         fingerprint: fingerprint.join(":"),
+        thumbprint: thumbprint(der),
         not_before: time(parsed.validity().not_before.timestamp())?,
         not_after: time(parsed.validity().not_after.timestamp())?,
     })
+}
+
+/// Signatures are taken from RSA keys alone, and from long ones: a certificate with another could never be of use.
+fn check_key(certificate: &X509Certificate) -> Result<(), Fault> {
+    let key = certificate.public_key();
+    if key.algorithm.algorithm != OID_PKCS1_RSAENCRYPTION {
+        return Err(Fault::NotRsa);
+    }
+    let Ok(PublicKey::RSA(rsa)) = key.parsed() else { return Err(Fault::Damaged) };
+    match rsa.key_size() {
+        bits if bits < FEWEST_BITS => Err(Fault::ShortKey(bits)),
+        _ => Ok(()),
+    }
 }
 
 #[cfg(test)]
@@ -116,6 +180,41 @@ mod tests {
         assert_eq!(read(bare.as_bytes()).unwrap(), from_der);
         let windows = String::from_utf8_lossy(PEM).replace('\n', "\r\n");
         assert_eq!(read(windows.as_bytes()).unwrap(), from_der);
+    }
+
+    #[test]
+    fn a_certificate_is_read_however_it_was_copied() {
+        let plain = read(DER).unwrap();
+        let pem = String::from_utf8_lossy(PEM).into_owned();
+        let body: String = pem.lines().filter(|line| !line.starts_with("---")).collect();
+        let indented: String = pem.lines().map(|line| format!("    {line}\r\n")).collect();
+        let forms = [
+            format!("\u{feff}{pem}"),
+            format!("  {body}\n"),
+            body.trim_end_matches('=').to_owned(),
+            indented,
+            pem.replace('\n', " "),
+            format!("-----BEGIN CERTIFICATE-----{body}-----END CERTIFICATE-----"),
+            format!("subject=CN = x\nissuer=CN = x\n{pem}"),
+            pem.replace("BEGIN CERT", "BEGIN X509 CERT").replace("END CERT", "END X509 CERT"),
+        ];
+        for form in forms {
+            assert_eq!(read(form.as_bytes()).unwrap(), plain, "{form}");
+        }
+        for order in [u16::to_le_bytes, u16::to_be_bytes] {
+            let wide: Vec<u8> = "\u{feff}".encode_utf16().chain(pem.encode_utf16()).flat_map(order).collect();
+            assert_eq!(read(&wide).unwrap(), plain);
+        }
+        assert_eq!(plain[0].thumbprint.len(), 40);
+        assert!(plain[0].thumbprint.chars().all(|digit| matches!(digit, '0'..='9' | 'A'..='F')));
+    }
+
+    #[test]
+    fn a_key_whose_signatures_would_never_be_taken_is_refused_with_the_reason() {
+        let made = |name: &str| std::fs::read(format!("tests/fixtures/certificates/{name}")).unwrap();
+        assert_eq!(read(&made("ec.pem")).unwrap_err(), Fault::NotRsa);
+        assert_eq!(read(&made("rsa-1024.pem")).unwrap_err(), Fault::ShortKey(1024));
+        assert_eq!(read(&made("rsa-pss.pem")).unwrap_err(), Fault::NotRsa);
     }
 
     #[test]

@@ -142,9 +142,10 @@ fn status(org: &Org) -> Result<Vec<String>> {
         }
         for certificate in certificates::list(conn)? {
             let (until, print) = (rfc3339(certificate.not_after), &certificate.fingerprint);
+            let thumbprint = certificate.thumbprint();
             let state = if certificate.not_after <= now { "expired" } else { "valid" };
             let approved = if certificate.approved { "" } else { "\twaits for an owner" };
-            lines.push(format!("certificate: {print}\t{state}\tuntil {until}{approved}"));
+            lines.push(format!("certificate: {print}\t{state}\tuntil {until}\tthumbprint {thumbprint}{approved}"));
         }
         Ok(lines)
     })

@@ -24,9 +24,9 @@ pub struct KeyPair {
 pub struct NotMade(#[from] rcgen::Error);
 
 impl KeyPair {
-    /// A new RSA key of 2048 bits with a self-signed certificate in this name, valid for three years.
+    /// A new RSA key of 3072 bits (as strong as AES-128: NIST SP 800-57 part 1, table 2) with a self-signed certificate in this name, valid for three years.
     pub fn generate(name: &str, now: NaiveDateTime) -> Result<Self, NotMade> {
-        let key = Generated::generate_rsa_for(&PKCS_RSA_SHA256, RsaKeySize::_2048)?;
+        let key = Generated::generate_rsa_for(&PKCS_RSA_SHA256, RsaKeySize::_3072)?;
         let mut parameters = CertificateParams::default();
         let mut subject = DistinguishedName::new();
         subject.push(DnType::CommonName, name);

@@ -40,6 +40,12 @@ pub struct Trusted {
 }
 
 impl Trusted {
+    /// Its SHA-1 thumbprint, as Entra ID's pages show it.
+    #[must_use]
+    pub fn thumbprint(&self) -> String {
+        BASE64.decode(&self.der).map(|der| certificate::thumbprint(&der)).unwrap_or_default()
+    }
+
     /// Whole days until it expires; negative once it has.
     #[must_use]
     pub fn days_left(&self, now: NaiveDateTime) -> i64 {

@@ -14,6 +14,8 @@ use crate::error::{Error, Result};
 use crate::saml::key_pair::KeyPair;
 use crate::saml::metadata::ServiceProvider;
 use crate::seal::Keyring;
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD as BASE64;
 use chrono::NaiveDateTime;
 use diesel::prelude::*;
 use url::Url;
@@ -57,6 +59,12 @@ impl Key {
     pub fn pair(&self, keys: &Keyring) -> Option<KeyPair> {
         let private_key = keys.open_sealed(PURPOSE, &self.sealed_key)?;
         Some(KeyPair { private_key, certificate: self.pem() })
+    }
+
+    /// Its SHA-1 thumbprint, as Entra ID's pages show it.
+    #[must_use]
+    pub fn thumbprint(&self) -> String {
+        BASE64.decode(&self.der).map(|der| certificate::thumbprint(&der)).unwrap_or_default()
     }
 
     /// The certificate in PEM, as Entra ID takes it.

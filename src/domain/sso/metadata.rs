@@ -178,9 +178,19 @@ type Found = (saml::metadata::IdentityProvider, Vec<Certificate>, usize);
 fn read(file: &[u8], now: NaiveDateTime) -> Result<Found> {
     let refuse = |text: String| Error::invalid("metadata", text);
     let found = saml::metadata::read(file).map_err(|fault| refuse(fault.to_string()))?;
-    let mut all = Vec::new();
+    let (mut all, mut useless) = (Vec::new(), None);
     for text in &found.certificates {
-        all.extend(certificate::read(text.as_bytes()).map_err(|fault| refuse(fault.to_string()))?);
+        match certificate::read(text.as_bytes()) {
+            Ok(some) => all.extend(some),
+            // Others may be among them that are of use: an identity provider may sign for others in another way.
+            Err(fault @ (certificate::Fault::NotRsa | certificate::Fault::ShortKey(_))) => {
+                useless = Some(fault)
+            }
+            Err(fault) => return Err(refuse(fault.to_string())),
+        }
+    }
+    if let Some(fault) = useless.filter(|_| all.is_empty()) {
+        return Err(refuse(fault.to_string()));
     }
     let (usable, expired): (Vec<_>, Vec<_>) = all.into_iter().partition(|one| one.not_after > now);
     if usable.is_empty() {

@@ -82,6 +82,7 @@ pub(in crate::web::console) struct Certificate {
     pub(in crate::web::console) id: String,
     pub(in crate::web::console) subject: String,
     pub(in crate::web::console) fingerprint: String,
+    pub(in crate::web::console) thumbprint: String,
     pub(in crate::web::console) expires: String,
     pub(in crate::web::console) badge: (&'static str, String),
     pub(in crate::web::console) approved: bool,
@@ -91,6 +92,7 @@ pub(in crate::web::console) struct Certificate {
 pub(in crate::web::console) struct OwnKey {
     pub(in crate::web::console) id: String,
     pub(in crate::web::console) fingerprint: String,
+    pub(in crate::web::console) thumbprint: String,
     pub(in crate::web::console) expires: String,
     pub(in crate::web::console) badge: (&'static str, &'static str),
     pub(in crate::web::console) is_next: bool,
@@ -186,6 +188,7 @@ impl Certificate {
         };
         Self {
             expires: when(trusted.not_after),
+            thumbprint: trusted.thumbprint(),
             id: trusted.id,
             subject: trusted.subject,
             fingerprint: trusted.fingerprint,
@@ -205,6 +208,7 @@ impl OwnKey {
         };
         Self {
             expires: when(key.not_after),
+            thumbprint: key.thumbprint(),
             id: key.id,
             fingerprint: key.fingerprint,
             badge,
