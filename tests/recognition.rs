@@ -370,7 +370,11 @@ async fn what_is_taken_away_between_reading_and_deciding_counts() {
         let ring = console.org.keys().clone();
         console
             .org
-            .read(move |conn| rollcall::domain::sso::sign_in::examine(conn, &ring, &here, &field, now))
+            .read(move |conn| {
+                let grounds =
+                    rollcall::domain::sso::examination::Grounds::read(conn, &ring, &here, None, now)?;
+                Ok(grounds.examine(&field, now))
+            })
             .unwrap()
     };
     let conclude = |examined| {

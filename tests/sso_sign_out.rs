@@ -111,3 +111,53 @@ async fn entra_id_ends_the_session_that_it_names_and_no_other() {
     let again = anybody.get(&format!("/sso/logout?{named}")).await;
     assert_eq!(again.status, 200);
 }
+
+fn dated(name: &str, id: &str, attributes: &str) -> String {
+    let xml = format!(
+        "<samlp:LogoutRequest xmlns:samlp=\"urn:oasis:names:tc:SAML:2.0:protocol\" ID=\"{id}\" Version=\"2.0\" \
+         {attributes}><Issuer xmlns=\"urn:oasis:names:tc:SAML:2.0:assertion\">{ISSUER}</Issuer><NameID \
+         xmlns=\"urn:oasis:names:tc:SAML:2.0:assertion\">{name}</NameID></samlp:LogoutRequest>"
+    );
+    signed_query(&format!("SAMLRequest={}", packed(&xml)), KEY)
+}
+
+#[actix_web::test]
+async fn a_signed_sign_out_has_an_age_and_an_address_and_works_once() {
+    let console = Console::with_sso();
+    console.user(ADA, None);
+    let anybody = console.browser();
+    let at = |minutes: i64| {
+        (console.clock.now() + chrono::TimeDelta::minutes(minutes)).format("%Y-%m-%dT%H:%M:%SZ")
+    };
+    let to = format!("Destination=\"{}/sso/logout\"", console.address);
+    let refused = [
+        ("old", format!("IssueInstant=\"{}\" {to}", at(-9))),
+        ("old, and good for long", format!("IssueInstant=\"{}\" NotOnOrAfter=\"{}\" {to}", at(-9), at(900))),
+        ("over", format!("IssueInstant=\"{}\" NotOnOrAfter=\"{}\" {to}", at(-4), at(-4))),
+        ("of tomorrow", format!("IssueInstant=\"{}\" {to}", at(900))),
+        ("of no time", to.clone()),
+        ("for nobody", format!("IssueInstant=\"{}\"", at(0))),
+        ("for another", format!("IssueInstant=\"{}\" Destination=\"https://other.example/\"", at(0))),
+    ];
+    let victim = console.browser();
+    victim.bring(&Says::of(&console, ADA)).await;
+    for (what, attributes) in refused {
+        let query = dated(ADA, "_lo", &attributes);
+        assert_eq!(anybody.get(&format!("/sso/logout?{query}")).await.status, 422, "{what}");
+        assert_eq!(victim.get("/account").await.status, 200, "{what}");
+    }
+    let good = dated(ADA, "_lo1", &format!("IssueInstant=\"{}\" {to}", at(-1)));
+    assert_eq!(anybody.get(&format!("/sso/logout?{good}")).await.status, 200);
+    assert_eq!(victim.get("/account").await.status, 303);
+    victim.bring(&Says::of(&console, ADA)).await;
+    assert_eq!(anybody.get(&format!("/sso/logout?{good}")).await.status, 422, "it was presented before");
+    assert_eq!(victim.get("/account").await.status, 200);
+}
+
+#[actix_web::test]
+async fn a_sign_out_that_unfolds_without_end_is_refused() {
+    let console = Console::with_sso();
+    let bomb = format!("<a>{}</a>", " ".repeat(20_000_000));
+    let page = console.browser().get(&format!("/sso/logout?SAMLRequest={}", packed(&bomb))).await;
+    assert_eq!(page.status, 422, "{}", page.text());
+}

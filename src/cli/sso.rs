@@ -145,7 +145,9 @@ fn status(org: &Org) -> Result<Vec<String>> {
             let thumbprint = certificate.thumbprint();
             let state = if certificate.not_after <= now { "expired" } else { "valid" };
             let approved = if certificate.approved { "" } else { "\twaits for an owner" };
-            lines.push(format!("certificate: {print}\t{state}\tuntil {until}\tthumbprint {thumbprint}{approved}"));
+            lines.push(format!(
+                "certificate: {print}\t{state}\tuntil {until}\tthumbprint {thumbprint}{approved}"
+            ));
         }
         Ok(lines)
     })

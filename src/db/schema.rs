@@ -241,6 +241,17 @@ diesel::table! {
         name_id -> Nullable<Text>,
         address -> Text,
         details -> Text,
+        proven -> Bool,
+        network -> Text,
+    }
+}
+
+diesel::table! {
+    pending_sign_ins (id) {
+        id -> Text,
+        user_id -> Text,
+        arrival -> Text,
+        expires_at -> Timestamp,
     }
 }
 
@@ -476,6 +487,7 @@ diesel::allow_tables_to_appear_in_same_query!(
     license_assignments,
     sso_settings,
     idp_certificates,
+    pending_sign_ins,
     api_tokens,
     provisioning_events,
     link_requests,

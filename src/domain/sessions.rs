@@ -1,7 +1,7 @@
 //! Sign-in sessions, kept here so that they can be ended from the server and survive a restart.
 
+use super::Tx;
 use super::text_enum::text_enum;
-use super::{Tx, fold};
 use crate::db::Conn;
 use crate::db::schema::{idp_certificates, sessions, sso_settings};
 use crate::error::Result;
@@ -119,7 +119,7 @@ pub fn begin(tx: &mut Tx, id: &str, holder: Holder, state: String, limits: Limit
         created_at: tx.now,
         last_seen_at: tx.now,
         method: holder.method,
-        saml_name_key: holder.name_id.as_deref().map(fold),
+        saml_name_key: holder.name_id.as_deref().map(name_key),
         saml_session_index: holder.session_index,
         came_by: holder.came_by.as_ref().map(CameBy::words),
     };
@@ -147,7 +147,7 @@ pub fn update(tx: &mut Tx, id: &str, holder: Holder, state: &str) -> Result<bool
         .set((
             sessions::user_id.eq(holder.user),
             sessions::method.eq(holder.method),
-            sessions::saml_name_key.eq(holder.name_id.as_deref().map(fold)),
+            sessions::saml_name_key.eq(holder.name_id.as_deref().map(name_key)),
             sessions::saml_session_index.eq(holder.session_index),
             sessions::came_by.eq(holder.came_by.as_ref().map(CameBy::words)),
             sessions::state.eq(state),
@@ -157,9 +157,15 @@ pub fn update(tx: &mut Tx, id: &str, holder: Holder, state: &str) -> Result<bool
     Ok(kept > 0)
 }
 
+/// The form in which the identity provider's names are compared: the case of ASCII letters does not tell them apart.
+#[must_use]
+pub fn name_key(name_id: &str) -> String {
+    name_id.to_ascii_lowercase()
+}
+
 /// Ends those that the identity provider names: all of a person's, or those with one of these indexes.
 pub fn end_foreign(tx: &mut Tx, name_id: &str, indexes: &[String]) -> Result<usize> {
-    let theirs = sessions::saml_name_key.eq(fold(name_id));
+    let theirs = sessions::saml_name_key.eq(name_key(name_id));
     let ended = if indexes.is_empty() {
         diesel::delete(sessions::table.filter(theirs)).execute(tx.conn)?
     } else {

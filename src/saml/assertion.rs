@@ -1,9 +1,9 @@
 //! What a proven assertion says, rule by rule (SAML core section 2, SAML profiles section 4.1.4.3).
 
-use super::report::{Fault, Refusal, Report};
+use super::report::{Fault, Refusal, Report, Unproven};
 use super::response::Expected;
 use super::xml::Node;
-use super::{ASSERTION, parse_timestamp, timestamp};
+use super::{ASSERTION, parse_timestamp, timestamp, trim};
 use chrono::{NaiveDateTime, TimeDelta};
 use serde::{Deserialize, Serialize};
 
@@ -32,6 +32,8 @@ pub struct Assertion {
     pub session_index: Option<String>,
     /// When the person proved themselves to the identity provider, in UTC.
     pub signed_in_at: Option<NaiveDateTime>,
+    /// When the session that it begins must end at the latest, in UTC; none where the identity provider leaves that to us.
+    pub session_until: Option<NaiveDateTime>,
     /// The request that it answers; none when nobody asked.
     pub in_response_to: Option<String>,
     /// The claims, in order: name, values.
@@ -49,15 +51,43 @@ impl Assertion {
     }
 }
 
-/// The request that the assertion answers, in the place that its signature covers.
-pub(super) fn answers(assertion: Node) -> Option<String> {
-    let confirmations = assertion.only(ASSERTION, "Subject")?.all(ASSERTION, "SubjectConfirmation");
-    let data = confirmations.iter().find_map(|one| one.only(ASSERTION, "SubjectConfirmationData"))?;
+/// The request that the assertion answers, in the place that its signature covers; `outer` is what the response says.
+pub(super) fn answers(assertion: Node, outer: Option<&str>, expected: &Expected) -> Option<String> {
+    let subject = assertion.only(ASSERTION, "Subject")?;
+    let data = confirmation(subject, outer, expected)?.only(ASSERTION, "SubjectConfirmationData")?;
     data.attribute("InResponseTo").map(str::to_owned)
 }
 
+/// Whom the assertion is about, if it says so in the clear.
+pub(super) fn name_of(assertion: Node) -> Option<NameId> {
+    read_name(assertion.only(ASSERTION, "Subject")?).ok()
+}
+
+/// The bearer confirmation that counts: any one that fits is enough (SAML profiles section 4.1.4.3), and one that answers
+/// the same request as the response comes before others. Where none fits it is the first, whose faults are told.
+fn confirmation<'d>(subject: Node<'d>, outer: Option<&str>, expected: &Expected) -> Option<Node<'d>> {
+    let all = subject.all(ASSERTION, "SubjectConfirmation").into_iter();
+    let bearers: Vec<Node> = all.filter(|one| one.attribute("Method") == Some(BEARER)).collect();
+    let fits = |bearer: &&Node| {
+        let mut report = Report::default();
+        confirm(**bearer, expected, &mut report).is_ok() && report.refused().is_none()
+    };
+    let agrees = |bearer: &&&Node| {
+        let data = bearer.only(ASSERTION, "SubjectConfirmationData");
+        data.and_then(|data| data.attribute("InResponseTo")) == outer
+    };
+    let fitting: Vec<&Node> = bearers.iter().filter(fits).collect();
+    let best = fitting.iter().find(agrees).or(fitting.first()).copied();
+    best.or(bearers.first()).copied()
+}
+
 /// Reads a proven assertion. What breaks a rule is noted in the report; what cannot be read at all is refused at once.
-pub(super) fn read(node: Node, expected: &Expected, report: &mut Report) -> Result<Assertion, Refusal> {
+pub(super) fn read(
+    node: Node,
+    outer: Option<&str>,
+    expected: &Expected,
+    report: &mut Report,
+) -> Result<Assertion, Refusal> {
     let structure = |cause: &str| Refusal::new(Fault::Structure, format!("The assertion {cause}"));
     if node.attribute("Version") != Some("2.0") {
         return Err(structure("is not of SAML version 2.0."));
@@ -71,17 +101,20 @@ pub(super) fn read(node: Node, expected: &Expected, report: &mut Report) -> Resu
     let subject =
         node.only(ASSERTION, "Subject").ok_or_else(|| structure("does not have exactly one Subject."))?;
     let name_id = read_name(subject)?;
-    let confirmed_until = confirm(subject, expected, report)?;
+    let bearer = confirmation(subject, outer, expected)
+        .ok_or_else(|| Refusal::new(Fault::Confirmation, "The assertion has no bearer confirmation."))?;
+    let confirmed_until = confirm(bearer, expected, report)?;
     let valid_until = read_conditions(node, expected, report)?;
-    let (session_index, signed_in_at) = read_statement(node, expected, report)?;
+    let statement = read_statements(node, expected, report)?;
     let expires = confirmed_until.max(valid_until) + expected.rules.skew;
     Ok(Assertion {
         id: id.to_owned(),
         issuer: issuer.unwrap_or_default(),
         name_id,
-        session_index,
-        signed_in_at,
-        in_response_to: answers(node),
+        session_index: statement.index,
+        signed_in_at: statement.signed_in_at,
+        session_until: statement.until,
+        in_response_to: answers(node, outer, expected),
         claims: read_claims(node, expected)?,
         expires,
     })
@@ -96,8 +129,13 @@ fn read_name(subject: Node) -> Result<NameId, Refusal> {
         .only(ASSERTION, "NameID")
         .ok_or_else(|| refuse("The assertion does not have exactly one NameID."))?;
     let value = name.text().ok_or_else(|| refuse("The NameID holds something else than text."))?;
-    let value = value.trim();
-    if value.is_empty() || value.len() > LONGEST_VALUE {
+    let value = trim(&value);
+    if value.len() > LONGEST_VALUE {
+        return Err(refuse(
+            "The NameID is longer than any user name. In Entra ID, choose another source attribute.",
+        ));
+    }
+    if value.is_empty() {
         return Err(refuse(
             "The NameID is empty. In Entra ID, choose a source attribute that every user has.",
         ));
@@ -105,15 +143,9 @@ fn read_name(subject: Node) -> Result<NameId, Refusal> {
     Ok(NameId { value: value.to_owned(), format: name.attribute("Format").map(str::to_owned) })
 }
 
-/// One bearer confirmation is enough; the report shows the first (SAML profiles section 4.1.4.2).
-fn confirm(subject: Node, expected: &Expected, report: &mut Report) -> Result<NaiveDateTime, Refusal> {
-    let confirmations = subject.all(ASSERTION, "SubjectConfirmation");
-    let bearers: Vec<Node> =
-        confirmations.into_iter().filter(|one| one.attribute("Method") == Some(BEARER)).collect();
+/// Holds one bearer confirmation against what it must be (SAML profiles section 4.1.4.2).
+fn confirm(bearer: Node, expected: &Expected, report: &mut Report) -> Result<NaiveDateTime, Refusal> {
     let refuse = |cause: &str| Refusal::new(Fault::Confirmation, cause);
-    let [bearer] = bearers.as_slice() else {
-        return Err(refuse("The assertion does not have exactly one bearer confirmation."));
-    };
     let data = bearer
         .only(ASSERTION, "SubjectConfirmationData")
         .ok_or_else(|| refuse("The confirmation does not say for whom and until when."))?;
@@ -134,7 +166,7 @@ fn read_conditions(node: Node, expected: &Expected, report: &mut Report) -> Resu
         .ok_or_else(|| refuse("The assertion does not have exactly one Conditions."))?;
     let time = |name: &str| match conditions.attribute(name) {
         Some(text) => parse_timestamp(text).map(Some).ok_or_else(|| {
-            Refusal::new(Fault::Condition, format!("{name} is “{text}”, which is not a time."))
+            Refusal::new(Fault::Condition, format!("{name} is “{}”, which is not a time.", Unproven(text)))
         }),
         None => Ok(None),
     };
@@ -150,8 +182,8 @@ fn read_conditions(node: Node, expected: &Expected, report: &mut Report) -> Resu
             restrictions += 1;
             read_audience(condition, expected, report)?;
         } else if !condition.is(ASSERTION, "OneTimeUse") && !condition.is(ASSERTION, "ProxyRestriction") {
-            let cause =
-                format!("The assertion has a condition that is not understood: {}.", condition.name());
+            let name = Unproven(condition.name());
+            let cause = format!("The assertion has a condition that is not understood: {name}.");
             return Err(Refusal::new(Fault::Condition, cause));
         }
     }
@@ -181,27 +213,43 @@ fn read_audience(restriction: Node, expected: &Expected, report: &mut Report) ->
     Ok(())
 }
 
-/// The session at the identity provider, and when the person proved themselves to it.
-fn read_statement(
-    node: Node,
-    expected: &Expected,
-    report: &mut Report,
-) -> Result<(Option<String>, Option<NaiveDateTime>), Refusal> {
+/// What the statements of an assertion say together.
+#[derive(Default)]
+struct Statement {
+    /// The session at the identity provider.
+    index: Option<String>,
+    /// When the person proved themselves, in UTC: where it is said several times, the earliest.
+    signed_in_at: Option<NaiveDateTime>,
+    /// When the session must end, in UTC: where it is said several times, the earliest.
+    until: Option<NaiveDateTime>,
+}
+
+/// Each statement must say when the person proved themselves (SAML core section 2.7.2), which was not in the future, and
+/// none may be about a session that is over.
+fn read_statements(node: Node, expected: &Expected, report: &mut Report) -> Result<Statement, Refusal> {
     let statements = node.all(ASSERTION, "AuthnStatement");
-    let statement = statements.first().ok_or_else(|| {
-        Refusal::new(
-            Fault::Structure,
-            "The assertion does not say that anybody signed in (no AuthnStatement).",
-        )
-    })?;
-    if let Some(text) = statement.attribute("SessionNotOnOrAfter") {
-        let until = parse_timestamp(text)
-            .ok_or_else(|| Refusal::new(Fault::Condition, "SessionNotOnOrAfter is not a time."))?;
-        ended("Session at Entra ID until", until, expected, report);
+    if statements.is_empty() {
+        let cause = "The assertion does not say that anybody signed in (no AuthnStatement).";
+        return Err(Refusal::new(Fault::Structure, cause));
     }
-    let index = statement.attribute("SessionIndex").filter(|index| !index.is_empty());
-    let at = statement.attribute("AuthnInstant").and_then(parse_timestamp);
-    Ok((index.map(str::to_owned), at))
+    let mut all = Statement::default();
+    for statement in statements {
+        let at = statement.attribute("AuthnInstant").and_then(parse_timestamp).ok_or_else(|| {
+            let cause = "The assertion does not say when the person signed in (AuthnInstant).";
+            Refusal::new(Fault::Structure, cause)
+        })?;
+        begun("AuthnInstant", at, expected, report);
+        all.signed_in_at = Some(all.signed_in_at.map_or(at, |earlier| earlier.min(at)));
+        if let Some(text) = statement.attribute("SessionNotOnOrAfter") {
+            let until = parse_timestamp(text)
+                .ok_or_else(|| Refusal::new(Fault::Condition, "SessionNotOnOrAfter is not a time."))?;
+            ended("Session at Entra ID until", until, expected, report);
+            all.until = Some(all.until.map_or(until, |earlier| earlier.min(until)));
+        }
+        let index = statement.attribute("SessionIndex").filter(|index| !index.is_empty());
+        all.index = all.index.or_else(|| index.map(str::to_owned));
+    }
+    Ok(all)
 }
 
 fn read_claims(node: Node, expected: &Expected) -> Result<Vec<(String, Vec<String>)>, Refusal> {
@@ -225,7 +273,8 @@ fn read_claims(node: Node, expected: &Expected) -> Result<Vec<(String, Vec<Strin
         values.len() > 1 && expected.naming_claims.contains(&name.as_str())
     };
     if let Some((name, _)) = claims.iter().find(unclear) {
-        let cause = format!("The claim “{name}” says who the person is, and has more than one value.");
+        let cause =
+            format!("The claim “{}” says who the person is, and has more than one value.", Unproven(name));
         return Err(Refusal::new(Fault::Structure, cause));
     }
     Ok(claims)

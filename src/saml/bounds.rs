@@ -65,12 +65,11 @@ impl Meter {
     pub(super) fn allow_canonical_form(&self, element: Node, prefixes: &[String]) -> Result<(), Refusal> {
         let before = self.0.get();
         let units = before.units + units(element, prefixes);
-        self.0.set(Work { canonical_forms: before.canonical_forms + 1, units, ..before });
         if units > MOST_UNITS {
-            return Err(too_costly(
-                "Its canonical form would be larger by far than that of any sign-in response.",
-            ));
+            let what = "Its canonical form would be larger by far than that of any sign-in response.";
+            return Err(too_costly(what));
         }
+        self.0.set(Work { canonical_forms: before.canonical_forms + 1, units, ..before });
         Ok(())
     }
 }

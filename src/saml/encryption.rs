@@ -8,7 +8,7 @@
 use super::bounds::{self, MOST_ENCRYPTED_KEYS, MOST_OWN_KEYS, Meter};
 use super::key_pair::KeyPair;
 use super::key_transport::Wrapped;
-use super::report::{Fault, Refusal};
+use super::report::{Fault, Refusal, Unproven};
 use super::xml::{Node, Tree};
 use super::{AES_256_CBC, AES_256_GCM, DSIG, XENC};
 use base64::Engine;
@@ -111,5 +111,8 @@ pub(super) fn refuse(cause: &str) -> Refusal {
 
 pub(super) fn unsupported(what: &str, uri: Option<&str>) -> Refusal {
     let uri = uri.unwrap_or("(nothing)");
-    Refusal::new(Fault::Algorithm, format!("The {what} algorithm is “{uri}”, which is not taken."))
+    Refusal::new(
+        Fault::Algorithm,
+        format!("The {what} algorithm is “{}”, which is not taken.", Unproven(uri)),
+    )
 }

@@ -2,12 +2,15 @@
 //! <https://learn.microsoft.com/entra/identity-platform/single-sign-out-saml-protocol>).
 
 use super::assertion::NameId;
-use super::report::{Fault, Refusal};
+use super::report::{Fault, Refusal, Unproven};
 use super::request::write_issuer;
 use super::xml::{Node, Tree};
 use super::{ASSERTION, DSIG, PROTOCOL, SUCCESS, parse_timestamp, timestamp};
 use bergshamra::xml::uppsala::XmlWriter;
 use chrono::{NaiveDateTime, TimeDelta};
+
+/// How long a request to end sessions is good where it does not say so itself: somebody waits before a browser.
+const LIFETIME: TimeDelta = TimeDelta::minutes(5);
 
 /// Our request to end a session at the identity provider.
 #[derive(Clone, Copy, Debug)]
@@ -50,6 +53,8 @@ pub struct Asked {
     pub name_id: String,
     /// Which of them; all, where none are named.
     pub session_indexes: Vec<String>,
+    /// Until when it could be presented again, in UTC.
+    pub expires: NaiveDateTime,
 }
 
 /// An answer to a request of ours.
@@ -68,6 +73,8 @@ pub struct Expected<'a> {
     pub issuers: &'a [&'a str],
     /// The address that it came to.
     pub destination: &'a str,
+    /// Whether a signature stands beside it: then it must say for which address it is (SAML bindings section 3.4.5.2).
+    pub signed: bool,
     /// By how much the clocks may differ.
     pub skew: TimeDelta,
     /// The time, in UTC.
@@ -137,15 +144,24 @@ pub fn read_request(xml: &str, expected: &Expected) -> Result<Asked, Refusal> {
     let tree = Tree::parse(xml)?;
     let root = message(&tree, "LogoutRequest", expected)?;
     let id = root.attribute("ID").unwrap_or_default().to_owned();
-    if let Some(until) = root.attribute("NotOnOrAfter").and_then(parse_timestamp)
-        && expected.now - until >= expected.skew
-    {
-        return Err(Refusal::new(Fault::Expired, "The sign-out request is valid no longer."));
+    let issued = root.attribute("IssueInstant").and_then(parse_timestamp).unwrap_or(expected.now);
+    let until = match root.attribute("NotOnOrAfter") {
+        Some(text) => parse_timestamp(text).ok_or_else(|| {
+            Refusal::new(Fault::Condition, "NotOnOrAfter of the sign-out request is not a time.")
+        })?,
+        None => issued + LIFETIME,
+    };
+    // One that says that it is good for days is not taken at its word: it could be brought again for as long.
+    let expires = until.min(issued + LIFETIME) + expected.skew;
+    if expected.now >= expires {
+        let cause = "The sign-out request is valid no longer: it was issued too long ago.";
+        return Err(Refusal::new(Fault::Expired, cause));
     }
     let name = root.only(ASSERTION, "NameID").and_then(Node::text);
     let name_id = name.ok_or_else(|| Refusal::new(Fault::NameId, "The sign-out request names nobody."))?;
     let indexes = root.all(PROTOCOL, "SessionIndex").into_iter().filter_map(Node::text);
-    Ok(Asked { id, name_id: name_id.trim().to_owned(), session_indexes: indexes.collect() })
+    let name_id = super::trim(&name_id).to_owned();
+    Ok(Asked { id, name_id, session_indexes: indexes.collect(), expires })
 }
 
 /// Reads an answer to a request of ours.
@@ -172,13 +188,19 @@ fn message<'d>(tree: &'d Tree, name: &str, expected: &Expected) -> Result<Node<'
     let issuer = root.only(ASSERTION, "Issuer").and_then(Node::text).unwrap_or_default();
     if !expected.issuers.contains(&issuer.as_str()) {
         let cause = format!(
-            "The message is from “{issuer}” and should be from “{}”.",
+            "The message is from “{}” and should be from “{}”.",
+            Unproven(&issuer),
             expected.issuers.join("” or “")
         );
         return Err(Refusal::new(Fault::Issuer, cause));
     }
-    if root.attribute("Destination").is_some_and(|to| to != expected.destination) {
-        let to = root.attribute("Destination").unwrap_or_default();
+    let destination = root.attribute("Destination");
+    if destination.is_none() && expected.signed {
+        let cause = "The message is signed, and does not say for which address it is (Destination).";
+        return Err(Refusal::new(Fault::Destination, cause));
+    }
+    if let Some(to) = destination.filter(|to| *to != expected.destination) {
+        let to = Unproven(to);
         let cause = format!("The message is for “{to}” and should be for “{}”.", expected.destination);
         return Err(Refusal::new(Fault::Destination, cause));
     }

@@ -4,6 +4,7 @@
 //! WS-Federation roles too: only the descriptor of the SAML 2.0 identity provider is read. Nothing here trusts a
 //! signature: an administrator chose the file or the address.
 
+use super::encoding;
 use super::report::Fault;
 use super::xml::{Node, Tree};
 use super::{DSIG, HTTP_POST, HTTP_REDIRECT, METADATA, PROTOCOL};
@@ -21,7 +22,7 @@ pub struct IdentityProvider {
     pub login_url: Option<String>,
     /// Where sign-out requests go, by redirect.
     pub logout_url: Option<String>,
-    /// Its signing certificates, in Base64 of their DER form.
+    /// Its signing certificates, in Base64 of their DER form or PEM.
     pub certificates: Vec<String>,
 }
 
@@ -34,6 +35,15 @@ pub enum NotMetadata {
          use that file."
     )]
     NotMetadata,
+    /// Bytes that are something else than their declaration says.
+    #[error(
+        "The file declares one character encoding and is written in another, or in none that is known. Download it \
+         again, and do not open and save it in between."
+    )]
+    Encoding,
+    /// XML 1.1.
+    #[error("This is XML 1.1; federation metadata is XML 1.0. Download it again from Entra ID.")]
+    XmlVersion,
     /// More than metadata has.
     #[error("This is larger than federation metadata can be (1 MB).")]
     TooLarge,
@@ -65,16 +75,19 @@ pub fn read(file: &[u8]) -> Result<IdentityProvider, NotMetadata> {
     if file.len() > LARGEST {
         return Err(NotMetadata::TooLarge);
     }
-    let text = std::str::from_utf8(file).map_err(|_| NotMetadata::NotMetadata)?;
-    let start = text.trim_start_matches('\u{feff}').trim_start();
+    let told = |fault| match fault {
+        Fault::TooLarge => NotMetadata::TooLarge,
+        Fault::DeclaredEncoding => NotMetadata::Encoding,
+        Fault::XmlVersion => NotMetadata::XmlVersion,
+        _ => NotMetadata::NotMetadata,
+    };
+    let text = encoding::decode(file).map_err(told)?;
+    let start = text.trim_start();
     let beginning: String = start.chars().take(15).collect::<String>().to_lowercase();
     if beginning.starts_with("<!doctype html") || beginning.starts_with("<html") {
         return Err(NotMetadata::WebPage);
     }
-    let tree = Tree::parse_annotated(text).map_err(|fault| match fault {
-        Fault::TooLarge => NotMetadata::TooLarge,
-        _ => NotMetadata::NotMetadata,
-    })?;
+    let tree = Tree::parse_annotated(&text).map_err(told)?;
     let root = tree.root().map_err(|_| NotMetadata::NotMetadata)?;
     let entity = match root {
         root if root.is(METADATA, "EntityDescriptor") => root,
@@ -136,9 +149,12 @@ fn signing_certificates(role: Node) -> Vec<String> {
         let data = key.only(DSIG, "KeyInfo").map(|info| info.all(DSIG, "X509Data")).unwrap_or_default();
         let found = data.into_iter().flat_map(|data| data.all(DSIG, "X509Certificate"));
         for text in found.filter_map(Node::text) {
-            let compact: String = text.split_whitespace().collect();
-            if !compact.is_empty() && !certificates.contains(&compact) {
-                certificates.push(compact);
+            // Some write PEM with its armour in here, whose lines are words.
+            let is_pem = text.contains("-----");
+            let text: String =
+                if is_pem { super::trim(&text).to_owned() } else { text.split_whitespace().collect() };
+            if !text.is_empty() && !certificates.contains(&text) {
+                certificates.push(text);
             }
         }
     }

@@ -3,6 +3,7 @@
 //!
 //! | file           | what it holds                                                                  |
 //! |----------------|--------------------------------------------------------------------------------|
+//! | [`encoding`]   | which characters the bytes of a document are                                   |
 //! | [`xml`]        | parsing within bounds, and the one way to read elements                        |
 //! | [`bounds`]     | how much work a message may cause before anything in it is proven              |
 //! | [`signature`]  | what a signature must look like, what it proved, and the bytes it proved       |
@@ -23,6 +24,7 @@
 
 pub mod assertion;
 mod bounds;
+pub(crate) mod encoding;
 mod encryption;
 pub mod key_pair;
 mod key_transport;
@@ -40,7 +42,7 @@ mod xml;
 
 pub use assertion::{Assertion, NameId};
 pub use bounds::Work;
-pub use report::{Check, Fault, Refusal, Report};
+pub use report::{Check, Fault, Refusal, Report, Unproven};
 pub use response::{Expected, Rules};
 pub use signature::{Proof, TrustedKey};
 
@@ -68,6 +70,18 @@ const AES_256_GCM: &str = "http://www.w3.org/2009/xmlenc11#aes256-gcm";
 const AES_256_CBC: &str = "http://www.w3.org/2001/04/xmlenc#aes256-cbc";
 /// How the key of an encrypted assertion is carried.
 const RSA_OAEP: &str = "http://www.w3.org/2001/04/xmlenc#rsa-oaep-mgf1p";
+
+/// Whether XML takes this character for space (XML 1.0 production 3): no other is trimmed off a value.
+#[must_use]
+pub fn is_space(char: char) -> bool {
+    matches!(char, ' ' | '\t' | '\r' | '\n')
+}
+
+/// A value without the space around it.
+#[must_use]
+pub fn trim(text: &str) -> &str {
+    text.trim_matches(is_space)
+}
 
 /// A time as SAML writes it (SAML core section 1.3.3).
 #[must_use]

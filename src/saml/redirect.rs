@@ -1,9 +1,9 @@
 //! The HTTP-Redirect binding (SAML bindings section 3.4): a message in an address, its signature beside it.
 
+use super::encoding;
 use super::key_pair::KeyPair;
-use super::report::{Fault, Refusal};
+use super::report::{Fault, Refusal, Unproven};
 use super::signature::TrustedKey;
-use super::xml::LARGEST;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use bergshamra::crypto::sign;
@@ -24,6 +24,9 @@ const TAKEN: [&str; 3] = [
 ];
 /// The parameters of a message, in the order in which they are signed.
 const SIGNED: [&str; 2] = ["RelayState", "SigAlg"];
+
+/// The largest message of this binding, before and after it is unfolded, in bytes: one has some 3 KB.
+const LARGEST: usize = 64 * 1024;
 
 /// What a message is: it stands before its equals sign in the address.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -142,7 +145,7 @@ impl Received {
             return Err(Refusal::new(Fault::SignatureMissing, "The message is not signed."));
         };
         if !TAKEN.contains(&algorithm.as_str()) {
-            let cause = format!("The signature algorithm is “{algorithm}”, which is not taken.");
+            let cause = format!("The signature algorithm is “{}”, which is not taken.", Unproven(algorithm));
             return Err(Refusal::new(Fault::Algorithm, cause));
         }
         let fits = |key: &TrustedKey| {
@@ -176,5 +179,5 @@ fn inflate(text: &str) -> Result<String, Refusal> {
     if xml.len() > LARGEST {
         return Err(Fault::TooLarge.into());
     }
-    Ok(String::from_utf8(xml).map_err(|_| Fault::Encoding)?)
+    Ok(encoding::decode(&xml)?)
 }

@@ -1,5 +1,7 @@
 //! Expected beside received: what an administrator needs to mend a sign-in, and the one cause that decided it.
 
+use std::fmt::{self, Write};
+
 /// Why a message was refused. The first that applies is the cause.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Fault {
@@ -9,6 +11,10 @@ pub enum Fault {
     TooLarge,
     /// More work to prove than messages of this profile are.
     TooCostly,
+    /// Bytes that are not in the encoding that their declaration names.
+    DeclaredEncoding,
+    /// Another version of XML than 1.0.
+    XmlVersion,
     /// Not well-formed XML.
     NotXml,
     /// A document type declaration, by which entities come.
@@ -75,6 +81,8 @@ impl Fault {
             Self::Encoding => "encoding",
             Self::TooLarge => "too_large",
             Self::TooCostly => "too_costly",
+            Self::DeclaredEncoding => "declared_encoding",
+            Self::XmlVersion => "xml_version",
             Self::NotXml => "not_xml",
             Self::DocumentType => "document_type",
             Self::Comment => "comment",
@@ -116,6 +124,25 @@ pub struct Refusal {
     pub cause: String,
 }
 
+/// Text that somebody wrote of whom nothing is proven: shown and kept only in part, whatever its length, and without
+/// what would break a line.
+#[derive(Clone, Copy, Debug)]
+pub struct Unproven<'t>(pub &'t str);
+
+impl Unproven<'_> {
+    /// As many characters are kept.
+    pub const LONGEST: usize = 300;
+}
+
+impl fmt::Display for Unproven<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for char in self.0.chars().take(Self::LONGEST) {
+            f.write_char(if char.is_control() { ' ' } else { char })?;
+        }
+        if self.0.chars().nth(Self::LONGEST).is_some() { f.write_str("…") } else { Ok(()) }
+    }
+}
+
 impl Refusal {
     pub(super) fn new(fault: Fault, cause: impl Into<String>) -> Self {
         Self { fault, cause: cause.into() }
@@ -127,6 +154,10 @@ impl From<Fault> for Refusal {
         let cause = match fault {
             Fault::Encoding => "The response is not Base64 of UTF-8 text.",
             Fault::TooLarge => "The response is larger or deeper than a sign-in response can be.",
+            Fault::DeclaredEncoding => {
+                "The response declares one character encoding and is written in another, or in none that is known."
+            }
+            Fault::XmlVersion => "The response is XML 1.1, which is never taken.",
             Fault::NotXml => "The response is not well-formed XML.",
             Fault::DocumentType => "The response has a document type declaration, which is never taken.",
             Fault::Comment => {
@@ -173,7 +204,8 @@ impl Report {
         good: bool,
         refusal: impl FnOnce() -> (Fault, String),
     ) {
-        self.checks.push(Check { field, expected: expected.into(), received: received.into(), good });
+        let received = Unproven(&received.into()).to_string();
+        self.checks.push(Check { field, expected: expected.into(), received, good });
         if !good && self.refusal.is_none() {
             let (fault, cause) = refusal();
             self.refusal = Some(Refusal { fault, cause });
@@ -182,6 +214,7 @@ impl Report {
 
     /// Notes what differs, where the cause of refusal is told elsewhere.
     pub(super) fn note(&mut self, field: &'static str, expected: String, received: String) {
+        let received = Unproven(&received).to_string();
         self.checks.push(Check { field, expected, received, good: false });
     }
 
@@ -194,10 +227,10 @@ impl Report {
                 Some(received) if received.trim_end_matches('/') == expected.trim_end_matches('/') => {
                     " They differ in the slash at the end."
                 }
-                Some(received) if received.trim() == expected => " They differ in space around it.",
+                Some(received) if super::trim(received) == expected => " They differ in space around it.",
                 _ => "",
             };
-            (fault, format!("{field} is “{shown}” and should be “{expected}”.{hint}"))
+            (fault, format!("{field} is “{}” and should be “{expected}”.{hint}", Unproven(shown)))
         });
     }
 

@@ -4,13 +4,13 @@
 //! signed is verified; from then on only verified bytes are read. Values outside a signature can refuse a response, but
 //! never make one acceptable.
 
-use super::assertion::{self, Assertion};
+use super::assertion::{self, Assertion, NameId};
 use super::bounds::{Meter, Work};
 use super::key_pair::KeyPair;
-use super::report::{Fault, Refusal, Report};
+use super::report::{Fault, Refusal, Report, Unproven};
 use super::signature::{self, Proof, Trust, TrustedKey, Verified, Verifier};
 use super::xml::{LARGEST, Node, Tree};
-use super::{ASSERTION, DSIG, PROTOCOL, SUCCESS, encryption};
+use super::{ASSERTION, DSIG, PROTOCOL, SUCCESS, encoding, encryption};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use chrono::{NaiveDateTime, TimeDelta};
@@ -69,8 +69,21 @@ pub struct Reading {
     pub report: Report,
     /// What was proven, or the cause of refusal.
     pub outcome: Result<Accepted, Refusal>,
+    /// What had been seen when it was refused.
+    pub seen: Seen,
     /// What it cost.
     pub work: Work,
+}
+
+/// What was seen of a response whatever became of it: what helps to mend a refusal.
+#[derive(Clone, Debug, Default)]
+pub struct Seen {
+    /// Whether its assertion came encrypted.
+    pub encrypted: bool,
+    /// Which signatures were proven. Without any, a stranger may have written everything else.
+    pub proofs: Vec<Proof>,
+    /// Whom it is about, where a signature covers that.
+    pub name_id: Option<NameId>,
 }
 
 /// The parts of a response, each in its place.
@@ -88,29 +101,36 @@ pub fn decode(field: &str) -> Result<String, Refusal> {
     }
     let compact: String = field.split_ascii_whitespace().collect();
     let bytes = BASE64.decode(compact).map_err(|_| Fault::Encoding)?;
-    Ok(String::from_utf8(bytes).map_err(|_| Fault::Encoding)?)
+    Ok(encoding::decode(&bytes)?)
 }
 
 /// Reads a response.
 #[must_use]
 pub fn read(text: &str, expected: &Expected) -> Reading {
-    let (mut report, meter) = (Report::default(), Meter::default());
-    let outcome = examine(text, expected, &mut report, &meter);
+    let (mut report, mut seen, meter) = (Report::default(), Seen::default(), Meter::default());
+    let outcome = examine(text, expected, &mut report, &mut seen, &meter);
     let outcome = outcome.and_then(|accepted| report.refused().map_or(Ok(accepted), Err));
     // A comparison that went badly says more than what came after it.
     let outcome = outcome.map_err(|refusal| report.refused().unwrap_or(refusal));
-    Reading { report, outcome, work: meter.work() }
+    Reading { report, outcome, seen, work: meter.work() }
 }
 
 impl Reading {
     /// Of a response that was refused before it was looked into.
     #[must_use]
     pub fn refused(refusal: Refusal) -> Self {
-        Self { report: Report::default(), outcome: Err(refusal), work: Work::default() }
+        let (report, seen, work) = Default::default();
+        Self { report, outcome: Err(refusal), seen, work }
     }
 }
 
-fn examine(text: &str, expected: &Expected, report: &mut Report, meter: &Meter) -> Result<Accepted, Refusal> {
+fn examine(
+    text: &str,
+    expected: &Expected,
+    report: &mut Report,
+    seen: &mut Seen,
+    meter: &Meter,
+) -> Result<Accepted, Refusal> {
     let tree = Tree::parse(text)?;
     let parts = place(&tree)?;
     check_status(parts.root, report)?;
@@ -119,7 +139,9 @@ fn examine(text: &str, expected: &Expected, report: &mut Report, meter: &Meter) 
     let around = verifier
         .prove(parts.root, "Response")
         .inspect_err(|refusal| note_certificate(refusal, parts.root, expected, report))?;
+    seen.proofs.extend(around.iter().map(|one| one.proof.clone()));
     let is_encrypted = parts.encrypted.is_some();
+    seen.encrypted = is_encrypted;
     if expected.rules.require_encryption && !is_encrypted {
         let cause = "The assertion is not encrypted, and the settings require that it is.";
         return Err(Refusal::new(Fault::NotEncrypted, cause));
@@ -137,22 +159,23 @@ fn examine(text: &str, expected: &Expected, report: &mut Report, meter: &Meter) 
             .prove(assertion, "Assertion")
             .inspect_err(|refusal| note_certificate(refusal, assertion, expected, report))?,
     };
+    seen.proofs.extend(within.iter().map(|one| one.proof.clone()));
     let ways = (around.as_ref(), within.as_ref());
     let canonical = proven_assertion(ways, assertion, is_encrypted, expected, meter)?;
-    let proofs: Vec<Proof> = [&around, &within].into_iter().flatten().map(|one| one.proof.clone()).collect();
-    conclude(&tree, around.as_ref(), &canonical, proofs, is_encrypted, expected, report)
+    conclude(&tree, around.as_ref(), &canonical, expected, report, seen)
 }
 
 /// Puts the certificate that a signature names beside those that are trusted, where it was refused.
 fn note_certificate(refusal: &Refusal, element: Node, expected: &Expected, report: &mut Report) {
     let about = [Fault::UnknownCertificate, Fault::CertificateExpired, Fault::SignatureInvalid];
     if about.contains(&refusal.fault) {
-        let trusted: Vec<&str> = expected.keys.iter().map(|key| key.fingerprint.as_str()).collect();
+        let print = |key: &TrustedKey| format!("{} ({})", signature::thumbprint(&key.der), key.fingerprint);
+        let trusted: Vec<String> = expected.keys.iter().map(print).collect();
         let named = signature::named_certificate(element);
         report.note(
             "Signing certificate",
             trusted.join(", "),
-            named.unwrap_or_else(|| "(none named)".to_owned()),
+            named.map_or_else(|| "(none named)".to_owned(), |named| named.to_string()),
         );
     }
 }
@@ -162,10 +185,9 @@ fn conclude(
     tree: &Tree,
     around: Option<&Verified>,
     canonical: &str,
-    proofs: Vec<Proof>,
-    encrypted: bool,
     expected: &Expected,
     report: &mut Report,
+    seen: &mut Seen,
 ) -> Result<Accepted, Refusal> {
     let proven_response = around.map(|verified| Tree::parse(&verified.canonical)).transpose()?;
     let response = proven_response.as_ref().unwrap_or(tree).root()?;
@@ -174,17 +196,19 @@ fn conclude(
     if !proven.is(ASSERTION, "Assertion") {
         return Err(Refusal::new(Fault::Structure, "What is signed is not an assertion."));
     }
-    check_envelope(response, around.is_some(), expected, report);
-    check_answer(response, proven, expected, report);
-    let assertion = assertion::read(proven, expected, report)?;
-    Ok(Accepted { assertion, proofs, encrypted })
+    seen.name_id = assertion::name_of(proven);
+    check_envelope(response, around.is_some(), seen.encrypted, expected, report);
+    let answers = response.attribute("InResponseTo");
+    check_answer(answers, proven, expected, report);
+    let assertion = assertion::read(proven, answers, expected, report)?;
+    Ok(Accepted { assertion, proofs: seen.proofs.clone(), encrypted: seen.encrypted })
 }
 
 /// Finds the parts, and refuses whatever stands where it does not belong.
 fn place<'d>(tree: &'d Tree) -> Result<Parts<'d>, Refusal> {
     let root = tree.root()?;
     if !root.is(PROTOCOL, "Response") {
-        let cause = format!("It is not a SAML 2.0 Response, but “{}”.", root.name());
+        let cause = format!("It is not a SAML 2.0 Response, but “{}”.", Unproven(root.name()));
         return Err(Refusal::new(Fault::Structure, cause));
     }
     if root.attribute("Version") != Some("2.0") || root.attribute("ID").is_none_or(str::is_empty) {
@@ -318,30 +342,31 @@ fn check_status(root: Node, report: &mut Report) -> Result<(), Refusal> {
     let shown =
         inner.map_or_else(|| short(value), |inner| format!("{} / {}", short(value), short(Some(inner))));
     report.check("Status", "Success", shown.clone(), good, || {
-        let said = message.as_deref().map(|text| format!(" It says: “{}”", text.trim())).unwrap_or_default();
-        (Fault::Status, format!("Entra ID did not sign the person in: {shown}.{said}"))
+        let said = message.as_deref().map(|text| format!(" It says: “{}”", Unproven(super::trim(text))));
+        let said = said.unwrap_or_default();
+        (Fault::Status, format!("Entra ID did not sign the person in: {}.{said}", Unproven(&shown)))
     });
     report.refused().map_or(Ok(()), Err)
 }
 
 /// What stands on the Response itself.
-fn check_envelope(response: Node, signed: bool, expected: &Expected, report: &mut Report) {
+fn check_envelope(response: Node, signed: bool, encrypted: bool, expected: &Expected, report: &mut Report) {
     let destination = response.attribute("Destination");
     // It may be missing only where nothing proves that it was (SAML bindings section 3.5.5.2).
     if destination.is_some() || signed {
         report.same("Destination", expected.consumer, destination, Fault::Destination);
     }
+    // It may be missing only on what is neither signed nor carries something encrypted (SAML profiles section 4.1.4.2).
     let issuers = response.all(ASSERTION, "Issuer");
-    if !issuers.is_empty() {
+    if signed || encrypted || !issuers.is_empty() {
         let issuer = response.only(ASSERTION, "Issuer").and_then(Node::text);
         report.same("Issuer of the response", expected.issuer, issuer.as_deref(), Fault::Issuer);
     }
 }
 
 /// Response and assertion must answer the same request, or none where that is allowed.
-fn check_answer(response: Node, assertion: Node, expected: &Expected, report: &mut Report) {
-    let outer = response.attribute("InResponseTo");
-    let inner = assertion::answers(assertion);
+fn check_answer(outer: Option<&str>, assertion: Node, expected: &Expected, report: &mut Report) {
+    let inner = assertion::answers(assertion, outer, expected);
     let shown = |answer: Option<&str>| answer.unwrap_or("(no request)").to_owned();
     let agree = outer == inner.as_deref();
     report.check("InResponseTo", shown(inner.as_deref()), shown(outer), agree, || {

@@ -6,7 +6,7 @@
 //! one that the message brings. What comes out is the canonical form whose digest was signed, and only that is read.
 
 use super::bounds::{self, Meter};
-use super::report::{Fault, Refusal};
+use super::report::{Fault, Refusal, Unproven};
 use super::xml::{Node, Tree};
 use super::{DSIG, EXC_C14N};
 use base64::Engine;
@@ -17,7 +17,9 @@ use bergshamra::keys::loader;
 use bergshamra::xml::{NodeSet, uppsala::NodeId};
 use bergshamra::{DsigContext, KeysManager, VerifyResult};
 use chrono::NaiveDateTime;
+use sha1::Sha1;
 use sha2::{Digest, Sha256};
+use std::fmt;
 
 const ENVELOPED: &str = "http://www.w3.org/2000/09/xmldsig#enveloped-signature";
 const SHA1_DIGEST: &str = "http://www.w3.org/2000/09/xmldsig#sha1";
@@ -51,6 +53,8 @@ pub struct Proof {
     pub covers: &'static str,
     /// The fingerprint of the certificate whose key made it.
     pub fingerprint: String,
+    /// That certificate's thumbprint, as Entra ID shows it.
+    pub thumbprint: String,
     /// The algorithm's short name: `rsa-sha256`.
     pub algorithm: String,
 }
@@ -82,6 +86,11 @@ struct Shape<'d> {
 pub(super) fn fingerprint(der: &[u8]) -> String {
     let bytes: Vec<String> = Sha256::digest(der).iter().map(|byte| format!("{byte:02X}")).collect();
     bytes.join(":")
+}
+
+/// The SHA-1 thumbprint of a certificate in DER form, as Entra ID shows it.
+pub(super) fn thumbprint(der: &[u8]) -> String {
+    Sha1::digest(der).iter().map(|byte| format!("{byte:02X}")).collect()
 }
 
 /// The signature directly in `element`, if there is one.
@@ -129,7 +138,8 @@ impl<'t, 'a> Verifier<'t, 'a> {
         };
         if key.not_after <= self.trust.now {
             let cause = format!(
-                "It is signed with the certificate {}, which expired on {}.",
+                "It is signed with the certificate {} ({}), which expired on {}.",
+                thumbprint(&key.der),
                 key.fingerprint,
                 key.not_after.date()
             );
@@ -137,8 +147,8 @@ impl<'t, 'a> Verifier<'t, 'a> {
         }
         self.confirm(key, element, signature)?;
         let algorithm = read.algorithm.rsplit('#').next().unwrap_or_default().to_owned();
-        let fingerprint = key.fingerprint.clone();
-        Ok(Some(Verified { proof: Proof { covers, fingerprint, algorithm }, canonical }))
+        let (fingerprint, thumbprint) = (key.fingerprint.clone(), thumbprint(&key.der));
+        Ok(Some(Verified { proof: Proof { covers, fingerprint, thumbprint, algorithm }, canonical }))
     }
 
     /// The trusted key that made the signature's value: one that is still valid, before one that is not.
@@ -221,16 +231,15 @@ fn leave_out(tree: Node, id: NodeId, set: &mut NodeSet) {
 }
 
 fn why_none(signature: Node, trust: &Trust, altered: bool) -> Refusal {
-    let named = brought_certificate(signature);
-    let known = |fingerprint: &String| trust.keys.iter().any(|key| key.fingerprint == *fingerprint);
-    match named {
+    let known = |named: &Named| trust.keys.iter().any(|key| key.fingerprint == named.fingerprint);
+    match brought_certificate(signature) {
         _ if altered => invalid("What is signed was altered after it was signed."),
-        Some(fingerprint) if !known(&fingerprint) => Refusal::new(
+        Some(named) if !known(&named) => Refusal::new(
             Fault::UnknownCertificate,
-            format!("It names the certificate {fingerprint}, which is not among those trusted here."),
+            format!("It names the certificate {named}, which is not among those trusted here."),
         ),
-        Some(fingerprint) => invalid(&format!(
-            "It names the trusted certificate {fingerprint}, but that certificate's key did not make the signature."
+        Some(named) => invalid(&format!(
+            "It names the trusted certificate {named}, but that certificate's key did not make the signature."
         )),
         None => Refusal::new(
             Fault::UnknownCertificate,
@@ -239,16 +248,28 @@ fn why_none(signature: Node, trust: &Trust, altered: bool) -> Refusal {
     }
 }
 
-/// The fingerprint of the certificate that the signature brings along: told to the administrator, never trusted.
-fn brought_certificate(signature: Node) -> Option<String> {
+/// A certificate that a message names, in both forms in which people compare it.
+pub(super) struct Named {
+    fingerprint: String,
+    thumbprint: String,
+}
+
+impl fmt::Display for Named {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} ({})", self.thumbprint, self.fingerprint)
+    }
+}
+
+/// The certificate that the signature brings along: told to the administrator, never trusted.
+fn brought_certificate(signature: Node) -> Option<Named> {
     let data = signature.only(DSIG, "KeyInfo")?.only(DSIG, "X509Data")?;
     let text = data.all(DSIG, "X509Certificate").first()?.text()?;
     let der = BASE64.decode(text.split_whitespace().collect::<String>()).ok()?;
-    Some(fingerprint(&der))
+    Some(Named { fingerprint: fingerprint(&der), thumbprint: thumbprint(&der) })
 }
 
-/// The fingerprint of the certificate that the signature in `element` names.
-pub(super) fn named_certificate(element: Node) -> Option<String> {
+/// The certificate that the signature in `element` names.
+pub(super) fn named_certificate(element: Node) -> Option<Named> {
     brought_certificate(element.only(DSIG, "Signature")?)
 }
 
@@ -362,5 +383,8 @@ fn wrong_algorithm(what: &str, uri: Option<&str>) -> Refusal {
     } else {
         ""
     };
-    Refusal::new(Fault::Algorithm, format!("The {what} algorithm is “{uri}”, which is not taken.{sha1}"))
+    Refusal::new(
+        Fault::Algorithm,
+        format!("The {what} algorithm is “{}”, which is not taken.{sha1}", Unproven(uri)),
+    )
 }

@@ -5,6 +5,7 @@
 //! that are not absolute. Each has been a way to make two readers of one document see different things.
 
 use super::bounds::{self, DEEPEST, MOST_ELEMENTS, MOST_ELEMENTS_OF_METADATA};
+use super::encoding;
 use super::report::Fault;
 use bergshamra::xml::uppsala::{Document, NodeId, NodeKind, parser::Parser};
 use std::collections::HashSet;
@@ -46,7 +47,8 @@ impl<'t> Tree<'t> {
     }
 
     fn parse_within(text: &'t str, most_elements: usize) -> Result<Self, Fault> {
-        let text = text.trim_start_matches('\u{feff}').trim();
+        let text = text.trim_start_matches('\u{feff}').trim_matches(super::is_space);
+        encoding::check_declaration(text)?;
         if text.contains("<!DOCTYPE") {
             return Err(Fault::DocumentType);
         }

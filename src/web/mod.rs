@@ -52,6 +52,7 @@ struct Parts {
     scim_limits: scim::Limits,
     scim_walks: Arc<scim::Walks>,
     visits: sso::Visits,
+    examinations: sso::examinations::Examinations,
     slow: Pool,
 }
 
@@ -87,6 +88,7 @@ impl House {
             scim_limits: scim::Limits::new(site.scim_requests_per_second),
             scim_walks: Arc::default(),
             visits: sso::Visits::default(),
+            examinations: sso::examinations::Examinations::default(),
             slow: Pool::start("passwords", password_threads()),
         }))
     }

@@ -173,7 +173,7 @@ fn pack(state: &State) -> Result<(Holder, String), serde_json::Error> {
     let foreign: Option<Foreign> = state.get(FOREIGN).and_then(|value| serde_json::from_str(value).ok());
     let method = if foreign.is_some() { Method::Sso } else { Method::Password };
     let holder = match foreign {
-        Some(Foreign { name_id, session_index, came_by }) => {
+        Some(Foreign { name_id, session_index, came_by, .. }) => {
             let (name_id, came_by) = (Some(name_id.value), Some(came_by));
             Holder { user, method, name_id, session_index, came_by }
         }
@@ -191,9 +191,12 @@ impl SessionStore for Store {
             let id = session.id.clone();
             self.desk.write_later(Actor::Rollcall, move |tx| sessions::touch(tx, &id));
         }
-        serde_json::from_str(&session.state)
-            .map(Some)
-            .map_err(|cause| LoadError::Deserialization(cause.into()))
+        let state: State =
+            serde_json::from_str(&session.state).map_err(|cause| LoadError::Deserialization(cause.into()))?;
+        let foreign: Option<Foreign> = state.get(FOREIGN).and_then(|value| serde_json::from_str(value).ok());
+        // Entra ID may say until when a session may last at the most (SAML core section 2.7.2, SessionNotOnOrAfter).
+        let is_over = foreign.and_then(|foreign| foreign.until).is_some_and(|until| until <= now);
+        Ok(Some(state).filter(|_| !is_over))
     }
 
     async fn save(&self, state: State, _: &Duration) -> Result<SessionKey, SaveError> {

@@ -7,11 +7,12 @@ use super::House;
 use super::extract::{Address, Desk, house, whole};
 use super::page::{self, Answer, Failure, Frame};
 use super::session::Visit;
+use crate::domain::sso::examination::Grounds;
 use crate::domain::sso::keys::{self, Key};
 use crate::domain::sso::requests::Purpose;
-use crate::domain::sso::sign_in::{self, Arrival, Bearer, Landing};
-use crate::domain::sso::sign_out::{self, Foreign, Heard};
-use crate::domain::sso::{Here, Settings, events, help, requests, settings};
+use crate::domain::sso::sign_in::{self, Arrival, Bearer, Landing, Present};
+use crate::domain::sso::sign_out::Foreign;
+use crate::domain::sso::{Here, Settings, help, requests, settings};
 use crate::domain::{Actor, Role, Tx};
 use crate::error::{Error, Result};
 use crate::saml::key_pair::KeyPair;
@@ -29,6 +30,12 @@ use serde::Deserialize;
 use std::num::NonZeroU32;
 use url::Url;
 
+pub(super) mod examinations;
+mod leaving;
+pub(super) mod switch;
+
+pub(super) use leaving::{leave, logout};
+
 /// Where answers are posted: the one form that comes from another site.
 pub(super) const CONSUMER: &str = "/sso/consumer";
 const BROWSER: &str = "rollcall_sso";
@@ -36,6 +43,9 @@ const BROWSER: &str = "rollcall_sso";
 pub(super) const WAY: &str = "rollcall_way";
 /// A response in Base64, escaped.
 const LARGEST: usize = 1024 * 1024;
+
+/// The longest path of ours to lead to after a sign-in.
+const LONGEST_PATH: usize = 2_048;
 
 /// How often one address may come: each visit leaves a line in the store, and anybody may come. A whole office behind one
 /// address signs in well within it.
@@ -104,6 +114,8 @@ pub(super) struct Start {
     next: Option<String>,
     /// Whether the person must prove themselves anew.
     again: Option<String>,
+    /// Whether they want to choose another account, whoever is signed in: Microsoft offers that where it asks anew.
+    another: Option<String>,
 }
 
 /// Sends the browser to Entra ID, and from there back to the page that was asked for.
@@ -118,8 +130,9 @@ pub(super) async fn start(
     if request.method() == Method::HEAD {
         return Ok(HttpResponse::Ok().finish());
     }
-    let next = page::own_path(start.next.as_deref());
-    let force = start.again.is_some();
+    // It is kept with the request, for whoever asks.
+    let next = page::own_path(start.next.as_deref().filter(|path| path.len() <= LONGEST_PATH));
+    let force = start.again.is_some() || start.another.is_some();
     if frame.person.is_some() && !force {
         return Ok(page::go(&next));
     }
@@ -128,7 +141,10 @@ pub(super) async fn start(
                     administrator.";
         return Err(Failure(Error::Conflict(text.to_owned())));
     }
-    let mut response = send(&request, &desk, Purpose::SignIn, &next, None, force).await?;
+    // Whoever is signed in and comes to prove it must be the one who answers.
+    let prover = Visit::of(&request).user().filter(|_| frame.person.is_some() && start.another.is_none());
+    let purpose = if prover.is_some() { Purpose::Proof } else { Purpose::SignIn };
+    let mut response = send(&request, &desk, purpose, &next, prover, force).await?;
     remember_way(&request, &mut response, "entra")?;
     Ok(response)
 }
@@ -201,7 +217,30 @@ fn address(
 struct RefusedPage {
     frame: Frame,
     sentence: &'static str,
-    reference: String,
+    /// Where it is noted; nowhere while single sign-on is off.
+    reference: Option<String>,
+    /// Whether to offer a choice of accounts.
+    another: bool,
+}
+
+impl RefusedPage {
+    fn show(self) -> Answer {
+        page::show_as(StatusCode::FORBIDDEN, &self.frame, &self)
+    }
+}
+
+/// Who is signed in in this browser, as far as a form from another site lets it be known.
+fn present(request: &HttpRequest, frame: &Frame) -> Present {
+    match Visit::of(request).user().filter(|_| frame.person.is_some()) {
+        Some(id) => Present::Account(id),
+        None if is_from_another_site(request) => Present::Unknown,
+        None => Present::Nobody,
+    }
+}
+
+/// Whether the browser says that another site sent it here (Fetch Metadata, section 2.3).
+fn is_from_another_site(request: &HttpRequest) -> bool {
+    request.headers().get("sec-fetch-site").is_some_and(|site| site == "cross-site")
 }
 
 /// Takes an answer from Entra ID, asked for or not.
@@ -220,23 +259,47 @@ pub(super) async fn consume(
         browser: request.cookie(BROWSER).map(|cookie| cookie.value().to_owned()),
         address: address.0,
         return_to: relay_state.and_then(|state| own_page(house, &state)),
+        present: present(&request, &frame),
     };
-    let (ring, now) = (desk.org().keys().clone(), desk.org().now());
-    let examined = desk.read(move |conn| sign_in::examine(conn, &ring, &here, &field, now)).await?;
-    let landing = desk.write(Actor::Rollcall, move |tx| sign_in::conclude(tx, examined, &bearer)).await?;
+    let (ring, now, browser) = (desk.org().keys().clone(), desk.org().now(), bearer.browser.clone());
+    let grounds = desk.read(move |conn| Grounds::read(conn, &ring, &here, browser.as_deref(), now)).await?;
+    // Nobody comes in then: nothing is looked into, and nothing is kept of it.
+    if !grounds.is_open() {
+        let sentence = help::for_the_person("switched_off");
+        return RefusedPage { frame, sentence, reference: None, another: false }.show();
+    }
+    let examined = house.0.examinations.run(move || grounds.examine(&field, now)).await?;
+    let (present, by) = (bearer.present.clone(), bearer.clone());
+    let landing = desk.write(Actor::Rollcall, move |tx| sign_in::conclude(tx, examined, &by)).await;
+    let landing = match landing {
+        Err(Error::Internal(cause)) => {
+            tracing::error!(%cause, "a sign-in failed");
+            desk.write(Actor::Rollcall, move |tx| sign_in::failed(tx, &bearer)).await?
+        }
+        other => other?,
+    };
     match landing {
         Landing::In(arrival) => Ok(enter(&request, &desk, *arrival)),
+        Landing::Pending { secret, arrival } => switch::hold(&request, frame, secret, &arrival, &present),
         Landing::Tested { reference } => Ok(page::go(&format!("/identity/sso/tests/{reference}"))),
-        Landing::Refused { sentence, reference } => {
-            let page = RefusedPage { frame, sentence, reference };
-            page::show_as(StatusCode::FORBIDDEN, &page.frame, &page)
+        // Going back to an answer that was used misses nothing.
+        Landing::Refused { is_over: true, .. } if frame.person.is_some() => Ok(page::go("/")),
+        Landing::Refused { is_over: true, reference, .. } if present == Present::Unknown => {
+            Ok(page::go(&switch::refused_at(&reference)))
+        }
+        Landing::Refused { sentence, reference, is_about_the_account: another, .. } => {
+            RefusedPage { frame, sentence, reference: Some(reference), another }.show()
         }
     }
 }
 
 fn enter(request: &HttpRequest, desk: &Desk, arrival: Arrival) -> HttpResponse {
-    let foreign =
-        Foreign { name_id: arrival.name_id, session_index: arrival.session_index, came_by: arrival.came_by };
+    let foreign = Foreign {
+        name_id: arrival.name_id,
+        session_index: arrival.session_index,
+        came_by: arrival.came_by,
+        until: arrival.until,
+    };
     Visit::of(request).sign_in_from(&arrival.user.id, &foreign, arrival.proved_at, desk.org().now());
     let return_to = page::own_path(Some(&arrival.return_to));
     // Whoever has no role has one page.
@@ -268,86 +331,6 @@ fn own_page(house: &House, state: &str) -> Option<String> {
         Err(_) => state.to_owned(),
     };
     Some(page::own_path(Some(&path))).filter(|own| *own == path)
-}
-
-#[derive(Template)]
-#[template(path = "sso/left.html")]
-struct LeftPage {
-    frame: Frame,
-}
-
-/// Entra ID ends sessions, or answers that it ended its own.
-pub(super) async fn logout(request: HttpRequest, frame: Frame, desk: Desk, address: Address) -> Answer {
-    // HEAD has no effects (RFC 9110 section 9.2.1): it neither begins nor ends a session.
-    if request.method() == Method::HEAD {
-        return Ok(HttpResponse::Ok().finish());
-    }
-    let query = request.query_string().to_owned();
-    if !query.contains("SAMLRequest=") && !query.contains("SAMLResponse=") {
-        return Ok(page::go("/"));
-    }
-    house(&request)?.0.visits.take(&address.0)?;
-    let visit = Visit::of(&request);
-    let (here, own) = (here(house(&request)?), visit.foreign());
-    let from = address.0;
-    let mine = own.clone();
-    let heard = desk
-        .write(Actor::Rollcall, move |tx| {
-            let heard = sign_out::hear(tx, &here, &query, mine.as_ref())?;
-            if let Err(refusal) = &heard {
-                note_refusal(tx, &refusal.cause, from)?;
-            }
-            Ok(heard)
-        })
-        .await?;
-    match heard {
-        Ok(Heard::Ended { sessions, reply }) => {
-            if own.is_some() && sessions > 0 {
-                visit.sign_out();
-            }
-            // To a request about a session that is over already Entra ID wants no answer.
-            match reply.filter(|_| sessions > 0) {
-                Some(reply) => Ok(page::go(&reply)),
-                None => {
-                    let page = LeftPage { frame };
-                    page::show(&page.frame, &page)
-                }
-            }
-        }
-        Ok(Heard::Answered { .. }) => Ok(page::go("/sign-in?left")),
-        Err(_) => {
-            let error = Error::invalid("message", help::for_the_person("sign_out"));
-            Err(Failure(error))
-        }
-    }
-}
-
-fn note_refusal(tx: &mut Tx, cause: &str, address: String) -> Result<()> {
-    events::note(
-        tx,
-        events::Report {
-            purpose: Purpose::SignOut,
-            cause: Some("sign_out"),
-            sentence: cause.to_owned(),
-            user_id: None,
-            started_by: None,
-            name_id: None,
-            address,
-            details: events::Details::default(),
-        },
-    )?;
-    Ok(())
-}
-
-/// Where to go when somebody leaves: to Entra ID if it is to end its session too.
-pub(super) async fn leave(request: &HttpRequest, desk: &Desk) -> Result<Option<String>> {
-    let Some(foreign) = Visit::of(request).foreign() else { return Ok(None) };
-    let here = here(house(request)?);
-    let settings = desk.read(settings::read).await?;
-    if settings.sign_requests {
-        own_keys(desk, &here).await?;
-    }
-    desk.write(Actor::Rollcall, move |tx| sign_out::ask(tx, &here, &foreign)).await
 }
 
 /// Remembers how somebody signs in, on this browser, for a year.

@@ -1,4 +1,8 @@
 //! The log of sign-ins through Entra ID, by the reference that the person was given.
+//!
+//! Strangers write it too: whoever brings a response leaves a line, whatever it is. So each text is cut before it is
+//! kept, and of lines about which nothing was proven only the newest stay, of each network and altogether. They never
+//! push out a line about somebody whom the identity provider signed in.
 
 use super::requests::Purpose;
 use crate::db::Conn;
@@ -7,10 +11,21 @@ use crate::domain::page::{At, Page};
 use crate::domain::text_enum::text_enum;
 use crate::domain::{Tx, new_id};
 use crate::error::{Error, Result};
+use crate::saml::Unproven;
 use chrono::NaiveDateTime;
 use diesel::prelude::*;
 use rand::RngExt;
 use serde::{Deserialize, Serialize};
+use std::net::IpAddr;
+
+/// How many lines are kept about which nothing was proven: of one network, and altogether.
+pub const MOST_OF_A_NETWORK: i64 = 500;
+/// How many lines are kept altogether about which nothing was proven.
+pub const MOST_UNPROVEN: i64 = 5_000;
+/// The longest sentence in characters: it may name two addresses.
+const LONGEST_SENTENCE: usize = 1_000;
+/// As many values of claims are kept of one sign-in.
+const MOST_VALUES: usize = 200;
 
 /// Letters and digits that nobody mistakes for others when read aloud (Crockford's Base32).
 const ALPHABET: &[u8; 32] = b"0123456789ABCDEFGHJKMNPQRSTVWXYZ";
@@ -45,6 +60,9 @@ pub struct Proof {
     pub covers: String,
     /// The certificate whose key made it.
     pub fingerprint: String,
+    /// That certificate's thumbprint, as Entra ID shows it.
+    #[serde(default)]
+    pub thumbprint: String,
     /// By which algorithm.
     pub algorithm: String,
 }
@@ -98,6 +116,9 @@ pub struct Event {
     /// The address that it came from.
     pub address: String,
     details: String,
+    /// Whether a signature of the identity provider was proven.
+    pub proven: bool,
+    network: String,
 }
 
 /// What is to be noted.
@@ -117,6 +138,8 @@ pub struct Report {
     pub name_id: Option<String>,
     /// The address that it came from.
     pub address: String,
+    /// Whether a signature of the identity provider was proven: else a stranger may have written all of it.
+    pub proven: bool,
     /// All else.
     pub details: Details,
 }
@@ -129,24 +152,92 @@ impl Event {
     }
 }
 
-/// Notes what became of a sign-in.
+/// Notes what became of a sign-in. Every text that is kept passes through here, and is cut.
 pub fn note(tx: &mut Tx, report: Report) -> Result<Event> {
     let event = Event {
         id: new_id(),
         at: tx.now,
         reference: reference(),
-        purpose: report.purpose,
+        // A proof of who sits there is a sign-in like others in the log.
+        purpose: if report.purpose == Purpose::Proof { Purpose::SignIn } else { report.purpose },
         outcome: if report.cause.is_some() { Outcome::Refused } else { Outcome::Accepted },
         cause: report.cause.map(str::to_owned),
-        sentence: report.sentence,
+        sentence: cut(&report.sentence, LONGEST_SENTENCE),
         user_id: report.user_id,
         started_by: report.started_by,
-        name_id: report.name_id,
+        name_id: report.name_id.map(|name| Unproven(&name).to_string()),
+        network: network(&report.address),
         address: report.address,
-        details: serde_json::to_string(&report.details).map_err(Error::internal)?,
+        details: serde_json::to_string(&shortened(report.details)).map_err(Error::internal)?,
+        proven: report.proven,
     };
     diesel::insert_into(sso_events::table).values(&event).execute(tx.conn)?;
+    if !event.proven {
+        prune(tx, &event.network)?;
+    }
     Ok(event)
+}
+
+fn cut(text: &str, most: usize) -> String {
+    match text.char_indices().nth(most) {
+        Some((at, _)) => format!("{}…", &text[..at]),
+        None => text.to_owned(),
+    }
+}
+
+fn shortened(mut details: Details) -> Details {
+    let short = |text: &mut String| *text = Unproven(text).to_string();
+    details.checks.iter_mut().for_each(|check| short(&mut check.received));
+    details.name_format.iter_mut().for_each(short);
+    let mut left = MOST_VALUES;
+    for (name, values) in &mut details.claims {
+        short(name);
+        values.truncate(left);
+        left -= values.len();
+        values.iter_mut().for_each(short);
+    }
+    details.claims.truncate(MOST_VALUES);
+    details
+}
+
+/// Forgets the oldest lines about which nothing was proven, beyond as many as are kept.
+fn prune(tx: &mut Tx, network: &str) -> Result<()> {
+    let unproven = sso_events::table.filter(sso_events::proven.eq(false));
+    let theirs = unproven.filter(sso_events::network.eq(network));
+    let oldest: Option<String> = theirs
+        .order(sso_events::id.desc())
+        .offset(MOST_OF_A_NETWORK)
+        .select(sso_events::id)
+        .first(tx.conn)
+        .optional()?;
+    if let Some(oldest) = oldest {
+        diesel::delete(theirs.filter(sso_events::id.le(oldest))).execute(tx.conn)?;
+    }
+    let oldest: Option<String> = unproven
+        .order(sso_events::id.desc())
+        .offset(MOST_UNPROVEN)
+        .select(sso_events::id)
+        .first(tx.conn)
+        .optional()?;
+    if let Some(oldest) = oldest {
+        diesel::delete(unproven.filter(sso_events::id.le(oldest))).execute(tx.conn)?;
+    }
+    Ok(())
+}
+
+/// The network that one party usually holds: the /24 of an IPv4 address, the /64 of an IPv6 address (RFC 6177).
+fn network(address: &str) -> String {
+    match address.parse::<IpAddr>().map(|address| address.to_canonical()) {
+        Ok(IpAddr::V4(address)) => {
+            let [a, b, c, _] = address.octets();
+            format!("{a}.{b}.{c}.0/24")
+        }
+        Ok(IpAddr::V6(address)) => {
+            let [a, b, c, d, ..] = address.segments();
+            format!("{a:x}:{b:x}:{c:x}:{d:x}::/64")
+        }
+        Err(_) => cut(address, 64),
+    }
 }
 
 /// Forty random bits in two groups that can be read aloud.

@@ -54,6 +54,20 @@ pub const CAUSES: &[Cause] = &[
         BROKEN,
     ),
     cause(
+        "declared_encoding",
+        "Written in another encoding than it says",
+        "Nothing needs changing here.",
+        "Look for a proxy that alters forms on their way.",
+        BROKEN,
+    ),
+    cause(
+        "xml_version",
+        "Not XML 1.0",
+        "Nothing needs changing here. Entra ID does not send this.",
+        "Nothing needs changing.",
+        BROKEN,
+    ),
+    cause(
         "not_xml",
         "Not XML",
         "Nothing needs changing here. Entra ID does not send this: somebody may be trying something.",
@@ -133,7 +147,7 @@ pub const CAUSES: &[Cause] = &[
     cause(
         "unknown_certificate",
         "Signed with a certificate that is not trusted here",
-        "Import the federation metadata again, or add the certificate with the fingerprint above, if Entra ID shows the same one.",
+        "Import the federation metadata again, or add the certificate with the thumbprint above, if Entra ID shows the same one.",
         "SAML certificates: compare the thumbprint of the active certificate. If an unknown certificate signed this, ask who holds it.",
         NOT_SET_UP,
     ),
@@ -285,6 +299,41 @@ pub const CAUSES: &[Cause] = &[
         NOT_SET_UP,
     ),
     cause(
+        "object_id_invalid",
+        "The object id is none",
+        "Nothing needs changing here.",
+        "Attributes & Claims: remove the claim objectidentifier if somebody added one. Entra ID sends its own, a GUID.",
+        NOT_SET_UP,
+    ),
+    cause(
+        "account_not_made",
+        "An account could not be made at the first sign-in",
+        "Create the user by hand, or put right what the sentence above names: a name that is taken or too long stays a matter of the two systems.",
+        "Attributes & Claims → Unique User Identifier decides which name is sent.",
+        "Entra ID knows you, but an account could not be made for you here.",
+    ),
+    cause(
+        "other_person",
+        "Somebody else proved who they are",
+        "Nothing needs changing here. Whoever was asked for a proof picked another account at Microsoft.",
+        "Nothing needs changing.",
+        "You were asked to confirm that it is you, and another account answered. Go back and choose the one that you are signed in with.",
+    ),
+    cause(
+        "not_fresh",
+        "No fresh sign-in",
+        "Nothing needs changing here: confirm with the password, or try once more.",
+        "Entra ID was asked for a fresh sign-in (ForceAuthn). A sign-in frequency policy or federation may answer with an older one.",
+        "Microsoft did not ask you to sign in anew. Go back and try once more, or confirm with your password.",
+    ),
+    cause(
+        "failed",
+        "Something went wrong here",
+        "See the program's log at the time above. Nothing was changed.",
+        "Nothing needs changing.",
+        "Something went wrong on our side. Start again from the sign-in page.",
+    ),
+    cause(
         "user_unknown",
         "No such user here",
         "Create the user, correct the user name, or set a federated id on the account. Align user names compares all of them at once.",
@@ -362,6 +411,12 @@ pub fn about(code: &str) -> Option<&'static Cause> {
     CAUSES.iter().find(|cause| cause.code == code)
 }
 
+/// Whether a cause is that a sign-in is over or was used: whoever is signed in by then misses nothing by it.
+#[must_use]
+pub fn is_over(code: &str) -> bool {
+    matches!(code, "replay" | "in_response_to" | "request_expired" | "expired")
+}
+
 /// What the person reads who was turned away.
 #[must_use]
 pub fn for_the_person(code: &str) -> &'static str {
@@ -385,6 +440,7 @@ mod tests {
         }
         let nobody = [
             Nobody::ClaimMissing,
+            Nobody::ObjectIdInvalid,
             Nobody::Unknown,
             Nobody::Deactivated,
             Nobody::DeletedInEntra,

@@ -10,8 +10,9 @@ use crate::db::schema::{user_emails, users as table};
 use crate::domain::users::{self, EntraState, User};
 use crate::domain::{Role, fold};
 use crate::error::Result;
-use crate::saml::Assertion;
+use crate::saml::{self, Assertion, NameId};
 use diesel::prelude::*;
+use uuid::Uuid;
 
 /// Entra ID's key of the person.
 pub const OBJECT_ID: &str = "http://schemas.microsoft.com/identity/claims/objectidentifier";
@@ -51,6 +52,8 @@ impl By {
 pub enum Nobody {
     /// The claim that should name the user is not there.
     ClaimMissing,
+    /// The object id is none that Entra ID gives.
+    ObjectIdInvalid,
     /// No account has this name.
     Unknown,
     /// The account may not sign in.
@@ -75,6 +78,7 @@ impl Nobody {
     pub fn code(self) -> &'static str {
         match self {
             Self::ClaimMissing => "claim_missing",
+            Self::ObjectIdInvalid => "object_id_invalid",
             Self::Unknown => "user_unknown",
             Self::Deactivated => "user_deactivated",
             Self::DeletedInEntra => "user_deleted_in_entra",
@@ -109,21 +113,37 @@ pub struct Found {
     pub barred: Option<Nobody>,
 }
 
-/// What the assertion says about who it is, as the settings read it.
-#[must_use]
-pub fn named(assertion: &Assertion, settings: &Settings) -> Named {
+/// What the assertion says about who it is, as the settings read it. Values are trimmed as XML does and no further: a
+/// name that ends in another kind of space is another name.
+pub fn named(assertion: &Assertion, settings: &Settings) -> Result<Named, Nobody> {
     let (name, opaque) = match &settings.match_claim {
-        Some(claim) => (assertion.claim(claim).map(str::to_owned), false),
-        None => {
-            let format = assertion.name_id.format.as_deref();
-            let opaque =
-                matches!(format, Some(PERSISTENT | TRANSIENT)) && !assertion.name_id.value.contains('@');
-            (Some(assertion.name_id.value.clone()), opaque)
-        }
+        Some(claim) => (assertion.claim(claim), false),
+        None => (Some(assertion.name_id.value.as_str()), is_opaque(&assertion.name_id)),
     };
-    let filled = |text: String| Some(text.trim().to_owned()).filter(|text| !text.is_empty());
-    let object_id = assertion.claim(OBJECT_ID).map(|id| id.trim().to_lowercase()).filter(|id| !id.is_empty());
-    Named { name: name.and_then(filled), object_id, opaque }
+    let filled = |text: &str| Some(saml::trim(text).to_owned()).filter(|text| !text.is_empty());
+    let object_id = match assertion.claim(OBJECT_ID).and_then(filled) {
+        Some(text) => Some(object_id(&text).ok_or(Nobody::ObjectIdInvalid)?),
+        None => None,
+    };
+    Ok(Named { name: name.and_then(filled), object_id, opaque })
+}
+
+/// Whether a name is a key that says nothing about the person.
+#[must_use]
+pub fn is_opaque(name: &NameId) -> bool {
+    matches!(name.format.as_deref(), Some(PERSISTENT | TRANSIENT)) && !name.value.contains('@')
+}
+
+/// An object id as Entra ID writes it: a GUID of 36 characters that is not the empty one, in small letters.
+fn object_id(text: &str) -> Option<String> {
+    let id = Uuid::try_parse(text).ok().filter(|id| text.len() == 36 && !id.is_nil() && !id.is_max())?;
+    Some(id.to_string())
+}
+
+/// Whether what was sent is the name of an account. The look-up folds letters as Unicode does, so that K (U+212A, the
+/// sign for Kelvin) finds k: two names of which a directory may hold both. Only the case of ASCII makes no difference.
+fn is_called(sent: &str, stored: &str) -> bool {
+    sent.eq_ignore_ascii_case(saml::trim(stored))
 }
 
 /// The account, if there is one.
@@ -135,7 +155,10 @@ pub fn find(conn: &mut Conn, who: &Named) -> Result<Option<Found>> {
         return Ok(Some(Found { user, by: By::ObjectId, barred }));
     }
     let Some(name) = &who.name else { return Ok(None) };
-    let (federated, namesake) = (users::federated(conn, name)?, users::named(conn, name)?);
+    let federated = users::federated(conn, name)?;
+    let federated =
+        federated.filter(|user| user.federated_id.as_deref().is_some_and(|id| is_called(name, id)));
+    let namesake = users::named(conn, name)?.filter(|user| is_called(name, &user.profile.user_name));
     let ambiguous = federated.as_ref().zip(namesake.as_ref()).is_some_and(|(one, other)| one.id != other.id);
     let by_name = match federated {
         Some(user) => Some((user, By::FederatedId)),

@@ -9,7 +9,11 @@
 //! | [`metadata`]     | all of it from federation metadata, once or again and again                |
 //! | [`keys`]         | our own keys                                                               |
 //! | [`requests`]     | what we asked Entra ID, answered once                                      |
+//! | [`examination`]  | a response held against the settings, off the database                     |
+//! | `arrival`        | who brings a response, and where it leads them                             |
 //! | [`sign_in`]      | a response on its way to a session                                         |
+//! | `creation`       | an account made at the first sign-in                                       |
+//! | [`pending`]      | sign-ins that wait for the person's word                                   |
 //! | [`matching`]     | whose account an assertion speaks of                                       |
 //! | [`sign_out`]     | which sessions a sign-out ends                                             |
 //! | [`policy`]       | whether everybody but owners must come this way                            |
@@ -20,15 +24,19 @@
 
 use super::audit::{Kind, Subject};
 
+mod arrival;
 pub mod certificates;
 mod checks;
+mod creation;
 pub mod events;
+pub mod examination;
 pub mod first_look;
 pub mod help;
 pub mod keys;
 pub mod matching;
 pub mod metadata;
 pub mod microsoft;
+pub mod pending;
 pub mod policy;
 pub mod requests;
 pub mod settings;

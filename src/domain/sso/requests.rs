@@ -5,6 +5,7 @@ use crate::db::schema::{saml_assertions_seen, saml_requests};
 use crate::domain::Tx;
 use crate::domain::text_enum::text_enum;
 use crate::error::Result;
+use crate::seal::Keyring;
 use chrono::{NaiveDateTime, TimeDelta};
 use diesel::prelude::*;
 use uuid::Uuid;
@@ -17,6 +18,8 @@ text_enum! {
     pub enum Purpose {
         /// To come in.
         SignIn = "sign_in",
+        /// To prove who sits there, for somebody who is signed in.
+        Proof = "proof",
         /// To see whether coming in would work.
         Test = "test",
         /// To go, at Entra ID too.
@@ -36,7 +39,7 @@ pub struct Request {
     pub browser: String,
     /// The page to go to afterwards.
     pub return_to: String,
-    /// Who tests.
+    /// Who tests, or is to prove who they are.
     pub started_by: Option<String>,
     /// When it was sent, in UTC.
     pub created_at: NaiveDateTime,
@@ -57,6 +60,8 @@ pub enum Mismatch {
     Late,
     /// Another browser asked.
     OtherBrowser,
+    /// It asked for something else than a sign-in, or a sign-out.
+    OtherPurpose,
 }
 
 /// Notes that a request is sent; forgets those whose time is long over.
@@ -84,9 +89,17 @@ pub fn begin(
 
 const BROWSER: &str = "browser of a SAML request";
 
-/// The request that an answer names, if it fits. It can be answered no second time.
-pub fn answer(tx: &mut Tx, id: &str, browser: Option<&str>) -> Result<Result<Request, Mismatch>> {
+/// The request that an answer names, if it fits and asked for one of these things. It can be answered no second time.
+pub fn answer(
+    tx: &mut Tx,
+    id: &str,
+    browser: Option<&str>,
+    purposes: &[Purpose],
+) -> Result<Result<Request, Mismatch>> {
     let Some(request) = find(tx.conn, id)? else { return Ok(Err(Mismatch::Unknown)) };
+    if !purposes.contains(&request.purpose) {
+        return Ok(Err(Mismatch::OtherPurpose));
+    }
     if request.answered_at.is_some() {
         return Ok(Err(Mismatch::Answered));
     }
@@ -100,6 +113,16 @@ pub fn answer(tx: &mut Tx, id: &str, browser: Option<&str>) -> Result<Result<Req
         .set(saml_requests::answered_at.eq(Some(tx.now)))
         .execute(tx.conn)?;
     Ok(Ok(request))
+}
+
+/// Whether this browser tests: it has sent a request for that, which may still be answered.
+pub fn is_testing(conn: &mut Conn, ring: &Keyring, browser: &str, now: NaiveDateTime) -> Result<bool> {
+    let open = saml_requests::table
+        .filter(saml_requests::browser.eq(ring.digest(BROWSER, browser)))
+        .filter(saml_requests::purpose.eq(Purpose::Test))
+        .filter(saml_requests::answered_at.is_null())
+        .filter(saml_requests::expires_at.gt(now));
+    Ok(open.count().get_result::<i64>(conn)? > 0)
 }
 
 /// The request with this identifier.
@@ -117,6 +140,11 @@ pub fn see(tx: &mut Tx, issuer: &str, assertion: &str, expires: NaiveDateTime) -
     let row = (saml_assertions_seen::id.eq(id), saml_assertions_seen::expires_at.eq(expires));
     diesel::insert_into(saml_assertions_seen::table).values(row).execute(tx.conn)?;
     Ok(true)
+}
+
+/// As [`see`], for a request to end sessions.
+pub fn see_sign_out(tx: &mut Tx, id: &str, expires: NaiveDateTime) -> Result<bool> {
+    see(tx, "sign-out", id, expires)
 }
 
 /// Whether there is something to forget.

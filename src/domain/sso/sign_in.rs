@@ -1,78 +1,20 @@
 //! A response on its way to a session: proven, held against our request, matched to an account, noted.
 
 use super::events::{self, Check, Details, Proof};
+use super::examination::{Examined, judges_otherwise};
 use super::matching::{self, Found, Named, Nobody};
 use super::requests::{self, Mismatch, Purpose, Request};
-use super::{Here, Settings, certificates, help, keys, settings};
-use crate::db::Conn;
+use super::{Settings, certificates, creation, help, pending, settings};
 use crate::domain::audit::{self, Action, Change};
 use crate::domain::sessions::CameBy;
-use crate::domain::users::{Profile, User, by_hand, federation};
+use crate::domain::users::{User, federation};
 use crate::domain::{Role, Tx};
-use crate::error::{Error, Result};
-use crate::saml::response::{self, Accepted, Reading};
-use crate::saml::{Expected, Fault, NameId, Refusal, Report};
-use crate::seal::Keyring;
-use chrono::NaiveDateTime;
+use crate::error::Result;
+use crate::saml::response::{Accepted, Reading, Seen};
+use crate::saml::{Refusal, Report};
+use chrono::TimeDelta;
 
-const GIVEN_NAME: &str = "http://schemas.xmlsoap.org/ws/2005/05/identity/claims/givenname";
-const SURNAME: &str = "http://schemas.xmlsoap.org/ws/2005/05/identity/claims/surname";
-const EMAIL: &str = "http://schemas.xmlsoap.org/ws/2005/05/identity/claims/emailaddress";
-const DISPLAY_NAME: &str = "http://schemas.microsoft.com/identity/claims/displayname";
-
-/// Who brings a response, and from where.
-#[derive(Clone, Debug, Default)]
-pub struct Bearer {
-    /// The secret in the browser, if it has asked for anything.
-    pub browser: Option<String>,
-    /// The address of the request.
-    pub address: String,
-    /// A page of ours that was asked for where nobody sent a request.
-    pub return_to: Option<String>,
-}
-
-/// Where the browser goes.
-#[derive(Clone, Debug)]
-pub enum Landing {
-    /// In.
-    In(Box<Arrival>),
-    /// To the result of a test.
-    Tested {
-        /// The event's reference.
-        reference: String,
-    },
-    /// Nowhere.
-    Refused {
-        /// What the person reads.
-        sentence: &'static str,
-        /// The event's reference.
-        reference: String,
-    },
-}
-
-/// Somebody who comes in.
-#[derive(Clone, Debug)]
-pub struct Arrival {
-    /// Whose session it is.
-    pub user: User,
-    /// What Entra ID calls the person.
-    pub name_id: NameId,
-    /// What Entra ID calls its session.
-    pub session_index: Option<String>,
-    /// What the sign-in rests on.
-    pub came_by: CameBy,
-    /// Where to go.
-    pub return_to: String,
-    /// When the person proved themselves to Entra ID, in UTC.
-    pub proved_at: Option<NaiveDateTime>,
-}
-
-/// A response that was read, and the settings that it was held against.
-#[derive(Debug)]
-pub struct Examined {
-    reading: Reading,
-    judged_by: Option<Settings>,
-}
+pub use super::arrival::{Arrival, Bearer, Landing, Present};
 
 /// What a sign-in rests on, looked up again where it is decided.
 struct Basis {
@@ -93,89 +35,62 @@ impl Cause {
     }
 }
 
-/// Reads the field of a form as a response, and holds it against the settings. Changes nothing.
-pub fn examine(
-    conn: &mut Conn,
-    ring: &Keyring,
-    here: &Here,
-    field: &str,
-    now: NaiveDateTime,
-) -> Result<Examined> {
-    let text = match response::decode(field) {
-        Ok(text) => text,
-        Err(refusal) => return Ok(Examined { reading: Reading::refused(refusal), judged_by: None }),
-    };
-    let in_force = settings::read(conn)?;
-    let (trusted, own) = (certificates::keys(conn)?, keys::pairs(conn, ring)?);
-    let read = |settings: &Settings| {
-        let naming: Vec<&str> =
-            settings.match_claim.as_deref().into_iter().chain([matching::OBJECT_ID]).collect();
-        let expected = Expected {
-            entity_id: &here.entity_id,
-            consumer: &here.consumer,
-            issuer: settings.issuer.as_deref().unwrap_or_default(),
-            keys: &trusted,
-            own_keys: &own,
-            naming_claims: &naming,
-            rules: settings.rules(),
-            now,
-        };
-        response::read(&text, &expected)
-    };
-    let reading = read(&in_force);
-    // What waits for an owner serves those who have no role. Nothing else can make another reading worth its work.
-    let may_differ =
-        matches!(&reading.outcome, Err(it) if matches!(it.fault, Fault::Issuer | Fault::Algorithm));
-    if may_differ
-        && let Some(waiting) = settings::waiting(conn)?.filter(|waiting| judges_otherwise(waiting, &in_force))
-    {
-        let other = read(&waiting);
-        if other.outcome.is_ok() || in_force.issuer.is_none() {
-            return Ok(Examined { reading: other, judged_by: Some(waiting) });
-        }
-    }
-    Ok(Examined { reading, judged_by: Some(in_force) })
-}
-
-/// Whether a response may be good by one of these settings and not by the other.
-fn judges_otherwise(one: &Settings, other: &Settings) -> bool {
-    (&one.issuer, one.allow_sha1, &one.match_claim) != (&other.issuer, other.allow_sha1, &other.match_claim)
-}
-
 /// Decides what becomes of a response, and notes it. A refusal is an outcome, not an error: what was seen stays noted.
 pub fn conclude(tx: &mut Tx, examined: Examined, bearer: &Bearer) -> Result<Landing> {
-    let Reading { report, outcome, .. } = examined.reading;
-    let mut details = Details { checks: checks(&report), ..Details::default() };
+    let Reading { report, outcome, seen, .. } = examined.reading;
+    let mut details = Details { checks: checks(&report), ..described(&seen) };
+    let mut case = Case { request: None, user: None, seen, bearer };
     let accepted = match outcome {
         Ok(accepted) => accepted,
         Err(Refusal { fault, cause }) => {
-            let cause = Cause::new(fault.code(), cause);
-            return refuse(tx, None, cause, None, None, details, bearer);
+            return case.refuse(tx, Cause::new(fault.code(), cause), details);
         }
     };
-    describe(&accepted, &mut details);
-    let request = match held_against_request(tx, &accepted, bearer)? {
+    details.claims.clone_from(&accepted.assertion.claims);
+    case.request = match held_against_request(tx, &accepted, bearer)? {
         Ok(request) => request,
-        Err(cause) => return refuse(tx, None, cause, Some(&accepted), None, details, bearer),
+        Err(cause) => return case.refuse(tx, cause, details),
     };
     let settings = settings::read(tx.conn)?;
-    let is_test = request.as_ref().is_some_and(|request| request.purpose == Purpose::Test);
-    if !settings.enabled && !is_test {
+    if !settings.enabled && !case.is_test() {
         let cause = Cause::new("switched_off", "Single sign-on is switched off.");
-        return refuse(tx, request.as_ref(), cause, Some(&accepted), None, details, bearer);
+        return case.refuse(tx, cause, details);
     }
     let basis = match basis(tx, &accepted, examined.judged_by.as_ref())? {
         Ok(basis) => basis,
-        Err(cause) => return refuse(tx, request.as_ref(), cause, Some(&accepted), None, details, bearer),
+        Err(cause) => return case.refuse(tx, cause, details),
     };
-    let who = matching::named(&accepted.assertion, &settings);
-    let found = match matched(tx, &who, &accepted, &basis, is_test, &mut details)? {
+    let who = match matching::named(&accepted.assertion, &settings) {
+        Ok(who) => who,
+        Err(why) => return case.refuse(tx, nobody(why), details),
+    };
+    let found = match matched(tx, &who, &accepted, &basis, case.is_test(), &mut details)? {
         Ok(found) => found,
         Err((cause, user)) => {
-            return refuse(tx, request.as_ref(), cause, Some(&accepted), user, details, bearer);
+            case.user = user;
+            return case.refuse(tx, cause, details);
         }
     };
-    admit(tx, request, (found, basis), &who, accepted, details, bearer)
+    if let Some(cause) = case.proves_nothing(&found.user, &accepted, settings.rules().skew) {
+        case.user = Some(found.user);
+        return case.refuse(tx, cause, details);
+    }
+    admit(tx, case, found, &who, basis, accepted, details)
+}
+
+/// Notes a sign-in that failed on our side: the person still has a reference.
+pub fn failed(tx: &mut Tx, bearer: &Bearer) -> Result<Landing> {
+    let case = Case { request: None, user: None, seen: Seen::default(), bearer };
+    let sentence = "Something went wrong on our side, which the program's log tells. Nobody was signed in.";
+    case.refuse(tx, Cause::new("failed", sentence), Details::default())
+}
+
+/// A sign-in on its way: what it answers, whose it is as far as that is known, and what was seen of it.
+struct Case<'a> {
+    request: Option<Request>,
+    user: Option<User>,
+    seen: Seen,
+    bearer: &'a Bearer,
 }
 
 /// What the sign-in rests on, as it is now: certificates and settings may have been taken away since it was read.
@@ -218,7 +133,8 @@ fn held_against_request(
         return Ok(Err(Cause::new("replay", sentence)));
     }
     let Some(id) = &assertion.in_response_to else { return Ok(Ok(None)) };
-    Ok(match requests::answer(tx, id, bearer.browser.as_deref())? {
+    let purposes = [Purpose::SignIn, Purpose::Proof, Purpose::Test];
+    Ok(match requests::answer(tx, id, bearer.browser.as_deref(), &purposes)? {
         Ok(request) => Ok(Some(request)),
         Err(mismatch) => Err(mismatched(mismatch)),
     })
@@ -232,6 +148,9 @@ fn mismatched(mismatch: Mismatch) -> Cause {
         Mismatch::Answered => Cause::new("replay", "The request that it answers was answered before."),
         Mismatch::Late => {
             Cause::new("request_expired", "It answers a request that was sent more than 30 minutes ago.")
+        }
+        Mismatch::OtherPurpose => {
+            Cause::new("in_response_to", "It answers a request of ours that did not ask for a sign-in.")
         }
         Mismatch::OtherBrowser => Cause::new(
             "other_browser",
@@ -257,17 +176,14 @@ fn matched(
     let found = match matching::find(tx.conn, who)? {
         Some(found) => found,
         None if settings::read(tx.conn)?.create_users && !is_test && !who.opaque && who.name.is_some() => {
-            let user = create(tx, who, accepted)?;
-            Found { user, by: matching::By::UserName, barred: None }
+            match creation::create(tx, who, accepted, details)? {
+                Ok(user) => Found { user, by: matching::By::UserName, barred: None },
+                Err(sentence) => return Ok(Err((Cause::new("account_not_made", sentence), None))),
+            }
         }
         None => {
             if let Some(name) = &who.name {
                 details.nearest = matching::nearest(tx.conn, name)?;
-            }
-            if who.opaque {
-                let text = "The NameID is an opaque key that matches no user name. In Entra ID, choose another \
-                            source attribute or name identifier format for it.";
-                details.warnings.push(text.to_owned());
             }
             let cause = if who.name.is_none() { Nobody::ClaimMissing } else { Nobody::Unknown };
             return Ok(Err((nobody(cause), None)));
@@ -287,6 +203,9 @@ fn matched(
 fn nobody(why: Nobody) -> Cause {
     let sentence = match why {
         Nobody::ClaimMissing => "The claim that should name the user is not in the response.",
+        Nobody::ObjectIdInvalid => {
+            "The object id in the response is not one that Entra ID gives: it is no GUID, or the empty one."
+        }
         Nobody::Unknown => "No user here has the name that Entra ID sent.",
         Nobody::Deactivated => "The user is deactivated here.",
         Nobody::DeletedInEntra => "The user was deleted in Entra ID, and waits here for deletion.",
@@ -307,60 +226,20 @@ fn nobody(why: Nobody) -> Cause {
     Cause::new(why.code(), sentence)
 }
 
-fn create(tx: &mut Tx, who: &Named, accepted: &Accepted) -> Result<User> {
-    let claim = |name| accepted.assertion.claim(name).map(str::trim).filter(|text| !text.is_empty());
-    let owned = |name| claim(name).map(str::to_owned);
-    let profile = Profile {
-        display_name: owned(DISPLAY_NAME),
-        given_name: owned(GIVEN_NAME),
-        family_name: owned(SURNAME),
-        ..Profile::named(who.name.as_deref().unwrap_or_default())
-    };
-    // An address that is none must not keep anybody out.
-    let email = owned(EMAIL).filter(|text| text.contains('@'));
-    let wish = by_hand::Wish { profile, email };
-    let made = tx.nested(|tx| by_hand::create(tx, wish.clone(), None));
-    match made {
-        Err(Error::Invalid(_)) => by_hand::create(tx, by_hand::Wish { email: None, ..wish }, None),
-        other => other,
-    }
-}
-
 /// Lets the person in, or tells the tester that it would have.
 fn admit(
     tx: &mut Tx,
-    request: Option<Request>,
-    (found, basis): (Found, Basis),
+    case: Case,
+    found: Found,
     who: &Named,
+    basis: Basis,
     accepted: Accepted,
     mut details: Details,
-    bearer: &Bearer,
 ) -> Result<Landing> {
     let mut user = found.user;
-    let assertion = accepted.assertion;
-    if who.name.as_deref().is_some_and(|name| name.to_uppercase().contains("#EXT#")) {
-        let text = "The name holds #EXT#: the person is a guest in Entra ID, whose user name is made up there. Send \
-                    user.mail for guests, or set a federated id on the account.";
-        details.warnings.push(text.to_owned());
-    }
-    let purpose = request.as_ref().map_or(Purpose::SignIn, |request| request.purpose);
-    let report = |details, user: &User| events::Report {
-        purpose,
-        cause: None,
-        sentence: if purpose == Purpose::Test {
-            "The test went well: this user would come in."
-        } else {
-            "Signed in."
-        }
-        .to_owned(),
-        user_id: Some(user.id.clone()),
-        started_by: request.as_ref().and_then(|request| request.started_by.clone()),
-        name_id: Some(assertion.name_id.value.clone()),
-        address: bearer.address.clone(),
-        details,
-    };
-    if purpose == Purpose::Test {
-        let event = events::note(tx, report(details, &user))?;
+    if case.is_test() {
+        let sentence = "The test went well: this user would come in.";
+        let event = events::note(tx, case.report(None, sentence.to_owned(), Some(&user), details))?;
         return Ok(Landing::Tested { reference: event.reference });
     }
     // Claims of everybody who comes in are nobody's business here.
@@ -372,50 +251,104 @@ fn admit(
     {
         federation::remember(tx, &mut user, object_id)?;
     }
-    events::note(tx, report(details, &user))?;
-    let name = user.name();
-    let how = [Change::set("address", &bearer.address), Change::set("by", "Entra ID")];
-    audit::note_as(tx, &user.actor(), Action::SignedIn, user.subject(&name), &how)?;
-    let asked = request.map(|request| request.return_to);
-    Ok(Landing::In(Box::new(Arrival {
-        return_to: asked.or_else(|| bearer.return_to.clone()).unwrap_or_else(|| "/".to_owned()),
+    let assertion = accepted.assertion;
+    let waits = case.request.is_none() && case.bearer.present.may_be_another_than(&user.id);
+    let sentence = if waits {
+        "Good; it began elsewhere, so it waits for the person to say whether to sign in here."
+    } else {
+        "Signed in."
+    };
+    events::note(tx, case.report(None, sentence.to_owned(), Some(&user), details))?;
+    let asked = case.request.map(|request| request.return_to);
+    let arrival = Arrival {
+        return_to: asked.or_else(|| case.bearer.return_to.clone()).unwrap_or_else(|| "/".to_owned()),
         // Clocks differ: nobody has proved themselves later than now.
         proved_at: assertion.signed_in_at.map(|at| at.min(tx.now)),
         name_id: assertion.name_id,
         session_index: assertion.session_index,
         came_by: CameBy { plain: user.role == Role::None, ..basis.came_by },
+        until: assertion.session_until,
         user,
-    })))
+    };
+    if waits {
+        let secret = pending::hold(tx, &arrival)?;
+        return Ok(Landing::Pending { secret, arrival: Box::new(arrival) });
+    }
+    arrived(tx, &arrival, &case.bearer.address)?;
+    Ok(Landing::In(Box::new(arrival)))
 }
 
-fn refuse(
-    tx: &mut Tx,
-    request: Option<&Request>,
-    cause: Cause,
-    accepted: Option<&Accepted>,
-    user: Option<User>,
-    details: Details,
-    bearer: &Bearer,
-) -> Result<Landing> {
-    let purpose = request.map_or(Purpose::SignIn, |request| request.purpose);
-    let event = events::note(
-        tx,
+/// Notes that somebody came in.
+fn arrived(tx: &mut Tx, arrival: &Arrival, address: &str) -> Result<()> {
+    let (user, name) = (&arrival.user, arrival.user.name());
+    let how = [Change::set("address", address), Change::set("by", "Entra ID")];
+    audit::note_as(tx, &user.actor(), Action::SignedIn, user.subject(&name), &how)
+}
+
+/// Takes a sign-in that waited for the person's word; nothing where it is over, or was taken.
+pub fn take_pending(tx: &mut Tx, secret: &str, address: &str) -> Result<Option<Arrival>> {
+    let taken = pending::take(tx, secret)?;
+    if let Some(arrival) = &taken {
+        arrived(tx, arrival, address)?;
+    }
+    Ok(taken)
+}
+
+impl Case<'_> {
+    fn purpose(&self) -> Purpose {
+        self.request.as_ref().map_or(Purpose::SignIn, |request| request.purpose)
+    }
+
+    fn is_test(&self) -> bool {
+        self.purpose() == Purpose::Test
+    }
+
+    /// Why an answer to a request for a proof proves nothing: it is about somebody else than who was asked, or about a
+    /// sign-in from before the question.
+    fn proves_nothing(&self, user: &User, accepted: &Accepted, skew: TimeDelta) -> Option<Cause> {
+        let request = self.request.as_ref().filter(|request| request.purpose == Purpose::Proof)?;
+        if request.started_by.as_ref() != Some(&user.id) {
+            let sentence = "Whoever is signed in was asked to prove it, and somebody else did.";
+            return Some(Cause::new("other_person", sentence));
+        }
+        let fresh = accepted.assertion.signed_in_at.is_some_and(|at| at + skew >= request.created_at);
+        let sentence = "Entra ID was asked for a fresh sign-in and answered with an older one.";
+        (!fresh).then(|| Cause::new("not_fresh", sentence))
+    }
+
+    fn report(
+        &self,
+        cause: Option<&'static str>,
+        sentence: String,
+        user: Option<&User>,
+        details: Details,
+    ) -> events::Report {
         events::Report {
-            purpose,
-            cause: Some(cause.code),
-            sentence: cause.sentence,
-            user_id: user.map(|user| user.id),
-            started_by: request.and_then(|request| request.started_by.clone()),
-            name_id: accepted.map(|accepted| accepted.assertion.name_id.value.clone()),
-            address: bearer.address.clone(),
+            purpose: self.purpose(),
+            cause,
+            sentence,
+            user_id: user.map(|user| user.id.clone()),
+            started_by: self.request.as_ref().and_then(|request| request.started_by.clone()),
+            name_id: self.seen.name_id.as_ref().map(|name| name.value.clone()),
+            address: self.bearer.address.clone(),
+            proven: !self.seen.proofs.is_empty(),
             details,
-        },
-    )?;
-    let reference = event.reference;
-    Ok(match purpose {
-        Purpose::Test => Landing::Tested { reference },
-        _ => Landing::Refused { sentence: help::for_the_person(cause.code), reference },
-    })
+        }
+    }
+
+    fn refuse(self, tx: &mut Tx, cause: Cause, details: Details) -> Result<Landing> {
+        let report = self.report(Some(cause.code), cause.sentence, self.user.as_ref(), details);
+        let reference = events::note(tx, report)?.reference;
+        if self.is_test() {
+            return Ok(Landing::Tested { reference });
+        }
+        Ok(Landing::Refused {
+            sentence: help::for_the_person(cause.code),
+            reference,
+            is_over: help::is_over(cause.code),
+            is_about_the_account: !self.seen.proofs.is_empty(),
+        })
+    }
 }
 
 fn checks(report: &Report) -> Vec<Check> {
@@ -428,14 +361,30 @@ fn checks(report: &Report) -> Vec<Check> {
     report.checks.iter().map(check).collect()
 }
 
-fn describe(accepted: &Accepted, details: &mut Details) {
+/// What was seen of a response, with the hints that help on good ways and bad.
+fn described(seen: &Seen) -> Details {
     let proof = |one: &crate::saml::Proof| Proof {
         covers: one.covers.to_owned(),
         fingerprint: one.fingerprint.clone(),
+        thumbprint: one.thumbprint.clone(),
         algorithm: one.algorithm.clone(),
     };
-    details.proofs = accepted.proofs.iter().map(proof).collect();
-    details.encrypted = accepted.encrypted;
-    details.name_format.clone_from(&accepted.assertion.name_id.format);
-    details.claims.clone_from(&accepted.assertion.claims);
+    let mut warnings = Vec::new();
+    if seen.name_id.as_ref().is_some_and(|name| name.value.to_ascii_uppercase().contains("#EXT#")) {
+        let text = "The name holds #EXT#: the person is a guest in Entra ID, whose user name is made up there. Send \
+                    user.mail for guests, or set a federated id on the account.";
+        warnings.push(text.to_owned());
+    }
+    if seen.name_id.as_ref().is_some_and(matching::is_opaque) {
+        let text = "The NameID is an opaque key that says nothing about the person. In Entra ID, choose another source \
+                    attribute or name identifier format for it.";
+        warnings.push(text.to_owned());
+    }
+    Details {
+        proofs: seen.proofs.iter().map(proof).collect(),
+        encrypted: seen.encrypted,
+        name_format: seen.name_id.as_ref().and_then(|name| name.format.clone()),
+        warnings,
+        ..Details::default()
+    }
 }

@@ -5,14 +5,15 @@
 
 use super::requests::{self, Purpose};
 use super::{Here, certificates, keys, settings};
+use crate::db::Conn;
 use crate::domain::sessions::CameBy;
-use crate::domain::{Tx, fold, sessions};
+use crate::domain::{Tx, sessions};
 use crate::error::{Error, Result};
 use crate::saml::key_pair::KeyPair;
 use crate::saml::logout::{self, Ask, Expected, Reply};
-use crate::saml::redirect::{self, Kind, Received};
-use crate::saml::{NameId, Refusal};
-use chrono::NaiveDateTime;
+use crate::saml::redirect::{self, Kind};
+use crate::saml::{Fault, NameId, Refusal, TrustedKey};
+use chrono::{NaiveDateTime, TimeDelta};
 use serde::{Deserialize, Serialize};
 use url::Url;
 use uuid::Uuid;
@@ -31,6 +32,9 @@ pub struct Foreign {
     /// What it rests on.
     #[serde(default)]
     pub came_by: CameBy,
+    /// When it must end at the latest because Entra ID says so, in UTC.
+    #[serde(default)]
+    pub until: Option<NaiveDateTime>,
 }
 
 /// The address at which Entra ID ends its own session too; none where that is not wished for.
@@ -70,58 +74,101 @@ pub enum Heard {
     },
 }
 
-/// Reads a message to our logout service and does what it asks. A request must be signed where its sender's
-/// certificates are known, unless it comes in the very browser whose session it ends.
-pub fn hear(tx: &mut Tx, here: &Here, query: &str, own: Option<&Foreign>) -> Result<Result<Heard, Refusal>> {
-    let received = match redirect::read(query) {
-        Ok(received) => received,
-        Err(refusal) => return Ok(Err(refusal)),
-    };
-    let settings = settings::read(tx.conn)?;
-    let issuer = settings.issuer.clone().unwrap_or_default();
-    let other = issuer.replacen(ASSERTIONS, SIGN_OUTS, 1);
-    let issuers = [issuer.as_str(), other.as_str()];
-    let expected =
-        Expected { issuers: &issuers, destination: &here.logout, skew: settings.rules().skew, now: tx.now };
-    if received.is_signed()
-        && let Err(refusal) = received.verify(&certificates::keys(tx.conn)?, tx.now)
-    {
-        return Ok(Err(refusal));
+/// What a message to our logout service is held against, as it was at one moment.
+pub struct Grounds {
+    here: Here,
+    issuers: [String; 2],
+    trusted: Vec<TrustedKey>,
+    skew: TimeDelta,
+    is_open: bool,
+}
+
+/// A message to our logout service that was read and, where it is signed, proven.
+#[derive(Debug)]
+pub struct Message {
+    kind: Asked,
+    relay_state: Option<String>,
+    signed: bool,
+}
+
+#[derive(Debug)]
+enum Asked {
+    Request(logout::Asked),
+    Response(logout::Answered),
+}
+
+impl Grounds {
+    /// Reads all that is needed.
+    pub fn read(conn: &mut Conn, here: &Here) -> Result<Self> {
+        let settings = settings::read(conn)?;
+        let skew = settings.rules().skew;
+        let issuer = settings.issuer.unwrap_or_default();
+        let other = issuer.replacen(ASSERTIONS, SIGN_OUTS, 1);
+        let (trusted, issuers) = (certificates::keys(conn)?, [issuer, other]);
+        Ok(Self { here: here.clone(), issuers, trusted, skew, is_open: settings.enabled })
     }
-    match received.kind {
-        Kind::Response => Ok(answered(tx, &received, &expected)?),
-        Kind::Request => asked(tx, here, &received, &expected, own),
+
+    /// Whether messages are looked at: not while single sign-on is off.
+    #[must_use]
+    pub fn is_open(&self) -> bool {
+        self.is_open
+    }
+
+    /// Reads a message in an address. Changes nothing; works, for a stranger perhaps.
+    pub fn examine(&self, query: &str, now: NaiveDateTime) -> Result<Message, Refusal> {
+        let received = redirect::read(query)?;
+        let signed = received.is_signed();
+        if signed {
+            received.verify(&self.trusted, now)?;
+        }
+        let issuers = [self.issuers[0].as_str(), self.issuers[1].as_str()];
+        let expected =
+            Expected { issuers: &issuers, destination: &self.here.logout, signed, skew: self.skew, now };
+        let kind = match received.kind {
+            Kind::Request => Asked::Request(logout::read_request(&received.xml, &expected)?),
+            Kind::Response => Asked::Response(logout::read_response(&received.xml, &expected)?),
+        };
+        Ok(Message { kind, relay_state: received.relay_state, signed })
     }
 }
 
-fn answered(tx: &mut Tx, received: &Received, expected: &Expected) -> Result<Result<Heard, Refusal>> {
-    let answer = match logout::read_response(&received.xml, expected) {
-        Ok(answer) => answer,
-        Err(refusal) => return Ok(Err(refusal)),
-    };
-    // Nothing hangs on it: our own session ended before we asked.
-    let _ = requests::answer(tx, &answer.in_response_to, Some(""))?;
-    Ok(Ok(Heard::Answered { success: answer.success }))
-}
-
-fn asked(
+/// Does what a message asks. A request must be signed where its sender's certificates are known, unless it comes in the
+/// very browser whose session it ends; a signed one works once.
+pub fn hear(
     tx: &mut Tx,
     here: &Here,
-    received: &Received,
-    expected: &Expected,
+    message: &Message,
     own: Option<&Foreign>,
 ) -> Result<Result<Heard, Refusal>> {
-    let asked = match logout::read_request(&received.xml, expected) {
-        Ok(asked) => asked,
-        Err(refusal) => return Ok(Err(refusal)),
-    };
+    match &message.kind {
+        Asked::Response(answer) => {
+            // Nothing hangs on it: our own session ended before we asked.
+            let _ = requests::answer(tx, &answer.in_response_to, Some(""), &[Purpose::SignOut])?;
+            Ok(Ok(Heard::Answered { success: answer.success }))
+        }
+        Asked::Request(asked) => obey(tx, here, message, asked, own),
+    }
+}
+
+fn obey(
+    tx: &mut Tx,
+    here: &Here,
+    message: &Message,
+    asked: &logout::Asked,
+    own: Option<&Foreign>,
+) -> Result<Result<Heard, Refusal>> {
+    // One that nobody signed can be written anew by whoever could bring it again.
+    if message.signed && !requests::see_sign_out(tx, &asked.id, asked.expires)? {
+        let cause = "This sign-out request was presented before. Each is taken once.";
+        return Ok(Err(Refusal { fault: Fault::Expired, cause: cause.to_owned() }));
+    }
     // Entra ID does not sign these. Unsigned, only the index counts that nobody but it and the session knows.
-    let mine = own.filter(|own| fold(&own.name_id.value) == fold(&asked.name_id));
-    let indexes = match (received.is_signed(), asked.session_indexes.is_empty()) {
+    let mine = own.filter(|own| sessions::name_key(&own.name_id.value) == sessions::name_key(&asked.name_id));
+    let indexes = match (message.signed, asked.session_indexes.is_empty()) {
         (false, true) => mine.and_then(|own| own.session_index.clone()).into_iter().collect(),
         _ => asked.session_indexes.clone(),
     };
-    let sessions = if received.is_signed() || !indexes.is_empty() {
+    let sessions = if message.signed || !indexes.is_empty() {
         sessions::end_foreign(tx, &asked.name_id, &indexes)?
     } else {
         0
@@ -134,7 +181,7 @@ fn asked(
             here,
             &target,
             &asked.id,
-            received.relay_state.as_deref(),
+            message.relay_state.as_deref(),
             pairs.first().filter(|_| settings.sign_requests),
             tx.now,
         )

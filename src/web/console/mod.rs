@@ -39,6 +39,8 @@ routes! {
     "/sso/start" { GET anyone sso::start; }
     "/sso/consumer" { POST anyone sso::consume; }
     "/sso/logout" { GET anyone sso::logout; }
+    "/sso/switch" { GET anyone sso::switch::ask; POST user sso::switch::agree; }
+    "/sso/refused/{reference}" { GET anyone sso::switch::refused; }
 
     "/identity/sso" { POST administrator(proof) single_sign_on::save; }
     "/identity/sso/import" { POST administrator(proof) single_sign_on::import; }

@@ -1,0 +1,128 @@
+//! Who brings a response, where that leads them, and what a session begins with.
+
+use crate::db::Conn;
+use crate::domain::sessions::CameBy;
+use crate::domain::users::{self, User};
+use crate::error::{Error, Result};
+use crate::saml::NameId;
+use chrono::NaiveDateTime;
+use serde::{Deserialize, Serialize};
+
+/// Who brings a response, and from where.
+#[derive(Clone, Debug, Default)]
+pub struct Bearer {
+    /// The secret in the browser, if it has asked for anything.
+    pub browser: Option<String>,
+    /// The address of the request.
+    pub address: String,
+    /// A page of ours that was asked for where nobody sent a request.
+    pub return_to: Option<String>,
+    /// Who is signed in in that browser.
+    pub present: Present,
+}
+
+/// Who is signed in in a browser that brings a response.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Present {
+    /// Nobody.
+    #[default]
+    Nobody,
+    /// The account with this key.
+    Account(String),
+    /// That cannot be told: browsers send no cookie of ours along with a form of another site.
+    Unknown,
+}
+
+impl Present {
+    /// Whether somebody else than this account may be signed in.
+    pub(super) fn may_be_another_than(&self, account: &str) -> bool {
+        match self {
+            Self::Nobody => false,
+            Self::Account(id) => id != account,
+            Self::Unknown => true,
+        }
+    }
+}
+
+/// Where the browser goes.
+#[derive(Clone, Debug)]
+pub enum Landing {
+    /// In.
+    In(Box<Arrival>),
+    /// In, once the person says that it is to replace who is signed in: the secret by which the browser takes it.
+    Pending {
+        /// The secret.
+        secret: String,
+        /// The sign-in.
+        arrival: Box<Arrival>,
+    },
+    /// To the result of a test.
+    Tested {
+        /// The event's reference.
+        reference: String,
+    },
+    /// Nowhere.
+    Refused {
+        /// What the person reads.
+        sentence: &'static str,
+        /// The event's reference.
+        reference: String,
+        /// Whether it is about a sign-in that is over, so that whoever is signed in already misses nothing.
+        is_over: bool,
+        /// Whether another account may fare better.
+        is_about_the_account: bool,
+    },
+}
+
+/// Somebody who comes in.
+#[derive(Clone, Debug)]
+pub struct Arrival {
+    /// Whose session it is.
+    pub user: User,
+    /// What Entra ID calls the person.
+    pub name_id: NameId,
+    /// What Entra ID calls its session.
+    pub session_index: Option<String>,
+    /// What the sign-in rests on.
+    pub came_by: CameBy,
+    /// Where to go.
+    pub return_to: String,
+    /// When the person proved themselves to Entra ID, in UTC.
+    pub proved_at: Option<NaiveDateTime>,
+    /// When the session must end at the latest because Entra ID says so, in UTC.
+    pub until: Option<NaiveDateTime>,
+}
+
+/// An arrival as it is kept while the person decides.
+#[derive(Serialize, Deserialize)]
+struct Packed {
+    user: String,
+    name_id: NameId,
+    session_index: Option<String>,
+    came_by: CameBy,
+    return_to: String,
+    proved_at: Option<NaiveDateTime>,
+    until: Option<NaiveDateTime>,
+}
+
+impl Arrival {
+    pub(super) fn pack(&self) -> Result<String> {
+        let packed = Packed {
+            user: self.user.id.clone(),
+            name_id: self.name_id.clone(),
+            session_index: self.session_index.clone(),
+            came_by: self.came_by.clone(),
+            return_to: self.return_to.clone(),
+            proved_at: self.proved_at,
+            until: self.until,
+        };
+        serde_json::to_string(&packed).map_err(Error::internal)
+    }
+
+    pub(super) fn unpack(conn: &mut Conn, text: &str) -> Result<Self> {
+        let packed: Packed = serde_json::from_str(text).map_err(Error::internal)?;
+        let Packed { user, name_id, session_index, came_by, return_to, proved_at, until } = packed;
+        let user = users::find(conn, &user)?;
+        Ok(Self { user, name_id, session_index, came_by, return_to, proved_at, until })
+    }
+}

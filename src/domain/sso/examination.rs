@@ -1,0 +1,106 @@
+//! A response examined: what it costs is bounded, and nothing is held meanwhile.
+//!
+//! Whoever brings a response makes us work before we know who they are. So what is needed is read first, in one moment;
+//! then the connection goes back, and the response is held against it on a thread for such work.
+
+use super::requests;
+use super::{Here, Settings, certificates, keys, matching, settings};
+use crate::db::Conn;
+use crate::error::Result;
+use crate::saml::key_pair::KeyPair;
+use crate::saml::response::{self, Reading};
+use crate::saml::{Expected, Fault, TrustedKey};
+use crate::seal::Keyring;
+use chrono::NaiveDateTime;
+
+/// What a response is held against, as it was at one moment.
+pub struct Grounds {
+    here: Here,
+    in_force: Settings,
+    /// With whom to trust as it waits for an owner.
+    waiting: Option<Settings>,
+    trusted: Vec<TrustedKey>,
+    own: Vec<KeyPair>,
+    is_open: bool,
+}
+
+/// A response that was read, and the settings that it was held against.
+#[derive(Debug)]
+pub struct Examined {
+    pub(super) reading: Reading,
+    pub(super) judged_by: Option<Settings>,
+}
+
+impl Grounds {
+    /// Reads all that is needed; `browser` is the secret in the browser that brings a response.
+    pub fn read(
+        conn: &mut Conn,
+        ring: &Keyring,
+        here: &Here,
+        browser: Option<&str>,
+        now: NaiveDateTime,
+    ) -> Result<Self> {
+        let in_force = settings::read(conn)?;
+        let is_testing = match browser {
+            Some(browser) => requests::is_testing(conn, ring, browser, now)?,
+            None => false,
+        };
+        Ok(Self {
+            here: here.clone(),
+            waiting: settings::waiting(conn)?.filter(|waiting| judges_otherwise(waiting, &in_force)),
+            trusted: certificates::keys(conn)?,
+            own: keys::pairs(conn, ring)?,
+            is_open: in_force.enabled || is_testing,
+            in_force,
+        })
+    }
+
+    /// Whether responses are looked at: while single sign-on is off, only those in a browser that tests.
+    #[must_use]
+    pub fn is_open(&self) -> bool {
+        self.is_open
+    }
+
+    /// Holds the field of a form against it. Changes nothing; works, for a stranger perhaps.
+    #[must_use]
+    pub fn examine(&self, field: &str, now: NaiveDateTime) -> Examined {
+        let text = match response::decode(field) {
+            Ok(text) => text,
+            Err(refusal) => return Examined { reading: Reading::refused(refusal), judged_by: None },
+        };
+        let reading = self.read_as(&self.in_force, &text, now);
+        // What waits for an owner serves those who have no role. It changes nothing about what cannot be proven.
+        let refusal = reading.outcome.as_ref().err();
+        let depends = |fault| !reading.seen.proofs.is_empty() || fault == Fault::Algorithm;
+        if refusal.is_some_and(|refusal| depends(refusal.fault))
+            && let Some(waiting) = &self.waiting
+        {
+            let other = self.read_as(waiting, &text, now);
+            if other.outcome.is_ok() || self.in_force.issuer.is_none() {
+                return Examined { reading: other, judged_by: Some(waiting.clone()) };
+            }
+        }
+        Examined { reading, judged_by: Some(self.in_force.clone()) }
+    }
+
+    fn read_as(&self, settings: &Settings, text: &str, now: NaiveDateTime) -> Reading {
+        let naming: Vec<&str> =
+            settings.match_claim.as_deref().into_iter().chain([matching::OBJECT_ID]).collect();
+        let expected = Expected {
+            entity_id: &self.here.entity_id,
+            consumer: &self.here.consumer,
+            issuer: settings.issuer.as_deref().unwrap_or_default(),
+            keys: &self.trusted,
+            own_keys: &self.own,
+            naming_claims: &naming,
+            rules: settings.rules(),
+            now,
+        };
+        response::read(text, &expected)
+    }
+}
+
+/// Whether a response may be good by one of these settings and not by the other.
+pub(super) fn judges_otherwise(one: &Settings, other: &Settings) -> bool {
+    (&one.issuer, one.allow_sha1, &one.match_claim) != (&other.issuer, other.allow_sha1, &other.match_claim)
+}

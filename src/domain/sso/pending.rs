@@ -1,0 +1,56 @@
+//! Sign-ins that nobody here asked for, while somebody else is signed in: kept until the person says which of the two
+//! they want to be.
+//!
+//! Anybody can make a browser bring a response (SAML profiles section 4.1.5 allows it); without this, a link would be
+//! enough to go on working under another person's name. The browser keeps a secret, we keep the sign-in, once.
+
+use super::arrival::Arrival;
+use crate::db::Conn;
+use crate::db::schema::pending_sign_ins;
+use crate::domain::Tx;
+use crate::error::{Error, Result};
+use crate::seal::{self, Keyring};
+use chrono::{NaiveDateTime, TimeDelta};
+use diesel::prelude::*;
+
+/// Long enough to read a sentence, short enough that an unattended browser holds nothing.
+const LIFETIME: TimeDelta = TimeDelta::minutes(5);
+const PURPOSE: &str = "sign-in that is held";
+
+/// Keeps a sign-in; answers the secret by which the browser takes it.
+pub fn hold(tx: &mut Tx, arrival: &Arrival) -> Result<String> {
+    let over = pending_sign_ins::expires_at.le(tx.now);
+    diesel::delete(pending_sign_ins::table.filter(over)).execute(tx.conn)?;
+    let secret = seal::secret();
+    let row = (
+        pending_sign_ins::id.eq(tx.keys.digest(PURPOSE, &secret)),
+        pending_sign_ins::user_id.eq(&arrival.user.id),
+        pending_sign_ins::arrival.eq(arrival.pack()?),
+        pending_sign_ins::expires_at.eq(tx.now + LIFETIME),
+    );
+    diesel::insert_into(pending_sign_ins::table).values(row).execute(tx.conn)?;
+    Ok(secret)
+}
+
+/// The sign-in that a browser holds the secret of, if it can still be taken.
+pub fn look(conn: &mut Conn, ring: &Keyring, secret: &str, now: NaiveDateTime) -> Result<Option<Arrival>> {
+    let found: Option<String> = pending_sign_ins::table
+        .find(ring.digest(PURPOSE, secret))
+        .filter(pending_sign_ins::expires_at.gt(now))
+        .select(pending_sign_ins::arrival)
+        .first(conn)
+        .optional()?;
+    found.map(|packed| Arrival::unpack(conn, &packed)).transpose()
+}
+
+/// Takes it, which can be done once. The account must still be one that may sign in.
+pub fn take(tx: &mut Tx, secret: &str) -> Result<Option<Arrival>> {
+    let found = look(tx.conn, tx.keys, secret, tx.now)?;
+    diesel::delete(pending_sign_ins::table.find(tx.keys.digest(PURPOSE, secret))).execute(tx.conn)?;
+    match found {
+        Some(arrival) if !arrival.user.active => {
+            Err(Error::Conflict("The account was deactivated in the meantime.".to_owned()))
+        }
+        other => Ok(other),
+    }
+}

@@ -1,0 +1,129 @@
+//! Asking before a sign-in that began elsewhere replaces another person's session, and leading on whoever is signed in
+//! by the time that an old answer comes again.
+//!
+//! A form that comes from another site brings no session of ours along (`SameSite=Lax`). So where it matters who is
+//! signed in, the browser is sent on to a page of ours, to which it does.
+
+use super::{Present, RefusedPage, enter};
+use crate::domain::Actor;
+use crate::domain::sso::sign_in::{self, Arrival};
+use crate::domain::sso::{events, help, pending};
+use crate::error::Result;
+use crate::web::extract::{Address, Desk, Fields, Posted, house};
+use crate::web::page::{self, Answer, Frame};
+use crate::web::session::Visit;
+use actix_web::cookie::{Cookie, SameSite, time::Duration};
+use actix_web::http::{Method, StatusCode};
+use actix_web::web::Path;
+use actix_web::{HttpRequest, HttpResponse};
+use askama::Template;
+
+/// Holds the secret of a sign-in that waits for the person's word.
+const PENDING: &str = "rollcall_sso_pending";
+const PATH: &str = "/sso/switch";
+const MINUTES: i64 = 5;
+
+#[derive(Template)]
+#[template(path = "sso/switch.html")]
+struct SwitchPage {
+    frame: Frame,
+    here: String,
+    other: String,
+}
+
+impl SwitchPage {
+    fn of(frame: Frame, arrival: &Arrival) -> Self {
+        let here = frame.person.as_ref().map(|person| person.name.clone()).unwrap_or_default();
+        Self { frame, here, other: arrival.user.name() }
+    }
+}
+
+/// Keeps the secret in the browser, and asks: at once where it is known who is signed in, else on the next page.
+pub(super) fn hold(
+    request: &HttpRequest,
+    frame: Frame,
+    secret: String,
+    arrival: &Arrival,
+    present: &Present,
+) -> Answer {
+    let mut response = match present {
+        Present::Account(_) => {
+            let page = SwitchPage::of(frame, arrival);
+            page::show(&page.frame, &page)?
+        }
+        _ => page::go(PATH),
+    };
+    let cookie = cookie(request, secret)?;
+    response.add_cookie(&cookie).map_err(crate::error::Error::internal)?;
+    Ok(response)
+}
+
+fn cookie(request: &HttpRequest, secret: String) -> Result<Cookie<'static>> {
+    Ok(Cookie::build(PENDING, secret)
+        .path("/sso")
+        .http_only(true)
+        .secure(house(request)?.is_https())
+        .same_site(SameSite::Lax)
+        .max_age(Duration::minutes(MINUTES))
+        .finish())
+}
+
+/// Asks whether the sign-in is to replace who is signed in. Whoever is not signed in, or is the same person, comes in.
+pub(in crate::web) async fn ask(request: HttpRequest, frame: Frame, desk: Desk, address: Address) -> Answer {
+    let Some(secret) = request.cookie(PENDING).map(|cookie| cookie.value().to_owned()) else {
+        return Ok(page::go("/"));
+    };
+    if request.method() == Method::HEAD {
+        return Ok(HttpResponse::Ok().finish());
+    }
+    let (ring, now, looked_for) = (desk.org().keys().clone(), desk.org().now(), secret.clone());
+    let found = desk.read(move |conn| pending::look(conn, &ring, &looked_for, now)).await?;
+    let Some(arrival) = found else { return Ok(page::go("/")) };
+    let present = Visit::of(&request).user().filter(|_| frame.person.is_some());
+    if present.is_some_and(|id| id != arrival.user.id) {
+        let page = SwitchPage::of(frame, &arrival);
+        return page::show(&page.frame, &page);
+    }
+    take(&request, &desk, secret, address).await
+}
+
+/// The person wants it: signs in as whom the response was about.
+pub(in crate::web) async fn agree(
+    request: HttpRequest,
+    desk: Desk,
+    address: Address,
+    _form: Posted<Fields>,
+) -> Answer {
+    match request.cookie(PENDING).map(|cookie| cookie.value().to_owned()) {
+        Some(secret) => take(&request, &desk, secret, address).await,
+        None => Ok(page::go("/")),
+    }
+}
+
+async fn take(request: &HttpRequest, desk: &Desk, secret: String, address: Address) -> Answer {
+    let taken = desk.write(Actor::Rollcall, move |tx| sign_in::take_pending(tx, &secret, &address.0)).await?;
+    let mut response = match taken {
+        Some(arrival) => enter(request, desk, arrival),
+        None => page::go("/"),
+    };
+    let mut over = cookie(request, String::new())?;
+    over.make_removal();
+    response.add_cookie(&over).map_err(crate::error::Error::internal)?;
+    Ok(response)
+}
+
+/// An answer that came again: whoever is signed in goes home, others read why nobody came in by it.
+pub(in crate::web) async fn refused(frame: Frame, desk: Desk, reference: Path<String>) -> Answer {
+    if frame.person.is_some() {
+        return Ok(page::go("/"));
+    }
+    let event = desk.read(move |conn| events::find(conn, &reference)).await?;
+    let sentence = help::for_the_person(event.cause.as_deref().unwrap_or_default());
+    let page = RefusedPage { frame, sentence, reference: Some(event.reference), another: false };
+    page::show_as(StatusCode::FORBIDDEN, &page.frame, &page)
+}
+
+/// The address of that page.
+pub(super) fn refused_at(reference: &str) -> String {
+    format!("/sso/refused/{reference}")
+}
