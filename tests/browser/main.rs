@@ -21,9 +21,10 @@ use rollcall::domain::{Actor, Role, admins, demo, groups};
 use tour::{Script, Tour};
 
 /// Every page that has an address of its own.
-const PAGES: [&str; 20] = [
+const PAGES: [&str; 21] = [
     "/",
     "/identity",
+    "/identity/trust",
     "/users",
     "/users/new",
     "/users/deleted-in-entra",
