@@ -72,7 +72,7 @@ async fn revoke(olga: &Browser, nth: usize) -> String {
 }
 
 #[actix_web::test]
-async fn a_client_gets_a_token_with_its_secret_in_the_body_or_the_header_or_both_and_scim_takes_it() {
+async fn a_client_gets_a_token_with_its_secret_in_the_body_or_the_header_and_scim_takes_it() {
     let (console, _, shown) = with_client().await;
     let body = shown.ask(&console).await;
     assert_eq!(
@@ -86,8 +86,10 @@ async fn a_client_gets_a_token_with_its_secret_in_the_body_or_the_header_or_both
     let basic = Some((shown.id.as_str(), shown.secret.as_str()));
     let header = ask_as(&console, basic, &[GRANT, ("scope", "scim")]).await;
     assert_eq!(scim(&console, &token(&header)).await, 200);
-    let both = ask_as(&console, basic, &shown.in_body()).await;
-    assert_eq!(scim(&console, &token(&both)).await, 200);
+    let named_too = ask_as(&console, basic, &[GRANT, ("client_id", &shown.id)]).await;
+    assert_eq!(named_too.status, 200, "an identifier in the body is no second proof");
+    let blank = ask_as(&console, basic, &[GRANT, ("client_secret", "")]).await;
+    assert_eq!(blank.status, 200, "an empty parameter counts as left out (RFC 6749 section 3.2)");
     let encoded = shown.secret.replace('_', "%5F");
     let header = ask_as(&console, Some((&shown.id, &encoded)), &[GRANT]).await;
     assert_eq!(header.status, 200, "the header's parts are form-encoded");
@@ -130,7 +132,7 @@ async fn what_is_not_the_protocol_is_refused_in_its_words() {
     let no_grant = good.replace("client_credentials", "");
     refused(&ask_raw(&console, FORM, no_grant).await, 400, "invalid_request");
     refused(&ask_raw(&console, FORM, format!("{good}&scope=admin")).await, 400, "invalid_scope");
-    let differs = ask_as(&console, Some(("other", &shown.secret)), &shown.in_body()).await;
+    let differs = ask_as(&console, Some(("other", &shown.secret)), &[GRANT, ("client_id", &shown.id)]).await;
     refused(&differs, 400, "invalid_request");
     assert_eq!(ask_raw(&console, &format!("{FORM}; charset=utf-8"), good).await.status, 200);
     let gone = reqwest::get(format!("{}/oauth2/token", console.address)).await.unwrap();
@@ -144,10 +146,60 @@ async fn what_is_not_the_protocol_is_refused_in_its_words() {
         "another grant than client_credentials",
         "grant_type is missing",
         "a scope other than scim",
-        "the header and the body name different credentials",
+        "the header and the body name different clients",
     ] {
         assert!(log.contains(cause), "{cause}: {log}");
     }
+}
+
+#[actix_web::test]
+async fn a_client_that_proves_itself_in_two_ways_is_refused_even_where_both_agree() {
+    let (console, _, shown) = with_client().await;
+    let (right, wrong) = (shown.secret.as_str(), "wrong");
+    for (header, body) in [(right, right), (right, wrong), (wrong, right)] {
+        let fields = [GRANT, ("client_id", shown.id.as_str()), ("client_secret", body)];
+        let both = ask_as(&console, Some((&shown.id, header)), &fields).await;
+        refused(&both, 400, "invalid_request");
+        let unnamed = ask_as(&console, Some((&shown.id, header)), &[GRANT, ("client_secret", body)]).await;
+        refused(&unnamed, 400, "invalid_request");
+    }
+    let jwt = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
+    let assertion = [GRANT, ("client_assertion_type", jwt), ("client_assertion", "a.b.c")];
+    let beside_header = ask_as(&console, Some((&shown.id, right)), &assertion).await;
+    refused(&beside_header, 400, "invalid_request");
+    let with_secret = [&assertion[..], &[("client_id", &shown.id), ("client_secret", right)]].concat();
+    refused(&ask_as(&console, None, &with_secret).await, 400, "invalid_request");
+    assert!(console.refusals()[0].contains("a client proves itself in one way, not in two"));
+}
+
+#[actix_web::test]
+async fn a_parameter_that_comes_twice_or_in_the_address_is_refused() {
+    let (console, _, shown) = with_client().await;
+    let good = format!("grant_type=client_credentials&client_id={}&client_secret={}", shown.id, shown.secret);
+    for twice in [
+        "grant_type=client_credentials".to_owned(),
+        format!("client_id={}", shown.id),
+        "client_id=other".to_owned(),
+        format!("client_secret={}", shown.secret),
+        "client_secret=other".to_owned(),
+    ] {
+        refused(&ask_raw(&console, FORM, format!("{good}&{twice}")).await, 400, "invalid_request");
+    }
+    let client = reqwest::Client::new();
+    for query in [format!("client_secret={}", shown.secret), good.clone(), "scope=scim".to_owned()] {
+        let address = format!("{}/oauth2/token?{query}", console.address);
+        let reply =
+            client.post(address).header("Content-Type", FORM).body(good.clone()).send().await.unwrap();
+        assert_eq!(reply.status().as_u16(), 400, "{query}");
+    }
+    let basic = "Basic eDp5";
+    let twice = client.post(format!("{}/oauth2/token", console.address));
+    let twice = twice.header("Authorization", basic).header("Authorization", basic);
+    let reply =
+        twice.header("Content-Type", FORM).body("grant_type=client_credentials").send().await.unwrap();
+    assert_eq!(reply.status().as_u16(), 400);
+    assert_eq!(ask_raw(&console, FORM, good).await.status, 200);
+    assert!(!console.refusals().join("").contains(&shown.secret));
 }
 
 #[actix_web::test]

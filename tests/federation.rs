@@ -120,11 +120,31 @@ async fn claims_that_are_not_the_pinned_ones_are_refused_each_with_its_cause() {
     it.refused_with("iss", Value::Null, "the issuer (iss) is “”").await;
     it.refused_with("tid", elsewhere.into(), &format!("the tenant (tid) is “{elsewhere}”")).await;
     it.refused_with("aud", "api://other".into(), "the audience (aud) is “api://other”").await;
-    it.refused_with("aud", json!([AUDIENCE, "api://other"]), "the audience (aud) is").await;
+    it.refused_with("aud", json!(["api://other", "https://rollcall.example"]), "the audience (aud) is").await;
+    it.refused_with("aud", json!([]), "the audience (aud) is “[]”").await;
+    it.refused_with("aud", json!([[AUDIENCE]]), "the audience (aud) is").await;
+    for other in ["/", "/default", ".default", "/.default/", "/.defaults", "/.default/.default", "/x"] {
+        it.refused_with("aud", format!("{AUDIENCE}{other}").into(), "the audience (aud) is").await;
+    }
+    it.refused_with("aud", AUDIENCE.to_uppercase().into(), "the audience (aud) is").await;
     it.refused_with("sub", elsewhere.into(), &format!("the subject (sub) is “{elsewhere}”")).await;
     let page = it.olga.get("/activity/provisioning").await.text();
     assert!(page.contains("Compare the subject under Identity Management"), "{page}");
     assert_eq!(it.authority.fetches(), 0, "nothing is fetched for what is refused anyway");
+}
+
+#[actix_web::test]
+async fn the_audience_is_the_pinned_one_with_or_without_the_scope_of_entra_and_alone_or_among_others() {
+    let it = Federated::open().await;
+    let shown = format!("{AUDIENCE}/.default");
+    for audience in
+        [json!(AUDIENCE), json!(shown), json!([AUDIENCE]), json!([shown]), json!(["api://other", shown])]
+    {
+        let mut claims = it.authority.claims(&it.console);
+        claims["aud"] = audience.clone();
+        let reply = it.present(&sign(&claims, Some("entra"), ENTRA_KEY)).await;
+        assert_eq!(reply.status, 200, "{audience}: {reply:?}");
+    }
 }
 
 #[actix_web::test]

@@ -93,7 +93,7 @@ async fn grant(request: &HttpRequest, payload: web::Payload) -> Result<Issued, R
         Error::TooLarge(_) => Refusal::too_large(),
         _ => Refusal::malformed("the body could not be read"),
     })?;
-    let wish = Wish::read(request.headers(), &body)?;
+    let wish = Wish::read(request.headers(), request.query_string(), &body)?;
     let (client, address) = (wish.client_id.clone().unwrap_or_default(), client_address(house, request));
     let desk = &house.0.token_desk;
     if let Some(seconds) = desk.throttle.wait(&client, &address, house.org().now()) {

@@ -152,6 +152,26 @@ struct Claims {
     jti: Option<String>,
 }
 
+impl Claims {
+    /// Whether `pinned` is the audience, or among several of them (RFC 7519 section 4.1.3).
+    fn is_for(&self, pinned: &str) -> bool {
+        let is =
+            |said: &Value| said.as_str().is_some_and(|said| bare_audience(said) == bare_audience(pinned));
+        match &self.aud {
+            Value::Array(several) => several.iter().any(is),
+            one => is(one),
+        }
+    }
+}
+
+/// An audience without the `/.default` that turns it into a scope: Microsoft's pages print it in either form.
+///
+/// Nothing else is overlooked. A slash at the end is part of an application's identifier URI: with one, Entra ID writes
+/// the scope with two (`api://…//.default`).
+pub(super) fn bare_audience(audience: &str) -> &str {
+    audience.strip_suffix("/.default").unwrap_or(audience)
+}
+
 /// A client assertion as it was presented.
 pub(super) struct Assertion<'a> {
     token: &'a str,
@@ -191,7 +211,7 @@ impl<'a> Assertion<'a> {
         if claims.tid != pinned.tenant_id {
             return Err(Refused::Tenant(quote(&claims.tid)));
         }
-        if claims.aud.as_str() != Some(&pinned.audience) {
+        if !claims.is_for(&pinned.audience) {
             let said = claims.aud.as_str().map_or_else(|| claims.aud.to_string(), str::to_owned);
             return Err(Refused::Audience(quote(&said)));
         }
@@ -256,8 +276,12 @@ fn moment(stamp: Option<i64>) -> Result<Option<NaiveDateTime>, Refused> {
     Ok(Some(sane.naive_utc()))
 }
 
-/// What a stranger wrote, fit for the log.
+/// What a stranger wrote, fit for the log: short, on one line, and without the marks between which it is quoted there.
 pub(super) fn quote(text: &str) -> String {
-    let clean = text.chars().map(|char| if char.is_control() { '\u{fffd}' } else { char });
+    let clean = text.chars().map(|char| match char {
+        '“' | '”' => '"',
+        char if char.is_control() => '\u{fffd}',
+        char => char,
+    });
     clean.take(LONGEST_QUOTE).collect()
 }

@@ -4,7 +4,7 @@
 //! the tenant and the authority, which the operator sets: nobody can point us at keys of their own.
 
 use super::access_tokens::{self, Issued};
-use super::assertion::{Assertion, Refused};
+use super::assertion::{Assertion, Refused, bare_audience};
 use super::replays::Replays;
 use super::signing_keys::SigningKeys;
 use crate::db::Conn;
@@ -107,9 +107,7 @@ fn checked(wish: &Wish) -> Result<Federation> {
             "Enter the subject that Entra ID shows, such as 5c3e7f80-1a2b-4c3d-8e4f-0123456789ab.",
         );
     }
-    // Entra ID shows the audience with the scope that it asks for; the assertion has it without.
-    let audience = wish.audience.trim();
-    let audience = audience.strip_suffix("/.default").unwrap_or(audience);
+    let audience = bare_audience(wish.audience.trim());
     let is_audience = audience.strip_prefix("api://").is_some_and(|rest| !rest.is_empty())
         && audience.len() <= LONGEST_AUDIENCE
         && audience.chars().all(|char| char.is_ascii_graphic());

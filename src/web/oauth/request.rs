@@ -1,4 +1,6 @@
 //! What a client asks of the token endpoint: read from the form and the Authorization header, and nothing else.
+//!
+//! One request proves itself in one way only (RFC 6749 section 2.3) and names each parameter once (section 3.2).
 
 use super::refusal::Refusal;
 use crate::domain::identity::assertion;
@@ -8,6 +10,9 @@ use base64::engine::general_purpose::STANDARD as BASE64;
 use url::form_urlencoded;
 
 const FORM: &str = "application/x-www-form-urlencoded";
+/// They would stand in the logs of every proxy if they came in the address (RFC 6749 section 2.3.1).
+const IN_BODY_ONLY: [&str; 6] =
+    ["grant_type", "client_id", "client_secret", "client_assertion", "client_assertion_type", "scope"];
 
 /// A request for an access token. It holds secrets: it is never printed.
 pub(super) struct Wish {
@@ -23,8 +28,11 @@ pub(super) enum Proof {
 }
 
 impl Wish {
-    pub(super) fn read(headers: &HeaderMap, body: &[u8]) -> Result<Self, Refusal> {
+    pub(super) fn read(headers: &HeaderMap, query: &str, body: &[u8]) -> Result<Self, Refusal> {
         let form = Form::read(headers, body)?;
+        if form_urlencoded::parse(query.as_bytes()).any(|(name, _)| IN_BODY_ONLY.contains(&&*name)) {
+            return Err(Refusal::malformed("parameters belong in the body, not in the address"));
+        }
         match form.value("grant_type").as_deref() {
             Some("client_credentials") => {}
             Some(_) => return Err(Refusal::grant_type()),
@@ -33,21 +41,20 @@ impl Wish {
         let scope = form.value("scope");
         let basic = basic(headers)?;
         let (client_id, secret) = (form.value("client_id"), form.value("client_secret"));
-        if let Some(assertion) = form.assertion()? {
-            if basic.is_some() || secret.is_some() {
-                return Err(Refusal::malformed("a client proves itself in one way, not in two"));
-            }
+        let assertion = form.assertion()?;
+        let ways = [basic.is_some(), secret.is_some(), assertion.is_some()];
+        if ways.into_iter().filter(|way| *way).count() > 1 {
+            return Err(Refusal::malformed("a client proves itself in one way, not in two"));
+        }
+        if let Some(assertion) = assertion {
             return Ok(Self { client_id, proof: Proof::Assertion(assertion), scope });
         }
         let (client_id, secret) = match basic {
-            Some((id, key)) => {
-                let differs =
-                    |other: &Option<String>, own: &str| other.as_deref().is_some_and(|it| it != own);
-                if differs(&client_id, &id) || differs(&secret, &key) {
-                    return Err(Refusal::malformed("the header and the body name different credentials"));
-                }
-                (id, key)
+            // An identifier beside the header is no second proof, as long as it is the same.
+            Some((id, _)) if client_id.as_ref().is_some_and(|other| *other != id) => {
+                return Err(Refusal::malformed("the header and the body name different clients"));
             }
+            Some(named) => named,
             None => match (client_id, secret) {
                 (Some(id), Some(key)) => (id, key),
                 (None, _) => return Err(Refusal::unproved("client_id is missing")),
@@ -94,7 +101,11 @@ impl Form {
 
 /// The identifier and the secret of `Authorization: Basic …`, each form-encoded (RFC 6749 section 2.3.1).
 fn basic(headers: &HeaderMap) -> Result<Option<(String, String)>, Refusal> {
-    let Some(value) = headers.get(header::AUTHORIZATION) else { return Ok(None) };
+    let mut all = headers.get_all(header::AUTHORIZATION);
+    let Some(value) = all.next() else { return Ok(None) };
+    if all.next().is_some() {
+        return Err(Refusal::malformed("the Authorization header is sent twice"));
+    }
     let unreadable = || Refusal::unproved("the Authorization header is not Basic as it should be");
     let (scheme, credentials) =
         value.to_str().ok().and_then(|text| text.trim().split_once(' ')).ok_or_else(unreadable)?;
