@@ -15,6 +15,7 @@
 //! | [`bulk`]    | many operations in one request (section 3.7)                     |
 //! | [`project`] | which attributes an answer carries (section 3.9)                 |
 //! | [`message`] | lists, errors, and what this server says of itself               |
+//! | [`outline`] | what a body asks for, in a few lines for the log                 |
 //!
 //! `grammar` reads filters and paths, the RFC's and those that clients write beyond it.
 
@@ -29,6 +30,7 @@ mod grammar;
 pub mod group;
 pub mod json;
 pub mod message;
+pub mod outline;
 pub mod patch;
 pub mod path;
 pub mod project;
