@@ -1,6 +1,7 @@
 //! What the program does by itself, a little at a time: reading Entra ID's metadata again, taking back what nobody
 //! confirmed, forgetting what is over.
 
+use crate::domain::provisioning::troubles;
 use crate::domain::sso::{metadata, policy, requests};
 use crate::domain::{Actor, Org};
 use crate::error::Result;
@@ -30,6 +31,9 @@ pub async fn round(org: &Org, metadata_from_private_networks: bool) -> Result<()
     }
     if org.read(move |conn| requests::is_untidy(conn, now))? {
         org.write(&Actor::Rollcall, requests::tidy)?;
+    }
+    if org.read(move |conn| troubles::is_untidy(conn, now))? {
+        org.write(&Actor::Rollcall, troubles::prune)?;
     }
     if let Some(url) = org.read(move |conn| metadata::due(conn, now))? {
         let fetched = metadata::fetch(&url, metadata_from_private_networks).await;

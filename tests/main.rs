@@ -16,6 +16,7 @@ mod imports;
 mod licenses;
 mod password_links;
 mod proof;
+mod provisioning_log;
 mod recognition;
 mod scim;
 mod scim_agreement;

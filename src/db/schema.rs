@@ -312,6 +312,26 @@ diesel::table! {
         error -> Nullable<Text>,
         remedy -> Nullable<Text>,
         request_id -> Nullable<Text>,
+        actor -> Nullable<Text>,
+        group_id -> Nullable<Text>,
+        request -> Nullable<Text>,
+        cause -> Nullable<Text>,
+    }
+}
+
+diesel::table! {
+    provisioning_troubles (id) {
+        id -> Text,
+        thing -> Text,
+        kind -> Text,
+        cause -> Text,
+        sentence -> Text,
+        error -> Text,
+        remedy -> Nullable<Text>,
+        subject -> Nullable<Text>,
+        attempts -> BigInt,
+        first_at -> Timestamp,
+        last_at -> Timestamp,
     }
 }
 
@@ -490,6 +510,7 @@ diesel::allow_tables_to_appear_in_same_query!(
     pending_sign_ins,
     api_tokens,
     provisioning_events,
+    provisioning_troubles,
     link_requests,
     audit_events,
     imports,

@@ -332,18 +332,7 @@ fn trouble(tx: &mut Tx, token: &str) -> Result<()> {
 }
 
 fn plain(operation: Operation, outcome: Outcome, status: u16, token: &str) -> Report {
-    Report {
-        operation,
-        outcome,
-        status,
-        user_id: None,
-        subject: None,
-        token_id: Some(token.to_owned()),
-        changes: Vec::new(),
-        error: None,
-        remedy: None,
-        request_id: None,
-    }
+    Report { token_id: Some(token.to_owned()), ..Report::new(operation, outcome, status) }
 }
 
 /// Does `work` as somebody else, some time ago.

@@ -2,12 +2,14 @@
 
 use super::identity::{clients, federation, switch, tokens};
 use super::provisioning::Outcome;
+use super::provisioning::troubles::{self, Open};
 use super::sites;
 use crate::db::Conn;
 use crate::db::schema::{provisioning_events, provisioning_hours};
 use crate::error::{Error, Result};
 use chrono::{DurationRound, NaiveDateTime, TimeDelta};
 use diesel::prelude::*;
+use std::borrow::Cow;
 use std::collections::HashMap;
 
 const HOURS: i64 = 24;
@@ -18,8 +20,9 @@ const TOKEN_WARNING: TimeDelta = TimeDelta::days(30);
 const IN_A_ROW: usize = 3;
 const MANY: i64 = 10;
 const MANY_PER_CENT: i64 = 20;
-/// So many of the last failures are looked at for what they have in common.
-const LOOKED_AT: i64 = 500;
+/// So many causes have a line of their own.
+const MOST_CAUSES: usize = 5;
+const TROUBLE: &str = "/activity/provisioning?outcome=trouble";
 
 /// One hour of the last day.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Queryable, Selectable)]
@@ -62,7 +65,7 @@ pub struct Warning {
     /// What is wrong and what to do.
     pub text: String,
     /// Where to do it.
-    pub path: &'static str,
+    pub path: Cow<'static, str>,
     /// The words of the link there.
     pub link: &'static str,
 }
@@ -83,6 +86,7 @@ impl Health {
 
 /// How provisioning is doing at `now`.
 pub fn health(conn: &mut Conn, now: NaiveDateTime) -> Result<Health> {
+    // Neither tests of our own nor strangers have a token.
     let last_contact = provisioning_events::table
         .filter(provisioning_events::token_id.is_not_null())
         .order(provisioning_events::id.desc())
@@ -122,7 +126,7 @@ pub fn warnings(conn: &mut Conn, now: NaiveDateTime, health: &Health) -> Result<
             severity: Severity::Note,
             text: "User provisioning is paused: Entra ID changes nothing here until it is switched on."
                 .to_owned(),
-            path: "/identity#provisioning",
+            path: "/identity#provisioning".into(),
             link: "Open Identity Management",
         });
     }
@@ -140,7 +144,7 @@ fn silence(now: NaiveDateTime, health: &Health) -> Option<Warning> {
             "Entra ID has not called for {since}, and it comes about every 40 minutes. Look there, under \
              Provisioning, whether the job is stopped or in quarantine; restart it once the cause is mended."
         ),
-        path: "/activity/provisioning",
+        path: "/activity/provisioning".into(),
         link: "See its last requests",
     })
 }
@@ -152,7 +156,7 @@ fn credentials(conn: &mut Conn, now: NaiveDateTime) -> Result<Option<Warning>> {
     let soon = |token: &&tokens::Token| token.expires_at.is_some_and(|end| end - now <= TOKEN_WARNING);
     let lasting = other_ways || live.iter().any(|token| !soon(&token));
     let warning = |severity, text| {
-        Some(Warning { severity, text, path: "/identity#provisioning", link: "Create another token" })
+        Some(Warning { severity, text, path: "/identity#provisioning".into(), link: "Create another token" })
     };
     if live.is_empty() && !other_ways {
         let text = "There is no live API token and no OAuth client: Entra ID cannot get in.".to_owned();
@@ -179,12 +183,39 @@ fn any_secret(conn: &mut Conn, now: NaiveDateTime) -> Result<bool> {
     Ok(clients.iter().flat_map(|(_, secrets)| secrets).any(|secret| secret.is_live(now)))
 }
 
-fn failures(conn: &mut Conn, now: NaiveDateTime, health: &Health) -> Result<Option<Warning>> {
-    let (requests, failed) = (health.requests(), health.failures());
-    if failed == 0 {
-        return Ok(None);
+/// What fails and has not gone well since: how bad it is, then a line for each cause.
+fn failures(conn: &mut Conn, now: NaiveDateTime, health: &Health) -> Result<Vec<Warning>> {
+    let open = troubles::open(conn, now)?;
+    let (credentials, mut requests): (Vec<Open>, Vec<Open>) =
+        open.into_iter().partition(|open| open.kind == troubles::Kind::Credential);
+    let summary = summary(conn, now, health, &requests)?;
+    // One person who fails for one cause is told by the summary alone.
+    if summary.is_some() && requests.len() == 1 && requests[0].things == 1 {
+        requests.clear();
     }
+    let more = requests.len().saturating_sub(MOST_CAUSES);
+    let mut warnings: Vec<Warning> = summary.into_iter().collect();
+    warnings.extend(requests.iter().take(MOST_CAUSES).map(cause));
+    if more > 0 {
+        let text = match more {
+            1 => "Requests fail for one more cause.".to_owned(),
+            more => format!("Requests fail for {more} more causes."),
+        };
+        warnings.push(Warning { severity: Severity::Warn, text, path: TROUBLE.into(), link: "See the log" });
+    }
+    warnings.extend(credentials.iter().take(MOST_CAUSES).map(credential));
+    Ok(warnings)
+}
+
+fn summary(conn: &mut Conn, now: NaiveDateTime, health: &Health, open: &[Open]) -> Result<Option<Warning>> {
+    let lately = open.iter().filter(|open| open.last_at > now - TimeDelta::hours(HOURS));
+    let (requests, failed) =
+        (health.requests(), lately.map(|open| open.attempts).sum::<i64>().min(health.failures()));
+    let Some(most) = open.iter().max_by_key(|open| open.attempts).filter(|_| failed > 0) else {
+        return Ok(None);
+    };
     let last: Vec<Outcome> = provisioning_events::table
+        .filter(provisioning_events::token_id.is_not_null())
         .order(provisioning_events::id.desc())
         .limit(i64::try_from(IN_A_ROW).map_err(Error::internal)?)
         .select(provisioning_events::outcome)
@@ -192,31 +223,51 @@ fn failures(conn: &mut Conn, now: NaiveDateTime, health: &Health) -> Result<Opti
     let trouble = [Outcome::Failed, Outcome::Refused];
     let in_a_row = last.len() == IN_A_ROW && last.iter().all(|outcome| trouble.contains(outcome));
     let repeated = in_a_row || (failed >= MANY && failed * 100 >= MANY_PER_CENT * requests);
-    let (path, link) = ("/activity/provisioning?outcome=trouble", "See why");
-    if !repeated {
-        let text = match failed {
-            1 => "One provisioning request failed in the last 24 hours.".to_owned(),
-            failed => format!("{failed} provisioning requests failed in the last 24 hours."),
-        };
-        return Ok(Some(Warning { severity: Severity::Note, text, path, link }));
-    }
-    let errors: Vec<Option<String>> = provisioning_events::table
-        .filter(provisioning_events::outcome.eq_any(trouble))
-        .filter(provisioning_events::at.ge(now - TimeDelta::hours(HOURS)))
-        .order(provisioning_events::id.desc())
-        .limit(LOOKED_AT)
-        .select(provisioning_events::error)
-        .load(conn)?;
-    let mut counted: HashMap<String, usize> = HashMap::new();
-    errors.into_iter().flatten().for_each(|error| *counted.entry(error).or_default() += 1);
-    let most = counted.into_iter().max_by(|a, b| a.1.cmp(&b.1).then_with(|| b.0.cmp(&a.0)));
-    let cause = most.map(|(error, _)| format!(" Most often: {error}")).unwrap_or_default();
-    Ok(Some(Warning {
-        severity: Severity::Bad,
-        text: format!("{failed} of the last day’s {requests} provisioning requests failed.{cause}"),
-        path,
-        link,
-    }))
+    let (severity, text) = if repeated {
+        let text = format!(
+            "{failed} of the last day’s {requests} provisioning requests failed. Most often: {}",
+            most.sentence
+        );
+        (Severity::Bad, text)
+    } else if failed == 1 {
+        let text = format!("One provisioning request failed in the last 24 hours. {}", said(most));
+        (Severity::Note, text)
+    } else {
+        (Severity::Note, format!("{failed} provisioning requests failed in the last 24 hours."))
+    };
+    let path = if open.len() == 1 { filtered(most) } else { TROUBLE.into() };
+    Ok(Some(Warning { severity, text, path, link: "See why" }))
+}
+
+/// All who fail for one cause, in one line.
+fn cause(open: &Open) -> Warning {
+    let remedy = open.remedy.as_ref().map(|remedy| format!(" {remedy}")).unwrap_or_default();
+    let text = format!("{}{remedy}", said(open));
+    Warning { severity: Severity::Warn, text, path: filtered(open), link: "See them" }
+}
+
+/// Somebody came with a credential that is not accepted, and nobody with one that is has come since.
+fn credential(open: &Open) -> Warning {
+    let text = format!("A credential was refused, and none has been accepted since. {}", open.sentence);
+    Warning { severity: Severity::Warn, text, path: filtered(open), link: "See the log" }
+}
+
+/// Who fails, and why.
+fn said(open: &Open) -> String {
+    let what = match (open.kind, open.things, &open.subject) {
+        (_, 1, Some(subject)) => subject.clone(),
+        (troubles::Kind::User, 1, _) => "One user".to_owned(),
+        (troubles::Kind::User, many, _) => format!("{many} users"),
+        (troubles::Kind::Group, 1, _) => "One group".to_owned(),
+        (troubles::Kind::Group, many, _) => format!("{many} groups"),
+        (_, 1, _) => "One request".to_owned(),
+        (_, many, _) => format!("{many} requests"),
+    };
+    format!("{what}: {}", open.sentence)
+}
+
+fn filtered(open: &Open) -> Cow<'static, str> {
+    format!("/activity/provisioning?cause={}", open.cause).into()
 }
 
 fn unknown_sites(conn: &mut Conn) -> Result<Option<Warning>> {
@@ -226,5 +277,5 @@ fn unknown_sites(conn: &mut Conn) -> Result<Option<Warning>> {
         1 => "One user waits for a site that Entra ID named and nobody made.".to_owned(),
         users => format!("{users} users wait for sites that Entra ID named and nobody made."),
     };
-    Ok(Some(Warning { severity: Severity::Warn, text, path: "/sites", link: "Settle them" }))
+    Ok(Some(Warning { severity: Severity::Warn, text, path: "/sites".into(), link: "Settle them" }))
 }

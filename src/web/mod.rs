@@ -1,6 +1,7 @@
 //! The doors that speak HTTP.
 
 use crate::domain::Org;
+use crate::domain::provisioning::Sparing;
 use crate::domain::sessions::Limits;
 use crate::error::Error;
 use crate::pool::Pool;
@@ -47,7 +48,7 @@ struct Parts {
     trusted_proxies: Vec<IpAddr>,
     limits: Limits,
     metadata_from_private_networks: bool,
-    turned_away: scim::TurnedAway,
+    refusals: Sparing,
     token_desk: oauth::TokenDesk,
     scim_limits: scim::Limits,
     scim_walks: Arc<scim::Walks>,
@@ -83,7 +84,7 @@ impl House {
             trusted_proxies: site.trusted_proxies,
             limits: site.limits,
             metadata_from_private_networks: site.metadata_from_private_networks,
-            turned_away: scim::TurnedAway::default(),
+            refusals: Sparing::default(),
             token_desk: oauth::TokenDesk::new(&site.authority),
             scim_limits: scim::Limits::new(site.scim_requests_per_second),
             scim_walks: Arc::default(),

@@ -13,17 +13,14 @@ use crate::domain::identity::clients::{self, Client, Secret};
 use crate::domain::identity::federation::{self, Authority, Federation};
 use crate::domain::identity::switch::{self, State};
 use crate::domain::identity::throttle::Throttle;
-use crate::domain::provisioning::{self, Operation, Outcome, Report};
+use crate::domain::provisioning::{self, About, Operation, Outcome, Report, Sparing};
 use crate::error::Error;
 use actix_web::http::{StatusCode, header};
 use actix_web::web::{self, ServiceConfig};
 use actix_web::{HttpMessage, HttpRequest, HttpResponse};
-use chrono::{NaiveDateTime, TimeDelta};
 use refusal::Refusal;
 use request::{Proof, Wish};
 use serde_json::json;
-use std::collections::HashMap;
-use std::sync::{Mutex, PoisonError};
 use url::Url;
 
 mod refusal;
@@ -34,9 +31,8 @@ const PATH: &str = "/oauth2/token";
 /// All that an access token is good for.
 pub(super) const SCOPE: &str = "scim";
 const LARGEST_BODY: usize = 64 * 1024;
-/// One line about refusals of one sort in so long: whoever keeps asking must not fill the disk.
-const NOTE_EVERY: TimeDelta = TimeDelta::seconds(10);
-const MOST_NOTED: usize = 1000;
+/// What the log calls whoever comes with an assertion.
+const FEDERATION: &str = "federation";
 
 pub(super) fn routes(routes: &mut ServiceConfig) {
     let only_post =
@@ -48,24 +44,13 @@ pub(super) fn routes(routes: &mut ServiceConfig) {
 pub(super) struct TokenDesk {
     authority: Authority,
     throttle: Throttle,
-    noted: Mutex<HashMap<String, NaiveDateTime>>,
+    refusals: Sparing,
 }
 
 impl TokenDesk {
     pub(super) fn new(authority: &Url) -> Self {
         let authority = Authority::new(authority);
-        Self { authority, throttle: Throttle::default(), noted: Mutex::default() }
-    }
-
-    /// Whether a refusal of this sort is to be written down now.
-    fn is_due(&self, sort: &str, now: NaiveDateTime) -> bool {
-        let mut noted = self.noted.lock().unwrap_or_else(PoisonError::into_inner);
-        noted.retain(|_, at| now - *at < NOTE_EVERY);
-        if noted.len() >= MOST_NOTED || noted.contains_key(sort) {
-            return false;
-        }
-        noted.insert(sort.to_owned(), now);
-        true
+        Self { authority, throttle: Throttle::default(), refusals: Sparing::default() }
     }
 }
 
@@ -151,14 +136,18 @@ async fn issue(
         if switch::read(tx.conn)?.state == State::Off {
             return Ok(None);
         }
-        let issued = match &holder {
-            Holder::Client(client, secret) => clients::issue(tx, client, secret)?,
-            Holder::Federation(pinned) => federation::issue(tx, pinned)?,
+        let (name, issued) = match &holder {
+            Holder::Client(client, secret) => {
+                (client.identifier.as_str(), clients::issue(tx, client, secret)?)
+            }
+            Holder::Federation(pinned) => (FEDERATION, federation::issue(tx, pinned)?),
         };
         let change = Change::set("access token for an hour", issued.label.clone());
         let report = Report {
+            about: About::Credential(name.to_owned()),
             changes: vec![change],
-            ..report(StatusCode::OK, Outcome::Done, Some(issued.holder.clone()), request_id)
+            token_id: Some(issued.holder.clone()),
+            ..report(StatusCode::OK, Outcome::Done, request_id)
         };
         provisioning::note(tx, report)?;
         Ok(Some(issued))
@@ -173,35 +162,21 @@ async fn issue(
 /// Writes a refusal down, unless one of its sort was written down just now.
 fn note(request: &HttpRequest, refusal: &Refusal) {
     let Ok(house) = house(request) else { return };
-    if !house.0.token_desk.is_due(&refusal.sort, house.org().now()) {
+    if !house.0.token_desk.refusals.is_due(&refusal.sort, house.org().now()) {
         return;
     }
     let report = Report {
+        about: About::Credential(refusal.client.clone()),
         error: Some(refusal.cause.clone()),
         remedy: Some(refusal.remedy.to_owned()),
-        ..report(refusal.status, Outcome::Refused, None, request_id(request))
+        ..report(refusal.status, Outcome::Refused, request_id(request))
     };
     Desk::at(house).write_later(Actor::Entra, move |tx| provisioning::note(tx, report));
 }
 
-fn report(
-    status: StatusCode,
-    outcome: Outcome,
-    token_id: Option<String>,
-    request_id: Option<String>,
-) -> Report {
-    Report {
-        operation: Operation::Other,
-        outcome,
-        status: status.as_u16(),
-        user_id: None,
-        subject: None,
-        token_id,
-        changes: Vec::new(),
-        error: None,
-        remedy: None,
-        request_id,
-    }
+fn report(status: StatusCode, outcome: Outcome, request_id: Option<String>) -> Report {
+    let request = Some(format!("POST {PATH}"));
+    Report { request, request_id, ..Report::new(Operation::Other, outcome, status.as_u16()) }
 }
 
 fn request_id(request: &HttpRequest) -> Option<String> {

@@ -1,7 +1,7 @@
 //! What Entra ID does to groups.
 
 use super::members::{self, Moved};
-use super::{Group, Tx, fold, new_id, note};
+use super::{Group, Tx, fold, named, new_id, note};
 use crate::db::Conn;
 use crate::db::schema::{group_members, retired_scim_ids, user_groups};
 use crate::domain::audit::{self, Action};
@@ -204,11 +204,6 @@ fn rename(tx: &mut Tx, group: &mut Group, name: &str) -> Result<()> {
             Ok(())
         }
     }
-}
-
-fn named(conn: &mut Conn, name: &str) -> Result<Option<Group>> {
-    let mine = user_groups::table.filter(user_groups::name_key.eq(fold(name)));
-    Ok(mine.select(Group::as_select()).first(conn).optional()?)
 }
 
 fn checked(name: &str) -> Result<&str> {

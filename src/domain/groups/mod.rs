@@ -16,7 +16,7 @@ use crate::db::schema::{group_members, user_groups, users};
 use crate::error::{Error, Result};
 use chrono::NaiveDateTime;
 use diesel::prelude::*;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 pub mod by_entra;
 mod members;
@@ -81,6 +81,25 @@ impl Group {
 pub fn find(conn: &mut Conn, id: &str) -> Result<Group> {
     let found = user_groups::table.find(id).select(Group::as_select()).first(conn).optional()?;
     found.ok_or(Error::NotFound("group"))
+}
+
+/// Which of these keys are those of groups that exist.
+pub fn present(conn: &mut Conn, ids: &[&str]) -> Result<HashSet<String>> {
+    let present =
+        user_groups::table.filter(user_groups::id.eq_any(ids)).select(user_groups::id).load(conn)?;
+    Ok(present.into_iter().collect())
+}
+
+/// The group that SCIM knows, or knew, by this id: also one that Entra ID does not see any more.
+pub fn with_scim_id(conn: &mut Conn, scim_id: &str) -> Result<Option<Group>> {
+    let mine = user_groups::table.filter(user_groups::scim_id.eq(scim_id));
+    Ok(mine.select(Group::as_select()).first(conn).optional()?)
+}
+
+/// The group of this name, ignoring case.
+pub fn named(conn: &mut Conn, name: &str) -> Result<Option<Group>> {
+    let mine = user_groups::table.filter(user_groups::name_key.eq(fold(name)));
+    Ok(mine.select(Group::as_select()).first(conn).optional()?)
 }
 
 /// A page of the groups whose name holds these words, by name.

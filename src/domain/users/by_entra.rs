@@ -127,11 +127,6 @@ pub fn create(tx: &mut Tx, wish: Wish) -> Result<Done> {
     }
 }
 
-/// The account that stands in the way of a create and that an administrator may link.
-pub fn unlinked_namesake(conn: &mut Conn, user_name: &str) -> Result<Option<User>> {
-    Ok(named(conn, user_name)?.filter(|user| user.entra_state == EntraState::Unlinked))
-}
-
 /// Makes the account what Entra ID wants it to be, and links it.
 pub fn change(tx: &mut Tx, known: Known, wish: Wish) -> Result<Done> {
     wish.profile.check_over(&known.user.profile)?;

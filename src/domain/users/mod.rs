@@ -263,6 +263,12 @@ pub fn named(conn: &mut Conn, user_name: &str) -> Result<Option<User>> {
     Ok(mine.select(User::as_select()).first(conn).optional()?)
 }
 
+/// The account that SCIM knows, or knew, by this id: also one that Entra ID does not see.
+pub fn with_scim_id(conn: &mut Conn, scim_id: &str) -> Result<Option<User>> {
+    let mine = users::table.filter(users::scim_id.eq(scim_id));
+    Ok(mine.select(User::as_select()).first(conn).optional()?)
+}
+
 /// The account that Entra ID knows by this object id.
 pub fn with_object_id(conn: &mut Conn, object_id: &str) -> Result<Option<User>> {
     let mine = users::table.filter(users::entra_object_id.eq(object_id));
@@ -328,8 +334,7 @@ fn by_user(rows: Vec<(String, Email)>) -> HashMap<String, Vec<Email>> {
 
 /// The name to show for the account that SCIM knows by this id; the id itself where there is none.
 pub fn name_of_scim_id(conn: &mut Conn, scim_id: &str) -> Result<String> {
-    let found = users::table.filter(users::scim_id.eq(scim_id)).select(User::as_select()).first(conn);
-    Ok(found.optional()?.map_or_else(|| scim_id.to_owned(), |user: User| user.name()))
+    Ok(with_scim_id(conn, scim_id)?.map_or_else(|| scim_id.to_owned(), |user| user.name()))
 }
 
 /// Refuses whoever may not decide over this account: one with a role in the console belongs to the owners.

@@ -1,9 +1,9 @@
 //! Activity: what was changed by whom, and what Entra ID asked and was told.
 
+use crate::db::Conn;
 use crate::domain::audit::{self, Change, Kind};
-use crate::domain::page::Page;
 use crate::domain::provisioning::{self, Operation, Outcome};
-use crate::domain::users;
+use crate::domain::{groups, users};
 use crate::error::Result;
 use crate::web::extract::Desk;
 use crate::web::page::{self, Answer, Frame, when};
@@ -14,6 +14,8 @@ use serde::Deserialize;
 use std::collections::HashSet;
 
 const PAGE: usize = 50;
+/// The word by which the log is filtered for tests of our own.
+const OWN_TESTS: &str = "own-test";
 
 /// What the address asks for; the words are those of the filters' options.
 #[derive(Clone, Default, Deserialize)]
@@ -25,6 +27,7 @@ pub(super) struct Asked {
     user: String,
     outcome: String,
     operation: String,
+    cause: String,
     from: String,
     to: String,
     after: Option<String>,
@@ -40,7 +43,7 @@ impl Asked {
 
     fn is_filtered(&self) -> bool {
         let words = [&self.subject, &self.kind, &self.actor, &self.user, &self.outcome, &self.operation];
-        words.into_iter().chain([&self.from, &self.to]).any(|word| !word.is_empty())
+        words.into_iter().chain([&self.cause, &self.from, &self.to]).any(|word| !word.is_empty())
     }
 }
 
@@ -148,6 +151,14 @@ struct Request {
     error: Option<String>,
     remedy: Option<String>,
     user: Option<String>,
+    /// The group it speaks of, while it exists.
+    group: Option<String>,
+    /// What was asked for: the method and the address.
+    asked: Option<String>,
+    /// A line for each attribute that was sent.
+    sent: Vec<String>,
+    cause: Option<String>,
+    is_own_test: bool,
     request_id: Option<String>,
 }
 
@@ -161,22 +172,27 @@ pub(super) async fn provisioning(frame: Frame, desk: Desk, asked: Query<Asked>) 
                 user: Some(wanted.user.clone()).filter(|id| !id.is_empty()),
                 outcomes: outcomes(&wanted.outcome),
                 operation: Operation::parse(&wanted.operation),
+                cause: Some(wanted.cause.clone()).filter(|cause| !cause.is_empty()),
+                own_tests: wanted.operation == OWN_TESTS,
                 since,
                 until,
             };
             let at = page::at(wanted.after.clone(), wanted.before.clone());
             let events = provisioning::list(conn, &filter, &at, PAGE)?;
-            with_present(conn, events)
+            let present = Present::of(conn, &events.items)?;
+            Ok((events, present))
         })
         .await?;
     let query = [
         ("user", asked.user.as_str()),
         ("outcome", &asked.outcome),
         ("operation", &asked.operation),
+        ("cause", &asked.cause),
         ("from", &asked.from),
         ("to", &asked.to),
     ];
     let (previous, next) = page::ways(&events, "/activity/provisioning", &query);
+    let operations = Operation::ALL.iter().map(|one| (one.as_str(), one.words()));
     let page = ProvisioningPage {
         frame: frame.of("activity"),
         asked,
@@ -188,19 +204,25 @@ pub(super) async fn provisioning(frame: Frame, desk: Desk, asked: Query<Asked>) 
             ("failed", "Failed"),
             ("refused", "Refused"),
         ],
-        operations: Operation::ALL.iter().map(|one| (one.as_str(), one.words())).collect(),
+        operations: operations.chain([(OWN_TESTS, "Rollcall’s own tests")]).collect(),
         previous,
         next,
     };
     page::show(&page.frame, &page)
 }
 
-type Present = (Page<provisioning::Event>, HashSet<String>);
+/// The keys of users and groups that are still there.
+struct Present {
+    users: HashSet<String>,
+    groups: HashSet<String>,
+}
 
-fn with_present(conn: &mut crate::db::Conn, events: Page<provisioning::Event>) -> Result<Present> {
-    let ids: Vec<&str> = events.items.iter().filter_map(|event| event.user_id.as_deref()).collect();
-    let present = users::present(conn, &ids)?;
-    Ok((events, present))
+impl Present {
+    fn of(conn: &mut Conn, events: &[provisioning::Event]) -> Result<Self> {
+        let user_ids: Vec<&str> = events.iter().filter_map(|event| event.user_id.as_deref()).collect();
+        let group_ids: Vec<&str> = events.iter().filter_map(|event| event.group_id.as_deref()).collect();
+        Ok(Self { users: users::present(conn, &user_ids)?, groups: groups::present(conn, &group_ids)? })
+    }
 }
 
 fn outcomes(word: &str) -> Vec<Outcome> {
@@ -211,8 +233,11 @@ fn outcomes(word: &str) -> Vec<Outcome> {
 }
 
 impl Request {
-    fn of(event: &provisioning::Event, present: &HashSet<String>) -> Self {
+    fn of(event: &provisioning::Event, present: &Present) -> Self {
+        let mut lines = event.request.as_deref().unwrap_or_default().lines().map(str::to_owned);
         Self {
+            asked: lines.next(),
+            sent: lines.collect(),
             id: event.id.clone(),
             sentence: event.sentence(),
             at: when(event.at),
@@ -228,7 +253,10 @@ impl Request {
             changes: event.changes(),
             error: event.error.clone(),
             remedy: event.remedy.clone(),
-            user: event.user_id.clone().filter(|id| present.contains(id)),
+            user: event.user_id.clone().filter(|id| present.users.contains(id)),
+            group: event.group_id.clone().filter(|id| present.groups.contains(id)),
+            cause: event.cause.clone(),
+            is_own_test: event.actor.is_some(),
             request_id: event.request_id.clone(),
         }
     }
@@ -246,8 +274,7 @@ pub(super) async fn request(frame: Frame, desk: Desk, id: Path<String>) -> Answe
     let (event, present) = desk
         .read(move |conn| {
             let event = provisioning::find(conn, &id)?;
-            let ids: Vec<&str> = event.user_id.as_deref().into_iter().collect();
-            let present = users::present(conn, &ids)?;
+            let present = Present::of(conn, std::slice::from_ref(&event))?;
             Ok((event, present))
         })
         .await?;

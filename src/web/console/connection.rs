@@ -3,7 +3,7 @@
 
 use super::identity::{self, Said};
 use crate::domain::health::{Health, Hour, Severity, Warning};
-use crate::domain::identity::{switch, tokens};
+use crate::domain::identity::{own_test, switch, tokens};
 use crate::error::{Error, Result};
 use crate::fetch::{self, Answer as Answered, Failure, Limits};
 use crate::scim::message::{LIST_RESPONSE, MEDIA_TYPE};
@@ -14,6 +14,7 @@ use crate::web::session::Visit;
 use actix_web::HttpRequest;
 use chrono::NaiveDateTime;
 use serde_json::Value;
+use std::borrow::Cow;
 use std::time::{Duration, Instant};
 use url::Url;
 use uuid::Uuid;
@@ -48,7 +49,7 @@ pub(super) struct Bar {
 pub(super) struct Notice {
     pub(super) kind: &'static str,
     pub(super) text: String,
-    pub(super) path: &'static str,
+    pub(super) path: Cow<'static, str>,
     pub(super) link: &'static str,
 }
 
@@ -115,7 +116,8 @@ struct Probe {
     empty: bool,
 }
 
-/// Runs exactly Entra ID's own test requests against the public address, with the newest token.
+/// Runs exactly Entra ID's own test requests against the public address, with the newest token, and with a mark by which
+/// the log knows them for our own.
 /// Source: use-scim-to-provision-users-and-groups, "Getting started" and "General".
 pub(super) async fn test(
     request: HttpRequest,
@@ -136,9 +138,15 @@ pub(super) async fn test(
     };
     desk.write(signed.actor(), switch::note_test).await?;
     let base = house(&request)?.address(scim::BASE);
+    let mark = own_test::mark(desk.org().keys(), &signed.0.name(), now);
+    let headers = [
+        ("Authorization", format!("Bearer {token}")),
+        ("Accept", MEDIA_TYPE.to_owned()),
+        (own_test::HEADER, mark),
+    ];
     let mut steps = Vec::new();
     for probe in probes() {
-        steps.push(run(&base, &token, probe).await?);
+        steps.push(run(&base, &headers, probe).await?);
     }
     identity::render(&request, &signed, frame, &desk, Said { tested: Some(steps), ..Said::default() }).await
 }
@@ -160,11 +168,11 @@ fn probes() -> [Probe; 3] {
     ]
 }
 
-async fn run(base: &str, token: &str, probe: Probe) -> Result<Step> {
+async fn run(base: &str, headers: &[(&str, String)], probe: Probe) -> Result<Step> {
     let url = Url::parse(&format!("{base}{}", probe.path)).map_err(Error::internal)?;
-    let bearer = format!("Bearer {token}");
+    let headers: Vec<(&str, &str)> = headers.iter().map(|(name, value)| (*name, value.as_str())).collect();
     let started = Instant::now();
-    let answer = fetch::ask(&url, &[("Authorization", &bearer), ("Accept", MEDIA_TYPE)], LIMITS).await;
+    let answer = fetch::ask(&url, &headers, LIMITS).await;
     let ms = started.elapsed().as_millis();
     let trouble = match &answer {
         Ok(answer) => trouble_with(answer, probe.empty),

@@ -16,6 +16,7 @@ use crate::web::extract::Desk;
 use crate::web::page::{self, Answer, Frame, ago};
 use askama::Template;
 use chrono::{NaiveDateTime, TimeDelta};
+use std::borrow::Cow;
 
 /// Leavers of whom Entra ID may never speak again are worth a look after so many days.
 pub(super) const INACTIVE_DAYS: i64 = 90;
@@ -62,7 +63,7 @@ struct Attention {
     /// `bad`, `warn` or `note`.
     kind: &'static str,
     text: String,
-    path: &'static str,
+    path: Cow<'static, str>,
     link: &'static str,
 }
 
@@ -80,7 +81,7 @@ impl From<Warning> for Attention {
 impl From<Worry> for Attention {
     fn from(worry: Worry) -> Self {
         let kind = if worry.bad { "bad" } else { "warn" };
-        Self { kind, text: worry.text, path: "/identity#sso", link: "Look at it" }
+        Self { kind, text: worry.text, path: "/identity#sso".into(), link: "Look at it" }
     }
 }
 
@@ -222,7 +223,7 @@ impl Counted {
             1 => self.one.to_owned(),
             _ => self.many.replace("{}", &count.to_string()),
         };
-        Some(Attention { kind: self.kind, text, path: self.path, link: self.link })
+        Some(Attention { kind: self.kind, text, path: self.path.into(), link: self.link })
     }
 }
 
@@ -247,7 +248,7 @@ fn attention(conn: &mut Conn, now: NaiveDateTime, health: &Health) -> Result<Vec
     all.extend(single_sign_on::concerns(conn)?.into_iter().map(|(kind, text)| Attention {
         kind,
         text,
-        path: "/identity/trust",
+        path: "/identity/trust".into(),
         link: "Look at it",
     }));
     // The worst first.

@@ -24,6 +24,8 @@ pub(super) struct Refusal {
     pub(super) remedy: &'static str,
     /// Refusals of one sort are not all written down.
     pub(super) sort: String,
+    /// What the client calls itself, where that is known here; empty else.
+    pub(super) client: String,
 }
 
 const NOT_BELIEVED: &str = "Client authentication failed.";
@@ -33,7 +35,16 @@ impl Refusal {
     fn new(error: &'static str, description: &'static str, cause: String, remedy: &'static str) -> Self {
         let status =
             if error == "invalid_client" { StatusCode::UNAUTHORIZED } else { StatusCode::BAD_REQUEST };
-        Self { status, error, description, retry_after: None, cause, remedy, sort: error.to_owned() }
+        Self {
+            status,
+            error,
+            description,
+            retry_after: None,
+            cause,
+            remedy,
+            sort: error.to_owned(),
+            client: String::new(),
+        }
     }
 
     /// The request is not one of the protocol's; `what` is wrong with it.
@@ -74,7 +85,7 @@ impl Refusal {
         // Names that strangers make up are of one sort, so that there are not too many sorts.
         let known = client_id.filter(|_| refused != clients::Refused::UnknownClient).unwrap_or_default();
         let refusal = Self::new("invalid_client", NOT_BELIEVED, refused.cause().to_owned(), refused.remedy());
-        Self { sort: format!("{refused:?} {known}"), ..refusal }
+        Self { sort: format!("{refused:?} {known}"), client: known.to_owned(), ..refusal }
     }
 
     pub(super) fn of_federation(refused: &assertion::Refused) -> Self {
@@ -82,6 +93,7 @@ impl Refusal {
             format!("An access token was asked for with an assertion that is not accepted: {refused}.");
         let sort = format!("{refused:?}").split('(').next().unwrap_or_default().to_owned();
         let refusal = Self::new("invalid_client", NOT_BELIEVED, cause, refused.remedy());
+        let refusal = Self { client: super::FEDERATION.to_owned(), ..refusal };
         if refused.is_ours() {
             return Self {
                 status: StatusCode::SERVICE_UNAVAILABLE,

@@ -2,6 +2,7 @@
 //! crash keeps all or none.
 
 use super::client::{Body, Client, Told};
+use super::log::Asked;
 use super::precondition::Precondition;
 use super::users::{self, Wanted};
 use super::{Done, Refusal, groups, json};
@@ -36,7 +37,7 @@ pub(super) async fn post(client: Client, body: Body) -> Result<HttpResponse, Ref
 }
 
 /// What is noted of one operation.
-pub(super) type Note = (Logged, Result<Told, Refusal>);
+pub(super) type Note = (Logged, Asked, Result<Told, Refusal>);
 
 struct Run<'a> {
     scope: Scope,
@@ -91,7 +92,9 @@ impl Run<'_> {
             let scope = self.scope;
             tx.nested(|tx| perform(tx, scope, &wish, &version))
         });
-        let logged = operation.wish.as_ref().map_or(Logged::Bulk, logged);
+        let meant = operation.wish.as_ref().ok().map(|wish| wish.resolved(&self.known));
+        let (logged, asked) =
+            (meant.as_ref().map_or(Logged::Bulk, logged), Asked::of_operation(operation, meant.as_ref()));
         let good = outcome.is_ok();
         let result = match outcome {
             Ok(done) => {
@@ -99,12 +102,12 @@ impl Run<'_> {
                     self.known.insert(name.clone(), id.to_owned());
                 }
                 let result = self.succeeded(operation, &done);
-                self.notes.push((logged, Ok(done.told)));
+                self.notes.push((logged, asked, Ok(done.told)));
                 result
             }
             Err(refusal) => {
                 let result = self.failed(operation, &refusal);
-                self.notes.push((logged, Err(refusal)));
+                self.notes.push((logged, asked, Err(refusal)));
                 result
             }
         };
@@ -119,13 +122,17 @@ impl Run<'_> {
         let whole = Wish { method: Method::Put, id: Some(id.clone()), ..wish.resolved(&self.known) };
         let scope = self.scope;
         let outcome = tx.nested(|tx| perform(tx, scope, &whole, &Precondition::default()));
-        let Ok(done) = outcome else { return };
+        let asked = Asked::of_operation(operation, Some(&whole));
+        let done = match outcome {
+            Ok(done) => done,
+            Err(refusal) => return self.notes.push((logged(&whole), asked, Err(refusal))),
+        };
         if let Some((_, result)) = self.results.iter_mut().find(|(at, _)| *at == place)
             && let Some(version) = done.shown.version()
         {
             result["version"] = super::mapping::etag(version).into();
         }
-        self.notes.push((logged(&whole), Ok(done.told)));
+        self.notes.push((logged(&whole), asked, Ok(done.told)));
     }
 
     fn succeeded(&self, operation: &Operation, done: &Done) -> Value {

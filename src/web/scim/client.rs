@@ -1,22 +1,26 @@
 //! Who asks, and may they: the bearer token, the switch, and the log of each request.
 
 use super::bulk::Note;
+pub(super) use super::log::Told;
+use super::log::{Asked, Reporter};
 use super::walks::Walks;
 use super::{Advice, BASE, Done, PAUSE_S, Refusal, Shown};
 use crate::db::Conn;
 use crate::domain::identity::credentials::{self, Credential, Refused};
+use crate::domain::identity::own_test;
 use crate::domain::identity::switch::{self, PauseAnswer, State};
-use crate::domain::provisioning::{self, Operation, Outcome, Report};
+use crate::domain::provisioning::{self, Operation};
 use crate::domain::users::by_entra::Scope;
-use crate::domain::users::by_hand;
 use crate::domain::{Actor, Org, Tx};
 use crate::error::Error;
 use crate::scim::message::{LARGEST_BODY, MEDIA_TYPE};
+use crate::scim::outline::Outline;
 use crate::scim::{Fault, ScimType};
+use crate::web::House;
 use crate::web::extract::{Desk, house, whole};
 use crate::web::guard::RequestId;
 use actix_web::dev::Payload;
-use actix_web::http::header;
+use actix_web::http::{Method, header};
 use actix_web::{FromRequest, HttpMessage, HttpRequest};
 use chrono::NaiveDateTime;
 use futures_util::future::LocalBoxFuture;
@@ -26,11 +30,7 @@ use serde_json::Value;
 use std::future::{Ready, ready};
 use std::num::NonZeroU32;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, Ordering};
 use tokio::sync::oneshot;
-
-/// One line about refused tokens in so many seconds: whoever guesses must not fill the disk.
-const NOTE_EVERY_S: i64 = 10;
 
 /// How many requests a credential may send, one credential apart from the other.
 pub(in crate::web) struct Limits {
@@ -52,19 +52,6 @@ impl Limits {
     }
 }
 
-/// When a refused token was last written down.
-#[derive(Default)]
-pub(in crate::web) struct TurnedAway(AtomicI64);
-
-impl TurnedAway {
-    fn is_due(&self, now: NaiveDateTime) -> bool {
-        let now = now.and_utc().timestamp();
-        let last = self.0.load(Ordering::Relaxed);
-        now - last >= NOTE_EVERY_S
-            && self.0.compare_exchange(last, now, Ordering::Relaxed, Ordering::Relaxed).is_ok()
-    }
-}
-
 /// A client whose credential was accepted while provisioning is on.
 pub(super) struct Client {
     desk: Desk,
@@ -73,19 +60,10 @@ pub(super) struct Client {
     /// The address below which the resources are.
     pub(super) base: String,
     walks: Arc<Walks>,
-    request_id: Option<String>,
-}
-
-/// What is to be said of a request in the log.
-#[derive(Default)]
-pub(super) struct Told {
-    pub(super) user_id: Option<String>,
-    pub(super) subject: Option<String>,
-    pub(super) changes: Vec<crate::domain::audit::Change>,
-    pub(super) warnings: Vec<String>,
-    /// Whether the guard holds part of it back.
-    pub(super) held: bool,
-    pub(super) status: u16,
+    /// Of which the log tells.
+    request: HttpRequest,
+    /// The administrator whose test it is, where Rollcall itself asks.
+    own_test_of: Option<String>,
 }
 
 impl FromRequest for Client {
@@ -109,27 +87,40 @@ fn admit(request: &HttpRequest) -> Result<Client, Refusal> {
         };
         Ok((token, switch::read(conn)?))
     })?;
-    let request_id = request.extensions().get::<RequestId>().map(|id| id.0.clone());
+    let own_test_of = own_test(request, house, now);
     let refusal = match &token {
         Err(refused) => Some(unauthorized(*refused)),
         Ok(_) if switch.state != State::On => Some(paused(switch.pause_answer)),
         Ok(token) => house.0.scim_limits.take(&token.id).err().map(too_fast),
     };
     if let Some(refusal) = refusal {
-        if house.0.turned_away.is_due(now) {
-            let token_id = token.ok().map(|token| token.id);
-            let report = refused_report(&refusal, token_id, request_id);
-            desk.note_later(report);
+        let token_id = token.ok().map(|token| token.id);
+        let sort = [token_id.as_deref(), refusal.remedy.as_deref()].map(Option::unwrap_or_default).join(" ");
+        if own_test_of.is_some() || house.0.refusals.is_due(&sort, now) {
+            desk.note_later(reporter(request, String::new(), own_test_of).turned_away(&refusal, token_id));
         }
         return Err(refusal);
     }
     let Ok(token) = token else { return Err(Error::internal("a refused token was let through").into()) };
-    if token.is_stale(now) {
+    // A test of our own is no use that anybody should rely on.
+    if own_test_of.is_none() && token.is_stale(now) {
         let used = token.clone();
         desk.write_later(Actor::Entra, move |tx| credentials::used(tx, &used));
     }
+    let (request, base) = (request.clone(), house.address(BASE));
     let walks = Arc::clone(&house.0.scim_walks);
-    Ok(Client { desk, token, scope: switch.scope, base: house.address(BASE), walks, request_id })
+    Ok(Client { desk, token, scope: switch.scope, base, walks, request, own_test_of })
+}
+
+/// The administrator whose test of the connection a request is part of. What changes something never is.
+fn own_test(request: &HttpRequest, house: &House, now: NaiveDateTime) -> Option<String> {
+    let mark = request.headers().get(own_test::HEADER).filter(|_| request.method() == Method::GET)?;
+    own_test::read(house.org().keys(), mark.to_str().ok()?, now)
+}
+
+fn reporter(request: &HttpRequest, token_id: String, own_test_of: Option<String>) -> Reporter {
+    let request_id = request.extensions().get::<RequestId>().map(|id| id.0.clone());
+    Reporter { token_id, request_id, own_test_of, asked: Asked::of(request) }
 }
 
 /// The token of `Authorization: Bearer …` (RFC 6750 section 2.1); the scheme's case does not matter.
@@ -165,21 +156,6 @@ fn too_fast(wait: u64) -> Refusal {
     let remedy =
         "The client sends more requests a second than the operator allows (scim_requests_per_second).";
     Refusal { advice: Some(Advice::RetryAfter(wait)), ..Refusal::new(fault).with_remedy(remedy) }
-}
-
-fn refused_report(refusal: &Refusal, token_id: Option<String>, request_id: Option<String>) -> Report {
-    Report {
-        operation: Operation::Other,
-        outcome: Outcome::Refused,
-        status: refusal.fault.status,
-        user_id: None,
-        subject: None,
-        token_id,
-        changes: Vec::new(),
-        error: Some(refusal.fault.detail.clone()),
-        remedy: refusal.remedy.clone(),
-        request_id,
-    }
 }
 
 impl Client {
@@ -228,10 +204,11 @@ impl Client {
         operation: Operation,
         outcome: Result<(T, Operation, Told), Refusal>,
     ) -> Result<T, Refusal> {
+        let reporter = self.reporter();
         let (outcome, report) = match outcome {
-            Ok((value, operation, told)) => (Ok(value), self.reporter().report(operation, Ok(told))),
+            Ok((value, operation, told)) => (Ok(value), reporter.report(operation, Ok(told))),
             Err(refusal) => {
-                let report = self.reporter().report(operation, Err(&refusal));
+                let report = reporter.report(operation, Err(&refusal));
                 (Err(refusal), report)
             }
         };
@@ -251,6 +228,7 @@ impl Client {
         F: FnOnce(&mut Tx) -> Result<Done, Refusal> + Send + 'static,
     {
         let reporter = self.reporter();
+        let again = reporter.for_operation(reporter.asked.clone());
         let (refused, refusal) = oneshot::channel();
         let outcome = self.desk.write(Actor::Entra, move |tx| match work(tx) {
             Ok(Done { shown, told }) => {
@@ -265,7 +243,7 @@ impl Client {
         });
         let outcome = outcome.await;
         let Ok(refusal) = refusal.await else { return Ok(outcome?) };
-        let reporter = self.reporter();
+        let reporter = again;
         let noted = self.desk.write(Actor::Entra, move |tx| {
             reporter.note(tx, operation, subject, Err(&refusal))?;
             Ok(refusal)
@@ -282,11 +260,12 @@ impl Client {
         let reporter = self.reporter();
         let outcome = self.desk.write(Actor::Entra, move |tx| {
             let (value, notes) = work(tx);
-            let failed = notes.iter().filter(|(_, outcome)| outcome.is_err()).count();
+            let failed = notes.iter().filter(|(.., outcome)| outcome.is_err()).count();
             let subject = format!("{} operations, of which {failed} failed", notes.len());
             let told = Told { subject: Some(subject), status: 200, ..Told::default() };
             reporter.note(tx, Operation::Bulk, None, Ok(told))?;
-            for (operation, outcome) in notes {
+            for (operation, asked, outcome) in notes {
+                let reporter = reporter.for_operation(asked);
                 match outcome {
                     Ok(told) => reporter.note(tx, operation, None, Ok(told))?,
                     Err(refusal) => reporter.note(tx, operation, None, Err(&refusal))?,
@@ -297,77 +276,20 @@ impl Client {
         Ok(outcome.await?)
     }
 
-    /// Notes a request that was refused before it came to the database.
+    /// Notes a request that was refused before it came to the database: a change in its turn among the others, so that
+    /// what comes after it stands after it.
     pub(super) fn refuse(&self, operation: Operation, refusal: Refusal) -> Refusal {
-        self.desk.note_later(self.reporter().report(operation, Err(&refusal)));
+        let report = self.reporter().report(operation, Err(&refusal));
+        if operation.is_read() {
+            self.desk.note_later(report);
+        } else {
+            self.desk.write_later(Actor::Entra, move |tx| provisioning::note(tx, report));
+        }
         refusal
     }
 
     fn reporter(&self) -> Reporter {
-        Reporter { token_id: self.token.id.clone(), request_id: self.request_id.clone() }
-    }
-}
-
-/// Puts what came of a request into the words of the log.
-struct Reporter {
-    token_id: String,
-    request_id: Option<String>,
-}
-
-impl Reporter {
-    fn note(
-        &self,
-        tx: &mut Tx,
-        operation: Operation,
-        subject: Option<String>,
-        outcome: Result<Told, &Refusal>,
-    ) -> Result<(), Error> {
-        let in_the_way = outcome.as_ref().err().and_then(|refusal| refusal.in_the_way.as_ref());
-        let met = in_the_way.map(|met| met.user_id.clone());
-        if let Some(met) = in_the_way {
-            by_hand::ask_to_link(tx, &met.user_id, met.external_id.as_deref())?;
-        }
-        let report = self.report(operation, outcome);
-        let report =
-            Report { user_id: report.user_id.or(met), subject: report.subject.or(subject), ..report };
-        provisioning::note(tx, report)
-    }
-
-    fn report(&self, operation: Operation, outcome: Result<Told, &Refusal>) -> Report {
-        let blank = Report {
-            operation,
-            outcome: Outcome::Done,
-            status: 200,
-            user_id: None,
-            subject: None,
-            token_id: Some(self.token_id.clone()),
-            changes: Vec::new(),
-            error: None,
-            remedy: None,
-            request_id: self.request_id.clone(),
-        };
-        match outcome {
-            Ok(told) => Report {
-                outcome: match (told.held, told.warnings.is_empty()) {
-                    (true, _) => Outcome::Held,
-                    (false, false) => Outcome::Warning,
-                    (false, true) => Outcome::Done,
-                },
-                status: told.status,
-                user_id: told.user_id,
-                subject: told.subject,
-                changes: told.changes,
-                error: (!told.warnings.is_empty()).then(|| told.warnings.join(" ")),
-                ..blank
-            },
-            Err(refusal) => Report {
-                outcome: Outcome::Failed,
-                status: refusal.fault.status,
-                error: Some(refusal.fault.detail.clone()),
-                remedy: refusal.remedy.clone(),
-                ..blank
-            },
-        }
+        reporter(&self.request, self.token.id.clone(), self.own_test_of.clone())
     }
 }
 
@@ -379,7 +301,7 @@ impl FromRequest for Body {
     type Future = LocalBoxFuture<'static, Result<Self, Refusal>>;
 
     fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
-        let payload = payload.take();
+        let (payload, asked) = (payload.take(), request.clone());
         let kind = request.headers().get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok());
         let foreign = kind.filter(|kind| !is_json(kind)).map(str::to_owned);
         Box::pin(async move {
@@ -389,7 +311,13 @@ impl FromRequest for Body {
             }
             let body = whole(payload, LARGEST_BODY).await.map_err(|failure| failure.0);
             Ok(Self(match body {
-                Ok(bytes) => crate::scim::json::read(&bytes),
+                Ok(bytes) => {
+                    let read = crate::scim::json::read(&bytes);
+                    if let Ok(body) = &read {
+                        asked.extensions_mut().insert(Outline::of(body));
+                    }
+                    read
+                }
                 Err(too_large @ Error::TooLarge(_)) => Err(Fault::plain(413, too_large.to_string())),
                 Err(_) => Err(Fault::bad(ScimType::InvalidSyntax, "The body could not be read.")),
             }))

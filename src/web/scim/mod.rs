@@ -6,7 +6,7 @@
 //! | file              | what it holds                                              |
 //! |-------------------|------------------------------------------------------------|
 //! | this              | the routes; a refusal told as SCIM                         |
-//! | [`client`]        | who asks, may they; the log                                |
+//! | [`client`]        | who asks, may they; [`log`] is what is said of them         |
 //! | [`users`], [`groups`], [`bulk`] | operations                                   |
 //! | [`search`], [`sources`] | lists; [`compile`] makes conditions of filters, [`cursor`] and [`walks`] mark pages |
 //! | [`respond`]       | answers with a resource; [`precondition`] compares versions |
@@ -32,6 +32,7 @@ mod client;
 mod compile;
 mod cursor;
 mod groups;
+mod log;
 mod mapping;
 mod precondition;
 mod respond;
@@ -40,7 +41,7 @@ mod sources;
 mod users;
 mod walks;
 
-pub(super) use client::{Limits, TurnedAway};
+pub(super) use client::Limits;
 use respond::{Done, Shown};
 pub(super) use walks::Walks;
 

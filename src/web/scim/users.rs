@@ -4,9 +4,9 @@ use super::client::{Body, Client, Told};
 use super::precondition::Precondition;
 use super::{Done, InTheWay, Refusal, Shown, mapping, projection, respond};
 use crate::db::Conn;
-use crate::domain::provisioning::Operation;
-use crate::domain::users::by_entra::{self, Known, Scope};
-use crate::domain::users::lifecycle;
+use crate::domain::provisioning::{Operation, remedy_for_namesake, remedy_for_rename};
+use crate::domain::users::by_entra::{self, Known, Scope, Wish};
+use crate::domain::users::{EntraState, named};
 use crate::domain::{Tx, groups};
 use crate::error::Error;
 use crate::scim::Fault;
@@ -24,7 +24,7 @@ type Answer = Result<HttpResponse, Refusal>;
 pub(super) async fn get(client: Client, request: HttpRequest, id: Path<String>) -> Answer {
     let scope = client.scope;
     let done = client.read_at_once(Operation::Get, move |conn| {
-        let known = find(conn, scope, &id)?;
+        let known = by_entra::get(conn, scope, &id)?;
         let told = Told { subject: Some(known.user.name()), status: 200, ..Told::default() };
         Ok((Shown::User(Box::new(known)), Operation::Get, told))
     })?;
@@ -104,7 +104,7 @@ pub(super) fn change(
     let (known, sent) = match prepared {
         Some(prepared) => prepared,
         None => {
-            let known = find(tx.conn, scope, id)?;
+            let known = by_entra::get(tx.conn, scope, id)?;
             let sent = understood(&known, wanted)?;
             (known, sent)
         }
@@ -113,7 +113,7 @@ pub(super) fn change(
     let bars = sent.bars;
     let (user, warnings) = if bars { sent.tolerated() } else { sent.strict()? };
     let wish = mapping::wish(user, known.user.active_for_entra());
-    let done = if bars { by_entra::bar(tx, known, wish)? } else { by_entra::change(tx, known, wish)? };
+    let done = if bars { by_entra::bar(tx, known, wish)? } else { store(tx, known, wish)? };
     Ok(reported(done, warnings, 200))
 }
 
@@ -139,7 +139,7 @@ fn understood(known: &Known, wanted: &Wanted) -> Result<Sent<User>, Fault> {
 }
 
 pub(super) fn delete(tx: &mut Tx, scope: Scope, id: &str, version: &Precondition) -> Result<Done, Refusal> {
-    let known = find(tx.conn, scope, id)?;
+    let known = by_entra::get(tx.conn, scope, id)?;
     version.check(known.user.version)?;
     let (user, warning) = by_entra::remove(tx, known)?;
     let held = warning.is_some();
@@ -171,29 +171,27 @@ pub(super) fn resources(
     Ok(shown.collect())
 }
 
-/// A create met an account: where that isn't linked, an administrator decides.
+/// A create met an account: where that isn't linked, an administrator decides. Who it is, only the log says.
 fn collision(
     conn: &mut Conn,
     taken: Error,
     user_name: &str,
     external_id: Option<String>,
 ) -> Result<Refusal, Error> {
-    let namesake = by_entra::unlinked_namesake(conn, user_name)?;
-    let remedy = if namesake.is_some() {
-        "Link the account under Users, Waiting to be linked. Entra ID finds it at its next try."
-    } else {
-        "Match users by userName in Entra ID, so that the existing user is found before one is created."
-    };
-    let in_the_way = namesake.map(|user| Box::new(InTheWay { user_id: user.id, external_id }));
+    let Some(met) = named(conn, user_name)? else { return Ok(taken.into()) };
+    let remedy = remedy_for_namesake(&met);
+    let may_be_linked = met.entra_state == EntraState::Unlinked && !met.is_protected();
+    let in_the_way = may_be_linked.then(|| Box::new(InTheWay { user_id: met.id, external_id }));
     Ok(Refusal { in_the_way, ..Refusal::from(taken).with_remedy(remedy) })
 }
 
-/// The account of a SCIM id; where it is gone for good the log says how that came and what to do.
-fn find(conn: &mut Conn, scope: Scope, id: &str) -> Result<Known, Refusal> {
-    match by_entra::get(conn, scope, id) {
-        Err(missing @ Error::NotFound(_)) => {
-            let remedy = lifecycle::retired(conn, id)?.map(|retired| retired.remedy());
-            Err(Refusal { remedy, ..Refusal::from(missing) })
+/// Makes the account what was wished. Where another has the user name, the log says which.
+fn store(tx: &mut Tx, known: Known, wish: Wish) -> Result<by_entra::Done, Refusal> {
+    let user_name = wish.profile.user_name.clone();
+    match by_entra::change(tx, known, wish) {
+        Err(taken @ Error::Taken(_)) => {
+            let remedy = named(tx.conn, &user_name)?.map(|holder| remedy_for_rename(&holder));
+            Err(Refusal { remedy, ..Refusal::from(taken) })
         }
         other => Ok(other?),
     }

@@ -1,0 +1,270 @@
+//! Whom a request is about: an event about somebody or something that is known here says which.
+
+use super::Report;
+use crate::db::Conn;
+use crate::domain::fold;
+use crate::domain::groups::{self, Group};
+use crate::domain::identity::switch;
+use crate::domain::rfc3339;
+use crate::domain::users::by_entra::Scope;
+use crate::domain::users::lifecycle::{self, Retired};
+use crate::domain::users::{self, EntraState, Held, User};
+use crate::error::Result;
+
+/// What a request was about, as it named it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum About {
+    /// Nobody in particular: a list, a test, what this server can do.
+    #[default]
+    Nothing,
+    /// The user of this SCIM id.
+    User(String),
+    /// A user to be made, by user name.
+    NewUser(String),
+    /// The group of this SCIM id.
+    Group(String),
+    /// A group to be made, by name.
+    NewGroup(String),
+    /// Whoever presents this credential, by the key of its holder; empty where it is not known.
+    Credential(String),
+}
+
+/// What is known here of what a request named.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Known {
+    pub(super) user_id: Option<String>,
+    pub(super) group_id: Option<String>,
+    /// The name to show, also of somebody who is gone.
+    pub(super) name: Option<String>,
+    /// Why an id answers that nobody is there, and what to do about it.
+    pub(super) absence: Option<Absence>,
+}
+
+/// Why an id that was issued answers "not found".
+#[derive(Clone, Debug)]
+pub(super) struct Absence {
+    /// The kind of it, for counting.
+    pub(super) cause: &'static str,
+    /// What it says of all to whom it happens.
+    pub(super) sentence: &'static str,
+    pub(super) remedy: String,
+}
+
+impl Known {
+    pub(super) fn of(conn: &mut Conn, about: &About) -> Result<Self> {
+        match about {
+            About::Nothing | About::Credential(_) => Ok(Self::default()),
+            About::User(scim_id) => of_user(conn, scim_id),
+            About::Group(scim_id) => of_group(conn, scim_id),
+            About::NewUser(name) => Ok(Self {
+                user_id: users::named(conn, name)?.map(|user| user.id),
+                name: Some(name.clone()),
+                ..Self::default()
+            }),
+            About::NewGroup(name) => Ok(Self {
+                group_id: groups::named(conn, name)?.map(|group| group.id),
+                name: Some(name.clone()),
+                ..Self::default()
+            }),
+        }
+    }
+}
+
+/// The key of the group that a request is about.
+pub(super) fn group(conn: &mut Conn, about: &About) -> Result<Option<String>> {
+    Ok(match about {
+        About::Group(scim_id) => groups::with_scim_id(conn, scim_id)?.map(|group| group.id),
+        About::NewGroup(name) => groups::named(conn, name)?.map(|group| group.id),
+        _ => None,
+    })
+}
+
+fn of_user(conn: &mut Conn, scim_id: &str) -> Result<Known> {
+    if let Some(user) = users::with_scim_id(conn, scim_id)? {
+        let absence = hidden(conn, &user)?;
+        let name = Some(user.name());
+        return Ok(Known { user_id: Some(user.id), name, absence, ..Known::default() });
+    }
+    let Some(retired) = lifecycle::retired(conn, scim_id)? else {
+        return Ok(Known { absence: Some(never_issued("user")), ..Known::default() });
+    };
+    // An account that came into use again goes on under its name.
+    let still_here = match retired.reason.as_str() {
+        "deleted" => None,
+        _ => users::named(conn, &retired.user_name)?.map(|user| user.id),
+    };
+    Ok(Known { user_id: still_here, ..gone(&retired) })
+}
+
+fn of_group(conn: &mut Conn, scim_id: &str) -> Result<Known> {
+    if let Some(group) = groups::with_scim_id(conn, scim_id)? {
+        return Ok(Known {
+            absence: let_go(&group),
+            group_id: Some(group.id),
+            name: Some(group.name),
+            ..Known::default()
+        });
+    }
+    Ok(match lifecycle::retired(conn, scim_id)? {
+        Some(retired) => {
+            let remedy = format!(
+                "The group {} went on {}. Restart provisioning in Entra ID, so that it is matched or created again.",
+                retired.user_name,
+                rfc3339(retired.retired_at)
+            );
+            let sentence = "Entra ID asks for a group by an id that is gone.";
+            Known { absence: Some(Absence { cause: "group-gone", sentence, remedy }), ..gone(&retired) }
+        }
+        None => Known { absence: Some(never_issued("group")), ..Known::default() },
+    })
+}
+
+fn gone(retired: &Retired) -> Known {
+    let (cause, sentence) = if retired.reason == "deleted" {
+        ("deleted-here", "The user was deleted here by hand, and Entra ID still asks for the old id.")
+    } else {
+        (
+            "has-new-id",
+            "The user came into use again under a new id, and Entra ID still asks for the old one.",
+        )
+    };
+    Known {
+        name: Some(retired.user_name.clone()),
+        absence: Some(Absence { cause, sentence, remedy: retired.remedy() }),
+        ..Known::default()
+    }
+}
+
+fn never_issued(what: &str) -> Absence {
+    let remedy = format!(
+        "No {what} had this id here. It may come from another instance, or from before a backup was put back: restart \
+         provisioning in Entra ID, so that everybody is matched again."
+    );
+    Absence { cause: "unknown-id", sentence: "Entra ID asks for an id that was never issued here.", remedy }
+}
+
+/// Why Entra ID does not see an account that is there.
+fn hidden(conn: &mut Conn, user: &User) -> Result<Option<Absence>> {
+    let absence = |cause, sentence, remedy| Some(Absence { cause, sentence, remedy });
+    if user.is_protected() {
+        let sentence = "Entra ID asks for a protected owner, whom it neither sees nor changes.";
+        return Ok(absence("protected", sentence, hand_over(user)));
+    }
+    if user.entra_state == EntraState::Deleted || user.held == Some(Held::Delete) {
+        let remedy = format!(
+            "Entra ID deleted {} before. If the person is back, restart provisioning in Entra ID: the account is then \
+             taken over again, under a new id. If not, unassign the user there.",
+            user.name()
+        );
+        let sentence = "Entra ID asks for a user whom it deleted before.";
+        return Ok(absence("deleted-in-entra", sentence, remedy));
+    }
+    if user.is_linked() || switch::read(conn)?.scope == Scope::AllUsers {
+        return Ok(None);
+    }
+    let remedy = "The account was made here, and Entra ID may link only users that it created. Let it link all users, \
+                  under Identity Management, or take the person out of the scope in Entra ID.";
+    let sentence = "Entra ID asks for a user who was made here, and may see only those that it created.";
+    Ok(absence("out-of-scope", sentence, remedy.to_owned()))
+}
+
+fn let_go(group: &Group) -> Option<Absence> {
+    (!group.linked || group.held_at.is_some()).then(|| {
+        let remedy = format!(
+            "Entra ID deleted the group {} before. Restart provisioning there, so that it is created again.",
+            group.name
+        );
+        let sentence = "Entra ID asks for a group that it deleted before.";
+        Absence { cause: "group-deleted-in-entra", sentence, remedy }
+    })
+}
+
+/// What to do where Entra ID wants the user name of an account that is there already.
+///
+/// For the console's log only: a SCIM client is told no more than that the name is taken.
+#[must_use]
+pub fn remedy_for_namesake(user: &User) -> String {
+    if user.is_protected() {
+        return hand_over(user);
+    }
+    match user.entra_state {
+        EntraState::Unlinked => {
+            "Link the account under Users, Waiting to be linked. Entra ID finds it at its next try."
+                .to_owned()
+        }
+        _ => "Match users by userName in Entra ID, so that the existing user is found before one is created."
+            .to_owned(),
+    }
+}
+
+/// What to do where Entra ID would give an account the user name of another.
+#[must_use]
+pub fn remedy_for_rename(holder: &User) -> String {
+    if holder.is_protected() {
+        return hand_over(holder);
+    }
+    format!(
+        "{} has this user name here ({}). Give one of the two another name, in Entra ID or here; or delete the account \
+         that is not needed any more.",
+        holder.name(),
+        holder.profile.user_name
+    )
+}
+
+fn hand_over(user: &User) -> String {
+    format!(
+        "{} ({}) is a protected owner, whom Entra ID neither sees nor changes. Hand the account over under \
+         Administrators, or take the person out of the scope in Entra ID.",
+        user.name(),
+        user.profile.user_name
+    )
+}
+
+/// What failures are counted by: the person or the group, else the name or the request.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Thing {
+    pub(super) kind: super::troubles::Kind,
+    pub(super) key: String,
+}
+
+impl Thing {
+    /// The thing of a request. Reads and writes settle each other's failures in no case.
+    pub(super) fn of(report: &Report) -> Self {
+        use super::troubles::Kind;
+        let class = if report.operation.is_read() { "read" } else { "write" };
+        let (kind, key) = match (&report.about, &report.user_id, &report.group_id) {
+            (About::Credential(holder), ..) => {
+                return Self { kind: Kind::Credential, key: credential(holder) };
+            }
+            (_, Some(user), _) => (Kind::User, format!("user {user}")),
+            (_, _, Some(group)) => (Kind::Group, format!("group {group}")),
+            (About::User(id), ..) => (Kind::User, format!("user id {id}")),
+            (About::NewUser(name), ..) => (Kind::User, format!("user name {}", fold(name))),
+            (About::Group(id), ..) => (Kind::Group, format!("group id {id}")),
+            (About::NewGroup(name), ..) => (Kind::Group, format!("group name {}", fold(name))),
+            (About::Nothing, ..) => {
+                let line = report.request.as_deref().and_then(|request| request.lines().next());
+                let line = line.unwrap_or(report.operation.as_str());
+                (Kind::Request, format!("request {line}"))
+            }
+        };
+        Self { kind, key: super::cut(&format!("{class} {key}"), super::LONGEST_TEXT) }
+    }
+
+    /// All under which an earlier failure may stand that this success settles.
+    pub(super) fn settled_by(report: &Report) -> Vec<String> {
+        let mut settled = vec![Self::of(report).key];
+        if report.user_id.is_some() || report.group_id.is_some() {
+            let unknown = Report { user_id: None, group_id: None, ..report.clone() };
+            settled.push(Self::of(&unknown).key);
+        }
+        if let Some(token) = &report.token_id {
+            settled.extend([credential(token), credential("")]);
+        }
+        settled
+    }
+}
+
+fn credential(holder: &str) -> String {
+    super::cut(&format!("credential {holder}"), super::LONGEST_TEXT)
+}

@@ -1,0 +1,87 @@
+//! Requests without an accepted credential: anybody can send them, so what is kept of them is bounded.
+
+use super::Report;
+use crate::db::schema::provisioning_events as events;
+use crate::domain::Tx;
+use crate::error::Result;
+use chrono::{NaiveDateTime, TimeDelta};
+use diesel::prelude::*;
+use std::collections::HashMap;
+use std::sync::{Mutex, PoisonError};
+
+/// One line of a sort in so long.
+const EVERY: TimeDelta = TimeDelta::seconds(10);
+/// So many sorts are told apart; more are not written down.
+const MOST_SORTS: usize = 1000;
+/// So many events of a cause are kept: noise of one kind does not push out what is worth knowing of another.
+pub(super) const MOST_OF_A_CAUSE: i64 = 200;
+/// So many are kept in all.
+const MOST: i64 = 5000;
+/// So many go at once: an earlier version may have left millions.
+const AT_ONCE: i64 = 500;
+
+/// When a refusal of each sort was last written down. It lives as long as the process.
+#[derive(Debug, Default)]
+pub struct Sparing(Mutex<HashMap<String, NaiveDateTime>>);
+
+impl Sparing {
+    /// Whether a refusal of this sort is to be written down now.
+    #[must_use]
+    pub fn is_due(&self, sort: &str, now: NaiveDateTime) -> bool {
+        let mut noted = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if noted.get(sort).is_some_and(|at| now - *at < EVERY) {
+            return false;
+        }
+        noted.retain(|_, at| now - *at < EVERY);
+        if noted.len() >= MOST_SORTS {
+            return false;
+        }
+        noted.insert(sort.to_owned(), now);
+        true
+    }
+}
+
+/// Whether a request came from somebody who did not show that they are Entra ID.
+pub(super) fn is_one(report: &Report) -> bool {
+    report.token_id.is_none() && report.actor.is_none()
+}
+
+/// Forgets the oldest events of strangers where there are too many.
+pub(super) fn prune(tx: &mut Tx, cause: Option<&str>) -> Result<()> {
+    let mine = || events::table.filter(events::token_id.is_null()).filter(events::actor.is_null());
+    if let Some(cause) = cause {
+        let surplus = mine().filter(events::cause.eq(cause)).order(events::id.desc()).select(events::id);
+        let surplus: Vec<String> = surplus.offset(MOST_OF_A_CAUSE).limit(AT_ONCE).load(tx.conn)?;
+        forget(tx, &surplus)?;
+    }
+    let surplus = mine().order(events::id.desc()).select(events::id);
+    let surplus: Vec<String> = surplus.offset(MOST).limit(AT_ONCE).load(tx.conn)?;
+    forget(tx, &surplus)
+}
+
+fn forget(tx: &mut Tx, ids: &[String]) -> Result<()> {
+    if !ids.is_empty() {
+        diesel::delete(events::table.filter(events::id.eq_any(ids))).execute(tx.conn)?;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_line_of_a_sort_in_ten_seconds_whatever_comes_of_others() {
+        let (sparing, now) = (Sparing::default(), chrono::DateTime::UNIX_EPOCH.naive_utc());
+        assert!(sparing.is_due("unknown", now) && sparing.is_due("expired", now));
+        assert!(!sparing.is_due("unknown", now + TimeDelta::seconds(9)));
+        assert!(sparing.is_due("unknown", now + EVERY));
+    }
+
+    #[test]
+    fn sorts_that_somebody_makes_up_are_bounded() {
+        let (sparing, now) = (Sparing::default(), chrono::DateTime::UNIX_EPOCH.naive_utc());
+        let due = (0..MOST_SORTS + 50).filter(|sort| sparing.is_due(&sort.to_string(), now)).count();
+        assert_eq!(due, MOST_SORTS);
+    }
+}

@@ -1,0 +1,182 @@
+//! What is said of a request in the provisioning log: whom it was about, what it asked for, what came of it.
+
+use super::{BASE, Refusal};
+use crate::domain::Tx;
+use crate::domain::audit::Change;
+use crate::domain::provisioning::{self, About, Operation, Outcome, Report};
+use crate::domain::users::by_hand;
+use crate::error::Error;
+use crate::scim::bulk::{self, Wish};
+use crate::scim::outline::Outline;
+use crate::scim::schema::USERS;
+use actix_web::http::Method;
+use actix_web::{HttpMessage, HttpRequest};
+use url::form_urlencoded;
+
+/// So many characters of an address are told.
+const LONGEST_ADDRESS: usize = 300;
+/// What stands under such a name in an address is not told.
+const SECRET: [&str; 4] = ["token", "secret", "password", "assertion"];
+
+/// What is to be said of a request in the log.
+#[derive(Default)]
+pub(super) struct Told {
+    pub(super) user_id: Option<String>,
+    pub(super) subject: Option<String>,
+    pub(super) changes: Vec<Change>,
+    pub(super) warnings: Vec<String>,
+    /// Whether the guard holds part of it back.
+    pub(super) held: bool,
+    pub(super) status: u16,
+}
+
+/// What a request asked for, and about whom.
+#[derive(Clone, Default)]
+pub(super) struct Asked {
+    about: About,
+    lines: Vec<String>,
+}
+
+impl Asked {
+    /// By the address, and the body as far as it was read.
+    pub(super) fn of(request: &HttpRequest) -> Self {
+        let outline = request.extensions_mut().remove::<Outline>().unwrap_or_default();
+        let path = request.path().strip_prefix(BASE).unwrap_or_default();
+        let mut line = format!("{} {}", request.method(), if path.is_empty() { "/" } else { path });
+        for (number, (name, value)) in form_urlencoded::parse(request.query_string().as_bytes()).enumerate() {
+            let is_secret = SECRET.iter().any(|word| name.to_ascii_lowercase().contains(word));
+            line.push(if number == 0 { '?' } else { '&' });
+            line.push_str(&name);
+            line.push('=');
+            line.push_str(if is_secret { "…" } else { &value });
+            if line.len() > 4 * LONGEST_ADDRESS {
+                break;
+            }
+        }
+        let id = request.match_info().get("id").map(str::to_owned);
+        let is_post = request.method() == Method::POST;
+        let about = match (path.split('/').nth(1).unwrap_or_default(), id) {
+            ("Users", Some(id)) => About::User(id),
+            ("Groups", Some(id)) => About::Group(id),
+            ("Users", None) if is_post => named(outline.user_name, About::NewUser),
+            ("Groups", None) if is_post => named(outline.display_name, About::NewGroup),
+            _ => About::Nothing,
+        };
+        Self { about, lines: [vec![cut(&line)], outline.lines].concat() }
+    }
+
+    /// By one operation of a bulk request: as it was meant, else as it was sent.
+    pub(super) fn of_operation(operation: &bulk::Operation, meant: Option<&Wish>) -> Self {
+        let line = |path: &str| cut(&format!("{} {path}", operation.method));
+        let Some(wish) = meant else {
+            return Self { about: About::Nothing, lines: vec![line("in a bulk request")] };
+        };
+        let outline = if wish.data.is_null() { Outline::default() } else { Outline::of(&wish.data) };
+        let is_user = std::ptr::eq(wish.kind, &raw const USERS);
+        let about = match (&wish.id, is_user) {
+            (Some(id), true) => About::User(id.clone()),
+            (Some(id), false) => About::Group(id.clone()),
+            (None, true) => named(outline.user_name, About::NewUser),
+            (None, false) => named(outline.display_name, About::NewGroup),
+        };
+        let id = wish.id.as_ref().map(|id| format!("/{id}")).unwrap_or_default();
+        let line = line(&format!("{}{id} in a bulk request", wish.kind.endpoint));
+        Self { about, lines: [vec![line], outline.lines].concat() }
+    }
+}
+
+fn named(name: Option<String>, about: impl FnOnce(String) -> About) -> About {
+    name.filter(|name| !name.trim().is_empty()).map_or(About::Nothing, about)
+}
+
+/// One line of a text that a client wrote.
+fn cut(text: &str) -> String {
+    let clean = |char: char| if char.is_control() { '\u{fffd}' } else { char };
+    text.chars().take(LONGEST_ADDRESS).map(clean).collect()
+}
+
+/// Puts what came of a request into the words of the log.
+pub(super) struct Reporter {
+    pub(super) token_id: String,
+    pub(super) request_id: Option<String>,
+    /// The administrator whose test it is, where Rollcall itself asks.
+    pub(super) own_test_of: Option<String>,
+    pub(super) asked: Asked,
+}
+
+impl Reporter {
+    /// The same of one operation of a bulk request.
+    pub(super) fn for_operation(&self, asked: Asked) -> Self {
+        let (token_id, request_id) = (self.token_id.clone(), self.request_id.clone());
+        Self { token_id, request_id, own_test_of: self.own_test_of.clone(), asked }
+    }
+
+    pub(super) fn note(
+        &self,
+        tx: &mut Tx,
+        operation: Operation,
+        subject: Option<String>,
+        outcome: Result<Told, &Refusal>,
+    ) -> Result<(), Error> {
+        let in_the_way = outcome.as_ref().err().and_then(|refusal| refusal.in_the_way.as_ref());
+        let met = in_the_way.map(|met| met.user_id.clone());
+        if let Some(met) = in_the_way {
+            by_hand::ask_to_link(tx, &met.user_id, met.external_id.as_deref())?;
+        }
+        let report = self.report(operation, outcome);
+        let report =
+            Report { user_id: report.user_id.or(met), subject: report.subject.or(subject), ..report };
+        provisioning::note(tx, report)
+    }
+
+    pub(super) fn report(&self, operation: Operation, outcome: Result<Told, &Refusal>) -> Report {
+        let blank = Report {
+            about: self.asked.about.clone(),
+            actor: self.own_test_of.clone(),
+            // A test of our own is no use of the token.
+            token_id: self.own_test_of.is_none().then(|| self.token_id.clone()),
+            request: Some(self.asked.lines.join("\n")),
+            request_id: self.request_id.clone(),
+            ..Report::new(operation, Outcome::Done, 200)
+        };
+        match outcome {
+            Ok(told) => Report {
+                outcome: match (told.held, told.warnings.is_empty()) {
+                    (true, _) => Outcome::Held,
+                    (false, false) => Outcome::Warning,
+                    (false, true) => Outcome::Done,
+                },
+                status: told.status,
+                user_id: told.user_id,
+                subject: told.subject,
+                changes: told.changes,
+                error: (!told.warnings.is_empty()).then(|| told.warnings.join(" ")),
+                ..blank
+            },
+            Err(refusal) => Report {
+                outcome: Outcome::Failed,
+                status: refusal.fault.status,
+                error: Some(refusal.fault.detail.clone()),
+                remedy: refusal.remedy.clone(),
+                ..blank
+            },
+        }
+    }
+
+    /// A request that was refused for who asked, or because provisioning is not on: by whom, if they are known.
+    pub(super) fn turned_away(self, refusal: &Refusal, token_id: Option<String>) -> Report {
+        let is_own = self.own_test_of.is_some();
+        let operation = if is_own { Operation::Probe } else { Operation::Other };
+        Report {
+            about: About::Credential(token_id.clone().unwrap_or_default()),
+            actor: self.own_test_of,
+            token_id: token_id.filter(|_| !is_own),
+            // Whoever has no credential may write what they like: the address is all that is kept of it.
+            request: self.asked.lines.into_iter().next(),
+            error: Some(refusal.fault.detail.clone()),
+            remedy: refusal.remedy.clone(),
+            request_id: self.request_id,
+            ..Report::new(operation, Outcome::Refused, refusal.fault.status)
+        }
+    }
+}
