@@ -96,7 +96,7 @@ pub fn read(file: &[u8]) -> Result<Vec<Certificate>, Fault> {
 /// for comparing by eye; nothing is decided by it.
 #[must_use]
 pub fn thumbprint(der: &[u8]) -> String {
-    Sha1::digest(der).iter().map(|byte| format!("{byte:02X}")).collect()
+    Sha1::digest(der).iter().map(|byte| format!("{byte:02X}")).collect::<Vec<_>>().concat()
 }
 
 /// The characters of a file, if it is text: editors of Windows write UTF-16 with a byte-order mark.
@@ -187,7 +187,7 @@ mod tests {
         let plain = read(DER).unwrap();
         let pem = String::from_utf8_lossy(PEM).into_owned();
         let body: String = pem.lines().filter(|line| !line.starts_with("---")).collect();
-        let indented: String = pem.lines().map(|line| format!("    {line}\r\n")).collect();
+        let indented: String = pem.lines().map(|line| format!("    {line}\r\n")).collect::<Vec<_>>().concat();
         let forms = [
             format!("\u{feff}{pem}"),
             format!("  {body}\n"),

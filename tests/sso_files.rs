@@ -25,7 +25,8 @@ fn described(declaration: &str, certificates: &[String]) -> String {
                  <X509Certificate>{one}</X509Certificate></X509Data></KeyInfo></KeyDescriptor>"
             )
         })
-        .collect();
+        .collect::<Vec<_>>()
+        .concat();
     format!(
         "{declaration}<EntityDescriptor entityID=\"{ISSUER}\" xmlns=\"urn:oasis:names:tc:SAML:2.0:metadata\"><!-- é -->\
          <IDPSSODescriptor protocolSupportEnumeration=\"urn:oasis:names:tc:SAML:2.0:protocol\">{keys}<SingleSignOnService \
@@ -76,7 +77,8 @@ async fn metadata_is_read_in_every_encoding_that_it_says_it_is_in() {
 
 #[actix_web::test]
 async fn certificates_in_metadata_are_read_however_they_are_written() {
-    let indented: String = text(CERTIFICATE).lines().map(|line| format!("\n      {line}")).collect();
+    let indented: String =
+        text(CERTIFICATE).lines().map(|line| format!("\n      {line}")).collect::<Vec<_>>().concat();
     for one in [
         text(CERTIFICATE),
         indented,

@@ -81,7 +81,7 @@ async fn strangers_lines_are_capped_and_push_out_nobody_elses() {
     leave("192.0.3.", 40);
     let kept = events(&console);
     let of = |start: &str| kept.iter().filter(|event| event.address.starts_with(start)).count();
-    assert_eq!(of("192.0.2.") as i64, MOST_OF_A_NETWORK);
+    assert_eq!(i64::try_from(of("192.0.2.")).unwrap(), MOST_OF_A_NETWORK);
     assert_eq!((of("2001:db8"), of("192.0.3.")), (40, 40));
     // The newest of them stay, and so does everything that was proven.
     assert!(kept.iter().any(|event| event.sentence == format!("number {}", more - 1)));

@@ -213,8 +213,8 @@ impl Report {
     }
 
     /// Notes what differs, where the cause of refusal is told elsewhere.
-    pub(super) fn note(&mut self, field: &'static str, expected: String, received: String) {
-        let received = Unproven(&received).to_string();
+    pub(super) fn note(&mut self, field: &'static str, expected: String, received: &str) {
+        let received = Unproven(received).to_string();
         self.checks.push(Check { field, expected, received, good: false });
     }
 

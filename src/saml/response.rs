@@ -175,7 +175,7 @@ fn note_certificate(refusal: &Refusal, element: Node, expected: &Expected, repor
         report.note(
             "Signing certificate",
             trusted.join(", "),
-            named.map_or_else(|| "(none named)".to_owned(), |named| named.to_string()),
+            &named.map_or_else(|| "(none named)".to_owned(), |named| named.to_string()),
         );
     }
 }

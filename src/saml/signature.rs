@@ -90,7 +90,7 @@ pub(super) fn fingerprint(der: &[u8]) -> String {
 
 /// The SHA-1 thumbprint of a certificate in DER form, as Entra ID shows it.
 pub(super) fn thumbprint(der: &[u8]) -> String {
-    Sha1::digest(der).iter().map(|byte| format!("{byte:02X}")).collect()
+    Sha1::digest(der).iter().map(|byte| format!("{byte:02X}")).collect::<Vec<_>>().concat()
 }
 
 /// The signature directly in `element`, if there is one.

@@ -184,7 +184,7 @@ fn read(file: &[u8], now: NaiveDateTime) -> Result<Found> {
             Ok(some) => all.extend(some),
             // Others may be among them that are of use: an identity provider may sign for others in another way.
             Err(fault @ (certificate::Fault::NotRsa | certificate::Fault::ShortKey(_))) => {
-                useless = Some(fault)
+                useless = Some(fault);
             }
             Err(fault) => return Err(refuse(fault.to_string())),
         }

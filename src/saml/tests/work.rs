@@ -32,14 +32,18 @@ impl Hostile {
         let good = text(&case("good-no-key-info.xml"));
         let names: Vec<String> = (0..self.prefixes).map(|number| format!("p{number}")).collect();
         let padding = "x".repeat(self.namespace);
-        let declared: String =
-            names.iter().map(|name| format!(" xmlns:{name}=\"urn:{name}:{padding}\"")).collect();
+        let declared: String = names
+            .iter()
+            .map(|name| format!(" xmlns:{name}=\"urn:{name}:{padding}\""))
+            .collect::<Vec<_>>()
+            .concat();
         let list = format!(
             "<Transform Algorithm=\"{EXC_C14N}\"><ec:InclusiveNamespaces xmlns:ec=\"{EXC_C14N}\" PrefixList=\"{}\"/>\
              </Transform></Transforms>",
             names.join(" ")
         );
-        let attributes: String = (0..self.attributes).map(|number| format!(" a{number}=\"\"")).collect();
+        let attributes: String =
+            (0..self.attributes).map(|number| format!(" a{number}=\"\"")).collect::<Vec<_>>().concat();
         let claim = format!("<Attribute Name=\"n\"{attributes}><AttributeValue/></Attribute>");
         let mut changed =
             good.replacen("<samlp:Response ", &format!("<samlp:Response{declared} "), 1).replacen(
@@ -109,12 +113,15 @@ fn each_multiplier_has_its_bound() {
 #[test]
 fn a_tag_is_counted_however_it_is_written() {
     use crate::saml::bounds::survey;
-    let many: String = (0..100).map(|number| format!(" a{number} = 'x>y'")).collect();
+    let many: String = (0..100).map(|number| format!(" a{number} = 'x>y'")).collect::<Vec<_>>().concat();
     assert_eq!(survey(&format!("<a{many}/>"), 10), Err(Fault::TooLarge));
-    let spaces: String = (0..41).map(|number| format!("\n xmlns:p{number}\t=\n\"urn:x\"")).collect();
+    let spaces: String =
+        (0..41).map(|number| format!("\n xmlns:p{number}\t=\n\"urn:x\"")).collect::<Vec<_>>().concat();
     assert_eq!(survey(&format!("<a><b{spaces}/></a>"), 10), Err(Fault::TooLarge));
-    let nested: String =
-        (0..39).map(|number| format!("<a xmlns:p{number}=\"urn:x\" xmlns:q{number}=\"urn:x\">")).collect();
+    let nested: String = (0..39)
+        .map(|number| format!("<a xmlns:p{number}=\"urn:x\" xmlns:q{number}=\"urn:x\">"))
+        .collect::<Vec<_>>()
+        .concat();
     assert_eq!(survey(&nested, 100), Err(Fault::TooLarge));
     let beside = "<a xmlns:p='urn:x' xmlns:q='urn:y'></a>".repeat(90);
     assert_eq!(survey(&format!("<b>{beside}</b>"), 100), Ok(()));
