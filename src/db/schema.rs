@@ -74,6 +74,8 @@ diesel::table! {
         confirmed_name_key -> Nullable<Text>,
         confirmed_federated_key -> Nullable<Text>,
         confirmed_object_id -> Nullable<Text>,
+        held_name -> Nullable<Text>,
+        held_name_key -> Nullable<Text>,
     }
 }
 
@@ -429,9 +431,21 @@ diesel::table! {
 }
 
 diesel::table! {
-    guard_tally (minute) {
+    guard_people (loss, user_id) {
+        loss -> Text,
+        user_id -> Text,
+        at -> Timestamp,
+        outcome -> Text,
+        kept_at -> Nullable<Timestamp>,
+    }
+}
+
+diesel::table! {
+    guard_minutes (loss, minute) {
+        loss -> Text,
         minute -> Timestamp,
         people -> BigInt,
+        active -> BigInt,
     }
 }
 
@@ -518,7 +532,8 @@ diesel::allow_tables_to_appear_in_same_query!(
     census,
     user_groups,
     group_members,
-    guard_tally,
+    guard_people,
+    guard_minutes,
     provisioning_hours,
     oauth_clients,
     oauth_client_secrets,

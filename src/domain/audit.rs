@@ -100,7 +100,9 @@ text_enum! {
         UserDeactivationHeld = "user.deactivation_held",
         /// The guard holds back that Entra ID deletes a user.
         UserDeletionHeld = "user.deletion_held",
-        /// What was held back is no longer wanted, or an administrator threw it away.
+        /// The guard holds back that Entra ID changes a user name.
+        UserRenameHeld = "user.rename_held",
+        /// What was held back is no longer wanted, or an administrator keeps the user as they are.
         UserHoldDiscarded = "user.hold_discarded",
         /// A group was made.
         GroupCreated = "group.created",
@@ -211,6 +213,9 @@ impl Action {
             Self::UserDeactivationHeld => "deactivated {}, which is held back until an administrator decides",
             Self::UserDeletionHeld => {
                 "deleted {} in Entra ID, which is held back until an administrator decides"
+            }
+            Self::UserRenameHeld => {
+                "changed the user name of {}, which is held back until an administrator decides"
             }
             Self::UserHoldDiscarded => "kept {}: what was held back is discarded",
             Self::GroupCreated => "created the group {}",

@@ -5,7 +5,6 @@ use super::{Group, Tx, fold, named, new_id, note};
 use crate::db::Conn;
 use crate::db::schema::{group_members, retired_scim_ids, user_groups};
 use crate::domain::audit::{self, Action};
-use crate::domain::guard;
 use crate::error::{Error, Result};
 use diesel::prelude::*;
 use uuid::Uuid;
@@ -53,8 +52,6 @@ pub struct Done {
     pub changes: Vec<audit::Change>,
     /// What was not done as asked, with the remedy.
     pub warnings: Vec<String>,
-    /// Whether the guard holds part of it back.
-    pub held: bool,
 }
 
 /// The group that SCIM knows by this id.
@@ -131,43 +128,41 @@ pub fn change(tx: &mut Tx, group: Group, wishes: Vec<Change>) -> Result<Done> {
     if !moved.removed.is_empty() {
         changes.push(audit::Change::set(MEMBERS_REMOVED, listed(&moved.removed)));
     }
-    if moved.held {
-        moved.warnings.push(held_back(&group));
-        note(tx, Action::GroupHeld, &group, &[])?;
-    }
     if !changes.is_empty() || group != before || group.version == 0 {
         group.version += 1;
         group.updated_at = tx.now;
         diesel::update(user_groups::table.find(&group.id)).set(&group).execute(tx.conn)?;
     }
-    if !changes.is_empty() && !moved.held {
+    if !changes.is_empty() {
         note(tx, Action::GroupChanged, &group, &changes)?;
     }
-    Ok(Done { group, changes, warnings: moved.warnings, held: moved.held })
+    Ok(Done { group, changes, warnings: moved.warnings })
 }
 
-/// Entra ID deleted the group. Where the guard holds that back, Entra ID sees it done, and the warning is answered.
-pub fn remove(tx: &mut Tx, mut group: Group) -> Result<Option<String>> {
-    let mine = group_members::table
-        .filter(group_members::group_id.eq(&group.id))
-        .filter(group_members::held.eq(false));
+/// Entra ID deleted the group. A group gives nobody anything here, so nothing of it is held back; how many were in it
+/// is answered and logged.
+pub fn remove(tx: &mut Tx, group: &Group) -> Result<Vec<audit::Change>> {
+    let mine = group_members::table.filter(group_members::group_id.eq(&group.id));
     let people: i64 = mine.count().get_result(tx.conn)?;
-    if !guard::holds(tx, people)? {
-        delete(tx, &group)?;
-        return Ok(None);
-    }
-    diesel::update(mine).set(group_members::held.eq(true)).execute(tx.conn)?;
-    group.held_at = Some(tx.now);
-    diesel::update(user_groups::table.find(&group.id)).set(&group).execute(tx.conn)?;
-    note(tx, Action::GroupHeld, &group, &[])?;
-    Ok(Some(held_back(&group)))
+    let changes = match people {
+        0 => Vec::new(),
+        people => {
+            vec![audit::Change { attribute: "members".into(), before: Some(people.to_string()), after: None }]
+        }
+    };
+    delete_noting(tx, group, &changes)?;
+    Ok(changes)
 }
 
 /// The deletion itself; members stay, memberships go.
 pub(in crate::domain) fn delete(tx: &mut Tx, group: &Group) -> Result<()> {
+    delete_noting(tx, group, &[])
+}
+
+fn delete_noting(tx: &mut Tx, group: &Group, changes: &[audit::Change]) -> Result<()> {
     retire(tx, group)?;
     diesel::delete(user_groups::table.find(&group.id)).execute(tx.conn)?;
-    note(tx, Action::GroupDeleted, group, &[])
+    note(tx, Action::GroupDeleted, group, changes)
 }
 
 /// Keeps a group here that Entra ID deleted: it has no part in it any more.
@@ -219,14 +214,6 @@ fn taken(name: &str) -> Error {
     Error::taken("displayName", format!("A group with displayName “{name}” exists already."))
 }
 
-fn held_back(group: &Group) -> String {
-    format!(
-        "Held back: too many people went at once, so the members of {} stay until an administrator releases or \
-         discards it under Held back.",
-        group.name
-    )
-}
-
 fn retire(tx: &mut Tx, group: &Group) -> Result<()> {
     let row = (
         retired_scim_ids::scim_id.eq(&group.scim_id),
@@ -246,6 +233,8 @@ fn new_scim_id() -> String {
 fn listed(names: &[String]) -> String {
     match names.len().checked_sub(MOST_NAMES) {
         None | Some(0) => names.join(", "),
-        Some(more) => format!("{} and {more} more", names[..MOST_NAMES].join(", ")),
+        Some(more) => {
+            format!("{} and {more} more ({} in all)", names[..MOST_NAMES].join(", "), names.len())
+        }
     }
 }

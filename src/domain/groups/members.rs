@@ -3,7 +3,7 @@
 use super::{Group, Held, Member, Profile, new_id};
 use crate::db::Conn;
 use crate::db::schema::{group_members, retired_scim_ids, user_groups, users};
-use crate::domain::{Tx, guard};
+use crate::domain::Tx;
 use crate::error::{Error, Result};
 use diesel::prelude::*;
 use std::collections::{HashMap, HashSet};
@@ -38,8 +38,6 @@ pub(super) struct Moved {
     pub(super) removed: Vec<String>,
     /// What was not done as asked.
     pub(super) warnings: Vec<String>,
-    /// Whether the guard holds their going back.
-    pub(super) held: bool,
 }
 
 /// The rows with the names of whom they speak of.
@@ -128,21 +126,9 @@ pub(super) fn remove(tx: &mut Tx, group: &Group, ids: &[String], moved: &mut Mov
         return Ok(());
     }
     let keys: Vec<&str> = going.iter().map(|(row, _)| row.id.as_str()).collect();
-    let mine = group_members::table
-        .filter(group_members::group_id.eq(&group.id))
-        .filter(group_members::held.eq(false));
-    let all: i64 = mine.count().get_result(tx.conn)?;
-    let people = i64::try_from(keys.len()).map_err(Error::internal)?;
-    let hold = all == people && guard::holds(tx, people)?;
     for some in keys.chunks(CHUNK) {
-        let rows = group_members::table.filter(group_members::id.eq_any(some));
-        if hold {
-            diesel::update(rows).set(group_members::held.eq(true)).execute(tx.conn)?;
-        } else {
-            diesel::delete(rows).execute(tx.conn)?;
-        }
+        diesel::delete(group_members::table.filter(group_members::id.eq_any(some))).execute(tx.conn)?;
     }
-    moved.held |= hold;
     moved.removed.extend(going.into_iter().map(|(_, member)| member.name.clone()));
     Ok(())
 }

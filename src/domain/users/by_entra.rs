@@ -5,13 +5,15 @@ use super::profile::email_changes;
 use super::store::insert_new;
 use super::{
     Email, EntraState, HIDDEN, Held, Origin, Profile, SEEN_AS_ENTRAS, User, by_hand, emails, emails_between,
-    emails_of, named, new_scim_id, note, site_name, store, store_over,
+    emails_of, free_user_name, may_decide, named, new_scim_id, note, site_name, store, store_over,
+    waiting_for_name,
 };
 use crate::db::Conn;
 use crate::db::schema::{group_members, sites as site_table, users};
 use crate::domain::audit::{Action, Change};
+use crate::domain::guard::{self, Loss};
 use crate::domain::text_enum::text_enum;
-use crate::domain::{Role, Tx, fold, guard, sites};
+use crate::domain::{Role, Tx, fold, sites};
 use crate::error::{Error, Result};
 use diesel::prelude::*;
 use serde::{Deserialize, Serialize};
@@ -80,8 +82,9 @@ impl Known {
     /// The account as a wish: the state to apply a change to.
     #[must_use]
     pub fn wish(&self) -> Wish {
+        let user_name = self.user.name_for_entra().to_owned();
         Wish {
-            profile: self.user.profile.clone(),
+            profile: Profile { user_name, ..self.user.profile.clone() },
             emails: self.emails.clone(),
             active: self.user.active_for_entra(),
             site: self.site.clone(),
@@ -108,13 +111,21 @@ pub fn is_current(conn: &mut Conn, known: &Known) -> Result<bool> {
 /// ([`by_hand::ask_to_link`]).
 pub fn create(tx: &mut Tx, wish: Wish) -> Result<Done> {
     wish.profile.check()?;
-    match named(tx.conn, &wish.profile.user_name)? {
+    let user_name = &wish.profile.user_name;
+    match namesake(tx.conn, user_name)? {
         None => make(tx, wish),
         Some(user) if is_gone(&user) => adopt(tx, user, wish),
         Some(user) => Err(Error::taken(
             "userName",
             // Of a protected account a client learns nothing, not even that it could be linked.
-            if user.is_linked() || user.is_protected() {
+            if let Some(waiting) = user.held_name.as_ref().filter(|_| !user.is_protected()) {
+                format!(
+                    "A user with userName “{user_name}” exists already: {} has “{}” and waits for “{waiting}”, which is \
+                     held back. An administrator of Rollcall can release it, under Held back.",
+                    user.name(),
+                    user.profile.user_name
+                )
+            } else if user.is_linked() || user.is_protected() {
                 format!("A user with userName “{}” exists already.", wish.profile.user_name)
             } else {
                 format!(
@@ -128,7 +139,7 @@ pub fn create(tx: &mut Tx, wish: Wish) -> Result<Done> {
 }
 
 /// Makes the account what Entra ID wants it to be, and links it.
-pub fn change(tx: &mut Tx, known: Known, wish: Wish) -> Result<Done> {
+pub fn change(tx: &mut Tx, known: Known, mut wish: Wish) -> Result<Done> {
     wish.profile.check_over(&known.user.profile)?;
     let Known { mut user, emails: before, .. } = known;
     let stored = user.clone();
@@ -138,10 +149,11 @@ pub fn change(tx: &mut Tx, known: Known, wish: Wish) -> Result<Done> {
         by_hand::dismiss_link(tx, &user.id)?;
         note(tx, Action::UserLinked, &user, &[])?;
     }
+    let renaming = rename(tx, &mut user, &mut wish.profile)?;
     let mut changes = user.profile.changes(&wish.profile, tx.conn)?;
     changes.extend(email_changes(&before, &wish.emails));
     let (site_changed, mut warnings) = apply_site(tx, &mut user, wish.site.as_ref())?;
-    let differs = user.profile != wish.profile || before != wish.emails;
+    let differs = user.profile != wish.profile || before != wish.emails || user.held_name != stored.held_name;
     let renamed = user.profile.user_name != wish.profile.user_name;
     let another = [&user.profile, &wish.profile].map(|profile| profile.external_id.as_deref());
     if matches!(another, [Some(before), Some(after)] if before != after) {
@@ -154,12 +166,17 @@ pub fn change(tx: &mut Tx, known: Known, wish: Wish) -> Result<Done> {
     if renamed && user.role != Role::None {
         note(tx, Action::RoleHolderRenamed, &user, &[])?;
     }
+    let rename_held = renaming.is_some();
+    if let Some((change, warning)) = renaming {
+        changes.extend(change);
+        warnings.push(warning);
+    }
     let toggled = user.active_for_entra() != wish.active;
     if toggled {
         warnings.extend(toggle(tx, &mut user, wish.active)?);
         changes.push(activity(wish.active));
     }
-    let held = toggled && user.held.is_some();
+    let held = rename_held || (toggled && user.held.is_some());
     if linking || differs || toggled || site_changed {
         store_over(tx, &stored, &mut user, &wish.emails, before != wish.emails)?;
     }
@@ -200,7 +217,15 @@ fn attempt(tx: &mut Tx, known: &Known, wish: Wish) -> Result<Result<Done>> {
 
 /// Whether a create of this user name takes an account over again that Entra ID deleted.
 pub fn comes_back(conn: &mut Conn, user_name: &str) -> Result<bool> {
-    Ok(named(conn, user_name)?.is_some_and(|user| is_gone(&user)))
+    Ok(namesake(conn, user_name)?.is_some_and(|user| is_gone(&user)))
+}
+
+/// Whose user name this is, or will be once it is released.
+fn namesake(conn: &mut Conn, user_name: &str) -> Result<Option<User>> {
+    match named(conn, user_name)? {
+        Some(user) => Ok(Some(user)),
+        None => waiting_for_name(conn, user_name),
+    }
 }
 
 fn is_gone(user: &User) -> bool {
@@ -214,7 +239,7 @@ fn toggle(tx: &mut Tx, user: &mut User, active: bool) -> Result<Option<String>> 
         note(tx, Action::UserHoldDiscarded, user, &[])?;
         return Ok(None);
     }
-    if !active && guard::holds(tx, 1)? {
+    if !active && guard::holds(tx, Loss::Account, &user.id, false)? {
         (user.held, user.held_at) = (Some(Held::Deactivate), Some(tx.now));
         note(tx, Action::UserDeactivationHeld, user, &[])?;
         return Ok(Some(held_back(&format!("{} may still sign in", user.name()))));
@@ -223,11 +248,59 @@ fn toggle(tx: &mut Tx, user: &mut User, active: bool) -> Result<Option<String>> 
     Ok(None)
 }
 
+/// Weighs a new user name. Where the guard holds it back, the wish keeps the old one, and what to tell is answered.
+fn rename(tx: &mut Tx, user: &mut User, wish: &mut Profile) -> Result<Option<(Option<Change>, String)>> {
+    let (key, old) = (fold(&wish.user_name), user.profile.user_name.clone());
+    if key == fold(&old) {
+        if user.held_name.take().is_some() {
+            note(tx, Action::UserHoldDiscarded, user, &[])?;
+        }
+        return Ok(None);
+    }
+    let new = std::mem::replace(&mut wish.user_name, old.clone());
+    if user.held_name.as_deref().map(fold) == Some(key) {
+        user.held_name = Some(new);
+        return Ok(None);
+    }
+    free_user_name(tx.conn, &user.id, &new)?;
+    if !guard::holds(tx, Loss::UserName, &user.id, user.held_name.is_some())? {
+        user.held_name = None;
+        wish.user_name = new;
+        return Ok(None);
+    }
+    let change = Change::of("user name", Some(&old), Some(&new));
+    note(tx, Action::UserRenameHeld, user, change.as_slice())?;
+    let warning = format!(
+        "Held back: too many user names changed at once, so {} keeps “{old}” until an administrator releases “{new}” or \
+         keeps the old name, under Held back.",
+        user.name()
+    );
+    user.held_name = Some(new);
+    Ok(Some((change, warning)))
+}
+
+/// Gives the user the name that was held back.
+pub(in crate::domain) fn take_name(tx: &mut Tx, mut user: User, name: String) -> Result<()> {
+    may_decide(tx, &user)?;
+    let change = Change::of("user name", Some(&user.profile.user_name), Some(&name));
+    user.profile.user_name = name;
+    // An owner who releases it stands behind it; otherwise it waits for one.
+    if user.role != Role::None && tx.actor.is_owner() {
+        user.confirm_user_name();
+    }
+    store(tx, &mut user, None)?;
+    note(tx, Action::UserChanged, &user, change.as_slice())?;
+    if user.role != Role::None {
+        note(tx, Action::RoleHolderRenamed, &user, &[])?;
+    }
+    Ok(())
+}
+
 /// Entra ID deleted the user: the account is barred, unlinked, and waits for deletion by hand. Where the guard holds
 /// that back, Entra ID sees it done, and the warning is answered.
 pub fn remove(tx: &mut Tx, known: Known) -> Result<(User, Option<String>)> {
     let (mut user, stored) = (known.user.clone(), known.user);
-    if user.active && guard::holds(tx, 1)? {
+    if user.active && guard::holds(tx, Loss::Account, &user.id, user.held.is_some())? {
         (user.held, user.held_at) = (Some(Held::Delete), Some(tx.now));
         store_over(tx, &stored, &mut user, &known.emails, false)?;
         note(tx, Action::UserDeletionHeld, &user, &[])?;
@@ -244,7 +317,7 @@ pub(in crate::domain) fn delete(tx: &mut Tx, mut user: User) -> Result<User> {
     }
     user.entra_state = EntraState::Deleted;
     user.deleted_in_entra_at = Some(tx.now);
-    (user.held, user.held_at) = (None, None);
+    (user.held, user.held_name) = (None, None);
     by_hand::dismiss_link(tx, &user.id)?;
     diesel::delete(group_members::table.filter(group_members::user_id.eq(&user.id))).execute(tx.conn)?;
     store(tx, &mut user, None)?;
@@ -254,8 +327,8 @@ pub(in crate::domain) fn delete(tx: &mut Tx, mut user: User) -> Result<User> {
 
 fn held_back(state: &str) -> String {
     format!(
-        "Held back: too many users went at once, so {state} until an administrator releases or discards it under \
-         Held back."
+        "Held back: too many users went at once, so {state} until an administrator releases it, or keeps the user, \
+         under Held back."
     )
 }
 

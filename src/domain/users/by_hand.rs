@@ -164,7 +164,7 @@ pub fn release(tx: &mut Tx, id: &str) -> Result<User> {
         user.deleted_in_entra_at = None;
     }
     user.entra_state = EntraState::Unlinked;
-    (user.held, user.held_at) = (None, None);
+    (user.held, user.held_name) = (None, None);
     store(tx, &mut user, None)?;
     note(tx, Action::UserReleased, &user, &[])?;
     Ok(user)

@@ -28,6 +28,8 @@ pub struct Filter {
     pub license: Option<Which>,
     /// Those in this state to Entra ID.
     pub entra: Option<EntraState>,
+    /// Those of whom the guard holds something back.
+    pub held: bool,
     /// Those with a role in the console.
     pub with_role: bool,
     /// Those inactive since before this moment.
@@ -154,6 +156,9 @@ fn filtered(filter: &Filter) -> Query {
                 .filter(users::entra_state.ne(EntraState::Deleted)),
             few => query.filter(users::entra_state.eq(few)),
         };
+    }
+    if filter.held {
+        query = query.filter(users::held_at.is_not_null());
     }
     if filter.with_role {
         query = query.filter(users::role.ne(Role::None));

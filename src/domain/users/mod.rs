@@ -37,8 +37,8 @@ pub mod search;
 mod store;
 
 pub use profile::{Email, Profile};
-use store::insert;
 pub use store::{Census, census};
+use store::{free_user_name, insert};
 pub(super) use store::{store, store_over};
 
 /// The values of `seen`: invisible to Entra ID, visible where all users are, and visible in any case.
@@ -132,7 +132,7 @@ pub struct User {
     seen: i32,
     /// What the guard holds back.
     pub held: Option<Held>,
-    /// Since when.
+    /// Since when this, or a user name, is held back.
     pub held_at: Option<NaiveDateTime>,
     /// What the identity provider calls the person, where that is not the user name.
     pub federated_id: Option<String>,
@@ -140,6 +140,9 @@ pub struct User {
     confirmed_name_key: Option<String>,
     confirmed_federated_key: Option<String>,
     confirmed_object_id: Option<String>,
+    /// A user name that Entra ID wrote and the guard holds back: sign-in and console keep the old one.
+    pub held_name: Option<String>,
+    held_name_key: Option<String>,
 }
 
 impl User {
@@ -207,7 +210,15 @@ impl User {
             confirmed_name_key: None,
             confirmed_federated_key: None,
             confirmed_object_id: None,
+            held_name: None,
+            held_name_key: None,
         }
+    }
+
+    /// The user name as far as Entra ID knows: what is held back counts as done.
+    #[must_use]
+    pub fn name_for_entra(&self) -> &str {
+        self.held_name.as_deref().unwrap_or(&self.profile.user_name)
     }
 
     /// Whether the user may sign in, as far as Entra ID knows: what is held back counts as done.
@@ -222,6 +233,7 @@ impl User {
         self.sort_name = fold(&self.name());
         self.site_sent_key = self.site_sent.as_deref().map(fold);
         self.federated_key = self.federated_id.as_deref().map(fold);
+        self.held_name_key = self.held_name.as_deref().map(fold);
         let profile = &self.profile;
         let mut words = vec![self.name(), profile.user_name.clone()];
         words.extend(
@@ -266,6 +278,12 @@ pub fn named(conn: &mut Conn, user_name: &str) -> Result<Option<User>> {
 /// The account that SCIM knows, or knew, by this id: also one that Entra ID does not see.
 pub fn with_scim_id(conn: &mut Conn, scim_id: &str) -> Result<Option<User>> {
     let mine = users::table.filter(users::scim_id.eq(scim_id));
+    Ok(mine.select(User::as_select()).first(conn).optional()?)
+}
+
+/// The account to which Entra ID gave this user name, where the guard holds that back.
+pub(super) fn waiting_for_name(conn: &mut Conn, user_name: &str) -> Result<Option<User>> {
+    let mine = users::table.filter(users::held_name_key.eq(fold(user_name)));
     Ok(mine.select(User::as_select()).first(conn).optional()?)
 }
 

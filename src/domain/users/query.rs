@@ -98,9 +98,7 @@ fn text_compares(field: Field, test: Test, text: &str) -> OfUsers {
     let (exact, folded) = (text.to_owned(), text.to_lowercase());
     match field {
         Field::ScimId => compare_text!(users::scim_id, test, exact),
-        Field::UserName if test == Test::Eq => Box::new(users::user_name_key.eq(fold(text))),
-        Field::UserName if test == Test::Sw => starts_with!(users::user_name_key, folded),
-        Field::UserName => compare_text!(users::user_name_key, test, folded),
+        Field::UserName => user_name(test, text),
         Field::ExternalId if test == Test::Sw => Box::new(
             users::external_id.is_not_null().and(starts_with!(users::external_id.assume_not_null(), exact)),
         ),
@@ -117,6 +115,21 @@ fn text_compares(field: Field, test: Test, text: &str) -> OfUsers {
         Field::TimeZone => optional!(folded users::time_zone, test, folded),
         Field::Language => optional!(folded users::language, test, folded),
     }
+}
+
+/// The name that Entra ID wrote, where that is held back; else the account's own. Each part has an index.
+fn user_name(test: Test, text: &str) -> OfUsers {
+    let (key, folded) = (fold(text), text.to_lowercase());
+    let waiting = users::held_name_key.assume_not_null();
+    let (own, held): (OfUsers, OfUsers) = match test {
+        Test::Eq => (Box::new(users::user_name_key.eq(key.clone())), Box::new(waiting.eq(key))),
+        Test::Sw => (starts_with!(users::user_name_key, folded), starts_with!(waiting, folded)),
+        _ => {
+            (compare_text!(users::user_name_key, test, folded.clone()), compare_text!(waiting, test, folded))
+        }
+    };
+    let own = users::held_name_key.is_null().and(own);
+    Box::new(own.or(users::held_name_key.is_not_null().and(held)))
 }
 
 /// A display name that there is, is also what its account sorts by: that column has an index.

@@ -1,6 +1,6 @@
 //! Writing accounts: the columns that follow from others, the addresses, the census.
 
-use super::{Email, HIDDEN, SEEN_AS_ENTRAS, User, emails, find, named};
+use super::{Email, HIDDEN, SEEN_AS_ENTRAS, User, emails, find, named, waiting_for_name};
 use crate::db::Conn;
 use crate::db::schema::{census as table, user_emails, users};
 use crate::domain::{Tx, fold, new_id};
@@ -30,7 +30,7 @@ pub fn census(conn: &mut Conn) -> Result<Census> {
 }
 
 pub(super) fn insert(tx: &mut Tx, mut user: User, emails: &[Email]) -> Result<User> {
-    free_user_name(tx.conn, &user)?;
+    free_user_name(tx.conn, &user.id, &user.profile.user_name)?;
     insert_new(tx, &mut user, emails)?;
     Ok(user)
 }
@@ -65,8 +65,10 @@ pub(in crate::domain) fn store_over(
 ) -> Result<()> {
     user.derive(emails);
     if user.user_name_key != before.user_name_key {
-        free_user_name(tx.conn, user)?;
+        free_user_name(tx.conn, &user.id, &user.profile.user_name)?;
     }
+    let holds = user.held.is_some() || user.held_name.is_some();
+    user.held_at = holds.then(|| user.held_at.unwrap_or(tx.now));
     user.version += 1;
     user.updated_at = tx.now;
     let profile = &user.profile;
@@ -116,6 +118,7 @@ pub(in crate::domain) fn store_over(
                 users::confirmed_federated_key.eq(&user.confirmed_federated_key),
                 users::confirmed_object_id.eq(&user.confirmed_object_id),
             ),
+            (users::held_name.eq(&user.held_name), users::held_name_key.eq(&user.held_name_key)),
         )
     });
     let change = (plain, name, sort_name, external_id, standing);
@@ -170,13 +173,22 @@ fn write_emails(tx: &mut Tx, user: &str, emails: &[Email]) -> Result<()> {
     Ok(())
 }
 
-fn free_user_name(conn: &mut Conn, user: &User) -> Result<()> {
-    match named(conn, &user.profile.user_name)? {
-        Some(other) if other.id != user.id => Err(Error::taken(
+/// Refuses a user name that another account has, or will have once an administrator releases it.
+pub(super) fn free_user_name(conn: &mut Conn, own: &str, user_name: &str) -> Result<()> {
+    if named(conn, user_name)?.is_some_and(|other| other.id != own) {
+        let message = format!("The user name “{user_name}” belongs to another account. Choose another.");
+        return Err(Error::taken("user_name", message));
+    }
+    match waiting_for_name(conn, user_name)?.filter(|other| other.id != own) {
+        Some(other) => Err(Error::taken(
             "user_name",
-            format!("The user name “{}” belongs to another account. Choose another.", user.profile.user_name),
+            format!(
+                "The user name “{user_name}” is the new one of {}, which is held back. Release it, or keep the old \
+                 one, under Held back.",
+                other.name()
+            ),
         )),
-        _ => Ok(()),
+        None => Ok(()),
     }
 }
 
@@ -192,6 +204,7 @@ impl User {
             self.confirmed_name_key.clone(),
             self.confirmed_federated_key.clone(),
             self.confirmed_object_id.clone(),
+            self.held_name.clone(),
         )
     }
 }

@@ -1,8 +1,9 @@
-//! What the guard against mass deprovisioning holds back, and when it does.
+//! What the guard holds back, and when it does.
 
-use crate::domain::guard::{self, Limits};
-use crate::domain::held::{self, Count, HeldGroup, Verdict};
+use crate::domain::guard::{self, Limits, Loss, Measure, Measures};
+use crate::domain::held::{self, Count, Decided, HeldGroup, Verdict};
 use crate::domain::users::{Held, User};
+use crate::domain::{Actor, Tx};
 use crate::error::{Error, Result};
 use crate::web::extract::{Desk, Fields, Posted, Signed, values};
 use crate::web::page::{self, Answer, Frame, Refused, when};
@@ -13,6 +14,8 @@ use serde::Deserialize;
 
 const PATH: &str = "/held";
 const PAGE: usize = 50;
+/// So many are decided on in one transaction: a few tens of milliseconds.
+const SLICE: usize = 40;
 
 /// Where in the list.
 #[derive(Clone, Default, Deserialize)]
@@ -29,10 +32,23 @@ struct HeldPage {
     users: Vec<Row>,
     groups: Vec<HeldGroup>,
     count: Count,
+    lately: Lately,
     previous: Option<String>,
     next: Option<String>,
     limits: Form,
     refusal: Refused,
+}
+
+/// How many people the guard has counted.
+struct Lately {
+    accounts: guard::Count,
+    user_names: guard::Count,
+}
+
+impl Lately {
+    fn is_nothing(&self) -> bool {
+        self.accounts.day + self.user_names.day == 0
+    }
 }
 
 /// A user of whom something is held back.
@@ -40,28 +56,27 @@ struct Row {
     id: String,
     name: String,
     user_name: String,
-    what: &'static str,
+    what: String,
     since: String,
 }
 
 /// The limits as they stand in the form.
-#[derive(Clone, Default, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Default)]
 pub(super) struct Form {
-    enabled: String,
-    people: String,
-    share: String,
-    minutes: String,
+    enabled: bool,
+    numbers: Vec<(&'static str, String)>,
 }
 
 impl From<User> for Row {
     fn from(user: User) -> Self {
+        let account = user.held.map(|held| match held {
+            Held::Delete => "Deletion".to_owned(),
+            Held::Deactivate => "Deactivation".to_owned(),
+        });
+        let name = user.held_name.as_ref().map(|name| format!("New user name {name}"));
         Self {
             name: user.name(),
-            what: match user.held {
-                Some(Held::Delete) => "Deletion",
-                _ => "Deactivation",
-            },
+            what: account.into_iter().chain(name).collect::<Vec<_>>().join(", "),
             since: user.held_at.map(when).unwrap_or_default(),
             user_name: user.profile.user_name,
             id: user.id,
@@ -71,26 +86,54 @@ impl From<User> for Row {
 
 impl From<Limits> for Form {
     fn from(limits: Limits) -> Self {
-        Self {
-            enabled: if limits.enabled { "1".to_owned() } else { String::new() },
-            people: limits.people.to_string(),
-            share: limits.share.to_string(),
-            minutes: limits.minutes.to_string(),
-        }
+        let numbers = limits.numbers().map(|(field, _, value)| (field, value.to_string()));
+        Self { enabled: limits.enabled, numbers: numbers.into() }
     }
 }
 
 impl Form {
+    /// The limits in force with what was posted over them: what a form leaves out stays as it is.
+    fn over(limits: Limits, posted: &Fields) -> Self {
+        let mut form = Self { enabled: !values(posted, "enabled").is_empty(), ..limits.into() };
+        for (field, text) in &mut form.numbers {
+            if let Some(posted) = values(posted, field).pop() {
+                *text = posted;
+            }
+        }
+        form
+    }
+
+    fn value(&self, field: &str) -> &str {
+        self.numbers.iter().find(|(name, _)| *name == field).map_or("", |(_, text)| text)
+    }
+
+    fn number(&self, field: &'static str) -> Result<i64> {
+        self.value(field).trim().parse().map_err(|_| Error::invalid(field, "Enter a whole number."))
+    }
+
     fn limits(&self) -> Result<Limits> {
-        let number = |field, text: &str| {
-            text.trim().parse().map_err(|_| Error::invalid(field, "Enter a whole number."))
+        let measure = |people, share| {
+            Ok::<_, Error>(Measure { people: self.number(people)?, share: self.number(share)? })
         };
         Ok(Limits {
-            enabled: !self.enabled.is_empty(),
-            people: number("people", &self.people)?,
-            share: number("share", &self.share)?,
-            minutes: number("minutes", &self.minutes)?,
+            enabled: self.enabled,
+            minutes: self.number("minutes")?,
+            accounts: Measures {
+                hour: measure("people", "share")?,
+                day: measure("day_people", "day_share")?,
+            },
+            user_names: Measures {
+                hour: measure("name_people", "name_share")?,
+                day: measure("name_day_people", "name_day_share")?,
+            },
         })
+    }
+}
+
+impl HeldPage {
+    #[expect(clippy::unused_self, reason = "templates call methods")]
+    fn told(&self, count: &guard::Count) -> String {
+        format!("{} in the shorter window, {} in a day", count.hour, count.day)
     }
 }
 
@@ -100,9 +143,14 @@ pub(super) async fn show(frame: Frame, desk: Desk, asked: Query<Asked>) -> Answe
 
 async fn render(frame: Frame, desk: Desk, asked: Asked, entered: Option<(Form, Error)>) -> Answer {
     let at = page::at(asked.after, asked.before);
-    let (users, groups, count, limits) = desk
+    let now = desk.org().now();
+    let (users, groups, count, limits, lately) = desk
         .read(move |conn| {
-            Ok((held::users(conn, &at, PAGE)?, held::groups(conn)?, held::count(conn)?, guard::limits(conn)?))
+            let lately = [Loss::Account, Loss::UserName].map(|loss| guard::counted(conn, loss, now));
+            let [accounts, user_names] = lately;
+            let lately = Lately { accounts: accounts?, user_names: user_names? };
+            let (users, groups) = (held::users(conn, &at, PAGE)?, held::groups(conn)?);
+            Ok((users, groups, held::count(conn)?, guard::limits(conn)?, lately))
         })
         .await?;
     let (previous, next) = page::ways(&users, PATH, &[]);
@@ -112,6 +160,7 @@ async fn render(frame: Frame, desk: Desk, asked: Asked, entered: Option<(Form, E
         users: users.items.into_iter().map(Row::from).collect(),
         groups,
         count,
+        lately,
         previous,
         next,
         limits: entered.unwrap_or_else(|| limits.into()),
@@ -120,25 +169,52 @@ async fn render(frame: Frame, desk: Desk, asked: Asked, entered: Option<(Form, E
     page::show_as(page.refusal.status(), &page.frame, &page)
 }
 
-/// Releases or discards what was chosen, or all of it.
+/// Releases what was chosen, or keeps it as it is; or all of it.
 pub(super) async fn decide(request: HttpRequest, signed: Signed, desk: Desk, form: Posted<Fields>) -> Answer {
     let Posted(form) = form;
-    let chosen = |name: &str| values(&form, name);
-    let verdict = match chosen("verdict").first().map(String::as_str) {
-        Some("release" | "release-all") => Verdict::Release,
-        _ => Verdict::Discard,
+    let word = values(&form, "verdict").into_iter().next().unwrap_or_default();
+    let verdict = if word.starts_with("release") { Verdict::Release } else { Verdict::Keep };
+    if word.ends_with("-all") {
+        let outcome = decide_all(&desk, &signed.actor(), verdict).await;
+        let told = |decided: &Decided| match (verdict, *decided) {
+            (Verdict::Release, Decided { done: 0, left: 0 }) => "The count begins anew.".to_owned(),
+            (_, decided) => said(verdict, decided),
+        };
+        return page::settle(&request, outcome, told, PATH);
+    }
+    let (users, groups) = (values(&form, "user"), values(&form, "group"));
+    let outcome = desk.write(signed.actor(), move |tx| held::decide(tx, verdict, &users, &groups)).await;
+    let outcome = outcome.map(|done| Decided { done, left: 0 });
+    page::settle(&request, outcome, |decided| said(verdict, *decided), PATH)
+}
+
+/// Decides on everything, a slice at a time, so that others write in between.
+async fn decide_all(desk: &Desk, actor: &Actor, verdict: Verdict) -> Result<Decided> {
+    let (users, groups) = desk.read(held::everything).await?;
+    let count = users.len() + groups.len();
+    desk.write(actor.clone(), move |tx| held::begin_all(tx, verdict, count)).await?;
+    let people = users.chunks(SLICE).map(|some| (some.to_vec(), Vec::new()));
+    let slices = people.chain(groups.chunks(SLICE).map(|some| (Vec::new(), some.to_vec())));
+    let mut all = Decided::default();
+    for (users, groups) in slices {
+        let decide = move |tx: &mut Tx| held::decide_each(tx, verdict, &users, &groups);
+        let some = desk.write(actor.clone(), decide).await?;
+        (all.done, all.left) = (all.done + some.done, all.left + some.left);
+    }
+    Ok(all)
+}
+
+fn said(verdict: Verdict, decided: Decided) -> String {
+    let Decided { done, left } = decided;
+    let told = match (verdict, done) {
+        (_, 0) if left == 0 => "Nothing was chosen.".to_owned(),
+        (Verdict::Release, done) => format!("Released: what Entra ID asked for is done ({done})."),
+        (Verdict::Keep, done) => format!("Kept: nobody loses anything ({done})."),
     };
-    let all = chosen("verdict").first().is_some_and(|word| word.ends_with("-all"));
-    let (users, groups) = (chosen("user"), chosen("group"));
-    let outcome = desk.write(signed.actor(), move |tx| {
-        if all { held::decide_all(tx, verdict) } else { held::decide(tx, verdict, &users, &groups) }
-    });
-    let said = |decided: &usize| match (verdict, decided) {
-        (_, 0) => "Nothing was chosen.".to_owned(),
-        (Verdict::Release, decided) => format!("Released: what Entra ID asked for is done ({decided})."),
-        (Verdict::Discard, decided) => format!("Discarded: nobody loses anything ({decided})."),
-    };
-    page::settle(&request, outcome.await, said, PATH)
+    match left {
+        0 => told,
+        left => format!("{told} {left} were left: they have changed since, or only an owner may decide."),
+    }
 }
 
 pub(super) async fn set_limits(
@@ -146,9 +222,10 @@ pub(super) async fn set_limits(
     signed: Signed,
     frame: Frame,
     desk: Desk,
-    form: Posted<Form>,
+    form: Posted<Fields>,
 ) -> Answer {
-    let Posted(form) = form;
+    let Posted(posted) = form;
+    let form = Form::over(desk.read(guard::limits).await?, &posted);
     let outcome = match form.limits() {
         Ok(limits) => desk.write(signed.actor(), move |tx| guard::set(tx, limits)).await,
         Err(refusal) => Err(refusal),

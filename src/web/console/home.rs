@@ -175,8 +175,8 @@ struct Counted {
 
 const HELD: Counted = Counted {
     kind: "bad",
-    one: "Entra ID would take many people away at once: one user or group is held back until you decide.",
-    many: "Entra ID would take many people away at once: {} users and groups are held back until you decide.",
+    one: "Entra ID would take many people away, or rename many, at once: one user or group is held back until you decide.",
+    many: "Entra ID would take many people away, or rename many, at once: {} users and groups are held back until you decide.",
     path: "/held",
     link: "Decide now",
 };

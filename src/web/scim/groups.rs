@@ -108,10 +108,8 @@ pub(super) fn delete(tx: &mut Tx, id: &str, version: &Precondition) -> Result<Do
     let group = by_entra::get(tx.conn, id)?;
     version.check(group.version)?;
     let subject = Some(group.name.clone());
-    let warning = by_entra::remove(tx, group)?;
-    let held = warning.is_some();
-    let told =
-        Told { subject, warnings: warning.into_iter().collect(), held, status: 204, ..Told::default() };
+    let changes = by_entra::remove(tx, &group)?;
+    let told = Told { subject, changes, status: 204, ..Told::default() };
     Ok(Done { shown: Shown::Nothing(format!("/Groups/{id}")), told })
 }
 
@@ -161,7 +159,6 @@ fn reported(
         subject: Some(done.group.name.clone()),
         changes: done.changes,
         warnings: left_out.into_iter().chain(done.warnings).collect(),
-        held: done.held,
         status: status.as_u16(),
         ..Told::default()
     };

@@ -37,7 +37,7 @@ pub(super) fn resource(known: &Known, groups: &[(String, String)], base: &str) -
     User {
         id: Some(user.scim_id.clone()),
         external_id: profile.external_id.clone(),
-        user_name: profile.user_name.clone(),
+        user_name: user.name_for_entra().to_owned(),
         name,
         display_name: profile.display_name.clone(),
         title: profile.title.clone(),

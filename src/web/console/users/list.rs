@@ -1,6 +1,6 @@
 //! The list of users: search, filters, orders, pages.
 
-use super::{entra_badge, state_badge};
+use super::{entra_badge, held_words, state_badge};
 use crate::db::Conn;
 use crate::domain::licenses::{self, Stock};
 use crate::domain::page::Page;
@@ -53,6 +53,7 @@ pub(super) struct Row {
     pub(super) license: Option<String>,
     pub(super) extension: Option<String>,
     pub(super) state: (&'static str, &'static str),
+    pub(super) held: Option<&'static str>,
     pub(super) entra: (&'static str, &'static str),
     pub(super) since: Option<String>,
 }
@@ -63,6 +64,7 @@ impl From<Listed> for Row {
         Self {
             name: user.name(),
             state: state_badge(&user),
+            held: held_words(&user),
             // The column's head says where.
             entra: if user.entra_state == EntraState::Deleted {
                 ("warn", "Deleted")
@@ -93,6 +95,7 @@ impl Asked {
                 "inactive" => Some(false),
                 _ => None,
             },
+            held: self.state == "held",
             site: which(&self.site),
             license: which(&self.license),
             entra: EntraState::parse(&self.entra),

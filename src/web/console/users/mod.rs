@@ -8,11 +8,21 @@ pub(super) mod list;
 pub(super) mod show;
 pub(super) mod worklists;
 
-use crate::domain::users::{EntraState, User};
+use crate::domain::users::{EntraState, Held, User};
 
 /// A badge's kind and word for whether a user may sign in.
 pub(super) fn state_badge(user: &User) -> (&'static str, &'static str) {
     if user.active { ("good", "Active") } else { ("quiet", "Inactive") }
+}
+
+/// What Entra ID asked for and the guard holds back, in a few words.
+pub(super) fn held_words(user: &User) -> Option<&'static str> {
+    Some(match (user.held, &user.held_name) {
+        (Some(Held::Deactivate), _) => "Deactivation held back",
+        (Some(Held::Delete), _) => "Deletion held back",
+        (None, Some(_)) => "New user name held back",
+        (None, None) => return None,
+    })
 }
 
 /// A badge's kind and word for how a user stands to Entra ID.

@@ -1,7 +1,7 @@
 //! A user's page: what Entra ID owns is shown, what the console owns is edited.
 
 use super::edit::Form;
-use super::{entra_badge, state_badge};
+use super::{entra_badge, held_words, state_badge};
 use crate::db::Conn;
 use crate::domain::groups::{self, Group};
 use crate::domain::licenses::{self, LicenseType, Stock};
@@ -74,6 +74,10 @@ impl UserPage {
             Held::Deactivate => "deactivated",
             Held::Delete => "deleted",
         })
+    }
+
+    fn held_words(&self) -> Option<&'static str> {
+        held_words(&self.user)
     }
 
     /// Why the user can hold no licence now, if so.

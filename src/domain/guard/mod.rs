@@ -1,0 +1,254 @@
+//! The guard against mass deprovisioning: when Entra ID would take something from many people at once, the rest waits
+//! until an administrator has looked at it. A wrong scope in Entra ID, or a wrong mapping, looks exactly like that.
+//!
+//! Distinct people are counted, one row each in `guard_people` with the time of the last try. The two windows are sums
+//! over `guard_minutes`, so that a request costs the same whether ten people went or a hundred thousand.
+
+use super::audit::{Kind, Subject};
+use super::text_enum::text_enum;
+use super::{Actor, Tx};
+use crate::db::Conn;
+use crate::db::schema::{census, guard_minutes, guard_people};
+use crate::error::{Error, Result};
+use chrono::{DateTime, DurationRound, NaiveDateTime, TimeDelta};
+use diesel::prelude::*;
+
+mod limits;
+
+pub use limits::{DAY, Limits, Measure, Measures, limits, set};
+
+/// So many rows that no window reaches are deleted at a time.
+const SWEEP: i64 = 500;
+
+text_enum! {
+    /// What Entra ID may take from people; each loss has a measure of its own.
+    pub enum Loss {
+        /// The account: the user is deactivated or deleted.
+        Account = "account",
+        /// The name that the user signs in with.
+        UserName = "user_name",
+    }
+}
+
+text_enum! {
+    /// What came of the last try.
+    pub enum Outcome {
+        /// It was done.
+        Went = "went",
+        /// It waits for an administrator.
+        Held = "held",
+    }
+}
+
+/// A person who was counted.
+#[derive(Clone, Copy, Debug, Queryable, Selectable)]
+#[diesel(table_name = guard_people)]
+struct Person {
+    /// When Entra ID last tried.
+    at: NaiveDateTime,
+    outcome: Outcome,
+    /// When an administrator kept the person as they are.
+    kept_at: Option<NaiveDateTime>,
+}
+
+/// One minute in which people were counted.
+#[derive(Clone, Copy, Debug, Queryable, Selectable)]
+#[diesel(table_name = guard_minutes)]
+struct Minute {
+    minute: NaiveDateTime,
+    people: i64,
+    /// How many users were active before the first of them.
+    active: i64,
+}
+
+/// What has been counted lately.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Count {
+    /// Distinct people within the shorter window.
+    pub hour: i64,
+    /// Distinct people within a day.
+    pub day: i64,
+}
+
+/// Counts a person from whom the actor would take something, and answers whether that must wait. Only Entra ID is
+/// guarded against: an administrator sees what they do.
+///
+/// `pending`: whether something of this person waits already; it goes on waiting, however few there are by now.
+pub(super) fn holds(tx: &mut Tx, loss: Loss, user: &str, pending: bool) -> Result<bool> {
+    let limits = limits(tx.conn)?;
+    if !limits.enabled || *tx.actor != Actor::Entra {
+        return Ok(false);
+    }
+    let since = tx.now - TimeDelta::minutes(limits.longest());
+    let mine = guard_people::table.find((loss, user)).select(Person::as_select());
+    let before: Option<Person> = mine.first(tx.conn).optional()?;
+    let counted = before.filter(|person| person.at > since);
+    count_person(tx, loss, user, counted.map(|person| person.at), limits)?;
+    let kept = before.is_some_and(|person| person.kept_at.is_some_and(|at| at.max(person.at) > since));
+    // Whoever went within the window takes nobody else's place by going again.
+    let went = counted.is_some_and(|person| person.outcome == Outcome::Went);
+    let held = pending || kept || (!went && is_exceeded(tx.conn, loss, limits, tx.now)?);
+    let outcome = if held { Outcome::Held } else { Outcome::Went };
+    let mine = guard_people::table.find((loss, user));
+    diesel::update(mine).set(guard_people::outcome.eq(outcome)).execute(tx.conn)?;
+    Ok(held)
+}
+
+/// An administrator let the person go: a repetition within the window is nothing new.
+pub(super) fn released(tx: &mut Tx, loss: Loss, user: &str) -> Result<()> {
+    let mine = guard_people::table.find((loss, user));
+    let change = (guard_people::outcome.eq(Outcome::Went), guard_people::kept_at.eq(None::<NaiveDateTime>));
+    diesel::update(mine).set(change).execute(tx.conn)?;
+    Ok(())
+}
+
+/// An administrator kept the person as they are: for a day, further tries wait without another verdict.
+pub(super) fn kept(tx: &mut Tx, loss: Loss, user: &str) -> Result<()> {
+    let row = (
+        guard_people::loss.eq(loss),
+        guard_people::user_id.eq(user),
+        // Long ago: a verdict is no try, and counts nobody.
+        guard_people::at.eq(DateTime::UNIX_EPOCH.naive_utc()),
+        guard_people::outcome.eq(Outcome::Held),
+        guard_people::kept_at.eq(tx.now),
+    );
+    diesel::insert_into(guard_people::table)
+        .values(row)
+        .on_conflict((guard_people::loss, guard_people::user_id))
+        .do_update()
+        .set(guard_people::kept_at.eq(tx.now))
+        .execute(tx.conn)?;
+    Ok(())
+}
+
+/// Begins to count anew: an administrator has looked, and all of it is right.
+pub(super) fn reset(tx: &mut Tx) -> Result<()> {
+    diesel::delete(guard_people::table).execute(tx.conn)?;
+    diesel::delete(guard_minutes::table).execute(tx.conn)?;
+    Ok(())
+}
+
+/// How many people have been counted lately.
+pub fn counted(conn: &mut Conn, loss: Loss, now: NaiveDateTime) -> Result<Count> {
+    let limits = limits(conn)?;
+    let minutes = minutes(conn, loss, now - TimeDelta::minutes(limits.longest()))?;
+    let mut within = |length| Ok::<_, Error>(window(conn, loss, &minutes, now, length)?.0);
+    Ok(Count { hour: within(limits.minutes)?, day: within(DAY)? })
+}
+
+fn is_exceeded(conn: &mut Conn, loss: Loss, limits: Limits, now: NaiveDateTime) -> Result<bool> {
+    let measures = match loss {
+        Loss::Account => limits.accounts,
+        Loss::UserName => limits.user_names,
+    };
+    let active: i64 = census::table.select(census::active_users).first(conn)?;
+    let minutes = minutes(conn, loss, now - TimeDelta::minutes(limits.longest()))?;
+    for (measure, length) in [(measures.hour, limits.minutes), (measures.day, DAY)] {
+        let (people, then) = window(conn, loss, &minutes, now, length)?;
+        // Who came since the window began is one of the organisation too.
+        if measure.is_exceeded(people, then.max(active)) {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+/// How many people were counted within so many minutes, and how many were active when that window began.
+fn window(
+    conn: &mut Conn,
+    loss: Loss,
+    minutes: &[Minute],
+    now: NaiveDateTime,
+    length: i64,
+) -> Result<(i64, i64)> {
+    let since = now - TimeDelta::minutes(length);
+    let begun = minute(since)?;
+    let whole = begun + TimeDelta::minutes(1);
+    let people: i64 = minutes.iter().filter(|row| row.minute >= whole).map(|row| row.people).sum();
+    let active = minutes.iter().find(|row| row.minute >= begun).map_or(0, |row| row.active);
+    // Of the minute in which the window begins only a part counts.
+    let part = guard_people::table
+        .filter(guard_people::loss.eq(loss))
+        .filter(guard_people::at.gt(since))
+        .filter(guard_people::at.lt(whole));
+    let part: i64 = part.count().get_result(conn)?;
+    Ok((people + part, active))
+}
+
+fn minutes(conn: &mut Conn, loss: Loss, since: NaiveDateTime) -> Result<Vec<Minute>> {
+    let mine = guard_minutes::table
+        .filter(guard_minutes::loss.eq(loss))
+        .filter(guard_minutes::minute.ge(minute(since)?))
+        .order(guard_minutes::minute);
+    Ok(mine.select(Minute::as_select()).load(conn)?)
+}
+
+/// One person counts once: whoever was counted before moves to this minute.
+fn count_person(
+    tx: &mut Tx,
+    loss: Loss,
+    user: &str,
+    before: Option<NaiveDateTime>,
+    limits: Limits,
+) -> Result<()> {
+    if let Some(at) = before {
+        let then = guard_minutes::table.find((loss, minute(at)?));
+        diesel::update(then).set(guard_minutes::people.eq(guard_minutes::people - 1)).execute(tx.conn)?;
+    }
+    let this = minute(tx.now)?;
+    let mine = guard_minutes::table.find((loss, this));
+    let counted =
+        diesel::update(mine).set(guard_minutes::people.eq(guard_minutes::people + 1)).execute(tx.conn)?;
+    if counted == 0 {
+        let active: i64 = census::table.select(census::active_users).first(tx.conn)?;
+        let row = (
+            guard_minutes::loss.eq(loss),
+            guard_minutes::minute.eq(this),
+            guard_minutes::people.eq(1_i64),
+            guard_minutes::active.eq(active),
+        );
+        diesel::insert_into(guard_minutes::table).values(row).execute(tx.conn)?;
+        sweep(tx, limits)?;
+    }
+    let row = (
+        guard_people::loss.eq(loss),
+        guard_people::user_id.eq(user),
+        guard_people::at.eq(tx.now),
+        guard_people::outcome.eq(Outcome::Held),
+    );
+    let place = (guard_people::loss, guard_people::user_id);
+    diesel::insert_into(guard_people::table)
+        .values(row)
+        .on_conflict(place)
+        .do_update()
+        .set(guard_people::at.eq(tx.now))
+        .execute(tx.conn)?;
+    Ok(())
+}
+
+/// Deletes some of what no window reaches any more: never much at once, since somebody waits.
+fn sweep(tx: &mut Tx, limits: Limits) -> Result<()> {
+    let stale = minute(tx.now - TimeDelta::minutes(limits.longest()))?;
+    diesel::delete(guard_minutes::table.filter(guard_minutes::minute.lt(stale))).execute(tx.conn)?;
+    for loss in Loss::ALL {
+        let old = guard_people::table
+            .filter(guard_people::loss.eq(loss))
+            .filter(guard_people::at.lt(stale))
+            .filter(guard_people::kept_at.is_null().or(guard_people::kept_at.lt(stale)));
+        let some: Vec<String> =
+            old.order(guard_people::at).limit(SWEEP).select(guard_people::user_id).load(tx.conn)?;
+        let these = guard_people::table
+            .filter(guard_people::loss.eq(loss))
+            .filter(guard_people::user_id.eq_any(some));
+        diesel::delete(these).execute(tx.conn)?;
+    }
+    Ok(())
+}
+
+fn minute(at: NaiveDateTime) -> Result<NaiveDateTime> {
+    at.duration_trunc(TimeDelta::minutes(1)).map_err(Error::internal)
+}
+
+pub(super) fn subject() -> Subject<'static> {
+    Subject { kind: Kind::Provisioning, id: "guard", name: "the guard against mass deprovisioning" }
+}
