@@ -8,9 +8,10 @@
 //! | 3     | the doors     | [`web`], [`cli`], [`worker`]                                          |
 //! | 2     | the rules     | [`domain`]                                                            |
 //! | 1     | the store     | [`db`]                                                                |
-//! | 0     | the ground    | [`error`], [`config`], [`seal`], [`scim`], [`saml`], [`certificate`], [`fetch`], [`pool`] |
+//! | 0     | the ground    | [`error`], [`config`], [`seal`], [`characters`], [`scim`], [`saml`], [`certificate`], [`fetch`], [`pool`] |
 
 pub mod certificate;
+pub mod characters;
 pub mod cli;
 pub mod config;
 pub mod db;

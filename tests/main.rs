@@ -14,6 +14,7 @@ mod health;
 mod identity;
 mod imports;
 mod licenses;
+mod names;
 mod password_links;
 mod proof;
 mod provisioning_log;

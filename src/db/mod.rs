@@ -120,6 +120,11 @@ diesel::define_sql_function! {
     fn lower_case(text: Nullable<Text>) -> Nullable<Text>;
 }
 
+diesel::define_sql_function! {
+    /// What a folded user name looks like, where that is not the name itself: see `characters::look_apart`.
+    fn look_apart(text: Nullable<Text>) -> Nullable<Text>;
+}
+
 fn connect(url: &str) -> Result<Conn, String> {
     let mut conn = Conn::establish(url).map_err(|cause| cause.to_string())?;
     prepare(&mut conn).map_err(|cause| cause.to_string())?;
@@ -128,6 +133,9 @@ fn connect(url: &str) -> Result<Conn, String> {
 
 fn prepare(conn: &mut Conn) -> diesel::QueryResult<()> {
     conn.batch_execute(SETTINGS)?;
+    look_apart_utils::register_impl(conn, |text: Option<String>| {
+        text.and_then(|text| crate::characters::look_apart(&text))
+    })?;
     lower_case_utils::register_impl(conn, |text: Option<String>| text.map(|text| text.to_lowercase()))
 }
 
@@ -202,7 +210,7 @@ mod tests {
     #[test]
     fn every_migration_can_be_undone() {
         let folder = tempfile::tempdir().unwrap();
-        let mut conn = Conn::establish(folder.path().join("x.db").to_str().unwrap()).unwrap();
+        let mut conn = connect(folder.path().join("x.db").to_str().unwrap()).unwrap();
         conn.run_pending_migrations(MIGRATIONS).unwrap();
         conn.revert_all_migrations(MIGRATIONS).unwrap();
         conn.run_pending_migrations(MIGRATIONS).unwrap();

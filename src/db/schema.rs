@@ -76,6 +76,7 @@ diesel::table! {
         confirmed_object_id -> Nullable<Text>,
         held_name -> Nullable<Text>,
         held_name_key -> Nullable<Text>,
+        look_key -> Nullable<Text>,
     }
 }
 
@@ -392,6 +393,8 @@ diesel::table! {
         remedy -> Nullable<Text>,
         user_id -> Nullable<Text>,
         license_type_id -> Nullable<Text>,
+        site -> Nullable<Text>,
+        site_id -> Nullable<Text>,
     }
 }
 

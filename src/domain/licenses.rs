@@ -5,7 +5,7 @@
 
 use super::audit::{self, Action, Change, Kind, Subject};
 use super::users::{self, EntraState, User};
-use super::{Tx, fold, new_id};
+use super::{Tx, fold, names, new_id};
 use crate::db::Conn;
 use crate::db::schema::{license_assignments, license_types};
 use crate::error::{Complaint, Error, Result};
@@ -271,10 +271,13 @@ fn checked(conn: &mut Conn, wish: &Wish, own: Option<&str>) -> Result<Wish> {
             format!("Enter a code of 1 to {LONGEST_CODE} letters, digits, spaces or - _ . + /, such as X2.");
         complaints.push(Complaint { field: "code", message });
     }
-    if name.is_empty() || name.chars().count() > LONGEST_NAME || name.chars().any(char::is_control) {
+    if name.is_empty() || name.chars().count() > LONGEST_NAME {
         let message = format!("Enter a name of 1 to {LONGEST_NAME} characters.");
         complaints.push(Complaint { field: "name", message });
     }
+    let hidden = [("code", "code", code), ("name", "name", name)];
+    complaints
+        .extend(hidden.into_iter().filter_map(|(field, label, text)| names::complaint(field, label, text)));
     if !(0..=MOST_SEATS).contains(&wish.seats) {
         let message = format!("Enter a number of seats from 0 to {MOST_SEATS}.");
         complaints.push(Complaint { field: "seats", message });

@@ -1,6 +1,6 @@
 //! What the organisation may do, whichever door the request came through.
 //!
-//! Rooms, lowest first: [`page`], [`condition`], [`settings`], [`audit`], [`sites`], [`licenses`], [`guard`], [`users`],
+//! Rooms, lowest first: [`page`], [`condition`], `names`, [`settings`], [`audit`], [`sites`], [`licenses`], [`guard`], [`users`],
 //! [`groups`], [`held`], [`sso`], [`admins`], [`identity`], [`provisioning`], [`health`], [`imports`], [`alignment`], [`demo`]. A room may use those before
 //! it.
 
@@ -25,6 +25,7 @@ pub mod held;
 pub mod identity;
 pub mod imports;
 pub mod licenses;
+mod names;
 pub mod page;
 pub mod provisioning;
 pub mod sessions;

@@ -3,7 +3,7 @@
 //! Once a user has a site it is never changed: [`place`] is the one door to it.
 
 use super::audit::{self, Action, Change, Kind, Subject};
-use super::{Tx, fold, new_id};
+use super::{Tx, fold, names, new_id};
 use crate::db::Conn;
 use crate::db::schema::{site_aliases, sites, users};
 use crate::error::{Error, Result};
@@ -228,10 +228,11 @@ pub(super) fn place(tx: &mut Tx, user: &str, user_name: &str, site: &Site) -> Re
 /// The name as it will be kept; refused when it is empty, long or another site's.
 fn checked(conn: &mut Conn, name: &str, own: Option<&str>) -> Result<String> {
     let name = name.trim();
-    if name.is_empty() || name.chars().count() > LONGEST_NAME || name.chars().any(char::is_control) {
+    if name.is_empty() || name.chars().count() > LONGEST_NAME {
         let message = format!("Enter a site name of 1 to {LONGEST_NAME} characters.");
         return Err(Error::invalid("name", message));
     }
+    names::seen("name", "site name", name)?;
     match named(conn, name)? {
         Some(site) if own != Some(site.id.as_str()) => Err(Error::taken(
             "name",

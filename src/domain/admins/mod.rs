@@ -82,6 +82,7 @@ pub fn set_up(tx: &mut Tx, secret: &str, organisation: &str, wish: &Wish) -> Res
         let message = format!("Enter the organisation's name, of 1 to {LONGEST_ORGANISATION} characters.");
         return Err(Error::invalid("organisation", message));
     }
+    crate::domain::names::seen("organisation", "organisation's name", organisation)?;
     let owner = add(tx, &Wish { role: Role::Owner, ..wish.clone() })?;
     settings::put(tx, names::ORGANISATION, &organisation)?;
     settings::forget(tx, names::SET_UP)?;

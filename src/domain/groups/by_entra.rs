@@ -5,6 +5,7 @@ use super::{Group, Tx, fold, named, new_id, note};
 use crate::db::Conn;
 use crate::db::schema::{group_members, retired_scim_ids, user_groups};
 use crate::domain::audit::{self, Action};
+use crate::domain::names;
 use crate::error::{Error, Result};
 use diesel::prelude::*;
 use uuid::Uuid;
@@ -64,7 +65,8 @@ pub fn get(conn: &mut Conn, scim_id: &str) -> Result<Group> {
 }
 
 /// Makes a group; one that was kept here against its deletion is taken over again, under a new id.
-pub fn create(tx: &mut Tx, wish: Wish) -> Result<Done> {
+pub fn create(tx: &mut Tx, mut wish: Wish) -> Result<Done> {
+    let left_out = names::leave_out("name of the group", &mut wish.name);
     let name = checked(&wish.name)?;
     let group = match named(tx.conn, name)? {
         Some(group) if group.linked && group.held_at.is_none() => return Err(taken(name)),
@@ -92,7 +94,9 @@ pub fn create(tx: &mut Tx, wish: Wish) -> Result<Done> {
             group
         }
     };
-    replace(tx, group, wish)
+    let mut done = replace(tx, group, wish)?;
+    done.warnings.extend(left_out);
+    Ok(done)
 }
 
 /// Makes the group what Entra ID wants it to be.
@@ -108,7 +112,12 @@ pub fn change(tx: &mut Tx, group: Group, wishes: Vec<Change>) -> Result<Done> {
     let (mut group, mut moved) = (group, Moved::default());
     for wish in wishes {
         match wish {
-            Change::Name(name) => rename(tx, &mut group, &name)?,
+            Change::Name(mut name) => {
+                if name != before.name {
+                    moved.warnings.extend(names::leave_out("name of the group", &mut name));
+                }
+                rename(tx, &mut group, &name)?;
+            }
             Change::ExternalId(id) => group.external_id = id,
             Change::Add(ids) => members::add(tx, &group, &ids, &mut moved)?,
             Change::Remove(ids) => members::remove(tx, &group, &ids, &mut moved)?,

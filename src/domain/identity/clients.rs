@@ -7,7 +7,7 @@ use super::access_tokens::{self, Issued};
 use crate::db::Conn;
 use crate::db::schema::{oauth_client_secrets as secrets, oauth_clients as clients};
 use crate::domain::audit::{self, Action, Change, Kind, Subject};
-use crate::domain::{Tx, new_id};
+use crate::domain::{Tx, names, new_id};
 use crate::error::{Error, Result};
 use crate::seal::{self, Keyring};
 use chrono::{Months, NaiveDateTime, TimeDelta};
@@ -150,11 +150,12 @@ pub fn ending(conn: &mut Conn, then: NaiveDateTime) -> Result<i64> {
 /// Makes a client with its first secret, which is answered, good for so many years.
 pub fn create(tx: &mut Tx, label: &str, years: u32) -> Result<(Client, String)> {
     let label = label.trim();
-    if label.is_empty() || label.chars().count() > LONGEST_LABEL || label.chars().any(char::is_control) {
+    if label.is_empty() || label.chars().count() > LONGEST_LABEL {
         let message =
             format!("Enter a label of 1 to {LONGEST_LABEL} characters that says what the client is for.");
         return Err(Error::invalid("client_label", message));
     }
+    names::seen("client_label", "label", label)?;
     let live = list(tx.conn)?;
     if live.iter().any(|(client, _)| client.label == label) {
         let message = format!("There is a client “{label}” already. Choose another label.");

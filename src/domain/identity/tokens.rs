@@ -3,7 +3,7 @@
 use crate::db::Conn;
 use crate::db::schema::api_tokens;
 use crate::domain::audit::{self, Action, Change, Kind, Subject};
-use crate::domain::{Tx, new_id};
+use crate::domain::{Tx, names, new_id};
 use crate::error::{Error, Result};
 use crate::seal::{self, Keyring};
 use chrono::{NaiveDateTime, TimeDelta};
@@ -93,11 +93,12 @@ pub fn live(conn: &mut Conn, key: &str, now: NaiveDateTime) -> Result<Token> {
 /// Makes a token and answers its secret.
 pub fn create(tx: &mut Tx, label: &str, expires_in_days: Option<u32>) -> Result<(Token, String)> {
     let label = label.trim();
-    if label.is_empty() || label.chars().count() > LONGEST_LABEL || label.chars().any(char::is_control) {
+    if label.is_empty() || label.chars().count() > LONGEST_LABEL {
         let message =
             format!("Enter a label of 1 to {LONGEST_LABEL} characters that says what the token is for.");
         return Err(Error::invalid("label", message));
     }
+    names::seen("label", "label", label)?;
     if expires_in_days.is_some_and(|days| !(1..=3650).contains(&days)) {
         return Err(Error::invalid("expires_in", "Enter a number of days from 1 to 3650, or nothing."));
     }

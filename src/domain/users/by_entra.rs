@@ -13,7 +13,7 @@ use crate::db::schema::{group_members, sites as site_table, users};
 use crate::domain::audit::{Action, Change};
 use crate::domain::guard::{self, Loss};
 use crate::domain::text_enum::text_enum;
-use crate::domain::{Role, Tx, fold, sites};
+use crate::domain::{Role, Tx, fold, names, sites};
 use crate::error::{Error, Result};
 use diesel::prelude::*;
 use serde::{Deserialize, Serialize};
@@ -92,6 +92,27 @@ impl Known {
     }
 }
 
+impl Wish {
+    /// Refuses a new user name with characters that cannot be seen, and takes them out of all other names.
+    fn without_hidden(&mut self, known: Option<&Known>) -> Result<Vec<String>> {
+        let before = known.map(|known| (known.user.name_for_entra(), &known.user.profile));
+        let mut told = self.profile.without_hidden(before)?;
+        if let Some(site) = &mut self.site
+            && known.is_none_or(|known| known.site.as_ref() != Some(&*site))
+        {
+            told.extend(names::leave_out("site", &mut site.name));
+        }
+        Ok(told)
+    }
+}
+
+impl Done {
+    fn warning_first(mut self, told: Vec<String>) -> Self {
+        self.warnings.splice(0..0, told);
+        self
+    }
+}
+
 /// The account that SCIM knows by this id.
 pub fn get(conn: &mut Conn, scope: Scope, scim_id: &str) -> Result<Known> {
     let found = users::table.filter(users::scim_id.eq(scim_id)).select(User::as_select()).first(conn);
@@ -109,12 +130,13 @@ pub fn is_current(conn: &mut Conn, known: &Known) -> Result<bool> {
 ///
 /// An account in use is never taken over by a create: that is refused, and an administrator decides
 /// ([`by_hand::ask_to_link`]).
-pub fn create(tx: &mut Tx, wish: Wish) -> Result<Done> {
+pub fn create(tx: &mut Tx, mut wish: Wish) -> Result<Done> {
     wish.profile.check()?;
+    let left_out = wish.without_hidden(None)?;
     let user_name = &wish.profile.user_name;
     match namesake(tx.conn, user_name)? {
-        None => make(tx, wish),
-        Some(user) if is_gone(&user) => adopt(tx, user, wish),
+        None => make(tx, wish).map(|done| done.warning_first(left_out)),
+        Some(user) if is_gone(&user) => adopt(tx, user, wish).map(|done| done.warning_first(left_out)),
         Some(user) => Err(Error::taken(
             "userName",
             // Of a protected account a client learns nothing, not even that it could be linked.
@@ -141,6 +163,7 @@ pub fn create(tx: &mut Tx, wish: Wish) -> Result<Done> {
 /// Makes the account what Entra ID wants it to be, and links it.
 pub fn change(tx: &mut Tx, known: Known, mut wish: Wish) -> Result<Done> {
     wish.profile.check_over(&known.user.profile)?;
+    let left_out = wish.without_hidden(Some(&known))?;
     let Known { mut user, emails: before, .. } = known;
     let stored = user.clone();
     let linking = user.entra_state == EntraState::Unlinked;
@@ -166,6 +189,7 @@ pub fn change(tx: &mut Tx, known: Known, mut wish: Wish) -> Result<Done> {
     if renamed && user.role != Role::None {
         note(tx, Action::RoleHolderRenamed, &user, &[])?;
     }
+    warnings.extend(left_out);
     let rename_held = renaming.is_some();
     if let Some((change, warning)) = renaming {
         changes.extend(change);

@@ -2,6 +2,7 @@
 
 use super::profile::email_changes;
 use super::{Email, EntraState, Held, Origin, Profile, User, emails, find, insert, may_decide, note, store};
+use crate::characters;
 use crate::db::Conn;
 use crate::db::schema::{link_requests, users};
 use crate::domain::audit::{Action, Change};
@@ -48,6 +49,7 @@ pub struct LinkRequest {
 pub fn create(tx: &mut Tx, wish: Wish, site: Option<&str>) -> Result<User> {
     let profile = Profile { more: "{}".to_owned(), ..wish.profile };
     profile.check()?;
+    profile.check_characters(None)?;
     let emails = work_email(wish.email.as_deref())?;
     let user = User::new(tx, profile, Origin::Console);
     let user = insert(tx, user, &emails)?;
@@ -80,6 +82,7 @@ fn put(tx: &mut Tx, id: &str, wish: Wish, confirms: bool) -> Result<User> {
     }
     may_decide(tx, &user)?;
     wish.profile.check()?;
+    wish.profile.check_characters(Some(&user.profile))?;
     let before = emails(tx.conn, id)?;
     let mut after: Vec<Email> =
         before.iter().filter(|email| email.kind.as_deref() != Some("work")).cloned().collect();
@@ -148,6 +151,31 @@ pub fn set_site(tx: &mut Tx, id: &str, site: &str) -> Result<User> {
         store(tx, &mut user, None)?;
     }
     Ok(user)
+}
+
+/// What came of setting a site for many.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Placed {
+    /// How many have it now.
+    pub set: usize,
+    /// The names of those who had a site already and were left alone.
+    pub left: Vec<String>,
+}
+
+/// As [`set_site`], for many at once: whoever has a site already is left alone.
+pub fn set_site_of(tx: &mut Tx, ids: &[String], site: &str) -> Result<Placed> {
+    sites::find(tx.conn, site)?;
+    let mut placed = Placed::default();
+    for id in ids {
+        let user = find(tx.conn, id)?;
+        if user.site_id.is_some() {
+            placed.left.push(user.name());
+        } else {
+            set_site(tx, id, site)?;
+            placed.set += 1;
+        }
+    }
+    Ok(placed)
 }
 
 /// Takes an account back to local management: its fields can be edited until Entra ID next writes to it.
@@ -239,7 +267,11 @@ fn work_email(value: Option<&str>) -> Result<Vec<Email>> {
     let Some(value) = value.map(str::trim).filter(|value| !value.is_empty()) else { return Ok(Vec::new()) };
     let shaped =
         value.split_once('@').is_some_and(|(local, domain)| !local.is_empty() && domain.contains('.'));
-    if !shaped || value.chars().any(|char| char.is_whitespace() || char.is_control()) || value.len() > 254 {
+    if !shaped
+        || value.chars().any(|char| char.is_whitespace() || char.is_control())
+        || characters::hidden(value).is_some()
+        || value.len() > 254
+    {
         return Err(Error::invalid("email", "Enter an e-mail address such as ana.lima@example.com."));
     }
     Ok(vec![Email { value: value.to_owned(), kind: Some("work".into()), primary: Some(true), display: None }])

@@ -3,7 +3,7 @@
 
 use super::{User, federated, find, may_decide, named, note, store, with_object_id};
 use crate::domain::audit::{Action, Change};
-use crate::domain::{Role, Tx, sessions};
+use crate::domain::{Role, Tx, names, sessions};
 use crate::error::{Error, Result};
 
 const LONGEST: usize = 256;
@@ -14,10 +14,11 @@ pub fn set_federated_id(tx: &mut Tx, id: &str, wish: Option<&str>) -> Result<Use
     may_decide(tx, &user)?;
     let wish = wish.map(str::trim).filter(|text| !text.is_empty());
     if let Some(text) = wish {
-        if text.len() > LONGEST || text.chars().any(char::is_control) {
+        if text.len() > LONGEST {
             let message = format!("Enter a federated id of up to {LONGEST} characters.");
             return Err(Error::invalid("federated_id", message));
         }
+        names::seen("federated_id", "federated id", text)?;
         let holders = [federated(tx.conn, text)?, named(tx.conn, text)?];
         if let Some(other) = holders.into_iter().flatten().find(|other| other.id != user.id) {
             let message = format!("{} is known by “{text}” already. Choose another.", other.name());

@@ -17,6 +17,7 @@
 use super::audit::{self, Kind, Subject};
 use super::text_enum::text_enum;
 use super::{Role, Tx, fold, new_id, sites};
+use crate::characters;
 use crate::db::Conn;
 use crate::db::schema::{user_emails, users};
 use crate::error::{Error, Result};
@@ -143,6 +144,7 @@ pub struct User {
     /// A user name that Entra ID wrote and the guard holds back: sign-in and console keep the old one.
     pub held_name: Option<String>,
     held_name_key: Option<String>,
+    look_key: Option<String>,
 }
 
 impl User {
@@ -212,6 +214,7 @@ impl User {
             confirmed_object_id: None,
             held_name: None,
             held_name_key: None,
+            look_key: None,
         }
     }
 
@@ -229,7 +232,11 @@ impl User {
 
     /// Keeps the columns that follow from others in step with them.
     fn derive(&mut self, emails: &[Email]) {
-        self.user_name_key = fold(&self.profile.user_name);
+        let key = fold(&self.profile.user_name);
+        if key != self.user_name_key {
+            self.look_key = characters::look_apart(&key);
+            self.user_name_key = key;
+        }
         self.sort_name = fold(&self.name());
         self.site_sent_key = self.site_sent.as_deref().map(fold);
         self.federated_key = self.federated_id.as_deref().map(fold);
@@ -308,6 +315,36 @@ pub fn all_named(conn: &mut Conn, user_names: &[&str]) -> Result<HashMap<String,
         found.extend(accounts.into_iter().map(|user| (user.user_name_key.clone(), user)));
     }
     Ok(found)
+}
+
+/// The accounts whose user names look like one of these, by their look (UTS #39).
+pub fn all_looking_like(conn: &mut Conn, user_names: &[&str]) -> Result<HashMap<String, User>> {
+    let mut found = HashMap::new();
+    for some in user_names.chunks(CHUNK / 4) {
+        let looks: Vec<String> = some.iter().flat_map(|name| looks(name)).collect();
+        let apart =
+            users::look_key.is_not_null().and(users::look_key.assume_not_null().eq_any(looks.clone()));
+        let mine = users::table.filter(users::user_name_key.eq_any(looks).or(apart));
+        let accounts: Vec<User> = mine.select(User::as_select()).load(conn)?;
+        found.extend(
+            accounts
+                .into_iter()
+                .map(|user| (user.look_key.clone().unwrap_or_else(|| user.user_name_key.clone()), user)),
+        );
+    }
+    Ok(found)
+}
+
+/// The account, other than its own, whose user name looks like this one but is not the same.
+pub fn looking_like(conn: &mut Conn, user_name: &str, own: Option<&str>) -> Result<Option<User>> {
+    let others = all_looking_like(conn, &[user_name])?;
+    let key = fold(user_name);
+    Ok(others.into_values().find(|user| Some(user.id.as_str()) != own && user.user_name_key != key))
+}
+
+/// What a name looks like: in the case in which it is written, a capital I looks like an l, and folded it does not.
+pub(super) fn looks(user_name: &str) -> [String; 2] {
+    [characters::look(&fold(user_name)), characters::look(user_name.trim())]
 }
 
 /// Which of these keys are those of accounts that exist.

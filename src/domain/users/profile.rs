@@ -4,6 +4,7 @@ use super::name_of_scim_id;
 use crate::db::Conn;
 use crate::db::schema::{user_emails, users};
 use crate::domain::audit::Change;
+use crate::domain::names;
 use crate::error::{Complaint, Error, Result};
 use diesel::prelude::*;
 use serde_json::{Map, Value};
@@ -96,7 +97,7 @@ impl Profile {
     fn complaints(&self) -> Vec<Complaint> {
         let mut complaints = Vec::new();
         let name = self.user_name.trim();
-        if name.is_empty() || name.chars().count() > LONGEST_USER_NAME || name.chars().any(char::is_control) {
+        if name.is_empty() || name.chars().count() > LONGEST_USER_NAME {
             let message = format!("Enter a user name of 1 to {LONGEST_USER_NAME} characters.");
             complaints.push(Complaint { field: "user_name", message });
         }
@@ -107,6 +108,56 @@ impl Profile {
             }
         }
         complaints
+    }
+
+    /// Refuses characters that cannot be seen, in what is new.
+    pub(super) fn check_characters(&self, before: Option<&Self>) -> Result<()> {
+        let mut complaints = Vec::new();
+        if before.is_none_or(|before| before.user_name != self.user_name) {
+            complaints.extend(names::user_name_complaint(&self.user_name));
+        }
+        for (at, (field, label, name)) in self.names().into_iter().enumerate() {
+            let was = before.and_then(|before| before.names()[at].2);
+            complaints
+                .extend(name.filter(|_| name != was).and_then(|name| names::complaint(field, label, name)));
+        }
+        if complaints.is_empty() { Ok(()) } else { Err(Error::Invalid(complaints)) }
+    }
+
+    /// Refuses a new user name with characters that cannot be seen, and takes them out of the other names; answers what
+    /// to tell of that.
+    pub(super) fn without_hidden(&mut self, before: Option<(&str, &Self)>) -> Result<Vec<String>> {
+        if before.is_none_or(|(user_name, _)| user_name != self.user_name)
+            && let Some(complaint) = names::user_name_complaint(&self.user_name)
+        {
+            return Err(Error::Invalid(vec![Complaint { field: "userName", ..complaint }]));
+        }
+        let unchanged: Vec<bool> = match before {
+            Some((_, before)) => {
+                self.names().iter().zip(before.names()).map(|(new, old)| new.2 == old.2).collect()
+            }
+            None => vec![false; self.names().len()],
+        };
+        let names = [
+            ("display name", &mut self.display_name),
+            ("first name", &mut self.given_name),
+            ("last name", &mut self.family_name),
+            ("title", &mut self.title),
+            ("department", &mut self.department),
+        ];
+        let new = names.into_iter().zip(unchanged).filter(|(_, unchanged)| !unchanged);
+        let told = new.filter_map(|((label, name), _)| names::leave_out(label, name.as_mut()?));
+        Ok(told.collect())
+    }
+
+    fn names(&self) -> [(&'static str, &'static str, Option<&str>); 5] {
+        [
+            ("display_name", "display name", self.display_name.as_deref()),
+            ("given_name", "first name", self.given_name.as_deref()),
+            ("family_name", "last name", self.family_name.as_deref()),
+            ("title", "title", self.title.as_deref()),
+            ("department", "department", self.department.as_deref()),
+        ]
     }
 
     /// What `after` has that this has not, in plain words.

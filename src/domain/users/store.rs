@@ -89,8 +89,10 @@ pub(in crate::domain) fn store_over(
         users::updated_at.eq(user.updated_at),
         users::version.eq(user.version),
     );
-    let name = (user.profile.user_name != before.profile.user_name)
-        .then(|| (users::user_name.eq(&profile.user_name), users::user_name_key.eq(&user.user_name_key)));
+    let name = (user.profile.user_name != before.profile.user_name).then(|| {
+        let keys = (users::user_name_key.eq(&user.user_name_key), users::look_key.eq(&user.look_key));
+        (users::user_name.eq(&profile.user_name), keys)
+    });
     let sort_name = (user.sort_name != before.sort_name).then(|| users::sort_name.eq(&user.sort_name));
     let external_id = (profile.external_id != before.profile.external_id)
         .then(|| users::external_id.eq(&profile.external_id));

@@ -1,10 +1,11 @@
 //! Creating a user by hand, and editing what the console owns.
 
 use super::show;
+use crate::domain::Tx;
 use crate::domain::sites::{self, Site};
 use crate::domain::users::by_hand::{self, Telephony, Wish};
 use crate::domain::users::{self, Email, Profile, User, federation};
-use crate::error::Error;
+use crate::error::{Error, Result};
 use crate::web::extract::{Desk, Posted, Signed};
 use crate::web::page::{self, Answer, Frame, Refused};
 use crate::web::session::Visit;
@@ -33,6 +34,8 @@ pub(in crate::web::console) struct Form {
     pub(super) extension: String,
     pub(super) site: String,
     pub(super) federated_id: String,
+    /// That the user name may look like another's.
+    pub(super) look_alike: String,
 }
 
 impl Form {
@@ -58,6 +61,7 @@ impl Form {
             extension: text(&user.extension),
             site: user.site_id.clone().unwrap_or_default(),
             federated_id: text(&user.federated_id),
+            look_alike: String::new(),
         }
     }
 
@@ -82,6 +86,20 @@ impl Form {
     fn telephony(&self) -> Telephony {
         Telephony { phone_number: Some(self.phone_number.clone()), extension: Some(self.extension.clone()) }
     }
+}
+
+/// Points out an account whose user name looks like the one that was entered, unless that is confirmed.
+fn tell_apart(tx: &mut Tx, form: &Form, own: Option<&str>) -> Result<()> {
+    if !form.look_alike.is_empty() {
+        return Ok(());
+    }
+    let Some(other) = users::looking_like(tx.conn, &form.user_name, own)? else { return Ok(()) };
+    let message = format!(
+        "This user name looks like “{}”, which is that of {}. Correct it, or tick the box to use it all the same.",
+        other.profile.user_name,
+        other.name()
+    );
+    Err(Error::invalid("look_alike", message))
 }
 
 #[derive(Template)]
@@ -115,6 +133,7 @@ pub(in crate::web::console) async fn create(
     let entered = form.clone();
     let made = desk
         .write(signed.actor(), move |tx| {
+            tell_apart(tx, &entered, None)?;
             let user = by_hand::create(tx, entered.wish(), Some(&entered.site))?;
             by_hand::set_telephony(tx, &user.id, entered.telephony())
         })
@@ -140,7 +159,16 @@ pub(in crate::web::console) async fn change(
 ) -> Answer {
     let (id, Posted(form)) = (id.into_inner(), form);
     let (wish, key) = (form.wish(), id.clone());
-    let changed = desk.write(signed.actor(), move |tx| by_hand::change(tx, &key, wish)).await;
+    let entered = form.clone();
+    let changed = desk
+        .write(signed.actor(), move |tx| {
+            let renamed = users::find(tx.conn, &key)?.profile.user_name != wish.profile.user_name;
+            if renamed {
+                tell_apart(tx, &entered, Some(&key))?;
+            }
+            by_hand::change(tx, &key, wish)
+        })
+        .await;
     saved(request, signed, frame, desk, (id, form), changed).await
 }
 

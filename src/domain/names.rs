@@ -1,0 +1,36 @@
+//! What every name is held to, wherever it is entered: nothing in it that cannot be seen.
+
+use crate::characters::{self, Hidden};
+use crate::error::{Complaint, Error, Result};
+
+/// What is wrong with the characters of a name, if something is; `label` names it in the sentence: `site name`.
+pub(super) fn complaint(field: &'static str, label: &str, name: &str) -> Option<Complaint> {
+    characters::hidden(name).map(|hidden| told(field, label, hidden))
+}
+
+/// As [`complaint`], for user names: no space but the usual one either.
+pub(super) fn user_name_complaint(name: &str) -> Option<Complaint> {
+    characters::hidden_in_user_name(name).map(|hidden| told("user_name", "user name", hidden))
+}
+
+/// Refuses a name with a character that cannot be seen.
+pub(super) fn seen(field: &'static str, label: &str, name: &str) -> Result<()> {
+    complaint(field, label, name).map_or(Ok(()), |complaint| Err(Error::Invalid(vec![complaint])))
+}
+
+/// Takes out of a value what cannot be seen; answers what to tell of it.
+pub(super) fn leave_out(label: &str, value: &mut String) -> Option<String> {
+    let (kept, hidden) = characters::visible(value);
+    let first = hidden.first()?;
+    let more = match hidden.len() {
+        1 => String::new(),
+        count => format!(" and {} more", count - 1),
+    };
+    *value = kept;
+    Some(format!("The {label} came with {first}{more}, which cannot be seen: it was left out."))
+}
+
+fn told(field: &'static str, label: &str, hidden: Hidden) -> Complaint {
+    let message = format!("The {label} has a character that cannot be seen: {hidden}. Remove it.");
+    Complaint { field, message }
+}

@@ -1,0 +1,103 @@
+//! Names with characters that cannot be seen, and names that look alike.
+
+use crate::harness::Console;
+use rollcall::domain::users::{Profile, by_hand};
+use rollcall::domain::{Actor, licenses, sites};
+use serde_json::json;
+
+const TOLD: &str = "U+200B ZERO WIDTH SPACE at position 4";
+
+#[actix_web::test]
+async fn a_user_name_with_a_character_that_cannot_be_seen_is_refused_everywhere() {
+    let (console, entra) = Console::with_entra();
+    let browser = console.signed_in("olga").await;
+    for (name, told) in [
+        ("ana\u{200B}@example.com", TOLD),
+        ("\u{202E}ana@example.com", "U+202E RIGHT-TO-LEFT OVERRIDE at position 1"),
+        ("ana\u{3164}", "U+3164 HANGUL FILLER at position 4"),
+        ("ana\u{A0}lima", "U+00A0 NO-BREAK SPACE at position 4"),
+        ("ana\u{E0041}", "U+E0041 (a tag character) at position 4"),
+    ] {
+        let page = browser.submit("/users/new", "/users", &[("user_name", name)]).await;
+        assert_eq!(page.status, 422);
+        assert!(page.text().contains(told), "{}", page.text());
+        let made = entra.post("/Users", json!({ "userName": name })).await;
+        assert_eq!(made.status, 400);
+        assert!(made.json.to_string().contains(told), "{}", made.json);
+    }
+    let id = entra.post("/Users", json!({ "userName": "bo@example.com" })).await.id();
+    let rename = json!([{ "op": "replace", "path": "userName", "value": "bo\u{200D}@example.com" }]);
+    assert_eq!(entra.patch(&format!("/Users/{id}"), rename).await.status, 400);
+    assert_eq!(entra.get(&format!("/Users/{id}")).await.at("/userName"), "bo@example.com");
+    // Letters that need a join control keep it.
+    let kept = entra.post("/Users", json!({ "userName": "می\u{200C}خواهم@example.com" })).await;
+    assert_eq!(kept.status, 201);
+}
+
+#[actix_web::test]
+async fn in_other_names_the_console_refuses_it_and_scim_leaves_it_out() {
+    let (console, entra) = Console::with_entra();
+    let browser = console.signed_in("olga").await;
+    let fields = [("user_name", "ana"), ("display_name", "Ana\u{200B} Lima"), ("title", "Dr\u{2060}")];
+    let page = browser.submit("/users/new", "/users", &fields).await;
+    assert_eq!(page.status, 422);
+    assert!(page.text().contains(TOLD) && page.text().contains("U+2060 WORD JOINER at position 3"));
+    let site = browser.submit("/sites", "/sites", &[("name", "Lis\u{200B}bon")]).await;
+    assert!(site.text().contains(TOLD) || site.follow().await.text().contains(TOLD));
+    let code = licenses::Wish { code: "X2\u{3164}".into(), name: "Wor\u{200B}k".into(), seats: 1 };
+    let refused = console.org.write(&Actor::CommandLine, move |tx| licenses::create(tx, &code)).unwrap_err();
+    assert!(refused.to_string().contains(TOLD) && refused.to_string().contains("U+3164"), "{refused}");
+    assert!(console.org.write(&Actor::CommandLine, |tx| sites::create(tx, "Del\u{200B}ft")).is_err());
+
+    let body = json!({
+        "userName": "bo", "displayName": "Bo\u{200B} Berg\u{200F}", "name": { "givenName": "B\u{AD}o" },
+        "title": "می\u{200C}خواهم",
+    });
+    let made = entra.post("/Users", body).await;
+    assert_eq!((made.status, made.at("/displayName")), (201, &json!("Bo Berg")));
+    assert_eq!((made.at("/name/givenName"), made.at("/title")), (&json!("Bo"), &json!("می\u{200C}خواهم")));
+    let group = entra.post("/Groups", json!({ "displayName": "Cr\u{200B}ew" })).await;
+    assert_eq!(group.at("/displayName"), "Crew");
+    console.write(rollcall::domain::settings::touch);
+    let log = browser.get("/activity/provisioning?outcome=warning").await;
+    assert!(
+        log.text().contains("came with U+200B ZERO WIDTH SPACE at position 3 and 1 more"),
+        "{}",
+        log.text()
+    );
+}
+
+#[actix_web::test]
+async fn a_name_that_looks_like_another_is_pointed_out_and_can_be_confirmed() {
+    let console = Console::open();
+    console.user("ana.lima@example.com", None);
+    let browser = console.signed_in("olga").await;
+    for name in
+        ["аna.lima@example.com", "ana.1ima@example.com", "ana.Iima@example.com", "ana.lirna@example.com"]
+    {
+        let page = browser.submit("/users/new", "/users", &[("user_name", name), ("title", "kept")]).await;
+        assert_eq!(page.status, 422, "{name}");
+        assert!(page.text().contains("looks like “ana.lima@example.com”"), "{}", page.text());
+        assert_eq!(page.value("#title").as_deref(), Some("kept"));
+    }
+    let page = browser.submit("/users/new", "/users", &[("user_name", "аna.lima@example.com")]).await;
+    let made = page.submit("/users", &[("user_name", "аna.lima@example.com"), ("look_alike", "1")]).await;
+    assert_eq!(made.status, 303);
+    let bo = console.user("bo@example.com", None);
+    let path = format!("/users/{}", bo.id);
+    let renamed = browser.submit(&path, &path, &[("user_name", "ana.Iima@example.com")]).await;
+    assert_eq!(renamed.status, 422);
+    assert_eq!(browser.submit(&path, &path, &[("title", "x")]).await.status, 303, "not renamed, not asked");
+}
+
+#[actix_web::test]
+async fn what_was_stored_before_stays_and_can_be_changed() {
+    let console = Console::open();
+    let old = console.user("ana@example.com", None);
+    let id = old.id.clone();
+    console.write(move |tx| {
+        let profile = Profile { display_name: Some("Ana".into()), ..Profile::named("ana@example.com") };
+        by_hand::change(tx, &id, by_hand::Wish { profile, email: None })
+    });
+    assert_eq!(console.find("ana@example.com").unwrap().profile.display_name.as_deref(), Some("Ana"));
+}
