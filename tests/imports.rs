@@ -60,7 +60,7 @@ async fn every_fault_is_told_with_its_row_and_its_remedy_and_nothing_can_be_appl
     let console = staffed();
     console.user("homeless", None);
     let olga = console.signed_in("olga").await;
-    let file = b"userName,license\nnobody,X2\nana,X9\nbob,X2\nBob,X2\nhomeless,X2\n";
+    let file = b"userName,license\nnobody,X2\nana,X9\nbob,X2\nBob,X4\nhomeless,X2\n";
     let checked = upload(&olga, &[], file).await;
     let page = checked.follow().await;
     let text = page.text();
@@ -185,4 +185,91 @@ async fn the_example_to_download_is_a_file_that_can_be_read() {
     let olga = console.signed_in("olga").await;
     let example = olga.get("/licenses/import/template.csv").await;
     assert!(example.body.trim_start_matches('\u{feff}').starts_with("userName,license"));
+}
+
+#[actix_web::test]
+async fn people_without_a_site_get_one_by_the_same_file() {
+    let console = staffed();
+    for name in ["cy", "di", "ed"] {
+        console.user(name, None);
+    }
+    let olga = console.signed_in("olga").await;
+    let file = b"userPrincipalName,license,site\ncy,X2,delft\ndi,,DELFT\nana,X2,Delft\n";
+    let checked = upload(&olga, &[], file).await;
+    let page = checked.follow().await;
+    assert!(
+        page.text().contains("Apply 3 changes") && page.text().contains("Sites to set"),
+        "{}",
+        page.text()
+    );
+    apply(&checked).await;
+    assert_eq!((held(&console, "cy").as_deref(), held(&console, "ana").as_deref()), (Some("X2"), Some("X2")));
+    let site = console.find("ana").unwrap().site_id;
+    for name in ["cy", "di"] {
+        assert_eq!(console.find(name).unwrap().site_id, site, "{name}");
+    }
+    let result = olga.get(&format!("{}/result.csv", checked.location())).await;
+    assert!(result.body.contains("row,userName,license,site,result,remedy"), "{}", result.body);
+    assert!(result.body.contains("2,cy,X2,delft,\"Assigned, site set\","), "{}", result.body);
+
+    console.site("Porto");
+    let faulty = upload(&olga, &[], b"userName,license,site\ned,X2,Nowhere\nana,X2,Porto\ned2,X2,\n").await;
+    let page = faulty.follow().await;
+    assert!(
+        page.text().contains("There is no site “Nowhere”") && page.text().contains("Porto"),
+        "{}",
+        page.text()
+    );
+    assert!(
+        page.text().contains("ana has the site Delft, and a site is fixed once it is set"),
+        "{}",
+        page.text()
+    );
+    assert_eq!(console.find("ed").unwrap().site_id, None);
+}
+
+#[actix_web::test]
+async fn a_row_given_twice_alike_is_a_remark_and_one_given_otherwise_a_fault() {
+    let console = staffed();
+    let olga = console.signed_in("olga").await;
+    let checked = upload(&olga, &[], b"userName,license\nana,X2\nANA,x2\n").await;
+    let page = checked.follow().await;
+    assert!(page.text().contains("Row 3 repeats another row alike"), "{}", page.text());
+    assert!(page.text().contains("Apply 1 changes"), "{}", page.text());
+    apply(&checked).await;
+    assert_eq!(held(&console, "ana").as_deref(), Some("X2"));
+    let differing = upload(&olga, &[], b"userName,license\nbob,X2\nbob,X4\nbob,X2\n").await.follow().await;
+    assert!(differing.text().contains("3 rows have faults"), "{}", differing.text());
+}
+
+#[actix_web::test]
+async fn a_name_that_only_looks_like_a_users_is_pointed_out() {
+    let console = staffed();
+    let olga = console.signed_in("olga").await;
+    let file = "userName,license\nаna,X2\nbob\u{200B},X2\nb0b,X4\n";
+    let page = upload(&olga, &[], file.as_bytes()).await.follow().await.text();
+    assert!(page.contains("Did you mean “ana”, which is written with Latin letters?"), "{page}");
+    assert!(page.contains("U+200B ZERO WIDTH SPACE at position 4"), "{page}");
+    assert!(page.contains("There is no user “b0b”. Did you mean “bob”"), "{page}");
+}
+
+#[actix_web::test]
+async fn the_list_sets_the_site_for_all_who_are_selected_and_have_none() {
+    let console = staffed();
+    let [cy, di] = ["cy", "di"].map(|name| console.user(name, None).id);
+    let ana = console.find("ana").unwrap().id;
+    let site = console.find("ana").unwrap().site_id.unwrap();
+    let olga = console.signed_in("olga").await;
+    assert!(olga.get("/users").await.has("button[formaction='/users/site']"));
+    let ask = olga.get(&format!("/users/site?id={cy}&id={di}&id={ana}&to={site}")).await;
+    assert!(ask.text().contains("Set the site of 2 users"), "{}", ask.text());
+    assert!(ask.text().contains("Left alone, since they have a site ana Delft"), "{}", ask.text());
+    let csrf = ask.value("form[action='/users/site'] input[name=csrf]").unwrap();
+    let fields = [("csrf", csrf.as_str()), ("id", &cy), ("id", &di), ("id", &ana), ("site", &site)];
+    let done = olga.post_bare("/users/site", &fields).await.follow().await;
+    assert!(done.text().contains("The site was set for 2 users. Left alone"), "{}", done.text());
+    for name in ["cy", "di"] {
+        assert_eq!(console.find(name).unwrap().site_id.as_deref(), Some(site.as_str()));
+    }
+    assert_eq!(olga.get("/users/site").await.status, 303, "nobody selected");
 }

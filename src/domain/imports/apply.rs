@@ -5,6 +5,7 @@ use super::read::Line;
 use super::store::{all_rows, find, finish};
 use super::{Import, Row, State, Step};
 use crate::domain::audit::Action;
+use crate::domain::users::by_hand;
 use crate::domain::{Tx, licenses};
 use crate::error::{Error, Result};
 use std::collections::{BTreeMap, HashMap, VecDeque};
@@ -17,8 +18,13 @@ pub fn apply(tx: &mut Tx, id: &str) -> Result<Import> {
     may_apply(&import)?;
     let before = all_rows(tx.conn, id)?;
     let lines: Vec<Line> = before.iter().map(Row::line).collect();
-    let Plan { rows, seats, state } = plan::plan(tx.conn, &lines, import.take_away)?;
+    let Plan { rows, seats, state, .. } = plan::plan(tx.conn, &lines, import.take_away)?;
     unchanged(&before, &rows)?;
+    for row in &rows {
+        if let (Some(user), Some(site)) = (&row.user_id, &row.site_id) {
+            by_hand::set_site(tx, user, site)?;
+        }
+    }
     for deed in order(&rows, &state) {
         match deed {
             Deed::Remove(user) => licenses::remove(tx, user)?,
@@ -45,7 +51,7 @@ fn may_apply(import: &Import) -> Result<()> {
 impl Row {
     fn line(&self) -> Line {
         let (user_name, license) = (self.user_name.clone(), self.license.clone());
-        Line { number: self.number, user_name, license, problem: None }
+        Line { number: self.number, user_name, license, site: self.site.clone(), problem: None }
     }
 
     /// How the row differs from what was validated, as part of a sentence.
@@ -59,6 +65,8 @@ impl Row {
             format!("the code {} stands for another licence type now", self.license)
         } else if self.license_before != before.license_before {
             format!("the user had {} then and has {} now", held(before), held(self))
+        } else if self.site_id != before.site_id {
+            "the site was set, or stands for another, since".to_owned()
         } else if self.step != before.step {
             format!("“{}” then, “{}” now", before.step.word(), self.step.word())
         } else {

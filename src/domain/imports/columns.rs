@@ -12,10 +12,11 @@ pub(super) const LONGEST_CELL: usize = 256;
 const LONGEST_SHOWN: usize = 60;
 const MOST_SHOWN: usize = 10;
 
-/// Where the two columns stand.
+/// Where the columns stand.
 pub(super) struct Columns {
     user_name: usize,
     license: usize,
+    site: Option<usize>,
     count: usize,
 }
 
@@ -26,8 +27,24 @@ impl Columns {
             let named = (0..).zip(header).filter(|(_, cell)| wanted.contains(&key(cell).as_str()));
             named.map(|(at, _)| at).collect()
         };
-        let complaint = match (places(&["username"]).as_slice(), places(&["license", "licence"]).as_slice()) {
-            (&[user_name], &[license]) => return Ok(Self { user_name, license, count: header.len() }),
+        // Entra ID's own word for the user name counts where ours does not stand beside it.
+        let user_names = match places(&["username"]) {
+            none if none.is_empty() => places(&["userprincipalname", "upn"]),
+            ours => ours,
+        };
+        let site = match places(&["site"]).as_slice() {
+            [] => None,
+            [site] => Some(*site),
+            _ => {
+                return Err(refused(
+                    "There is more than one column site. Keep one and upload the file again.",
+                ));
+            }
+        };
+        let complaint = match (user_names.as_slice(), places(&["license", "licence"]).as_slice()) {
+            (&[user_name], &[license]) => {
+                return Ok(Self { user_name, license, site, count: header.len() });
+            }
             ([], []) => "The columns userName and license are missing.",
             ([], _) => "The column userName is missing.",
             (_, []) => "The column license is missing.",
@@ -38,7 +55,8 @@ impl Columns {
             header.iter().take(MOST_SHOWN).map(|cell| cut(cell.trim(), LONGEST_SHOWN)).collect();
         let more = if header.len() > MOST_SHOWN { ",…" } else { "" };
         Err(refused(format!(
-            "{complaint} The header that was found is “{}{more}”; the header that is wanted is “userName,license”. \
+            "{complaint} The header that was found is “{}{more}”; the header that is wanted is “userName,license”, \
+             or “userName,license,site”. \
              Correct the first row and upload the file again.",
             found.join(",")
         )))
@@ -53,6 +71,7 @@ impl Columns {
             number,
             user_name: user_name.unwrap_or_default(),
             license: license.unwrap_or_default(),
+            site: self.site.map(|at| cell(at).unwrap_or_default()),
             problem,
         }
     }
@@ -75,15 +94,17 @@ impl Columns {
             return Some(Problem::new(shape(), remedy));
         }
         let broken = |at: usize| cells.get(at).is_some_and(|cell| cell.trim().contains('\n'));
-        (broken(self.user_name) || broken(self.license)).then(|| {
+        (broken(self.user_name) || broken(self.license) || self.site.is_some_and(broken)).then(|| {
             let remedy = "Remove the line break; perhaps a quotation mark is missing.";
-            Problem::new("The user name or the licence runs over several lines.", remedy)
+            Problem::new("The user name, the licence or the site runs over several lines.", remedy)
         })
     }
 
     /// The remark that names the columns that were not read. Padding without name and content is not worth one.
     pub(super) fn ignored(&self, header: &StringRecord, filled: &BTreeSet<usize>) -> Option<String> {
-        let others = (0..).zip(header).filter(|(at, _)| *at != self.user_name && *at != self.license);
+        let others = (0..)
+            .zip(header)
+            .filter(|(at, _)| ![Some(self.user_name), Some(self.license), self.site].contains(&Some(*at)));
         let names: Vec<String> = others
             .filter(|(at, name)| !name.trim().is_empty() || filled.contains(at))
             .map(|(at, name)| match name.trim() {
@@ -98,8 +119,10 @@ impl Columns {
         };
         match names.len() {
             0 => None,
-            1 => Some(format!("The column {shown} was ignored: only userName and license are read.")),
-            _ => Some(format!("The columns {shown}{more} were ignored: only userName and license are read.")),
+            1 => Some(format!("The column {shown} was ignored: only userName, license and site are read.")),
+            _ => Some(format!(
+                "The columns {shown}{more} were ignored: only userName, license and site are read."
+            )),
         }
     }
 }

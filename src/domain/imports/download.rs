@@ -15,9 +15,17 @@ impl Row {
             Step::Assign => ("Assigned".to_owned(), "assign".to_owned()),
             Step::Change => (format!("Changed from {before}"), format!("change from {before}")),
             Step::Remove => (format!("Took {before} away"), format!("take {before} away")),
+            Step::Nothing | Step::LeftAlone if self.site_id.is_some() => {
+                ("Site set".to_owned(), "set the site".to_owned())
+            }
             Step::Nothing => return "Nothing to do".to_owned(),
             Step::LeftAlone => return "Left alone".to_owned(),
             Step::Fault => return self.fault.clone().unwrap_or_else(|| Step::Fault.word().to_owned()),
+        };
+        let with_site = self.site_id.is_some() && !matches!(self.step, Step::Nothing | Step::LeftAlone);
+        let (done, planned) = match with_site {
+            true => (format!("{done}, site set"), format!("{planned}, set the site")),
+            false => (done, planned),
         };
         match state {
             State::Applied => done,
@@ -30,16 +38,28 @@ impl Row {
 /// An import row by row, with result and remedy, as a CSV file that spreadsheets open.
 pub fn result_csv(conn: &mut Conn, id: &str) -> Result<Vec<u8>> {
     let Import { state, .. } = find(conn, id)?;
-    let header = ["row", "userName", "license", "result", "remedy"].map(str::to_owned);
-    let rows = all_rows(conn, id)?.into_iter().map(|row| {
+    let rows = all_rows(conn, id)?;
+    let with_site = rows.iter().any(|row| row.site.is_some());
+    let cells = |row: Row| {
         let (outcome, remedy) = (row.outcome(state), row.remedy.clone().unwrap_or_default());
-        [row.number.to_string(), row.user_name, row.license, outcome, remedy]
-    });
+        let site = row.site.unwrap_or_default();
+        [row.number.to_string(), row.user_name, row.license, site, outcome, remedy]
+    };
+    if with_site {
+        let header = ["row", "userName", "license", "site", "result", "remedy"].map(str::to_owned);
+        return spreadsheets::file([header].into_iter().chain(rows.into_iter().map(cells)));
+    }
+    let header = ["row", "userName", "license", "result", "remedy"].map(str::to_owned);
+    let rows = rows
+        .into_iter()
+        .map(cells)
+        .map(|[row, user, license, _, result, remedy]| [row, user, license, result, remedy]);
     spreadsheets::file([header].into_iter().chain(rows))
 }
 
 /// A small file to start from.
 #[must_use]
 pub fn template_csv() -> Vec<u8> {
-    format!("{MARK}userName,license\r\nana.lima@example.com,X2\r\nbo.berg@example.com,X4\r\n").into_bytes()
+    format!("{MARK}userName,license,site\r\nana.lima@example.com,X2,Lisbon\r\nbo.berg@example.com,X4,\r\n")
+        .into_bytes()
 }

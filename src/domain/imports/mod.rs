@@ -30,7 +30,7 @@ mod tests;
 
 pub use apply::apply;
 pub use download::{result_csv, template_csv};
-pub use read::{MOST_BYTES, MOST_ROWS};
+pub use read::{MOST_BYTES, MOST_MIB, MOST_ROWS};
 pub use store::{find, recent, rows};
 
 const LONGEST_FILE_NAME: usize = 200;
@@ -150,6 +150,12 @@ pub struct Counts {
     pub left_alone: usize,
     /// Rows with a fault.
     pub faults: usize,
+    /// Rows that set a site, whatever else they do.
+    #[serde(default)]
+    pub sites: usize,
+    /// Of those, rows that do nothing else.
+    #[serde(default)]
+    pub sites_alone: usize,
 }
 
 /// What an import does to the seats of one licence type.
@@ -192,6 +198,10 @@ pub struct Row {
     pub remedy: Option<String>,
     user_id: Option<String>,
     license_type_id: Option<String>,
+    /// The site in the file; nothing where the file has no such column.
+    pub site: Option<String>,
+    /// The site that the row gives a user who has none.
+    site_id: Option<String>,
 }
 
 impl SeatLine {
@@ -220,6 +230,10 @@ impl Counts {
                 Step::LeftAlone => &mut counts.left_alone,
                 Step::Fault => &mut counts.faults,
             } += 1;
+            if row.site_id.is_some() {
+                counts.sites += 1;
+                counts.sites_alone += usize::from(matches!(row.step, Step::Nothing | Step::LeftAlone));
+            }
         }
         counts
     }
@@ -227,7 +241,7 @@ impl Counts {
     /// How many rows change something.
     #[must_use]
     pub fn changes(&self) -> usize {
-        self.assign + self.change + self.remove
+        self.assign + self.change + self.remove + self.sites_alone
     }
 
     /// The counts as part of a sentence: what there is none of is left out.
@@ -239,6 +253,7 @@ impl Counts {
             (self.nothing, "with nothing to do"),
             (self.left_alone, "left alone"),
             (self.faults, "with a fault"),
+            (self.sites, "to set a site"),
         ];
         let told =
             parts.iter().filter(|(count, _)| *count > 0).map(|(count, word)| format!("{count} {word}"));
@@ -264,12 +279,13 @@ pub fn validate(tx: &mut Tx, upload: &Upload) -> Result<Import> {
     let sheet = read::read(&upload.bytes)?;
     let plan = plan::plan(tx.conn, &sheet.lines, upload.take_away)?;
     let counts = Counts::of(&plan.rows);
+    let remarks = sheet.remarks.into_iter().chain(plan.remark).collect();
     let import = Import {
         id: new_id(),
         file_name: bare_name(&upload.file_name),
         state: if counts.faults > 0 { State::Faulty } else { State::Validated },
         take_away: upload.take_away,
-        remarks: sheet.remarks,
+        remarks,
         row_count: i32::try_from(plan.rows.len()).map_err(Error::internal)?,
         fault_count: i32::try_from(counts.faults).map_err(Error::internal)?,
         counts,

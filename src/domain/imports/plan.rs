@@ -2,20 +2,25 @@
 
 use super::read::{Line, Problem};
 use super::{Row, SeatLine, Step, counted};
+use crate::characters;
 use crate::db::Conn;
 use crate::domain::fold;
 use crate::domain::licenses::{self, LicenseType, Stock};
-use crate::domain::users::{self, User};
+use crate::domain::sites::{self, Site};
+use crate::domain::users::{self, EntraState, User};
 use crate::error::Result;
 use std::collections::HashMap;
 
 const MOST_CODES: usize = 20;
+const MOST_ROWS_NAMED: usize = 10;
 
 /// What all lines would do.
 pub(super) struct Plan {
     pub(super) rows: Vec<Row>,
     pub(super) seats: Vec<SeatLine>,
     pub(super) state: Present,
+    /// What to tell of rows that repeat another.
+    pub(super) remark: Option<String>,
 }
 
 /// What the database says about those whom the file names.
@@ -24,6 +29,11 @@ pub(super) struct Present {
     /// The keys of licence types by the key of the user who holds it.
     pub(super) held: HashMap<String, String>,
     pub(super) stock: Vec<Stock>,
+    /// Those whose names look like names in the file that nobody has, by their look.
+    meant: HashMap<String, User>,
+    /// The sites by the names that stand in the file, folded.
+    sites: HashMap<String, Option<Site>>,
+    site_names: HashMap<String, String>,
 }
 
 pub(super) fn plan(conn: &mut Conn, lines: &[Line], take_away: bool) -> Result<Plan> {
@@ -32,8 +42,10 @@ pub(super) fn plan(conn: &mut Conn, lines: &[Line], take_away: bool) -> Result<P
     let namesakes = namesakes(lines);
     let judge = Judge { state: &state, codes: &codes, namesakes: &namesakes, take_away };
     let mut rows: Vec<Row> = lines.iter().map(|line| judge.row(line)).collect();
+    let repeats = lines.iter().filter(|line| judge.repeats(line)).map(|line| line.number);
+    let remark = told_repeats(&repeats.collect::<Vec<_>>());
     let seats = seat(&mut rows, &state);
-    Ok(Plan { rows, seats, state })
+    Ok(Plan { rows, seats, state, remark })
 }
 
 impl Present {
@@ -41,7 +53,18 @@ impl Present {
         let names: Vec<&str> = lines.iter().map(|line| line.user_name.as_str()).collect();
         let users = users::all_named(conn, &names)?;
         let ids: Vec<&str> = users.values().map(|user| user.id.as_str()).collect();
-        Ok(Self { held: licenses::held_by(conn, &ids)?, stock: licenses::stock(conn)?, users })
+        let unknown: Vec<&str> = names.into_iter().filter(|name| !users.contains_key(&fold(name))).collect();
+        let meant = users::all_looking_like(conn, &unknown)?;
+        let (held, stock) = (licenses::held_by(conn, &ids)?, licenses::stock(conn)?);
+        let mut sites = HashMap::new();
+        for name in lines.iter().filter_map(|line| line.site.as_deref()).filter(|name| !name.is_empty()) {
+            if !sites.contains_key(&fold(name)) {
+                sites.insert(fold(name), sites::named(conn, name)?);
+            }
+        }
+        let all = sites::all(conn)?;
+        let site_names = all.into_iter().map(|site| (site.id, site.name)).collect();
+        Ok(Self { held, stock, users, meant, sites, site_names })
     }
 
     fn codes(&self) -> HashMap<String, &LicenseType> {
@@ -58,19 +81,40 @@ impl Present {
     }
 }
 
-/// The numbers of the rows in which each user name stands, ignoring case.
-fn namesakes(lines: &[Line]) -> HashMap<String, Vec<i32>> {
-    let mut numbers: HashMap<String, Vec<i32>> = HashMap::new();
+/// The rows in which each user name stands, ignoring case.
+fn namesakes(lines: &[Line]) -> HashMap<String, Vec<&Line>> {
+    let mut rows: HashMap<String, Vec<&Line>> = HashMap::new();
     for line in lines {
-        numbers.entry(fold(&line.user_name)).or_default().push(line.number);
+        rows.entry(fold(&line.user_name)).or_default().push(line);
     }
-    numbers
+    rows
+}
+
+/// What a row asks for its user.
+fn asks(line: &Line) -> (String, String) {
+    (fold(&line.license), fold(line.site.as_deref().unwrap_or_default()))
+}
+
+fn told_repeats(rows: &[i32]) -> Option<String> {
+    let shown: Vec<String> = rows.iter().take(MOST_ROWS_NAMED).map(ToString::to_string).collect();
+    let more = match rows.len().saturating_sub(MOST_ROWS_NAMED) {
+        0 => String::new(),
+        more => format!(" and {more} more"),
+    };
+    match rows {
+        [] => None,
+        [row] => Some(format!("Row {row} repeats another row alike, and counts once with it.")),
+        _ => Some(format!(
+            "Rows {}{more} repeat other rows alike, and count once with them.",
+            shown.join(", ")
+        )),
+    }
 }
 
 struct Judge<'a> {
     state: &'a Present,
     codes: &'a HashMap<String, &'a LicenseType>,
-    namesakes: &'a HashMap<String, Vec<i32>>,
+    namesakes: &'a HashMap<String, Vec<&'a Line>>,
     take_away: bool,
 }
 
@@ -86,6 +130,7 @@ impl Judge<'_> {
         };
         let step = match (kind, before) {
             _ if !problems.is_empty() => Step::Fault,
+            _ if self.repeats(line) => Step::Nothing,
             (Some(kind), Some(before)) if kind.id == before.id => Step::Nothing,
             (Some(_), Some(_)) => Step::Change,
             (Some(_), None) => Step::Assign,
@@ -104,6 +149,11 @@ impl Judge<'_> {
             remedy: None,
             user_id: user.map(|user| user.id.clone()),
             license_type_id: kind.map(|kind| kind.id.clone()),
+            site: line.site.clone(),
+            site_id: match self.new_site(line, user) {
+                Some(site) if problems.is_empty() && !self.repeats(line) => Some(site.id.clone()),
+                _ => None,
+            },
         };
         row.blame(&problems);
         row
@@ -121,14 +171,15 @@ impl Judge<'_> {
         match user {
             _ if line.user_name.is_empty() => problems
                 .push(Problem::new("The user name is empty.", "Enter the user name, or remove the row.")),
-            None => problems.push(Problem::new(
-                format!("There is no user “{}”.", line.user_name),
-                "Check the spelling in the list of users: the user name may differ from the e-mail address. \
-                 A user from Entra ID must be provisioned first.",
-            )),
+            None => {
+                let looks = users::looks(&line.user_name);
+                let meant = looks.iter().find_map(|look| self.state.meant.get(look));
+                problems.push(unknown_user(&line.user_name, meant));
+            }
             Some(_) => {}
         }
         problems.extend(self.twice(line));
+        problems.extend(self.site_problem(line, user));
         if kind.is_none() && !line.license.is_empty() {
             let fault = format!("There is no licence type “{}”.", line.license);
             problems.push(Problem::new(fault, self.known_codes()));
@@ -136,7 +187,13 @@ impl Judge<'_> {
         if let (Some(user), Some(kind)) = (user, kind)
             && before.is_none_or(|before| before.id != kind.id)
             && let Some((fault, remedy)) = licenses::bar(user)
+            && (user.site_id.is_some() || user.entra_state == EntraState::Deleted || !names_a_site(line))
         {
+            let remedy = if user.site_id.is_none() && user.entra_state != EntraState::Deleted {
+                "Set the site first, on the user's page, or name it in a column site of this file."
+            } else {
+                remedy
+            };
             problems.push(Problem::new(fault, remedy));
         }
         problems
@@ -146,13 +203,58 @@ impl Judge<'_> {
         if line.user_name.is_empty() {
             return None;
         }
-        let numbers = self.namesakes.get(&fold(&line.user_name))?;
-        let other = numbers.iter().find(|number| **number != line.number)?;
-        let fault = match numbers.len() {
+        let rows = self.namesakes.get(&fold(&line.user_name))?;
+        let other = rows.iter().find(|other| asks(other) != asks(line))?.number;
+        let fault = match rows.len() {
             2 => format!("The same user stands in row {other}."),
             more => format!("The same user stands in {more} rows, such as row {other}."),
         };
         Some(Problem::new(fault, "Keep one row for each user."))
+    }
+
+    /// Whether the line says again what one above it says.
+    fn repeats(&self, line: &Line) -> bool {
+        let rows = self.namesakes.get(&fold(&line.user_name)).filter(|_| !line.user_name.is_empty());
+        rows.is_some_and(|rows| {
+            rows.iter().all(|other| asks(other) == asks(line) && other.problem.is_none())
+                && rows.first().is_some_and(|first| first.number != line.number)
+        })
+    }
+
+    /// The site that the line gives a user who has none.
+    fn new_site(&self, line: &Line, user: Option<&User>) -> Option<&Site> {
+        user.filter(|user| user.site_id.is_none())?;
+        self.state.sites.get(&fold(line.site.as_deref()?))?.as_ref()
+    }
+
+    fn site_problem(&self, line: &Line, user: Option<&User>) -> Option<Problem> {
+        let name = line.site.as_deref().filter(|name| !name.is_empty())?;
+        let Some(site) = self.state.sites.get(&fold(name)).and_then(Option::as_ref) else {
+            let hidden = characters::hidden(name)
+                .map(|hidden| format!(" The name has {hidden}, which cannot be seen."));
+            let fault = format!("There is no site “{name}”.{}", hidden.unwrap_or_default());
+            return Some(Problem::new(fault, self.known_sites()));
+        };
+        let fixed = user?.site_id.as_ref().filter(|fixed| **fixed != site.id)?;
+        let current = self.state.site_names.get(fixed).map_or("another", String::as_str);
+        let fault = format!("{} has the site {current}, and a site is fixed once it is set.", user?.name());
+        Some(Problem::new(fault, format!("Write {current}, or leave the site empty.")))
+    }
+
+    fn known_sites(&self) -> String {
+        let mut names: Vec<&str> = self.state.site_names.values().map(String::as_str).collect();
+        names.sort_unstable();
+        if names.len() > MOST_CODES {
+            names.truncate(MOST_CODES);
+            names.push("…");
+        }
+        match names.as_slice() {
+            [] => "There are no sites yet. Create it under Sites.".to_owned(),
+            names => format!(
+                "Use one of these: {}. Or create the site, or add the name as an alias, under Sites.",
+                names.join(", ")
+            ),
+        }
     }
 
     fn known_codes(&self) -> String {
@@ -168,6 +270,33 @@ impl Judge<'_> {
             codes => format!("Use one of these: {}. Or create the type under Licences.", codes.join(", ")),
         }
     }
+}
+
+fn names_a_site(line: &Line) -> bool {
+    line.site.as_deref().is_some_and(|name| !name.is_empty())
+}
+
+fn unknown_user(name: &str, meant: Option<&User>) -> Problem {
+    let meant = meant.map(|user| user.profile.user_name.as_str());
+    if let Some(hidden) = characters::hidden_in_user_name(name) {
+        let meant = meant.map(|meant| format!(" Did you mean “{meant}”?")).unwrap_or_default();
+        let fault = format!("There is no user “{name}”. The name has {hidden}, which cannot be seen.{meant}");
+        return Problem::new(fault, "Write the user name anew, without it.");
+    }
+    if let Some(meant) = meant {
+        let (mine, theirs) = (characters::writing(name), characters::writing(meant));
+        let how = theirs.filter(|theirs| mine.as_ref() != Some(theirs));
+        let how = how.unwrap_or_else(|| "written with other characters that look the same".to_owned());
+        return Problem::new(
+            format!("There is no user “{name}”. Did you mean “{meant}”, which is {how}?"),
+            "Copy the user name from the list of users.",
+        );
+    }
+    Problem::new(
+        format!("There is no user “{name}”."),
+        "Check the spelling in the list of users: the user name may differ from the e-mail address. A user from \
+         Entra ID must be provisioned first.",
+    )
 }
 
 impl Row {

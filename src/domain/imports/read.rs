@@ -9,8 +9,10 @@ use std::collections::BTreeSet;
 
 /// The most rows that one file may have, header and blank rows apart: all of them change in one transaction.
 pub const MOST_ROWS: usize = 10_000;
-/// The most bytes that one file may have: 5 MiB.
-pub const MOST_BYTES: usize = 5 * 1024 * 1024;
+/// The most bytes that one file may have, in MiB.
+pub const MOST_MIB: usize = 5;
+/// The same in bytes.
+pub const MOST_BYTES: usize = MOST_MIB * 1024 * 1024;
 
 const DELIMITERS: [u8; 3] = *b",;\t";
 const HOW: &str = "Its first row must be userName,license and each row below it names a user and a licence.";
@@ -23,12 +25,14 @@ pub(super) struct Sheet {
     pub(super) remarks: Vec<String>,
 }
 
-/// One row with its two cells, and what is wrong with its shape.
+/// One row with its cells, and what is wrong with its shape.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Line {
     pub(super) number: i32,
     pub(super) user_name: String,
     pub(super) license: String,
+    /// The site; nothing where the file has no such column.
+    pub(super) site: Option<String>,
     pub(super) problem: Option<Problem>,
 }
 
@@ -49,7 +53,7 @@ impl Problem {
 pub(super) fn read(bytes: &[u8]) -> Result<Sheet> {
     if bytes.len() > MOST_BYTES {
         return Err(refused(format!(
-            "The file has {} bytes; the most is {MOST_BYTES} (5 MiB). Remove columns that are not needed, or split it.",
+            "The file has {} bytes; the most is {MOST_BYTES} ({MOST_MIB} MiB). Remove columns that are not needed, or split it.",
             bytes.len()
         )));
     }
@@ -255,13 +259,16 @@ mod tests {
     #[test]
     fn extra_columns_are_ignored_and_named() {
         let one = sheet("userName,Department,license\nana,Sales,X2");
-        assert_eq!(one.remarks, ["The column “Department” was ignored: only userName and license are read."]);
+        assert_eq!(
+            one.remarks,
+            ["The column “Department” was ignored: only userName, license and site are read."]
+        );
         let more = sheet("userName,license,Notes,,\nana,X2,hello,there,\n");
         assert_eq!(more.lines.len(), 1);
         assert_eq!(
             more.remarks,
             [
-                "The columns “Notes”, number 4 (without a name) were ignored: only userName and license are read."
+                "The columns “Notes”, number 4 (without a name) were ignored: only userName, license and site are read."
             ]
         );
         assert!(sheet("userName,license,,\nana,X2,,").remarks.is_empty());

@@ -20,10 +20,24 @@ struct NewPage {
     frame: Frame,
     take_away: bool,
     refusal: Refused,
+    most_rows: String,
+    most_mib: usize,
+}
+
+impl NewPage {
+    fn new(frame: Frame, take_away: bool, refusal: Option<Error>) -> Self {
+        Self {
+            frame: frame.of("licences"),
+            take_away,
+            refusal: Refused(refusal),
+            most_rows: format!("{},{:03}", imports::MOST_ROWS / 1000, imports::MOST_ROWS % 1000),
+            most_mib: imports::MOST_MIB,
+        }
+    }
 }
 
 pub(super) async fn new(frame: Frame) -> Answer {
-    let page = NewPage { frame: frame.of("licences"), take_away: false, refusal: Refused::default() };
+    let page = NewPage::new(frame, false, None);
     page::show(&page.frame, &page)
 }
 
@@ -43,7 +57,7 @@ pub(super) async fn validate(signed: Signed, frame: Frame, desk: Desk, upload: U
     match checked {
         Ok(import) => Ok(page::go(&format!("/imports/{}", import.id))),
         Err(refusal @ Error::Invalid(_)) => {
-            let page = NewPage { frame: frame.of("licences"), take_away, refusal: Refused(Some(refusal)) };
+            let page = NewPage::new(frame, take_away, Some(refusal));
             page::show_as(StatusCode::UNPROCESSABLE_ENTITY, &page.frame, &page)
         }
         Err(other) => Err(other.into()),

@@ -82,6 +82,8 @@ routes! {
         POST administrator(proof) users::deletion::delete;
     }
 
+    "/users/site" { GET administrator users::placing::ask; POST administrator users::placing::place; }
+
     "/users/alignment" { GET auditor users::alignment::new; POST administrator users::alignment::upload; }
     "/users/alignment/{id}" { GET auditor users::alignment::show; }
     "/users/alignment/{id}/preview" { GET administrator users::alignment::preview; }
@@ -113,7 +115,7 @@ routes! {
     "/groups/{id}/delete" { POST administrator groups::delete; }
 
     "/held" { GET auditor held::show; POST administrator(proof) held::decide; }
-    "/held/limits" { POST administrator held::set_limits; }
+    "/held/limits" { POST administrator(proof) held::set_limits; }
 
     "/activity" { GET auditor activity::show; }
     "/activity/sign-ins" { GET auditor sign_ins::list; }

@@ -33,7 +33,7 @@ fn the_same_user_twice_is_a_fault_of_both_rows_ignoring_case() {
     assert_eq!(faults.len(), 2);
     assert_eq!((faults[0].0, faults[0].1.as_str()), (2, "The same user stands in row 4."));
     assert_eq!((faults[1].0, faults[1].1.as_str()), (4, "The same user stands in row 2."));
-    let thrice = house.check("userName,license\nana,\nana,\nana,\n");
+    let thrice = house.check("userName,license\nana,\nana,\nana,X2\n");
     assert_eq!(house.faults(&thrice)[2].1, "The same user stands in 3 rows, such as row 2.");
 }
 

@@ -5,6 +5,7 @@ pub(super) mod alignment;
 pub(super) mod deletion;
 pub(super) mod edit;
 pub(super) mod list;
+pub(super) mod placing;
 pub(super) mod show;
 pub(super) mod worklists;
 

@@ -1,0 +1,95 @@
+//! Setting the site of many users at once.
+
+use super::list::Row;
+use crate::db::Conn;
+use crate::domain::sites::{self, Site};
+use crate::domain::users::by_hand::{self, Placed};
+use crate::domain::users::list;
+use crate::error::{Error, Result};
+use crate::web::extract::{Desk, Fields, Posted, Signed, values};
+use crate::web::page::{self, Answer, Frame};
+use crate::web::session::Visit;
+use actix_web::HttpRequest;
+use askama::Template;
+
+/// More than a page of a list can choose.
+const MOST: usize = 500;
+const MOST_NAMED: usize = 10;
+
+#[derive(Template)]
+#[template(path = "users/place.html")]
+struct PlacePage {
+    frame: Frame,
+    /// Those who have no site yet.
+    rows: Vec<Row>,
+    /// The names and sites of those who have one.
+    left: Vec<(String, String)>,
+    sites: Vec<Site>,
+    /// The key of the site that was chosen in the list.
+    chosen: String,
+}
+
+/// Asks, and shows whom it concerns.
+pub(in crate::web::console) async fn ask(request: HttpRequest, frame: Frame, desk: Desk) -> Answer {
+    let fields: Fields = serde_urlencoded::from_str(request.query_string()).unwrap_or_default();
+    let ids = values(&fields, "id");
+    if ids.is_empty() {
+        Visit::of(&request).flash("note", "Select one or more users first.");
+        return Ok(page::go("/users"));
+    }
+    let (listed, sites) = desk.read(move |conn| load(conn, &ids)).await?;
+    let (placed, free): (Vec<_>, Vec<_>) = listed.into_iter().partition(|row| row.site.is_some());
+    let page = PlacePage {
+        frame: frame.of("users"),
+        rows: free.into_iter().map(Row::from).collect(),
+        left: placed.into_iter().map(|row| (row.user.name(), row.site.unwrap_or_default())).collect(),
+        sites,
+        chosen: values(&fields, "to").pop().unwrap_or_default(),
+    };
+    page::show(&page.frame, &page)
+}
+
+/// Sets it for all who have none.
+pub(in crate::web::console) async fn place(
+    request: HttpRequest,
+    signed: Signed,
+    desk: Desk,
+    form: Posted<Fields>,
+) -> Answer {
+    let Posted(fields) = form;
+    let ids = values(&fields, "id");
+    let site = values(&fields, "site").pop().unwrap_or_default();
+    let outcome = match few_enough(&ids) {
+        Ok(()) => desk.write(signed.actor(), move |tx| by_hand::set_site_of(tx, &ids, &site)).await,
+        Err(refusal) => Err(refusal),
+    };
+    page::settle(&request, outcome, said, "/users")
+}
+
+fn said(placed: &Placed) -> String {
+    let done = match placed.set {
+        0 => "Nobody was given a site.".to_owned(),
+        1 => "The site was set for one user.".to_owned(),
+        count => format!("The site was set for {count} users."),
+    };
+    let names = placed.left.iter().take(MOST_NAMED).map(String::as_str).collect::<Vec<_>>().join(", ");
+    match placed.left.len() {
+        0 => done,
+        count if count > MOST_NAMED => {
+            format!("{done} Left alone, since they have a site: {names} and {} more.", count - MOST_NAMED)
+        }
+        _ => format!("{done} Left alone, since they have a site: {names}."),
+    }
+}
+
+fn load(conn: &mut Conn, ids: &[String]) -> Result<(Vec<list::Listed>, Vec<Site>)> {
+    few_enough(ids)?;
+    Ok((list::these(conn, ids)?, sites::all(conn)?))
+}
+
+fn few_enough(ids: &[String]) -> Result<()> {
+    if ids.is_empty() || ids.len() > MOST {
+        return Err(Error::Conflict(format!("Select from 1 to {MOST} users.")));
+    }
+    Ok(())
+}
