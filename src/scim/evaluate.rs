@@ -32,7 +32,7 @@ fn check_simple(expression: &AttrExp, kinds: &[&Resource]) -> Result<(), Fault> 
         AttrExp::Present(path) => spots(path, kinds).map(drop),
         AttrExp::Comparison(path, op, wanted) => {
             let fitting = spots(path, kinds)?.into_iter().map(|spot| match spot.leaf() {
-                Some(leaf) => check_comparison(leaf, path, op, wanted),
+                Some(leaf) => check_comparison(leaf, path, *op, wanted),
                 None => Err(bad(format!(
                     "{path} is compared part by part: name one, such as {path}.{}.",
                     spot.attribute.sub.first().map_or("value", |part| part.name)
@@ -52,7 +52,7 @@ fn check_parts(filter: &ValFilter, attribute: &'static Attribute) -> Result<(), 
         ValFilter::Not(part) => check_parts(part, attribute),
         ValFilter::Attr(AttrExp::Present(path)) => part(attribute, path).map(drop),
         ValFilter::Attr(AttrExp::Comparison(path, op, wanted)) => {
-            check_comparison(part(attribute, path)?, path, op, wanted)
+            check_comparison(part(attribute, path)?, path, *op, wanted)
         }
     }
 }
@@ -73,7 +73,7 @@ fn spots(path: &AttrPath, kinds: &[&Resource]) -> Result<Vec<Spot>, Fault> {
 fn check_comparison(
     leaf: &Attribute,
     path: &AttrPath,
-    op: &CompareOp,
+    op: CompareOp,
     wanted: &CompValue,
 ) -> Result<(), Fault> {
     let equality = matches!(op, CompareOp::Eq | CompareOp::Ne);
@@ -111,7 +111,7 @@ pub fn meets(filter: &Filter, kind: &Resource, resource: &Value) -> bool {
             if values.is_empty() {
                 return absent_meets(op, wanted);
             }
-            values.into_iter().any(|value| compares(leaf, value, op, wanted))
+            values.into_iter().any(|value| compares(leaf, value, *op, wanted))
         }
         Filter::ValuePath(path) => Spot::of(kind, &path.attr).is_some_and(|spot| {
             let values = held(resource, &spot, None);
@@ -133,7 +133,7 @@ pub fn value_meets(filter: &ValFilter, attribute: &Attribute, value: &Value) -> 
         ValFilter::Or(parts) => parts.iter().any(|part| value_meets(part, attribute, value)),
         ValFilter::Attr(AttrExp::Present(path)) => part_of(path).is_some(),
         ValFilter::Attr(AttrExp::Comparison(path, op, wanted)) => match part_of(path) {
-            Some((part, held)) => compares(part, held, op, wanted),
+            Some((part, held)) => compares(part, held, *op, wanted),
             None => absent_meets(op, wanted),
         },
     }
@@ -169,9 +169,9 @@ pub fn absent_meets(op: &CompareOp, wanted: &CompValue) -> bool {
     }
 }
 
-fn compares(leaf: &Attribute, held: &Value, op: &CompareOp, wanted: &CompValue) -> bool {
+fn compares(leaf: &Attribute, held: &Value, op: CompareOp, wanted: &CompValue) -> bool {
     if matches!(op, CompareOp::Ne) {
-        return !compares(leaf, held, &CompareOp::Eq, wanted);
+        return !compares(leaf, held, CompareOp::Eq, wanted);
     }
     match (held, wanted) {
         // Entra ID compares booleans with strings: `roles[primary eq "True"]`.
@@ -196,7 +196,7 @@ fn compares(leaf: &Attribute, held: &Value, op: &CompareOp, wanted: &CompValue) 
     }
 }
 
-fn ordered<T: PartialOrd>(held: &T, op: &CompareOp, wanted: &T) -> bool {
+fn ordered<T: PartialOrd>(held: &T, op: CompareOp, wanted: &T) -> bool {
     match op {
         CompareOp::Gt => held > wanted,
         CompareOp::Ge => held >= wanted,

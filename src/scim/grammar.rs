@@ -184,7 +184,7 @@ impl<'a> Reader<'a> {
         let before = self.terms;
         let wanted = self.expression(part)?;
         self.terms = before + 2;
-        Ok(among(whole, chosen, wanted))
+        Ok(among(&whole, &chosen, wanted))
     }
 
     fn at_operator(&self) -> bool {
@@ -317,7 +317,7 @@ impl<'a> Reader<'a> {
 }
 
 /// One of the chosen values compares so. Where none is chosen the part is absent, which differs from every value.
-fn among(attr: AttrPath, chosen: ValFilter, wanted: AttrExp) -> Filter {
+fn among(attr: &AttrPath, chosen: &ValFilter, wanted: AttrExp) -> Filter {
     let one = |more: Vec<AttrExp>| {
         let all = std::iter::once(chosen.clone()).chain(more.into_iter().map(ValFilter::Attr)).collect();
         Filter::ValuePath(ValuePath { attr: attr.clone(), filter: ValFilter::and(all) })

@@ -154,7 +154,7 @@ impl Work {
     fn extension(&mut self, op: Op, schema: &'static Schema, value: &Value, notes: &mut Notes) {
         match value {
             Value::Object(members) if !members.is_empty() => {
-                self.members(op, Some(schema.urn), members, notes)
+                self.members(op, Some(schema.urn), members, notes);
             }
             _ if op == Op::Remove || (op == Op::Replace && values::is_empty(value)) => {
                 self.user.remove(schema.urn);

@@ -210,35 +210,6 @@ pub fn change(tx: &mut Tx, known: Known, mut wish: Wish) -> Result<Done> {
     Ok(Done { known: known_with(tx.conn, user, wish.emails)?, changes, warnings, held })
 }
 
-/// As [`change`], for a request that bars the user: that is never refused for what else the request asks. Where the
-/// whole cannot be done, it is done without the new user name, and else alone; a warning says so.
-pub fn bar(tx: &mut Tx, known: Known, wish: Wish) -> Result<Done> {
-    let refusal = match attempt(tx, &known, wish.clone())? {
-        Ok(done) => return Ok(done),
-        Err(refusal) => refusal,
-    };
-    let kept = known.wish();
-    let user_name = kept.profile.user_name.clone();
-    let nearly = Wish { profile: Profile { user_name, ..wish.profile }, ..wish };
-    let (mut done, what) = match attempt(tx, &known, nearly)? {
-        Ok(done) => (done, "the user name was left out"),
-        Err(_) => {
-            let least = Wish { active: false, ..kept };
-            (change(tx, known, least)?, "everything else was left out")
-        }
-    };
-    done.warnings.push(format!("The user was barred as asked, but {what}: {refusal}"));
-    Ok(done)
-}
-
-/// A change that is kept or undone by itself, and why it cannot be. A failure of ours is no such reason.
-fn attempt(tx: &mut Tx, known: &Known, wish: Wish) -> Result<Result<Done>> {
-    match tx.nested(|tx| change(tx, known.clone(), wish)) {
-        Err(failure @ Error::Internal(_)) => Err(failure),
-        outcome => Ok(outcome),
-    }
-}
-
 /// Whether a create of this user name takes an account over again that Entra ID deleted.
 pub fn comes_back(conn: &mut Conn, user_name: &str) -> Result<bool> {
     Ok(namesake(conn, user_name)?.is_some_and(|user| is_gone(&user)))

@@ -6,6 +6,7 @@
 //! | `profile`       | what Entra ID owns once an account is linked               |
 //! | `by_hand`       | what an administrator does: create, edit, release, link    |
 //! | `by_entra`      | what Entra ID does: create, change, delete                 |
+//! | `leaver`        | a request that bars somebody, whatever else it asks        |
 //! | `store`         | writing accounts, and how many there are                   |
 //! | `lifecycle`     | deactivate, reactivate, delete for good                    |
 //! | `federation`    | how single sign-on knows the account                       |
@@ -29,6 +30,7 @@ use uuid::Uuid;
 pub mod by_entra;
 pub mod by_hand;
 pub mod federation;
+pub mod leaver;
 pub mod lifecycle;
 pub mod list;
 mod profile;

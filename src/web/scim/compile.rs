@@ -6,11 +6,11 @@
 use crate::domain::condition::{Condition, Test};
 use crate::domain::groups::search as of_groups;
 use crate::domain::users::query::{self as of_users, Moment};
+use crate::scim::ENTERPRISE_USER;
 use crate::scim::evaluate::{self, absent_meets, truth};
 use crate::scim::filter::{AttrExp, CompValue, CompareOp, Filter, ValFilter};
 use crate::scim::path::Spot;
 use crate::scim::schema::{GROUPS, Kind, Resource, USERS};
-use crate::scim::{ENTERPRISE_USER, filter};
 use chrono::{DateTime, NaiveDateTime};
 use serde_json::json;
 
@@ -162,8 +162,8 @@ fn kept(spot: &Spot, expression: &AttrExp) -> Compiled<of_users::Leaf> {
     }
     let (mention, test) = match expression {
         AttrExp::Present(_) => (format!("\"{}\":", spot.attribute.name), None),
-        AttrExp::Comparison(_, op, CompValue::Text(text)) if is_search(op) && !text.is_empty() => {
-            (inside_json(text), Some((test(op), text.clone())))
+        AttrExp::Comparison(_, op, CompValue::Text(text)) if is_search(*op) && !text.is_empty() => {
+            (inside_json(text), Some((test(*op), text.clone())))
         }
         AttrExp::Comparison(..) => return Compiled::at_least(Condition::All),
     };
@@ -218,7 +218,7 @@ fn emails(parts: &[&ValFilter]) -> Compiled<of_users::Leaf> {
                 kind = Some(text.clone());
             }
             AttrExp::Comparison(_, op, CompValue::Text(text)) if is("value") && value.is_none() => {
-                value = Some((test(op), text.clone()));
+                value = Some((test(*op), text.clone()));
             }
             // Each address is one.
             AttrExp::Present(_) if is("value") => {}
@@ -272,7 +272,7 @@ fn text<L>(expression: &AttrExp, leaf: impl Fn(Option<(Test, String)>) -> L) -> 
         }
         AttrExp::Comparison(_, _, CompValue::Null) => Compiled::exactly(Condition::Not(Box::new(present()))),
         AttrExp::Comparison(_, op, CompValue::Text(text)) => {
-            Compiled::exactly(Condition::Is(leaf(Some((test(op), text.clone())))))
+            Compiled::exactly(Condition::Is(leaf(Some((test(*op), text.clone())))))
         }
     }
 }
@@ -283,7 +283,7 @@ fn time<L>(expression: &AttrExp, leaf: impl Fn(Test, NaiveDateTime) -> L) -> Com
             Compiled::constant(true)
         }
         AttrExp::Comparison(_, op, CompValue::Text(text)) => match DateTime::parse_from_rfc3339(text) {
-            Ok(at) => Compiled::exactly(Condition::Is(leaf(test(op), at.naive_utc()))),
+            Ok(at) => Compiled::exactly(Condition::Is(leaf(test(*op), at.naive_utc()))),
             Err(_) => Compiled::constant(false),
         },
         AttrExp::Comparison(..) => Compiled::constant(false),
@@ -330,7 +330,7 @@ fn moment_of(name: &str) -> Option<Moment> {
 }
 
 /// Whether what is looked for must stand in the text as it is.
-fn is_search(op: &CompareOp) -> bool {
+fn is_search(op: CompareOp) -> bool {
     matches!(op, CompareOp::Eq | CompareOp::Co | CompareOp::Sw | CompareOp::Ew)
 }
 
@@ -339,7 +339,7 @@ fn inside_json(text: &str) -> String {
     json!(text).to_string().trim_matches('"').to_owned()
 }
 
-fn test(op: &filter::CompareOp) -> Test {
+fn test(op: CompareOp) -> Test {
     match op {
         CompareOp::Eq => Test::Eq,
         CompareOp::Ne => Test::Ne,

@@ -3,15 +3,14 @@
 use super::client::{Body, Client, Told};
 use super::compile::Compiled;
 use super::cursor::{Mark, Stamp, Start};
+use super::sought::{Shelf, look_up, sought};
 use super::sources::{Groups, Source, Users};
 use super::walks::Walks;
 use super::{Refusal, Rendered, json};
 use crate::db::Conn;
 use crate::domain::Org;
-use crate::domain::provisioning::Operation;
 use crate::domain::users::by_entra::Scope;
 use crate::domain::users::search::{From, Mark as Spot};
-use crate::scim::filter::{AttrExp, CompValue, CompareOp, Filter, ValFilter, ValuePath};
 use crate::scim::message::{self, Place};
 use crate::scim::query::{Page, Query};
 use crate::scim::schema::{RESOURCES, Resource};
@@ -26,13 +25,8 @@ type Answer = Result<HttpResponse, Refusal>;
 /// So many resources are looked at one by one for a filter or an order that the database can't answer by itself.
 pub(super) const MOST_LOOKED_AT: i64 = 10_000;
 
-/// What is listed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Shelf {
-    Users,
-    Groups,
-    Both,
-}
+/// What the digests are for that tell walks through lists apart.
+const WALK: &str = "scim walk";
 
 /// What every list needs to know.
 pub(super) struct Lookup<'a> {
@@ -101,37 +95,6 @@ pub(super) fn pairs(request: &HttpRequest) -> Vec<(String, String)> {
     serde_urlencoded::from_str(request.query_string()).unwrap_or_default()
 }
 
-impl Shelf {
-    fn kinds(self) -> &'static [&'static Resource] {
-        match self {
-            Self::Users => &RESOURCES[..1],
-            Self::Groups => &RESOURCES[1..],
-            Self::Both => &RESOURCES,
-        }
-    }
-
-    fn name(self) -> &'static str {
-        match self {
-            Self::Users => "users",
-            Self::Groups => "groups",
-            Self::Both => "both",
-        }
-    }
-
-    /// What the log calls it: Entra ID looks for a random user or group when it tests the connection.
-    fn operation(self, sought: Option<&str>, found: i64) -> Operation {
-        let is_probe = found == 0 && sought.is_some_and(|text| uuid::Uuid::try_parse(text).is_ok());
-        match (self, sought) {
-            (Self::Users | Self::Groups, _) if is_probe => Operation::Probe,
-            (Self::Users, Some(_)) => Operation::Find,
-            (Self::Users, None) => Operation::List,
-            (Self::Groups, Some(_)) => Operation::FindGroup,
-            (Self::Groups, None) => Operation::ListGroups,
-            (Self::Both, _) => Operation::Search,
-        }
-    }
-}
-
 async fn answer(client: Client, shelf: Shelf, query: Result<Query, Fault>) -> Answer {
     let query = query.and_then(|query| query.check(shelf.kinds()).map(|()| query));
     let operation = shelf.operation(None, 1);
@@ -179,6 +142,8 @@ impl Lookup<'_> {
     fn by_position(&self, conn: &mut Conn, shelf: Shelf, stamp: &Stamp, at: i64) -> Result<Found, Refusal> {
         let count = self.query.count;
         let walk = format!("{}\n{count}\n{}", self.credential, stamp.as_str());
+        // A filter may be long, and what is remembered must not be.
+        let walk = self.org.keys().digest(WALK, &walk);
         let now = self.org.now().and_utc().timestamp();
         let before = if at > 0 && count > 0 { self.walks.find(&walk, at, now) } else { None };
         let Some(before) = before else {
@@ -226,7 +191,7 @@ impl Lookup<'_> {
         fetch: Fetch,
     ) -> Result<Found, Refusal> {
         match self.by_database(source) {
-            Some((search, order)) => self.found(conn, source, &search, order, start, fetch),
+            Some((search, order)) => by_search(conn, source, &search, order, start, fetch),
             None => Ok(self.slice(self.looked_at(conn, source)?, start, fetch)),
         }
     }
@@ -240,33 +205,6 @@ impl Lookup<'_> {
         };
         // A path that this type does not have sorts nothing; one that chooses among values does.
         (exact && self.query.sorts_plainly()).then(|| (source.search(condition, order), order))
-    }
-
-    fn found<S: Source>(
-        &self,
-        conn: &mut Conn,
-        source: &S,
-        search: &S::Search,
-        order: Option<S::Order>,
-        start: &Start,
-        fetch: Fetch,
-    ) -> Result<Found, Refusal> {
-        let Fetch { count, shown } = fetch;
-        let from = match start {
-            Start::Position(at) => From::Position(*at),
-            Start::After(Mark { value, key, .. }) => {
-                From::After(Spot { value: value.clone(), key: key.clone() })
-            }
-        };
-        let rows = if count == 0 { Vec::new() } else { source.page(conn, search, &from, count)? };
-        let read = i64::try_from(rows.len()).unwrap_or_default();
-        // A first page that was not filled tells the total by itself.
-        let first = matches!(from, From::Position(0));
-        let total = if first && read < count { read } else { source.count(conn, search, None)? };
-        let shown = usize::try_from(shown).unwrap_or_default();
-        let last = rows.iter().take(shown).last().map(|row| source.mark(order, row));
-        let last = last.map(|Spot { value, key }| Mark { kind: kind_of(source.kind()), value, key });
-        Ok(Found { total, resources: source.render(conn, rows)?, last })
     }
 
     /// All that meet the filter, one by one, sorted; refused where that would be too many.
@@ -312,7 +250,7 @@ impl Lookup<'_> {
         };
         let [count, shown] = [fetch.count, fetch.shown].map(|most| usize::try_from(most).unwrap_or_default());
         let page: Vec<Seen> = all.into_iter().skip(skipped).take(count).collect();
-        let last = page.iter().take(shown).last().map(|seen| seen.mark.clone());
+        let last = page.iter().take(shown).next_back().map(|seen| seen.mark.clone());
         let resources =
             page.into_iter().map(|seen| Rendered::Part(self.query.projection.apply(seen.whole))).collect();
         Found { total, resources, last }
@@ -387,6 +325,31 @@ impl Lookup<'_> {
     }
 }
 
+/// A page that the database finds by itself.
+fn by_search<S: Source>(
+    conn: &mut Conn,
+    source: &S,
+    search: &S::Search,
+    order: Option<S::Order>,
+    start: &Start,
+    fetch: Fetch,
+) -> Result<Found, Refusal> {
+    let Fetch { count, shown } = fetch;
+    let from = match start {
+        Start::Position(at) => From::Position(*at),
+        Start::After(Mark { value, key, .. }) => From::After(Spot { value: value.clone(), key: key.clone() }),
+    };
+    let rows = if count == 0 { Vec::new() } else { source.page(conn, search, &from, count)? };
+    let read = i64::try_from(rows.len()).unwrap_or_default();
+    // A first page that was not filled tells the total by itself.
+    let first = matches!(from, From::Position(0));
+    let total = if first && read < count { read } else { source.count(conn, search, None)? };
+    let shown = usize::try_from(shown).unwrap_or_default();
+    let last = rows.iter().take(shown).next_back().map(|row| source.mark(order, row));
+    let last = last.map(|Spot { value, key }| Mark { kind: kind_of(source.kind()), value, key });
+    Ok(Found { total, resources: source.render(conn, rows)?, last })
+}
+
 fn length(found: &Found) -> i64 {
     i64::try_from(found.resources.len()).unwrap_or_default()
 }
@@ -403,42 +366,4 @@ fn too_many(kind: &Resource) -> Refusal {
         kind.name
     );
     Refusal::from(Fault::bad(ScimType::TooMany, detail))
-}
-
-/// The text of a single comparison for equality: what the client is looking for.
-fn sought(filter: &Filter) -> Option<String> {
-    match filter {
-        Filter::Attr(expression) => equal_to(expression),
-        // `emails[type eq "work"].value eq "…"`
-        Filter::ValuePath(ValuePath { filter: ValFilter::And(parts), .. }) => {
-            parts.iter().find_map(|part| match part {
-                ValFilter::Attr(expression) if expression.path().name.eq_ignore_ascii_case("value") => {
-                    equal_to(expression)
-                }
-                _ => None,
-            })
-        }
-        _ => None,
-    }
-}
-
-fn equal_to(expression: &AttrExp) -> Option<String> {
-    match expression {
-        AttrExp::Comparison(_, CompareOp::Eq, CompValue::Text(text)) => Some(text.clone()),
-        _ => None,
-    }
-}
-
-/// Whether at most a row or two are sought, by an index.
-fn look_up(query: &Query) -> Option<()> {
-    let filter = query.filter.as_ref()?;
-    sought(filter)?;
-    let path = match filter {
-        Filter::Attr(expression) => expression.path(),
-        Filter::ValuePath(path) => &path.attr,
-        _ => return None,
-    };
-    let indexed = ["userName", "externalId", "id", "displayName", "emails"];
-    let value = path.sub_attr.as_deref().is_none_or(|part| part.eq_ignore_ascii_case("value"));
-    (value && indexed.iter().any(|name| path.name.eq_ignore_ascii_case(name))).then_some(())
 }

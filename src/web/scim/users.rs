@@ -6,7 +6,7 @@ use super::{Done, InTheWay, Refusal, Shown, mapping, projection, respond};
 use crate::db::Conn;
 use crate::domain::provisioning::{Operation, remedy_for_namesake, remedy_for_rename};
 use crate::domain::users::by_entra::{self, Known, Scope, Wish};
-use crate::domain::users::{EntraState, named};
+use crate::domain::users::{EntraState, leaver, named};
 use crate::domain::{Tx, groups};
 use crate::error::Error;
 use crate::scim::Fault;
@@ -113,7 +113,7 @@ pub(super) fn change(
     let bars = sent.bars;
     let (user, warnings) = if bars { sent.tolerated() } else { sent.strict()? };
     let wish = mapping::wish(user, known.user.active_for_entra());
-    let done = if bars { by_entra::bar(tx, known, wish)? } else { store(tx, known, wish)? };
+    let done = if bars { leaver::bar(tx, known, wish)? } else { store(tx, known, wish)? };
     Ok(reported(done, warnings, 200))
 }
 

@@ -11,9 +11,9 @@ use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 
 /// Ends of pages that are remembered at most; a few megabytes.
-const MOST: usize = 20_000;
+const MOST: usize = 5_000;
 
-/// Which walk: the credential, the query, the size of its pages.
+/// Which walk: a digest of the credential, the query and the size of its pages.
 pub(super) type Walk = String;
 
 /// Where pages ended.
