@@ -35,7 +35,7 @@ impl Outline {
         let mut lines = Lines::default();
         match member(members, "Operations") {
             Some(Value::Array(operations)) => {
-                operations.iter().for_each(|operation| lines.operation(operation))
+                operations.iter().for_each(|operation| lines.operation(operation));
             }
             Some(_) => lines.push("Operations that are no list.".to_owned()),
             None => lines.members("", members, &TOP),

@@ -166,7 +166,7 @@ fn note(request: &HttpRequest, refusal: &Refusal) {
         return;
     }
     let report = Report {
-        about: About::Credential(refusal.client.clone()),
+        about: About::Credential(refusal.client.to_string()),
         error: Some(refusal.cause.clone()),
         remedy: Some(refusal.remedy.to_owned()),
         ..report(refusal.status, Outcome::Refused, request_id(request))

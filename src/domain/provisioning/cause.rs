@@ -21,12 +21,14 @@ impl Cause {
     /// The kind of a failure, by what was answered.
     pub(super) fn of(report: &Report) -> Self {
         let error = report.error.as_deref().unwrap_or("It failed.");
-        let mut sentence = nameless(error);
-        // Whoever presents no good credential hears one sentence, whatever is wrong with it: the remedy tells.
-        if report.outcome == Outcome::Refused {
-            let remedy = nameless(report.remedy.as_deref().unwrap_or_default());
-            sentence = [sentence, remedy].join(" ").trim().to_owned();
-        }
+        let sentence = match report.outcome {
+            // Whoever presents no good credential hears one sentence, whatever is wrong with it: the remedy tells.
+            Outcome::Refused => {
+                let remedy = nameless(report.remedy.as_deref().unwrap_or_default());
+                format!("{} {remedy}", nameless(error)).trim_end().to_owned()
+            }
+            _ => nameless(error),
+        };
         let status = report.status;
         let digest = Sha256::digest(format!("{status} {}", numberless(&sentence)).as_bytes());
         let mut key = format!("{status}-");

@@ -178,11 +178,25 @@ impl Operation {
     #[must_use]
     pub fn is_read(self) -> bool {
         match self {
-            Self::Probe | Self::Find | Self::List | Self::Get | Self::About => true,
-            Self::FindGroup | Self::ListGroups | Self::GetGroup | Self::Search => true,
-            Self::Create | Self::Change | Self::Replace | Self::Delete => false,
-            Self::CreateGroup | Self::ChangeGroup | Self::ReplaceGroup | Self::DeleteGroup => false,
-            Self::Bulk | Self::Other => false,
+            Self::Probe
+            | Self::Find
+            | Self::List
+            | Self::Get
+            | Self::About
+            | Self::FindGroup
+            | Self::ListGroups
+            | Self::GetGroup
+            | Self::Search => true,
+            Self::Create
+            | Self::Change
+            | Self::Replace
+            | Self::Delete
+            | Self::CreateGroup
+            | Self::ChangeGroup
+            | Self::ReplaceGroup
+            | Self::DeleteGroup
+            | Self::Bulk
+            | Self::Other => false,
         }
     }
 }

@@ -7,7 +7,7 @@ use actix_web::http::{StatusCode, header};
 use serde_json::json;
 
 /// How long a client should wait when the keys of Entra ID could not be fetched, in seconds.
-const RETRY_AFTER_S: u64 = 60;
+const RETRY_AFTER_S: u32 = 60;
 
 /// Why no token is issued.
 #[derive(Debug)]
@@ -17,15 +17,15 @@ pub(super) struct Refusal {
     error: &'static str,
     /// For the client: never which part of its proof was wrong.
     description: &'static str,
-    retry_after: Option<u64>,
+    retry_after: Option<u32>,
     /// For the log, as a sentence.
     pub(super) cause: String,
     /// For the log: how an administrator mends it.
     pub(super) remedy: &'static str,
     /// Refusals of one sort are not all written down.
-    pub(super) sort: String,
+    pub(super) sort: Box<str>,
     /// What the client calls itself, where that is known here; empty else.
-    pub(super) client: String,
+    pub(super) client: Box<str>,
 }
 
 const NOT_BELIEVED: &str = "Client authentication failed.";
@@ -42,8 +42,8 @@ impl Refusal {
             retry_after: None,
             cause,
             remedy,
-            sort: error.to_owned(),
-            client: String::new(),
+            sort: error.into(),
+            client: Box::default(),
         }
     }
 
@@ -51,7 +51,7 @@ impl Refusal {
     pub(super) fn malformed(what: &'static str) -> Self {
         let cause = format!("A request for an access token could not be understood: {what}.");
         let refusal = Self::new("invalid_request", "The request is not well formed.", cause, CHECK_SETUP);
-        Self { sort: what.to_owned(), ..refusal }
+        Self { sort: what.into(), ..refusal }
     }
 
     pub(super) fn too_large() -> Self {
@@ -78,22 +78,22 @@ impl Refusal {
     /// The client did not even try to prove itself; `what` is missing.
     pub(super) fn unproved(what: &'static str) -> Self {
         let cause = format!("An access token was asked for without proof: {what}.");
-        Self { sort: what.to_owned(), ..Self::new("invalid_client", NOT_BELIEVED, cause, CHECK_SETUP) }
+        Self { sort: what.into(), ..Self::new("invalid_client", NOT_BELIEVED, cause, CHECK_SETUP) }
     }
 
     pub(super) fn of_client(refused: clients::Refused, client_id: Option<&str>) -> Self {
         // Names that strangers make up are of one sort, so that there are not too many sorts.
         let known = client_id.filter(|_| refused != clients::Refused::UnknownClient).unwrap_or_default();
         let refusal = Self::new("invalid_client", NOT_BELIEVED, refused.cause().to_owned(), refused.remedy());
-        Self { sort: format!("{refused:?} {known}"), client: known.to_owned(), ..refusal }
+        Self { sort: format!("{refused:?} {known}").into(), client: known.into(), ..refusal }
     }
 
     pub(super) fn of_federation(refused: &assertion::Refused) -> Self {
         let cause =
             format!("An access token was asked for with an assertion that is not accepted: {refused}.");
-        let sort = format!("{refused:?}").split('(').next().unwrap_or_default().to_owned();
+        let sort = format!("{refused:?}").split('(').next().unwrap_or_default().into();
         let refusal = Self::new("invalid_client", NOT_BELIEVED, cause, refused.remedy());
-        let refusal = Self { client: super::FEDERATION.to_owned(), ..refusal };
+        let refusal = Self { client: super::FEDERATION.into(), ..refusal };
         if refused.is_ours() {
             return Self {
                 status: StatusCode::SERVICE_UNAVAILABLE,
@@ -128,8 +128,8 @@ impl Refusal {
             Self::new("temporarily_unavailable", "Too many failures.", cause.to_owned(), CHECK_SETUP);
         Self {
             status: StatusCode::TOO_MANY_REQUESTS,
-            retry_after: Some(seconds),
-            sort: "too often".to_owned(),
+            retry_after: u32::try_from(seconds).ok(),
+            sort: "too often".into(),
             ..refusal
         }
     }
