@@ -23,9 +23,10 @@ impl Row {
             Step::Fault => return self.fault.clone().unwrap_or_else(|| Step::Fault.word().to_owned()),
         };
         let with_site = self.site_id.is_some() && !matches!(self.step, Step::Nothing | Step::LeftAlone);
-        let (done, planned) = match with_site {
-            true => (format!("{done}, site set"), format!("{planned}, set the site")),
-            false => (done, planned),
+        let (done, planned) = if with_site {
+            (format!("{done}, site set"), format!("{planned}, set the site"))
+        } else {
+            (done, planned)
         };
         match state {
             State::Applied => done,

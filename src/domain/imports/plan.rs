@@ -10,6 +10,7 @@ use crate::domain::sites::{self, Site};
 use crate::domain::users::{self, EntraState, User};
 use crate::error::Result;
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 
 const MOST_CODES: usize = 20;
 const MOST_ROWS_NAMED: usize = 10;
@@ -58,13 +59,13 @@ impl Present {
         let (held, stock) = (licenses::held_by(conn, &ids)?, licenses::stock(conn)?);
         let mut sites = HashMap::new();
         for name in lines.iter().filter_map(|line| line.site.as_deref()).filter(|name| !name.is_empty()) {
-            if !sites.contains_key(&fold(name)) {
-                sites.insert(fold(name), sites::named(conn, name)?);
+            if let Entry::Vacant(place) = sites.entry(fold(name)) {
+                place.insert(sites::named(conn, name)?);
             }
         }
         let all = sites::all(conn)?;
         let site_names = all.into_iter().map(|site| (site.id, site.name)).collect();
-        Ok(Self { held, stock, users, meant, sites, site_names })
+        Ok(Self { users, held, stock, meant, sites, site_names })
     }
 
     fn codes(&self) -> HashMap<String, &LicenseType> {
