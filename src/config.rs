@@ -2,10 +2,12 @@
 //!
 //! A flag wins over a `ROLLCALL_*` variable, which wins over the TOML file, which wins over the default.
 
+use ipnet::{IpNet, Ipv4Net};
 use serde::Deserialize;
 use std::net::{IpAddr, SocketAddr};
 use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
+use std::str::FromStr;
 use url::{Host, Url};
 
 /// Microsoft's worldwide cloud.
@@ -26,8 +28,10 @@ pub struct Partial {
     pub public_url: Option<String>,
     /// Where Entra ID publishes its signing keys.
     pub entra_authority: Option<String>,
-    /// Reverse proxies whose `X-Forwarded-For` is believed.
-    pub trusted_proxies: Option<Vec<IpAddr>>,
+    /// Reverse proxies that are believed when they say where a request comes from: addresses and networks.
+    pub trusted_proxies: Option<Vec<String>>,
+    /// The header in which they say it.
+    pub forwarded_header: Option<ForwardedHeader>,
     /// Minutes without a visit after which a session ends.
     pub session_idle_minutes: Option<u32>,
     /// Hours after which a session ends in any case.
@@ -53,6 +57,49 @@ pub enum LogFormat {
     Json,
 }
 
+/// The header in which reverse proxies say where a request comes from. One is believed, never both: a proxy that writes
+/// one of them passes the other on as the client sent it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "String")]
+pub enum ForwardedHeader {
+    /// `X-Forwarded-For`, which most proxies write.
+    #[default]
+    XForwardedFor,
+    /// `Forwarded` (RFC 7239).
+    Forwarded,
+}
+
+impl ForwardedHeader {
+    /// The header's name, as people write it.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::XForwardedFor => "X-Forwarded-For",
+            Self::Forwarded => "Forwarded",
+        }
+    }
+}
+
+impl FromStr for ForwardedHeader {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let known = [Self::XForwardedFor, Self::Forwarded];
+        known
+            .into_iter()
+            .find(|header| header.word().eq_ignore_ascii_case(text))
+            .ok_or_else(|| "it must be X-Forwarded-For or Forwarded".to_owned())
+    }
+}
+
+impl TryFrom<String> for ForwardedHeader {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        text.parse().map_err(|must: String| format!("forwarded_header is “{text}”; {must}"))
+    }
+}
+
 /// The settings in force.
 #[derive(Clone, Debug)]
 pub struct Settings {
@@ -64,8 +111,10 @@ pub struct Settings {
     pub public_url: Option<Url>,
     /// Where Entra ID publishes its signing keys: another address in each of Microsoft's clouds.
     pub entra_authority: Url,
-    /// Reverse proxies whose `X-Forwarded-For` is believed.
-    pub trusted_proxies: Vec<IpAddr>,
+    /// Reverse proxies that are believed when they say where a request comes from.
+    pub trusted_proxies: Vec<IpNet>,
+    /// The header in which they say it.
+    pub forwarded_header: ForwardedHeader,
     /// Minutes without a visit after which a session ends.
     pub session_idle_minutes: u32,
     /// Hours after which a session ends in any case.
@@ -123,6 +172,7 @@ impl Partial {
             public_url: self.public_url.or(other.public_url),
             entra_authority: self.entra_authority.or(other.entra_authority),
             trusted_proxies: self.trusted_proxies.or(other.trusted_proxies),
+            forwarded_header: self.forwarded_header.or(other.forwarded_header),
             session_idle_minutes: self.session_idle_minutes.or(other.session_idle_minutes),
             session_hours: self.session_hours.or(other.session_hours),
             scim_requests_per_second: self.scim_requests_per_second.or(other.scim_requests_per_second),
@@ -147,7 +197,8 @@ impl Partial {
             listen,
             public_url: self.public_url.map(|url| public_url(&url)).transpose()?,
             entra_authority: entra_authority(self.entra_authority.as_deref().unwrap_or(ENTRA_AUTHORITY))?,
-            trusted_proxies: self.trusted_proxies.unwrap_or_default(),
+            trusted_proxies: proxies(&self.trusted_proxies.unwrap_or_default())?,
+            forwarded_header: self.forwarded_header.unwrap_or_default(),
             session_idle_minutes: within(
                 "session_idle_minutes",
                 self.session_idle_minutes.unwrap_or(60),
@@ -160,6 +211,33 @@ impl Partial {
             log_format: self.log_format.unwrap_or_default(),
         })
     }
+}
+
+fn proxies(texts: &[String]) -> Result<Vec<IpNet>, BadSetting> {
+    texts.iter().map(|text| text.trim()).filter(|text| !text.is_empty()).map(proxy).collect()
+}
+
+/// An address, or a network in the notation of RFC 4632.
+fn proxy(text: &str) -> Result<IpNet, BadSetting> {
+    let fault = |must: &str| BadSetting(format!("trusted_proxies has “{text}”; {must}"));
+    let network: IpNet = match text.parse::<IpAddr>() {
+        Ok(address) => address.into(),
+        Err(_) => text.parse().map_err(|_| {
+            fault("each must be an address or a network, such as 10.0.0.5, 10.0.0.0/8 or fd00::/8")
+        })?,
+    };
+    if network.prefix_len() == 0 {
+        return Err(fault("to trust every address would let each client choose its own"));
+    }
+    Ok(unmapped(network))
+}
+
+/// IPv4 networks in the clothes of IPv6 (RFC 4291 section 2.5.5.2) are IPv4 networks: addresses are compared as such.
+fn unmapped(network: IpNet) -> IpNet {
+    let IpNet::V6(v6) = network else { return network };
+    let mapped = v6.addr().to_ipv4_mapped().zip(v6.prefix_len().checked_sub(96));
+    let v4 = mapped.and_then(|(address, length)| Ipv4Net::new(address, length).ok());
+    v4.map_or(network, IpNet::V4)
 }
 
 fn public_url(text: &str) -> Result<Url, BadSetting> {
@@ -266,6 +344,33 @@ mod tests {
         ] {
             assert!(settle(url).unwrap_err().to_string().contains("entra_authority"), "{url}");
         }
+    }
+
+    #[test]
+    fn proxies_are_addresses_and_networks() {
+        let settle = |texts: &[&str]| {
+            let texts = texts.iter().map(|text| (*text).to_owned()).collect();
+            Partial { trusted_proxies: Some(texts), ..Partial::default() }.settle()
+        };
+        let told =
+            settle(&["10.0.0.5", "192.168.0.0/16", "fd00::/8", "::1", " ::ffff:10.0.0.0/104"]).unwrap();
+        let told: Vec<String> = told.trusted_proxies.iter().map(ToString::to_string).collect();
+        assert_eq!(told, ["10.0.0.5/32", "192.168.0.0/16", "fd00::/8", "::1/128", "10.0.0.0/8"]);
+        for text in ["10.0.0.0/33", "proxy.example.com", "10.0.0.5:80", "0.0.0.0/0", "::/0", "*"] {
+            assert!(settle(&[text]).unwrap_err().to_string().contains(text), "{text}");
+        }
+    }
+
+    #[test]
+    fn the_header_of_proxies_is_one_of_two() {
+        let read = |text: &str| toml::from_str::<Partial>(text).map(|partial| partial.forwarded_header);
+        assert_eq!(read("forwarded_header = 'forwarded'").unwrap(), Some(ForwardedHeader::Forwarded));
+        assert_eq!(
+            read("forwarded_header = 'X-Forwarded-For'").unwrap(),
+            Some(ForwardedHeader::XForwardedFor)
+        );
+        assert!(read("forwarded_header = 'X-Real-IP'").unwrap_err().to_string().contains("X-Real-IP"));
+        assert_eq!(Partial::default().settle().unwrap().forwarded_header, ForwardedHeader::XForwardedFor);
     }
 
     #[test]

@@ -8,7 +8,7 @@
 //! | 3     | the doors     | [`web`], [`cli`], [`worker`]                                          |
 //! | 2     | the rules     | [`domain`]                                                            |
 //! | 1     | the store     | [`db`]                                                                |
-//! | 0     | the ground    | [`error`], [`config`], [`seal`], [`characters`], [`scim`], [`saml`], [`certificate`], [`fetch`], [`pool`] |
+//! | 0     | the ground    | [`error`], [`config`], [`seal`], [`characters`], [`scim`], [`saml`], [`certificate`], [`fetch`], [`network`], [`pool`] |
 
 pub mod certificate;
 pub mod characters;
@@ -18,6 +18,7 @@ pub mod db;
 pub mod domain;
 pub mod error;
 pub mod fetch;
+pub mod network;
 pub mod pool;
 pub mod saml;
 pub mod scim;

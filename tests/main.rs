@@ -6,6 +6,7 @@ mod admins;
 mod alignment;
 mod cli;
 mod credentials;
+mod edge;
 mod federation;
 mod floors;
 mod guard;

@@ -1,13 +1,12 @@
 //! The command line: what automation uses. It calls the same rules as the pages, and works while the server runs.
 
-use crate::config::{BadSetting, LogFormat, Partial, Settings};
+use crate::config::{BadSetting, ForwardedHeader, LogFormat, Partial, Settings};
 use crate::db::{Db, OpenError};
 use crate::domain::{Actor, Clock, Org, Tx, settings};
 use crate::error::Error;
 use crate::seal::Keyring;
 use clap::{Args, Parser, Subcommand};
 use std::io::{IsTerminal, Read, Write};
-use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 
 mod manage;
@@ -68,16 +67,26 @@ struct Flags {
         help_heading = "Settings"
     )]
     entra_authority: Option<String>,
-    /// Reverse proxy whose X-Forwarded-For header is believed; may be given several times
+    /// Reverse proxy that is believed when it says where a request comes from: an address or a network; may be given
+    /// several times
     #[arg(
         long = "trusted-proxy",
         global = true,
         env = "ROLLCALL_TRUSTED_PROXIES",
-        value_name = "IP",
+        value_name = "IP|CIDR",
         value_delimiter = ',',
         help_heading = "Settings"
     )]
-    trusted_proxies: Option<Vec<IpAddr>>,
+    trusted_proxies: Option<Vec<String>>,
+    /// The one header in which it says so: X-Forwarded-For or Forwarded (RFC 7239) [default: X-Forwarded-For]
+    #[arg(
+        long,
+        global = true,
+        env = "ROLLCALL_FORWARDED_HEADER",
+        value_name = "NAME",
+        help_heading = "Settings"
+    )]
+    forwarded_header: Option<ForwardedHeader>,
     /// Minutes without a visit after which a session ends [default: 60]
     #[arg(
         long,
@@ -213,6 +222,7 @@ fn settle(flags: Flags) -> Result<Settings, BadSetting> {
         public_url: flags.public_url,
         entra_authority: flags.entra_authority,
         trusted_proxies: flags.trusted_proxies,
+        forwarded_header: flags.forwarded_header,
         session_idle_minutes: flags.session_idle_minutes,
         session_hours: flags.session_hours,
         scim_requests_per_second: flags.scim_requests_per_second,

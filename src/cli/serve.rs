@@ -4,7 +4,7 @@ use super::{Failure, open, say};
 use crate::config::{LogFormat, Settings, own_url};
 use crate::domain::sessions::Limits;
 use crate::domain::{Actor, Org, admins, settings as stored};
-use crate::web::{self, House, Site};
+use crate::web::{self, House, Proxies, Site};
 use crate::worker;
 use chrono::TimeDelta;
 use std::io::IsTerminal;
@@ -27,7 +27,7 @@ pub(super) fn serve(settings: &Settings) -> Result<(), Failure> {
     let site = Site {
         public_url,
         authority: settings.entra_authority.clone(),
-        trusted_proxies: settings.trusted_proxies.clone(),
+        proxies: Proxies { networks: settings.trusted_proxies.clone(), header: settings.forwarded_header },
         limits,
         scim_requests_per_second: settings.scim_requests_per_second,
         metadata_from_private_networks: settings.metadata_from_private_networks,

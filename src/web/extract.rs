@@ -1,5 +1,6 @@
 //! What a handler may ask for.
 
+pub(super) use super::client_address::{Address, client_address};
 use super::page::Failure;
 use super::{House, csrf};
 use crate::db::Conn;
@@ -16,7 +17,6 @@ use futures_util::StreamExt;
 use futures_util::future::LocalBoxFuture;
 use serde::de::DeserializeOwned;
 use std::future::{Ready, ready};
-use std::net::IpAddr;
 
 pub(super) const LARGEST_FORM: usize = 256 * 1024;
 /// A little more than the largest file that anything takes, so that it can say itself what is wrong with it.
@@ -150,38 +150,6 @@ impl Desk {
         let org = self.0.clone();
         web::block(move || org.ready()).await.map_err(Error::internal)?
     }
-}
-
-/// The address that the request comes from, past the proxies that the settings trust.
-pub(super) struct Address(pub(super) String);
-
-impl Address {
-    /// Where slow work waits that a stranger at this address asked for.
-    pub(super) fn line(&self) -> Line {
-        Line::Stranger(self.0.clone())
-    }
-}
-
-impl FromRequest for Address {
-    type Error = Failure;
-    type Future = Ready<Result<Self, Failure>>;
-
-    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
-        ready(house(request).map(|house| Self(client_address(house, request))).map_err(Failure))
-    }
-}
-
-pub(super) fn client_address(house: &House, request: &HttpRequest) -> String {
-    let Some(peer) = request.peer_addr().map(|peer| peer.ip()) else { return "unknown".to_owned() };
-    let trusted = |address: &IpAddr| house.0.trusted_proxies.contains(address);
-    if !trusted(&peer) {
-        return peer.to_string();
-    }
-    // From the right: what a client wrote itself stands further left.
-    let told = request.headers().get_all("x-forwarded-for").filter_map(|value| value.to_str().ok());
-    let hops: Vec<IpAddr> =
-        told.flat_map(|value| value.split(',')).filter_map(|hop| hop.trim().parse().ok()).collect();
-    hops.into_iter().rev().find(|hop| !trusted(hop)).unwrap_or(peer).to_string()
 }
 
 /// A form that was posted, its CSRF token checked.

@@ -30,6 +30,11 @@ pub(super) async fn watch<B: MessageBody>(
 ) -> Result<ServiceResponse<B>, actix_web::Error> {
     let id = Uuid::now_v7().to_string();
     request.extensions_mut().insert(RequestId(id.clone()));
+    if let Ok(house) = house(request.request())
+        && let Some(peer) = house.0.proxies.unnamed(request.request())
+    {
+        house.0.unnamed_proxies.note(&house.0.proxies, peer, house.org().now());
+    }
     let span = tracing::info_span!("request", id = %id, method = %request.method());
     async move {
         let started = std::time::Instant::now();

@@ -13,12 +13,14 @@ use actix_web::dev::{Server, ServiceFactory, ServiceRequest, ServiceResponse};
 use actix_web::http::StatusCode;
 use actix_web::middleware::{Compress, NormalizePath, from_fn};
 use actix_web::{App, HttpServer, web};
-use std::net::{IpAddr, TcpListener};
+use chrono::NaiveDateTime;
+use std::net::TcpListener;
 use std::num::NonZeroU32;
 use std::sync::Arc;
 use url::Url;
 
 mod assets;
+mod client_address;
 pub mod console;
 mod csrf;
 mod extract;
@@ -33,6 +35,8 @@ mod sso;
 mod table;
 
 /// Requests that are under way when the program is told to stop have this long to finish.
+pub use client_address::Proxies;
+
 const SHUTDOWN_S: u64 = 20;
 
 /// Threads of each worker for what takes longer than a moment: no more than there are readers, or they only wait.
@@ -45,7 +49,8 @@ pub struct House(Arc<Parts>);
 struct Parts {
     org: Org,
     public_url: Url,
-    trusted_proxies: Vec<IpAddr>,
+    proxies: Proxies,
+    unnamed_proxies: client_address::UnnamedProxies,
     limits: Limits,
     metadata_from_private_networks: bool,
     refusals: Sparing,
@@ -64,8 +69,8 @@ pub struct Site {
     pub public_url: Url,
     /// Where Entra ID publishes its keys.
     pub authority: Url,
-    /// Reverse proxies whose `X-Forwarded-For` is believed.
-    pub trusted_proxies: Vec<IpAddr>,
+    /// Reverse proxies that are believed when they say where a request comes from.
+    pub proxies: Proxies,
     /// How long a session lives.
     pub limits: Limits,
     /// How many requests a second each SCIM credential may send.
@@ -81,7 +86,8 @@ impl House {
         Self(Arc::new(Parts {
             org,
             public_url: site.public_url,
-            trusted_proxies: site.trusted_proxies,
+            proxies: site.proxies,
+            unnamed_proxies: client_address::UnnamedProxies::default(),
             limits: site.limits,
             metadata_from_private_networks: site.metadata_from_private_networks,
             refusals: Sparing::default(),
@@ -112,6 +118,11 @@ impl House {
     }
 
     fn is_https(&self) -> bool {
+    /// What to say of a proxy that sends where requests come from, but that nobody named.
+    fn unnamed_proxy(&self, now: NaiveDateTime) -> Option<String> {
+        self.0.unnamed_proxies.told(&self.0.proxies, now)
+    }
+
         self.0.public_url.scheme() == "https"
     }
 }

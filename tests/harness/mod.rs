@@ -13,7 +13,7 @@ use rollcall::domain::users::by_entra::Scope;
 use rollcall::domain::users::{Profile, User, by_hand};
 use rollcall::domain::{Actor, Clock, Org, Role, Tx, licenses, sites};
 use rollcall::seal::Keyring;
-use rollcall::web::{self, House, Site};
+use rollcall::web::{self, House, Proxies, Site};
 use std::net::TcpListener;
 use std::num::NonZeroU32;
 use tempfile::TempDir;
@@ -44,18 +44,29 @@ pub struct Console {
 
 /// Serves it, under the address of another server if one is given.
 fn serve(org: &Org, authority: &str, a_second: NonZeroU32, public: Option<&str>) -> (String, ServerHandle) {
+    serve_with(org, authority, public, |site| site.scim_requests_per_second = a_second)
+}
+
+/// Serves it, with other settings than the usual ones.
+fn serve_with(
+    org: &Org,
+    authority: &str,
+    public: Option<&str>,
+    change: impl FnOnce(&mut Site),
+) -> (String, ServerHandle) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     listener.set_nonblocking(true).unwrap();
     let address = format!("http://{}", listener.local_addr().unwrap());
     let limits = Limits { idle: TimeDelta::minutes(60), absolute: TimeDelta::hours(12) };
-    let site = Site {
+    let mut site = Site {
         public_url: public.unwrap_or(&address).parse().unwrap(),
         authority: authority.parse().unwrap(),
-        trusted_proxies: Vec::new(),
+        proxies: Proxies::default(),
         limits,
-        scim_requests_per_second: a_second,
+        scim_requests_per_second: PLENTY,
         metadata_from_private_networks: true,
     };
+    change(&mut site);
     let house = House::new(org.clone(), site);
     let server = web::serve(house, listener, 1).unwrap();
     let handle = server.handle();
@@ -110,6 +121,13 @@ impl Console {
     pub fn served_with_limit(&mut self, a_second: u32) -> String {
         let a_second = NonZeroU32::new(a_second).unwrap();
         let (address, server) = serve(&self.org, &self.authority, a_second, None);
+        self.servers.push(server);
+        address
+    }
+
+    /// Another server of the same organisation, with other settings; its address.
+    pub fn served_with(&mut self, change: impl FnOnce(&mut Site)) -> String {
+        let (address, server) = serve_with(&self.org, &self.authority, None, change);
         self.servers.push(server);
         address
     }

@@ -12,8 +12,10 @@ use crate::domain::users::list::{self, Filter};
 use crate::domain::users::{EntraState, by_hand};
 use crate::domain::{held, licenses, sites};
 use crate::error::Result;
-use crate::web::extract::Desk;
+use crate::web::House;
+use crate::web::extract::{Desk, house};
 use crate::web::page::{self, Answer, Frame, ago};
+use actix_web::HttpRequest;
 use askama::Template;
 use chrono::{NaiveDateTime, TimeDelta};
 use std::borrow::Cow;
@@ -95,16 +97,25 @@ impl Attention {
     }
 }
 
-pub(super) async fn show(frame: Frame, desk: Desk) -> Answer {
+pub(super) async fn show(request: HttpRequest, frame: Frame, desk: Desk) -> Answer {
     // Whoever has no role is at home on their own page.
     if !frame.may_look() {
         return Ok(page::go("/account"));
     }
     let now = desk.org().now();
-    let state = desk.read(move |conn| standing(conn, now)).await?;
+    let mut state = desk.read(move |conn| standing(conn, now)).await?;
+    if frame.may_change() {
+        state.attention.extend(unnamed_proxy(house(&request)?, now));
+    }
     let last_contact = state.health.last_contact.map(|at| ago(at, now));
     let page = HomePage { frame: frame.of("home"), state, last_contact };
     page::show(&page.frame, &page)
+}
+
+/// A proxy that the operator forgot to name.
+fn unnamed_proxy(house: &House, now: NaiveDateTime) -> Option<Attention> {
+    let text = house.unnamed_proxy(now)?;
+    Some(Attention { kind: "warn", text, path: "/activity".into(), link: "See addresses" })
 }
 
 fn standing(conn: &mut Conn, now: NaiveDateTime) -> Result<Standing> {
