@@ -1,6 +1,7 @@
 //! What a handler may ask for.
 
 pub(super) use super::client_address::{Address, client_address};
+use super::content_policy::Source;
 use super::page::Failure;
 use super::{House, csrf};
 use crate::db::Conn;
@@ -35,7 +36,7 @@ pub(super) struct Visitor {
     pub(super) user: Option<User>,
     pub(super) organisation: String,
     /// Where forms may lead on to: the origins of the identity provider's addresses.
-    pub(super) identity_provider: Vec<String>,
+    pub(super) forms_lead_to: Vec<Source>,
 }
 
 /// The signed-in person. That they may be here, the guard has seen to: the table of routes says who may.

@@ -1,5 +1,6 @@
 //! What every request passes: the log, security headers, the same-origin check, and who may use which route.
 
+use super::content_policy::{Source, policy};
 use super::extract::{Desk, Visitor, house};
 use super::page::{Answer, Failure, Told};
 use super::route::{Least, Route, allow};
@@ -14,10 +15,6 @@ use actix_web::middleware::Next;
 use actix_web::{HttpMessage, HttpRequest, HttpResponse, ResponseError};
 use tracing::Instrument;
 use uuid::Uuid;
-
-/// No inline script or style, nothing from elsewhere, no frames: what the pages need and no more.
-const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; \
-                                       connect-src 'self'; base-uri 'none'; frame-ancestors 'none'; form-action 'self'";
 
 /// Names a request, in the log and to whoever asks about it.
 #[derive(Clone, Debug)]
@@ -63,11 +60,13 @@ pub(super) async fn headers<B: MessageBody>(
 ) -> Result<ServiceResponse<B>, actix_web::Error> {
     let https = house(request.request()).is_ok_and(super::House::is_https);
     let mut response = next.call(request).await?;
-    let beyond = with_identity_provider(response.request());
+    let policy = {
+        let extensions = response.request().extensions();
+        policy(extensions.get::<Visitor>().map_or(&[], |visitor| &visitor.forms_lead_to))
+    };
     let headers = response.headers_mut();
     let mut set =
         |name: HeaderName, value: &'static str| headers.insert(name, HeaderValue::from_static(value));
-    set(header::CONTENT_SECURITY_POLICY, CONTENT_SECURITY_POLICY);
     set(header::X_CONTENT_TYPE_OPTIONS, "nosniff");
     set(header::X_FRAME_OPTIONS, "DENY");
     set(header::REFERRER_POLICY, "no-referrer");
@@ -80,20 +79,11 @@ pub(super) async fn headers<B: MessageBody>(
     if https {
         set(header::STRICT_TRANSPORT_SECURITY, "max-age=31536000");
     }
-    if let Some(policy) = beyond.and_then(|policy| HeaderValue::from_str(&policy).ok()) {
-        headers.insert(header::CONTENT_SECURITY_POLICY, policy);
-    }
+    headers.insert(header::CONTENT_SECURITY_POLICY, policy);
     if !headers.contains_key(header::CACHE_CONTROL) {
         headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     }
     Ok(response)
-}
-
-/// The policy of a page whose forms lead on to the identity provider: browsers hold redirects after a form against it.
-fn with_identity_provider(request: &HttpRequest) -> Option<String> {
-    let extensions = request.extensions();
-    let origins = &extensions.get::<Visitor>()?.identity_provider;
-    (!origins.is_empty()).then(|| format!("{CONTENT_SECURITY_POLICY} {}", origins.join(" ")))
 }
 
 /// Refuses a form that another site posted, before its token is looked at.
@@ -192,6 +182,8 @@ async fn recognise(request: &HttpRequest) -> Result<Visitor> {
     let is_plain = visit.foreign().is_some_and(|foreign| foreign.came_by.plain);
     let id = visit.user();
     let desk = Desk::at(house(request)?);
+    // The form that tries a sign-in out leads to the identity provider before single sign-on is switched on.
+    let tests = request.path() == "/identity" || request.path().starts_with("/identity/sso");
     desk.read(move |conn| {
         let user = match id.as_deref().map(|id| users::find(conn, id)) {
             // Sessions end with a deactivation; this holds even for one that was just being written.
@@ -199,8 +191,12 @@ async fn recognise(request: &HttpRequest) -> Result<Visitor> {
             Some(Ok(_) | Err(Error::NotFound(_))) | None => None,
             Some(Err(cause)) => return Err(cause),
         };
-        let identity_provider = sso::settings::origins(conn)?;
-        Ok(Visitor { user, organisation: settings::organisation(conn)?, identity_provider })
+        let tests = tests && user.as_ref().is_some_and(|user| user.role >= Role::Administrator);
+        let beyond = sso::settings::browsers_lead_to(conn, tests)?;
+        let mut forms_lead_to: Vec<Source> =
+            beyond.iter().filter_map(|address| Source::of(address)).collect();
+        forms_lead_to.dedup();
+        Ok(Visitor { user, organisation: settings::organisation(conn)?, forms_lead_to })
     })
     .await
 }

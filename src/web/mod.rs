@@ -22,6 +22,7 @@ use url::Url;
 mod assets;
 mod client_address;
 pub mod console;
+mod content_policy;
 mod csrf;
 mod extract;
 mod guard;
@@ -34,9 +35,9 @@ mod session;
 mod sso;
 mod table;
 
-/// Requests that are under way when the program is told to stop have this long to finish.
 pub use client_address::Proxies;
 
+/// Requests that are under way when the program is told to stop have this long to finish.
 const SHUTDOWN_S: u64 = 20;
 
 /// Threads of each worker for what takes longer than a moment: no more than there are readers, or they only wait.
@@ -117,12 +118,12 @@ impl House {
         url.port().map_or_else(|| host.to_owned(), |port| format!("{host}:{port}"))
     }
 
-    fn is_https(&self) -> bool {
     /// What to say of a proxy that sends where requests come from, but that nobody named.
     fn unnamed_proxy(&self, now: NaiveDateTime) -> Option<String> {
         self.0.unnamed_proxies.told(&self.0.proxies, now)
     }
 
+    fn is_https(&self) -> bool {
         self.0.public_url.scheme() == "https"
     }
 }

@@ -9,12 +9,13 @@ use crate::error::{Error, Result};
 use actix_web::body::{BoxBody, EitherBody, MessageBody};
 use actix_web::cookie::Cookie;
 use actix_web::dev::{Payload, ServiceRequest, ServiceResponse};
-use actix_web::http::{StatusCode, header};
+use actix_web::http::StatusCode;
+use actix_web::http::header::{self, ContentDisposition};
 use actix_web::middleware::Next;
 use actix_web::{FromRequest, HttpMessage, HttpRequest, HttpResponse, ResponseError};
 use askama::Template;
 use chrono::NaiveDateTime;
-use std::fmt;
+use std::fmt::{self, Write};
 use std::future::{Ready, ready};
 use std::rc::Rc;
 
@@ -121,15 +122,26 @@ pub(super) fn show_as(status: StatusCode, frame: &Frame, page: &impl Template) -
 
 /// Sends a file to keep.
 pub(super) fn download(name: &str, kind: &str, body: Vec<u8>) -> HttpResponse {
-    HttpResponse::Ok()
-        .content_type(kind)
-        .insert_header((header::CONTENT_DISPOSITION, format!("attachment; filename=\"{name}\"")))
-        .body(body)
+    HttpResponse::Ok().content_type(kind).insert_header(ContentDisposition::attachment(name)).body(body)
 }
 
 /// On to another page, which is asked for with GET.
 pub(super) fn go(path: &str) -> HttpResponse {
-    HttpResponse::SeeOther().insert_header((header::LOCATION, path)).finish()
+    HttpResponse::SeeOther().insert_header((header::LOCATION, in_address(path))).finish()
+}
+
+/// A path or an address with all that may not stand in one escaped (RFC 3986 section 2.1): a key that came in an
+/// address was unescaped on the way.
+fn in_address(text: &str) -> String {
+    text.bytes().fold(String::with_capacity(text.len()), |mut escaped, byte| {
+        if byte.is_ascii_graphic() {
+            escaped.push(byte.into());
+        } else {
+            // Writing to a string does not fail.
+            let _ = write!(escaped, "%{byte:02X}");
+        }
+        escaped
+    })
 }
 
 /// On to a page that says what came of it. A refusal is said there too; what nobody here can mend is a failure.

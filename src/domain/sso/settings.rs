@@ -16,7 +16,6 @@ use crate::saml::Rules;
 use chrono::{NaiveDateTime, TimeDelta};
 use diesel::prelude::*;
 use serde::{Deserialize, Serialize};
-use url::Url;
 
 /// The key of what waits for an owner.
 const WAITING: &str = "waiting";
@@ -151,16 +150,16 @@ fn stored(conn: &mut Conn, id: &str) -> Result<Option<Settings>> {
     Ok(sso_settings::table.find(id).select(Settings::as_select()).first(conn).optional()?)
 }
 
-/// The origins of the addresses to which browsers are sent: `https://login.microsoftonline.com`.
-pub fn origins(conn: &mut Conn) -> Result<Vec<String>> {
-    let columns = (sso_settings::login_url, sso_settings::logout_url);
-    let stored: Option<(Option<String>, Option<String>)> =
+/// The addresses of the identity provider to which browsers are sent, as they are stored, while single sign-on is on;
+/// `even_if_off` asks for those of a test. Whoever writes one out looks whether it fits there.
+pub fn browsers_lead_to(conn: &mut Conn, even_if_off: bool) -> Result<Vec<String>> {
+    let columns = (sso_settings::enabled, sso_settings::login_url, sso_settings::logout_url);
+    let stored: Option<(bool, Option<String>, Option<String>)> =
         sso_settings::table.find(ONLY).select(columns).first(conn).optional()?;
-    let (login, logout) = stored.unwrap_or_default();
-    let origin = |url: String| Url::parse(&url).ok().map(|url| url.origin().ascii_serialization());
-    let mut origins: Vec<String> = [login, logout].into_iter().flatten().filter_map(origin).collect();
-    origins.dedup();
-    Ok(origins)
+    let (enabled, login, logout) = stored.unwrap_or_default();
+    let mut addresses: Vec<String> = [login, logout].into_iter().flatten().collect();
+    addresses.retain(|_| enabled || even_if_off);
+    Ok(addresses)
 }
 
 /// Since when whom to trust is what it is; none before the first time.
