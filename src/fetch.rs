@@ -69,7 +69,8 @@ pub async fn get(url: &Url, limits: Limits) -> Result<Vec<u8>, Failure> {
 }
 
 /// The document at `url`, which somebody typed in: unless private networks are allowed, every address that its host has
-/// must be public, and the one that is then connected to is one of those, whatever the name means by that time.
+/// must be public, and the one that is then connected to is one of those, whatever the name means by that time. No proxy
+/// is used: it would look the name up itself, and may reach private networks.
 pub async fn get_public(url: &Url, limits: Limits, allow_private: bool) -> Result<Vec<u8>, Failure> {
     if allow_private {
         return get(url, limits).await;
@@ -115,7 +116,7 @@ async fn send(
         client = client.no_proxy();
     }
     if let Some((host, addresses)) = pinned {
-        client = client.resolve_to_addrs(host, addresses);
+        client = client.no_proxy().resolve_to_addrs(host, addresses);
     }
     let client = client.build().map_err(|cause| unreachable(&cause))?;
     let request =
@@ -151,7 +152,8 @@ fn is_public_v4(address: Ipv4Addr) -> bool {
         || address.is_documentation()
         || address.is_multicast();
     let reserved = match address.octets() {
-        [0 | 240..=255, ..] | [192, 0, 0, _] => true,
+        // "This network" and what is reserved, protocol assignments, and the relays of 6to4 that are no more (RFC 7526).
+        [0 | 240..=255, ..] | [192, 0, 0, _] | [192, 88, 99, _] => true,
         [100, second, ..] => (64..128).contains(&second),
         [198, second, ..] => matches!(second, 18 | 19),
         _ => false,
@@ -160,8 +162,8 @@ fn is_public_v4(address: Ipv4Addr) -> bool {
 }
 
 fn is_public_v6(address: Ipv6Addr) -> bool {
-    let [first, second, third, ..] = address.segments();
-    // An IPv4 address in other clothes: mapped, translated (RFC 6052) or tunnelled (RFC 3056).
+    let segments = address.segments();
+    // An IPv4 address in other clothes: mapped (RFC 4291), translated (RFC 6052) or tunnelled (RFC 3056).
     let within = |high: u16, low: u16| {
         let [[a, b], [c, d]] = [high.to_be_bytes(), low.to_be_bytes()];
         is_public_v4(Ipv4Addr::new(a, b, c, d))
@@ -169,12 +171,13 @@ fn is_public_v6(address: Ipv6Addr) -> bool {
     if let Some(mapped) = address.to_ipv4_mapped() {
         return is_public_v4(mapped);
     }
-    match (first, second) {
-        (0x64, 0xff9b) => within(address.segments()[6], address.segments()[7]),
-        (0x2002, _) => within(second, third),
-        (0x2001, 0xdb8 | 0..=0x1ff) => false,
-        // Only this block is given out for the internet at large.
-        _ => (first & 0xe000) == 0x2000,
+    match segments {
+        [0x64, 0xff9b, 0, 0, 0, 0, high, low] | [0x2002, high, low, ..] => within(high, low),
+        // Protocol assignments (Teredo, benchmarks, ORCHID) and both blocks for documentation (RFC 3849, RFC 9637).
+        [0x2001, 0xdb8 | 0..=0x1ff, ..] | [0x3fff, 0..=0xfff, ..] => false,
+        // Only this block is given out for the internet at large: not local translation (64:ff9b:1::/48), the discard
+        // and dummy prefixes (100::/64, 100:0:0:1::/64), segment routing (5f00::/16), nor what is local by its name.
+        [first, ..] => (first & 0xe000) == 0x2000,
     }
 }
 
@@ -280,10 +283,48 @@ mod tests {
         assert_eq!(get_public(&allowed, LIMITS, true).await.unwrap(), b"hello");
     }
 
+    /// Where the next test's helper connects to; no setting of the program's.
+    const PINNED: &str = "TEST_PINNED_ADDRESS";
+
+    #[test]
+    fn an_address_that_was_looked_at_is_connected_to_past_any_proxy() {
+        let listen = || TcpListener::bind("127.0.0.1:0").unwrap();
+        let (proxy, pinned) = (listen(), listen());
+        let through = format!("http://{}", proxy.local_addr().unwrap());
+        // The environment is read from a process of its own, in which nothing else runs.
+        let mut helper = std::process::Command::new(std::env::current_exe().unwrap());
+        helper.args(["--exact", "fetch::tests::helper_that_fetches_from_a_pinned_address", "--ignored"]);
+        helper.env(PINNED, pinned.local_addr().unwrap().to_string());
+        helper.envs(["HTTPS_PROXY", "https_proxy", "ALL_PROXY"].map(|name| (name, &through)));
+        let mut helper = helper.spawn().unwrap();
+        drop(pinned.accept().unwrap());
+        helper.wait().unwrap();
+        proxy.set_nonblocking(true).unwrap();
+        assert!(proxy.accept().is_err(), "nobody came to the proxy");
+    }
+
+    #[actix_web::test]
+    #[ignore = "a helper of the test above, in a process with an environment of its own"]
+    async fn helper_that_fetches_from_a_pinned_address() {
+        let Ok(address) = std::env::var(PINNED) else { return };
+        let address: SocketAddr = address.parse().unwrap();
+        let url = format!("https://idp.example:{}/", address.port()).parse().unwrap();
+        let _ = send(&url, &[], LIMITS, Some(("idp.example", &[address]))).await;
+    }
+
     #[test]
     fn public_addresses_are_told_from_others() {
         let public = |text: &str| is_public(text.parse().unwrap());
-        for text in ["20.190.128.1", "1.1.1.1", "2603:1006:2000::1", "2002:101:101::"] {
+        for text in [
+            "20.190.128.1",
+            "1.1.1.1",
+            "2603:1006:2000::1",
+            "2002:101:101::",
+            "64:ff9b::101:101",
+            "::ffff:1.1.1.1",
+            "3fff:1000::1",
+            "2001:200::1",
+        ] {
             assert!(public(text), "{text}");
         }
         let others = [
@@ -304,6 +345,20 @@ mod tests {
             "2002:a00:1::",
             "::ffff:192.168.0.1",
             "64:ff9b::7f00:1",
+            "64:ff9b::a9fe:a9fe",
+            "64:ff9b:1::101:101",
+            "64:ff9b:0:0:1::101:101",
+            "192.88.99.1",
+            "100::1",
+            "100:0:0:1::1",
+            "5f00::1",
+            "3fff::1",
+            "3fff:fff:ffff::1",
+            "2001::1",
+            "2001:2::1",
+            "2001:20::1",
+            "::10.0.0.1",
+            "::1.1.1.1",
             "ff02::1",
             "fec0::1",
         ];
