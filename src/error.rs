@@ -33,6 +33,9 @@ pub enum Error {
     /// More bytes than are taken; the limit.
     #[error("This is too large: at most {} KiB are taken.", .0 / 1024)]
     TooLarge(usize),
+    /// It did not come in time.
+    #[error("The request did not come within the time that it had. Nothing was changed: try again.")]
+    TooSlow,
     /// Nothing the person can mend: the cause goes to the log, never to the page.
     #[error("Something went wrong on our side. Nothing was changed.")]
     Internal(#[source] Box<dyn std::error::Error + Send + Sync>),

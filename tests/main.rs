@@ -7,6 +7,7 @@ mod alignment;
 mod cli;
 mod credentials;
 mod edge;
+mod edge_bodies;
 mod federation;
 mod floors;
 mod guard;

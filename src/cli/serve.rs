@@ -4,9 +4,10 @@ use super::{Failure, open, say};
 use crate::config::{LogFormat, Settings, own_url};
 use crate::domain::sessions::Limits;
 use crate::domain::{Actor, Org, admins, settings as stored};
-use crate::web::{self, House, Proxies, Site};
+use crate::web::{self, House, Patience, Proxies, Room, Site};
 use crate::worker;
 use chrono::TimeDelta;
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use std::io::IsTerminal;
 use std::net::{SocketAddr, TcpListener};
 use tracing_subscriber::EnvFilter;
@@ -28,6 +29,8 @@ pub(super) fn serve(settings: &Settings) -> Result<(), Failure> {
         public_url,
         authority: settings.entra_authority.clone(),
         proxies: Proxies { networks: settings.trusted_proxies.clone(), header: settings.forwarded_header },
+        room: Room::within(descriptors()),
+        patience: Patience::default(),
         limits,
         scim_requests_per_second: settings.scim_requests_per_second,
         metadata_from_private_networks: settings.metadata_from_private_networks,
@@ -44,6 +47,16 @@ pub(super) fn serve(settings: &Settings) -> Result<(), Failure> {
     // Lines of the provisioning log that nobody waits for are written along with this.
     served.write(&Actor::Rollcall, stored::touch)?;
     Ok(())
+}
+
+/// How many descriptors the program may hold, after it asked for as many as it may ask for: the usual soft limit of 1,024
+/// is there for programs that use `select`.
+fn descriptors() -> u64 {
+    let limit = getrlimit(Resource::Nofile);
+    let raised = Rlimit { current: limit.maximum, ..limit };
+    // Some systems refuse an unlimited number: then it stays as it was.
+    let _ = setrlimit(Resource::Nofile, raised);
+    getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX)
 }
 
 fn listen(address: SocketAddr) -> Result<TcpListener, Failure> {

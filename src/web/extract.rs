@@ -1,5 +1,7 @@
 //! What a handler may ask for.
 
+use super::body::unreadable;
+pub(super) use super::body::{LARGEST_FORM, Upload, whole};
 pub(super) use super::client_address::{Address, client_address};
 use super::content_policy::Source;
 use super::page::Failure;
@@ -10,19 +12,11 @@ use crate::domain::users::User;
 use crate::domain::{Actor, Org, Tx};
 use crate::error::{Error, Result};
 use crate::pool::{Line, Pool, RETRY_S, Undone};
-use actix_multipart::Multipart;
 use actix_web::dev::Payload;
-use actix_web::http::header;
 use actix_web::{FromRequest, HttpMessage, HttpRequest, web};
-use futures_util::StreamExt;
 use futures_util::future::LocalBoxFuture;
 use serde::de::DeserializeOwned;
 use std::future::{Ready, ready};
-
-pub(super) const LARGEST_FORM: usize = 256 * 1024;
-/// A little more than the largest file that anything takes, so that it can say itself what is wrong with it.
-const LARGEST_UPLOAD: usize = crate::domain::alignment::MOST_BYTES + 1024 * 1024;
-const LARGEST_FIELD: usize = 256 * 1024;
 
 /// Everything that the doors share.
 pub(super) fn house(request: &HttpRequest) -> Result<&House> {
@@ -171,7 +165,7 @@ impl<T: DeserializeOwned + 'static> FromRequest for Posted<T> {
     fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
         let (request, payload) = (request.clone(), payload.take());
         Box::pin(async move {
-            let body = whole(payload, LARGEST_FORM).await?;
+            let body = whole(&request, payload, LARGEST_FORM).await?;
             let fields: Fields = serde_urlencoded::from_bytes(&body).map_err(|_| unreadable())?;
             csrf::check(&request, &fields)?;
             let form = serde_urlencoded::from_bytes(&body).map_err(|_| unreadable())?;
@@ -180,78 +174,12 @@ impl<T: DeserializeOwned + 'static> FromRequest for Posted<T> {
     }
 }
 
-/// A form with a file, its CSRF token checked.
-pub(super) struct Upload {
-    pub(super) fields: Fields,
-    pub(super) file_name: String,
-    pub(super) file: Vec<u8>,
-}
-
 impl FromRequest for Upload {
     type Error = Failure;
     type Future = LocalBoxFuture<'static, Result<Self, Failure>>;
 
     fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
         let (request, payload) = (request.clone(), payload.take());
-        Box::pin(async move {
-            let boundary = request.headers().get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok());
-            if !boundary.is_some_and(|kind| kind.starts_with("multipart/form-data")) {
-                // Such as a form that was posted without its file: still no way around the token.
-                let fields: Fields = serde_urlencoded::from_bytes(&whole(payload, LARGEST_FORM).await?)
-                    .map_err(|_| unreadable())?;
-                csrf::check(&request, &fields)?;
-                return Ok(Self { fields, file_name: String::new(), file: Vec::new() });
-            }
-            let upload = read_parts(Multipart::new(request.headers(), payload)).await?;
-            csrf::check(&request, &upload.fields)?;
-            Ok(upload)
-        })
+        Box::pin(async move { Self::read(&request, payload).await })
     }
-}
-
-async fn read_parts(mut parts: Multipart) -> Result<Upload, Failure> {
-    let mut upload = Upload { fields: Fields::new(), file_name: String::new(), file: Vec::new() };
-    while let Some(part) = parts.next().await {
-        let mut part = part.map_err(|_| unreadable())?;
-        let name = part.name().unwrap_or_default().to_owned();
-        let disposition = part.content_disposition();
-        let file_name = disposition.and_then(|header| header.get_filename()).map(str::to_owned);
-        let limit = if file_name.is_some() { LARGEST_UPLOAD } else { LARGEST_FIELD };
-        let mut bytes = Vec::new();
-        while let Some(chunk) = part.next().await {
-            bytes.extend_from_slice(&chunk.map_err(|_| unreadable())?);
-            if bytes.len() > limit {
-                return Err(too_large(limit));
-            }
-        }
-        match file_name {
-            Some(file_name) => (upload.file_name, upload.file) = (file_name, bytes),
-            None => upload.fields.push((name, String::from_utf8_lossy(&bytes).into_owned())),
-        }
-        if upload.fields.len() > 100 {
-            return Err(unreadable());
-        }
-    }
-    Ok(upload)
-}
-
-/// The whole body, if it isn't larger than the limit.
-pub(super) async fn whole(payload: Payload, limit: usize) -> Result<web::Bytes, Failure> {
-    let mut payload = payload;
-    let mut body = web::BytesMut::new();
-    while let Some(chunk) = payload.next().await {
-        body.extend_from_slice(&chunk.map_err(|_| unreadable())?);
-        if body.len() > limit {
-            return Err(too_large(limit));
-        }
-    }
-    Ok(body.freeze())
-}
-
-fn unreadable() -> Failure {
-    Failure(Error::invalid("form", "The form could not be read. Go back, reload the page and try again."))
-}
-
-fn too_large(limit: usize) -> Failure {
-    Failure(Error::TooLarge(limit))
 }

@@ -9,18 +9,19 @@ use actix_session::SessionMiddleware;
 use actix_session::config::CookieContentSecurity;
 use actix_web::body::MessageBody;
 use actix_web::cookie::{Key, SameSite};
-use actix_web::dev::{Server, ServiceFactory, ServiceRequest, ServiceResponse};
+use actix_web::dev::{ServiceFactory, ServiceRequest, ServiceResponse};
 use actix_web::http::StatusCode;
 use actix_web::middleware::{Compress, NormalizePath, from_fn};
-use actix_web::{App, HttpServer, web};
+use actix_web::{App, web};
 use chrono::NaiveDateTime;
-use std::net::TcpListener;
 use std::num::NonZeroU32;
 use std::sync::Arc;
 use url::Url;
 
 mod assets;
+mod body;
 mod client_address;
+mod connections;
 pub mod console;
 mod content_policy;
 mod csrf;
@@ -31,17 +32,14 @@ mod oauth;
 mod page;
 mod route;
 mod scim;
+mod server;
 mod session;
 mod sso;
 mod table;
 
 pub use client_address::Proxies;
-
-/// Requests that are under way when the program is told to stop have this long to finish.
-const SHUTDOWN_S: u64 = 20;
-
-/// Threads of each worker for what takes longer than a moment: no more than there are readers, or they only wait.
-const BLOCKING_THREADS: usize = 2;
+pub use connections::{Patience, Room};
+pub use server::serve;
 
 /// All that the doors share: everything is reached through it, nothing is global.
 #[derive(Clone)]
@@ -52,6 +50,8 @@ struct Parts {
     public_url: Url,
     proxies: Proxies,
     unnamed_proxies: client_address::UnnamedProxies,
+    room: Room,
+    patience: Patience,
     limits: Limits,
     metadata_from_private_networks: bool,
     refusals: Sparing,
@@ -72,6 +72,10 @@ pub struct Site {
     pub authority: Url,
     /// Reverse proxies that are believed when they say where a request comes from.
     pub proxies: Proxies,
+    /// How many connections are held at once.
+    pub room: Room,
+    /// For how long clients are waited for.
+    pub patience: Patience,
     /// How long a session lives.
     pub limits: Limits,
     /// How many requests a second each SCIM credential may send.
@@ -89,6 +93,8 @@ impl House {
             public_url: site.public_url,
             proxies: site.proxies,
             unnamed_proxies: client_address::UnnamedProxies::default(),
+            room: site.room,
+            patience: site.patience,
             limits: site.limits,
             metadata_from_private_networks: site.metadata_from_private_networks,
             refusals: Sparing::default(),
@@ -133,17 +139,6 @@ fn password_threads() -> usize {
     std::thread::available_parallelism().map_or(1, |processors| (processors.get() / 2).clamp(1, 2))
 }
 
-/// Serves the console on `listener` until the program is told to stop.
-pub fn serve(house: House, listener: TcpListener, workers: usize) -> std::io::Result<Server> {
-    let server = HttpServer::new(move || app(house.clone()))
-        .workers(workers)
-        .worker_max_blocking_threads(BLOCKING_THREADS)
-        .shutdown_timeout(SHUTDOWN_S)
-        .listen(listener)?
-        .run();
-    Ok(server)
-}
-
 /// The whole application: middleware and doors in one screen.
 fn app(
     house: House,
@@ -168,6 +163,7 @@ fn app(
         .wrap(Compress::default())
         .wrap(from_fn(guard::headers))
         .wrap(from_fn(guard::watch))
+        .wrap(from_fn(connections::hold))
         // Tenant URLs are pasted with a slash at the end, which makes two in the middle.
         .wrap(NormalizePath::trim())
         .configure(health::routes)
@@ -193,6 +189,7 @@ fn status(error: &Error) -> StatusCode {
         Error::Invalid(_) => StatusCode::UNPROCESSABLE_ENTITY,
         Error::Taken(_) | Error::Conflict(_) => StatusCode::CONFLICT,
         Error::TooLarge(_) => StatusCode::PAYLOAD_TOO_LARGE,
+        Error::TooSlow => StatusCode::REQUEST_TIMEOUT,
         Error::TooMany(_) => StatusCode::TOO_MANY_REQUESTS,
         Error::Busy(_) => StatusCode::SERVICE_UNAVAILABLE,
         Error::Internal(_) => StatusCode::INTERNAL_SERVER_ERROR,

@@ -74,10 +74,12 @@ async fn token(request: HttpRequest, payload: web::Payload) -> HttpResponse {
 
 async fn grant(request: &HttpRequest, payload: web::Payload) -> Result<Issued, Refusal> {
     let house = house(request)?;
-    let body = whole(payload.into_inner(), LARGEST_BODY).await.map_err(|failure| match failure.0 {
-        Error::TooLarge(_) => Refusal::too_large(),
-        _ => Refusal::malformed("the body could not be read"),
-    })?;
+    let body =
+        whole(request, payload.into_inner(), LARGEST_BODY).await.map_err(|failure| match failure.0 {
+            Error::TooLarge(_) => Refusal::too_large(),
+            Error::TooSlow => Refusal::too_slow(),
+            _ => Refusal::malformed("the body could not be read"),
+        })?;
     let wish = Wish::read(request.headers(), request.query_string(), &body)?;
     let (client, address) = (wish.client_id.clone().unwrap_or_default(), client_address(house, request));
     let desk = &house.0.token_desk;

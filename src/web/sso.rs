@@ -253,7 +253,7 @@ pub(super) async fn consume(
 ) -> Answer {
     let house = house(&request)?;
     house.0.visits.take(&address.0)?;
-    let (field, relay_state) = read_form(payload.into_inner()).await?;
+    let (field, relay_state) = read_form(&request, payload.into_inner()).await?;
     let here = here(house);
     let bearer = Bearer {
         browser: request.cookie(BROWSER).map(|cookie| cookie.value().to_owned()),
@@ -308,8 +308,8 @@ fn enter(request: &HttpRequest, desk: &Desk, arrival: Arrival) -> HttpResponse {
 }
 
 /// The two fields of the form (SAML bindings section 3.5.4), each at most once.
-async fn read_form(payload: Payload) -> Result<(String, Option<String>), Failure> {
-    let body = whole(payload, LARGEST).await?;
+async fn read_form(request: &HttpRequest, payload: Payload) -> Result<(String, Option<String>), Failure> {
+    let body = whole(request, payload, LARGEST).await?;
     let unreadable = || Failure(Error::invalid("form", "There is no answer from Entra ID in this form."));
     let fields: Vec<(String, String)> = serde_urlencoded::from_bytes(&body).map_err(|_| unreadable())?;
     let only = |name: &str| {

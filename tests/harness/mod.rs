@@ -13,7 +13,7 @@ use rollcall::domain::users::by_entra::Scope;
 use rollcall::domain::users::{Profile, User, by_hand};
 use rollcall::domain::{Actor, Clock, Org, Role, Tx, licenses, sites};
 use rollcall::seal::Keyring;
-use rollcall::web::{self, House, Proxies, Site};
+use rollcall::web::{self, House, Patience, Proxies, Room, Site};
 use std::net::TcpListener;
 use std::num::NonZeroU32;
 use tempfile::TempDir;
@@ -62,6 +62,8 @@ fn serve_with(
         public_url: public.unwrap_or(&address).parse().unwrap(),
         authority: authority.parse().unwrap(),
         proxies: Proxies::default(),
+        room: Room::within(1024),
+        patience: Patience::default(),
         limits,
         scim_requests_per_second: PLENTY,
         metadata_from_private_networks: true,

@@ -53,7 +53,8 @@ async fn question(request: &mut ServiceRequest) -> Result<Option<HttpResponse>, 
         Visit::of(request.request()).flash("note", said);
         return Ok(Some(confirm_first(&back)));
     }
-    let body = whole(request.take_payload(), LARGEST_FORM).await?;
+    let payload = request.take_payload();
+    let body = whole(request.request(), payload, LARGEST_FORM).await?;
     let fields: Fields = serde_urlencoded::from_bytes(&body).unwrap_or_default();
     csrf::check(request.request(), &fields)?;
     // What is secret is neither shown nor kept: such a form is filled in again.

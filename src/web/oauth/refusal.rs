@@ -59,6 +59,11 @@ impl Refusal {
         Self { status: StatusCode::PAYLOAD_TOO_LARGE, ..refusal }
     }
 
+    pub(super) fn too_slow() -> Self {
+        let refusal = Self::malformed("the body did not come in time");
+        Self { status: StatusCode::REQUEST_TIMEOUT, ..refusal }
+    }
+
     pub(super) fn grant_type() -> Self {
         let cause = "An access token was asked for by another grant than client_credentials.";
         let description = "Only client_credentials is supported.";

@@ -301,7 +301,7 @@ impl FromRequest for Body {
     type Future = LocalBoxFuture<'static, Result<Self, Refusal>>;
 
     fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
-        let (payload, asked) = (payload.take(), request.clone());
+        let (request, payload) = (request.clone(), payload.take());
         let kind = request.headers().get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok());
         let foreign = kind.filter(|kind| !is_json(kind)).map(str::to_owned);
         Box::pin(async move {
@@ -309,16 +309,17 @@ impl FromRequest for Body {
                 let detail = format!("The body is {kind}; it must be {MEDIA_TYPE} or application/json.");
                 return Ok(Self(Err(Fault::plain(415, detail))));
             }
-            let body = whole(payload, LARGEST_BODY).await.map_err(|failure| failure.0);
+            let body = whole(&request, payload, LARGEST_BODY).await.map_err(|failure| failure.0);
             Ok(Self(match body {
                 Ok(bytes) => {
                     let read = crate::scim::json::read(&bytes);
                     if let Ok(body) = &read {
-                        asked.extensions_mut().insert(Outline::of(body));
+                        request.extensions_mut().insert(Outline::of(body));
                     }
                     read
                 }
                 Err(too_large @ Error::TooLarge(_)) => Err(Fault::plain(413, too_large.to_string())),
+                Err(too_slow @ Error::TooSlow) => Err(Fault::plain(408, too_slow.to_string())),
                 Err(_) => Err(Fault::bad(ScimType::InvalidSyntax, "The body could not be read.")),
             }))
         })

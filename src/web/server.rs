@@ -1,0 +1,66 @@
+//! The server: a listener, its connections, and what is done with each.
+
+use super::connections::stream::Stream;
+use super::connections::{Connection, Connections};
+use super::{House, app};
+use actix_http::error::DispatchError;
+use actix_http::{HttpService, KeepAlive};
+use actix_service::{IntoServiceFactory, ServiceFactoryExt, fn_service, map_config};
+use actix_web::dev::{AppConfig, Server};
+use actix_web::rt::net::TcpStream;
+use std::future::ready;
+use std::io::{self, ErrorKind};
+use std::net::{SocketAddr, TcpListener};
+use std::sync::Arc;
+use std::time::Duration;
+
+/// Requests that are under way when the program is told to stop have this long to finish.
+const SHUTDOWN_S: u64 = 20;
+/// Threads of each worker for what takes longer than a moment: no more than there are readers, or they only wait.
+const BLOCKING_THREADS: usize = 2;
+/// For how long the head of the first request is waited for.
+const HEAD: Duration = Duration::from_secs(5);
+/// For how long a connection without a request is kept.
+const KEEP_ALIVE: Duration = Duration::from_secs(5);
+/// For how long what a client still sends is thrown away after it was refused, so that it reads why
+/// (RFC 9112 section 9.6).
+const LINGER: Duration = Duration::from_secs(1);
+
+/// Serves the console on `listener` until the program is told to stop.
+pub fn serve(house: House, listener: TcpListener, workers: usize) -> io::Result<Server> {
+    let proxies = house.0.proxies.networks.clone();
+    let connections = Connections::new(house.0.room, house.0.patience, proxies);
+    let builder = Server::build()
+        .workers(workers)
+        .worker_max_blocking_threads(BLOCKING_THREADS)
+        .shutdown_timeout(SHUTDOWN_S);
+    let stopping = builder.graceful_shutdown_signal();
+    let builder = builder.listen("rollcall", listener, move || {
+        let (connections, stopping) = (connections.clone(), stopping.clone());
+        let app = app(house.clone()).into_factory();
+        let app = app.map_err(|cause: actix_web::Error| cause.error_response());
+        let http = HttpService::build()
+            .graceful_shutdown_signal(move || {
+                let stopping = stopping.clone();
+                async move { stopping.notified().await }
+            })
+            .keep_alive(KeepAlive::Timeout(KEEP_ALIVE))
+            .client_request_timeout(HEAD)
+            .client_disconnect_timeout(LINGER)
+            .on_connect_ext(|stream: &Stream, data| {
+                data.insert::<Arc<Connection>>(stream.connection().clone());
+            })
+            .h1(map_config(app, |()| AppConfig::default()));
+        fn_service(move |io: TcpStream| ready(take_in(&connections, io))).and_then(http)
+    })?;
+    Ok(builder.run())
+}
+
+/// A connection that has just been made, if there is room for it.
+fn take_in(connections: &Connections, io: TcpStream) -> Result<(Stream, Option<SocketAddr>), DispatchError> {
+    let peer = io.peer_addr().map_err(DispatchError::Io)?;
+    let no_room = || DispatchError::Io(io::Error::new(ErrorKind::ConnectionRefused, "there is no room"));
+    let admitted = connections.admit(peer.ip()).ok_or_else(no_room)?;
+    io.set_nodelay(true).map_err(DispatchError::Io)?;
+    Ok((Stream::new(io, admitted), Some(peer)))
+}
