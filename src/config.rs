@@ -32,6 +32,8 @@ pub struct Partial {
     pub trusted_proxies: Option<Vec<String>>,
     /// The header in which they say it.
     pub forwarded_header: Option<ForwardedHeader>,
+    /// Whether browsers are told to come over https to the hosts below the public address too.
+    pub hsts_subdomains: Option<bool>,
     /// Minutes without a visit after which a session ends.
     pub session_idle_minutes: Option<u32>,
     /// Hours after which a session ends in any case.
@@ -115,6 +117,8 @@ pub struct Settings {
     pub trusted_proxies: Vec<IpNet>,
     /// The header in which they say it.
     pub forwarded_header: ForwardedHeader,
+    /// Whether browsers are told to come over https to the hosts below the public address too (RFC 6797 section 6.1.2).
+    pub hsts_subdomains: bool,
     /// Minutes without a visit after which a session ends.
     pub session_idle_minutes: u32,
     /// Hours after which a session ends in any case.
@@ -173,6 +177,7 @@ impl Partial {
             entra_authority: self.entra_authority.or(other.entra_authority),
             trusted_proxies: self.trusted_proxies.or(other.trusted_proxies),
             forwarded_header: self.forwarded_header.or(other.forwarded_header),
+            hsts_subdomains: self.hsts_subdomains.or(other.hsts_subdomains),
             session_idle_minutes: self.session_idle_minutes.or(other.session_idle_minutes),
             session_hours: self.session_hours.or(other.session_hours),
             scim_requests_per_second: self.scim_requests_per_second.or(other.scim_requests_per_second),
@@ -199,6 +204,7 @@ impl Partial {
             entra_authority: entra_authority(self.entra_authority.as_deref().unwrap_or(ENTRA_AUTHORITY))?,
             trusted_proxies: proxies(&self.trusted_proxies.unwrap_or_default())?,
             forwarded_header: self.forwarded_header.unwrap_or_default(),
+            hsts_subdomains: self.hsts_subdomains.unwrap_or(false),
             session_idle_minutes: within(
                 "session_idle_minutes",
                 self.session_idle_minutes.unwrap_or(60),

@@ -105,6 +105,8 @@ fn help_documents_every_command_and_setting() {
         "public-url",
         "entra-authority",
         "trusted-proxy",
+        "forwarded-header",
+        "hsts-subdomains",
         "session-idle-minutes",
         "session-hours",
         "scim-requests-per-second",
@@ -114,7 +116,7 @@ fn help_documents_every_command_and_setting() {
     ] {
         assert!(help.contains(&format!("--{setting}")), "{setting}");
     }
-    assert_eq!(help.matches("[env: ROLLCALL_").count(), 12, "{help}");
+    assert_eq!(help.matches("[env: ROLLCALL_").count(), 14, "{help}");
 }
 
 #[test]

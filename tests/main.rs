@@ -8,6 +8,7 @@ mod cli;
 mod credentials;
 mod edge;
 mod edge_bodies;
+mod edge_https;
 mod federation;
 mod floors;
 mod guard;

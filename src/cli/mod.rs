@@ -87,6 +87,17 @@ struct Flags {
         help_heading = "Settings"
     )]
     forwarded_header: Option<ForwardedHeader>,
+    /// Tell browsers to come over https to the hosts below the public address too [default: false]
+    #[arg(
+        long,
+        env = "ROLLCALL_HSTS_SUBDOMAINS",
+        global = true,
+        value_name = "true|false",
+        num_args = 0..=1,
+        default_missing_value = "true",
+        help_heading = "Settings"
+    )]
+    hsts_subdomains: Option<bool>,
     /// Minutes without a visit after which a session ends [default: 60]
     #[arg(
         long,
@@ -223,6 +234,7 @@ fn settle(flags: Flags) -> Result<Settings, BadSetting> {
         entra_authority: flags.entra_authority,
         trusted_proxies: flags.trusted_proxies,
         forwarded_header: flags.forwarded_header,
+        hsts_subdomains: flags.hsts_subdomains,
         session_idle_minutes: flags.session_idle_minutes,
         session_hours: flags.session_hours,
         scim_requests_per_second: flags.scim_requests_per_second,

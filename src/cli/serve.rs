@@ -31,6 +31,7 @@ pub(super) fn serve(settings: &Settings) -> Result<(), Failure> {
         proxies: Proxies { networks: settings.trusted_proxies.clone(), header: settings.forwarded_header },
         room: Room::within(descriptors()),
         patience: Patience::default(),
+        hsts_subdomains: settings.hsts_subdomains,
         limits,
         scim_requests_per_second: settings.scim_requests_per_second,
         metadata_from_private_networks: settings.metadata_from_private_networks,

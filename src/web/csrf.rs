@@ -4,6 +4,7 @@
 //! signed double submit, OWASP CSRF Prevention Cheat Sheet). It differs at each showing, so that compression tells
 //! nothing about it.
 
+use super::cookies::Name;
 use super::extract::{Fields, house};
 use super::page::Failure;
 use super::session::Visit;
@@ -14,7 +15,7 @@ use actix_web::cookie::{Cookie, SameSite};
 
 /// The field of each form.
 pub(super) const FIELD: &str = "csrf";
-const COOKIE: &str = "rollcall_form";
+pub(super) const COOKIE: Name = Name::new("rollcall_form", "/");
 const PURPOSE: &str = "csrf";
 const SALT_LENGTH: usize = 16;
 
@@ -24,12 +25,7 @@ pub(super) fn token(request: &HttpRequest) -> Result<(String, Option<Cookie<'sta
         Some(binding) => (binding, None),
         None => {
             let secret = seal::secret();
-            let cookie = Cookie::build(COOKIE, secret.clone())
-                .path("/")
-                .http_only(true)
-                .secure(house(request)?.is_https())
-                .same_site(SameSite::Strict)
-                .finish();
+            let cookie = COOKIE.build(house(request)?, secret.clone(), SameSite::Strict).finish();
             (format!("cookie:{secret}"), Some(cookie))
         }
     };
@@ -62,5 +58,5 @@ fn binding(request: &HttpRequest) -> Option<String> {
     if let Some(secret) = Visit::of(request).form_secret() {
         return Some(format!("session:{secret}"));
     }
-    request.cookie(COOKIE).map(|cookie| format!("cookie:{}", cookie.value()))
+    COOKIE.value(request).map(|value| format!("cookie:{value}"))
 }

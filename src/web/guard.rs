@@ -58,7 +58,7 @@ pub(super) async fn headers<B: MessageBody>(
     request: ServiceRequest,
     next: Next<B>,
 ) -> Result<ServiceResponse<B>, actix_web::Error> {
-    let https = house(request.request()).is_ok_and(super::House::is_https);
+    let transport_policy = house(request.request()).ok().and_then(transport_policy);
     let mut response = next.call(request).await?;
     let policy = {
         let extensions = response.request().extensions();
@@ -76,8 +76,8 @@ pub(super) async fn headers<B: MessageBody>(
         HeaderName::from_static("permissions-policy"),
         "camera=(), geolocation=(), microphone=(), payment=()",
     );
-    if https {
-        set(header::STRICT_TRANSPORT_SECURITY, "max-age=31536000");
+    if let Some(policy) = transport_policy {
+        set(header::STRICT_TRANSPORT_SECURITY, policy);
     }
     headers.insert(header::CONTENT_SECURITY_POLICY, policy);
     if !headers.contains_key(header::CACHE_CONTROL) {
@@ -86,16 +86,25 @@ pub(super) async fn headers<B: MessageBody>(
     Ok(response)
 }
 
+/// For how long browsers come over https only (RFC 6797).
+fn transport_policy(house: &super::House) -> Option<&'static str> {
+    match (house.is_https(), house.0.hsts_subdomains) {
+        (true, true) => Some("max-age=31536000; includeSubDomains"),
+        (true, false) => Some("max-age=31536000"),
+        (false, _) => None,
+    }
+}
+
 /// Refuses a form that another site posted, before its token is looked at.
 pub(super) async fn same_origin<B: MessageBody>(
     request: ServiceRequest,
     next: Next<B>,
 ) -> Result<ServiceResponse<EitherBody<B>>, actix_web::Error> {
-    let own = house(request.request()).map(super::House::authority).unwrap_or_default();
-    // Entra ID's answers are posted from its own site; they prove themselves by their signature.
-    let comes_from_entra = request.path() == super::sso::CONSUMER;
+    // Entra ID's messages are posted from its own site; they prove themselves by their signature.
+    let comes_from_entra = [super::sso::CONSUMER, super::sso::LOGOUT].contains(&request.path());
     let changes = ![Method::GET, Method::HEAD].contains(request.method());
-    if changes && !comes_from_entra && is_foreign(request.headers(), &own) {
+    let is_foreign = || house(request.request()).is_ok_and(|own| is_foreign(request.headers(), own));
+    if changes && !comes_from_entra && is_foreign() {
         let refusal =
             Error::Forbidden("This form was sent from another site. Nothing was changed.".to_owned());
         return Ok(request.into_response(Failure(refusal).error_response()).map_into_right_body());
@@ -103,14 +112,23 @@ pub(super) async fn same_origin<B: MessageBody>(
     Ok(next.call(request).await?.map_into_left_body())
 }
 
-/// `own` is the public address's host and port: a reverse proxy may put another into the Host header.
-fn is_foreign(headers: &HeaderMap, own: &str) -> bool {
-    let text = |name: HeaderName| headers.get(name).and_then(|value| value.to_str().ok());
-    if let Some(site) = text(HeaderName::from_static("sec-fetch-site")) {
-        return !matches!(site, "same-origin" | "none");
+/// Whether a browser says that another site sent this (Fetch Metadata; RFC 6454 section 7). Over https the scheme
+/// counts too, and an origin that is not told (`null`) is another's, unless the browser says that it is ours: it tells
+/// none for our own forms either, as our pages keep their address to themselves.
+fn is_foreign(headers: &HeaderMap, own: &super::House) -> bool {
+    let text = |name: HeaderName| headers.get(name).map(|value| value.to_str().unwrap_or("unreadable"));
+    let site = text(HeaderName::from_static("sec-fetch-site"));
+    let is_said_to_be_own = site.is_some_and(|site| matches!(site, "same-origin" | "none"));
+    if site.is_some() && !is_said_to_be_own {
+        return true;
     }
-    let origin = text(header::ORIGIN).and_then(|origin| origin.split_once("://")).map(|(_, host)| host);
-    origin.is_some_and(|origin| origin != own && text(header::HOST) != Some(origin))
+    let Some(origin) = text(header::ORIGIN) else { return false };
+    let Some((scheme, authority)) = origin.split_once("://") else {
+        return own.is_https() && !is_said_to_be_own;
+    };
+    // A reverse proxy may put another host than the public one into the Host header.
+    let is_here = authority == own.authority() || text(header::HOST) == Some(authority);
+    !is_here || (own.is_https() && scheme != "https")
 }
 
 /// Lets a request pass that one of these routes, which share a path, answers to whoever sent it; the one place where

@@ -24,6 +24,7 @@ mod client_address;
 mod connections;
 pub mod console;
 mod content_policy;
+mod cookies;
 mod csrf;
 mod extract;
 mod guard;
@@ -52,6 +53,7 @@ struct Parts {
     unnamed_proxies: client_address::UnnamedProxies,
     room: Room,
     patience: Patience,
+    hsts_subdomains: bool,
     limits: Limits,
     metadata_from_private_networks: bool,
     refusals: Sparing,
@@ -76,6 +78,8 @@ pub struct Site {
     pub room: Room,
     /// For how long clients are waited for.
     pub patience: Patience,
+    /// Whether browsers are told to come over https to the hosts below the public address too.
+    pub hsts_subdomains: bool,
     /// How long a session lives.
     pub limits: Limits,
     /// How many requests a second each SCIM credential may send.
@@ -95,6 +99,7 @@ impl House {
             unnamed_proxies: client_address::UnnamedProxies::default(),
             room: site.room,
             patience: site.patience,
+            hsts_subdomains: site.hsts_subdomains,
             limits: site.limits,
             metadata_from_private_networks: site.metadata_from_private_networks,
             refusals: Sparing::default(),
@@ -153,7 +158,7 @@ fn app(
 > {
     let key = Key::derive_from(house.org().keys().digest("session cookie", "").as_bytes());
     let sessions = SessionMiddleware::builder(session::Store::new(house.clone()), key)
-        .cookie_name(session::COOKIE.to_owned())
+        .cookie_name(session::COOKIE.on(&house))
         .cookie_secure(house.is_https())
         .cookie_same_site(SameSite::Lax)
         .cookie_content_security(CookieContentSecurity::Signed)

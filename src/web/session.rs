@@ -1,6 +1,7 @@
 //! Sessions of the console, kept in the database: revocable, and shared by all who serve it.
 
 use super::House;
+use super::cookies::Name;
 use super::extract::Desk;
 use crate::domain::sessions::{Holder, Method};
 use crate::domain::sso::sign_out::Foreign;
@@ -15,7 +16,7 @@ use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
 
 /// The cookie's name.
-pub(super) const COOKIE: &str = "rollcall_session";
+pub(super) const COOKIE: Name = Name::new("rollcall_session", "/");
 
 const USER: &str = "user";
 const FORM_SECRET: &str = "form_secret";

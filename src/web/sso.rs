@@ -3,10 +3,11 @@
 //! The answer to a sign-in is posted from Microsoft's site, so the session's cookie does not come along with it. A
 //! cookie of its own ties the answer to the browser that asked.
 
-use super::House;
+use super::cookies::Name;
 use super::extract::{Address, Desk, house, whole};
 use super::page::{self, Answer, Failure, Frame};
 use super::session::Visit;
+use super::{House, csrf};
 use crate::domain::sso::examination::Grounds;
 use crate::domain::sso::keys::{self, Key};
 use crate::domain::sso::requests::Purpose;
@@ -19,8 +20,9 @@ use crate::saml::key_pair::KeyPair;
 use crate::saml::redirect::{self, Kind};
 use crate::saml::request::SignIn;
 use crate::seal;
-use actix_web::cookie::{Cookie, SameSite, time::Duration};
+use actix_web::cookie::{SameSite, time::Duration};
 use actix_web::dev::Payload;
+use actix_web::http::header::{HeaderName, HeaderValue};
 use actix_web::http::{Method, StatusCode};
 use actix_web::{HttpRequest, HttpResponse, web};
 use askama::Template;
@@ -38,9 +40,11 @@ pub(super) use leaving::{leave, logout};
 
 /// Where answers are posted: the one form that comes from another site.
 pub(super) const CONSUMER: &str = "/sso/consumer";
-const BROWSER: &str = "rollcall_sso";
+/// Where browsers come with messages about signing out.
+pub(super) const LOGOUT: &str = "/sso/logout";
+const BROWSER: Name = Name::new("rollcall_sso", "/sso");
 /// Remembers how somebody last signed in, to offer that first.
-pub(super) const WAY: &str = "rollcall_way";
+pub(super) const WAY: Name = Name::new("rollcall_way", "/sign-in");
 /// A response in Base64, escaped.
 const LARGEST: usize = 1024 * 1024;
 
@@ -161,8 +165,7 @@ pub(super) async fn send(
     let house = house(request)?;
     let here = here(house);
     // One secret a browser, so that several windows can be under way at once.
-    let secret = request.cookie(BROWSER).map(|cookie| cookie.value().to_owned());
-    let secret = secret.filter(|secret| secret.len() >= 32).unwrap_or_else(seal::secret);
+    let secret = BROWSER.value(request).filter(|secret| secret.len() >= 32).unwrap_or_else(seal::secret);
     if desk.read(settings::read).await?.sign_requests {
         own_keys(desk, &here).await?;
     }
@@ -172,14 +175,9 @@ pub(super) async fn send(
             address(tx, &here, purpose, &browser, &return_to, started_by.as_deref(), force)
         })
         .await?;
-    let https = house.is_https();
     // The answer is posted from another site; browsers take `None` only over https.
-    let cookie = Cookie::build(BROWSER, secret)
-        .path("/sso")
-        .http_only(true)
-        .secure(https)
-        .same_site(if https { SameSite::None } else { SameSite::Lax })
-        .finish();
+    let same_site = if house.is_https() { SameSite::None } else { SameSite::Lax };
+    let cookie = BROWSER.build(house, secret, same_site).finish();
     let mut response = page::go(&target);
     response.add_cookie(&cookie).map_err(Error::internal)?;
     Ok(response)
@@ -256,7 +254,7 @@ pub(super) async fn consume(
     let (field, relay_state) = read_form(&request, payload.into_inner()).await?;
     let here = here(house);
     let bearer = Bearer {
-        browser: request.cookie(BROWSER).map(|cookie| cookie.value().to_owned()),
+        browser: BROWSER.value(&request),
         address: address.0,
         return_to: relay_state.and_then(|state| own_page(house, &state)),
         present: present(&request, &frame),
@@ -339,12 +337,19 @@ pub(super) fn remember_way(
     response: &mut HttpResponse,
     way: &'static str,
 ) -> Result<()> {
-    let cookie = Cookie::build(WAY, way)
-        .path("/sign-in")
-        .http_only(true)
-        .secure(house(request)?.is_https())
-        .same_site(SameSite::Lax)
-        .max_age(Duration::days(365))
-        .finish();
+    let cookie =
+        WAY.build(house(request)?, way.to_owned(), SameSite::Lax).max_age(Duration::days(365)).finish();
     response.add_cookie(&cookie).map_err(Error::internal)
+}
+
+/// Makes the browser forget what a session left in it. Of cookies only ours: told to clear all, browsers take those of
+/// every other host of the organisation's domain as well (W3C Clear Site Data section 4.2.2), and how somebody signs
+/// in stays.
+pub(super) fn clear_site_data(request: &HttpRequest, response: &mut HttpResponse) -> Result<()> {
+    for name in [csrf::COOKIE, BROWSER] {
+        response.add_cookie(&name.forget(request)?).map_err(Error::internal)?;
+    }
+    let data = HeaderValue::from_static("\"cache\", \"storage\"");
+    response.headers_mut().insert(HeaderName::from_static("clear-site-data"), data);
+    Ok(())
 }

@@ -64,6 +64,7 @@ fn serve_with(
         proxies: Proxies::default(),
         room: Room::within(1024),
         patience: Patience::default(),
+        hsts_subdomains: false,
         limits,
         scim_requests_per_second: PLENTY,
         metadata_from_private_networks: true,

@@ -48,7 +48,7 @@ impl Ways {
             })
             .await?;
         let required = standing.requirement != Requirement::Off;
-        let last = request.cookie(WAY).map(|cookie| cookie.value().to_owned());
+        let last = WAY.value(request);
         Ok(Self {
             entra: enabled
                 .then(|| page::address("/sso/start", &[("next", if next == "/" { "" } else { next })])),
@@ -183,7 +183,9 @@ pub(super) async fn leave(
     }
     let beyond = sso_door::leave(&request, &desk).await?;
     Visit::of(&request).sign_out();
-    Ok(page::go(beyond.as_deref().unwrap_or("/sign-in?left")))
+    let mut response = page::go(beyond.as_deref().unwrap_or("/sign-in?left"));
+    sso_door::clear_site_data(&request, &mut response)?;
+    Ok(response)
 }
 
 #[derive(Template)]

@@ -9,6 +9,7 @@ use crate::domain::Actor;
 use crate::domain::sso::sign_in::{self, Arrival};
 use crate::domain::sso::{events, help, pending};
 use crate::error::Result;
+use crate::web::cookies::Name;
 use crate::web::extract::{Address, Desk, Fields, Posted, house};
 use crate::web::page::{self, Answer, Frame};
 use crate::web::session::Visit;
@@ -19,7 +20,7 @@ use actix_web::{HttpRequest, HttpResponse};
 use askama::Template;
 
 /// Holds the secret of a sign-in that waits for the person's word.
-const PENDING: &str = "rollcall_sso_pending";
+const PENDING: Name = Name::new("rollcall_sso_pending", "/sso");
 const PATH: &str = "/sso/switch";
 const MINUTES: i64 = 5;
 
@@ -59,18 +60,13 @@ pub(super) fn hold(
 }
 
 fn cookie(request: &HttpRequest, secret: String) -> Result<Cookie<'static>> {
-    Ok(Cookie::build(PENDING, secret)
-        .path("/sso")
-        .http_only(true)
-        .secure(house(request)?.is_https())
-        .same_site(SameSite::Lax)
-        .max_age(Duration::minutes(MINUTES))
-        .finish())
+    let cookie = PENDING.build(house(request)?, secret, SameSite::Lax);
+    Ok(cookie.max_age(Duration::minutes(MINUTES)).finish())
 }
 
 /// Asks whether the sign-in is to replace who is signed in. Whoever is not signed in, or is the same person, comes in.
 pub(in crate::web) async fn ask(request: HttpRequest, frame: Frame, desk: Desk, address: Address) -> Answer {
-    let Some(secret) = request.cookie(PENDING).map(|cookie| cookie.value().to_owned()) else {
+    let Some(secret) = PENDING.value(&request) else {
         return Ok(page::go("/"));
     };
     if request.method() == Method::HEAD {
@@ -94,7 +90,7 @@ pub(in crate::web) async fn agree(
     address: Address,
     _form: Posted<Fields>,
 ) -> Answer {
-    match request.cookie(PENDING).map(|cookie| cookie.value().to_owned()) {
+    match PENDING.value(&request) {
         Some(secret) => take(&request, &desk, secret, address).await,
         None => Ok(page::go("/")),
     }
