@@ -333,7 +333,7 @@ fn filters_are_bounded_and_refused_by_kind() {
 #[test]
 fn values_without_quotation_marks_are_read_as_texts() {
     let same = |one: &str, other: &str| {
-        assert_eq!(parse_filter(one).unwrap(), parse_filter(other).unwrap(), "{one}")
+        assert_eq!(parse_filter(one).unwrap(), parse_filter(other).unwrap(), "{one}");
     };
     same("userName eq foo@bar.com", "userName eq \"foo@bar.com\"");
     same("externalId eq 5171a35d82074e068ce2", "externalId eq \"5171a35d82074e068ce2\"");
@@ -351,7 +351,7 @@ fn values_without_quotation_marks_are_read_as_texts() {
 #[test]
 fn a_value_path_with_a_part_and_an_operator_reads_as_the_rfc_would_write_it() {
     let same = |one: &str, other: &str| {
-        assert_eq!(parse_filter(one).unwrap(), parse_filter(other).unwrap(), "{one}")
+        assert_eq!(parse_filter(one).unwrap(), parse_filter(other).unwrap(), "{one}");
     };
     same("emails[type eq \"work\"].value eq \"a@b.c\"", "emails[type eq \"work\" and value eq \"a@b.c\"]");
     same(

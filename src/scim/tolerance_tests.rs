@@ -362,7 +362,7 @@ fn names_that_stand_twice_are_refused_in_any_letter_case() {
     let paths = br#"{ "members[value eq \"A\"]": 1, "members[value eq \"a\"]": 2, "a": [1, -2, 3.5, "x\n", null, true] }"#;
     let read = read_json(paths).unwrap();
     assert_eq!(read, serde_json::from_slice::<Value>(paths).unwrap(), "else it reads as others do");
-    let many: String = (0..40).map(|n| format!("\"k{n}\": 0, ")).collect();
+    let many = (0..40).map(|n| format!("\"k{n}\": 0, ")).collect::<Vec<_>>().concat();
     let read = read_json(format!("{{ {many} \"userName\": \"t\", \"K39\": 1 }}").as_bytes()).unwrap();
     refused(User::read(&read, &User::default()).unwrap(), ScimType::InvalidSyntax);
     for (text, place) in
