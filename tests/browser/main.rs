@@ -14,9 +14,12 @@ use directory::Directory;
 use harness::idp::Says;
 use harness::{Console, PASSWORD};
 use rollcall::domain::alignment;
+use rollcall::domain::guard::{self, Limits, Measure, Measures};
 use rollcall::domain::identity::clients;
 use rollcall::domain::page::At;
 use rollcall::domain::sso::events;
+use rollcall::domain::users::Profile;
+use rollcall::domain::users::by_entra::{self, Wish};
 use rollcall::domain::{Actor, Role, admins, demo, groups};
 use tour::{Script, Tour};
 
@@ -137,7 +140,7 @@ async fn every_page_is_sound_on_a_large_and_on_a_small_screen() {
     let ana = console.user("zz.anna@harbourline.example", Some("Oslo Office"));
     let adam = console.admin("adam", Role::Administrator);
     let crew = console.org.read(|conn| groups::list(conn, "drivers", &At::Start, 1)).unwrap();
-    hold_back(&console, &crew.items[0].group.scim_id);
+    hold_back(&console);
     let tour = Tour::start(&console.address, Script::On).await;
     tour.sign_in("olga", PASSWORD).await;
     let mut pages: Vec<String> = PAGES.map(str::to_owned).into();
@@ -224,32 +227,38 @@ async fn people_come_and_go_by_entra_id(script: Script) {
 #[actix_web::test]
 async fn what_is_held_back_is_decided_after_a_question() {
     let console = Console::open();
-    console.write(demo::fill);
-    let crew = console.org.read(|conn| groups::list(conn, "drivers", &At::Start, 1)).unwrap();
-    hold_back(&console, &crew.items[0].group.scim_id);
+    hold_back(&console);
     let tour = Tour::start(&console.address, Script::On).await;
     tour.sign_in("olga", PASSWORD).await;
     tour.go("/held").await;
     tour.tick("thead input[type='checkbox']").await;
     tour.see("1 selected").await;
     tour.click("Release all").await;
-    tour.see("Do all that Entra ID asked for?").await;
+    tour.see("Do all that Entra ID asked for? It concerns 1 user.").await;
     tour.click("Cancel").await;
-    tour.click("Discard all").await;
+    tour.click("Keep all").await;
     tour.see("Everybody stays as they are.").await;
     tour.click("Continue").await;
-    tour.see("Discarded: nobody loses anything (1).").await;
+    tour.see("Kept: nobody loses anything (1).").await;
     tour.end().await;
 }
 
-/// Entra ID empties a group of more people than the guard lets go.
-fn hold_back(console: &Console, group: &str) {
-    let group = group.to_owned();
-    let emptied = console.org.write(&Actor::Entra, move |tx| {
-        let group = groups::by_entra::get(tx.conn, &group)?;
-        groups::by_entra::change(tx, group, vec![groups::by_entra::Change::Replace(Vec::new())])
+/// Entra ID deletes one person more than the guard lets go.
+fn hold_back(console: &Console) {
+    let one = Measure { people: 1, share: 0 };
+    console.write(move |tx| {
+        guard::set(tx, Limits { accounts: Measures { hour: one, day: one }, ..Limits::default() })
     });
-    assert!(emptied.unwrap().held);
+    let last = console.org.write(&Actor::Entra, |tx| {
+        let mut warning = None;
+        for name in ["ana@example.com", "bo@example.com"] {
+            let wish = Wish { profile: Profile::named(name), emails: Vec::new(), active: true, site: None };
+            let known = by_entra::create(tx, wish)?.known;
+            warning = by_entra::remove(tx, known)?.1;
+        }
+        Ok(warning)
+    });
+    assert!(last.unwrap().is_some(), "the second is held");
 }
 
 #[actix_web::test]
