@@ -66,6 +66,15 @@ impl Error {
         Self::Taken(Complaint { field, message: message.into() })
     }
 
+    /// When to try again, in seconds, if it is only a matter of time.
+    #[must_use]
+    pub fn retry_after(&self) -> Option<u64> {
+        match self {
+            Self::TooMany(seconds) | Self::Busy(seconds) => Some(*seconds),
+            _ => None,
+        }
+    }
+
     /// What is wrong with `field`, if this error speaks of it.
     #[must_use]
     pub fn about(&self, field: &str) -> Option<&str> {

@@ -12,6 +12,7 @@ mod edge_https;
 mod federation;
 mod floors;
 mod guard;
+mod guessing;
 mod harness;
 mod health;
 mod identity;

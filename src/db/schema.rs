@@ -130,9 +130,32 @@ diesel::table! {
 diesel::table! {
     sign_in_failures (subject) {
         subject -> Text,
+        user_id -> Nullable<Text>,
         failures -> Integer,
+        first_at -> Timestamp,
         last_at -> Timestamp,
         locked_until -> Nullable<Timestamp>,
+    }
+}
+
+diesel::table! {
+    sign_in_guesses (user_id) {
+        user_id -> Text,
+        failures -> Integer,
+        addresses -> Integer,
+        first_at -> Timestamp,
+        last_at -> Timestamp,
+    }
+}
+
+diesel::table! {
+    sign_in_devices (id) {
+        id -> Text,
+        user_id -> Text,
+        digest -> Text,
+        failures -> Integer,
+        failed_at -> Nullable<Timestamp>,
+        used_at -> Timestamp,
     }
 }
 
@@ -520,6 +543,8 @@ diesel::allow_tables_to_appear_in_same_query!(
     retired_scim_ids,
     sessions,
     sign_in_failures,
+    sign_in_guesses,
+    sign_in_devices,
     license_types,
     license_assignments,
     sso_settings,

@@ -130,6 +130,8 @@ text_enum! {
         SignInRefused = "session.refused",
         /// An account was locked for a while after repeated failures.
         SignInLocked = "session.locked",
+        /// Somebody signed in was asked for their password again and showed a wrong one.
+        ProofRefused = "session.proof_refused",
         /// A password was set.
         PasswordSet = "password.set",
         /// A role in the console was given or taken.
@@ -231,6 +233,7 @@ impl Action {
             Self::SignedOut => "signed out",
             Self::SignInRefused => "refused a sign-in as {}",
             Self::SignInLocked => "locked sign-in as {} for a while after repeated failures",
+            Self::ProofRefused => "entered a wrong password when asked for it again",
             Self::PasswordSet => "set the password of {}",
             Self::RoleChanged => "changed the role of {}",
             Self::OwnerHandedOver => "handed the owner account {} over to Entra ID",

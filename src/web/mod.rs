@@ -26,6 +26,7 @@ pub mod console;
 mod content_policy;
 mod cookies;
 mod csrf;
+mod device;
 mod extract;
 mod guard;
 mod health;

@@ -120,6 +120,15 @@ pub(super) fn show_as(status: StatusCode, frame: &Frame, page: &impl Template) -
     Ok(response.content_type("text/html; charset=utf-8").body(body))
 }
 
+/// Shows a page with what was refused: with its status, and with when to try again.
+pub(super) fn show_refused(refusal: &Error, frame: &Frame, page: &impl Template) -> Answer {
+    let mut response = show_as(status(refusal), frame, page)?;
+    if let Some(seconds) = refusal.retry_after() {
+        response.headers_mut().insert(header::RETRY_AFTER, seconds.into());
+    }
+    Ok(response)
+}
+
 /// Sends a file to keep.
 pub(super) fn download(name: &str, kind: &str, body: Vec<u8>) -> HttpResponse {
     HttpResponse::Ok().content_type(kind).insert_header(ContentDisposition::attachment(name)).body(body)
@@ -282,7 +291,7 @@ impl ResponseError for Failure {
             return go("/sign-in");
         }
         let mut response = HttpResponse::build(self.status_code());
-        if let Error::TooMany(seconds) | Error::Busy(seconds) = self.0 {
+        if let Some(seconds) = self.0.retry_after() {
             response.insert_header((header::RETRY_AFTER, seconds.to_string()));
         }
         let mut response = response.finish();

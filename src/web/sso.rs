@@ -7,7 +7,8 @@ use super::cookies::Name;
 use super::extract::{Address, Desk, house, whole};
 use super::page::{self, Answer, Failure, Frame};
 use super::session::Visit;
-use super::{House, csrf};
+use super::{House, csrf, device};
+use crate::domain::admins::devices;
 use crate::domain::sso::examination::Grounds;
 use crate::domain::sso::keys::{self, Key};
 use crate::domain::sso::requests::Purpose;
@@ -277,7 +278,7 @@ pub(super) async fn consume(
         other => other?,
     };
     match landing {
-        Landing::In(arrival) => Ok(enter(&request, &desk, *arrival)),
+        Landing::In(arrival) => enter(&request, &desk, *arrival).await,
         Landing::Pending { secret, arrival } => switch::hold(&request, frame, secret, &arrival, &present),
         Landing::Tested { reference } => Ok(page::go(&format!("/identity/sso/tests/{reference}"))),
         // Going back to an answer that was used misses nothing.
@@ -291,7 +292,7 @@ pub(super) async fn consume(
     }
 }
 
-fn enter(request: &HttpRequest, desk: &Desk, arrival: Arrival) -> HttpResponse {
+async fn enter(request: &HttpRequest, desk: &Desk, arrival: Arrival) -> Answer {
     let foreign = Foreign {
         name_id: arrival.name_id,
         session_index: arrival.session_index,
@@ -302,7 +303,15 @@ fn enter(request: &HttpRequest, desk: &Desk, arrival: Arrival) -> HttpResponse {
     let return_to = page::own_path(Some(&arrival.return_to));
     // Whoever has no role has one page.
     let allowed = arrival.user.role > Role::None || return_to.starts_with("/account");
-    page::go(if allowed { &return_to } else { "/account" })
+    let mut response = page::go(if allowed { &return_to } else { "/account" });
+    let user = arrival.user;
+    if user.password_hash.is_some() {
+        // Should Entra ID fail, their password is not held up here by whoever guesses at it.
+        let before = device::secret(request);
+        let remember = move |tx: &mut Tx| devices::remember(tx, &user, before.as_deref());
+        device::keep(request, &mut response, desk.write(Actor::Rollcall, remember).await?)?;
+    }
+    Ok(response)
 }
 
 /// The two fields of the form (SAML bindings section 3.5.4), each at most once.

@@ -4,6 +4,7 @@ use reqwest::header::{COOKIE, HeaderMap, LOCATION, SET_COOKIE};
 use reqwest::{Client, RequestBuilder, redirect};
 use scraper::{Html, Selector};
 use std::collections::BTreeMap;
+use std::net::IpAddr;
 use std::sync::{Arc, Mutex};
 
 #[derive(Clone)]
@@ -25,6 +26,13 @@ impl Browser {
     pub fn new(address: &str) -> Self {
         let client = Client::builder().redirect(redirect::Policy::none()).build().unwrap();
         Self { client, address: address.to_owned(), cookies: Arc::default() }
+    }
+
+    /// A browser at another address of this machine, as anywhere in 127.0.0.0/8.
+    pub fn at(address: &str, own: &str) -> Self {
+        let client =
+            Client::builder().redirect(redirect::Policy::none()).local_address(own.parse::<IpAddr>().ok());
+        Self { client: client.build().unwrap(), address: address.to_owned(), cookies: Arc::default() }
     }
 
     pub async fn get(&self, path: &str) -> Page {

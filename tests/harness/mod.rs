@@ -223,6 +223,11 @@ impl Console {
         Browser::new(&self.address)
     }
 
+    /// A browser at another address of this machine, as anywhere in 127.0.0.0/8.
+    pub fn browser_at(&self, own: &str) -> Browser {
+        Browser::at(&self.address, own)
+    }
+
     /// A browser in which this person has signed in with the usual password.
     pub async fn signed_in(&self, user_name: &str) -> Browser {
         let browser = self.browser();

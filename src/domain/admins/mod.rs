@@ -1,6 +1,7 @@
 //! Who may enter the console: roles, set-up, and the protection of owners.
 //!
-//! [`passwords`] holds the rules of passwords, [`links`] how somebody chooses their own, [`sign_in`] what happens at the door.
+//! [`passwords`] holds how passwords are kept, [`links`] how somebody chooses their own, [`sign_in`] what a sign-in by
+//! password is, [`throttle`] what slows down whoever guesses, and [`devices`] those whom that must not hold up.
 
 use super::audit::{Action, Change, Kind, Subject};
 use super::settings::{self, names};
@@ -16,9 +17,11 @@ use diesel::prelude::*;
 use links::Link;
 use passwords::{PasswordHash, Prepared};
 
+pub mod devices;
 pub mod links;
 pub mod passwords;
 pub mod sign_in;
+pub mod throttle;
 
 const SET_UP_PURPOSE: &str = "set-up link";
 const LONGEST_ORGANISATION: usize = 128;
@@ -194,6 +197,7 @@ pub fn appoint_recognised(tx: &mut Tx, id: &str, role: Role, decision: &Decision
     // A session is of those who could begin it: with less power, or with none before, it begins anew.
     if role < before || before == Role::None {
         lifecycle::end_sessions(tx, id)?;
+        devices::forget(tx, id)?;
     }
     store(tx, &mut user, None)?;
     changes.extend(Change::of("role", Some(before.word()), Some(role.word())));
@@ -251,7 +255,8 @@ pub fn set_password(tx: &mut Tx, prepared: Prepared) -> Result<User> {
     store(tx, &mut user, None)?;
     lifecycle::end_sessions(tx, &id)?;
     links::end(tx, &id)?;
-    sign_in::forgive(tx, &user.profile.user_name)?;
+    throttle::forgive_all(tx, &id)?;
+    devices::forget(tx, &id)?;
     let name = user.name();
     audit::note(tx, Action::PasswordSet, user.subject(&name), &[])?;
     Ok(user)

@@ -1,54 +1,22 @@
-//! At the door: who may come in by password, and what happens to those who try too often.
+//! Signing in by password: who may, and what is noted of those who do and of those who are refused.
 //!
-//! A try is counted before the password is looked at, so that many at once gain nothing, and by the name that was
-//! typed, so that the answer does not tell whether the account exists.
+//! How those are slowed down who try too often is [`super::throttle`]'s.
 
+pub use super::throttle::{Attempt, Caller, Origin};
+use super::{devices, throttle};
 use crate::db::Conn;
-use crate::db::schema::sign_in_failures;
 use crate::domain::audit::{self, Action, Change, Kind, Subject};
 use crate::domain::users::{self, User};
-use crate::domain::{Role, Tx, fold};
+use crate::domain::{Role, Tx};
 use crate::error::{Error, Result};
+use crate::seal::Keyring;
 use chrono::{NaiveDateTime, TimeDelta};
-use diesel::prelude::*;
-use std::time::Duration;
 
-/// Tries of one account, and from one address, before a lock.
-const FREE_TRIES: [i32; 2] = [5, 30];
-const FIRST_LOCK_S: i64 = 60;
-const LONGEST_LOCK_S: i64 = 15 * 60;
-/// After this long without a try, all is forgotten.
-const FORGET_AFTER: TimeDelta = TimeDelta::hours(2);
-
-#[derive(Clone, Debug, Queryable, Selectable, Insertable, AsChangeset)]
-#[diesel(table_name = sign_in_failures, treat_none_as_null = true)]
-struct Failures {
-    subject: String,
-    failures: i32,
-    last_at: NaiveDateTime,
-    locked_until: Option<NaiveDateTime>,
-}
-
-/// Counts a try, or refuses it while the account or the address is locked. Answers how long to wait first.
-pub fn knock(tx: &mut Tx, user_name: &str, address: &str) -> Result<Result<Duration>> {
-    diesel::delete(sign_in_failures::table.filter(sign_in_failures::last_at.lt(tx.now - FORGET_AFTER)))
-        .execute(tx.conn)?;
-    let subjects = [account(tx, user_name), format!("address:{address}")];
-    for subject in &subjects {
-        if let Some(until) = failures(tx.conn, subject)?.and_then(|failures| failures.locked_until)
-            && until > tx.now
-        {
-            let seconds = (until - tx.now).num_seconds() + 1;
-            return Ok(Err(Error::TooMany(u64::try_from(seconds).unwrap_or(1))));
-        }
-    }
-    let mut most = 0;
-    for (subject, free) in subjects.iter().zip(FREE_TRIES) {
-        let count = count(tx, subject, free)?;
-        most = most.max(count - free / 2);
-    }
-    Ok(Ok(pause(most)))
-}
+/// Within so long, refusals of one account from one block of addresses are so many entries at the most, and all of them
+/// together so many; Home tells of what is beyond.
+const COUNTED_FOR: TimeDelta = TimeDelta::hours(1);
+const MOST_ALIKE: i32 = 5;
+const MOST_ENTRIES: i32 = 200;
 
 /// The account that may sign in by password under this name, if there is one.
 pub fn candidate(conn: &mut Conn, user_name: &str) -> Result<Option<User>> {
@@ -56,19 +24,68 @@ pub fn candidate(conn: &mut Conn, user_name: &str) -> Result<Option<User>> {
     Ok(users::named(conn, user_name)?.filter(may))
 }
 
-/// Notes that somebody came in.
-pub fn welcome(tx: &mut Tx, user: &User, address: &str) -> Result<()> {
-    forgive(tx, &user.profile.user_name)?;
-    // One less, not none: a good sign-in of one's own must not cover guessing at others'.
-    let mine = sign_in_failures::table.find(format!("address:{address}"));
-    diesel::update(mine)
-        .set((
-            sign_in_failures::failures.eq(sign_in_failures::failures - 1),
-            sign_in_failures::locked_until.eq(None::<NaiveDateTime>),
-        ))
-        .execute(tx.conn)?;
+/// Who tries to sign in as `user_name` from a browser with this device secret.
+pub fn caller(
+    conn: &mut Conn,
+    keys: &Keyring,
+    user_name: &str,
+    device: Option<&str>,
+    now: NaiveDateTime,
+) -> Result<Caller> {
+    let Some(secret) = device else { return Ok(Caller::Stranger) };
+    let Some(user) = candidate(conn, user_name)? else { return Ok(Caller::Stranger) };
+    let known = devices::recognise(conn, keys, &user.id, secret, now)?;
+    Ok(known.map_or(Caller::Stranger, Caller::Device))
+}
+
+/// Refuses whoever must wait. It only reads: whoever goes on all the same does not keep the writer busy.
+///
+/// # Errors
+/// [`Error::TooMany`].
+pub fn may_try(
+    conn: &mut Conn,
+    keys: &Keyring,
+    user_name: &str,
+    origin: &Origin,
+    caller: &Caller,
+    now: NaiveDateTime,
+) -> Result<()> {
+    if matches!(caller, Caller::Device(_)) {
+        return Ok(());
+    }
+    let subject = throttle::subject(keys, user_name, origin, caller);
+    throttle::wait(conn, &subject, now)?.map_or(Ok(()), |seconds| Err(Error::TooMany(seconds)))
+}
+
+/// Counts a try before its password is looked at, or refuses it while the caller must wait.
+pub fn register(tx: &mut Tx, user_name: &str, origin: &Origin, caller: &Caller) -> Result<Result<Attempt>> {
+    let user = candidate(tx.conn, user_name)?.map(|user| user.id);
+    throttle::register(tx, user_name, user.as_deref(), origin, caller)
+}
+
+/// Takes a try back that was not looked at after all, because too much waited.
+pub fn take_back(tx: &mut Tx, user_name: &str, origin: &Origin, caller: &Caller) -> Result<()> {
+    let user = candidate(tx.conn, user_name)?.map(|user| user.id);
+    throttle::take_back(tx, user_name, user.as_deref(), origin, caller)
+}
+
+/// Notes that somebody came in, and remembers the device; answers the secret that it is to keep, in place of `device`.
+pub fn welcome(
+    tx: &mut Tx,
+    user: &User,
+    origin: &Origin,
+    caller: &Caller,
+    device: Option<&str>,
+) -> Result<String> {
+    throttle::forgive(tx, &user.profile.user_name, &user.id, origin, caller)?;
     let name = user.name();
-    audit::note(tx, Action::SignedIn, user.subject(&name), &[Change::set("address", address)])
+    audit::note(tx, Action::SignedIn, user.subject(&name), &[Change::set("address", &origin.address)])?;
+    devices::remember(tx, user, device)
+}
+
+/// Forgets the wrong tries of somebody signed in who showed the right password when asked again.
+pub fn confirm(tx: &mut Tx, user: &User, origin: &Origin, caller: &Caller) -> Result<()> {
+    throttle::forgive(tx, &user.profile.user_name, &user.id, origin, caller)
 }
 
 /// Notes that somebody signed out.
@@ -78,105 +95,28 @@ pub fn farewell(tx: &mut Tx, user: &User) -> Result<()> {
 }
 
 /// Notes that somebody was turned away.
-pub fn refuse(tx: &mut Tx, user_name: &str, address: &str) -> Result<()> {
+pub fn refuse(
+    tx: &mut Tx,
+    user_name: &str,
+    origin: &Origin,
+    caller: &Caller,
+    attempt: &Attempt,
+) -> Result<()> {
     let user = users::named(tx.conn, user_name)?;
     let id = user.as_ref().map_or("", |user| user.id.as_str());
     // What was typed is not kept: people type passwords into the wrong field.
     let name = user.as_ref().map_or_else(|| "an unknown user name".to_owned(), User::name);
-    let tried = account(tx, user_name);
-    let locked = failures(tx.conn, &tried)?.is_some_and(|failures| failures.locked_until.is_some());
-    let action = if locked { Action::SignInLocked } else { Action::SignInRefused };
     let subject = Subject { kind: Kind::User, id, name: &name };
-    audit::note(tx, action, subject, &[Change::set("address", address)])
-}
-
-/// Forgets the failures of an account.
-pub fn forgive(tx: &mut Tx, user_name: &str) -> Result<()> {
-    let subject = account(tx, user_name);
-    diesel::delete(sign_in_failures::table.find(subject)).execute(tx.conn)?;
-    Ok(())
-}
-
-fn count(tx: &mut Tx, subject: &str, free: i32) -> Result<i32> {
-    let before = failures(tx.conn, subject)?;
-    let tries = before.as_ref().map_or(0, |failures| failures.failures) + 1;
-    let row = Failures {
-        subject: subject.to_owned(),
-        failures: tries,
-        last_at: tx.now,
-        locked_until: (tries >= free).then(|| tx.now + lock(tries - free)),
-    };
-    if before.is_some() {
-        diesel::update(sign_in_failures::table.find(subject)).set(&row).execute(tx.conn)?;
-    } else {
-        diesel::insert_into(sign_in_failures::table).values(&row).execute(tx.conn)?;
+    let change = [Change::set("address", &origin.address)];
+    if let Caller::Session(_) = caller {
+        return audit::note(tx, Action::ProofRefused, subject, &change);
     }
-    Ok(tries)
-}
-
-/// A minute at first, twice as long each time after.
-fn lock(past_free: i32) -> TimeDelta {
-    let doublings = u32::try_from(past_free).unwrap_or(0).min(10);
-    TimeDelta::seconds((FIRST_LOCK_S << doublings).min(LONGEST_LOCK_S))
-}
-
-fn pause(past_half: i32) -> Duration {
-    let steps = u32::try_from(past_half).unwrap_or(0).min(3);
-    if steps == 0 { Duration::ZERO } else { Duration::from_millis(125 << steps) }
-}
-
-/// By a digest, for the same reason.
-fn account(tx: &Tx, user_name: &str) -> String {
-    format!("account:{}", tx.keys.digest("sign-in", &fold(user_name)))
-}
-
-fn failures(conn: &mut Conn, subject: &str) -> Result<Option<Failures>> {
-    Ok(sign_in_failures::table.find(subject).select(Failures::as_select()).first(conn).optional()?)
-}
-
-#[cfg(test)]
-#[allow(clippy::unwrap_used)]
-mod tests {
-    use super::*;
-    use crate::domain::Actor;
-    use crate::domain::testing::{House, house};
-
-    fn tries(house: &House, name: &str, address: &str) -> Result<Duration> {
-        let (name, address) = (name.to_owned(), address.to_owned());
-        house.write(&Actor::Rollcall, move |tx| knock(tx, &name, &address)).unwrap()
+    let action = if attempt.locks { Action::SignInLocked } else { Action::SignInRefused };
+    let kind = format!("{}:{id}:{}", action.as_str(), origin.block);
+    let is_told = throttle::times_of(tx, &kind, COUNTED_FOR)? <= MOST_ALIKE
+        && throttle::times_of(tx, "entries", COUNTED_FOR)? <= MOST_ENTRIES;
+    if !is_told {
+        return Ok(());
     }
-
-    #[test]
-    fn the_sixth_try_in_a_row_is_refused_and_time_opens_the_door_again() {
-        let house = house();
-        for _ in 0..5 {
-            tries(&house, "ada", "10.0.0.1").unwrap();
-        }
-        assert!(matches!(tries(&house, "ADA ", "10.0.0.2"), Err(Error::TooMany(55..=61))));
-        assert!(tries(&house, "bob", "10.0.0.2").is_ok(), "another account is not locked");
-        house.clock.advance(TimeDelta::seconds(62));
-        assert!(tries(&house, "ada", "10.0.0.2").is_ok());
-        assert!(
-            matches!(tries(&house, "ada", "10.0.0.2"), Err(Error::TooMany(115..=121))),
-            "the next lock is longer"
-        );
-    }
-
-    #[test]
-    fn an_address_that_tries_many_names_is_locked_too() {
-        let house = house();
-        for number in 0..30 {
-            tries(&house, &format!("user{number}"), "10.0.0.9").unwrap();
-        }
-        assert!(tries(&house, "fresh", "10.0.0.9").is_err());
-        assert!(tries(&house, "fresh", "10.0.0.8").is_ok());
-    }
-
-    #[test]
-    fn waiting_grows_before_the_lock_comes() {
-        let house = house();
-        let waits: Vec<Duration> = (0..5).map(|_| tries(&house, "ada", "10.0.0.1").unwrap()).collect();
-        assert_eq!(waits[..2], [Duration::ZERO; 2]);
-        assert!(waits[2] < waits[3] && waits[3] < waits[4]);
-    }
+    audit::note(tx, action, subject, &change)
 }

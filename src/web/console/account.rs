@@ -1,11 +1,12 @@
 //! My profile: who I am here, my password, my other sessions.
 
-use super::sign_in::authenticate;
-use crate::domain::admins::{self, passwords};
+use super::attempt;
+use crate::domain::admins::{self, devices, passwords};
 use crate::domain::groups::{self, Group};
 use crate::domain::licenses;
 use crate::domain::users::{self, lifecycle};
 use crate::error::Error;
+use crate::web::device;
 use crate::web::extract::{Address, Desk, Fields, Posted, Signed};
 use crate::web::page::{self, Answer, Frame, Refused};
 use crate::web::session::Visit;
@@ -45,7 +46,10 @@ async fn render(signed: Signed, frame: Frame, desk: Desk, refusal: Option<Error>
         .await?;
     let refusal = Refused(refusal);
     let page = AccountPage { frame: frame.of("account"), me, email, site, license, groups, refusal };
-    page::show_as(page.refusal.status(), &page.frame, &page)
+    match &page.refusal.0 {
+        Some(refusal) => page::show_refused(refusal, &page.frame, &page),
+        None => page::show(&page.frame, &page),
+    }
 }
 
 /// A change of one's own password.
@@ -67,12 +71,14 @@ pub(super) async fn set_password(
 ) -> Answer {
     let Posted(form) = form;
     match change(&signed, &desk, &address, form).await {
-        Ok(()) => {
+        Ok(secret) => {
             let visit = Visit::of(&request);
             visit.begin_again(&signed.0.id, desk.org().now());
             visit.prove(desk.org().now());
             visit.flash("good", "Your password was changed. You are signed out everywhere else.");
-            Ok(page::go(PATH))
+            let mut response = page::go(PATH);
+            device::keep(&request, &mut response, secret)?;
+            Ok(response)
         }
         Err(refusal @ (Error::Invalid(_) | Error::TooMany(_) | Error::Busy(_) | Error::Conflict(_))) => {
             render(signed, frame, desk, Some(refusal)).await
@@ -81,21 +87,26 @@ pub(super) async fn set_password(
     }
 }
 
-async fn change(signed: &Signed, desk: &Desk, address: &Address, form: Passwords) -> Result<(), Error> {
+/// Changes the password; answers the secret by which this browser is known from now on.
+async fn change(signed: &Signed, desk: &Desk, address: &Address, form: Passwords) -> Result<String, Error> {
     if form.password != form.password_again {
         return Err(Error::invalid("password_again", "The two passwords differ. Enter the same one twice."));
     }
-    match authenticate(desk, signed.line(), &signed.0.profile.user_name, &form.current, &address.0).await {
+    match attempt::prove(signed, desk, address, &form.current).await {
         Err(Error::Invalid(_)) => {
             return Err(Error::invalid("current", "This is not your present password."));
         }
         other => other?,
-    };
+    }
     let id = signed.0.id.clone();
     let prepared =
         desk.prepare(signed.line(), move |org| passwords::prepare(org, &id, &form.password)).await?;
-    desk.write(signed.actor(), move |tx| admins::set_password(tx, prepared)).await?;
-    Ok(())
+    // No device is known by the old password any more, but this one is by the new.
+    desk.write(signed.actor(), move |tx| {
+        let user = admins::set_password(tx, prepared)?;
+        devices::remember(tx, &user, None)
+    })
+    .await
 }
 
 /// Ends all sessions of the person but this one.

@@ -2,6 +2,7 @@
 
 use super::single_sign_on;
 use crate::db::Conn;
+use crate::domain::admins::throttle::{self, Guesses};
 use crate::domain::audit::{self, Action};
 use crate::domain::health::{self, Health, Severity, Warning};
 use crate::domain::identity::clients;
@@ -10,11 +11,11 @@ use crate::domain::page::At;
 use crate::domain::sso::{self, warnings::Worry};
 use crate::domain::users::list::{self, Filter};
 use crate::domain::users::{EntraState, by_hand};
-use crate::domain::{held, licenses, sites};
+use crate::domain::{held, licenses, sites, users};
 use crate::error::Result;
 use crate::web::House;
 use crate::web::extract::{Desk, house};
-use crate::web::page::{self, Answer, Frame, ago};
+use crate::web::page::{self, Answer, Frame, ago, when};
 use actix_web::HttpRequest;
 use askama::Template;
 use chrono::{NaiveDateTime, TimeDelta};
@@ -24,6 +25,7 @@ use std::borrow::Cow;
 pub(super) const INACTIVE_DAYS: i64 = 90;
 const SECRET_WARNING_DAYS: i64 = 60;
 const ALERT_DAYS: i64 = 14;
+const GUESSING_DAYS: i64 = 7;
 
 #[derive(Template)]
 #[template(path = "home/show.html")]
@@ -103,7 +105,8 @@ pub(super) async fn show(request: HttpRequest, frame: Frame, desk: Desk) -> Answ
         return Ok(page::go("/account"));
     }
     let now = desk.org().now();
-    let mut state = desk.read(move |conn| standing(conn, now)).await?;
+    let is_owner = frame.is_owner();
+    let mut state = desk.read(move |conn| standing(conn, now, is_owner)).await?;
     if frame.may_change() {
         state.attention.extend(unnamed_proxy(house(&request)?, now));
     }
@@ -118,7 +121,7 @@ fn unnamed_proxy(house: &House, now: NaiveDateTime) -> Option<Attention> {
     Some(Attention { kind: "warn", text, path: "/activity".into(), link: "See addresses" })
 }
 
-fn standing(conn: &mut Conn, now: NaiveDateTime) -> Result<Standing> {
+fn standing(conn: &mut Conn, now: NaiveDateTime, is_owner: bool) -> Result<Standing> {
     let count = |conn: &mut Conn, filter: Filter| list::count(conn, &filter);
     let users = count(conn, Filter::default())?;
     let stock = licenses::stock(conn)?;
@@ -127,7 +130,7 @@ fn standing(conn: &mut Conn, now: NaiveDateTime) -> Result<Standing> {
     let recent = audit::list(conn, &audit::Filter::default(), &At::Start, 6)?;
     Ok(Standing {
         steps: steps(conn, &health, provisioning, !stock.is_empty())?,
-        attention: attention(conn, now, &health)?,
+        attention: attention(conn, now, &health, is_owner)?,
         users,
         active: count(conn, Filter { active: Some(true), ..Filter::default() })?,
         linked: count(conn, Filter { entra: Some(EntraState::Linked), ..Filter::default() })?,
@@ -238,7 +241,7 @@ impl Counted {
     }
 }
 
-fn attention(conn: &mut Conn, now: NaiveDateTime, health: &Health) -> Result<Vec<Attention>> {
+fn attention(conn: &mut Conn, now: NaiveDateTime, health: &Health, is_owner: bool) -> Result<Vec<Attention>> {
     let deleted = Filter { entra: Some(EntraState::Deleted), ..Filter::default() };
     let held = held::count(conn)?;
     let counted = [
@@ -262,7 +265,36 @@ fn attention(conn: &mut Conn, now: NaiveDateTime, health: &Health) -> Result<Vec
         path: "/identity/trust".into(),
         link: "Look at it",
     }));
+    if is_owner {
+        all.extend(guessing(conn, now)?);
+    }
     // The worst first.
     all.sort_by_key(|attention| ["bad", "warn"].iter().position(|kind| *kind == attention.kind).unwrap_or(2));
     Ok(all)
+}
+
+/// Whose passwords are guessed at.
+fn guessing(conn: &mut Conn, now: NaiveDateTime) -> Result<Vec<Attention>> {
+    let guesses = throttle::guessed_at(conn, now - TimeDelta::days(GUESSING_DAYS))?;
+    let told = |guesses: Guesses| {
+        let name = users::find(conn, &guesses.user_id)?.name();
+        let from = match guesses.addresses {
+            ..=1 => "one address".to_owned(),
+            many => format!("{many} addresses"),
+        };
+        let text = format!(
+            "Somebody guesses at the password of {name}: {} wrong tries from {from} since {}, the last {}. Devices \
+             that signed in before are not held up.",
+            guesses.failures,
+            when(guesses.first_at),
+            ago(guesses.last_at, now)
+        );
+        Ok(Attention {
+            kind: "warn",
+            text,
+            path: format!("/activity?subject={}", guesses.user_id).into(),
+            link: "See the log",
+        })
+    };
+    guesses.into_iter().map(told).collect()
 }

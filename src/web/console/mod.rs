@@ -8,6 +8,7 @@ use super::table::routes;
 mod account;
 mod activity;
 mod admins;
+mod attempt;
 mod connection;
 mod credentials;
 mod groups;

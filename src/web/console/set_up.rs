@@ -1,10 +1,11 @@
 //! The page behind the one-time set-up link: it makes the first owner.
 
-use crate::domain::admins::{self, Wish, passwords};
+use crate::domain::admins::{self, Wish, devices, passwords};
 use crate::domain::users::User;
 use crate::domain::{Actor, Org, Role};
 use crate::error::{Error, Result};
 use crate::pool::Line;
+use crate::web::device;
 use crate::web::extract::{Address, Desk, Posted};
 use crate::web::page::{self, Answer, Frame, Refused};
 use crate::web::session::Visit;
@@ -54,14 +55,16 @@ pub(super) async fn claim(
 ) -> Answer {
     let Posted(form) = form;
     match set_up(&desk, address.line(), secret.into_inner(), form.clone()).await {
-        Ok(owner) => {
+        Ok((owner, secret)) => {
             let visit = Visit::of(&request);
             visit.sign_in(&owner.id, desk.org().now());
             visit.flash(
                 "good",
                 format!("Welcome, {}. Rollcall is yours: here is what to do first.", owner.name()),
             );
-            Ok(page::go("/"))
+            let mut response = page::go("/");
+            device::keep(&request, &mut response, secret)?;
+            Ok(response)
         }
         Err(refusal @ (Error::Invalid(_) | Error::Taken(_))) => {
             let page =
@@ -72,7 +75,7 @@ pub(super) async fn claim(
     }
 }
 
-async fn set_up(desk: &Desk, line: Line, secret: String, form: Claim) -> Result<User> {
+async fn set_up(desk: &Desk, line: Line, secret: String, form: Claim) -> Result<(User, String)> {
     // Whoever doesn't hold the link gives nobody work.
     let (keys, shown) = (desk.org().keys().clone(), secret.clone());
     desk.read(move |conn| admins::may_set_up(conn, &keys, &shown)).await?;
@@ -85,5 +88,10 @@ async fn set_up(desk: &Desk, line: Line, secret: String, form: Claim) -> Result<
         move |org: &Org| passwords::prepare_new(org, &password, &words.each_ref().map(String::as_str));
     let password = desk.prepare(line, prepare).await?;
     let wish = Wish { name, user_name, password, role: Role::Owner };
-    desk.write(Actor::Rollcall, move |tx| admins::set_up(tx, &secret, &organisation, &wish)).await
+    desk.write(Actor::Rollcall, move |tx| {
+        let owner = admins::set_up(tx, &secret, &organisation, &wish)?;
+        let device = devices::remember(tx, &owner, None)?;
+        Ok((owner, device))
+    })
+    .await
 }

@@ -1,16 +1,15 @@
 //! Signing in by password, signing out, and showing the password again.
 
-use crate::domain::admins::{self, passwords, sign_in};
+use super::attempt;
+use crate::domain::admins::{self, sign_in};
+use crate::domain::sso;
 use crate::domain::sso::policy::{self, Requirement};
-use crate::domain::users::User;
-use crate::domain::{Actor, Org, sso};
 use crate::error::{Error, Result};
-use crate::pool::Line;
+use crate::web::device;
 use crate::web::extract::{Address, Desk, Fields, Posted, Signed};
 use crate::web::page::{self, Answer, Failure, Frame};
 use crate::web::session::Visit;
 use crate::web::sso::{self as sso_door, WAY, remember_way};
-use actix_web::http::StatusCode;
 use actix_web::{HttpRequest, HttpResponse, web};
 use askama::Template;
 use serde::Deserialize;
@@ -102,16 +101,16 @@ pub(super) async fn enter(
     form: Posted<Credentials>,
 ) -> Answer {
     let Posted(form) = form;
-    match authenticate(&desk, address.line(), &form.user_name, &form.password, &address.0).await {
-        Ok(user) => {
+    match attempt::sign_in(&request, &desk, &address, &form.user_name, &form.password).await {
+        Ok((user, secret)) => {
             Visit::of(&request).sign_in(&user.id, desk.org().now());
             let mut response = page::go(&page::own_path(Some(&form.next)));
             remember_way(&request, &mut response, "password")?;
+            device::keep(&request, &mut response, secret)?;
             Ok(response)
         }
         Err(cause @ Error::Internal(_)) => Err(cause.into()),
         Err(refusal) => {
-            let status = crate::web::status(&refusal);
             let next = page::own_path(Some(&form.next));
             let ways = Ways::of(&request, &desk, &next).await?;
             let page = SignInPage {
@@ -122,54 +121,9 @@ pub(super) async fn enter(
                 note: None,
                 ways,
             };
-            page::show_as(status, &page.frame, &page)
+            page::show_refused(&refusal, &page.frame, &page)
         }
     }
-}
-
-/// The account of these credentials. Every refusal of them reads the same and takes the same time.
-pub(super) async fn authenticate(
-    desk: &Desk,
-    line: Line,
-    user_name: &str,
-    password: &str,
-    address: &str,
-) -> Result<User> {
-    let (name, from) = (user_name.to_owned(), address.to_owned());
-    let pause = desk.write(Actor::Rollcall, move |tx| sign_in::knock(tx, &name, &from)).await??;
-    tokio::time::sleep(pause).await;
-    let (name, password) = (user_name.to_owned(), password.to_owned());
-    let found = desk.prepare(line, move |org| verify(org, &name, &password)).await?;
-    let (name, from) = (user_name.to_owned(), address.to_owned());
-    match found {
-        Some((true, _)) => {
-            desk.write(Actor::Rollcall, move |tx| sign_in::refuse(tx, &name, &from)).await?;
-            let text = "Your organisation signs in with Entra ID: passwords are for owners only.";
-            Err(Error::invalid("password", text))
-        }
-        Some((false, user)) => {
-            let actor = user.actor();
-            let welcomed = user.clone();
-            desk.write(actor, move |tx| sign_in::welcome(tx, &welcomed, &from)).await?;
-            Ok(user)
-        }
-        None => {
-            desk.write(Actor::Rollcall, move |tx| sign_in::refuse(tx, &name, &from)).await?;
-            Err(Error::invalid("password", "The user name or the password is wrong."))
-        }
-    }
-}
-
-/// The account whose password this is, and whether it must sign in with Entra ID all the same. Slow.
-fn verify(org: &Org, name: &str, password: &str) -> Result<Option<(bool, User)>> {
-    let now = org.now();
-    let candidate = org.read(|conn| match sign_in::candidate(conn, name)? {
-        Some(user) => Ok(Some((policy::bars_password(conn, &user, now)?, user))),
-        None => Ok(None),
-    })?;
-    // The connection went back: others read with it while this is verified.
-    let hash = candidate.as_ref().and_then(|(_, user)| user.password_hash.as_deref());
-    Ok(passwords::verify(password, hash).then_some(candidate).flatten())
 }
 
 pub(super) async fn leave(
@@ -210,11 +164,7 @@ pub(super) struct Next {
 pub(super) async fn ask_again(request: HttpRequest, frame: Frame, way: web::Query<Next>) -> Answer {
     let next = page::own_path(way.next.as_deref());
     let hidden = [("next", next.as_str())];
-    Prompt { frame: &frame, action: "/confirm", hidden: &hidden, next: &next }.page(
-        &request,
-        StatusCode::OK,
-        None,
-    )
+    Prompt { frame: &frame, action: "/confirm", hidden: &hidden, next: &next }.page(&request, None)
 }
 
 pub(super) async fn prove(
@@ -256,7 +206,7 @@ impl Prompt<'_> {
             return Ok(None);
         }
         if password.is_empty() {
-            return self.page(request, StatusCode::OK, None).map(Some);
+            return self.page(request, None).map(Some);
         }
         self.check(request, signed, desk, address, password).await
     }
@@ -269,25 +219,28 @@ impl Prompt<'_> {
         address: &Address,
         password: &str,
     ) -> Result<Option<HttpResponse>, Failure> {
-        match authenticate(desk, signed.line(), &signed.0.profile.user_name, password, &address.0).await {
-            Ok(_) => {
+        match attempt::prove(signed, desk, address, password).await {
+            Ok(()) => {
                 Visit::of(request).prove(desk.org().now());
                 Ok(None)
             }
             Err(cause @ Error::Internal(_)) => Err(cause.into()),
-            Err(Error::Invalid(_)) => self
-                .page(request, StatusCode::UNPROCESSABLE_ENTITY, Some("The password is wrong.".to_owned()))
-                .map(Some),
-            Err(refusal) => {
-                self.page(request, crate::web::status(&refusal), Some(refusal.to_string())).map(Some)
+            Err(Error::Invalid(_)) => {
+                let wrong = Error::invalid("password", "The password is wrong.");
+                self.page(request, Some(&wrong)).map(Some)
             }
+            Err(refusal) => self.page(request, Some(&refusal)).map(Some),
         }
     }
 
-    fn page(&self, request: &HttpRequest, status: StatusCode, error: Option<String>) -> Answer {
+    fn page(&self, request: &HttpRequest, refusal: Option<&Error>) -> Answer {
+        let error = refusal.map(Error::to_string);
         let came_by_sso = Visit::of(request).foreign().is_some();
         let entra = came_by_sso.then(|| page::address("/sso/start", &[("again", "1"), ("next", self.next)]));
         let page = ConfirmPage { frame: self.frame, action: self.action, hidden: self.hidden, error, entra };
-        page::show_as(status, self.frame, &page)
+        match refusal {
+            Some(refusal) => page::show_refused(refusal, self.frame, &page),
+            None => page::show(self.frame, &page),
+        }
     }
 }

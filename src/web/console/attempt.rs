@@ -1,0 +1,105 @@
+//! A try with a password: counted first, verified on threads of its own, then noted.
+
+use crate::domain::admins::passwords;
+use crate::domain::admins::sign_in::{self, Caller, Origin};
+use crate::domain::sso::policy;
+use crate::domain::users::User;
+use crate::domain::{Actor, Org};
+use crate::error::{Error, Result};
+use crate::pool::Line;
+use crate::web::device;
+use crate::web::extract::{Address, Desk, Signed};
+use actix_web::HttpRequest;
+
+/// Who tries what.
+struct Try {
+    user_name: String,
+    password: String,
+    origin: Origin,
+    caller: Caller,
+    line: Line,
+    actor: Actor,
+}
+
+/// The account of these credentials, and the secret that the browser is to keep from now on. Every refusal of them
+/// reads the same and takes the same time.
+pub(super) async fn sign_in(
+    request: &HttpRequest,
+    desk: &Desk,
+    address: &Address,
+    user_name: &str,
+    password: &str,
+) -> Result<(User, String)> {
+    let (keys, name, now) = (desk.org().keys().clone(), user_name.to_owned(), desk.org().now());
+    let device = device::secret(request);
+    let shown = device.clone();
+    let caller = desk.read(move |conn| sign_in::caller(conn, &keys, &name, shown.as_deref(), now)).await?;
+    let line = match &caller {
+        Caller::Device(id) => Line::Known(id.clone()),
+        Caller::Session(_) | Caller::Stranger => address.line(),
+    };
+    let origin = Origin::of(&address.0);
+    let (user_name, password) = (user_name.to_owned(), password.to_owned());
+    let actor = Actor::Rollcall;
+    let tried = Try { user_name, password, origin: origin.clone(), caller: caller.clone(), line, actor };
+    let user = verify(desk, tried).await?;
+    let welcomed = user.clone();
+    let secret = desk
+        .write(user.actor(), move |tx| sign_in::welcome(tx, &welcomed, &origin, &caller, device.as_deref()))
+        .await?;
+    Ok((user, secret))
+}
+
+/// Whether somebody signed in knows their password, when they are asked again. Whoever isn't signed in as them cannot
+/// use up their tries.
+pub(super) async fn prove(signed: &Signed, desk: &Desk, address: &Address, password: &str) -> Result<()> {
+    let (origin, caller) = (Origin::of(&address.0), Caller::Session(signed.0.id.clone()));
+    let tried = Try {
+        user_name: signed.0.profile.user_name.clone(),
+        password: password.to_owned(),
+        origin: origin.clone(),
+        caller: caller.clone(),
+        line: signed.line(),
+        actor: signed.actor(),
+    };
+    let user = verify(desk, tried).await?;
+    desk.write(signed.actor(), move |tx| sign_in::confirm(tx, &user, &origin, &caller)).await
+}
+
+async fn verify(desk: &Desk, tried: Try) -> Result<User> {
+    let Try { user_name, password, origin, caller, line, actor } = tried;
+    let (keys, now) = (desk.org().keys().clone(), desk.org().now());
+    let (name, from, who) = (user_name.clone(), origin.clone(), caller.clone());
+    desk.read(move |conn| sign_in::may_try(conn, &keys, &name, &from, &who, now)).await?;
+    let (name, from, who) = (user_name.clone(), origin.clone(), caller.clone());
+    let attempt = desk.write(Actor::Rollcall, move |tx| sign_in::register(tx, &name, &from, &who)).await??;
+    tokio::time::sleep(attempt.pause).await;
+    let name = user_name.clone();
+    let found = match desk.prepare(line, move |org| check(org, &name, &password)).await {
+        Err(busy @ Error::Busy(_)) => {
+            desk.write(Actor::Rollcall, move |tx| sign_in::take_back(tx, &user_name, &origin, &caller))
+                .await?;
+            return Err(busy);
+        }
+        found => found?,
+    };
+    let text = match found {
+        Some((false, user)) => return Ok(user),
+        Some((true, _)) => "Your organisation signs in with Entra ID: passwords are for owners only.",
+        None => "The user name or the password is wrong.",
+    };
+    desk.write(actor, move |tx| sign_in::refuse(tx, &user_name, &origin, &caller, &attempt)).await?;
+    Err(Error::invalid("password", text))
+}
+
+/// The account whose password this is, and whether it must sign in with Entra ID all the same. Slow.
+fn check(org: &Org, name: &str, password: &str) -> Result<Option<(bool, User)>> {
+    let now = org.now();
+    let candidate = org.read(|conn| match sign_in::candidate(conn, name)? {
+        Some(user) => Ok(Some((policy::bars_password(conn, &user, now)?, user))),
+        None => Ok(None),
+    })?;
+    // The connection went back: others read with it while this is verified.
+    let hash = candidate.as_ref().and_then(|(_, user)| user.password_hash.as_deref());
+    Ok(passwords::verify(password, hash).then_some(candidate).flatten())
+}

@@ -1,0 +1,172 @@
+//! Whoever guesses passwords is slowed down, and nobody else: by (account, address) and by block, never by account.
+
+use crate::harness::{Browser, Console, PASSWORD, Page};
+use chrono::TimeDelta;
+use rollcall::domain::audit::{self, Action};
+use rollcall::domain::{Role, admins};
+
+const NEW: &str = "another fine pass phrase";
+
+async fn sign_in(browser: &Browser, user_name: &str, password: &str) -> Page {
+    browser.submit("/sign-in", "/sign-in", &[("user_name", user_name), ("password", password)]).await
+}
+
+/// Uses up what a pair of account and address may try for nothing.
+async fn lock(browser: &Browser, user_name: &str) {
+    for _ in 0..5 {
+        assert_eq!(sign_in(browser, user_name, "wrong").await.status, 422);
+    }
+    // A lock of a minute may be over before a slow machine gets to the next try: then the next one is longer.
+    for _ in 0..3 {
+        if sign_in(browser, user_name, "wrong").await.status == 429 {
+            break;
+        }
+    }
+    let locked = sign_in(browser, user_name, PASSWORD).await;
+    assert_eq!(locked.status, 429);
+    let seconds: u64 = locked.headers["retry-after"].to_str().unwrap().parse().unwrap();
+    assert!((1..=301).contains(&seconds), "{seconds}");
+    assert!(locked.text().contains("Too many attempts. Try again in"));
+}
+
+#[actix_web::test]
+async fn guessing_elsewhere_locks_nobody_out() {
+    let console = Console::open();
+    lock(&console.browser_at("127.0.0.66"), "olga").await;
+    assert_eq!(
+        sign_in(&console.browser(), "olga", PASSWORD).await.status,
+        303,
+        "a neighbour in the same block"
+    );
+    assert_eq!(sign_in(&console.browser_at("127.9.0.1"), "olga", PASSWORD).await.status, 303);
+}
+
+#[actix_web::test]
+async fn a_device_that_signed_in_before_is_let_in_from_the_very_address_of_the_guessing() {
+    let console = Console::open();
+    let known = console.signed_in("olga").await;
+    let home = known.get("/").await;
+    home.submit("/sign-out", &[]).await;
+    assert!(known.cookie("rollcall_device").is_some(), "signing out keeps the device");
+    lock(&console.browser(), "olga").await;
+    assert_eq!(sign_in(&known, "olga", PASSWORD).await.status, 303);
+    known.get("/").await.submit("/sign-out", &[]).await;
+    // It is known for the accounts that signed in on it, and no other.
+    console.admin("adam", Role::Administrator);
+    lock(&console.browser(), "adam").await;
+    assert_eq!(sign_in(&known, "adam", PASSWORD).await.status, 429);
+}
+
+#[actix_web::test]
+async fn a_whole_network_behind_one_address_is_slowed_down_and_not_locked() {
+    let console = Console::open();
+    let anybody = console.browser();
+    for number in 0..32 {
+        assert_eq!(sign_in(&anybody, &format!("user{number}"), "wrong").await.status, 422);
+    }
+    assert_eq!(sign_in(&console.browser(), "olga", PASSWORD).await.status, 303);
+}
+
+#[actix_web::test]
+async fn a_stolen_device_cookie_guesses_no_more_than_its_budget() {
+    let console = Console::open();
+    let known = console.signed_in("olga").await;
+    known.get("/").await.submit("/sign-out", &[]).await;
+    let thief = console.browser_at("127.0.0.66");
+    thief.set_cookie("rollcall_device", &known.cookie("rollcall_device").unwrap());
+    for _ in 0..10 {
+        assert_eq!(sign_in(&thief, "olga", "wrong").await.status, 422);
+    }
+    lock(&thief, "olga").await;
+    let elsewhere = console.browser_at("127.0.0.67");
+    elsewhere.set_cookie("rollcall_device", &known.cookie("rollcall_device").unwrap());
+    lock(&elsewhere, "olga").await;
+    assert_eq!(sign_in(&known, "olga", PASSWORD).await.status, 303, "as from any address that has not tried");
+}
+
+#[actix_web::test]
+async fn another_password_and_the_loss_of_a_role_make_devices_unknown() {
+    let console = Console::open();
+    let (here, there) = (console.signed_in("olga").await, console.signed_in("olga").await);
+    let change = [("current", PASSWORD), ("password", NEW), ("password_again", NEW)];
+    assert_eq!(here.submit("/account", "/account/password", &change).await.status, 303);
+    lock(&console.browser(), "olga").await;
+    assert_eq!(sign_in(&there, "olga", NEW).await.status, 429, "known by the old password only");
+    here.get("/").await.submit("/sign-out", &[]).await;
+    assert_eq!(sign_in(&here, "olga", NEW).await.status, 303, "where it was changed");
+
+    let eve = console.admin("eve", Role::Auditor);
+    let hers = console.signed_in("eve").await;
+    let id = eve.id.clone();
+    console.write(move |tx| admins::appoint(tx, &id, Role::None));
+    console.write(move |tx| admins::appoint(tx, &eve.id, Role::Auditor));
+    lock(&console.browser(), "eve").await;
+    assert_eq!(sign_in(&hers, "eve", PASSWORD).await.status, 429);
+}
+
+#[actix_web::test]
+async fn nobody_else_can_keep_somebody_from_proving_themselves_again() {
+    let console = Console::open();
+    let olga = console.signed_in("olga").await;
+    lock(&console.browser(), "olga").await;
+    let proved = olga.submit("/confirm", "/confirm", &[("password", PASSWORD)]).await;
+    assert_eq!(proved.status, 303);
+    for _ in 0..5 {
+        let wrong = olga.submit("/confirm", "/confirm", &[("password", "wrong")]).await;
+        assert_eq!(wrong.status, 422);
+        assert!(wrong.text().contains("The password is wrong."));
+    }
+    let waits = olga.submit("/confirm", "/confirm", &[("password", PASSWORD)]).await;
+    assert_eq!(waits.status, 429);
+    assert!(waits.headers.contains_key("retry-after"));
+    let fields = [("current", PASSWORD), ("password", NEW), ("password_again", NEW)];
+    let account = olga.submit("/account", "/account/password", &fields).await;
+    assert_eq!(
+        (account.status, account.headers.contains_key("retry-after")),
+        (429, true),
+        "one budget for both"
+    );
+    assert_eq!(sign_in(&console.browser_at("127.0.0.66"), "olga", PASSWORD).await.status, 303);
+    console.clock.advance(TimeDelta::minutes(5));
+    assert_eq!(olga.submit("/confirm", "/confirm", &[("password", PASSWORD)]).await.status, 303);
+    let log = olga.get("/activity").await;
+    assert!(log.text().contains("olga entered a wrong password when asked for it again"), "{}", log.text());
+}
+
+#[actix_web::test]
+async fn owners_see_on_home_whose_password_is_guessed_at() {
+    let console = Console::open();
+    console.admin("audrey", Role::Auditor);
+    let olga = console.signed_in("olga").await;
+    assert!(!olga.get("/").await.text().contains("guesses at the password"));
+    for host in 60..63 {
+        sign_in(&console.browser_at(&format!("127.0.0.{host}")), "olga", "wrong").await;
+    }
+    let home = olga.get("/").await.text();
+    assert!(
+        home.contains("Somebody guesses at the password of olga: 3 wrong tries from 3 addresses since"),
+        "{home}"
+    );
+    let audrey = console.signed_in("audrey").await;
+    assert!(!audrey.get("/").await.text().contains("guesses at the password"), "owners only");
+}
+
+#[actix_web::test]
+async fn strangers_leave_few_entries_an_hour_for_each_account_and_network() {
+    let console = Console::open();
+    let refused = |console: &Console| {
+        let since = console.org.now() - TimeDelta::days(1);
+        console.org.read(|conn| audit::count_since(conn, Action::SignInRefused, since)).unwrap()
+    };
+    for number in 0..8 {
+        let stranger = console.browser_at(&format!("127.0.0.{}", 60 + number));
+        sign_in(&stranger, "olga", "wrong").await;
+        sign_in(&stranger, &format!("nobody{number}"), "wrong").await;
+    }
+    assert_eq!(refused(&console), 10, "five for olga, five for names that nobody has");
+    sign_in(&console.browser_at("127.0.1.1"), "olga", "wrong").await;
+    assert_eq!(refused(&console), 11, "another network");
+    console.clock.advance(TimeDelta::minutes(61));
+    sign_in(&console.browser_at("127.0.0.60"), "olga", "wrong").await;
+    assert_eq!(refused(&console), 12, "another hour");
+}
