@@ -127,7 +127,7 @@ fn accounts_are_made_and_given_new_passwords() {
     fails(
         &run_with_input(&folder, &["admin", "create", "--user-name", "eve"], "short"),
         1,
-        "at least 12 characters",
+        "at least 15 characters",
     );
     fails(
         &run_with_input(&folder, &["admin", "create", "--user-name", "ADAM"], PASSWORD),

@@ -263,6 +263,9 @@ fn open(settings: &Settings) -> Result<Org, Failure> {
     let db = Db::open(&database)?;
     let keys = Keyring::open(&key_file).map_err(|cause| bad(cause.to_string()))?;
     let org = Org::new(db, keys, Clock::default());
+    if let Some(host) = settings.public_url.as_ref().and_then(|url| url.domain()) {
+        org.be_known_at(host);
+    }
     let fits = org.write(&Actor::Rollcall, key_fits)?;
     if fits { Ok(org) } else { Err(bad(format!("{KEY_FILE} is not the one that {DATABASE} was made with"))) }
 }

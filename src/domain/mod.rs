@@ -9,8 +9,8 @@ use crate::error::{Error, Result};
 use crate::seal::Keyring;
 use chrono::{DateTime, NaiveDateTime, SubsecRound, TimeDelta, Utc};
 use diesel::connection::Connection;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::{Arc, OnceLock};
 use uuid::Uuid;
 
 pub mod admins;
@@ -46,6 +46,7 @@ struct Parts {
     clock: Clock,
     bookmarks: users::search::Bookmarks,
     backlog: provisioning::Backlog,
+    host: OnceLock<String>,
 }
 
 /// A change under way: by whom, when, and the transaction it is part of.
@@ -137,8 +138,8 @@ impl Org {
     /// The organisation in `db`, whose secrets are sealed with `keys`.
     #[must_use]
     pub fn new(db: Db, keys: Keyring, clock: Clock) -> Self {
-        let (bookmarks, backlog) = Default::default();
-        Self(Arc::new(Parts { db, keys, clock, bookmarks, backlog }))
+        let (bookmarks, backlog, host) = Default::default();
+        Self(Arc::new(Parts { db, keys, clock, bookmarks, backlog, host }))
     }
 
     /// Reads, all of it from one moment's state.
@@ -196,6 +197,17 @@ impl Org {
     #[must_use]
     pub fn clock(&self) -> &Clock {
         &self.0.clock
+    }
+
+    /// Says by which host name the world knows the console; the first word stands.
+    pub fn be_known_at(&self, host: &str) {
+        let _first = self.0.host.set(host.to_owned());
+    }
+
+    /// The host name by which the world knows the console; empty where nobody said so.
+    #[must_use]
+    pub fn host(&self) -> &str {
+        self.0.host.get().map_or("", String::as_str)
     }
 
     /// What seals the organisation's secrets.

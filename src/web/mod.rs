@@ -93,6 +93,9 @@ impl House {
     /// A console for `org`.
     #[must_use]
     pub fn new(org: Org, site: Site) -> Self {
+        if let Some(host) = site.public_url.domain() {
+            org.be_known_at(host);
+        }
         Self(Arc::new(Parts {
             org,
             public_url: site.public_url,

@@ -1,7 +1,8 @@
 //! Who may enter the console: roles, set-up, and the protection of owners.
 //!
-//! [`passwords`] holds how passwords are kept, [`links`] how somebody chooses their own, [`sign_in`] what a sign-in by
-//! password is, [`throttle`] what slows down whoever guesses, and [`devices`] those whom that must not hold up.
+//! [`strength`] holds what a password must be, [`passwords`] how it is kept, [`links`] how somebody chooses their own,
+//! [`sign_in`] what a sign-in by password is, [`throttle`] what slows down whoever guesses, and [`devices`] those whom
+//! that must not hold up.
 
 use super::audit::{Action, Change, Kind, Subject};
 use super::settings::{self, names};
@@ -21,6 +22,7 @@ pub mod devices;
 pub mod links;
 pub mod passwords;
 pub mod sign_in;
+pub mod strength;
 pub mod throttle;
 
 const SET_UP_PURPOSE: &str = "set-up link";
