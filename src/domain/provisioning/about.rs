@@ -204,19 +204,20 @@ pub fn remedy_for_rename(holder: &User) -> String {
         return hand_over(holder);
     }
     format!(
-        "{} has this user name here ({}). Give one of the two another name, in Entra ID or here; or delete the account \
-         that is not needed any more.",
+        "“{}” has this user name here (“{}”). Give one of the two another name, in Entra ID or here; or delete the \
+         account that is not needed any more.",
         holder.name(),
         holder.profile.user_name
     )
 }
 
+/// Names stand between quotation marks: what fails is counted without them.
 fn hand_over(user: &User) -> String {
     format!(
-        "{} ({}) is a protected owner, whom Entra ID neither sees nor changes. Hand the account over under \
-         Administrators, or take the person out of the scope in Entra ID.",
-        user.name(),
-        user.profile.user_name
+        "The account “{}” of “{}” belongs to a protected owner, whom Entra ID neither sees nor changes. Hand the account \
+         over under Administrators, or take the person out of the scope in Entra ID.",
+        user.profile.user_name,
+        user.name()
     )
 }
 

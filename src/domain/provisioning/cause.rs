@@ -21,16 +21,15 @@ impl Cause {
     /// The kind of a failure, by what was answered.
     pub(super) fn of(report: &Report) -> Self {
         let error = report.error.as_deref().unwrap_or("It failed.");
+        let remedy = nameless(report.remedy.as_deref().unwrap_or_default());
         let sentence = match report.outcome {
             // Whoever presents no good credential hears one sentence, whatever is wrong with it: the remedy tells.
-            Outcome::Refused => {
-                let remedy = nameless(report.remedy.as_deref().unwrap_or_default());
-                format!("{} {remedy}", nameless(error)).trim_end().to_owned()
-            }
+            Outcome::Refused => format!("{} {remedy}", nameless(error)).trim_end().to_owned(),
             _ => nameless(error),
         };
+        // What is mended in another way is of another kind, though the client hears the same: it must not learn more.
         let status = report.status;
-        let digest = Sha256::digest(format!("{status} {}", numberless(&sentence)).as_bytes());
+        let digest = Sha256::digest(numberless(&format!("{status} {sentence} {remedy}")).as_bytes());
         let mut key = format!("{status}-");
         for byte in digest.iter().take(DIGITS / 2) {
             // Writing to a string does not fail.
@@ -41,7 +40,7 @@ impl Cause {
 }
 
 /// The text without what stands between quotation marks, and without ids: that differs from person to person.
-fn nameless(text: &str) -> String {
+pub(super) fn nameless(text: &str) -> String {
     let mut out = String::new();
     let mut rest = text;
     while let Some(at) = rest.find(['“', '"']) {
@@ -93,6 +92,14 @@ mod tests {
         assert_eq!(one.sentence, "A user with userName “…” exists already.");
         assert_eq!(one, of("A user with userName “bo@x.example” exists already."));
         assert_eq!(one, of("A user with userName “b”o” exists already."), "a mark inside the value");
+        let mended = |remedy: &str| Report {
+            error: Some("A user with userName “ana” exists already.".to_owned()),
+            remedy: Some(remedy.to_owned()),
+            ..Report::new(super::super::Operation::Create, Outcome::Failed, 409)
+        };
+        let [handed, other, linked] = ["Hand “olga” over.", "Hand “oscar” over.", "Link it."]
+            .map(|remedy| Cause::of(&mended(remedy)).key);
+        assert!(handed == other && handed != linked, "what is mended in another way is of another kind");
         assert_ne!(one.key, of("A group with displayName “ana” exists already.").key);
         assert_eq!(of("its version is W/\"3\" now, of 7").key, of("its version is W/\"12\" now, of 81").key);
         let id = "0199c0de-0000-7000-8000-000000000001";

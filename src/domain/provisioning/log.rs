@@ -43,7 +43,6 @@ pub fn list(conn: &mut Conn, filter: &Filter, at: &At, size: usize) -> Result<Pa
         query = query.filter(provisioning_events::cause.eq(cause));
     }
     if filter.own_tests {
-        query = query.filter(provisioning_events::token_id.is_null());
         query = query.filter(provisioning_events::actor.is_not_null());
     }
     if let Some(since) = filter.since {

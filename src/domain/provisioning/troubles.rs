@@ -4,7 +4,7 @@
 //! for the same takes the row away. Nothing is counted over the log itself, however long that is.
 
 use super::about::Thing;
-use super::cause::Cause;
+use super::cause::{self, Cause};
 use super::{Outcome, Report};
 use crate::db::Conn;
 use crate::db::schema::provisioning_troubles as troubles;
@@ -169,23 +169,27 @@ pub fn open(conn: &mut Conn, now: NaiveDateTime) -> Result<Vec<Open>> {
 type Told = (Option<String>, String, Option<String>);
 
 /// Whom a cause is about, what it says and how it is mended.
-fn told(conn: &mut Conn, cause: &str, kind: Kind, things: i64) -> Result<Told> {
-    let mine = || troubles::table.filter(troubles::cause.eq(cause)).filter(troubles::kind.eq(kind));
+fn told(conn: &mut Conn, key: &str, kind: Kind, things: i64) -> Result<Told> {
+    let mine = || troubles::table.filter(troubles::cause.eq(key)).filter(troubles::kind.eq(kind));
     let last = mine().order(troubles::last_at.desc());
     let columns = (troubles::subject, troubles::error, troubles::sentence, troubles::remedy);
     let (subject, error, sentence, remedy): (Option<String>, String, String, Option<String>) =
         last.select(columns).first(conn)?;
     // The sentence about those who are gone says more than what the client heard.
-    if things == 1 && kind != Kind::Credential && !cause.starts_with("404-") {
+    if things == 1 && kind != Kind::Credential && !key.starts_with("404-") {
         return Ok((subject, error, remedy));
     }
     if things == 1 {
         return Ok((subject, sentence, remedy));
     }
-    // Looked at for a few only: it is the same for all, or it is not.
+    // Of several who fail for one cause, the remedies differ in names only, or not at all. A few are looked at.
     let some: Vec<Option<String>> = mine().select(troubles::remedy).limit(20).load(conn)?;
-    let shared = some.iter().all(|other| *other == remedy);
-    Ok((None, sentence, remedy.filter(|_| shared)))
+    if some.iter().all(|other| *other == remedy) {
+        return Ok((None, sentence, remedy));
+    }
+    let nameless = remedy.as_deref().map(cause::nameless);
+    let alike = some.iter().all(|other| other.as_deref().map(cause::nameless) == nameless);
+    Ok((None, sentence, nameless.filter(|_| alike)))
 }
 
 /// Whether [`prune`] has something to do.
