@@ -11,10 +11,13 @@ use std::collections::HashMap;
 
 fuzz_target!(|bytes: &[u8]| {
     let Ok(body) = serde_json::from_slice::<Value>(bytes) else { return };
-    if let Ok(user) = User::read(&body) {
-        assert_eq!(User::read(&user.to_json()).expect("a user again"), user);
+    if let Ok(user) = User::read(&body, &User::default()) {
+        let again = User::read(&user.wish.to_json(), &User::default()).expect("a user again");
+        assert_eq!(again.wish, user.wish);
     }
-    let _ = Wanted::read(&body);
+    if let Ok(group) = Wanted::read(&body, None) {
+        let _ = Wanted::read(&body, Some(&group.wish));
+    }
     let _ = Query::of_body(&body);
     if let Ok(bulk) = Bulk::read(&body) {
         for wish in bulk.operations.iter().flat_map(|one| &one.wish) {

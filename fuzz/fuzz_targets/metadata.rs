@@ -14,6 +14,7 @@ fuzz_target!(|bytes: &[u8]| {
     let expected = logout::Expected {
         issuers: &["https://sts.windows.net/x/"],
         destination: "https://console.example.com/sso/logout",
+        signed: false,
         skew: TimeDelta::seconds(180),
         now: "2026-01-05T10:00:00".parse().expect("a time"),
     };
