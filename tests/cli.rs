@@ -5,6 +5,7 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
+use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_rollcall");
@@ -305,6 +306,21 @@ fn a_request_in_flight_is_finished_when_the_server_is_told_to_stop() {
     stream.read_to_string(&mut answer).unwrap();
     assert!(answer.starts_with("HTTP/1.1 201"), "{answer}");
     assert_eq!(served.child.wait().unwrap().code(), Some(0));
+}
+
+#[test]
+fn a_body_that_never_comes_does_not_keep_the_server_from_stopping() {
+    let folder = owned();
+    let served = Served::start(&folder, &[]);
+    let mut stream = TcpStream::connect(served.address.strip_prefix("http://").unwrap()).unwrap();
+    stream
+        .write_all(b"POST /sign-in HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\nContent-Length: 9\r\n\r\n")
+        .unwrap();
+    let mut interim = [0; 25];
+    stream.read_exact(&mut interim).unwrap();
+    let told = Instant::now();
+    assert_eq!(served.stop(), Some(0));
+    assert!(told.elapsed() < Duration::from_secs(10), "half of what it gives to those it works for");
 }
 
 #[test]

@@ -135,6 +135,15 @@ impl Connections {
         Some(Admitted { connection, connections: self.clone() })
     }
 
+    /// Cuts all that wait for their clients. Those that are being worked for go on.
+    pub(super) fn cut_waiting(&self) {
+        let mut held = self.0.held.lock().unwrap_or_else(PoisonError::into_inner);
+        for holder in held.values_mut() {
+            while cut_longest_waiting(holder).is_some() {}
+        }
+        held.retain(|_, holder| !holder.is_empty());
+    }
+
     fn leave(&self, connection: &Arc<Connection>) {
         let mut held = self.0.held.lock().unwrap_or_else(PoisonError::into_inner);
         let Some(neighbours) = held.get_mut(&connection.block) else { return };
@@ -342,6 +351,15 @@ mod tests {
         }
         let last = admit(&connections, "203.0.113.1").unwrap();
         assert!(proxied.iter().any(is_cut) && !is_cut(&last));
+    }
+
+    #[test]
+    fn who_is_worked_for_is_not_cut_with_those_who_wait() {
+        let connections = connections();
+        let [working, waiting] = ["192.0.2.1", "192.0.2.2"].map(|peer| admit(&connections, peer).unwrap());
+        working.connection.works();
+        connections.cut_waiting();
+        assert!(is_cut(&waiting) && !is_cut(&working));
     }
 
     #[test]

@@ -14,8 +14,10 @@ use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
 use std::time::Duration;
 
-/// Requests that are under way when the program is told to stop have this long to finish.
+/// Requests that are under way when the program is told to stop have this long to finish,
 const SHUTDOWN_S: u64 = 20;
+/// and clients that are still to send theirs, or to take an answer, so long.
+const PATIENCE_AT_STOP: Duration = Duration::from_secs(2);
 /// Threads of each worker for what takes longer than a moment: no more than there are readers, or they only wait.
 const BLOCKING_THREADS: usize = 2;
 /// For how long the head of the first request is waited for.
@@ -35,6 +37,8 @@ pub fn serve(house: House, listener: TcpListener, workers: usize) -> io::Result<
         .worker_max_blocking_threads(BLOCKING_THREADS)
         .shutdown_timeout(SHUTDOWN_S);
     let stopping = builder.graceful_shutdown_signal();
+    let (waiting, stop) = (connections.clone(), stopping.clone());
+    actix_web::rt::spawn(async move { cut_at_stop(&waiting, stop.notified()).await });
     let builder = builder.listen("rollcall", listener, move || {
         let (connections, stopping) = (connections.clone(), stopping.clone());
         let app = app(house.clone()).into_factory();
@@ -54,6 +58,15 @@ pub fn serve(house: House, listener: TcpListener, workers: usize) -> io::Result<
         fn_service(move |io: TcpStream| ready(take_in(&connections, io))).and_then(http)
     })?;
     Ok(builder.run())
+}
+
+/// Once the program is told to stop, whoever keeps it waiting does not do so for long.
+async fn cut_at_stop(connections: &Connections, stop: impl Future<Output = ()>) {
+    stop.await;
+    loop {
+        tokio::time::sleep(PATIENCE_AT_STOP).await;
+        connections.cut_waiting();
+    }
 }
 
 /// A connection that has just been made, if there is room for it.
