@@ -1,6 +1,8 @@
 //! What a sign-in response costs, beside the one thing in it that cannot be cheaper: the bare RSA verification, by the
 //! same library, of as many bytes.
 //!
+//! And what the worst responses cost that a stranger can send: those are refused.
+//!
 //! `cargo bench --bench saml` prints microseconds and the ratio; nothing is asserted.
 #![allow(clippy::unwrap_used, missing_docs, reason = "a bench that cannot go on has failed")]
 
@@ -9,6 +11,7 @@ use base64::engine::general_purpose::STANDARD as BASE64;
 use bergshamra::crypto::sign;
 use bergshamra::keys::loader;
 use chrono::{NaiveDateTime, TimeDelta};
+use hostile::Hostile;
 use rollcall::saml::key_pair::KeyPair;
 use rollcall::saml::response::{self, Expected};
 use rollcall::saml::{Rules, TrustedKey};
@@ -16,8 +19,12 @@ use std::fs;
 use std::hint::black_box;
 use std::time::Instant;
 
+#[path = "../src/saml/tests/hostile.rs"]
+mod hostile;
+
 const FOLDER: &str = "tests/fixtures/saml";
 const RSA_SHA256: &str = "http://www.w3.org/2001/04/xmldsig-more#rsa-sha256";
+const CERTIFICATES: [&str; 4] = ["idp", "idp-next", "stranger", "idp-expired"];
 const ROUNDS: u32 = 2_000;
 const SAMPLES: usize = 9;
 
@@ -40,6 +47,29 @@ fn main() {
             black_box(reading);
         });
         println!("{what:<32} {one:8.1} µs   {:5.1} times the bare verification", one / bare);
+    }
+    for certificates in [1, 4] {
+        worst(certificates);
+    }
+}
+
+/// What is multiplied in the responses that cost most before anything in them is proven.
+fn worst(certificates: usize) {
+    let keys: Vec<TrustedKey> = CERTIFICATES[..certificates].iter().map(|name| certificate(name)).collect();
+    let good = fs::read_to_string(format!("{FOLDER}/cases/good-no-key-info.xml")).unwrap();
+    let of_claims = Hostile { claims: 2_400, ..Hostile::default() };
+    for (what, hostile) in [
+        ("600 prefixes, 800 claims", Hostile { prefixes: 600, claims: 800, ..of_claims }),
+        ("16 prefixes, 2,400 claims", Hostile { prefixes: 16, ..of_claims }),
+        ("the same, long namespaces", Hostile { prefixes: 16, namespace: 150, ..of_claims }),
+        ("2,400 claims of 30 attributes", Hostile { attributes: 30, ..of_claims }),
+    ] {
+        let text = hostile.xml(&good);
+        let begun = Instant::now();
+        let reading = response::read(&text, &expected(&keys, &[]));
+        let took = begun.elapsed();
+        let fault = reading.outcome.unwrap_err().fault.code();
+        println!("{what}, {} bytes, {certificates} certificates: {took:.1?}, {fault}", text.len());
     }
 }
 
@@ -67,10 +97,14 @@ fn bare_verification() -> impl FnMut() {
 }
 
 fn trusted() -> Vec<TrustedKey> {
-    let pem = fs::read_to_string(format!("{FOLDER}/keys/idp.crt")).unwrap();
+    vec![certificate(CERTIFICATES[0])]
+}
+
+fn certificate(name: &str) -> TrustedKey {
+    let pem = fs::read_to_string(format!("{FOLDER}/keys/{name}.crt")).unwrap();
     let base64: String = pem.lines().filter(|line| !line.starts_with("---")).collect();
     let not_after = NaiveDateTime::MAX;
-    vec![TrustedKey { der: BASE64.decode(base64).unwrap(), fingerprint: String::new(), not_after }]
+    TrustedKey { der: BASE64.decode(base64).unwrap(), fingerprint: String::new(), not_after }
 }
 
 fn own_key() -> Vec<KeyPair> {

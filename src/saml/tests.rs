@@ -11,6 +11,7 @@ use serde::Deserialize;
 use serde_json::Value;
 use std::fs;
 
+mod hostile;
 mod work;
 
 const FOLDER: &str = "tests/fixtures/saml";

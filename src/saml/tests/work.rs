@@ -1,68 +1,22 @@
 //! What a stranger can make us do: counted, not timed. The files are written here, so that each multiplier can be turned.
-//!
-//! `cargo test --release --lib -- --ignored --nocapture measured` prints how long the worst of them take.
+//! `cargo bench --bench saml` prints how long the worst of them take.
 
+use super::hostile::Hostile;
 use super::{Case, cases, read, text};
 use crate::saml::Fault;
 use crate::saml::bounds::{MOST_ELEMENTS, MOST_ENCRYPTED_KEYS, MOST_OWN_KEYS, MOST_PREFIXES};
 use crate::saml::response::Reading;
-use std::time::Instant;
-
-const EXC_C14N: &str = "http://www.w3.org/2001/10/xml-exc-c14n#";
-
-/// What is multiplied in a response whose signature nobody made.
-#[derive(Clone, Copy, Default)]
-struct Hostile {
-    /// Prefixes on the list that are declared on the response.
-    prefixes: usize,
-    /// Claims in the assertion, each of two elements.
-    claims: usize,
-    /// The length of each namespace's name.
-    namespace: usize,
-    /// Attributes of each claim.
-    attributes: usize,
-}
 
 fn case(file: &str) -> Case {
     cases().into_iter().find(|case| case.file == file).unwrap()
 }
 
 impl Hostile {
-    fn xml(self) -> String {
-        let good = text(&case("good-no-key-info.xml"));
-        let names: Vec<String> = (0..self.prefixes).map(|number| format!("p{number}")).collect();
-        let padding = "x".repeat(self.namespace);
-        let declared: String = names
-            .iter()
-            .map(|name| format!(" xmlns:{name}=\"urn:{name}:{padding}\""))
-            .collect::<Vec<_>>()
-            .concat();
-        let list = format!(
-            "<Transform Algorithm=\"{EXC_C14N}\"><ec:InclusiveNamespaces xmlns:ec=\"{EXC_C14N}\" PrefixList=\"{}\"/>\
-             </Transform></Transforms>",
-            names.join(" ")
-        );
-        let attributes: String =
-            (0..self.attributes).map(|number| format!(" a{number}=\"\"")).collect::<Vec<_>>().concat();
-        let claim = format!("<Attribute Name=\"n\"{attributes}><AttributeValue/></Attribute>");
-        let mut changed =
-            good.replacen("<samlp:Response ", &format!("<samlp:Response{declared} "), 1).replacen(
-                "</AttributeStatement>",
-                &format!("{}</AttributeStatement>", claim.repeat(self.claims)),
-                1,
-            );
-        if self.prefixes > 0 {
-            changed =
-                changed.replacen(&format!("<Transform Algorithm=\"{EXC_C14N}\"/></Transforms>"), &list, 1);
-        }
-        assert_ne!(changed, good);
-        changed
-    }
-
     fn read_with(self, certificates: &[&str]) -> Reading {
         let mut case = case("good-no-key-info.xml");
+        let xml = self.xml(&text(&case));
         case.certificates = certificates.iter().map(|name| (*name).to_owned()).collect();
-        read(&case, &self.xml())
+        read(&case, &xml)
     }
 
     fn fault(self) -> Fault {
@@ -150,35 +104,5 @@ fn a_few_encrypted_keys_are_tried_and_not_hundreds() {
         let reading = read(&case, &with(count));
         assert_eq!(reading.outcome.unwrap_err().fault, Fault::TooCostly);
         assert_eq!(reading.work.private_key_uses, 0);
-    }
-}
-
-/// Figures for the record: run by hand, in release.
-#[test]
-#[ignore = "a measurement, not a check"]
-fn the_worst_responses_measured() {
-    let nothing = Hostile::default();
-    let four = &["idp", "idp-next", "stranger", "idp-expired"][..];
-    let cases = [
-        ("600 prefixes, 800 claims", Hostile { prefixes: 600, claims: 800, ..nothing }),
-        ("16 prefixes, 2,400 claims", Hostile { prefixes: 16, claims: 2_400, ..nothing }),
-        (
-            "16 prefixes, 2,400 claims, long names",
-            Hostile { prefixes: 16, claims: 2_400, namespace: 150, ..nothing },
-        ),
-        ("2,400 claims of 30 attributes", Hostile { claims: 2_400, attributes: 30, ..nothing }),
-    ];
-    for (what, hostile) in cases {
-        for certificates in [&["idp"][..], four] {
-            let begun = Instant::now();
-            let reading = hostile.read_with(certificates);
-            let took = begun.elapsed();
-            let (bytes, work) = (hostile.xml().len(), reading.work);
-            let fault = reading.outcome.unwrap_err().fault.code();
-            println!(
-                "{what}, {bytes} bytes, {} certificates: {took:?}, {fault}, {work:?}",
-                certificates.len()
-            );
-        }
     }
 }
