@@ -8,7 +8,7 @@ use super::House;
 use super::extract::house;
 use super::page::Failure;
 use crate::config::ForwardedHeader;
-use crate::network::is_within;
+use crate::network::{self, is_within};
 use crate::pool::Line;
 use actix_web::dev::Payload;
 use actix_web::http::header::{self, HeaderMap, HeaderName};
@@ -25,9 +25,9 @@ mod forwarded;
 pub(super) struct Address(pub(super) String);
 
 impl Address {
-    /// Where slow work waits that a stranger at this address asked for.
+    /// Where slow work waits that a stranger at this address asked for: with that of its neighbours in the network.
     pub(super) fn line(&self) -> Line {
-        Line::Stranger(self.0.clone())
+        Line::Stranger(network::block(&self.0))
     }
 }
 

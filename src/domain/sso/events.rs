@@ -11,12 +11,12 @@ use crate::domain::page::{At, Page};
 use crate::domain::text_enum::text_enum;
 use crate::domain::{Tx, new_id};
 use crate::error::{Error, Result};
+use crate::network;
 use crate::saml::Unproven;
 use chrono::NaiveDateTime;
 use diesel::prelude::*;
 use rand::RngExt;
 use serde::{Deserialize, Serialize};
-use std::net::IpAddr;
 
 /// How many lines are kept about which nothing was proven: of one network, and altogether.
 pub const MOST_OF_A_NETWORK: i64 = 500;
@@ -166,7 +166,7 @@ pub fn note(tx: &mut Tx, report: Report) -> Result<Event> {
         user_id: report.user_id,
         started_by: report.started_by,
         name_id: report.name_id.map(|name| Unproven(&name).to_string()),
-        network: network(&report.address),
+        network: network::block(&report.address),
         address: report.address,
         details: serde_json::to_string(&shortened(report.details)).map_err(Error::internal)?,
         proven: report.proven,
@@ -223,21 +223,6 @@ fn prune(tx: &mut Tx, network: &str) -> Result<()> {
         diesel::delete(unproven.filter(sso_events::id.le(oldest))).execute(tx.conn)?;
     }
     Ok(())
-}
-
-/// The network that one party usually holds: the /24 of an IPv4 address, the /64 of an IPv6 address (RFC 6177).
-fn network(address: &str) -> String {
-    match address.parse::<IpAddr>().map(|address| address.to_canonical()) {
-        Ok(IpAddr::V4(address)) => {
-            let [a, b, c, _] = address.octets();
-            format!("{a}.{b}.{c}.0/24")
-        }
-        Ok(IpAddr::V6(address)) => {
-            let [a, b, c, d, ..] = address.segments();
-            format!("{a:x}:{b:x}:{c:x}:{d:x}::/64")
-        }
-        Err(_) => cut(address, 64),
-    }
 }
 
 /// Forty random bits in two groups that can be read aloud.
