@@ -51,11 +51,14 @@ async fn in_other_names_the_console_refuses_it_and_scim_leaves_it_out() {
 
     let body = json!({
         "userName": "bo", "displayName": "Bo\u{200B} Berg\u{200F}", "name": { "givenName": "B\u{AD}o" },
-        "title": "می\u{200C}خواهم",
+        "title": "می\u{200C}خواهم", "nickName": "B\u{200B}o",
+        "addresses": [{ "type": "work", "formatted": "1 Ro\u{2060}ad\nDelft", "locality": "Delft" }],
     });
     let made = entra.post("/Users", body).await;
     assert_eq!((made.status, made.at("/displayName")), (201, &json!("Bo Berg")));
     assert_eq!((made.at("/name/givenName"), made.at("/title")), (&json!("Bo"), &json!("می\u{200C}خواهم")));
+    assert_eq!(made.at("/nickName"), "Bo");
+    assert_eq!(made.at("/addresses/0/formatted"), "1 Road\nDelft");
     let group = entra.post("/Groups", json!({ "displayName": "Cr\u{200B}ew" })).await;
     assert_eq!(group.at("/displayName"), "Crew");
     console.write(rollcall::domain::settings::touch);

@@ -147,7 +147,27 @@ impl Profile {
         ];
         let new = names.into_iter().zip(unchanged).filter(|(_, unchanged)| !unchanged);
         let told = new.filter_map(|((label, name), _)| names::leave_out(label, name.as_mut()?));
-        Ok(told.collect())
+        let mut told: Vec<String> = told.collect();
+        told.extend(self.more_without_hidden(before.map(|(_, before)| before.more.as_str())));
+        Ok(told)
+    }
+
+    /// The same for what only SCIM knows, as far as it is new.
+    fn more_without_hidden(&mut self, before: Option<&str>) -> Vec<String> {
+        if before == Some(self.more.as_str()) {
+            return Vec::new();
+        }
+        let mut more: Map<String, Value> = read_more(&self.more);
+        let before = before.map(read_more).unwrap_or_default();
+        let new = more.iter_mut().filter(|(name, value)| before.get(name.as_str()) != Some(&**value));
+        let mut told = Vec::new();
+        for (name, value) in new {
+            leave_out_of_all(name, value, &mut told);
+        }
+        if !told.is_empty() {
+            self.more = Value::Object(more).to_string();
+        }
+        told
     }
 
     fn names(&self) -> [(&'static str, &'static str, Option<&str>); 5] {
@@ -178,8 +198,7 @@ impl Profile {
     }
 
     fn further_changes(&self, after: &Self) -> Vec<Change> {
-        let [before, after] = [self, after]
-            .map(|profile| serde_json::from_str::<Map<String, Value>>(&profile.more).unwrap_or_default());
+        let [before, after] = [self, after].map(|profile| read_more(&profile.more));
         let names = before.keys().chain(after.keys().filter(|name| !before.contains_key(*name)));
         let changes = names.filter_map(|name| {
             let [before, after] = [&before, &after].map(|more| more.get(name).map(told));
@@ -225,6 +244,25 @@ pub(super) fn email_changes(before: &[Email], after: &[Email]) -> Vec<Change> {
         Change::of(&label, Some(&before), Some(&after))
     });
     changes.collect()
+}
+
+fn read_more(more: &str) -> Map<String, Value> {
+    serde_json::from_str(more).unwrap_or_default()
+}
+
+/// Takes what cannot be seen out of every text in a value. The ends of lines stay: an address has several.
+fn leave_out_of_all(label: &str, value: &mut Value, told: &mut Vec<String>) {
+    match value {
+        Value::String(text) => {
+            let mut lines: Vec<String> = text.split('\n').map(str::to_owned).collect();
+            let left_out = lines.iter_mut().filter_map(|line| names::leave_out(label, line));
+            told.extend(left_out.collect::<Vec<_>>().into_iter().next());
+            *text = lines.join("\n");
+        }
+        Value::Array(items) => items.iter_mut().for_each(|item| leave_out_of_all(label, item, told)),
+        Value::Object(parts) => parts.values_mut().for_each(|part| leave_out_of_all(label, part, told)),
+        _ => {}
+    }
 }
 
 /// A JSON value as a person would write it.
