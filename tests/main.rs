@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on has failed")]
 #![allow(unreachable_pub, reason = "the harness is shared with the browser tests")]
 
+mod addresses;
 mod admins;
 mod alignment;
 mod cli;

@@ -32,6 +32,7 @@ mod guard;
 mod health;
 mod oauth;
 mod page;
+mod query;
 mod route;
 mod scim;
 mod server;
@@ -181,6 +182,10 @@ fn app(
         .configure(oauth::routes)
         .service(
             web::scope("")
+                .app_data(
+                    web::PathConfig::default()
+                        .error_handler(|_, _| page::Failure(Error::NotFound("page")).into()),
+                )
                 .wrap(from_fn(guard::same_origin))
                 .wrap(from_fn(page::tell_failures))
                 .wrap(sessions)

@@ -203,7 +203,8 @@ pub(super) fn ago(at: NaiveDateTime, now: NaiveDateTime) -> String {
 
 /// Which page of a list an address asks for.
 pub(super) fn at(after: Option<String>, before: Option<String>) -> At {
-    match (after, before) {
+    let said = |mark: Option<String>| mark.filter(|mark| !mark.is_empty());
+    match (said(after), said(before)) {
         (Some(mark), _) => At::After(mark),
         (None, Some(mark)) => At::Before(mark),
         (None, None) => At::Start,

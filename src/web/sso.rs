@@ -6,6 +6,7 @@
 use super::cookies::Name;
 use super::extract::{Address, Desk, house, whole};
 use super::page::{self, Answer, Failure, Frame};
+use super::query::Query;
 use super::session::Visit;
 use super::{House, csrf, device};
 use crate::domain::admins::devices;
@@ -129,7 +130,7 @@ pub(super) async fn start(
     frame: Frame,
     desk: Desk,
     address: Address,
-    start: web::Query<Start>,
+    start: Query<Start>,
 ) -> Answer {
     house(&request)?.0.visits.take(&address.0)?;
     if request.method() == Method::HEAD {

@@ -3,8 +3,9 @@
 use crate::domain::groups::{self, Group, Listed, Member};
 use crate::web::extract::{Desk, Fields, Posted, Signed};
 use crate::web::page::{self, Answer, Frame, when};
+use crate::web::query::Query;
 use actix_web::HttpRequest;
-use actix_web::web::{Path, Query};
+use actix_web::web::Path;
 use askama::Template;
 use serde::Deserialize;
 

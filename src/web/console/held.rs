@@ -7,8 +7,8 @@ use crate::domain::{Actor, Tx};
 use crate::error::{Error, Result};
 use crate::web::extract::{Desk, Fields, Posted, Signed, values};
 use crate::web::page::{self, Answer, Frame, Refused, when};
+use crate::web::query::Query;
 use actix_web::HttpRequest;
-use actix_web::web::Query;
 use askama::Template;
 use serde::Deserialize;
 

@@ -4,9 +4,10 @@ use crate::domain::imports::{self, Import, Row, State, Upload as File};
 use crate::error::Error;
 use crate::web::extract::{Desk, Fields, Posted, Signed, Upload, values};
 use crate::web::page::{self, Answer, Frame, Refused};
+use crate::web::query::Query;
 use actix_web::HttpRequest;
 use actix_web::http::StatusCode;
-use actix_web::web::{Path, Query};
+use actix_web::web::Path;
 use askama::Template;
 use serde::Deserialize;
 

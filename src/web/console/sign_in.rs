@@ -8,9 +8,10 @@ use crate::error::{Error, Result};
 use crate::web::device;
 use crate::web::extract::{Address, Desk, Fields, Posted, Signed};
 use crate::web::page::{self, Answer, Failure, Frame};
+use crate::web::query::Query;
 use crate::web::session::Visit;
 use crate::web::sso::{self as sso_door, WAY, remember_way};
-use actix_web::{HttpRequest, HttpResponse, web};
+use actix_web::{HttpRequest, HttpResponse};
 use askama::Template;
 use serde::Deserialize;
 
@@ -57,7 +58,8 @@ impl Ways {
     }
 }
 
-#[derive(Deserialize)]
+#[derive(Default, Deserialize)]
+#[serde(default)]
 pub(super) struct Way {
     next: Option<String>,
     ended: Option<String>,
@@ -65,7 +67,7 @@ pub(super) struct Way {
     chosen: Option<String>,
 }
 
-pub(super) async fn show(request: HttpRequest, frame: Frame, desk: Desk, way: web::Query<Way>) -> Answer {
+pub(super) async fn show(request: HttpRequest, frame: Frame, desk: Desk, way: Query<Way>) -> Answer {
     let next = page::own_path(way.next.as_deref());
     if frame.person.is_some() {
         return Ok(page::go(&next));
@@ -155,13 +157,14 @@ struct ConfirmPage<'a> {
     entra: Option<String>,
 }
 
-#[derive(Deserialize)]
+#[derive(Default, Deserialize)]
+#[serde(default)]
 pub(super) struct Next {
     next: Option<String>,
 }
 
 /// Asks for the password again, before a page that deserves it.
-pub(super) async fn ask_again(request: HttpRequest, frame: Frame, way: web::Query<Next>) -> Answer {
+pub(super) async fn ask_again(request: HttpRequest, frame: Frame, way: Query<Next>) -> Answer {
     let next = page::own_path(way.next.as_deref());
     let hidden = [("next", next.as_str())];
     Prompt { frame: &frame, action: "/confirm", hidden: &hidden, next: &next }.page(&request, None)

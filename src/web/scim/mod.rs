@@ -53,7 +53,9 @@ const PAUSE_S: u64 = 2400;
 
 pub(super) fn routes(routes: &mut ServiceConfig) {
     let at = |path: &'static str| web::resource(path).default_service(web::to(about::wrong_method));
+    let no_such_path = || Refusal::from(Fault::plain(404, "There is nothing at this address."));
     let scope = web::scope(BASE)
+        .app_data(web::PathConfig::default().error_handler(move |_, _| no_such_path().into()))
         .service(at("/Users").get(search::users).post(users::post))
         .service(at("/Users/.search").post(search::users_by_post))
         .service(at("/Users/{id}").get(users::get).put(users::put).patch(users::patch).delete(users::remove))

@@ -6,9 +6,10 @@ use crate::domain::users::by_entra::Scope;
 use crate::error::Error;
 use crate::web::extract::{Desk, Fields, Posted, Signed, Upload, values};
 use crate::web::page::{self, Answer, Frame, Refused, when};
+use crate::web::query::{Pairs, Query};
 use actix_web::HttpRequest;
 use actix_web::http::StatusCode;
-use actix_web::web::{Path, Query};
+use actix_web::web::Path;
 use askama::Template;
 use serde::Deserialize;
 
@@ -166,7 +167,7 @@ pub(in crate::web::console) async fn preview(
     frame: Frame,
     desk: Desk,
     id: Path<String>,
-    asked: Query<Fields>,
+    Pairs(asked): Pairs,
 ) -> Answer {
     let (id, chosen) = (id.into_inner(), kinds(&asked));
     let wanted = chosen.clone();

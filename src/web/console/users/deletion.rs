@@ -7,6 +7,7 @@ use crate::domain::users::{EntraState, lifecycle, list};
 use crate::error::{Error, Result};
 use crate::web::extract::{Desk, Fields, Posted, Signed, values};
 use crate::web::page::{self, Answer, Frame};
+use crate::web::query::Pairs;
 use crate::web::session::Visit;
 use actix_web::HttpRequest;
 use actix_web::http::StatusCode;
@@ -28,8 +29,12 @@ struct DeletePage {
 }
 
 /// Asks, and shows what goes.
-pub(in crate::web::console) async fn ask(request: HttpRequest, frame: Frame, desk: Desk) -> Answer {
-    let fields: Fields = serde_urlencoded::from_str(request.query_string()).unwrap_or_default();
+pub(in crate::web::console) async fn ask(
+    request: HttpRequest,
+    frame: Frame,
+    desk: Desk,
+    Pairs(fields): Pairs,
+) -> Answer {
     let ids = values(&fields, "id");
     if ids.is_empty() {
         Visit::of(&request).flash("note", "Select one or more users first.");

@@ -10,7 +10,7 @@ use crate::domain::users::list::{self, Filter, Listed, Order, Which};
 use crate::error::Result;
 use crate::web::extract::Desk;
 use crate::web::page::{self, Answer, Frame};
-use actix_web::web::Query;
+use crate::web::query::Query;
 use askama::Template;
 use serde::Deserialize;
 

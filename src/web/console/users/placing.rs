@@ -8,6 +8,7 @@ use crate::domain::users::list;
 use crate::error::{Error, Result};
 use crate::web::extract::{Desk, Fields, Posted, Signed, values};
 use crate::web::page::{self, Answer, Frame};
+use crate::web::query::Pairs;
 use crate::web::session::Visit;
 use actix_web::HttpRequest;
 use askama::Template;
@@ -30,8 +31,12 @@ struct PlacePage {
 }
 
 /// Asks, and shows whom it concerns.
-pub(in crate::web::console) async fn ask(request: HttpRequest, frame: Frame, desk: Desk) -> Answer {
-    let fields: Fields = serde_urlencoded::from_str(request.query_string()).unwrap_or_default();
+pub(in crate::web::console) async fn ask(
+    request: HttpRequest,
+    frame: Frame,
+    desk: Desk,
+    Pairs(fields): Pairs,
+) -> Answer {
     let ids = values(&fields, "id");
     if ids.is_empty() {
         Visit::of(&request).flash("note", "Select one or more users first.");

@@ -7,8 +7,9 @@ use crate::domain::users::{EntraState, by_hand};
 use crate::web::console::home::INACTIVE_DAYS;
 use crate::web::extract::{Desk, Fields, Posted, Signed};
 use crate::web::page::{self, Answer, Frame, when};
+use crate::web::query::Query;
 use actix_web::HttpRequest;
-use actix_web::web::{Path, Query};
+use actix_web::web::Path;
 use askama::Template;
 use serde::Deserialize;
 
