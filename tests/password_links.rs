@@ -113,3 +113,63 @@ async fn a_link_is_kept_as_a_digest_and_guesses_find_nothing() {
     let refused = console.browser().post_bare(&format!("/password/{}", link.secret), &[]).await;
     assert_eq!(refused.status, 403, "a form without its token");
 }
+
+#[actix_web::test]
+async fn a_link_ends_with_the_power_of_whoever_made_it() {
+    let console = Console::open();
+    let [bea, cay, adam] = [("bea", Role::Owner), ("cay", Role::Owner), ("adam", Role::Administrator)]
+        .map(|(name, role)| console.admin(name, role).id);
+    let his = console.signed_in("bea").await;
+    let invited = his.submit("/administrators", "/administrators", &NEW_OWNER).await;
+    let path = format!("/administrators/{cay}");
+    let made = his.submit(&path, &format!("{path}/password"), &[]).await;
+    let path = format!("/administrators/{adam}");
+    let again = his.submit(&path, &format!("{path}/password"), &[]).await;
+    let links = [link(&invited), link(&made), link(&again)];
+    for link in &links {
+        assert_eq!(console.browser().get(link).await.status, 200);
+    }
+    let open = console.browser().get(&links[1]).await;
+    let id = bea.clone();
+    console.write(move |tx| admins::appoint(tx, &id, Role::Administrator));
+    for link in &links {
+        assert_eq!(console.browser().get(link).await.status, 404);
+    }
+    let late = open.submit(&links[1], &[("password", CHOSEN), ("password_again", CHOSEN)]).await;
+    assert_eq!(late.status, 404, "a form that was open before");
+    console.write(move |tx| admins::appoint(tx, &bea, Role::Owner));
+    assert_eq!(console.browser().get(&links[0]).await.status, 404, "nor with the role given back");
+}
+
+const NEW_OWNER: [(&str, &str); 3] = [("name", "Spare"), ("user_name", "spare"), ("role", "owner")];
+
+#[actix_web::test]
+async fn a_link_ends_when_its_maker_is_deactivated_or_deleted() {
+    let console = Console::open();
+    let bea = console.admin("bea", Role::Owner).id;
+    let adam = console.admin("adam", Role::Administrator).id;
+    let path = format!("/administrators/{adam}");
+    let his = console.signed_in("bea").await;
+    let link = link(&his.submit(&path, &format!("{path}/password"), &[]).await);
+    let id = bea.clone();
+    console.write(move |tx| users::lifecycle::deactivate(tx, &id));
+    assert_eq!(console.browser().get(&link).await.status, 404);
+    let id = bea.clone();
+    console.write(move |tx| users::lifecycle::reactivate(tx, &id));
+    assert_eq!(console.browser().get(&link).await.status, 404);
+    let his = console.signed_in("bea").await;
+    let link = self::link(&his.submit(&path, &format!("{path}/password"), &[]).await);
+    console.write(move |tx| users::lifecycle::delete(tx, &[bea]));
+    assert_eq!(console.browser().get(&link).await.status, 404);
+}
+
+#[actix_web::test]
+async fn a_link_is_for_the_role_that_its_holder_had() {
+    let console = Console::open();
+    let adam = console.admin("adam", Role::Auditor).id;
+    let id = adam.clone();
+    let link = format!("/password/{}", console.write(move |tx| admins::links::make(tx, &id)).1.secret);
+    assert_eq!(console.browser().get(&link).await.status, 200);
+    console.write(move |tx| admins::appoint(tx, &adam, Role::Owner));
+    assert_eq!(console.browser().get(&link).await.status, 404);
+}

@@ -1,13 +1,14 @@
 //! Links by which somebody chooses their own password: nobody else ever knows it. An owner makes one and hands it over;
-//! it is good once and for a limited time, and is kept as a keyed digest only.
+//! it is good once and for a limited time, and is kept as a keyed digest only. It rests on the power of whoever made it,
+//! and on the role that it was made for: it ends when its maker is no active owner any more, and with that role.
 
 use super::passwords::Prepared;
 use super::{only_owners, set_password};
 use crate::db::Conn;
-use crate::db::schema::password_links;
+use crate::db::schema::{password_links, users as accounts};
 use crate::domain::audit::{self, Action, Change};
 use crate::domain::users::{self, User};
-use crate::domain::{Role, Tx, rfc3339};
+use crate::domain::{Actor, Role, Tx, rfc3339};
 use crate::error::{Error, Result};
 use crate::seal::{self, Keyring};
 use chrono::{NaiveDateTime, TimeDelta};
@@ -44,6 +45,8 @@ pub fn make(tx: &mut Tx, id: &str) -> Result<(User, Link)> {
             password_links::made_by.eq(tx.actor.name()),
             password_links::created_at.eq(tx.now),
             password_links::expires_at.eq(link.expires_at),
+            password_links::maker_id.eq(maker(tx.actor)),
+            password_links::role.eq(user.role),
         ))
         .execute(tx.conn)?;
     let name = user.name();
@@ -57,12 +60,28 @@ pub fn holder(conn: &mut Conn, keys: &Keyring, secret: &str, now: NaiveDateTime)
     let good = password_links::table
         .filter(password_links::digest.eq(keys.digest(PURPOSE, secret)))
         .filter(password_links::expires_at.gt(now))
-        .select(password_links::user_id);
+        .select((password_links::user_id, password_links::maker_id, password_links::role));
     let gone = || Error::NotFound("link: it was used, replaced, or is too old. Ask an owner for another");
-    let id: String = good.first(conn).optional()?.ok_or_else(gone)?;
+    let (id, maker, role): (String, Option<String>, Role) = good.first(conn).optional()?.ok_or_else(gone)?;
     let user = users::find(conn, &id)?;
     may_choose(&user).map_err(|_| gone())?;
-    Ok(user)
+    let stands = user.role == role && maker.map_or(Ok(true), |maker| may_still_make(conn, &maker))?;
+    if stands { Ok(user) } else { Err(gone()) }
+}
+
+/// The account of whoever makes a link; none has the shell of the server.
+fn maker(actor: &Actor) -> Option<&str> {
+    match actor {
+        Actor::Person { id, .. } => Some(id),
+        Actor::Entra | Actor::CommandLine | Actor::Rollcall => None,
+    }
+}
+
+/// Whether this account could make a link now.
+fn may_still_make(conn: &mut Conn, id: &str) -> Result<bool> {
+    let owner =
+        accounts::table.find(id).filter(accounts::active.eq(true)).filter(accounts::role.eq(Role::Owner));
+    Ok(diesel::select(diesel::dsl::exists(owner)).get_result(conn)?)
 }
 
 /// Sets the password that the holder of the link chose; the link is void from then on.
@@ -79,6 +98,13 @@ pub fn redeem(tx: &mut Tx, secret: &str, prepared: Prepared) -> Result<User> {
 /// Makes the account's link void.
 pub(super) fn end(tx: &mut Tx, id: &str) -> Result<()> {
     diesel::delete(password_links::table.find(id)).execute(tx.conn)?;
+    Ok(())
+}
+
+/// Makes void what rests on the power of an account: its own link, and those that it made.
+pub(super) fn end_all_of(tx: &mut Tx, id: &str) -> Result<()> {
+    end(tx, id)?;
+    diesel::delete(password_links::table.filter(password_links::maker_id.eq(id))).execute(tx.conn)?;
     Ok(())
 }
 

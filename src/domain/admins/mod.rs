@@ -194,8 +194,8 @@ pub fn appoint_recognised(tx: &mut Tx, id: &str, role: Role, decision: &Decision
     if role == Role::None {
         user.password_hash = None;
         user.forget_recognition();
-        links::end(tx, id)?;
     }
+    links::end_all_of(tx, id)?;
     // A session is of those who could begin it: with less power, or with none before, it begins anew.
     if role < before || before == Role::None {
         lifecycle::end_sessions(tx, id)?;

@@ -65,8 +65,9 @@ pub(super) fn set_active(tx: &mut Tx, user: &mut User, active: bool) -> Result<(
         }
         keep_an_owner(tx, user)?;
         end_sessions(tx, &user.id)?;
-        // A link by which a password is chosen is void with it.
-        diesel::delete(password_links::table.find(&user.id)).execute(tx.conn)?;
+        // A link by which a password is chosen is void with it, and so are those that they made for others.
+        let theirs = password_links::user_id.eq(&user.id).or(password_links::maker_id.eq(&user.id));
+        diesel::delete(password_links::table.filter(theirs.assume_not_null())).execute(tx.conn)?;
     }
     // Decided now, whatever the guard held back.
     if user.held == Some(Held::Deactivate) {
