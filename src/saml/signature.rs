@@ -57,6 +57,8 @@ pub struct Proof {
     pub thumbprint: String,
     /// The algorithm's short name: `rsa-sha256`.
     pub algorithm: String,
+    /// Whether SHA-1 was taken, in the signature or in the digest.
+    pub sha1: bool,
 }
 
 /// A proof, and the bytes that it is about.
@@ -147,8 +149,9 @@ impl<'t, 'a> Verifier<'t, 'a> {
         }
         self.confirm(key, element, signature)?;
         let algorithm = read.algorithm.rsplit('#').next().unwrap_or_default().to_owned();
+        let sha1 = read.algorithm == RSA_SHA1 || read.digest == SHA1_DIGEST;
         let (fingerprint, thumbprint) = (key.fingerprint.clone(), thumbprint(&key.der));
-        Ok(Some(Verified { proof: Proof { covers, fingerprint, thumbprint, algorithm }, canonical }))
+        Ok(Some(Verified { proof: Proof { covers, fingerprint, thumbprint, algorithm, sha1 }, canonical }))
     }
 
     /// The trusted key that made the signature's value: one that is still valid, before one that is not.

@@ -118,6 +118,15 @@ fn each_attack_is_refused_for_its_own_reason() {
 }
 
 #[test]
+fn a_proof_says_whether_sha_1_was_taken() {
+    for case in cases().iter().filter(|case| case.expect == "accepted") {
+        let accepted = read(case, &text(case)).outcome.unwrap();
+        let by_sha1 = accepted.proofs.iter().any(|proof| proof.sha1);
+        assert_eq!(by_sha1, case.file.contains("sha1"), "{}", case.file);
+    }
+}
+
+#[test]
 fn good_files_are_read_to_the_letter() {
     for case in cases().iter().filter(|case| case.expect == "accepted") {
         let accepted = read(case, &text(case)).outcome.unwrap();
