@@ -114,6 +114,7 @@ diesel::table! {
         saml_name_key -> Nullable<Text>,
         saml_session_index -> Nullable<Text>,
         came_by -> Nullable<Text>,
+        reserved_until -> Nullable<Timestamp>,
     }
 }
 
@@ -124,6 +125,8 @@ diesel::table! {
         made_by -> Text,
         created_at -> Timestamp,
         expires_at -> Timestamp,
+        maker_id -> Nullable<Text>,
+        role -> Text,
     }
 }
 

@@ -1,12 +1,13 @@
 //! What the organisation may do, whichever door the request came through.
 //!
-//! Rooms, lowest first: [`page`], [`condition`], `names`, [`settings`], [`audit`], [`sites`], [`licenses`], [`guard`], [`users`],
+//! Rooms, lowest first: [`page`], [`authority`], [`condition`], `names`, [`settings`], [`audit`], [`sites`], [`licenses`], [`guard`], [`users`],
 //! [`groups`], [`held`], [`sso`], [`admins`], [`identity`], [`provisioning`], [`health`], [`imports`], [`alignment`], [`demo`]. A room may use those before
 //! it.
 
 use crate::db::{Conn, Db, Turn};
 use crate::error::{Error, Result};
 use crate::seal::Keyring;
+use authority::Authority;
 use chrono::{DateTime, NaiveDateTime, SubsecRound, TimeDelta, Utc};
 use diesel::connection::Connection;
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -16,6 +17,7 @@ use uuid::Uuid;
 pub mod admins;
 pub mod alignment;
 pub mod audit;
+pub mod authority;
 pub mod condition;
 pub mod demo;
 pub mod groups;
@@ -158,18 +160,24 @@ impl Org {
         T: Send + 'static,
         F: FnOnce(&mut Tx) -> Result<T> + Send + 'static,
     {
-        self.0.db.write(self.clone().transact(actor.clone(), work))
+        self.0.db.write(self.clone().transact(Authority::trusted(actor.clone()), work))
     }
 
-    /// As [`Org::write`], without waiting: `answer` is called once the outcome is on disk.
-    pub fn submit<T, F>(&self, actor: Actor, work: F, answer: impl FnOnce(Result<T>) + Send + 'static)
-    where
+    /// As [`Org::write`], without waiting: `answer` is called once the outcome is on disk. What the authority rests on
+    /// is looked up again in the transaction, and the work is refused where that holds no longer.
+    pub fn submit<T, F>(
+        &self,
+        authority: impl Into<Authority>,
+        work: F,
+        answer: impl FnOnce(Result<T>) + Send + 'static,
+    ) where
         T: Send + 'static,
         F: FnOnce(&mut Tx) -> Result<T> + Send + 'static,
     {
+        let authority = authority.into();
         // Whoever sits before a page goes before a machine, however busy that is.
-        let turn = if actor == Actor::Entra { Turn::InLine } else { Turn::First };
-        self.0.db.submit(turn, self.clone().transact(actor, work), answer);
+        let turn = if *authority.actor() == Actor::Entra { Turn::InLine } else { Turn::First };
+        self.0.db.submit(turn, self.clone().transact(authority, work), answer);
     }
 
     /// Puts a line into the provisioning log, soon: whoever asked does not wait for it. What gathers while the disk is
@@ -180,7 +188,7 @@ impl Org {
         }
         let org = self.clone();
         let write = move |tx: &mut Tx| provisioning::note_all(tx, org.0.backlog.take());
-        self.0.db.submit(Turn::Along, self.clone().transact(Actor::Entra, write), |outcome| {
+        self.0.db.submit(Turn::Along, self.clone().transact(Actor::Entra.into(), write), |outcome| {
             if let Err(Error::Internal(cause)) = outcome {
                 tracing::error!(%cause, "lines of the provisioning log were lost");
             }
@@ -230,10 +238,14 @@ impl Org {
 
     fn transact<T>(
         self,
-        actor: Actor,
+        authority: Authority,
         work: impl FnOnce(&mut Tx) -> Result<T>,
     ) -> impl FnOnce(&mut Conn) -> Result<T> {
-        move |conn| work(&mut Tx { conn, actor: &actor, now: self.now(), keys: self.keys() })
+        move |conn| {
+            let now = self.now();
+            authority.must_hold(conn, now)?;
+            work(&mut Tx { conn, actor: authority.actor(), now, keys: self.keys() })
+        }
     }
 }
 

@@ -3,7 +3,7 @@
 use super::Tx;
 use super::text_enum::text_enum;
 use crate::db::Conn;
-use crate::db::schema::{idp_certificates, sessions, sso_settings};
+use crate::db::schema::sessions;
 use crate::error::Result;
 use chrono::{NaiveDateTime, TimeDelta};
 use diesel::prelude::*;
@@ -11,6 +11,9 @@ use serde::{Deserialize, Serialize};
 
 /// How often a visit is written down at the most: a page view must not cost a disk sync.
 const TOUCH_AFTER: TimeDelta = TimeDelta::minutes(1);
+
+/// How long a session is reserved for somebody who has proved themselves: until the answer to their request is made.
+const RESERVED_FOR: TimeDelta = TimeDelta::minutes(1);
 
 /// How long a session lives.
 #[derive(Clone, Copy, Debug)]
@@ -46,6 +49,13 @@ pub struct Holder {
     pub came_by: Option<CameBy>,
 }
 
+/// A session that somebody may begin, who was found in the same transaction to be who they say and to be let in.
+///
+/// It stands among the sessions, with all that they are known by. So whatever ends sessions ends it as well, and nobody
+/// begins one on grounds that were taken away before the first page.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Reserved(String);
+
 /// What a sign-in through the identity provider rests on: the session ends with it.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CameBy {
@@ -53,17 +63,23 @@ pub struct CameBy {
     pub certificates: Vec<String>,
     /// Whether it took settings that wait for an owner.
     pub waiting: bool,
+    /// Whether it took a signature by SHA-1.
+    #[serde(default)]
+    pub sha1: bool,
     /// Whether the account had no role then: such a session is never one of an account with a role.
     pub plain: bool,
 }
 
 /// Stands among the fingerprints where a session came by settings that wait for an owner.
 const WAITING: &str = "waiting";
+/// And this, where a signature by SHA-1 was taken.
+const SHA1: &str = "sha1";
 
 impl CameBy {
     fn words(&self) -> String {
-        let waiting = self.waiting.then_some(WAITING);
-        waiting.into_iter().chain(self.certificates.iter().map(String::as_str)).collect::<Vec<_>>().join(" ")
+        let marks = [self.waiting.then_some(WAITING), self.sha1.then_some(SHA1)];
+        let certificates = self.certificates.iter().map(String::as_str);
+        marks.into_iter().flatten().chain(certificates).collect::<Vec<_>>().join(" ")
     }
 }
 
@@ -86,6 +102,8 @@ pub struct Session {
     saml_name_key: Option<String>,
     saml_session_index: Option<String>,
     came_by: Option<String>,
+    /// Until when it is reserved, of one that has not begun.
+    reserved_until: Option<NaiveDateTime>,
 }
 
 impl Session {
@@ -100,45 +118,97 @@ impl Session {
 pub fn find(conn: &mut Conn, id: &str, now: NaiveDateTime, limits: Limits) -> Result<Option<Session>> {
     let living = sessions::table
         .find(id)
+        .filter(sessions::reserved_until.is_null())
         .filter(sessions::last_seen_at.gt(now - limits.idle))
         .filter(sessions::created_at.gt(now - limits.absolute));
     Ok(living.select(Session::as_select()).first(conn).optional()?)
 }
 
-/// Begins a session and forgets those that a limit has ended. Where what it rests on was taken away while its request
-/// was under way, it is a session of nobody.
-pub fn begin(tx: &mut Tx, id: &str, holder: Holder, state: String, limits: Limits) -> Result<()> {
-    let ended = sessions::last_seen_at.le(tx.now - limits.idle);
-    diesel::delete(sessions::table.filter(ended)).execute(tx.conn)?;
-    let stands = rests_on_something(tx.conn, &holder)?;
-    let (holder, state) = if stands { (holder, state) } else { (Holder::nobody(), "{}".to_owned()) };
-    let session = Session {
-        id: id.to_owned(),
-        user_id: holder.user,
-        state,
-        created_at: tx.now,
-        last_seen_at: tx.now,
-        method: holder.method,
-        saml_name_key: holder.name_id.as_deref().map(name_key),
-        saml_session_index: holder.session_index,
-        came_by: holder.came_by.as_ref().map(CameBy::words),
-    };
+/// Reserves a session for whoever has just been let in.
+pub fn reserve(tx: &mut Tx, holder: Holder) -> Result<Reserved> {
+    let reserved = Reserved(super::new_id());
+    let until = tx.now + RESERVED_FOR;
+    reserve_as(tx, &reserved.0, holder, until)?;
+    Ok(reserved)
+}
+
+/// As [`reserve`], under this id and until this moment.
+pub(super) fn reserve_as(tx: &mut Tx, id: &str, holder: Holder, until: NaiveDateTime) -> Result<()> {
+    let over = sessions::reserved_until.le(tx.now).assume_not_null();
+    diesel::delete(sessions::table.filter(sessions::reserved_until.is_not_null()).filter(over))
+        .execute(tx.conn)?;
+    let session = holder.session(id, "{}".to_owned(), tx.now, Some(until));
     diesel::insert_into(sessions::table).values(&session).execute(tx.conn)?;
     Ok(())
 }
 
+/// Whether it can still begin.
+pub fn is_reserved(conn: &mut Conn, reserved: &Reserved) -> Result<bool> {
+    let mine = sessions::table.find(&reserved.0).filter(sessions::reserved_until.is_not_null());
+    Ok(diesel::select(diesel::dsl::exists(mine)).get_result(conn)?)
+}
+
+/// Begins a session and forgets those that a limit has ended. Where the one that was reserved has ended while its request
+/// was under way, it is a session of nobody.
+pub fn begin(
+    tx: &mut Tx,
+    id: &str,
+    reserved: Option<&Reserved>,
+    holder: Holder,
+    state: String,
+    limits: Limits,
+) -> Result<()> {
+    let ended = sessions::last_seen_at.le(tx.now - limits.idle);
+    diesel::delete(sessions::table.filter(ended)).execute(tx.conn)?;
+    let stands = match &holder.user {
+        Some(user) => take(tx, reserved, user)?,
+        None => true,
+    };
+    let (holder, state) = if stands { (holder, state) } else { (Holder::nobody(), "{}".to_owned()) };
+    let session = holder.session(id, state, tx.now, None);
+    diesel::insert_into(sessions::table).values(&session).execute(tx.conn)?;
+    Ok(())
+}
+
+/// Takes what was reserved for this user; tells whether it was there.
+fn take(tx: &mut Tx, reserved: Option<&Reserved>, user: &str) -> Result<bool> {
+    let Some(Reserved(id)) = reserved else { return Ok(false) };
+    let mine = sessions::table.find(id).filter(sessions::user_id.eq(user));
+    let living = mine.filter(sessions::reserved_until.gt(tx.now));
+    Ok(diesel::delete(living).execute(tx.conn)? > 0)
+}
+
 impl Holder {
+    /// Somebody who came in by password.
+    #[must_use]
+    pub fn by_password(user: &str) -> Self {
+        Self { user: Some(user.to_owned()), ..Self::nobody() }
+    }
+
     fn nobody() -> Self {
         Self { user: None, method: Method::Password, name_id: None, session_index: None, came_by: None }
     }
-}
 
-/// Whether single sign-on is still on, and every certificate still trusted, for whoever came that way.
-fn rests_on_something(conn: &mut Conn, holder: &Holder) -> Result<bool> {
-    let Some(came_by) = &holder.came_by else { return Ok(true) };
-    let enabled: i64 = sso_settings::table.filter(sso_settings::enabled.eq(true)).count().get_result(conn)?;
-    let trusted: Vec<String> = idp_certificates::table.select(idp_certificates::fingerprint).load(conn)?;
-    Ok(enabled > 0 && came_by.certificates.iter().all(|fingerprint| trusted.contains(fingerprint)))
+    fn session(
+        self,
+        id: &str,
+        state: String,
+        now: NaiveDateTime,
+        reserved_until: Option<NaiveDateTime>,
+    ) -> Session {
+        Session {
+            id: id.to_owned(),
+            user_id: self.user,
+            state,
+            created_at: now,
+            last_seen_at: now,
+            method: self.method,
+            saml_name_key: self.name_id.as_deref().map(name_key),
+            saml_session_index: self.session_index,
+            came_by: self.came_by.as_ref().map(CameBy::words),
+            reserved_until,
+        }
+    }
 }
 
 /// Keeps what changed; tells whether the session was still there.
@@ -199,6 +269,13 @@ pub fn end_by_certificate(tx: &mut Tx, fingerprint: &str) -> Result<()> {
 /// Ends those that came by settings that wait for an owner.
 pub fn end_from_waiting_settings(tx: &mut Tx) -> Result<()> {
     let theirs = sessions::table.filter(sessions::came_by.like(format!("{WAITING} %")));
+    diesel::delete(theirs).execute(tx.conn)?;
+    Ok(())
+}
+
+/// Ends those that came by a signature by SHA-1.
+pub fn end_by_sha1(tx: &mut Tx) -> Result<()> {
+    let theirs = sessions::table.filter(sessions::came_by.like(format!("%{SHA1} %")));
     diesel::delete(theirs).execute(tx.conn)?;
     Ok(())
 }

@@ -5,11 +5,14 @@ pub(super) use super::body::{LARGEST_FORM, Upload, whole};
 pub(super) use super::client_address::{Address, client_address};
 use super::content_policy::Source;
 use super::page::Failure;
+use super::route::{Least, Route};
+use super::session::Visit;
 use super::{House, csrf};
 use crate::db::Conn;
+use crate::domain::authority::{Authority, Proof};
 use crate::domain::provisioning::Report;
 use crate::domain::users::User;
-use crate::domain::{Actor, Org, Tx};
+use crate::domain::{Org, Tx};
 use crate::error::{Error, Result};
 use crate::pool::{Line, Pool, RETRY_S, Undone};
 use actix_web::dev::Payload;
@@ -28,6 +31,8 @@ pub(super) fn house(request: &HttpRequest) -> Result<&House> {
 #[derive(Clone, Debug)]
 pub(super) struct Visitor {
     pub(super) user: Option<User>,
+    /// Where they come to, if that is one of the routes.
+    pub(super) route: Option<&'static Route>,
     pub(super) organisation: String,
     /// Where forms may lead on to: the origins of the identity provider's addresses.
     pub(super) forms_lead_to: Vec<Source>,
@@ -35,7 +40,7 @@ pub(super) struct Visitor {
 
 /// The signed-in person. That they may be here, the guard has seen to: the table of routes says who may.
 #[derive(Clone, Debug)]
-pub(super) struct Signed(pub(super) User);
+pub(super) struct Signed(pub(super) User, Authority);
 
 impl Signed {
     /// Where their slow work waits.
@@ -43,10 +48,32 @@ impl Signed {
         Line::Known(self.0.id.clone())
     }
 
-    /// The person as the actor of a change.
-    pub(super) fn actor(&self) -> Actor {
-        Actor::Person { id: self.0.id.clone(), name: self.0.name(), role: self.0.role }
+    /// The person as the actor of a change, which is refused if by then they are signed out or may do less.
+    pub(super) fn actor(&self) -> Authority {
+        self.1.clone()
     }
+
+    fn of(request: &HttpRequest) -> Option<Self> {
+        let visitor = request.extensions().get::<Visitor>().cloned()?;
+        let (user, visit) = (visitor.user?, Visit::of(request));
+        let wanted = visitor.route.map(|route| route.wanted(request)).unwrap_or_default();
+        let proof = Proof { wanted, good_until: visit.proved_until() };
+        let authority = Authority::of_session(user.actor(), visit.id()?, proof);
+        Some(Self(user, authority))
+    }
+}
+
+/// Refuses whoever was let in before the body of their request came, and would not be now.
+async fn still_there(request: &HttpRequest) -> Result<(), Failure> {
+    let is_open = |visitor: &Visitor| visitor.route.is_none_or(|route| route.least == Least::Anyone);
+    let open = request.extensions().get::<Visitor>().is_none_or(is_open);
+    if open {
+        return Ok(());
+    }
+    let Some(Signed(_, authority)) = Signed::of(request) else { return Err(Failure(Error::SignedOut)) };
+    let desk = Desk::at(house(request)?);
+    let now = desk.org().now();
+    Ok(desk.read(move |conn| authority.must_hold(conn, now)).await?)
 }
 
 impl FromRequest for Signed {
@@ -54,8 +81,7 @@ impl FromRequest for Signed {
     type Future = Ready<Result<Self, Failure>>;
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
-        let user = request.extensions().get::<Visitor>().and_then(|visitor| visitor.user.clone());
-        ready(user.map(Self).ok_or(Failure(Error::SignedOut)))
+        ready(Self::of(request).ok_or(Failure(Error::SignedOut)))
     }
 }
 
@@ -113,23 +139,23 @@ impl Desk {
         self.0.glance(work)
     }
 
-    pub(super) async fn write<T, F>(&self, actor: Actor, work: F) -> Result<T>
+    pub(super) async fn write<T, F>(&self, authority: impl Into<Authority>, work: F) -> Result<T>
     where
         T: Send + 'static,
         F: FnOnce(&mut Tx) -> Result<T> + Send + 'static,
     {
         let (sender, receiver) = tokio::sync::oneshot::channel();
         // Whoever hung up in the meantime wants no answer; the change stays.
-        self.0.submit(actor, work, move |outcome| drop(sender.send(outcome)));
+        self.0.submit(authority, work, move |outcome| drop(sender.send(outcome)));
         receiver.await.map_err(Error::internal)?
     }
 
     /// A change that nobody waits for, such as a line in the log of a request that was only a read.
-    pub(super) fn write_later<F>(&self, actor: Actor, work: F)
+    pub(super) fn write_later<F>(&self, authority: impl Into<Authority>, work: F)
     where
         F: FnOnce(&mut Tx) -> Result<()> + Send + 'static,
     {
-        self.0.submit(actor, work, |outcome: Result<()>| {
+        self.0.submit(authority, work, |outcome: Result<()>| {
             if let Err(Error::Internal(cause)) = outcome {
                 tracing::error!(%cause, "a line was lost");
             }
@@ -168,6 +194,7 @@ impl<T: DeserializeOwned + 'static> FromRequest for Posted<T> {
             let body = whole(&request, payload, LARGEST_FORM).await?;
             let fields: Fields = serde_urlencoded::from_bytes(&body).map_err(|_| unreadable())?;
             csrf::check(&request, &fields)?;
+            still_there(&request).await?;
             let form = serde_urlencoded::from_bytes(&body).map_err(|_| unreadable())?;
             Ok(Self(form))
         })
@@ -180,6 +207,10 @@ impl FromRequest for Upload {
 
     fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
         let (request, payload) = (request.clone(), payload.take());
-        Box::pin(async move { Self::read(&request, payload).await })
+        Box::pin(async move {
+            let upload = Self::read(&request, payload).await?;
+            still_there(&request).await?;
+            Ok(upload)
+        })
     }
 }

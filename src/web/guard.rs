@@ -138,11 +138,11 @@ pub(super) async fn authorize(
     request: ServiceRequest,
     next: Next<BoxBody>,
 ) -> Result<ServiceResponse<BoxBody>, actix_web::Error> {
-    let visitor = match recognise(request.request()).await {
+    let route = routes.iter().find(|route| route.answers(request.method()));
+    let visitor = match recognise(request.request(), route).await {
         Ok(visitor) => visitor,
         Err(failure) => return Ok(request.into_response(Failure(failure).error_response())),
     };
-    let route = routes.iter().find(|route| route.answers(request.method()));
     let refusal = route.and_then(|route| refusal(route.least, &visitor));
     request.extensions_mut().insert(visitor);
     if route.is_none() {
@@ -172,7 +172,7 @@ fn method_not_allowed(routes: &[Route]) -> HttpResponse {
 
 /// The page for an address where there is nothing, with the navigation for whoever is signed in.
 pub(super) async fn nowhere(request: HttpRequest) -> Answer {
-    let visitor = recognise(&request).await?;
+    let visitor = recognise(&request, None).await?;
     request.extensions_mut().insert(visitor);
     Err(Failure(Error::NotFound("page")))
 }
@@ -194,7 +194,7 @@ fn refusal(least: Least, visitor: &Visitor) -> Option<Error> {
     })
 }
 
-async fn recognise(request: &HttpRequest) -> Result<Visitor> {
+async fn recognise(request: &HttpRequest, route: Option<&'static Route>) -> Result<Visitor> {
     let visit = Visit::of(request);
     // A session that began without a role is none of an account that has been given one since.
     let is_plain = visit.foreign().is_some_and(|foreign| foreign.came_by.plain);
@@ -214,7 +214,7 @@ async fn recognise(request: &HttpRequest) -> Result<Visitor> {
         let mut forms_lead_to: Vec<Source> =
             beyond.iter().filter_map(|address| Source::of(address)).collect();
         forms_lead_to.dedup();
-        Ok(Visitor { user, organisation: settings::organisation(conn)?, forms_lead_to })
+        Ok(Visitor { user, route, organisation: settings::organisation(conn)?, forms_lead_to })
     })
     .await
 }

@@ -289,7 +289,7 @@ impl ResponseError for Failure {
             tracing::error!(%cause, "request failed");
         }
         if matches!(self.0, Error::SignedOut) {
-            return go("/sign-in");
+            return go("/sign-in?ended");
         }
         let mut response = HttpResponse::build(self.status_code());
         if let Some(seconds) = self.0.retry_after() {

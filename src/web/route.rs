@@ -1,6 +1,8 @@
 //! Routes as data: what there is, and who may use it.
 
 use crate::domain::Role;
+use crate::domain::authority::Wanted;
+use actix_web::HttpRequest;
 use actix_web::guard::{self, Guard};
 use actix_web::http::Method;
 
@@ -16,6 +18,8 @@ pub struct Route {
     /// Whether the person must have proved within the last ten minutes that it is they: by password or by a fresh
     /// sign-in at Entra ID.
     pub proof: bool,
+    /// Whether they must where the account in the path has a role: what is done to it decides who has power then.
+    pub proof_of_roles: bool,
 }
 
 /// The least that somebody must be to use a route.
@@ -32,6 +36,15 @@ impl Route {
     #[must_use]
     pub fn answers(&self, method: &Method) -> bool {
         method.as_str() == self.method || (self.method == "GET" && method == Method::HEAD)
+    }
+
+    /// Whether the request wants a proof.
+    pub(super) fn wanted(&self, request: &HttpRequest) -> Wanted {
+        match (self.proof, self.proof_of_roles, request.match_info().get("id")) {
+            (true, ..) => Wanted::Always,
+            (false, true, Some(id)) => Wanted::OfRoleHolder(id.to_owned()),
+            _ => Wanted::Never,
+        }
     }
 
     /// Whether this path is one of its own.

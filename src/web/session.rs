@@ -3,7 +3,7 @@
 use super::House;
 use super::cookies::Name;
 use super::extract::Desk;
-use crate::domain::sessions::{Holder, Method};
+use crate::domain::sessions::{Holder, Method, Reserved};
 use crate::domain::sso::sign_out::Foreign;
 use crate::domain::{Actor, rfc3339, sessions};
 use crate::seal;
@@ -11,7 +11,7 @@ use actix_session::storage::{LoadError, SaveError, SessionKey, SessionStore, Upd
 use actix_session::{Session, SessionExt};
 use actix_web::HttpRequest;
 use actix_web::cookie::time::Duration;
-use chrono::{DateTime, NaiveDateTime};
+use chrono::{DateTime, NaiveDateTime, TimeDelta};
 use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
 
@@ -23,6 +23,10 @@ const FORM_SECRET: &str = "form_secret";
 const PROVED: &str = "proved";
 const FLASHES: &str = "flashes";
 const FOREIGN: &str = "foreign";
+/// The session's own id, while a request is under way.
+const ID: &str = "id";
+/// The session that was reserved for whoever has just been let in, until it begins.
+const RESERVED: &str = "reserved";
 const PURPOSE: &str = "session";
 /// What decides who has power or where trust lies wants a proof that is no older.
 const PROOF_MINUTES: i64 = 10;
@@ -48,10 +52,11 @@ impl Visit {
         Self { session: request.get_session(), is_head: request.method() == actix_web::http::Method::HEAD }
     }
 
-    /// Begins the session of this user, under a new key: one that was planted before is worth nothing.
-    pub(super) fn sign_in(&self, user: &str, now: NaiveDateTime) {
+    /// Begins the session that was reserved for this user, under a new key: one that was planted before is worth nothing.
+    pub(super) fn sign_in(&self, user: &str, reserved: &Reserved, now: NaiveDateTime) {
         self.session.clear();
         self.session.renew();
+        self.put(RESERVED, reserved);
         self.put(USER, &user);
         self.put(FORM_SECRET, &seal::secret());
         self.prove(now);
@@ -61,11 +66,12 @@ impl Visit {
     pub(super) fn sign_in_from(
         &self,
         user: &str,
+        reserved: &Reserved,
         foreign: &Foreign,
         proved_at: Option<NaiveDateTime>,
         now: NaiveDateTime,
     ) {
-        self.sign_in(user, now);
+        self.sign_in(user, reserved, now);
         self.put(FOREIGN, foreign);
         match proved_at {
             Some(at) => self.prove(at),
@@ -74,9 +80,9 @@ impl Visit {
     }
 
     /// Goes on under a new key, as whoever came in the same way.
-    pub(super) fn begin_again(&self, user: &str, now: NaiveDateTime) {
+    pub(super) fn begin_again(&self, user: &str, reserved: &Reserved, now: NaiveDateTime) {
         let (foreign, proved) = (self.foreign(), self.get::<String>(PROVED));
-        self.sign_in(user, now);
+        self.sign_in(user, reserved, now);
         if let Some(foreign) = foreign {
             self.put(FOREIGN, &foreign);
         }
@@ -90,6 +96,16 @@ impl Visit {
     /// The session at Entra ID that this one came from, if it did.
     pub(super) fn foreign(&self) -> Option<Foreign> {
         self.get(FOREIGN)
+    }
+
+    /// The session's own id.
+    pub(super) fn id(&self) -> Option<String> {
+        self.get(ID)
+    }
+
+    /// Whose session it is, for one that is to go on in its place.
+    pub(super) fn holder(&self) -> Holder {
+        holder(self.user(), self.foreign())
     }
 
     /// How the person came in.
@@ -114,10 +130,15 @@ impl Visit {
         self.put(PROVED, &rfc3339(at));
     }
 
+    /// Until when the person's last proof of who they are is good.
+    pub(super) fn proved_until(&self) -> Option<NaiveDateTime> {
+        let proved = self.get::<String>(PROVED).and_then(|at| DateTime::parse_from_rfc3339(&at).ok());
+        proved.map(|at| at.naive_utc() + TimeDelta::minutes(PROOF_MINUTES))
+    }
+
     /// Whether the person proved lately who they are.
     pub(super) fn is_proved(&self, now: NaiveDateTime) -> bool {
-        let proved = self.get::<String>(PROVED).and_then(|at| DateTime::parse_from_rfc3339(&at).ok());
-        proved.is_some_and(|at| (now - at.naive_utc()).num_minutes() < PROOF_MINUTES)
+        self.proved_until().is_some_and(|until| now < until)
     }
 
     /// Shows a line on the next page.
@@ -169,18 +190,31 @@ impl Store {
 /// The values of a session, as actix-session hands them over: JSON by name.
 type State = HashMap<String, String>;
 
-fn pack(state: &State) -> Result<(Holder, String), serde_json::Error> {
+/// A session on its way into the store.
+struct Packed {
+    holder: Holder,
+    reserved: Option<Reserved>,
+    state: String,
+}
+
+fn pack(mut state: State) -> Result<Packed, serde_json::Error> {
+    // Neither belongs to what is kept.
+    state.remove(ID);
+    let reserved = state.remove(RESERVED).and_then(|value| serde_json::from_str(&value).ok());
     let user = state.get(USER).and_then(|value| serde_json::from_str(value).ok());
-    let foreign: Option<Foreign> = state.get(FOREIGN).and_then(|value| serde_json::from_str(value).ok());
+    let foreign = state.get(FOREIGN).and_then(|value| serde_json::from_str(value).ok());
+    Ok(Packed { holder: holder(user, foreign), reserved, state: serde_json::to_string(&state)? })
+}
+
+fn holder(user: Option<String>, foreign: Option<Foreign>) -> Holder {
     let method = if foreign.is_some() { Method::Sso } else { Method::Password };
-    let holder = match foreign {
+    match foreign {
         Some(Foreign { name_id, session_index, came_by, .. }) => {
             let (name_id, came_by) = (Some(name_id.value), Some(came_by));
             Holder { user, method, name_id, session_index, came_by }
         }
         None => Holder { user, method, name_id: None, session_index: None, came_by: None },
-    };
-    Ok((holder, serde_json::to_string(state)?))
+    }
 }
 
 impl SessionStore for Store {
@@ -192,8 +226,10 @@ impl SessionStore for Store {
             let id = session.id.clone();
             self.desk.write_later(Actor::Rollcall, move |tx| sessions::touch(tx, &id));
         }
-        let state: State =
+        let mut state: State =
             serde_json::from_str(&session.state).map_err(|cause| LoadError::Deserialization(cause.into()))?;
+        let id = serde_json::to_string(&session.id).map_err(|cause| LoadError::Other(cause.into()))?;
+        state.insert(ID.to_owned(), id);
         let foreign: Option<Foreign> = state.get(FOREIGN).and_then(|value| serde_json::from_str(value).ok());
         // Entra ID may say until when a session may last at the most (SAML core section 2.7.2, SessionNotOnOrAfter).
         let is_over = foreign.and_then(|foreign| foreign.until).is_some_and(|until| until <= now);
@@ -202,16 +238,19 @@ impl SessionStore for Store {
 
     async fn save(&self, state: State, _: &Duration) -> Result<SessionKey, SaveError> {
         let key = seal::secret();
-        let (holder, state) = pack(&state).map_err(|cause| SaveError::Serialization(cause.into()))?;
+        let packed = pack(state).map_err(|cause| SaveError::Serialization(cause.into()))?;
         let (id, limits) = (self.digest(&key), self.house.0.limits);
-        let begin =
-            self.desk.write(Actor::Rollcall, move |tx| sessions::begin(tx, &id, holder, state, limits));
+        let begin = self.desk.write(Actor::Rollcall, move |tx| {
+            let Packed { holder, reserved, state } = packed;
+            sessions::begin(tx, &id, reserved.as_ref(), holder, state, limits)
+        });
         begin.await.map_err(|cause| SaveError::Other(cause.into()))?;
         SessionKey::try_from(key).map_err(|cause| SaveError::Other(cause.into()))
     }
 
     async fn update(&self, key: SessionKey, state: State, _: &Duration) -> Result<SessionKey, UpdateError> {
-        let (holder, state) = pack(&state).map_err(|cause| UpdateError::Serialization(cause.into()))?;
+        let Packed { holder, state, .. } =
+            pack(state).map_err(|cause| UpdateError::Serialization(cause.into()))?;
         let id = self.digest(key.as_ref());
         // A session that was ended while its request was under way stays ended.
         let update = self.desk.write(Actor::Rollcall, move |tx| sessions::update(tx, &id, holder, &state));

@@ -13,10 +13,10 @@ use crate::domain::admins::devices;
 use crate::domain::sso::examination::Grounds;
 use crate::domain::sso::keys::{self, Key};
 use crate::domain::sso::requests::Purpose;
-use crate::domain::sso::sign_in::{self, Arrival, Bearer, Landing, Present};
+use crate::domain::sso::sign_in::{self, Bearer, Entry, Landing, Present};
 use crate::domain::sso::sign_out::Foreign;
 use crate::domain::sso::{Here, Settings, help, requests, settings};
-use crate::domain::{Actor, Role, Tx};
+use crate::domain::{Actor, Role, Tx, sessions};
 use crate::error::{Error, Result};
 use crate::saml::key_pair::KeyPair;
 use crate::saml::redirect::{self, Kind};
@@ -279,7 +279,7 @@ pub(super) async fn consume(
         other => other?,
     };
     match landing {
-        Landing::In(arrival) => enter(&request, &desk, *arrival).await,
+        Landing::In(entry) => enter(&request, &desk, *entry).await,
         Landing::Pending { secret, arrival } => switch::hold(&request, frame, secret, &arrival, &present),
         Landing::Tested { reference } => Ok(page::go(&format!("/identity/sso/tests/{reference}"))),
         // Going back to an answer that was used misses nothing.
@@ -293,14 +293,21 @@ pub(super) async fn consume(
     }
 }
 
-async fn enter(request: &HttpRequest, desk: &Desk, arrival: Arrival) -> Answer {
+async fn enter(request: &HttpRequest, desk: &Desk, entry: Entry) -> Answer {
+    let Entry { arrival, reserved } = entry;
     let foreign = Foreign {
         name_id: arrival.name_id,
         session_index: arrival.session_index,
         came_by: arrival.came_by,
         until: arrival.until,
     };
-    Visit::of(request).sign_in_from(&arrival.user.id, &foreign, arrival.proved_at, desk.org().now());
+    Visit::of(request).sign_in_from(
+        &arrival.user.id,
+        &reserved,
+        &foreign,
+        arrival.proved_at,
+        desk.org().now(),
+    );
     let return_to = page::own_path(Some(&arrival.return_to));
     // Whoever has no role has one page.
     let allowed = arrival.user.role > Role::None || return_to.starts_with("/account");
@@ -309,8 +316,14 @@ async fn enter(request: &HttpRequest, desk: &Desk, arrival: Arrival) -> Answer {
     if user.password_hash.is_some() {
         // Should Entra ID fail, their password is not held up here by whoever guesses at it.
         let before = device::secret(request);
-        let remember = move |tx: &mut Tx| devices::remember(tx, &user, before.as_deref());
-        device::keep(request, &mut response, desk.write(Actor::Rollcall, remember).await?)?;
+        let remember = move |tx: &mut Tx| {
+            // Where the session was ended before it began, so were the devices.
+            let stands = sessions::is_reserved(tx.conn, &reserved)?;
+            stands.then(|| devices::remember(tx, &user, before.as_deref())).transpose()
+        };
+        if let Some(secret) = desk.write(Actor::Rollcall, remember).await? {
+            device::keep(request, &mut response, secret)?;
+        }
     }
     Ok(response)
 }

@@ -36,6 +36,7 @@ macro_rules! routes {
             path: $path,
             least: $crate::web::table::routes!(@least $least),
             proof: $crate::web::table::routes!(@proof $( $proof )?),
+            proof_of_roles: $crate::web::table::routes!(@proof_of_roles $( $proof )?),
         }
     };
     (@least anyone) => { $crate::web::route::Least::Anyone };
@@ -45,6 +46,10 @@ macro_rules! routes {
     (@least owner) => { $crate::web::route::Least::Role($crate::domain::Role::Owner) };
     (@proof) => { false };
     (@proof proof) => { true };
+    (@proof proof_of_roles) => { false };
+    (@proof_of_roles) => { false };
+    (@proof_of_roles proof) => { false };
+    (@proof_of_roles proof_of_roles) => { true };
 }
 
 pub(super) use routes;

@@ -6,8 +6,10 @@ pub use super::throttle::{Attempt, Caller, Origin};
 use super::{devices, throttle};
 use crate::db::Conn;
 use crate::domain::audit::{self, Action, Change, Kind, Subject};
+use crate::domain::sessions::{Holder, Reserved};
+use crate::domain::sso::policy;
 use crate::domain::users::{self, User};
-use crate::domain::{Role, Tx};
+use crate::domain::{Role, Tx, sessions};
 use crate::error::{Error, Result};
 use crate::seal::Keyring;
 use chrono::{NaiveDateTime, TimeDelta};
@@ -69,22 +71,50 @@ pub fn take_back(tx: &mut Tx, user_name: &str, origin: &Origin, caller: &Caller)
     throttle::take_back(tx, user_name, user.as_deref(), origin, caller)
 }
 
-/// Notes that somebody came in, and remembers the device; answers the secret that it is to keep, in place of `device`.
+/// Somebody who comes in.
+pub struct Welcome {
+    /// The session that is reserved for them.
+    pub reserved: Reserved,
+    /// The secret that the device is to keep.
+    pub device: String,
+}
+
+/// Notes that somebody came in whose password was verified, remembers the device in place of `device`, and reserves the
+/// session. Refused if the account is no longer what it was when the password was.
 pub fn welcome(
     tx: &mut Tx,
     user: &User,
     origin: &Origin,
     caller: &Caller,
     device: Option<&str>,
-) -> Result<String> {
+) -> Result<Welcome> {
+    let user = &unchanged(tx, user)?;
     throttle::forgive(tx, &user.profile.user_name, &user.id, origin, caller)?;
     let name = user.name();
     audit::note(tx, Action::SignedIn, user.subject(&name), &[Change::set("address", &origin.address)])?;
-    devices::remember(tx, user, device)
+    let device = devices::remember(tx, user, device)?;
+    let reserved = sessions::reserve(tx, Holder::by_password(&user.id))?;
+    Ok(Welcome { reserved, device })
 }
 
-/// Forgets the wrong tries of somebody signed in who showed the right password when asked again.
+/// The account as it is now, if the password that was verified is still the one that lets it in.
+fn unchanged(tx: &mut Tx, verified: &User) -> Result<User> {
+    let present = candidate(tx.conn, &verified.profile.user_name)?;
+    let same = |user: &User| user.id == verified.id && user.password_hash == verified.password_hash;
+    let user = present.filter(same).ok_or_else(wrong)?;
+    if policy::bars_password(tx.conn, &user, tx.now)? { Err(wrong()) } else { Ok(user) }
+}
+
+/// The one refusal of whatever is wrong with what was entered.
+#[must_use]
+pub fn wrong() -> Error {
+    Error::invalid("password", "The user name or the password is wrong.")
+}
+
+/// Forgets the wrong tries of somebody signed in who showed the right password when asked again. Refused if the account
+/// is no longer what it was when the password was verified.
 pub fn confirm(tx: &mut Tx, user: &User, origin: &Origin, caller: &Caller) -> Result<()> {
+    let user = &unchanged(tx, user)?;
     throttle::forgive(tx, &user.profile.user_name, &user.id, origin, caller)
 }
 

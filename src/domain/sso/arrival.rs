@@ -1,7 +1,7 @@
 //! Who brings a response, where that leads them, and what a session begins with.
 
 use crate::db::Conn;
-use crate::domain::sessions::CameBy;
+use crate::domain::sessions::{CameBy, Holder, Method, Reserved};
 use crate::domain::users::{self, User};
 use crate::error::{Error, Result};
 use crate::saml::NameId;
@@ -48,7 +48,7 @@ impl Present {
 #[derive(Clone, Debug)]
 pub enum Landing {
     /// In.
-    In(Box<Arrival>),
+    In(Box<Entry>),
     /// In, once the person says that it is to replace who is signed in: the secret by which the browser takes it.
     Pending {
         /// The secret.
@@ -74,7 +74,16 @@ pub enum Landing {
     },
 }
 
-/// Somebody who comes in.
+/// Somebody who comes in, and the session that is reserved for them.
+#[derive(Clone, Debug)]
+pub struct Entry {
+    /// Who, and by what.
+    pub arrival: Arrival,
+    /// Their session, as long as nothing takes it away before it begins.
+    pub reserved: Reserved,
+}
+
+/// Somebody whose sign-in is good.
 #[derive(Clone, Debug)]
 pub struct Arrival {
     /// Whose session it is.
@@ -106,6 +115,17 @@ struct Packed {
 }
 
 impl Arrival {
+    /// The holder of the session that begins with it.
+    pub(super) fn holder(&self) -> Holder {
+        Holder {
+            user: Some(self.user.id.clone()),
+            method: Method::Sso,
+            name_id: Some(self.name_id.value.clone()),
+            session_index: self.session_index.clone(),
+            came_by: Some(self.came_by.clone()),
+        }
+    }
+
     pub(super) fn pack(&self) -> Result<String> {
         let packed = Packed {
             user: self.user.id.clone(),

@@ -2,13 +2,14 @@
 //! they want to be.
 //!
 //! Anybody can make a browser bring a response (SAML profiles section 4.1.5 allows it); without this, a link would be
-//! enough to go on working under another person's name. The browser keeps a secret, we keep the sign-in, once.
+//! enough to go on working under another person's name. The browser keeps a secret, we keep the sign-in, once; it stands
+//! among the sessions as one that is reserved, so whatever ends sessions ends it.
 
 use super::arrival::Arrival;
 use crate::db::Conn;
-use crate::db::schema::pending_sign_ins;
-use crate::domain::Tx;
-use crate::error::{Error, Result};
+use crate::db::schema::{pending_sign_ins, sessions as session_table};
+use crate::domain::{Tx, sessions};
+use crate::error::Result;
 use crate::seal::{self, Keyring};
 use chrono::{NaiveDateTime, TimeDelta};
 use diesel::prelude::*;
@@ -22,11 +23,13 @@ pub fn hold(tx: &mut Tx, arrival: &Arrival) -> Result<String> {
     let over = pending_sign_ins::expires_at.le(tx.now);
     diesel::delete(pending_sign_ins::table.filter(over)).execute(tx.conn)?;
     let secret = seal::secret();
+    let (id, until) = (tx.keys.digest(PURPOSE, &secret), tx.now + LIFETIME);
+    sessions::reserve_as(tx, &id, arrival.holder(), until)?;
     let row = (
-        pending_sign_ins::id.eq(tx.keys.digest(PURPOSE, &secret)),
+        pending_sign_ins::id.eq(&id),
         pending_sign_ins::user_id.eq(&arrival.user.id),
         pending_sign_ins::arrival.eq(arrival.pack()?),
-        pending_sign_ins::expires_at.eq(tx.now + LIFETIME),
+        pending_sign_ins::expires_at.eq(until),
     );
     diesel::insert_into(pending_sign_ins::table).values(row).execute(tx.conn)?;
     Ok(secret)
@@ -43,14 +46,10 @@ pub fn look(conn: &mut Conn, ring: &Keyring, secret: &str, now: NaiveDateTime) -
     found.map(|packed| Arrival::unpack(conn, &packed)).transpose()
 }
 
-/// Takes it, which can be done once. The account must still be one that may sign in.
+/// Takes it, which can be done once. What it rested on has not been taken away: it would have gone with that.
 pub fn take(tx: &mut Tx, secret: &str) -> Result<Option<Arrival>> {
     let found = look(tx.conn, tx.keys, secret, tx.now)?;
-    diesel::delete(pending_sign_ins::table.find(tx.keys.digest(PURPOSE, secret))).execute(tx.conn)?;
-    match found {
-        Some(arrival) if !arrival.user.active => {
-            Err(Error::Conflict("The account was deactivated in the meantime.".to_owned()))
-        }
-        other => Ok(other),
-    }
+    // The sign-in that is held goes with its session.
+    diesel::delete(session_table::table.find(tx.keys.digest(PURPOSE, secret))).execute(tx.conn)?;
+    Ok(found.filter(|arrival| arrival.user.active))
 }

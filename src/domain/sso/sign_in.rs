@@ -6,7 +6,7 @@ use super::matching::{self, Found, Named, Nobody};
 use super::requests::{self, Mismatch, Purpose, Request};
 use super::{Settings, certificates, creation, help, pending, settings};
 use crate::domain::audit::{self, Action, Change};
-use crate::domain::sessions::CameBy;
+use crate::domain::sessions::{self, CameBy};
 use crate::domain::users::{User, federation};
 use crate::domain::{Role, Tx};
 use crate::error::Result;
@@ -14,7 +14,7 @@ use crate::saml::response::{Accepted, Reading, Seen};
 use crate::saml::{Refusal, Report};
 use chrono::TimeDelta;
 
-pub use super::arrival::{Arrival, Bearer, Landing, Present};
+pub use super::arrival::{Arrival, Bearer, Entry, Landing, Present};
 
 /// What a sign-in rests on, looked up again where it is decided.
 struct Basis {
@@ -116,7 +116,8 @@ fn basis(tx: &mut Tx, accepted: &Accepted, judged_by: Option<&Settings>) -> Resu
         }
         certificates.push(one.fingerprint.clone());
     }
-    let came_by = CameBy { certificates, waiting: !approved, plain: true };
+    let sha1 = accepted.proofs.iter().any(|proof| proof.sha1);
+    let came_by = CameBy { certificates, waiting: !approved, sha1, plain: true };
     Ok(Ok(Basis { came_by, lacking }))
 }
 
@@ -274,24 +275,22 @@ fn admit(
         let secret = pending::hold(tx, &arrival)?;
         return Ok(Landing::Pending { secret, arrival: Box::new(arrival) });
     }
-    arrived(tx, &arrival, &case.bearer.address)?;
-    Ok(Landing::In(Box::new(arrival)))
+    Ok(Landing::In(Box::new(arrived(tx, arrival, &case.bearer.address)?)))
 }
 
-/// Notes that somebody came in.
-fn arrived(tx: &mut Tx, arrival: &Arrival, address: &str) -> Result<()> {
+/// Notes that somebody comes in, and reserves their session.
+fn arrived(tx: &mut Tx, arrival: Arrival, address: &str) -> Result<Entry> {
     let (user, name) = (&arrival.user, arrival.user.name());
     let how = [Change::set("address", address), Change::set("by", "Entra ID")];
-    audit::note_as(tx, &user.actor(), Action::SignedIn, user.subject(&name), &how)
+    audit::note_as(tx, &user.actor(), Action::SignedIn, user.subject(&name), &how)?;
+    let reserved = sessions::reserve(tx, arrival.holder())?;
+    Ok(Entry { arrival, reserved })
 }
 
 /// Takes a sign-in that waited for the person's word; nothing where it is over, or was taken.
-pub fn take_pending(tx: &mut Tx, secret: &str, address: &str) -> Result<Option<Arrival>> {
+pub fn take_pending(tx: &mut Tx, secret: &str, address: &str) -> Result<Option<Entry>> {
     let taken = pending::take(tx, secret)?;
-    if let Some(arrival) = &taken {
-        arrived(tx, arrival, address)?;
-    }
-    Ok(taken)
+    taken.map(|arrival| arrived(tx, arrival, address)).transpose()
 }
 
 impl Case<'_> {

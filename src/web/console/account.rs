@@ -4,6 +4,7 @@ use super::attempt;
 use crate::domain::admins::{self, devices, passwords};
 use crate::domain::groups::{self, Group};
 use crate::domain::licenses;
+use crate::domain::sessions::{self, Holder, Reserved};
 use crate::domain::users::{self, lifecycle};
 use crate::error::Error;
 use crate::web::device;
@@ -70,10 +71,10 @@ pub(super) async fn set_password(
     form: Posted<Passwords>,
 ) -> Answer {
     let Posted(form) = form;
-    match change(&signed, &desk, &address, form).await {
-        Ok(secret) => {
-            let visit = Visit::of(&request);
-            visit.begin_again(&signed.0.id, desk.org().now());
+    let visit = Visit::of(&request);
+    match change(&signed, &desk, &address, visit.holder(), form).await {
+        Ok((secret, reserved)) => {
+            visit.begin_again(&signed.0.id, &reserved, desk.org().now());
             visit.prove(desk.org().now());
             visit.flash("good", "Your password was changed. You are signed out everywhere else.");
             let mut response = page::go(PATH);
@@ -87,8 +88,15 @@ pub(super) async fn set_password(
     }
 }
 
-/// Changes the password; answers the secret by which this browser is known from now on.
-async fn change(signed: &Signed, desk: &Desk, address: &Address, form: Passwords) -> Result<String, Error> {
+/// Changes the password; answers the secret by which this browser is known from now on, and the session that goes on in
+/// place of those that end.
+async fn change(
+    signed: &Signed,
+    desk: &Desk,
+    address: &Address,
+    holder: Holder,
+    form: Passwords,
+) -> Result<(String, Reserved), Error> {
     if form.password != form.password_again {
         return Err(Error::invalid("password_again", "The two passwords differ. Enter the same one twice."));
     }
@@ -104,7 +112,7 @@ async fn change(signed: &Signed, desk: &Desk, address: &Address, form: Passwords
     // No device is known by the old password any more, but this one is by the new.
     desk.write(signed.actor(), move |tx| {
         let user = admins::set_password(tx, prepared)?;
-        devices::remember(tx, &user, None)
+        Ok((devices::remember(tx, &user, None)?, sessions::reserve(tx, holder)?))
     })
     .await
 }
@@ -116,10 +124,15 @@ pub(super) async fn end_sessions(
     desk: Desk,
     _form: Posted<Fields>,
 ) -> Answer {
-    let id = signed.0.id.clone();
-    desk.write(signed.actor(), move |tx| lifecycle::end_sessions(tx, &id)).await?;
-    let visit = Visit::of(&request);
-    visit.begin_again(&signed.0.id, desk.org().now());
+    let (id, visit) = (signed.0.id.clone(), Visit::of(&request));
+    let holder = visit.holder();
+    let reserved = desk
+        .write(signed.actor(), move |tx| {
+            lifecycle::end_sessions(tx, &id)?;
+            sessions::reserve(tx, holder)
+        })
+        .await?;
+    visit.begin_again(&signed.0.id, &reserved, desk.org().now());
     visit.flash("good", "You are signed out everywhere else.");
     Ok(page::go(PATH))
 }

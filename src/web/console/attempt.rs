@@ -1,7 +1,8 @@
 //! A try with a password: counted first, verified on threads of its own, then noted.
 
 use crate::domain::admins::passwords;
-use crate::domain::admins::sign_in::{self, Caller, Origin};
+use crate::domain::admins::sign_in::{self, Caller, Origin, Welcome};
+use crate::domain::authority::Authority;
 use crate::domain::sso::policy;
 use crate::domain::users::User;
 use crate::domain::{Actor, Org};
@@ -18,18 +19,18 @@ struct Try {
     origin: Origin,
     caller: Caller,
     line: Line,
-    actor: Actor,
+    authority: Authority,
 }
 
-/// The account of these credentials, and the secret that the browser is to keep from now on. Every refusal of them
-/// reads the same and takes the same time.
+/// The account of these credentials, and what it comes in with. Every refusal of them reads the same and takes the same
+/// time.
 pub(super) async fn sign_in(
     request: &HttpRequest,
     desk: &Desk,
     address: &Address,
     user_name: &str,
     password: &str,
-) -> Result<(User, String)> {
+) -> Result<(User, Welcome)> {
     let (keys, name, now) = (desk.org().keys().clone(), user_name.to_owned(), desk.org().now());
     let device = device::secret(request);
     let shown = device.clone();
@@ -40,14 +41,16 @@ pub(super) async fn sign_in(
     };
     let origin = Origin::of(&address.0);
     let (user_name, password) = (user_name.to_owned(), password.to_owned());
-    let actor = Actor::Rollcall;
-    let tried = Try { user_name, password, origin: origin.clone(), caller: caller.clone(), line, actor };
+    let authority = Actor::Rollcall.into();
+    let tried = Try { user_name, password, origin: origin.clone(), caller: caller.clone(), line, authority };
     let user = verify(desk, tried).await?;
     let welcomed = user.clone();
-    let secret = desk
-        .write(user.actor(), move |tx| sign_in::welcome(tx, &welcomed, &origin, &caller, device.as_deref()))
+    // Whether the account is still what it was, the rule looks at itself.
+    let authority = Authority::trusted(user.actor());
+    let welcome = desk
+        .write(authority, move |tx| sign_in::welcome(tx, &welcomed, &origin, &caller, device.as_deref()))
         .await?;
-    Ok((user, secret))
+    Ok((user, welcome))
 }
 
 /// Whether somebody signed in knows their password, when they are asked again. Whoever isn't signed in as them cannot
@@ -60,14 +63,15 @@ pub(super) async fn prove(signed: &Signed, desk: &Desk, address: &Address, passw
         origin: origin.clone(),
         caller: caller.clone(),
         line: signed.line(),
-        actor: signed.actor(),
+        authority: signed.actor().without_proof(),
     };
     let user = verify(desk, tried).await?;
-    desk.write(signed.actor(), move |tx| sign_in::confirm(tx, &user, &origin, &caller)).await
+    let authority = signed.actor().without_proof();
+    desk.write(authority, move |tx| sign_in::confirm(tx, &user, &origin, &caller)).await
 }
 
 async fn verify(desk: &Desk, tried: Try) -> Result<User> {
-    let Try { user_name, password, origin, caller, line, actor } = tried;
+    let Try { user_name, password, origin, caller, line, authority } = tried;
     let (keys, now) = (desk.org().keys().clone(), desk.org().now());
     let (name, from, who) = (user_name.clone(), origin.clone(), caller.clone());
     desk.read(move |conn| sign_in::may_try(conn, &keys, &name, &from, &who, now)).await?;
@@ -83,13 +87,16 @@ async fn verify(desk: &Desk, tried: Try) -> Result<User> {
         }
         found => found?,
     };
-    let text = match found {
+    let refusal = match found {
         Some((false, user)) => return Ok(user),
-        Some((true, _)) => "Your organisation signs in with Entra ID: passwords are for owners only.",
-        None => "The user name or the password is wrong.",
+        Some((true, _)) => {
+            let text = "Your organisation signs in with Entra ID: passwords are for owners only.";
+            Error::invalid("password", text)
+        }
+        None => sign_in::wrong(),
     };
-    desk.write(actor, move |tx| sign_in::refuse(tx, &user_name, &origin, &caller, &attempt)).await?;
-    Err(Error::invalid("password", text))
+    desk.write(authority, move |tx| sign_in::refuse(tx, &user_name, &origin, &caller, &attempt)).await?;
+    Err(refusal)
 }
 
 /// The account whose password this is, and whether it must sign in with Entra ID all the same. Slow.

@@ -1,9 +1,10 @@
 //! What the guard holds back, and when it does.
 
+use crate::domain::Tx;
+use crate::domain::authority::Authority;
 use crate::domain::guard::{self, Limits, Loss, Measure, Measures};
 use crate::domain::held::{self, Count, Decided, HeldGroup, Verdict};
 use crate::domain::users::{Held, User};
-use crate::domain::{Actor, Tx};
 use crate::error::{Error, Result};
 use crate::web::extract::{Desk, Fields, Posted, Signed, values};
 use crate::web::page::{self, Answer, Frame, Refused, when};
@@ -175,7 +176,7 @@ pub(super) async fn decide(request: HttpRequest, signed: Signed, desk: Desk, for
     let word = values(&form, "verdict").into_iter().next().unwrap_or_default();
     let verdict = if word.starts_with("release") { Verdict::Release } else { Verdict::Keep };
     if word.ends_with("-all") {
-        let outcome = decide_all(&desk, &signed.actor(), verdict).await;
+        let outcome = decide_all(&desk, signed.actor(), verdict).await;
         let told = |decided: &Decided| match (verdict, *decided) {
             (Verdict::Release, Decided { done: 0, left: 0 }) => "The count begins anew.".to_owned(),
             (_, decided) => said(verdict, decided),
@@ -189,16 +190,17 @@ pub(super) async fn decide(request: HttpRequest, signed: Signed, desk: Desk, for
 }
 
 /// Decides on everything, a slice at a time, so that others write in between.
-async fn decide_all(desk: &Desk, actor: &Actor, verdict: Verdict) -> Result<Decided> {
+async fn decide_all(desk: &Desk, authority: Authority, verdict: Verdict) -> Result<Decided> {
     let (users, groups) = desk.read(held::everything).await?;
     let count = users.len() + groups.len();
-    desk.write(actor.clone(), move |tx| held::begin_all(tx, verdict, count)).await?;
+    desk.write(authority.clone(), move |tx| held::begin_all(tx, verdict, count)).await?;
+    let authority = authority.without_proof();
     let people = users.chunks(SLICE).map(|some| (some.to_vec(), Vec::new()));
     let slices = people.chain(groups.chunks(SLICE).map(|some| (Vec::new(), some.to_vec())));
     let mut all = Decided::default();
     for (users, groups) in slices {
         let decide = move |tx: &mut Tx| held::decide_each(tx, verdict, &users, &groups);
-        let some = desk.write(actor.clone(), decide).await?;
+        let some = desk.write(authority.clone(), decide).await?;
         (all.done, all.left) = (all.done + some.done, all.left + some.left);
     }
     Ok(all)

@@ -1,6 +1,8 @@
 //! The page behind the one-time set-up link: it makes the first owner.
 
+use crate::domain::admins::sign_in::Welcome;
 use crate::domain::admins::{self, Wish, devices, passwords};
+use crate::domain::sessions::{self, Holder};
 use crate::domain::users::User;
 use crate::domain::{Actor, Org, Role};
 use crate::error::{Error, Result};
@@ -55,15 +57,15 @@ pub(super) async fn claim(
 ) -> Answer {
     let Posted(form) = form;
     match set_up(&desk, address.line(), secret.into_inner(), form.clone()).await {
-        Ok((owner, secret)) => {
+        Ok((owner, welcome)) => {
             let visit = Visit::of(&request);
-            visit.sign_in(&owner.id, desk.org().now());
+            visit.sign_in(&owner.id, &welcome.reserved, desk.org().now());
             visit.flash(
                 "good",
                 format!("Welcome, {}. Rollcall is yours: here is what to do first.", owner.name()),
             );
             let mut response = page::go("/");
-            device::keep(&request, &mut response, secret)?;
+            device::keep(&request, &mut response, welcome.device)?;
             Ok(response)
         }
         Err(refusal @ (Error::Invalid(_) | Error::Taken(_))) => {
@@ -75,7 +77,7 @@ pub(super) async fn claim(
     }
 }
 
-async fn set_up(desk: &Desk, line: Line, secret: String, form: Claim) -> Result<(User, String)> {
+async fn set_up(desk: &Desk, line: Line, secret: String, form: Claim) -> Result<(User, Welcome)> {
     // Whoever doesn't hold the link gives nobody work.
     let (keys, shown) = (desk.org().keys().clone(), secret.clone());
     desk.read(move |conn| admins::may_set_up(conn, &keys, &shown)).await?;
@@ -91,7 +93,8 @@ async fn set_up(desk: &Desk, line: Line, secret: String, form: Claim) -> Result<
     desk.write(Actor::Rollcall, move |tx| {
         let owner = admins::set_up(tx, &secret, &organisation, &wish)?;
         let device = devices::remember(tx, &owner, None)?;
-        Ok((owner, device))
+        let reserved = sessions::reserve(tx, Holder::by_password(&owner.id))?;
+        Ok((owner, Welcome { reserved, device }))
     })
     .await
 }

@@ -104,11 +104,11 @@ pub(super) async fn enter(
 ) -> Answer {
     let Posted(form) = form;
     match attempt::sign_in(&request, &desk, &address, &form.user_name, &form.password).await {
-        Ok((user, secret)) => {
-            Visit::of(&request).sign_in(&user.id, desk.org().now());
+        Ok((user, welcome)) => {
+            Visit::of(&request).sign_in(&user.id, &welcome.reserved, desk.org().now());
             let mut response = page::go(&page::own_path(Some(&form.next)));
             remember_way(&request, &mut response, "password")?;
-            device::keep(&request, &mut response, secret)?;
+            device::keep(&request, &mut response, welcome.device)?;
             Ok(response)
         }
         Err(cause @ Error::Internal(_)) => Err(cause.into()),
@@ -135,7 +135,11 @@ pub(super) async fn leave(
     _form: Posted<Fields>,
 ) -> Answer {
     if let Some(signed) = signed {
-        desk.write(signed.actor(), move |tx| sign_in::farewell(tx, &signed.0)).await?;
+        match desk.write(signed.actor(), move |tx| sign_in::farewell(tx, &signed.0)).await {
+            // Whoever was signed out meanwhile is where they want to be.
+            Ok(()) | Err(Error::SignedOut) => {}
+            Err(cause) => return Err(cause.into()),
+        }
     }
     let beyond = sso_door::leave(&request, &desk).await?;
     Visit::of(&request).sign_out();
@@ -227,7 +231,7 @@ impl Prompt<'_> {
                 Visit::of(request).prove(desk.org().now());
                 Ok(None)
             }
-            Err(cause @ Error::Internal(_)) => Err(cause.into()),
+            Err(cause @ (Error::Internal(_) | Error::SignedOut)) => Err(cause.into()),
             Err(Error::Invalid(_)) => {
                 let wrong = Error::invalid("password", "The password is wrong.");
                 self.page(request, Some(&wrong)).map(Some)

@@ -99,7 +99,7 @@ pub(in crate::web) async fn agree(
 async fn take(request: &HttpRequest, desk: &Desk, secret: String, address: Address) -> Answer {
     let taken = desk.write(Actor::Rollcall, move |tx| sign_in::take_pending(tx, &secret, &address.0)).await?;
     let mut response = match taken {
-        Some(arrival) => enter(request, desk, arrival).await?,
+        Some(entry) => enter(request, desk, entry).await?,
         None => page::go("/"),
     };
     let mut over = cookie(request, String::new())?;
