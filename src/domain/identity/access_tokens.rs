@@ -114,6 +114,22 @@ pub(super) fn admit(
     })
 }
 
+/// Whether a token that was admitted a moment ago still would be.
+pub(super) fn still_good(
+    conn: &mut Conn,
+    id: &str,
+    now: NaiveDateTime,
+) -> Result<std::result::Result<(), Refused>> {
+    let ends = tokens::table.find(id).select((tokens::revoked_at, tokens::expires_at));
+    let ends: Option<(Option<NaiveDateTime>, NaiveDateTime)> = ends.first(conn).optional()?;
+    Ok(match ends {
+        None => Err(Refused::Unknown),
+        Some((Some(_), _)) => Err(Refused::Revoked),
+        Some((None, end)) if end <= now => Err(Refused::Expired),
+        Some((None, _)) => Ok(()),
+    })
+}
+
 /// Writes down that the token was used.
 pub(super) fn used(tx: &mut Tx, id: &str) -> Result<()> {
     diesel::update(tokens::table.find(id)).set(tokens::last_used_at.eq(tx.now)).execute(tx.conn)?;

@@ -111,6 +111,19 @@ fn refused(told: tokens::Refused, kind: Kind) -> Refused {
     Refused { cause: Cause::Told(told), kind }
 }
 
+/// Whether what was accepted a moment ago still is, or why not.
+pub fn still_good(
+    conn: &mut Conn,
+    credential: &Credential,
+    now: NaiveDateTime,
+) -> Result<std::result::Result<(), Refused>> {
+    let outcome = match credential.kind {
+        Kind::ApiToken => tokens::still_good(conn, &credential.row, now)?,
+        Kind::AccessToken => access_tokens::still_good(conn, &credential.row, now)?,
+    };
+    Ok(outcome.map_err(|told| refused(told, credential.kind)))
+}
+
 /// Writes down that it was used.
 pub fn used(tx: &mut Tx, credential: &Credential) -> Result<()> {
     match credential.kind {

@@ -201,6 +201,22 @@ pub fn admit(
     })
 }
 
+/// Whether a token that was admitted a moment ago still would be.
+pub(super) fn still_good(
+    conn: &mut Conn,
+    id: &str,
+    now: NaiveDateTime,
+) -> Result<std::result::Result<(), Refused>> {
+    let ends = api_tokens::table.find(id).select((api_tokens::revoked_at, api_tokens::expires_at));
+    let ends: Option<(Option<NaiveDateTime>, Option<NaiveDateTime>)> = ends.first(conn).optional()?;
+    Ok(match ends {
+        None => Err(Refused::Unknown),
+        Some((Some(_), _)) => Err(Refused::Revoked),
+        Some((None, Some(end))) if end <= now => Err(Refused::Expired),
+        Some((None, _)) => Ok(()),
+    })
+}
+
 /// Writes down that the token was used.
 pub fn used(tx: &mut Tx, id: &str) -> Result<()> {
     diesel::update(api_tokens::table.find(id)).set(api_tokens::last_used_at.eq(tx.now)).execute(tx.conn)?;

@@ -74,6 +74,6 @@ fn tell(client: &Client, request: &HttpRequest, body: impl Serialize) -> Answer 
         return Err(client.refuse(Operation::About, Fault::plain(403, detail).into()));
     }
     let told = Told { status: 200, ..Told::default() };
-    let body = client.read_at_once(Operation::About, move |_| Ok((body, Operation::About, told)))?;
+    let body = client.read_at_once(Operation::About, move |_, _| Ok((body, Operation::About, told)))?;
     Ok(json(StatusCode::OK, &body))
 }

@@ -24,8 +24,8 @@ use std::collections::{BTreeSet, HashMap};
 pub(super) async fn post(client: Client, body: Body) -> Result<HttpResponse, Refusal> {
     let bulk = body.0.and_then(|body| Bulk::read(&body));
     let bulk = bulk.map_err(|fault| client.refuse(Logged::Bulk, fault.into()))?;
-    let (scope, base) = (client.scope, client.base.clone());
-    let results = client.write_many(move |tx| {
+    let base = client.base.clone();
+    let results = client.write_many(move |tx, scope| {
         let mut run =
             Run { scope, base: &base, known: HashMap::new(), results: Vec::new(), notes: Vec::new() };
         run.all(tx, bulk);

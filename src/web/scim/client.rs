@@ -56,6 +56,7 @@ impl Limits {
 pub(super) struct Client {
     desk: Desk,
     token: Credential,
+    /// What the client could see when the request began: what is read or written for them asks again.
     pub(super) scope: Scope,
     /// The address below which the resources are.
     pub(super) base: String,
@@ -110,6 +111,21 @@ fn admit(request: &HttpRequest) -> Result<Client, Refusal> {
     let (request, base) = (request.clone(), house.address(BASE));
     let walks = Arc::clone(&house.0.scim_walks);
     Ok(Client { desk, token, scope: switch.scope, base, walks, request, own_test_of })
+}
+
+/// What a client may see now, or why they are let in no longer: between the head of their request and this moment its
+/// body may have been waited for.
+fn present_scope(
+    conn: &mut Conn,
+    credential: &Credential,
+    now: NaiveDateTime,
+) -> Result<Result<Scope, Refusal>, Error> {
+    let switch = switch::read(conn)?;
+    Ok(match credentials::still_good(conn, credential, now)? {
+        Err(refused) => Err(unauthorized(refused)),
+        Ok(()) if switch.state != State::On => Err(paused(switch.pause_answer)),
+        Ok(()) => Ok(switch.scope),
+    })
 }
 
 /// The administrator whose test of the connection a request is part of. What changes something never is.
@@ -179,13 +195,15 @@ impl Client {
         self.desk.glance(work)
     }
 
-    /// Reads, and notes the request afterwards without keeping the client waiting.
+    /// Reads what this client may see, and notes the request afterwards without keeping the client waiting.
     pub(super) async fn read<T, F>(&self, operation: Operation, work: F) -> Result<T, Refusal>
     where
         T: Send + 'static,
-        F: FnOnce(&mut Conn) -> Result<(T, Operation, Told), Refusal> + Send + 'static,
+        F: FnOnce(&mut Conn, Scope) -> Result<(T, Operation, Told), Refusal> + Send + 'static,
     {
-        let outcome = self.desk.read(move |conn| Ok(work(conn))).await?;
+        let looking = self.looking();
+        let outcome =
+            self.desk.read(move |conn| Ok(looking(conn)?.and_then(|scope| work(conn, scope)))).await?;
         self.noted(operation, outcome)
     }
 
@@ -193,10 +211,21 @@ impl Client {
     pub(super) fn read_at_once<T>(
         &self,
         operation: Operation,
-        work: impl FnOnce(&mut Conn) -> Result<(T, Operation, Told), Refusal>,
+        work: impl FnOnce(&mut Conn, Scope) -> Result<(T, Operation, Told), Refusal>,
     ) -> Result<T, Refusal> {
-        let outcome = self.desk.read_at_once(|conn| Ok(work(conn)))?;
+        let looking = self.looking();
+        let outcome =
+            self.desk.read_at_once(|conn| Ok(looking(conn)?.and_then(|scope| work(conn, scope))))?;
         self.noted(operation, outcome)
+    }
+
+    /// Looks what the client may see. Nothing was waited for where no body was read.
+    fn looking(
+        &self,
+    ) -> impl FnOnce(&mut Conn) -> Result<Result<Scope, Refusal>, Error> + Send + 'static + use<> {
+        let (credential, now, scope) = (self.token.clone(), self.org().now(), self.scope);
+        let waited = self.request.method() == Method::POST;
+        move |conn| if waited { present_scope(conn, &credential, now) } else { Ok(Ok(scope)) }
     }
 
     fn noted<T>(
@@ -225,20 +254,23 @@ impl Client {
         work: F,
     ) -> Result<(Shown, u16), Refusal>
     where
-        F: FnOnce(&mut Tx) -> Result<Done, Refusal> + Send + 'static,
+        F: FnOnce(&mut Tx, Scope) -> Result<Done, Refusal> + Send + 'static,
     {
-        let reporter = self.reporter();
+        let (reporter, credential) = (self.reporter(), self.token.clone());
         let again = reporter.for_operation(reporter.asked.clone());
         let (refused, refusal) = oneshot::channel();
-        let outcome = self.desk.write(Actor::Entra, move |tx| match work(tx) {
-            Ok(Done { shown, told }) => {
-                let status = told.status;
-                reporter.note(tx, operation, None, Ok(told))?;
-                Ok((shown, status))
-            }
-            Err(refusal) => {
-                drop(refused.send(refusal));
-                Err(Error::internal("undone"))
+        let outcome = self.desk.write(Actor::Entra, move |tx| {
+            let done = present_scope(tx.conn, &credential, tx.now)?.and_then(|scope| work(tx, scope));
+            match done {
+                Ok(Done { shown, told }) => {
+                    let status = told.status;
+                    reporter.note(tx, operation, None, Ok(told))?;
+                    Ok((shown, status))
+                }
+                Err(refusal) => {
+                    drop(refused.send(refusal));
+                    Err(Error::internal("undone"))
+                }
             }
         });
         let outcome = outcome.await;
@@ -255,11 +287,18 @@ impl Client {
     pub(super) async fn write_many<T, F>(&self, work: F) -> Result<T, Refusal>
     where
         T: Send + 'static,
-        F: FnOnce(&mut Tx) -> (T, Vec<Note>) + Send + 'static,
+        F: FnOnce(&mut Tx, Scope) -> (T, Vec<Note>) + Send + 'static,
     {
-        let reporter = self.reporter();
+        let (reporter, credential) = (self.reporter(), self.token.clone());
         let outcome = self.desk.write(Actor::Entra, move |tx| {
-            let (value, notes) = work(tx);
+            let scope = match present_scope(tx.conn, &credential, tx.now)? {
+                Ok(scope) => scope,
+                Err(refusal) => {
+                    reporter.note(tx, Operation::Bulk, None, Err(&refusal))?;
+                    return Ok(Err(refusal));
+                }
+            };
+            let (value, notes) = work(tx, scope);
             let failed = notes.iter().filter(|(.., outcome)| outcome.is_err()).count();
             let subject = format!("{} operations, of which {failed} failed", notes.len());
             let told = Told { subject: Some(subject), status: 200, ..Told::default() };
@@ -271,9 +310,9 @@ impl Client {
                     Err(refusal) => reporter.note(tx, operation, None, Err(&refusal))?,
                 }
             }
-            Ok(value)
+            Ok(Ok(value))
         });
-        Ok(outcome.await?)
+        outcome.await?
     }
 
     /// Notes a request that was refused before it came to the database: a change in its turn among the others, so that

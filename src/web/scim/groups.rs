@@ -25,7 +25,7 @@ pub(super) const MEMBERS: &str = "members";
 pub(super) async fn get(client: Client, request: HttpRequest, id: Path<String>) -> Answer {
     let projection = projection(&request);
     let without_members = projection.leaves_out(MEMBERS);
-    let shown = client.read(Operation::GetGroup, move |conn| {
+    let shown = client.read(Operation::GetGroup, move |conn, _| {
         let group = by_entra::get(conn, &id)?;
         let told = Told { subject: Some(group.name.clone()), status: 200, ..Told::default() };
         let members = if without_members { Vec::new() } else { groups::members_for_entra(conn, &group.id)? };
@@ -38,14 +38,15 @@ pub(super) async fn post(client: Client, request: HttpRequest, body: Body) -> An
     let sent = body.0.and_then(|body| Wanted::read(&body, None));
     let sent = sent.map_err(|fault| client.refuse(Operation::CreateGroup, fault.into()))?;
     let subject = Some(sent.wish.display_name.clone());
-    let done = client.write(Operation::CreateGroup, subject, move |tx| create(tx, sent));
+    let done = client.write(Operation::CreateGroup, subject, move |tx, _| create(tx, sent));
     respond::written(&client, done.await?, &projection(&request))
 }
 
 pub(super) async fn put(client: Client, request: HttpRequest, id: Path<String>, body: Body) -> Answer {
     let body = body.0.map_err(|fault| client.refuse(Operation::ReplaceGroup, fault.into()))?;
     let known_version = Precondition::of(&request);
-    let done = client.write(Operation::ReplaceGroup, None, move |tx| replace(tx, &id, &known_version, &body));
+    let done =
+        client.write(Operation::ReplaceGroup, None, move |tx, _| replace(tx, &id, &known_version, &body));
     respond::written(&client, done.await?, &projection(&request))
 }
 
@@ -56,7 +57,7 @@ pub(super) async fn patch(client: Client, request: HttpRequest, id: Path<String>
     let known_version = Precondition::of(&request);
     let projection = projection(&request);
     let wants_body = !projection.attributes.is_empty();
-    let done = client.write(Operation::ChangeGroup, None, move |tx| {
+    let done = client.write(Operation::ChangeGroup, None, move |tx, _| {
         let done = change(tx, &id, &known_version, sent)?;
         let status = if wants_body { 200 } else { 204 };
         Ok(Done { told: Told { status, ..done.told }, ..done })
@@ -66,7 +67,7 @@ pub(super) async fn patch(client: Client, request: HttpRequest, id: Path<String>
 
 pub(super) async fn remove(client: Client, request: HttpRequest, id: Path<String>) -> Answer {
     let known_version = Precondition::of(&request);
-    let done = client.write(Operation::DeleteGroup, None, move |tx| delete(tx, &id, &known_version));
+    let done = client.write(Operation::DeleteGroup, None, move |tx, _| delete(tx, &id, &known_version));
     respond::written(&client, done.await?, &Projection::default())
 }
 

@@ -99,10 +99,10 @@ async fn answer(client: Client, shelf: Shelf, query: Result<Query, Fault>) -> An
     let query = query.and_then(|query| query.check(shelf.kinds()).map(|()| query));
     let operation = shelf.operation(None, 1);
     let query = query.map_err(|fault| client.refuse(operation, fault.into()))?;
-    let (org, scope, base) = (client.org().clone(), client.scope, client.base.clone());
+    let (org, base) = (client.org().clone(), client.base.clone());
     let (credential, walks) = (client.credential().to_owned(), client.walks());
     let is_look_up = look_up(&query).is_some();
-    let work = move |conn: &mut Conn| {
+    let work = move |conn: &mut Conn, scope: Scope| {
         let (credential, walks) = (credential.as_str(), &*walks);
         let lookup = Lookup { org: &org, scope, base: &base, query: &query, credential, walks };
         let (place, found) = lookup.list(conn, shelf)?;

@@ -22,8 +22,7 @@ use std::collections::HashMap;
 type Answer = Result<HttpResponse, Refusal>;
 
 pub(super) async fn get(client: Client, request: HttpRequest, id: Path<String>) -> Answer {
-    let scope = client.scope;
-    let done = client.read_at_once(Operation::Get, move |conn| {
+    let done = client.read_at_once(Operation::Get, move |conn, scope| {
         let known = by_entra::get(conn, scope, &id)?;
         let told = Told { subject: Some(known.user.name()), status: 200, ..Told::default() };
         Ok((Shown::User(Box::new(known)), Operation::Get, told))
@@ -35,7 +34,7 @@ pub(super) async fn post(client: Client, request: HttpRequest, body: Body) -> An
     let sent = body.0.and_then(|body| User::read(&body, &User::default()));
     let sent = sent.map_err(|fault| client.refuse(Operation::Create, fault.into()))?;
     let subject = Some(sent.wish.user_name.clone());
-    let done = client.write(Operation::Create, subject, move |tx| create(tx, sent));
+    let done = client.write(Operation::Create, subject, move |tx, _| create(tx, sent));
     respond::written(&client, done.await?, &projection(&request))
 }
 
@@ -56,16 +55,18 @@ async fn changed(
     wanted: Result<Wanted, Fault>,
 ) -> Answer {
     let wanted = wanted.map_err(|fault| client.refuse(operation, fault.into()))?;
-    let (scope, known_version) = (client.scope, Precondition::of(&request));
-    let prepared = client.glance(|conn| prepare(conn, scope, &id, &wanted))?;
-    let done =
-        client.write(operation, None, move |tx| change(tx, scope, &id, &known_version, &wanted, prepared));
+    let (seen, known_version) = (client.scope, Precondition::of(&request));
+    let prepared = client.glance(|conn| prepare(conn, seen, &id, &wanted))?;
+    let done = client.write(operation, None, move |tx, scope| {
+        let prepared = prepared.filter(|_| scope == seen);
+        change(tx, scope, &id, &known_version, &wanted, prepared)
+    });
     respond::written(&client, done.await?, &projection(&request))
 }
 
 pub(super) async fn remove(client: Client, request: HttpRequest, id: Path<String>) -> Answer {
-    let (scope, known_version) = (client.scope, Precondition::of(&request));
-    let done = client.write(Operation::Delete, None, move |tx| delete(tx, scope, &id, &known_version));
+    let known_version = Precondition::of(&request);
+    let done = client.write(Operation::Delete, None, move |tx, scope| delete(tx, scope, &id, &known_version));
     respond::written(&client, done.await?, &Projection::default())
 }
 
