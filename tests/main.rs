@@ -5,6 +5,7 @@
 mod addresses;
 mod admins;
 mod alignment;
+mod authority;
 mod cli;
 mod credentials;
 mod edge;
@@ -33,6 +34,7 @@ mod scim_queries;
 mod scim_replay;
 mod scim_tolerance;
 mod sign_in;
+mod sign_ins_held;
 mod sso;
 mod sso_attacks;
 mod sso_files;

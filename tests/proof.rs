@@ -7,47 +7,48 @@ use rollcall::domain::page::At;
 use rollcall::domain::{Role, audit};
 use rollcall::web::console::{ROUTES, Route};
 
-/// The acts that design.md names under *Proof*, with their relatives.
-const DECISIVE: [&str; 33] = [
-    "/administrators",
-    "/administrators/appoint",
-    "/administrators/{id}/role",
-    "/administrators/{id}/recognition",
-    "/identity/trust/approve",
-    "/identity/trust/reject",
-    "/identity/trust/looked",
-    "/administrators/{id}/hand-over",
-    "/administrators/{id}/password",
-    "/identity/sso",
-    "/identity/sso/import",
-    "/identity/sso/options",
-    "/identity/sso/certificates",
-    "/identity/sso/certificates/{id}/approve",
-    "/identity/sso/certificates/{id}/remove",
-    "/identity/sso/keys",
-    "/identity/sso/keys/{id}/use",
-    "/identity/sso/keys/{id}/remove",
-    "/identity/sso/require",
-    "/identity/sso/require/confirm",
-    "/identity/sso/require/lift",
-    "/identity/provisioning/reveal",
-    "/identity/tokens",
-    "/identity/tokens/{id}/revoke",
-    "/identity/clients",
-    "/identity/clients/{id}/remove",
-    "/identity/clients/{id}/secrets",
-    "/identity/clients/{id}/secrets/{secret}/revoke",
-    "/identity/federation",
-    "/users/{id}/federated-id",
-    "/users/{id}/forget-object-id",
-    "/users/delete",
-    "/held",
+/// The forms that decide neither who has power nor where trust lies, and why. Every other wants a proof.
+const HARMLESS: [(&str, &str); 32] = [
+    ("/sign-in", "it is the proof"),
+    ("/confirm", "it is the proof"),
+    ("/sign-out", "it only ends"),
+    ("/set-up/{secret}", "the link is the proof"),
+    ("/password/{secret}", "the link is the proof"),
+    ("/sso/consumer", "Entra ID's signature is the proof"),
+    ("/sso/switch", "the sign-in that is held is the proof"),
+    ("/account/password", "it asks for the present password itself"),
+    ("/account/sessions/end", "it only ends"),
+    ("/identity/sso/test", "it changes nothing"),
+    ("/identity/provisioning/test", "it changes nothing"),
+    ("/users", "a plain user, whom no owner has given anything yet"),
+    ("/users/site", "everyday work; a site gives no power"),
+    ("/users/alignment", "it compares and changes nobody"),
+    ("/users/alignment/{id}/discard", "it changes nobody"),
+    ("/users/{id}/telephony", "everyday work"),
+    ("/users/{id}/site", "everyday work; a site gives no power"),
+    ("/users/{id}/license", "everyday work; a licence gives no power here"),
+    ("/users/{id}/license/remove", "everyday work"),
+    ("/users/{id}/link/dismiss", "it links nobody"),
+    ("/licenses", "everyday work"),
+    ("/licenses/import", "it checks and changes nobody"),
+    ("/licenses/{id}", "everyday work"),
+    ("/licenses/{id}/delete", "refused while anybody has it"),
+    ("/imports/{id}/apply", "everyday work"),
+    ("/imports/{id}/discard", "it changes nobody"),
+    ("/sites", "everyday work"),
+    ("/sites/settle", "everyday work"),
+    ("/sites/{id}", "everyday work"),
+    ("/sites/{id}/aliases", "everyday work"),
+    ("/sites/{id}/aliases/{alias}/remove", "everyday work"),
+    ("/sites/{id}/delete", "refused while anybody has it"),
 ];
+/// The forms that want a proof where the account has a role, and are everyday work where it has none.
+const OF_ROLE_HOLDERS: [&str; 3] = ["/users/{id}", "/users/{id}/deactivate", "/users/{id}/reactivate"];
 /// Exports of people.
 const EXPORTS: [&str; 2] = ["/users/alignment/{id}/result.csv", "/imports/{id}/result.csv"];
 
 /// What any of the forms could want, so that one that was let through would do something.
-const EVERYTHING: [(&str, &str); 16] = [
+pub const EVERYTHING: [(&str, &str); 16] = [
     ("name", "Eve"),
     ("user_name", "eve"),
     ("role", "owner"),
@@ -77,7 +78,7 @@ fn is_asked(page: &Page) -> bool {
 }
 
 /// The path of a route, of the row with this key.
-fn of(route: &Route, key: &str) -> String {
+pub fn of(route: &Route, key: &str) -> String {
     let parts = route.path.split('/').map(|part| if part.starts_with('{') { key } else { part });
     parts.collect::<Vec<_>>().join("/")
 }
@@ -93,14 +94,101 @@ async fn try_it(browser: &Browser, route: &Route, path: &str, id: &str) -> Page 
 }
 
 #[test]
-fn no_decisive_act_is_without_proof() {
-    for path in DECISIVE {
-        let route = ROUTES.iter().find(|route| route.path == path && route.method == "POST");
-        assert!(route.is_some_and(|route| route.proof), "{path}");
+fn every_form_wants_a_proof_or_is_harmless_for_a_reason() {
+    for route in ROUTES.iter().filter(|route| route.method == "POST") {
+        let harmless = HARMLESS.iter().any(|(path, _)| *path == route.path);
+        let of_holders = OF_ROLE_HOLDERS.contains(&route.path);
+        assert_eq!(route.proof_of_roles, of_holders, "{}", route.path);
+        assert!(route.proof != (harmless || of_holders), "{}", route.path);
     }
     for path in EXPORTS {
         let route = ROUTES.iter().find(|route| route.path == path && route.method == "GET");
         assert!(route.is_some_and(|route| route.proof), "{path}");
+    }
+}
+
+#[actix_web::test]
+async fn whoever_changes_an_account_with_a_role_is_asked_and_a_plain_one_is_everyday_work() {
+    let console = Console::open();
+    console.user("ana", None);
+    console.admin("adam", Role::Administrator);
+    let olga = console.signed_in("olga").await;
+    console.clock.advance(TimeDelta::minutes(11));
+    for (name, asks) in [("ana", false), ("adam", true)] {
+        let id = console.find(name).unwrap().id;
+        let path = format!("/users/{id}");
+        let renamed = format!("{name}.new");
+        for (action, fields) in [
+            (path.clone(), vec![("user_name", renamed.as_str())]),
+            (format!("{path}/deactivate"), vec![]),
+            (format!("{path}/reactivate"), vec![]),
+        ] {
+            let csrf = olga.get("/account").await.value("input[name=csrf]").unwrap();
+            let fields = [fields, vec![("csrf", csrf.as_str())]].concat();
+            let page = olga.post_bare(&action, &fields).await;
+            assert_eq!(is_asked(&page), asks, "{name} {action}: {} {}", page.status, page.text());
+        }
+        assert_eq!(console.find(&renamed).is_some(), !asks, "{name}");
+        assert!(asks || console.find(&renamed).unwrap().active);
+    }
+    // The answer carries the act to its end.
+    let id = console.find("adam").unwrap().id;
+    let csrf = olga.get("/account").await.value("input[name=csrf]").unwrap();
+    let action = format!("/users/{id}/deactivate");
+    let asked = olga.post_bare(&action, &[("csrf", &csrf)]).await;
+    asked.submit(&action, &[("password", PASSWORD)]).await;
+    assert!(!console.find("adam").unwrap().active);
+}
+
+/// What a form wants that [`EVERYTHING`] does not say.
+fn more_of(path: &str) -> Vec<(&'static str, &'static str)> {
+    match path {
+        "/administrators" => vec![("user_name", "newcomer")],
+        "/administrators/{id}/role" => vec![("role", "auditor")],
+        _ => Vec::new(),
+    }
+}
+
+/// What comes of every form that may want a proof, one after the other, each that many minutes after the one before: the
+/// status, what is said, and how many changes there were. The answer to the question is given where it is asked.
+async fn walk(minutes: i64) -> Vec<(&'static str, u16, String, usize)> {
+    let console = Console::with_sso();
+    let ana = console.user("ana", None).id;
+    let adam = console.admin("adam", Role::Administrator).id;
+    let olga = console.signed_in("olga").await;
+    let mut outcomes = Vec::new();
+    for route in ROUTES.iter().filter(|route| route.method == "POST" && (route.proof || route.proof_of_roles))
+    {
+        let of_holder = route.path.starts_with("/administrators") || route.proof_of_roles;
+        let key = if of_holder { &adam } else { &ana };
+        console.clock.advance(TimeDelta::minutes(minutes));
+        let csrf = olga.get("/account").await.value("input[name=csrf]").unwrap();
+        let more = more_of(route.path);
+        let mut fields = EVERYTHING.to_vec();
+        fields.retain(|(name, _)| !more.iter().any(|(other, _)| other == name));
+        fields.extend(more);
+        fields.extend([("csrf", csrf.as_str()), ("id", ana.as_str())]);
+        let path = of(route, key);
+        let mut page = olga.post_bare(&path, &fields).await;
+        assert_eq!(is_asked(&page), minutes > 10, "{path}: {}", page.text());
+        if is_asked(&page) {
+            let action = page.attribute("form.fields", "action").unwrap();
+            page = page.submit(&action, &[("password", PASSWORD)]).await;
+        }
+        assert!(!is_asked(&page) && !page.text().contains("passwords differ"), "{path}: {}", page.text());
+        let said = if page.status == 303 { page.location().replace(key, "{id}") } else { page.text() };
+        let said = said.chars().take(60).collect();
+        outcomes.push((route.path, page.status, said, changes(&console)));
+    }
+    outcomes
+}
+
+#[actix_web::test]
+async fn every_form_that_asks_goes_on_after_the_right_answer_as_if_it_had_not_asked() {
+    let (fresh, asked) = (walk(0).await, walk(11).await);
+    assert!(fresh.len() > 30);
+    for (one, other) in fresh.iter().zip(&asked) {
+        assert_eq!(one, other);
     }
 }
 

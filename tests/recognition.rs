@@ -447,23 +447,36 @@ async fn a_session_that_begins_after_its_certificate_was_removed_is_nobodys() {
     let console = Console::with_sso();
     let id = console.user(ANA, None).id;
     let limits = Limits { idle: chrono::TimeDelta::hours(1), absolute: chrono::TimeDelta::hours(1) };
-    let begin = |key: &'static str, fingerprint: String| {
-        let came_by = CameBy { certificates: vec![fingerprint], ..CameBy::default() };
-        let holder = Holder {
-            user: Some(id.clone()),
-            method: Method::Sso,
-            name_id: None,
-            session_index: None,
-            came_by: Some(came_by),
-        };
+    let trusted = console.org.read(certificates::list).unwrap().remove(0);
+    let came_by = CameBy { certificates: vec![trusted.fingerprint], ..CameBy::default() };
+    let holder = Holder {
+        user: Some(id.clone()),
+        method: Method::Sso,
+        name_id: None,
+        session_index: None,
+        came_by: Some(came_by),
+    };
+    let reserve = || {
+        let holder = holder.clone();
+        console.write(move |tx| sessions::reserve(tx, holder))
+    };
+    let begin = |key: &'static str, reserved: Option<sessions::Reserved>| {
+        let holder = holder.clone();
         console.write(move |tx| {
-            sessions::begin(tx, key, holder, "{}".to_owned(), limits)?;
-            sessions::find(tx.conn, key, tx.now, limits)
+            sessions::begin(tx, key, reserved.as_ref(), holder, "{}".to_owned(), limits)?;
+            Ok(sessions::find(tx.conn, key, tx.now, limits)?.unwrap().user_id)
         })
     };
-    let trusted = console.org.read(certificates::list).unwrap().remove(0).fingerprint;
-    assert_eq!(begin("one", trusted).unwrap().user_id.as_ref(), Some(&id));
-    assert_eq!(begin("two", "removed".to_owned()).unwrap().user_id, None);
+    let (first, second) = (reserve(), reserve());
+    assert_eq!(begin("one", Some(first.clone())).as_ref(), Some(&id));
+    assert_eq!(begin("two", Some(first)), None, "it begins once");
+    assert_eq!(begin("three", None), None, "nobody begins one that was not reserved");
+    console.write(|tx| certificates::add(tx, STRANGERS_CERTIFICATE));
+    console.write(move |tx| certificates::remove(tx, &trusted.id));
+    assert_eq!(begin("four", Some(second)), None);
+    let late = reserve();
+    console.clock.advance(chrono::TimeDelta::minutes(1));
+    assert_eq!(begin("five", Some(late)), None, "it is reserved for the request that it was reserved in");
 }
 
 #[actix_web::test]

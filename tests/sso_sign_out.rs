@@ -57,7 +57,7 @@ fn packed(xml: &str) -> String {
     url::form_urlencoded::byte_serialize(base64.as_bytes()).collect()
 }
 
-fn logout_request(console: &Console, issuer: &str, name: &str, index: Option<&str>) -> String {
+pub fn logout_request(console: &Console, issuer: &str, name: &str, index: Option<&str>) -> String {
     let index =
         index.map(|index| format!("<samlp:SessionIndex>{index}</samlp:SessionIndex>")).unwrap_or_default();
     let xml = format!(
@@ -71,7 +71,7 @@ fn logout_request(console: &Console, issuer: &str, name: &str, index: Option<&st
     format!("SAMLRequest={}", packed(&xml))
 }
 
-fn signed_query(query: &str, key: &[u8]) -> String {
+pub fn signed_query(query: &str, key: &[u8]) -> String {
     let text = format!("{query}&SigAlg=http%3A%2F%2Fwww.w3.org%2F2001%2F04%2Fxmldsig-more%23rsa-sha256");
     let value: String = url::form_urlencoded::byte_serialize(sign(&text, key).as_bytes()).collect();
     format!("{text}&Signature={value}")

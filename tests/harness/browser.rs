@@ -135,6 +135,13 @@ impl Page {
         Some(found.value().attr("value").map_or_else(|| found.text().collect(), str::to_owned))
     }
 
+    /// An attribute of the first element that the selector finds.
+    pub fn attribute(&self, selector: &str, name: &str) -> Option<String> {
+        let document = Html::parse_document(&self.body);
+        let found = document.select(&Selector::parse(selector).unwrap()).next()?;
+        found.value().attr(name).map(str::to_owned)
+    }
+
     pub fn has(&self, selector: &str) -> bool {
         Html::parse_document(&self.body).select(&Selector::parse(selector).unwrap()).next().is_some()
     }

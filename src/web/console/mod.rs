@@ -1,5 +1,6 @@
 //! The pages: what an administrator sees. One table says which there are, who may use them, and which of them want a
-//! proof of who sits there from within the last ten minutes.
+//! proof of who sits there from within the last ten minutes: `(proof)` always, `(proof_of_roles)` where the account in
+//! the path has a role.
 
 pub use super::route::{Least, Route};
 use super::sso;
@@ -65,7 +66,7 @@ routes! {
     "/identity/trust/looked" { POST owner(proof) single_sign_on::looked; }
 
     "/identity" { GET auditor identity::show; }
-    "/identity/provisioning" { POST administrator identity::set_provisioning; }
+    "/identity/provisioning" { POST administrator(proof) identity::set_provisioning; }
     "/identity/provisioning/test" { POST administrator connection::test; }
     "/identity/provisioning/reveal" { POST administrator(proof) identity::reveal; }
     "/identity/tokens" { POST owner(proof) identity::create_token; }
@@ -88,32 +89,35 @@ routes! {
     "/users/alignment" { GET auditor users::alignment::new; POST administrator users::alignment::upload; }
     "/users/alignment/{id}" { GET auditor users::alignment::show; }
     "/users/alignment/{id}/preview" { GET administrator users::alignment::preview; }
-    "/users/alignment/{id}/accept" { POST administrator users::alignment::accept_all; }
-    "/users/alignment/{id}/undo" { POST administrator users::alignment::undo_all; }
+    "/users/alignment/{id}/accept" { POST administrator(proof) users::alignment::accept_all; }
+    "/users/alignment/{id}/undo" { POST administrator(proof) users::alignment::undo_all; }
     "/users/alignment/{id}/discard" { POST administrator users::alignment::discard; }
     "/users/alignment/{id}/result.csv" { GET auditor(proof) users::alignment::export; }
-    "/users/alignment/{id}/rows/{row}/accept" { POST administrator users::alignment::accept; }
-    "/users/alignment/{id}/rows/{row}/undo" { POST administrator users::alignment::undo; }
+    "/users/alignment/{id}/rows/{row}/accept" { POST administrator(proof) users::alignment::accept; }
+    "/users/alignment/{id}/rows/{row}/undo" { POST administrator(proof) users::alignment::undo; }
 
     "/users/deleted-in-entra" { GET auditor users::worklists::deleted_in_entra; }
     "/users/inactive" { GET auditor users::worklists::inactive; }
     "/users/to-link" { GET auditor users::worklists::to_link; }
-    "/users/{id}" { GET auditor users::show::show; POST administrator users::edit::change; }
+    "/users/{id}" {
+        GET auditor users::show::show;
+        POST administrator(proof_of_roles) users::edit::change;
+    }
     "/users/{id}/telephony" { POST administrator users::edit::set_telephony; }
     "/users/{id}/site" { POST administrator users::actions::set_site; }
     "/users/{id}/license" { POST administrator users::actions::assign_license; }
     "/users/{id}/license/remove" { POST administrator users::actions::remove_license; }
     "/users/{id}/federated-id" { POST administrator(proof) users::edit::set_federated_id; }
     "/users/{id}/forget-object-id" { POST administrator(proof) users::actions::forget_object_id; }
-    "/users/{id}/deactivate" { POST administrator users::actions::deactivate; }
-    "/users/{id}/reactivate" { POST administrator users::actions::reactivate; }
-    "/users/{id}/release" { POST administrator users::actions::release; }
-    "/users/{id}/link" { POST administrator users::actions::link; }
+    "/users/{id}/deactivate" { POST administrator(proof_of_roles) users::actions::deactivate; }
+    "/users/{id}/reactivate" { POST administrator(proof_of_roles) users::actions::reactivate; }
+    "/users/{id}/release" { POST administrator(proof) users::actions::release; }
+    "/users/{id}/link" { POST administrator(proof) users::actions::link; }
     "/users/{id}/link/dismiss" { POST administrator users::worklists::dismiss; }
 
     "/groups" { GET auditor groups::list; }
     "/groups/{id}" { GET auditor groups::show; }
-    "/groups/{id}/delete" { POST administrator groups::delete; }
+    "/groups/{id}/delete" { POST administrator(proof) groups::delete; }
 
     "/held" { GET auditor held::show; POST administrator(proof) held::decide; }
     "/held/limits" { POST administrator(proof) held::set_limits; }

@@ -3,7 +3,8 @@
 
 use super::ROUTES;
 use super::sign_in::Prompt;
-use crate::error::Result;
+use crate::domain::authority::Wanted;
+use crate::error::{Error, Result};
 use crate::web::csrf;
 use crate::web::extract::{Address, Desk, Fields, LARGEST_FORM, Signed, values, whole};
 use crate::web::page::{self, Failure, Frame};
@@ -26,11 +27,12 @@ pub(super) async fn ask(
     mut request: ServiceRequest,
     next: Next<BoxBody>,
 ) -> Result<ServiceResponse<BoxBody>, actix_web::Error> {
-    let wants_proof = routes.iter().any(|route| route.proof && route.answers(request.method()));
-    if !wants_proof {
+    let route = routes.iter().find(|route| route.answers(request.method()));
+    let wanted = route.map(|route| route.wanted(request.request())).unwrap_or_default();
+    if wanted == Wanted::Never {
         return next.call(request).await;
     }
-    match question(&mut request).await {
+    match question(&mut request, wanted).await {
         Ok(None) => next.call(request).await,
         Ok(Some(question)) => Ok(request.into_response(question)),
         Err(failure) => Ok(request.into_response(failure.error_response())),
@@ -38,9 +40,10 @@ pub(super) async fn ask(
 }
 
 /// What to answer instead, if the person must be asked.
-async fn question(request: &mut ServiceRequest) -> Result<Option<HttpResponse>, Failure> {
+async fn question(request: &mut ServiceRequest, wanted: Wanted) -> Result<Option<HttpResponse>, Failure> {
     let desk = request.extract::<Desk>().await?;
-    if Visit::of(request.request()).is_proved(desk.org().now()) {
+    let is_proved = Visit::of(request.request()).is_proved(desk.org().now());
+    if is_proved || !desk.read(move |conn| wanted.applies(conn)).await? {
         return Ok(None);
     }
     if request.method() != Method::POST {
@@ -63,7 +66,9 @@ async fn question(request: &mut ServiceRequest) -> Result<Option<HttpResponse>, 
         return Ok(Some(confirm_first(&back)));
     }
     let asked = prompt(request, &desk, &fields, &back).await?;
-    give_back(request, body);
+    if asked.is_none() {
+        give_back(request, fields)?;
+    }
     Ok(asked)
 }
 
@@ -96,9 +101,15 @@ fn is_upload(request: &HttpRequest) -> bool {
     kind.is_some_and(|kind| kind.to_ascii_lowercase().starts_with("multipart/"))
 }
 
-/// The handler reads the body that was read here.
-fn give_back(request: &mut ServiceRequest, body: Bytes) {
-    request.set_payload(Payload::from(body));
+/// The handler reads the form that was read here, without the password by which the person proved themselves: to a handler
+/// it could be one to set.
+fn give_back(request: &mut ServiceRequest, mut fields: Fields) -> Result<()> {
+    fields.retain(|(name, _)| name != PASSWORD);
+    let body = serde_urlencoded::to_string(fields).map_err(Error::internal)?;
+    // It has another length than the one that was announced.
+    request.headers_mut().remove(header::CONTENT_LENGTH);
+    request.set_payload(Payload::from(Bytes::from(body)));
+    Ok(())
 }
 
 /// The page on which a form stands: the nearest address above its own that can be looked at.
