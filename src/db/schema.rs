@@ -77,6 +77,11 @@ diesel::table! {
         held_name -> Nullable<Text>,
         held_name_key -> Nullable<Text>,
         look_key -> Nullable<Text>,
+        name_last_confirmed -> Nullable<Text>,
+        federated_id_last_confirmed -> Nullable<Text>,
+        deactivated_by_hand -> Bool,
+        object_id_found_by -> Nullable<Text>,
+        object_id_found_as -> Nullable<Text>,
     }
 }
 
@@ -221,6 +226,7 @@ diesel::table! {
         not_after -> Timestamp,
         created_at -> Timestamp,
         approved -> Bool,
+        kept_at_upgrade -> Bool,
     }
 }
 

@@ -188,6 +188,8 @@ text_enum! {
         PasswordLinkUsed = "user.password_link_used",
         /// An owner confirmed by what an account with a role is recognised.
         RecognitionConfirmed = "user.recognition_confirmed",
+        /// What the holder of an account with a role may know or hold was made void: another person may have it now.
+        AccessReset = "user.access_reset",
         /// The instance was claimed by its first owner.
         SetUp = "organisation.set_up",
     }
@@ -259,6 +261,9 @@ impl Action {
             Self::PasswordLinkMade => "made a one-time link by which {} chooses a password",
             Self::PasswordLinkUsed => "used the one-time link of {}",
             Self::RecognitionConfirmed => "confirmed how {} is recognised at sign-in",
+            Self::AccessReset => {
+                "made the password and the confirmed names of {} void: another person may have the account now"
+            }
             Self::SetUp => "set up {}",
         }
     }
@@ -408,6 +413,28 @@ pub fn list(conn: &mut Conn, filter: &Filter, at: &At, size: usize) -> Result<Pa
     };
     let rows = query.limit(i64::try_from(size + 1).map_err(Error::internal)?).load(conn)?;
     Ok(Page::new(rows, at, size, |event: &Event| event.id.clone()))
+}
+
+/// The last record of a change of this attribute of a thing, however much else was changed since. What was only asked for
+/// is no change.
+pub fn last_change(conn: &mut Conn, subject: &str, attribute: &str) -> Result<Option<Event>> {
+    // A quotation mark within a value is written with a backslash before it: no value reads like an attribute.
+    let change = format!("%{{\"attribute\":\"{attribute}\",%");
+    let changing = [Action::UserChanged, Action::RoleChanged, Action::RecognitionConfirmed];
+    let last = audit_events::table
+        .filter(audit_events::subject_id.eq(subject))
+        .filter(audit_events::action.eq_any(changing))
+        .filter(audit_events::changes.like(change))
+        .order(audit_events::id.desc());
+    Ok(last.select(Event::as_select()).first(conn).optional()?)
+}
+
+/// The record of how a thing came to be, if it is one that was made by this action.
+pub fn beginning(conn: &mut Conn, subject: &str, action: Action) -> Result<Option<Event>> {
+    let made = audit_events::table
+        .filter(audit_events::subject_id.eq(subject))
+        .filter(audit_events::action.eq(action));
+    Ok(made.order(audit_events::id).select(Event::as_select()).first(conn).optional()?)
 }
 
 /// How often this was done since that moment.

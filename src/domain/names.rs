@@ -1,7 +1,22 @@
-//! What every name is held to, wherever it is entered: nothing in it that cannot be seen.
+//! What every name is held to, wherever it is entered: nothing in it that cannot be seen; and when two names are one.
 
 use crate::characters::{self, Hidden};
 use crate::error::{Complaint, Error, Result};
+use crate::saml;
+
+/// The form in which single sign-on compares names: only the case of ASCII letters makes no difference. The keys by which
+/// accounts are looked up fold letters as Unicode does, so that K (U+212A, the sign for Kelvin) finds k: two names of
+/// which a directory may hold both.
+#[must_use]
+pub(super) fn as_called(name: &str) -> String {
+    saml::trim(name).to_ascii_lowercase()
+}
+
+/// Whether single sign-on takes two names for one.
+#[must_use]
+pub(super) fn is_called(one: &str, other: &str) -> bool {
+    saml::trim(one).eq_ignore_ascii_case(saml::trim(other))
+}
 
 /// What is wrong with the characters of a name, if something is; `label` names it in the sentence: `site name`.
 pub(super) fn complaint(field: &'static str, label: &str, name: &str) -> Option<Complaint> {

@@ -175,7 +175,7 @@ pub fn appoint_recognised(tx: &mut Tx, id: &str, role: Role, decision: &Decision
     if tx.actor.is(id) {
         return Err(Error::Conflict("You cannot change your own role. Ask another owner.".to_owned()));
     }
-    if user.entra_state == EntraState::Deleted {
+    if role > before && user.entra_state == EntraState::Deleted {
         return Err(Error::Conflict(format!(
             "{} was deleted in Entra ID and can have no role.",
             user.name()
@@ -189,7 +189,7 @@ pub fn appoint_recognised(tx: &mut Tx, id: &str, role: Role, decision: &Decision
     user.role = role;
     user.handed_over = false;
     if role == Role::Owner {
-        user.entra_state = EntraState::Unlinked;
+        by_hand::protect(tx, &mut user)?;
     }
     if role == Role::None {
         user.password_hash = None;
@@ -220,10 +220,10 @@ pub fn hand_over(tx: &mut Tx, id: &str, handed_over: bool) -> Result<User> {
     }
     if handed_over {
         keep_an_owner(tx, &user)?;
+        user.handed_over = true;
     } else {
-        user.entra_state = EntraState::Unlinked;
+        by_hand::protect(tx, &mut user)?;
     }
-    user.handed_over = handed_over;
     store(tx, &mut user, None)?;
     let action = if handed_over { Action::OwnerHandedOver } else { Action::OwnerProtected };
     let name = user.name();

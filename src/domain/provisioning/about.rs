@@ -211,6 +211,17 @@ pub fn remedy_for_rename(holder: &User) -> String {
     )
 }
 
+/// What to do where Entra ID would give an account the name by which single sign-on knows another that has a role.
+#[must_use]
+pub fn remedy_for_federated(holder: &User) -> String {
+    format!(
+        "“{}” (“{}”) has a role here and this name as federated id. If it is the same person, make it that account's user \
+         name, or take the person out of the scope in Entra ID; otherwise correct the federated id.",
+        holder.name(),
+        holder.profile.user_name
+    )
+}
+
 /// Names stand between quotation marks: what fails is counted without them.
 fn hand_over(user: &User) -> String {
     format!(

@@ -8,7 +8,7 @@ use crate::certificate::{self, Certificate};
 use crate::db::Conn;
 use crate::db::schema::idp_certificates;
 use crate::domain::audit::{self, Action, Change};
-use crate::domain::{Tx, new_id, sessions};
+use crate::domain::{Role, Tx, new_id, sessions};
 use crate::error::{Error, Result};
 use crate::saml::TrustedKey;
 use base64::Engine;
@@ -37,6 +37,8 @@ pub struct Trusted {
     created_at: NaiveDateTime,
     /// Whether an owner approved of it.
     pub approved: bool,
+    /// Whether it was trusted before owners had to approve of it, and waits for one to look.
+    pub kept_at_upgrade: bool,
 }
 
 impl Trusted {
@@ -44,6 +46,19 @@ impl Trusted {
     #[must_use]
     pub fn thumbprint(&self) -> String {
         BASE64.decode(&self.der).map(|der| certificate::thumbprint(&der)).unwrap_or_default()
+    }
+
+    /// The greatest role that it signs in. Without an owner's approval that is none; what was trusted before approval was
+    /// needed for all roles goes on signing in auditors and administrators until an owner looks.
+    #[must_use]
+    pub fn good_for(&self) -> Role {
+        if self.approved {
+            Role::Owner
+        } else if self.kept_at_upgrade {
+            Role::Administrator
+        } else {
+            Role::None
+        }
     }
 
     /// Whole days until it expires; negative once it has.
@@ -100,6 +115,7 @@ pub(super) fn trust_all(tx: &mut Tx, new: Vec<Certificate>, approved: bool) -> R
             not_after: certificate.not_after,
             created_at: tx.now,
             approved,
+            kept_at_upgrade: false,
         };
         diesel::insert_into(idp_certificates::table).values(&trusted).execute(tx.conn)?;
         audit::note(tx, Action::SsoChanged, SUBJECT, &[Change::set("certificate", &trusted.fingerprint)])?;
@@ -128,6 +144,18 @@ pub fn approve(tx: &mut Tx, id: &str) -> Result<Trusted> {
         settings::approve_first_issuer(tx)?;
     }
     Ok(certificate)
+}
+
+/// Approves of those that were kept at an upgrade, for an owner who looked at them.
+pub(super) fn approve_kept(tx: &mut Tx) -> Result<()> {
+    for certificate in list(tx.conn)?.into_iter().filter(|one| one.kept_at_upgrade && !one.approved) {
+        diesel::update(idp_certificates::table.find(&certificate.id))
+            .set((idp_certificates::approved.eq(true), idp_certificates::kept_at_upgrade.eq(false)))
+            .execute(tx.conn)?;
+        let change = Change::set("certificate approved for owners", &certificate.fingerprint);
+        audit::note(tx, Action::SsoChanged, SUBJECT, &[change])?;
+    }
+    Ok(())
 }
 
 /// Trusts a certificate no longer; whoever came in by it goes.

@@ -7,6 +7,8 @@
 use super::Settings;
 use crate::db::Conn;
 use crate::db::schema::{user_emails, users as table};
+use crate::domain::names::is_called;
+use crate::domain::users::federation::FoundBy;
 use crate::domain::users::{self, EntraState, User};
 use crate::domain::{Role, fold};
 use crate::error::Result;
@@ -43,6 +45,16 @@ impl By {
             Self::ObjectId => "Entra object id",
             Self::FederatedId => "federated id",
             Self::UserName => "user name",
+        }
+    }
+
+    /// The name that was matched, if it was one.
+    #[must_use]
+    pub fn name(self) -> Option<FoundBy> {
+        match self {
+            Self::ObjectId => None,
+            Self::FederatedId => Some(FoundBy::FederatedId),
+            Self::UserName => Some(FoundBy::UserName),
         }
     }
 }
@@ -140,12 +152,6 @@ fn object_id(text: &str) -> Option<String> {
     Some(id.to_string())
 }
 
-/// Whether what was sent is the name of an account. The look-up folds letters as Unicode does, so that K (U+212A, the
-/// sign for Kelvin) finds k: two names of which a directory may hold both. Only the case of ASCII makes no difference.
-fn is_called(sent: &str, stored: &str) -> bool {
-    sent.eq_ignore_ascii_case(saml::trim(stored))
-}
-
 /// The account, if there is one.
 pub fn find(conn: &mut Conn, who: &Named) -> Result<Option<Found>> {
     if let Some(object_id) = &who.object_id
@@ -158,19 +164,21 @@ pub fn find(conn: &mut Conn, who: &Named) -> Result<Option<Found>> {
     let federated = users::federated(conn, name)?;
     let federated =
         federated.filter(|user| user.federated_id.as_deref().is_some_and(|id| is_called(name, id)));
-    let namesake = users::named(conn, name)?.filter(|user| is_called(name, &user.profile.user_name));
-    let ambiguous = federated.as_ref().zip(namesake.as_ref()).is_some_and(|(one, other)| one.id != other.id);
-    let by_name = match federated {
-        Some(user) => Some((user, By::FederatedId)),
-        None => namesake.map(|user| (user, By::UserName)),
+    let namesake = users::called(conn, name)?;
+    let ambiguous = is_ambiguous(federated.as_ref(), namesake.as_ref());
+    let by_name = match (federated, namesake) {
+        (Some(user), Some(namesake))
+            if stands(&namesake, By::UserName) && !stands(&user, By::FederatedId) =>
+        {
+            Some((namesake, By::UserName))
+        }
+        (Some(user), _) => Some((user, By::FederatedId)),
+        (None, namesake) => namesake.map(|user| (user, By::UserName)),
     };
     Ok(by_name.map(|(user, by)| {
         // Once the key is known a name proves nothing: names are given to others when people leave.
         let known = user.entra_object_id.is_some();
-        let confirmed = match by {
-            By::FederatedId => user.federated_id_counts(),
-            _ => user.user_name_counts(),
-        };
+        let confirmed = counts(&user, by);
         let barred = match &who.object_id {
             _ if ambiguous => Some(Nobody::Ambiguous),
             Some(_) if known => Some(Nobody::OtherObject),
@@ -180,6 +188,25 @@ pub fn find(conn: &mut Conn, who: &Named) -> Result<Option<Found>> {
         };
         Found { user, by, barred }
     }))
+}
+
+fn counts(user: &User, by: By) -> bool {
+    match by {
+        By::FederatedId => user.federated_id_counts(),
+        _ => user.user_name_counts(),
+    }
+}
+
+/// Whether an owner decided that this name is the account's.
+fn stands(user: &User, by: By) -> bool {
+    user.role > Role::None && counts(user, by)
+}
+
+/// Whether a name is the federated id of one account and the user name of another, and no owner decided which of them is
+/// meant: what lesser roles or Entra ID write takes nobody's confirmed name away.
+fn is_ambiguous(federated: Option<&User>, namesake: Option<&User>) -> bool {
+    let (Some(one), Some(other)) = (federated, namesake) else { return false };
+    one.id != other.id && stands(one, By::FederatedId) == stands(other, By::UserName)
 }
 
 fn standing(user: &User) -> Option<Nobody> {

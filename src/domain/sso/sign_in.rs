@@ -19,8 +19,10 @@ pub use super::arrival::{Arrival, Bearer, Entry, Landing, Present};
 /// What a sign-in rests on, looked up again where it is decided.
 struct Basis {
     came_by: CameBy,
-    /// Why it signs in nobody with a role, if so.
-    lacking: Option<Nobody>,
+    /// The greatest role that it signs in.
+    good_for: Role,
+    /// Why it signs in no greater one.
+    lacking: Nobody,
 }
 
 /// Why a sign-in was refused.
@@ -103,7 +105,10 @@ fn basis(tx: &mut Tx, accepted: &Accepted, judged_by: Option<&Settings>) -> Resu
         return Ok(Err(Cause::new("changed_meanwhile", sentence)));
     }
     let trusted = certificates::list(tx.conn)?;
-    let mut lacking = (!approved).then_some(Nobody::SettingsNotApproved);
+    let (mut good_for, mut lacking) = (Role::Owner, Nobody::NotForOwners);
+    if !approved {
+        (good_for, lacking) = (Role::None, Nobody::SettingsNotApproved);
+    }
     let mut certificates = Vec::new();
     for proof in &accepted.proofs {
         let Some(one) = trusted.iter().find(|one| one.fingerprint == proof.fingerprint) else {
@@ -112,13 +117,13 @@ fn basis(tx: &mut Tx, accepted: &Accepted, judged_by: Option<&Settings>) -> Resu
             return Ok(Err(Cause::new("changed_meanwhile", sentence)));
         };
         if !one.approved {
-            lacking = Some(Nobody::NotForOwners);
+            (good_for, lacking) = (one.good_for().min(good_for), Nobody::NotForOwners);
         }
         certificates.push(one.fingerprint.clone());
     }
     let sha1 = accepted.proofs.iter().any(|proof| proof.sha1);
     let came_by = CameBy { certificates, waiting: !approved, sha1, plain: true };
-    Ok(Ok(Basis { came_by, lacking }))
+    Ok(Ok(Basis { came_by, good_for, lacking }))
 }
 
 /// Whether it answers a request of this browser, or none; and whether it is presented for the first time.
@@ -192,7 +197,7 @@ fn matched(
     };
     details.matched_by = Some(found.by.words().to_owned());
     let barred = match found.barred {
-        None if found.user.role > Role::None => basis.lacking,
+        None if found.user.role > basis.good_for => Some(basis.lacking),
         other => other,
     };
     Ok(match barred {
@@ -247,10 +252,11 @@ fn admit(
     details.claims.clear();
     // Nothing is remembered of what no owner stands behind: it would count for the account from then on.
     if let Some(object_id) = &who.object_id
+        && let Some((by, name)) = found.by.name().zip(who.name.as_deref())
         && user.entra_object_id.is_none()
-        && basis.lacking.is_none()
+        && basis.good_for == Role::Owner
     {
-        federation::remember(tx, &mut user, object_id)?;
+        federation::remember(tx, &mut user, object_id, by, name)?;
     }
     let assertion = accepted.assertion;
     let waits = case.request.is_none() && case.bearer.present.may_be_another_than(&user.id);

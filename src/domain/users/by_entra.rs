@@ -2,16 +2,17 @@
 
 use super::lifecycle::{retire, set_active};
 use super::profile::email_changes;
-use super::store::insert_new;
+use super::store::{insert_new, not_of_a_role_holder};
 use super::{
-    Email, EntraState, HIDDEN, Held, Origin, Profile, SEEN_AS_ENTRAS, User, by_hand, emails, emails_between,
-    emails_of, free_user_name, may_decide, named, new_scim_id, note, site_name, store, store_over,
+    Email, EntraState, Held, Origin, Profile, Reach, User, by_hand, emails, emails_between, emails_of,
+    free_user_name, may_decide, named, new_scim_id, note, returning, site_name, store, store_over,
     waiting_for_name,
 };
 use crate::db::Conn;
 use crate::db::schema::{group_members, sites as site_table, users};
 use crate::domain::audit::{Action, Change};
 use crate::domain::guard::{self, Loss};
+use crate::domain::names::is_called;
 use crate::domain::text_enum::text_enum;
 use crate::domain::{Role, Tx, fold, names, sites};
 use crate::error::{Error, Result};
@@ -116,7 +117,7 @@ impl Done {
 /// The account that SCIM knows by this id.
 pub fn get(conn: &mut Conn, scope: Scope, scim_id: &str) -> Result<Known> {
     let found = users::table.filter(users::scim_id.eq(scim_id)).select(User::as_select()).first(conn);
-    let user = found.optional()?.filter(|user| visible(user, scope)).ok_or(Error::NotFound("user"))?;
+    let user = found.optional()?.filter(|user| user.is_seen(scope)).ok_or(Error::NotFound("user"))?;
     known(conn, user)
 }
 
@@ -128,15 +129,20 @@ pub fn is_current(conn: &mut Conn, known: &Known) -> Result<bool> {
 
 /// Makes the account that Entra ID asks for, or takes over again the one that it deleted before.
 ///
-/// An account in use is never taken over by a create: that is refused, and an administrator decides
-/// ([`by_hand::ask_to_link`]).
+/// An account in use, or one that an owner protected, is never taken over by a create: that is refused, and an
+/// administrator decides ([`by_hand::ask_to_link`]).
 pub fn create(tx: &mut Tx, mut wish: Wish) -> Result<Done> {
     wish.profile.check()?;
     let left_out = wish.without_hidden(None)?;
     let user_name = &wish.profile.user_name;
     match namesake(tx.conn, user_name)? {
-        None => make(tx, wish).map(|done| done.warning_first(left_out)),
-        Some(user) if is_gone(&user) => adopt(tx, user, wish).map(|done| done.warning_first(left_out)),
+        None => {
+            not_of_a_role_holder(tx.conn, "", user_name)?;
+            make(tx, wish).map(|done| done.warning_first(left_out))
+        }
+        Some(user) if user.reach() == Reach::Gone => {
+            adopt(tx, user, wish).map(|done| done.warning_first(left_out))
+        }
         Some(user) => Err(Error::taken(
             "userName",
             // Of a protected account a client learns nothing, not even that it could be linked.
@@ -162,6 +168,7 @@ pub fn create(tx: &mut Tx, mut wish: Wish) -> Result<Done> {
 
 /// Makes the account what Entra ID wants it to be, and links it.
 pub fn change(tx: &mut Tx, known: Known, mut wish: Wish) -> Result<Done> {
+    known.user.within_reach()?;
     wish.profile.check_over(&known.user.profile)?;
     let left_out = wish.without_hidden(Some(&known))?;
     let Known { mut user, emails: before, .. } = known;
@@ -178,11 +185,13 @@ pub fn change(tx: &mut Tx, known: Known, mut wish: Wish) -> Result<Done> {
     let (site_changed, mut warnings) = apply_site(tx, &mut user, wish.site.as_ref())?;
     let differs = user.profile != wish.profile || before != wish.emails || user.held_name != stored.held_name;
     let renamed = user.profile.user_name != wish.profile.user_name;
-    let another = [&user.profile, &wish.profile].map(|profile| profile.external_id.as_deref());
-    if matches!(another, [Some(before), Some(after)] if before != after) {
-        forget_object(&mut user);
-    }
+    let is_another =
+        returning::is_another(user.profile.external_id.as_deref(), wish.profile.external_id.as_deref());
     user.profile = wish.profile;
+    if is_another {
+        forget_object(&mut user);
+        returning::begin_anew(tx, &mut user)?;
+    }
     if !changes.is_empty() {
         note(tx, Action::UserChanged, &user, &changes)?;
     }
@@ -195,7 +204,11 @@ pub fn change(tx: &mut Tx, known: Known, mut wish: Wish) -> Result<Done> {
         changes.extend(change);
         warnings.push(warning);
     }
-    let toggled = user.active_for_entra() != wish.active;
+    let mut toggled = user.active_for_entra() != wish.active;
+    if toggled && wish.active && user.stays_out() {
+        toggled = false;
+        warnings.push(left_to_an_owner(&user));
+    }
     if toggled {
         warnings.extend(toggle(tx, &mut user, wish.active)?);
         changes.push(activity(wish.active));
@@ -212,7 +225,7 @@ pub fn change(tx: &mut Tx, known: Known, mut wish: Wish) -> Result<Done> {
 
 /// Whether a create of this user name takes an account over again that Entra ID deleted.
 pub fn comes_back(conn: &mut Conn, user_name: &str) -> Result<bool> {
-    Ok(namesake(conn, user_name)?.is_some_and(|user| is_gone(&user)))
+    Ok(namesake(conn, user_name)?.is_some_and(|user| user.reach() == Reach::Gone))
 }
 
 /// Whose user name this is, or will be once it is released.
@@ -221,10 +234,6 @@ fn namesake(conn: &mut Conn, user_name: &str) -> Result<Option<User>> {
         Some(user) => Ok(Some(user)),
         None => waiting_for_name(conn, user_name),
     }
-}
-
-fn is_gone(user: &User) -> bool {
-    user.entra_state == EntraState::Deleted || user.held == Some(Held::Delete)
 }
 
 /// Bars the user, or lets them in again; the guard may hold the former back, and the latter ends that.
@@ -239,21 +248,24 @@ fn toggle(tx: &mut Tx, user: &mut User, active: bool) -> Result<Option<String>> 
         note(tx, Action::UserDeactivationHeld, user, &[])?;
         return Ok(Some(held_back(&format!("{} may still sign in", user.name()))));
     }
+    if active {
+        returning::begin_anew(tx, user)?;
+    }
     set_active(tx, user, active)?;
     Ok(None)
 }
 
 /// Weighs a new user name. Where the guard holds it back, the wish keeps the old one, and what to tell is answered.
 fn rename(tx: &mut Tx, user: &mut User, wish: &mut Profile) -> Result<Option<(Option<Change>, String)>> {
-    let (key, old) = (fold(&wish.user_name), user.profile.user_name.clone());
-    if key == fold(&old) {
+    let old = user.profile.user_name.clone();
+    if is_called(&wish.user_name, &old) {
         if user.held_name.take().is_some() {
             note(tx, Action::UserHoldDiscarded, user, &[])?;
         }
         return Ok(None);
     }
     let new = std::mem::replace(&mut wish.user_name, old.clone());
-    if user.held_name.as_deref().map(fold) == Some(key) {
+    if user.held_name.as_deref().is_some_and(|held| is_called(held, &new)) {
         user.held_name = Some(new);
         return Ok(None);
     }
@@ -294,6 +306,7 @@ pub(in crate::domain) fn take_name(tx: &mut Tx, mut user: User, name: String) ->
 /// Entra ID deleted the user: the account is barred, unlinked, and waits for deletion by hand. Where the guard holds
 /// that back, Entra ID sees it done, and the warning is answered.
 pub fn remove(tx: &mut Tx, known: Known) -> Result<(User, Option<String>)> {
+    known.user.within_reach()?;
     let (mut user, stored) = (known.user.clone(), known.user);
     if user.active && guard::holds(tx, Loss::Account, &user.id, user.held.is_some())? {
         (user.held, user.held_at) = (Some(Held::Delete), Some(tx.now));
@@ -307,6 +320,10 @@ pub fn remove(tx: &mut Tx, known: Known) -> Result<(User, Option<String>)> {
 
 /// The deletion itself, once nothing holds it back.
 pub(in crate::domain) fn delete(tx: &mut Tx, mut user: User) -> Result<User> {
+    if user.reach() == Reach::Nothing {
+        let cause = format!("{} is a protected owner, whom Entra ID does not delete.", user.name());
+        return Err(Error::Conflict(cause));
+    }
     if user.active {
         set_active(tx, &mut user, false)?;
     }
@@ -351,8 +368,7 @@ fn adopt(tx: &mut Tx, mut user: User, wish: Wish) -> Result<Done> {
     user.entra_state = EntraState::Linked;
     user.deleted_in_entra_at = None;
     forget_object(&mut user);
-    // Names are given to others when people leave: nobody knows yet who it is that returns.
-    user.forget_confirmed_names();
+    returning::begin_anew(tx, &mut user)?;
     (user.held, user.held_at) = (None, None);
     note(tx, Action::UserAdopted, &user, &[])?;
     let emails = emails(tx.conn, &user.id)?;
@@ -365,8 +381,16 @@ fn adopt(tx: &mut Tx, mut user: User, wish: Wish) -> Result<Done> {
 /// with a role in the console: there an administrator decides.
 fn forget_object(user: &mut User) {
     if user.role == Role::None {
-        user.entra_object_id = None;
+        user.forget_object_id();
     }
+}
+
+fn left_to_an_owner(user: &User) -> String {
+    format!(
+        "{} stays deactivated: the account has a role in Rollcall and was deactivated there by hand. An owner of Rollcall \
+         can reactivate it.",
+        user.name()
+    )
 }
 
 /// Takes what Entra ID says of the site, short of placing the user; tells whether the account must be stored.
@@ -420,14 +444,6 @@ fn settle_site(tx: &mut Tx, user: &mut User, changes: &mut Vec<Change>) -> Resul
 fn activity(active: bool) -> Change {
     let word = |active| Some(if active { "active" } else { "inactive" }.to_owned());
     Change { attribute: "state".into(), before: word(!active), after: word(active) }
-}
-
-/// Protected owners and deleted users are not there for Entra ID.
-fn visible(user: &User, scope: Scope) -> bool {
-    match scope {
-        Scope::AllUsers => user.seen > HIDDEN,
-        Scope::OnlyCreatedByEntra => user.seen == SEEN_AS_ENTRAS,
-    }
 }
 
 fn known(conn: &mut Conn, user: User) -> Result<Known> {

@@ -1,11 +1,14 @@
 //! What an administrator does to an account that Entra ID does not own, or not all of.
 
 use super::profile::email_changes;
-use super::{Email, EntraState, Held, Origin, Profile, User, emails, find, insert, may_decide, note, store};
+use super::{
+    Email, EntraState, Held, Origin, Profile, User, emails, find, insert, may_decide, note, returning, store,
+};
 use crate::characters;
 use crate::db::Conn;
 use crate::db::schema::{link_requests, users};
 use crate::domain::audit::{Action, Change};
+use crate::domain::guard::{self, Loss};
 use crate::domain::{Role, Tx, new_id, sites};
 use crate::error::{Complaint, Error, Result};
 use chrono::NaiveDateTime;
@@ -185,17 +188,36 @@ pub fn release(tx: &mut Tx, id: &str) -> Result<User> {
     if user.entra_state == EntraState::Unlinked {
         return Ok(user);
     }
+    unlink(tx, &mut user)?;
+    store(tx, &mut user, None)?;
+    note(tx, Action::UserReleased, &user, &[])?;
+    Ok(user)
+}
+
+/// Takes an owner's account out of Entra ID's hands, for whoever stores it next: what was asked for and is held back is
+/// not done, and nothing of it waits any longer.
+pub(in crate::domain) fn protect(tx: &mut Tx, user: &mut User) -> Result<()> {
+    let losses = [(user.held.is_some(), Loss::Account), (user.held_name.is_some(), Loss::UserName)];
+    for (_, loss) in losses.into_iter().filter(|(held, _)| *held) {
+        guard::kept(tx, loss, &user.id)?;
+        note(tx, Action::UserHoldDiscarded, user, &[])?;
+    }
+    dismiss_link(tx, &user.id)?;
+    unlink(tx, user)?;
+    user.handed_over = false;
+    Ok(())
+}
+
+fn unlink(tx: &mut Tx, user: &mut User) -> Result<()> {
     // A SCIM id that answered 404 must go on doing so.
     if user.entra_state == EntraState::Deleted || user.held == Some(Held::Delete) {
-        super::lifecycle::retire(tx, &user, "adopted")?;
+        super::lifecycle::retire(tx, user, "adopted")?;
         user.scim_id = super::new_scim_id();
         user.deleted_in_entra_at = None;
     }
     user.entra_state = EntraState::Unlinked;
-    (user.held, user.held_name) = (None, None);
-    store(tx, &mut user, None)?;
-    note(tx, Action::UserReleased, &user, &[])?;
-    Ok(user)
+    (user.held, user.held_at, user.held_name) = (None, None, None);
+    Ok(())
 }
 
 /// Links an account on the worklist: Entra ID finds it at its next try and owns its profile from then on.
@@ -211,6 +233,9 @@ pub fn link(tx: &mut Tx, id: &str) -> Result<User> {
     }
     let before = user.profile.external_id.clone();
     user.profile.external_id = request.external_id.or(user.profile.external_id);
+    if returning::is_another(before.as_deref(), user.profile.external_id.as_deref()) {
+        returning::begin_anew(tx, &mut user)?;
+    }
     user.entra_state = EntraState::Linked;
     store(tx, &mut user, None)?;
     dismiss_link(tx, id)?;

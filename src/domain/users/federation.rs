@@ -3,12 +3,43 @@
 
 use super::{User, federated, find, may_decide, named, note, store, with_object_id};
 use crate::domain::audit::{Action, Change};
+use crate::domain::text_enum::text_enum;
 use crate::domain::{Role, Tx, names, sessions};
 use crate::error::{Error, Result};
 
 const LONGEST: usize = 256;
 
-/// Sets or clears the name by which the identity provider knows the person. Nobody else may be known by it.
+text_enum! {
+    /// By which name somebody came in when their object id was remembered.
+    pub enum FoundBy {
+        /// By the user name.
+        UserName = "user_name",
+        /// By the federated id.
+        FederatedId = "federated_id",
+    }
+}
+
+impl FoundBy {
+    /// In plain words.
+    #[must_use]
+    pub fn words(self) -> &'static str {
+        match self {
+            Self::UserName => "user name",
+            Self::FederatedId => "federated id",
+        }
+    }
+}
+
+impl User {
+    /// Forgets by which key the identity provider knows the person.
+    pub(super) fn forget_object_id(&mut self) {
+        (self.entra_object_id, self.object_id_found_by, self.object_id_found_as) = (None, None, None);
+        self.confirm_object_id();
+    }
+}
+
+/// Sets or clears the name by which the identity provider knows the person. Nobody else may be known by it. The key that
+/// was found by the name before goes with it: whoever it belongs to is no longer said to be this person.
 pub fn set_federated_id(tx: &mut Tx, id: &str, wish: Option<&str>) -> Result<User> {
     let mut user = find(tx.conn, id)?;
     may_decide(tx, &user)?;
@@ -27,25 +58,32 @@ pub fn set_federated_id(tx: &mut Tx, id: &str, wish: Option<&str>) -> Result<Use
     }
     let change = Change::of("federated id", user.federated_id.as_deref(), wish);
     if change.is_some() {
+        let object_id = user.entra_object_id.clone();
         user.federated_id = wish.map(str::to_owned);
+        if user.object_id_found_by != Some(FoundBy::UserName) {
+            user.forget_object_id();
+        }
         if user.role != Role::None && tx.actor.is_owner() {
             user.confirm_federated_id();
         }
         store(tx, &mut user, None)?;
         sessions::end_from_sso(tx, id)?;
-        note(tx, Action::UserChanged, &user, change.as_slice())?;
+        let forgotten = Change::of("Entra object id", object_id.as_deref(), user.entra_object_id.as_deref());
+        let changes: Vec<Change> = change.into_iter().chain(forgotten).collect();
+        note(tx, Action::UserChanged, &user, &changes)?;
     }
     Ok(user)
 }
 
-/// Remembers by which key the identity provider knows the person; nothing else will sign the account in. Only for a
-/// sign-in that rests on certificates and settings that an owner approved of.
-pub fn remember(tx: &mut Tx, user: &mut User, object_id: &str) -> Result<()> {
+/// Remembers by which key the identity provider knows the person, and by which name they came in: nothing but the key will
+/// sign the account in. Only for a sign-in that rests on certificates and settings that an owner approved of.
+pub fn remember(tx: &mut Tx, user: &mut User, object_id: &str, by: FoundBy, name: &str) -> Result<()> {
     if with_object_id(tx.conn, object_id)?.is_some_and(|other| other.id != user.id) {
         return Err(Error::internal("an object id is remembered for two accounts"));
     }
     let change = Change::of("Entra object id", user.entra_object_id.as_deref(), Some(object_id));
     user.entra_object_id = Some(object_id.to_owned());
+    (user.object_id_found_by, user.object_id_found_as) = (Some(by), Some(name.to_owned()));
     user.confirm_object_id();
     store(tx, user, None)?;
     note(tx, Action::UserChanged, user, change.as_slice())
@@ -57,8 +95,7 @@ pub fn forget(tx: &mut Tx, id: &str) -> Result<User> {
     may_decide(tx, &user)?;
     let change = Change::of("Entra object id", user.entra_object_id.as_deref(), None);
     if change.is_some() {
-        user.entra_object_id = None;
-        user.confirm_object_id();
+        user.forget_object_id();
         store(tx, &mut user, None)?;
         sessions::end_from_sso(tx, id)?;
         note(tx, Action::UserChanged, &user, change.as_slice())?;

@@ -7,7 +7,7 @@ use crate::db::schema::{
     license_assignments, license_types, password_links, retired_scim_ids, sessions, users,
 };
 use crate::domain::audit::{Action, Change};
-use crate::domain::{Tx, rfc3339};
+use crate::domain::{Actor, Tx, rfc3339};
 use crate::error::{Error, Result};
 use chrono::NaiveDateTime;
 use diesel::prelude::*;
@@ -69,6 +69,8 @@ pub(super) fn set_active(tx: &mut Tx, user: &mut User, active: bool) -> Result<(
         let theirs = password_links::user_id.eq(&user.id).or(password_links::maker_id.eq(&user.id));
         diesel::delete(password_links::table.filter(theirs.assume_not_null())).execute(tx.conn)?;
     }
+    // What Entra ID asked for and was held back is its own doing, whoever lets it go.
+    user.deactivated_by_hand = !active && tx.actor != &Actor::Entra && user.held.is_none();
     // Decided now, whatever the guard held back.
     if user.held == Some(Held::Deactivate) {
         (user.held, user.held_at) = (None, None);

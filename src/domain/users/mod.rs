@@ -6,18 +6,21 @@
 //! | `profile`       | what Entra ID owns once an account is linked               |
 //! | `by_hand`       | what an administrator does: create, edit, release, link    |
 //! | `by_entra`      | what Entra ID does: create, change, delete                 |
+//! | `reach`         | whether Entra ID sees an account, and may change it        |
+//! | `returning`     | an account with a role that comes back, perhaps another's  |
 //! | `leaver`        | a request that bars somebody, whatever else it asks        |
 //! | `store`         | writing accounts, and how many there are                   |
 //! | `lifecycle`     | deactivate, reactivate, delete for good                    |
 //! | `federation`    | how single sign-on knows the account                       |
 //! | `recognition`   | what of that an owner stands behind                        |
+//! | `look_alike`    | names that look like another's                             |
 //! | `list`          | search, filters, orders, pages                             |
 //! | `search`        | finding and paging as Entra ID does                        |
 //! | `query`         | what a SCIM filter can ask of an account                   |
 
 use super::audit::{self, Kind, Subject};
 use super::text_enum::text_enum;
-use super::{Role, Tx, fold, new_id, sites};
+use super::{Role, Tx, fold, names, new_id, sites};
 use crate::characters;
 use crate::db::Conn;
 use crate::db::schema::{user_emails, users};
@@ -33,13 +36,18 @@ pub mod federation;
 pub mod leaver;
 pub mod lifecycle;
 pub mod list;
+pub mod look_alike;
 mod profile;
 pub mod query;
+mod reach;
 pub mod recognition;
+mod returning;
 pub mod search;
 mod store;
 
+pub use look_alike::{LookAlikes, all_looking_like};
 pub use profile::{Email, Profile};
+pub use reach::Reach;
 pub use store::{Census, census};
 use store::{free_user_name, insert};
 pub(super) use store::{store, store_over};
@@ -147,6 +155,14 @@ pub struct User {
     pub held_name: Option<String>,
     held_name_key: Option<String>,
     look_key: Option<String>,
+    name_last_confirmed: Option<String>,
+    federated_id_last_confirmed: Option<String>,
+    /// Whether a person here deactivated the account, and not Entra ID.
+    pub deactivated_by_hand: bool,
+    /// By which name the person came in when the object id was remembered, as far as that is known.
+    pub object_id_found_by: Option<federation::FoundBy>,
+    /// That name.
+    pub object_id_found_as: Option<String>,
 }
 
 impl User {
@@ -217,6 +233,11 @@ impl User {
             held_name: None,
             held_name_key: None,
             look_key: None,
+            name_last_confirmed: None,
+            federated_id_last_confirmed: None,
+            deactivated_by_hand: false,
+            object_id_found_by: None,
+            object_id_found_as: None,
         }
     }
 
@@ -253,16 +274,7 @@ impl User {
         );
         words.extend(emails.iter().map(|email| email.value.clone()));
         self.search_text = fold(&words.join(" "));
-        let hidden =
-            self.entra_state == EntraState::Deleted || self.is_protected() || self.held == Some(Held::Delete);
-        let entras = self.is_linked() || self.origin == Origin::Entra;
-        self.seen = if hidden {
-            HIDDEN
-        } else if entras {
-            SEEN_AS_ENTRAS
-        } else {
-            SEEN
-        };
+        self.seen = self.as_seen();
     }
 }
 
@@ -282,6 +294,17 @@ pub fn find(conn: &mut Conn, id: &str) -> Result<User> {
 pub fn named(conn: &mut Conn, user_name: &str) -> Result<Option<User>> {
     let mine = users::table.filter(users::user_name_key.eq(fold(user_name)));
     Ok(mine.select(User::as_select()).first(conn).optional()?)
+}
+
+/// The account that single sign-on would find by this user name: only the case of ASCII letters makes no difference.
+pub fn called(conn: &mut Conn, user_name: &str) -> Result<Option<User>> {
+    Ok(named(conn, user_name)?.filter(|user| names::is_called(user_name, &user.profile.user_name)))
+}
+
+/// The account with a role that single sign-on would find by this name, because it is its federated id.
+pub fn role_holder_known_as(conn: &mut Conn, name: &str) -> Result<Option<User>> {
+    let known = |user: &User| user.federated_id.as_deref().is_some_and(|id| names::is_called(name, id));
+    Ok(federated(conn, name)?.filter(|user| user.role != Role::None && known(user)))
 }
 
 /// The account that SCIM knows, or knew, by this id: also one that Entra ID does not see.
@@ -317,36 +340,6 @@ pub fn all_named(conn: &mut Conn, user_names: &[&str]) -> Result<HashMap<String,
         found.extend(accounts.into_iter().map(|user| (user.user_name_key.clone(), user)));
     }
     Ok(found)
-}
-
-/// The accounts whose user names look like one of these, by their look (UTS #39).
-pub fn all_looking_like(conn: &mut Conn, user_names: &[&str]) -> Result<HashMap<String, User>> {
-    let mut found = HashMap::new();
-    for some in user_names.chunks(CHUNK / 4) {
-        let looks: Vec<String> = some.iter().flat_map(|name| looks(name)).collect();
-        let apart =
-            users::look_key.is_not_null().and(users::look_key.assume_not_null().eq_any(looks.clone()));
-        let mine = users::table.filter(users::user_name_key.eq_any(looks).or(apart));
-        let accounts: Vec<User> = mine.select(User::as_select()).load(conn)?;
-        found.extend(
-            accounts
-                .into_iter()
-                .map(|user| (user.look_key.clone().unwrap_or_else(|| user.user_name_key.clone()), user)),
-        );
-    }
-    Ok(found)
-}
-
-/// The account, other than its own, whose user name looks like this one but is not the same.
-pub fn looking_like(conn: &mut Conn, user_name: &str, own: Option<&str>) -> Result<Option<User>> {
-    let others = all_looking_like(conn, &[user_name])?;
-    let key = fold(user_name);
-    Ok(others.into_values().find(|user| Some(user.id.as_str()) != own && user.user_name_key != key))
-}
-
-/// What a name looks like: in the case in which it is written, a capital I looks like an l, and folded it does not.
-pub(super) fn looks(user_name: &str) -> [String; 2] {
-    [characters::look(&fold(user_name)), characters::look(user_name.trim())]
 }
 
 /// Which of these keys are those of accounts that exist.

@@ -8,7 +8,8 @@ use super::{User, find, note, store};
 use crate::db::Conn;
 use crate::db::schema::users as table;
 use crate::domain::audit::{Action, Change};
-use crate::domain::{Role, Tx, fold, sessions};
+use crate::domain::names::{as_called, is_called};
+use crate::domain::{Role, Tx, sessions};
 use crate::error::{Error, Result};
 use diesel::prelude::*;
 
@@ -48,13 +49,16 @@ impl User {
     /// Whether the user name may sign the account in.
     #[must_use]
     pub fn user_name_counts(&self) -> bool {
-        self.counts(self.confirmed_name_key.as_ref(), Some(&fold(&self.profile.user_name)))
+        self.counts(self.confirmed_name_key.as_ref(), Some(&as_called(&self.profile.user_name)))
     }
 
     /// Whether the federated id may sign the account in.
     #[must_use]
     pub fn federated_id_counts(&self) -> bool {
-        self.counts(self.confirmed_federated_key.as_ref(), self.federated_id.as_deref().map(fold).as_ref())
+        self.counts(
+            self.confirmed_federated_key.as_ref(),
+            self.federated_id.as_deref().map(as_called).as_ref(),
+        )
     }
 
     /// Whether the object id may sign the account in.
@@ -75,21 +79,29 @@ impl User {
         self.role == Role::None || (present.is_some() && confirmed == present)
     }
 
+    /// What an owner last stood behind of the names; another may stand there since.
+    #[must_use]
+    pub fn last_confirmed(&self) -> (Option<&str>, Option<&str>) {
+        (self.name_last_confirmed.as_deref(), self.federated_id_last_confirmed.as_deref())
+    }
+
     /// An owner stands behind all of it as it is.
     pub(in crate::domain) fn confirm_recognition(&mut self) {
-        self.confirmed_name_key = Some(fold(&self.profile.user_name));
-        self.confirmed_federated_key = self.federated_id.as_deref().map(fold);
-        self.confirmed_object_id.clone_from(&self.entra_object_id);
+        self.confirm_user_name();
+        self.confirm_federated_id();
+        self.confirm_object_id();
     }
 
     /// An owner stands behind the user name as it is.
     pub(super) fn confirm_user_name(&mut self) {
-        self.confirmed_name_key = Some(fold(&self.profile.user_name));
+        self.confirmed_name_key = Some(as_called(&self.profile.user_name));
+        self.name_last_confirmed = Some(self.profile.user_name.clone());
     }
 
     /// An owner stands behind the federated id as it is.
     pub(super) fn confirm_federated_id(&mut self) {
-        self.confirmed_federated_key = self.federated_id.as_deref().map(fold);
+        self.confirmed_federated_key = self.federated_id.as_deref().map(as_called);
+        self.federated_id_last_confirmed.clone_from(&self.federated_id);
     }
 
     /// The object id as it is came by what an owner stands behind.
@@ -97,15 +109,34 @@ impl User {
         self.confirmed_object_id.clone_from(&self.entra_object_id);
     }
 
+    /// Whether an owner stands behind one of the names.
+    pub(super) fn has_confirmed_names(&self) -> bool {
+        self.confirmed_name_key.is_some() || self.confirmed_federated_key.is_some()
+    }
+
     /// Nobody stands behind the names: only the object id that was remembered signs an account with a role in.
     pub(super) fn forget_confirmed_names(&mut self) {
         (self.confirmed_name_key, self.confirmed_federated_key) = (None, None);
     }
 
+    /// A name that is another than before counts only if whoever changed it confirmed it; that it was confirmed once
+    /// does not help a name that comes back.
+    pub(super) fn keep_in_step(&mut self, before: &Self) {
+        let renamed = !is_called(&before.profile.user_name, &self.profile.user_name);
+        if renamed && self.confirmed_name_key == before.confirmed_name_key {
+            self.confirmed_name_key = None;
+        }
+        let [id_before, id] = [before, &*self].map(|user| user.federated_id.as_deref().map(as_called));
+        if id_before != id && self.confirmed_federated_key == before.confirmed_federated_key {
+            self.confirmed_federated_key = None;
+        }
+    }
+
     /// Nobody stands behind any of it.
     pub(in crate::domain) fn forget_recognition(&mut self) {
-        (self.confirmed_name_key, self.confirmed_federated_key, self.confirmed_object_id) =
-            (None, None, None);
+        self.forget_confirmed_names();
+        self.confirmed_object_id = None;
+        (self.name_last_confirmed, self.federated_id_last_confirmed) = (None, None);
     }
 }
 
@@ -142,7 +173,7 @@ pub(in crate::domain) fn decide(user: &mut User, decision: &Decision) -> Result<
         user.federated_id = None;
     }
     if !decision.keep_object_id {
-        user.entra_object_id = None;
+        user.forget_object_id();
     }
     user.confirm_recognition();
     let after = user.recognised_by();
@@ -164,10 +195,15 @@ impl Shown {
 
 /// The accounts with a role of which something waits for an owner.
 pub fn waiting(conn: &mut Conn) -> Result<Vec<User>> {
+    let mut holders = role_holders(conn)?;
+    holders.retain(User::waits_for_an_owner);
+    Ok(holders)
+}
+
+/// The accounts with a role, by name.
+pub fn role_holders(conn: &mut Conn) -> Result<Vec<User>> {
     // By name and not “all but”, which no index serves: Home asks at each showing.
     let roles = [Role::Auditor, Role::Administrator, Role::Owner];
     let holders = table::table.filter(table::role.eq_any(roles)).select(User::as_select());
-    let mut holders: Vec<User> = holders.order((table::sort_name, table::id)).load(conn)?;
-    holders.retain(User::waits_for_an_owner);
-    Ok(holders)
+    Ok(holders.order((table::sort_name, table::id)).load(conn)?)
 }

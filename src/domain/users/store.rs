@@ -1,6 +1,8 @@
 //! Writing accounts: the columns that follow from others, the addresses, the census.
 
-use super::{Email, HIDDEN, SEEN_AS_ENTRAS, User, emails, find, named, waiting_for_name};
+use super::{
+    Email, HIDDEN, SEEN_AS_ENTRAS, User, emails, find, named, role_holder_known_as, waiting_for_name,
+};
 use crate::db::Conn;
 use crate::db::schema::{census as table, user_emails, users};
 use crate::domain::{Tx, fold, new_id};
@@ -63,6 +65,7 @@ pub(in crate::domain) fn store_over(
     emails: &[Email],
     write: bool,
 ) -> Result<()> {
+    user.keep_in_step(before);
     user.derive(emails);
     if user.user_name_key != before.user_name_key {
         free_user_name(tx.conn, &user.id, &user.profile.user_name)?;
@@ -115,6 +118,13 @@ pub(in crate::domain) fn store_over(
             users::deleted_in_entra_at.eq(user.deleted_in_entra_at),
             (users::seen.eq(user.seen), users::held.eq(user.held), users::held_at.eq(user.held_at)),
             (users::federated_id.eq(&user.federated_id), users::federated_key.eq(&user.federated_key)),
+            users::deactivated_by_hand.eq(user.deactivated_by_hand),
+            (
+                users::object_id_found_by.eq(user.object_id_found_by),
+                users::object_id_found_as.eq(&user.object_id_found_as),
+                users::name_last_confirmed.eq(&user.name_last_confirmed),
+                users::federated_id_last_confirmed.eq(&user.federated_id_last_confirmed),
+            ),
             (
                 users::confirmed_name_key.eq(&user.confirmed_name_key),
                 users::confirmed_federated_key.eq(&user.confirmed_federated_key),
@@ -175,12 +185,14 @@ fn write_emails(tx: &mut Tx, user: &str, emails: &[Email]) -> Result<()> {
     Ok(())
 }
 
-/// Refuses a user name that another account has, or will have once an administrator releases it.
+/// Refuses a user name that another account has, or will have once an administrator releases it, or by which single
+/// sign-on knows an account with a role.
 pub(super) fn free_user_name(conn: &mut Conn, own: &str, user_name: &str) -> Result<()> {
     if named(conn, user_name)?.is_some_and(|other| other.id != own) {
         let message = format!("The user name “{user_name}” belongs to another account. Choose another.");
         return Err(Error::taken("user_name", message));
     }
+    not_of_a_role_holder(conn, own, user_name)?;
     match waiting_for_name(conn, user_name)?.filter(|other| other.id != own) {
         Some(other) => Err(Error::taken(
             "user_name",
@@ -192,6 +204,16 @@ pub(super) fn free_user_name(conn: &mut Conn, own: &str, user_name: &str) -> Res
         )),
         None => Ok(()),
     }
+}
+
+/// Refuses a user name by which single sign-on knows another account that has a role. Whose it is, a client is not told.
+pub(super) fn not_of_a_role_holder(conn: &mut Conn, own: &str, user_name: &str) -> Result<()> {
+    if role_holder_known_as(conn, user_name)?.is_none_or(|other| other.id == own) {
+        return Ok(());
+    }
+    let message =
+        format!("By the name “{user_name}” Entra ID knows another account already. Choose another.");
+    Err(Error::taken("user_name", message))
 }
 
 impl User {
@@ -207,6 +229,8 @@ impl User {
             self.confirmed_federated_key.clone(),
             self.confirmed_object_id.clone(),
             self.held_name.clone(),
+            (self.deactivated_by_hand, self.object_id_found_by, self.object_id_found_as.clone()),
+            (self.name_last_confirmed.clone(), self.federated_id_last_confirmed.clone()),
         )
     }
 }

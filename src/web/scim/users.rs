@@ -4,9 +4,9 @@ use super::client::{Body, Client, Told};
 use super::precondition::Precondition;
 use super::{Done, InTheWay, Refusal, Shown, mapping, projection, respond};
 use crate::db::Conn;
-use crate::domain::provisioning::{Operation, remedy_for_namesake, remedy_for_rename};
+use crate::domain::provisioning::{Operation, remedy_for_federated, remedy_for_namesake, remedy_for_rename};
 use crate::domain::users::by_entra::{self, Known, Scope, Wish};
-use crate::domain::users::{EntraState, leaver, named};
+use crate::domain::users::{EntraState, Reach, leaver, named, role_holder_known_as};
 use crate::domain::{Tx, groups};
 use crate::error::Error;
 use crate::scim::Fault;
@@ -179,9 +179,12 @@ fn collision(
     user_name: &str,
     external_id: Option<String>,
 ) -> Result<Refusal, Error> {
-    let Some(met) = named(conn, user_name)? else { return Ok(taken.into()) };
+    let Some(met) = named(conn, user_name)? else {
+        let remedy = role_holder_known_as(conn, user_name)?.map(|holder| remedy_for_federated(&holder));
+        return Ok(Refusal { remedy, ..Refusal::from(taken) });
+    };
     let remedy = remedy_for_namesake(&met);
-    let may_be_linked = met.entra_state == EntraState::Unlinked && !met.is_protected();
+    let may_be_linked = met.entra_state == EntraState::Unlinked && met.reach() == Reach::There;
     let in_the_way = may_be_linked.then(|| Box::new(InTheWay { user_id: met.id, external_id }));
     Ok(Refusal { in_the_way, ..Refusal::from(taken).with_remedy(remedy) })
 }
@@ -191,7 +194,12 @@ fn store(tx: &mut Tx, known: Known, wish: Wish) -> Result<by_entra::Done, Refusa
     let user_name = wish.profile.user_name.clone();
     match by_entra::change(tx, known, wish) {
         Err(taken @ Error::Taken(_)) => {
-            let remedy = named(tx.conn, &user_name)?.map(|holder| remedy_for_rename(&holder));
+            let remedy = match named(tx.conn, &user_name)? {
+                Some(holder) => Some(remedy_for_rename(&holder)),
+                None => {
+                    role_holder_known_as(tx.conn, &user_name)?.map(|holder| remedy_for_federated(&holder))
+                }
+            };
             Err(Refusal { remedy, ..Refusal::from(taken) })
         }
         other => Ok(other?),

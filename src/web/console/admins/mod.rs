@@ -4,7 +4,7 @@ use super::password_link::ShownLink;
 use crate::db::Conn;
 use crate::domain::admins::{self, Invitation, Wish, links, passwords};
 use crate::domain::users::recognition::{self, Decision};
-use crate::domain::users::{self, User};
+use crate::domain::users::{self, Held, User, look_alike};
 use crate::domain::{Org, Role, Tx};
 use crate::error::{Error, Result};
 use crate::web::extract::{Desk, Posted, Signed, house};
@@ -43,6 +43,8 @@ pub(super) struct Form {
     appointed: String,
     /// Whether to show first how the person will be recognised.
     look: String,
+    /// That the user name may look like another's.
+    look_alike: String,
     #[serde(flatten)]
     recognition: recognised::Decided,
 }
@@ -65,7 +67,7 @@ async fn render_with(
     let people = desk.read(admins::list).await?;
     let refusal = Refused(refusal);
     let page = ListPage { frame: frame.of("administrators"), people, form, refusal, link };
-    page::show_as(page.refusal.status(), &page.frame, &page)
+    page::show_form(&page.refusal, &page.frame, &page)
 }
 
 pub(super) async fn create(
@@ -81,8 +83,13 @@ pub(super) async fn create(
         let made = make(&signed, &desk, form.clone()).await;
         return answer(request, frame, desk, form, made).await;
     }
-    let invitation = form.invitation();
-    let invited = desk.write(signed.actor(), move |tx| admins::invite(tx, &invitation?)).await;
+    let (invitation, entered) = (form.invitation(), form.clone());
+    let invited = desk
+        .write(signed.actor(), move |tx| {
+            entered.tell_apart(tx.conn, &entered.user_name, None)?;
+            admins::invite(tx, &invitation?)
+        })
+        .await;
     match invited {
         Ok((user, link)) => {
             let link = ShownLink::of(house(&request)?, &user, &link);
@@ -93,8 +100,13 @@ pub(super) async fn create(
 }
 
 async fn make(signed: &Signed, desk: &Desk, form: Form) -> Result<User> {
+    let entered = form.clone();
     let wish = desk.prepare(signed.line(), move |org| form.wish(org)).await?;
-    desk.write(signed.actor(), move |tx| admins::create(tx, &wish)).await
+    desk.write(signed.actor(), move |tx| {
+        entered.tell_apart(tx.conn, &entered.user_name, None)?;
+        admins::create(tx, &wish)
+    })
+    .await
 }
 
 /// Gives a role to a user who is here already; or shows first how they will be recognised, where that is asked for.
@@ -107,21 +119,40 @@ pub(super) async fn appoint(
 ) -> Answer {
     let Posted(form) = form;
     if !form.look.is_empty() {
-        return ask_to_appoint(frame, desk, form).await;
+        return ask_to_appoint(frame, desk, form, None).await;
     }
-    let (user_name, role, decision) = (form.appointed.clone(), role(&form.role), form.decision());
+    let (entered, role, decision) = (form.clone(), role(&form.role), form.decision());
     let appointed = desk
         .write(signed.actor(), move |tx| {
-            let user = appointee(tx.conn, &user_name)?;
+            let user = appointee(tx.conn, &entered.appointed)?;
+            entered.tell_apart(tx.conn, &user.profile.user_name, Some(&user.id))?;
             admins::appoint_recognised(tx, &user.id, role?, &decision)
         })
         .await;
-    answer(request, frame, desk, form, appointed).await
+    match appointed {
+        Err(refusal) if refusal.about("look_alike").is_some() => {
+            ask_to_appoint(frame, desk, form, Some(refusal)).await
+        }
+        appointed => answer(request, frame, desk, form, appointed).await,
+    }
 }
 
+/// The user of exactly this name: whose name only reads alike is another.
 fn appointee(conn: &mut Conn, user_name: &str) -> Result<User> {
-    let unknown = || Error::invalid("appointed", "There is no user of this name. Check the list of users.");
-    users::named(conn, user_name)?.ok_or_else(unknown)
+    if let Some(user) = users::called(conn, user_name)? {
+        return Ok(user);
+    }
+    let alike = match users::named(conn, user_name)? {
+        Some(other) => Some(other),
+        None => users::all_looking_like(conn, &[user_name])?.other(user_name, None).cloned(),
+    };
+    let alike = alike.map(|other| {
+        let (whose, its) = (other.name(), other.profile.user_name);
+        format!(" The one of {whose} looks like it, but is written with other characters: “{its}”.")
+    });
+    let message =
+        format!("There is no user of this name. Check the list of users.{}", alike.unwrap_or_default());
+    Err(Error::invalid("appointed", message))
 }
 
 #[derive(Template)]
@@ -131,26 +162,52 @@ struct AppointPage {
     person: User,
     role: Role,
     recognised: Recognised,
+    /// What else the owner should know.
+    remarks: Vec<String>,
+    /// That the user name looks like another's.
+    look_alike: Option<String>,
+    refusal: Refused,
 }
 
 /// How the person will be recognised, and who wrote that.
-async fn ask_to_appoint(frame: Frame, desk: Desk, form: Form) -> Answer {
+async fn ask_to_appoint(frame: Frame, desk: Desk, form: Form, refusal: Option<Error>) -> Answer {
     let (user_name, wished) = (form.appointed.clone(), role(&form.role));
     let found = desk
         .read(move |conn| {
             let user = appointee(conn, &user_name)?;
             let recognised = Recognised::of(conn, &user)?;
-            Ok((user, wished?, recognised))
+            let (name, own) = (&user.profile.user_name, Some(user.id.as_str()));
+            let look_alike = look_alike::remark(conn, "user name", name, own)?;
+            Ok((user, wished?, recognised, look_alike))
         })
         .await;
     match found {
-        Ok((person, role, recognised)) => {
-            let page = AppointPage { frame: frame.of("administrators"), person, role, recognised };
-            page::show(&page.frame, &page)
+        Ok((person, role, recognised, look_alike)) => {
+            let (frame, remarks) = (frame.of("administrators"), remarks(&person, role));
+            let refusal = Refused(refusal);
+            let page = AppointPage { frame, person, role, recognised, remarks, look_alike, refusal };
+            page::show_form(&page.refusal, &page.frame, &page)
         }
         Err(refusal @ Error::Invalid(_)) => render(frame, desk, form, Some(refusal)).await,
         Err(other) => Err(other.into()),
     }
+}
+
+/// What an owner should know of somebody before they get a role.
+fn remarks(person: &User, role: Role) -> Vec<String> {
+    let mut held = Vec::new();
+    held.extend(person.held.map(|held| match held {
+        Held::Delete => "delete this user".to_owned(),
+        Held::Deactivate => "deactivate this user".to_owned(),
+    }));
+    held.extend(person.held_name.as_ref().map(|name| format!("change the user name to “{name}”")));
+    let then = match role {
+        Role::Owner => "An owner is protected from Entra ID, so it will not be done.",
+        _ => "It waits on, under Held back.",
+    };
+    let held = held.into_iter().map(|wish| format!("Entra ID asked to {wish}, which is held back. {then}"));
+    let inactive = (!person.active).then(|| "The account is deactivated, and stays so.".to_owned());
+    held.chain(inactive).collect()
 }
 
 async fn answer(request: HttpRequest, frame: Frame, desk: Desk, form: Form, outcome: Result<User>) -> Answer {
@@ -172,6 +229,11 @@ fn said(user: &User) -> String {
 impl Form {
     fn decision(&self) -> Decision {
         self.recognition.decision()
+    }
+
+    fn tell_apart(&self, conn: &mut Conn, user_name: &str, own: Option<&str>) -> Result<()> {
+        let meant = !self.look_alike.is_empty();
+        look_alike::tell_apart(conn, "look_alike", "user name", user_name, own, meant)
     }
 
     fn invitation(&self) -> Result<Invitation> {
@@ -235,7 +297,7 @@ async fn render_person(
     let is_self = signed.0.id == person.id;
     let refusal = Refused(refusal);
     let page = PersonPage { frame: frame.of("administrators"), person, recognised, is_self, refusal, link };
-    page::show_as(page.refusal.status(), &page.frame, &page)
+    page::show_form(&page.refusal, &page.frame, &page)
 }
 
 pub(super) async fn change_role(

@@ -1,15 +1,11 @@
 //! By what an account is recognised, as an owner is shown it and decides on it.
 
 use crate::db::Conn;
-use crate::domain::audit::{self, Event};
-use crate::domain::page::At;
+use crate::domain::audit::{self, Action};
 use crate::domain::users::User;
 use crate::domain::users::recognition::{Decision, Shown};
 use crate::error::Result;
 use serde::Deserialize;
-
-/// How far back to look for who wrote something.
-const LOOKED_AT: usize = 200;
 
 /// One thing by which an account is recognised.
 pub(super) struct Part {
@@ -18,6 +14,8 @@ pub(super) struct Part {
     /// Its field: `federated_id`.
     pub(super) field: &'static str,
     pub(super) value: String,
+    /// What an owner confirmed before, where another value stands there now.
+    pub(super) before: Option<String>,
     /// Who wrote it, as far as the log tells.
     pub(super) writer: String,
     /// Whether an owner stands behind it.
@@ -33,32 +31,46 @@ pub(super) struct Recognised {
 
 impl Recognised {
     pub(super) fn of(conn: &mut Conn, user: &User) -> Result<Self> {
-        let mine = audit::Filter { subject: Some(user.id.clone()), ..audit::Filter::default() };
-        let events = audit::list(conn, &mine, &At::Start, LOOKED_AT)?.items;
-        let part = |what, field, value: Option<String>, counts| {
-            let writer = writer(&events, what);
-            Some(Part { what, field, value: value?, writer, counts, clearable: field != "user_name" })
-        };
         let Shown { user_name, federated_id, object_id } = user.recognised_by();
+        let (name_before, id_before) = user.last_confirmed();
         let parts = [
-            part("user name", "user_name", Some(user_name), user.user_name_counts()),
-            part("federated id", "federated_id", federated_id, user.federated_id_counts()),
-            part("Entra object id", "object_id", object_id, user.object_id_counts()),
+            ("user name", "user_name", Some(user_name), user.user_name_counts(), name_before),
+            ("federated id", "federated_id", federated_id, user.federated_id_counts(), id_before),
+            ("Entra object id", "object_id", object_id, user.object_id_counts(), None),
         ];
-        Ok(Self { parts: parts.into_iter().flatten().collect() })
+        let parts = parts.into_iter().filter_map(|(what, field, value, counts, before)| {
+            let value = value?;
+            let before = before.filter(|before| !counts && *before != value).map(str::to_owned);
+            let clearable = field != "user_name";
+            let writer = writer(conn, user, what);
+            Some(writer.map(|writer| Part { what, field, value, before, writer, counts, clearable }))
+        });
+        Ok(Self { parts: parts.collect::<Result<_>>()? })
     }
 
     /// Whether something waits for an owner.
     pub(super) fn waits(&self) -> bool {
         self.parts.iter().any(|part| !part.counts)
     }
+
+    /// Whether another value than an owner confirmed stands somewhere.
+    pub(super) fn differs(&self) -> bool {
+        self.parts.iter().any(|part| part.before.is_some())
+    }
 }
 
-/// Who last wrote it: newest events come first.
-fn writer(events: &[Event], what: &str) -> String {
-    let wrote = events.iter().find(|event| event.changes().iter().any(|change| change.attribute == what));
-    let made = events.iter().find(|event| what == "user name" && event.action == audit::Action::UserCreated);
-    wrote.or(made).map_or_else(|| "not in the log".to_owned(), |event| event.actor_name.clone())
+/// Who last wrote it, or how it was found.
+fn writer(conn: &mut Conn, user: &User, what: &str) -> Result<String> {
+    if what == "Entra object id"
+        && let Some((by, name)) = user.object_id_found_by.zip(user.object_id_found_as.as_ref())
+    {
+        return Ok(format!("Found at a sign-in as “{name}”, which was the {} then", by.words()));
+    }
+    let wrote = match audit::last_change(conn, &user.id, what)? {
+        None if what == "user name" => audit::beginning(conn, &user.id, Action::UserCreated)?,
+        wrote => wrote,
+    };
+    Ok(wrote.map_or_else(|| "not in the log".to_owned(), |event| event.actor_name))
 }
 
 /// What an owner decided, as a form sends it.
