@@ -1,27 +1,64 @@
 //! What was trusted before owners had to approve of it is kept, and an owner is asked once to look at it.
 
-use super::{SUBJECT, settings};
+use super::{SUBJECT, certificates, settings};
 use crate::db::Conn;
 use crate::domain::Tx;
 use crate::domain::audit::{self, Action, Change};
 use crate::domain::settings::{self as facts, names};
+use crate::domain::users::User;
+use crate::domain::users::recognition;
 use crate::error::{Error, Result};
+use crate::seal::Keyring;
+
+const PURPOSE: &str = "what an owner looks at";
+
+/// What an owner looks at, beside the settings in force.
+#[derive(Clone, Debug)]
+pub struct Look {
+    /// Everybody with a role.
+    pub people: Vec<User>,
+    /// A digest of what is shown, to be compared when the owner decides.
+    pub shown: String,
+}
 
 /// Whether an owner is yet to look.
 pub fn is_due(conn: &mut Conn) -> Result<bool> {
     Ok(facts::get(conn, names::LOOK_AT_TRUST)?.unwrap_or(false))
 }
 
-/// An owner looked, and stands behind it.
-pub fn done(tx: &mut Tx) -> Result<()> {
+/// What an owner is to look at, while one is asked to.
+pub fn look(conn: &mut Conn, keys: &Keyring) -> Result<Option<Look>> {
+    if !is_due(conn)? {
+        return Ok(None);
+    }
+    let people = recognition::role_holders(conn)?;
+    let shown = digest(conn, keys, &people)?;
+    Ok(Some(Look { people, shown }))
+}
+
+fn digest(conn: &mut Conn, keys: &Keyring, people: &[User]) -> Result<String> {
+    let recognised = people.iter().map(|user| (&user.id, user.role, user.recognised_by()));
+    let certificates: Vec<(String, bool)> =
+        certificates::list(conn)?.into_iter().map(|one| (one.fingerprint, one.kept_at_upgrade)).collect();
+    let all = (recognised.collect::<Vec<_>>(), certificates, settings::read(conn)?.trust());
+    Ok(keys.digest(PURPOSE, &format!("{all:?}")))
+}
+
+/// An owner looked, and stands behind it: behind the certificates that were kept, and the address of the metadata.
+/// `shown` is what the owner looked at: refused if it is another by now. Nothing is shown to a script.
+pub fn done(tx: &mut Tx, shown: Option<&str>) -> Result<()> {
     if !tx.actor.is_owner() {
         return Err(Error::Forbidden("Only an owner decides whom to trust.".to_owned()));
     }
-    if !is_due(tx.conn)? {
-        return Ok(());
+    let Some(look) = look(tx.conn, tx.keys)? else { return Ok(()) };
+    if shown.is_some_and(|shown| shown != look.shown) {
+        let cause =
+            "What is trusted was changed since this page was shown. Nothing was done: look at it again.";
+        return Err(Error::Conflict(cause.to_owned()));
     }
     facts::forget(tx, names::LOOK_AT_TRUST)?;
     settings::approve_metadata_address(tx)?;
+    certificates::approve_kept(tx)?;
     let looked = Change::set("what was trusted before owners approved of it", "looked at and kept");
     audit::note(tx, Action::SsoChanged, SUBJECT, &[looked])
 }

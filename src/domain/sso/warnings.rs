@@ -39,7 +39,7 @@ pub fn list(conn: &mut Conn, now: NaiveDateTime) -> Result<Vec<Worry>> {
             _ => None,
         });
     }
-    if settings.enabled && trusted.iter().any(|one| !one.approved) {
+    if settings.enabled && trusted.iter().any(|one| !one.approved && !one.kept_at_upgrade) {
         let text = "An administrator added a signing certificate. It signs in nobody with a role until an owner approves of it.";
         worries.push(Worry { bad: false, text: text.to_owned() });
     }

@@ -4,11 +4,12 @@ use super::card::Certificate;
 use crate::db::Conn;
 use crate::domain::Tx;
 use crate::domain::audit::Change;
-use crate::domain::sso::{Settings, Trust, Trusted, certificates, first_look, settings};
+use crate::domain::sso::first_look::{self, Look};
+use crate::domain::sso::{Settings, Trust, Trusted, certificates, settings};
 use crate::domain::users::User;
 use crate::domain::users::recognition;
 use crate::error::{Error, Result};
-use crate::web::extract::{Desk, Fields, Posted, Signed};
+use crate::web::extract::{Desk, Posted, Signed};
 use crate::web::page::{self, Answer, Frame};
 use actix_web::HttpRequest;
 use askama::Template;
@@ -25,7 +26,7 @@ struct TrustPage {
     unapproved: Vec<Certificate>,
     approved: Vec<Certificate>,
     people: Vec<User>,
-    look: bool,
+    look: Option<Look>,
     metadata_approved: bool,
     first_issuer: Option<String>,
 }
@@ -39,20 +40,21 @@ struct Waiting {
 
 impl TrustPage {
     fn nothing_waits(&self) -> bool {
-        self.waiting.is_none() && self.unapproved.is_empty() && self.people.is_empty() && !self.look
+        self.waiting.is_none() && self.unapproved.is_empty() && self.people.is_empty() && self.look.is_none()
     }
 }
 
 pub(in crate::web::console) async fn show(frame: Frame, desk: Desk) -> Answer {
     let (now, frame) = (desk.org().now(), frame.of("identity"));
+    let keys = desk.org().keys().clone();
     let (in_force, waiting, trusted, people, look, metadata_approved, first_issuer) = desk
-        .read(|conn| {
+        .read(move |conn| {
             Ok((
                 settings::read(conn)?,
                 settings::waiting(conn)?,
                 certificates::list(conn)?,
                 recognition::waiting(conn)?,
-                first_look::is_due(conn)?,
+                first_look::look(conn, &keys)?,
                 settings::is_metadata_address_approved(conn)?,
                 settings::first_issuer(conn)?,
             ))
@@ -122,9 +124,10 @@ pub(in crate::web::console) async fn looked(
     request: HttpRequest,
     signed: Signed,
     desk: Desk,
-    _form: Posted<Fields>,
+    form: Posted<Decision>,
 ) -> Answer {
-    let outcome = desk.write(signed.actor(), first_look::done).await;
+    let shown = Some(form.0.shown).filter(|shown| !shown.is_empty());
+    let outcome = desk.write(signed.actor(), move |tx| first_look::done(tx, shown.as_deref())).await;
     page::settle(&request, outcome, |()| "Noted: it stays as it is.".to_owned(), PATH)
 }
 
