@@ -4,11 +4,13 @@ use super::{Failure, password_from_input, say};
 use crate::domain::admins::passwords;
 use crate::domain::identity::switch::{self, PauseAnswer, State, Switch};
 use crate::domain::identity::tokens;
+use crate::domain::users::look_alike;
 use crate::domain::{Actor, Org, Role, admins, demo as believable, health, licenses, rfc3339, sites, users};
 use crate::error::Error;
 use clap::Subcommand;
 
 const ACTOR: Actor = Actor::CommandLine;
+const LOOK_ALIKE: &str = "look_alike";
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Admin {
@@ -23,6 +25,9 @@ pub(super) enum Admin {
         /// owner, administrator or auditor [default: owner for the first account, then administrator]
         #[arg(long, value_parser = role)]
         role: Option<Role>,
+        /// Use the user name although it looks like another's
+        #[arg(long)]
+        look_alike: bool,
     },
     /// Set a new password, read from standard input; ends the account's sessions and any lock
     ResetPassword {
@@ -102,13 +107,19 @@ pub(super) enum Site {
 impl Admin {
     pub(super) fn run(self, org: &Org) -> Result<(), Failure> {
         match self {
-            Self::Create { user_name, name, role } => {
+            Self::Create { user_name, name, role, look_alike: meant } => {
                 let name = name.unwrap_or_else(|| user_name.clone());
                 let password = passwords::prepare_new(org, &password_from_input()?, &[&user_name, &name])?;
                 let made = org.write(&ACTOR, move |tx| {
                     let usual =
                         if admins::is_unclaimed(tx.conn)? { Role::Owner } else { Role::Administrator };
                     let role = role.unwrap_or(usual);
+                    let told =
+                        look_alike::tell_apart(tx.conn, LOOK_ALIKE, "user name", &user_name, None, meant);
+                    told.map_err(|refusal| match refusal.about(LOOK_ALIKE) {
+                        Some(text) => Error::Conflict(format!("{text} To do so, add --look-alike.")),
+                        None => refusal,
+                    })?;
                     admins::create(tx, &admins::Wish { name, user_name, password, role })
                 })?;
                 let role = made.role.word().to_lowercase();
@@ -116,7 +127,8 @@ impl Admin {
             }
             Self::ResetPassword { user_name } => {
                 let password = password_from_input()?;
-                let user = org.read(|conn| users::named(conn, &user_name))?.ok_or(Error::NotFound("user"))?;
+                let user =
+                    org.read(|conn| users::called(conn, &user_name))?.ok_or(Error::NotFound("user"))?;
                 let prepared = passwords::prepare(org, &user.id, &password)?;
                 org.write(&ACTOR, move |tx| admins::set_password(tx, prepared))?;
                 say(["The password is set, and the account's sessions are ended.".to_owned()]);

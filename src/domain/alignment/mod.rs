@@ -10,7 +10,7 @@
 
 use super::page::{At, Page};
 use super::text_enum::text_enum;
-use super::users::{EntraState, User};
+use super::users::{self, EntraState, User};
 use super::{Tx, new_id, spreadsheets};
 use crate::db::Conn;
 use crate::db::schema::{alignment_rows, alignments, user_emails, users as users_table};
@@ -184,7 +184,27 @@ pub fn compare(conn: &mut Conn, file: &[u8]) -> Result<Compared> {
     let (accounts, ours) = everybody(conn)?;
     let found = compare::compare(&ours, &theirs);
     let row_count = i32::try_from(theirs.len()).map_err(Error::internal)?;
-    Ok(Compared { rows: rows_of(&accounts, &theirs, &found), row_count, remarks })
+    let mut rows = rows_of(&accounts, &theirs, &found);
+    point_out_look_alikes(conn, &mut rows)?;
+    Ok(Compared { rows, row_count, remarks })
+}
+
+/// Says where a proposed name looks like that of another account.
+fn point_out_look_alikes(conn: &mut Conn, rows: &mut [Row]) -> Result<()> {
+    let mut proposals: Vec<&mut Row> = rows.iter_mut().filter(|row| row.kind.proposes()).collect();
+    let names: Vec<String> = proposals.iter().filter_map(|row| row.entra_name.clone()).collect();
+    let found = users::all_looking_like(conn, &names.iter().map(String::as_str).collect::<Vec<_>>())?;
+    for row in &mut proposals {
+        let Some(name) = row.entra_name.as_deref() else { continue };
+        let Some(other) = found.other(name, row.user_id.as_deref()) else { continue };
+        let text = format!(
+            "The name looks like “{}”, which is that of {}: look twice.",
+            other.profile.user_name,
+            other.name()
+        );
+        row.warning = Some(row.warning.take().map_or(text.clone(), |before| format!("{before} {text}")));
+    }
+    Ok(())
 }
 
 /// Keeps a comparison.

@@ -31,7 +31,7 @@ pub(super) struct Present {
     pub(super) held: HashMap<String, String>,
     pub(super) stock: Vec<Stock>,
     /// Those whose names look like names in the file that nobody has, by their look.
-    meant: HashMap<String, User>,
+    meant: users::LookAlikes,
     /// The sites by the names that stand in the file, folded.
     sites: HashMap<String, Option<Site>>,
     site_names: HashMap<String, String>,
@@ -173,8 +173,7 @@ impl Judge<'_> {
             _ if line.user_name.is_empty() => problems
                 .push(Problem::new("The user name is empty.", "Enter the user name, or remove the row.")),
             None => {
-                let looks = users::looks(&line.user_name);
-                let meant = looks.iter().find_map(|look| self.state.meant.get(look));
+                let meant = self.state.meant.meant_by(&line.user_name);
                 problems.push(unknown_user(&line.user_name, meant));
             }
             Some(_) => {}

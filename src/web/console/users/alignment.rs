@@ -36,7 +36,7 @@ async fn start(frame: Frame, desk: Desk, refusal: Option<Error>) -> Answer {
     let earlier = desk.read(|conn| alignment::recent(conn, RECENT)).await?;
     let earlier = earlier.into_iter().map(|one| (one.clone(), when(one.created_at))).collect();
     let page = NewPage { frame: frame.of("users"), earlier, refusal: Refused(refusal) };
-    page::show_as(page.refusal.status(), &page.frame, &page)
+    page::show_form(&page.refusal, &page.frame, &page)
 }
 
 /// Compares an uploaded list with ours; no user changes.

@@ -1,10 +1,10 @@
 //! Creating a user by hand, and editing what the console owns.
 
 use super::show;
-use crate::domain::Tx;
+use crate::db::Conn;
 use crate::domain::sites::{self, Site};
 use crate::domain::users::by_hand::{self, Telephony, Wish};
-use crate::domain::users::{self, Email, Profile, User, federation};
+use crate::domain::users::{self, Email, Profile, User, federation, look_alike};
 use crate::error::{Error, Result};
 use crate::web::extract::{Desk, Posted, Signed};
 use crate::web::page::{self, Answer, Frame, Refused};
@@ -36,6 +36,8 @@ pub(in crate::web::console) struct Form {
     pub(super) federated_id: String,
     /// That the user name may look like another's.
     pub(super) look_alike: String,
+    /// That the federated id may.
+    pub(super) federated_look_alike: String,
 }
 
 impl Form {
@@ -62,6 +64,7 @@ impl Form {
             site: user.site_id.clone().unwrap_or_default(),
             federated_id: text(&user.federated_id),
             look_alike: String::new(),
+            federated_look_alike: String::new(),
         }
     }
 
@@ -83,23 +86,14 @@ impl Form {
         Wish { profile, email: some(&self.email) }
     }
 
+    fn tell_apart(&self, conn: &mut Conn, own: Option<&str>) -> Result<()> {
+        let meant = !self.look_alike.is_empty();
+        look_alike::tell_apart(conn, "look_alike", "user name", &self.user_name, own, meant)
+    }
+
     fn telephony(&self) -> Telephony {
         Telephony { phone_number: Some(self.phone_number.clone()), extension: Some(self.extension.clone()) }
     }
-}
-
-/// Points out an account whose user name looks like the one that was entered, unless that is confirmed.
-fn tell_apart(tx: &mut Tx, form: &Form, own: Option<&str>) -> Result<()> {
-    if !form.look_alike.is_empty() {
-        return Ok(());
-    }
-    let Some(other) = users::looking_like(tx.conn, &form.user_name, own)? else { return Ok(()) };
-    let message = format!(
-        "This user name looks like “{}”, which is that of {}. Correct it, or tick the box to use it all the same.",
-        other.profile.user_name,
-        other.name()
-    );
-    Err(Error::invalid("look_alike", message))
 }
 
 #[derive(Template)]
@@ -119,7 +113,7 @@ async fn ask(frame: Frame, desk: Desk, form: Form, refusal: Option<Error>) -> An
     let sites = desk.read(sites::all).await?;
     let refusal = Refused(refusal);
     let page = NewPage { frame: frame.of("users"), form, sites, refusal };
-    page::show_as(page.refusal.status(), &page.frame, &page)
+    page::show_form(&page.refusal, &page.frame, &page)
 }
 
 pub(in crate::web::console) async fn create(
@@ -133,7 +127,7 @@ pub(in crate::web::console) async fn create(
     let entered = form.clone();
     let made = desk
         .write(signed.actor(), move |tx| {
-            tell_apart(tx, &entered, None)?;
+            entered.tell_apart(tx.conn, None)?;
             let user = by_hand::create(tx, entered.wish(), Some(&entered.site))?;
             by_hand::set_telephony(tx, &user.id, entered.telephony())
         })
@@ -164,7 +158,7 @@ pub(in crate::web::console) async fn change(
         .write(signed.actor(), move |tx| {
             let renamed = users::find(tx.conn, &key)?.profile.user_name != wish.profile.user_name;
             if renamed {
-                tell_apart(tx, &entered, Some(&key))?;
+                entered.tell_apart(tx.conn, Some(&key))?;
             }
             by_hand::change(tx, &key, wish)
         })
@@ -199,9 +193,16 @@ pub(in crate::web::console) async fn set_federated_id(
     form: Posted<Form>,
 ) -> Answer {
     let (id, Posted(form)) = (id.into_inner(), form);
-    let (wish, key) = (form.federated_id.clone(), id.clone());
-    let changed =
-        desk.write(signed.actor(), move |tx| federation::set_federated_id(tx, &key, Some(&wish))).await;
+    let (wish, key, meant) = (form.federated_id.clone(), id.clone(), !form.federated_look_alike.is_empty());
+    let changed = desk
+        .write(signed.actor(), move |tx| {
+            if users::find(tx.conn, &key)?.federated_id.as_deref().unwrap_or_default() != wish.trim() {
+                let (field, label) = ("federated_look_alike", "federated id");
+                look_alike::tell_apart(tx.conn, field, label, &wish, Some(&key), meant)?;
+            }
+            federation::set_federated_id(tx, &key, Some(&wish))
+        })
+        .await;
     let form = Form { federated_id: form.federated_id, ..stored_form(&desk, &id).await? };
     saved(request, signed, frame, desk, (id, form), changed).await
 }

@@ -57,7 +57,11 @@ struct LeftOut {
 impl UserPage {
     fn federated_id(&self) -> &str {
         let stored = self.user.federated_id.as_deref().unwrap_or_default();
-        if self.refusal.about("federated_id").is_some() { &self.form.federated_id } else { stored }
+        if self.refuses_federated_id() { &self.form.federated_id } else { stored }
+    }
+
+    fn refuses_federated_id(&self) -> bool {
+        ["federated_id", "federated_look_alike"].iter().any(|field| self.refusal.about(field).is_some())
     }
 
     fn state(&self) -> (&'static str, &'static str) {
@@ -121,7 +125,7 @@ pub(super) async fn render(
         about,
         refusal,
     };
-    page::show_as(page.refusal.status(), &page.frame, &page)
+    page::show_form(&page.refusal, &page.frame, &page)
 }
 
 fn about(conn: &mut Conn, user: &User) -> Result<About> {
