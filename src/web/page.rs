@@ -15,6 +15,7 @@ use actix_web::middleware::Next;
 use actix_web::{FromRequest, HttpMessage, HttpRequest, HttpResponse, ResponseError};
 use askama::Template;
 use chrono::NaiveDateTime;
+use std::cell::RefCell;
 use std::fmt::{self, Write};
 use std::future::{Ready, ready};
 use std::rc::Rc;
@@ -33,6 +34,8 @@ pub(super) struct Frame {
     pub(super) css: String,
     pub(super) js: String,
     pub(super) icon: String,
+    /// What is wrong with a form, where the form has no place for it.
+    unplaced: RefCell<Vec<String>>,
     cookie: Option<Cookie<'static>>,
 }
 
@@ -71,6 +74,11 @@ impl Frame {
         self.person.as_ref().is_some_and(|person| person.is_owner)
     }
 
+    /// What is wrong with a form, where the form has no place for it.
+    pub(super) fn unplaced(&self) -> Vec<String> {
+        self.unplaced.borrow().clone()
+    }
+
     fn around(request: &HttpRequest) -> Result<Self> {
         use crate::domain::Role;
         let visitor = request.extensions().get::<Visitor>().cloned();
@@ -91,6 +99,7 @@ impl Frame {
             js: assets::address("console.js"),
             icon: assets::address("icon.svg"),
             room: "",
+            unplaced: RefCell::default(),
             cookie,
         })
     }
@@ -118,6 +127,29 @@ pub(super) fn show_as(status: StatusCode, frame: &Frame, page: &impl Template) -
         response.cookie(cookie.clone());
     }
     Ok(response.content_type("text/html; charset=utf-8").body(body))
+}
+
+/// A text as it stands in a page.
+#[derive(Template)]
+#[template(source = "{{ text }}", ext = "html")]
+struct InPage<'a> {
+    text: &'a str,
+}
+
+/// Shows a form, with what is wrong with it if something is. What the form has no place for stands at the top of the page:
+/// nothing is refused without a word.
+pub(super) fn show_form(refused: &Refused, frame: &Frame, page: &impl Template) -> Answer {
+    let texts = refused.texts();
+    if !texts.is_empty() {
+        let body = page.render().map_err(Error::internal)?;
+        for text in texts {
+            let shown = InPage { text: &text }.render().map_err(Error::internal)?;
+            if !body.contains(&shown) {
+                frame.unplaced.borrow_mut().push(text);
+            }
+        }
+    }
+    show_as(refused.status(), frame, page)
 }
 
 /// Shows a page with what was refused: with its status, and with when to try again.
@@ -251,6 +283,15 @@ impl Refused {
     pub(super) fn overall(&self) -> Option<String> {
         let fielded = |error: &&Error| matches!(error, Error::Invalid(_) | Error::Taken(_));
         self.0.as_ref().filter(|error| !fielded(error)).map(Error::to_string)
+    }
+
+    /// All that is wrong, one sentence or more for each thing.
+    fn texts(&self) -> Vec<String> {
+        match &self.0 {
+            None => Vec::new(),
+            Some(Error::Invalid(complaints)) => complaints.iter().map(|one| one.message.clone()).collect(),
+            Some(other) => vec![other.to_string()],
+        }
     }
 
     /// The status of the page that says so.

@@ -167,7 +167,7 @@ async fn render(frame: Frame, desk: Desk, asked: Asked, entered: Option<(Form, E
         limits: entered.unwrap_or_else(|| limits.into()),
         refusal: Refused(refusal),
     };
-    page::show_as(page.refusal.status(), &page.frame, &page)
+    page::show_form(&page.refusal, &page.frame, &page)
 }
 
 /// Releases what was chosen, or keeps it as it is; or all of it.

@@ -103,7 +103,7 @@ pub(super) async fn render(
         revealed: said.revealed,
         credentials: credentials::Card::of(house(request)?, credentials, said.secret, said.federation, now),
     };
-    page::show_as(page.refusal.status(), &page.frame, &page)
+    page::show_form(&page.refusal, &page.frame, &page)
 }
 
 type Loaded = (single_sign_on::Loaded, Switch, Vec<Token>, (Health, Vec<Warning>), credentials::Loaded);

@@ -55,7 +55,7 @@ async fn render(frame: Frame, desk: Desk, form: Form, refusal: Option<Error>) ->
         desk.read(|conn| Ok((licenses::stock(conn)?, imports::recent(conn, RECENT)?))).await?;
     let refusal = Refused(refusal);
     let page = ListPage { frame: frame.of("licences"), stock, uploads, form, refusal };
-    page::show_as(page.refusal.status(), &page.frame, &page)
+    page::show_form(&page.refusal, &page.frame, &page)
 }
 
 pub(super) async fn create(
@@ -102,7 +102,7 @@ async fn render_type(
     let refusal = Refused(refusal);
     let form = entered.unwrap_or_else(|| Form::of(&stock.kind));
     let page = TypePage { frame: frame.of("licences"), stock, form, refusal };
-    page::show_as(page.refusal.status(), &page.frame, &page)
+    page::show_form(&page.refusal, &page.frame, &page)
 }
 
 pub(super) async fn change(

@@ -47,7 +47,7 @@ async fn holder(desk: &Desk, secret: &str) -> Result<User> {
 fn asked(request: &HttpRequest, frame: Frame, user: &User, refusal: Option<Error>) -> Answer {
     let (path, user_name) = (request.path().to_owned(), user.profile.user_name.clone());
     let page = ChoosePage { frame, path, user_name, refusal: Refused(refusal) };
-    page::show_as(page.refusal.status(), &page.frame, &page)
+    page::show_form(&page.refusal, &page.frame, &page)
 }
 
 pub(super) async fn show(request: HttpRequest, frame: Frame, desk: Desk, secret: Path<String>) -> Answer {

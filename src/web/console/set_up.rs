@@ -71,7 +71,7 @@ pub(super) async fn claim(
         Err(refusal @ (Error::Invalid(_) | Error::Taken(_))) => {
             let page =
                 SetUpPage { frame, path: request.path().to_owned(), form, refusal: Refused(Some(refusal)) };
-            page::show_as(page.refusal.status(), &page.frame, &page)
+            page::show_form(&page.refusal, &page.frame, &page)
         }
         Err(other) => Err(other.into()),
     }

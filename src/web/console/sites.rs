@@ -37,7 +37,7 @@ async fn render(frame: Frame, desk: Desk, form: Form, refusal: Option<Error>) ->
     let (sites, unknown) = desk.read(|conn| Ok((sites::list(conn)?, sites::unknown(conn)?))).await?;
     let refusal = Refused(refusal);
     let page = ListPage { frame: frame.of("sites"), sites, unknown, form, refusal };
-    page::show_as(page.refusal.status(), &page.frame, &page)
+    page::show_form(&page.refusal, &page.frame, &page)
 }
 
 pub(super) async fn create(
@@ -97,7 +97,7 @@ async fn render_site(
     let refusal = Refused(refusal);
     let entered = entered.unwrap_or_else(|| site.name.clone());
     let page = SitePage { frame: frame.of("sites"), site, aliases, users, entered, refusal };
-    page::show_as(page.refusal.status(), &page.frame, &page)
+    page::show_form(&page.refusal, &page.frame, &page)
 }
 
 pub(super) async fn rename(
