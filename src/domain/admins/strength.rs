@@ -5,6 +5,7 @@
 //! person. Passwords that were chosen under older rules stay good until they are changed.
 
 use crate::error::{Error, Result};
+use icu_normalizer::DecomposingNormalizerBorrowed as DecomposingNormalizer;
 
 /// The fewest characters.
 pub const SHORTEST: usize = 15;
@@ -22,91 +23,11 @@ const LEAST_POINTS: usize = 10;
 /// rows of keys; where they come from is said in `common_passwords.md` beside the list.
 const COMMON: &str = include_str!("common_passwords.txt");
 
-/// Words that people reach for first, in lower case. Seasons and months with a year are the commonest of all where
-/// passwords have to be changed.
-const GUESSED_FIRST: &[&str] = &[
-    "spring",
-    "summer",
-    "autumn",
-    "fall",
-    "winter",
-    "january",
-    "february",
-    "march",
-    "april",
-    "may",
-    "june",
-    "july",
-    "august",
-    "september",
-    "october",
-    "november",
-    "december",
-    "monday",
-    "tuesday",
-    "wednesday",
-    "thursday",
-    "friday",
-    "saturday",
-    "sunday",
-    "easter",
-    "christmas",
-    "password",
-    "passwort",
-    "passphrase",
-    "passw",
-    "pass",
-    "word",
-    "secret",
-    "secure",
-    "security",
-    "welcome",
-    "hello",
-    "login",
-    "logon",
-    "signin",
-    "letmein",
-    "changeme",
-    "change",
-    "admin",
-    "administrator",
-    "owner",
-    "auditor",
-    "root",
-    "user",
-    "test",
-    "temp",
-    "temporary",
-    "default",
-    "guest",
-    "qwertz",
-    "qwerty",
-    "qwert",
-    "azerty",
-    "asdf",
-    "zxcv",
-    "yxcv",
-    "qaz",
-    "wsx",
-    "abc",
-    "iloveyou",
-    "love",
-    "monkey",
-    "dragon",
-    "sunshine",
-    "princess",
-    "football",
-    "baseball",
-    "master",
-    "shadow",
-    "company",
-    "office",
-    "microsoft",
-    "azure",
-    "entra",
-    "windows",
-    "rollcall",
-];
+/// Words that people reach for first, in lower case and without accents, a line for each language. Seasons and months with a
+/// year are the commonest of all where passwords have to be changed.
+const GUESSED_FIRST: &str = include_str!("guessed_first.txt");
+/// What was written before counts no more when it is written again, from so many characters on.
+const SHORTEST_AGAIN: usize = 4;
 
 /// Refuses a password that could be guessed; `words` are names that it must not be built from.
 pub(super) fn check(password: &str, words: &[&str]) -> Result<()> {
@@ -152,28 +73,61 @@ fn score(password: &str, words: &[&str]) -> u8 {
     part(&characters[characters.len() - LOOKED_AT..])
 }
 
-/// One for each word, year or run that is guessed first, and one for each other character.
+/// One for each word, year or run that is guessed first, or that was written before, and one for each other character.
 fn points(password: &str, words: &[&str]) -> usize {
     let text: Vec<char> = password.to_lowercase().chars().collect();
-    let plain: Vec<char> = text.iter().map(|char| unmasked(*char)).collect();
+    let bare: Vec<char> = text.iter().map(|char| without_accent(*char)).collect();
+    let plain: Vec<char> = bare.iter().map(|char| unmasked(*char)).collect();
     let names: Vec<Vec<char>> = names(words);
-    let known = || GUESSED_FIRST.iter().map(|word| word.chars().collect()).chain(names.iter().cloned());
+    let first: Vec<Vec<char>> = guessed_first().map(|word| word.chars().collect()).collect();
     let (mut points, mut at) = (0, 0);
     while at < text.len() {
-        let word = known().filter(|word| text[at..].starts_with(word) || plain[at..].starts_with(word));
-        let longest = word.map(|word: Vec<char>| word.len()).max();
-        at += longest.or_else(|| year(&text[at..])).unwrap_or_else(|| run(&text[at..]));
+        let here = [&text[at..], &bare[at..], &plain[at..]];
+        let words = first.iter().chain(&names).filter(|word| here.iter().any(|text| text.starts_with(word)));
+        let word = words.map(Vec::len).max();
+        let known = word.max(again(&plain, at));
+        at += known.or_else(|| year(&text[at..])).unwrap_or_else(|| run(&text[at..]));
         points += 1;
     }
     points
 }
 
-/// The names and their parts, where they are long enough to be a word.
+fn guessed_first() -> impl Iterator<Item = &'static str> {
+    GUESSED_FIRST.lines().filter(|line| !line.starts_with('#')).flat_map(str::split_whitespace)
+}
+
+/// How much of what stands here was written before.
+fn again(text: &[char], at: usize) -> Option<usize> {
+    let same =
+        |from: usize| text[from..at].iter().zip(&text[at..]).take_while(|(one, other)| one == other).count();
+    (0..at).map(same).max().filter(|length| *length >= SHORTEST_AGAIN)
+}
+
+/// The names and their parts, where they are long enough to be a word, with their accents and without.
 fn names(words: &[&str]) -> Vec<Vec<char>> {
     let lower: Vec<String> = words.iter().map(|word| word.trim().to_lowercase()).collect();
     let parts = lower.iter().flat_map(|word| word.split(|char: char| !char.is_alphanumeric()));
-    let whole = lower.iter().map(String::as_str);
-    whole.chain(parts).map(|word| word.chars().collect()).filter(|word: &Vec<char>| word.len() >= 3).collect()
+    let whole = lower.iter().map(String::as_str).chain(parts);
+    let written: Vec<Vec<char>> =
+        whole.map(|word| word.chars().collect()).filter(|word: &Vec<char>| word.len() >= 3).collect();
+    let bare = written.iter().map(|word| word.iter().map(|char| without_accent(*char)).collect());
+    bare.chain(written.iter().cloned()).collect()
+}
+
+/// The letter below the accent.
+fn without_accent(char: char) -> char {
+    match char {
+        'ø' => 'o',
+        'ł' => 'l',
+        'ı' => 'i',
+        'đ' => 'd',
+        _ if char.is_ascii() => char,
+        _ => {
+            let letters =
+                DecomposingNormalizer::new_nfd().normalize(char.encode_utf8(&mut [0; 4])).into_owned();
+            letters.chars().next().unwrap_or(char)
+        }
+    }
 }
 
 /// The letter that a figure or mark usually stands for.
@@ -237,6 +191,7 @@ mod tests {
         ] {
             assert!(refused(common).contains("common and breached"), "{common}: {}", refused(common));
         }
+        assert!(guessed_first().all(|word| word.chars().all(|char| char == without_accent(char))));
         assert!(COMMON.lines().all(|line| line.chars().count() >= SHORTEST && line == line.to_lowercase()));
     }
 
@@ -258,6 +213,26 @@ mod tests {
             "abcdefghijklmnopqrstuvwxyz",
             "12345678910111213",
             "Xy7kXy7kXy7kXy7k",
+            "Sommer2026Sommer!",
+            "Frühling2026Frühling",
+            "Fruehling-2026-07",
+            "Printemps2026!!!",
+            "Été2026-Automne25",
+            "Septiembre2026!!",
+            "Outono2026Outono",
+            "Estate-Inverno-26",
+            "Zomer2026Zomer!!",
+            "Sierpień2026!2026",
+            "Październik-2026",
+            "Červenec2026!!!!",
+            "Höst2026Vinter26",
+            "Kesäkuu2026Kesä!",
+            "Октябрь2026Май!!",
+            "Φθινόπωρο2026!!!",
+            "Mittwoch-Dezember",
+            "letmeinpleasenow",
+            "LetMeInPleaseNow!",
+            "letmeinletmeinletmein",
         ] {
             assert!(!refused(weak).is_empty(), "{weak}");
         }
@@ -272,6 +247,9 @@ mod tests {
             "sunny-violin-49-creek",
             "gV9#kQ2!xLp7@wRz",
             "dans le jardin, un piano mouillé",
+            "vier Kisten voller Zwiebeln",
+            "kettle orbit kettle tram",
+            "zwölf Boxkämpfer jagen",
         ] {
             assert_eq!(refused(good), "", "{good}");
         }
