@@ -65,9 +65,7 @@ pub(super) fn set_active(tx: &mut Tx, user: &mut User, active: bool) -> Result<(
         }
         keep_an_owner(tx, user)?;
         end_sessions(tx, &user.id)?;
-        // A link by which a password is chosen is void with it, and so are those that they made for others.
-        let theirs = password_links::user_id.eq(&user.id).or(password_links::maker_id.eq(&user.id));
-        diesel::delete(password_links::table.filter(theirs.assume_not_null())).execute(tx.conn)?;
+        void_links(tx, &user.id)?;
     }
     // What Entra ID asked for and was held back is its own doing, whoever lets it go.
     user.deactivated_by_hand = !active && tx.actor != &Actor::Entra && user.held.is_none();
@@ -79,6 +77,12 @@ pub(super) fn set_active(tx: &mut Tx, user: &mut User, active: bool) -> Result<(
     user.deactivated_at = (!active).then_some(tx.now);
     let action = if active { Action::UserReactivated } else { Action::UserDeactivated };
     note(tx, action, user, &[])
+}
+
+/// Makes void the link by which the account's password is chosen, and those that it made for others. Answers how many.
+pub(super) fn void_links(tx: &mut Tx, id: &str) -> Result<usize> {
+    let theirs = password_links::user_id.eq(id).or(password_links::maker_id.eq(id));
+    Ok(diesel::delete(password_links::table.filter(theirs.assume_not_null())).execute(tx.conn)?)
 }
 
 /// Signs the user out everywhere, at once.

@@ -4,7 +4,7 @@
 //! in by what was good before, save by the object id, which is never given to anybody else. An owner is asked who it is.
 
 use super::{User, lifecycle, note};
-use crate::db::schema::{password_links, sign_in_devices};
+use crate::db::schema::sign_in_devices;
 use crate::domain::audit::Action;
 use crate::domain::{Role, Tx};
 use crate::error::Result;
@@ -15,7 +15,7 @@ pub(super) fn begin_anew(tx: &mut Tx, user: &mut User) -> Result<()> {
     if user.role == Role::None {
         return Ok(());
     }
-    let links = diesel::delete(password_links::table.find(&user.id)).execute(tx.conn)?;
+    let links = lifecycle::void_links(tx, &user.id)?;
     let theirs = sign_in_devices::table.filter(sign_in_devices::user_id.eq(&user.id));
     let devices = diesel::delete(theirs).execute(tx.conn)?;
     let had_password = user.password_hash.take().is_some();
