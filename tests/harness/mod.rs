@@ -104,7 +104,15 @@ impl Console {
     }
 
     fn made(authority: &str, public: Option<&str>) -> Self {
-        let folder = tempfile::tempdir().unwrap();
+        Self::made_in(tempfile::tempdir().unwrap(), authority, public)
+    }
+
+    /// An instance on the database in this folder, which is brought up to date.
+    pub fn found_in(folder: TempDir) -> Self {
+        Self::made_in(folder, "http://127.0.0.1:1", None)
+    }
+
+    fn made_in(folder: TempDir, authority: &str, public: Option<&str>) -> Self {
         let db = Db::open(&folder.path().join("rollcall.db")).unwrap();
         let clock = Clock::default();
         let org = Org::new(db, Keyring::forgetful(), clock.clone());

@@ -1,0 +1,239 @@
+//! What an upgrade makes of a database that was in use before owners had to approve of whom single sign-on trusts.
+
+use crate::harness::idp::{CERTIFICATE, ISSUER, LOGIN_URL, Says};
+use crate::harness::{Browser, Console, PASSWORD};
+use diesel::connection::SimpleConnection;
+use diesel::prelude::*;
+use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
+use rollcall::db::Db;
+use rollcall::domain::admins::{self, passwords};
+use rollcall::domain::guard;
+use rollcall::domain::sso::{certificates, first_look};
+use rollcall::domain::users::federation;
+use std::fs;
+use std::path::{Path, PathBuf};
+use tempfile::TempDir;
+
+const MIGRATIONS: EmbeddedMigrations = embed_migrations!("migrations/sqlite");
+/// The last migration of the program before.
+const BEFORE: &str = "0016";
+const NOTICE: &str = "an owner looks at it once";
+
+/// Whether single sign-on was set up, and whether an owner had approved of the certificate.
+#[derive(Clone, Copy, PartialEq)]
+enum SingleSignOn {
+    No,
+    Unapproved,
+}
+
+/// A database as the program before left it, filled.
+fn filled(single_sign_on: SingleSignOn) -> (TempDir, PathBuf) {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("rollcall.db");
+    let mut conn = SqliteConnection::establish(path.to_str().unwrap()).unwrap();
+    let table = "CREATE TABLE __diesel_schema_migrations (version VARCHAR(50) PRIMARY KEY NOT NULL, run_on TIMESTAMP NOT NULL \
+                 DEFAULT CURRENT_TIMESTAMP);";
+    conn.batch_execute(table).unwrap();
+    let mut names: Vec<String> = fs::read_dir("migrations/sqlite")
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .filter(|name| name.split(['-', '_']).nth(3).is_some_and(|number| number <= BEFORE))
+        .collect();
+    names.sort();
+    for name in names {
+        let up = fs::read_to_string(Path::new("migrations/sqlite").join(&name).join("up.sql")).unwrap();
+        let version = name.split('_').next().unwrap().replace('-', "");
+        let done = format!("{up}; INSERT INTO __diesel_schema_migrations (version) VALUES ('{version}');");
+        conn.batch_execute(&done).unwrap();
+    }
+    conn.batch_execute(&rows(single_sign_on)).unwrap();
+    (folder, path)
+}
+
+fn rows(single_sign_on: SingleSignOn) -> String {
+    let mut rows = [
+        user("olga", "owner", &[]),
+        user(
+            "oscar",
+            "owner",
+            &[("federated_id", "mallory@x.example"), ("federated_key", "mallory@x.example")],
+        ),
+        user("held", "owner", &[("held", "delete"), ("held_at", "2026-11-01 00:00:00")]),
+        user(
+            "adam",
+            "administrator",
+            &[("federated_id", "ADAM@x.example"), ("federated_key", "adam@x.example")],
+        ),
+        user("audrey", "auditor", &[]),
+        user("barred", "administrator", &[("active", "0")]),
+        user("left", "administrator", &[("active", "0"), ("entra_state", "linked")]),
+        user("ana", "none", &[("held", "deactivate"), ("held_at", "2026-11-01 00:00:00")]),
+    ]
+    .concat();
+    for (who, kind) in [("barred", "person"), ("left", "entra")] {
+        rows.extend([format!(
+            "INSERT INTO audit_events VALUES ('{who}', '2026-11-01 00:00:00', '{kind}', NULL, 'x', 'user.deactivated', \
+             'user', '{who}', '{who}', '[]');"
+        )]);
+    }
+    rows.push_str(
+        "INSERT INTO settings VALUES ('guard', '{\"enabled\":true,\"people\":50,\"share\":7,\"minutes\":120}', \
+         '2026-11-01 00:00:00');
+         INSERT INTO guard_tally VALUES ('2026-11-01 00:00:00', 4);
+         INSERT INTO sessions (id, user_id, state, created_at, last_seen_at) VALUES
+             ('digest', 'adam', '{}', '2026-11-01 00:00:00', '2026-11-01 00:00:00');
+         INSERT INTO sign_in_failures VALUES ('account:olga', 30, '2026-11-01 00:00:00', NULL);",
+    );
+    if single_sign_on == SingleSignOn::Unapproved {
+        let one = rollcall::certificate::read(CERTIFICATE).unwrap().remove(0);
+        rows.extend([format!(
+            "INSERT INTO sso_settings (id, enabled, login_url, issuer, updated_at) VALUES
+                 ('entra', TRUE, '{LOGIN_URL}', '{ISSUER}', '2026-11-01 00:00:00');
+             INSERT INTO idp_certificates VALUES ('one', '{}', '{}', '{}', '{}', '{}', '2026-11-01 00:00:00.5', FALSE);",
+            one.der, one.subject, one.fingerprint, one.not_before, one.not_after
+        )]);
+    }
+    rows
+}
+
+/// An account whose key is its user name.
+fn user(name: &str, role: &str, more: &[(&str, &str)]) -> String {
+    let usual = [
+        ("id", name),
+        ("scim_id", name),
+        ("user_name", name),
+        ("user_name_key", name),
+        ("sort_name", name),
+        ("search_text", name),
+        ("role", role),
+        ("active", "1"),
+        ("entra_state", "unlinked"),
+        ("origin", "console"),
+        ("handed_over", "0"),
+        ("version", "1"),
+        ("more", "{}"),
+        ("seen", "0"),
+        ("created_at", "2026-11-01 00:00:00"),
+        ("updated_at", "2026-11-01 00:00:00"),
+    ];
+    let all: Vec<&(&str, &str)> = usual
+        .iter()
+        .filter(|(column, _)| !more.iter().any(|(other, _)| other == column))
+        .chain(more)
+        .collect();
+    let columns: Vec<&str> = all.iter().map(|(column, _)| *column).collect();
+    let values: Vec<String> = all.iter().map(|(_, value)| format!("'{value}'")).collect();
+    format!("INSERT INTO users ({}) VALUES ({});", columns.join(", "), values.join(", "))
+}
+
+/// The console on it, after the upgrade, and its owner signed in.
+async fn upgraded(single_sign_on: SingleSignOn) -> (Console, Browser) {
+    let (folder, _) = filled(single_sign_on);
+    let console = Console::found_in(folder);
+    let prepared = passwords::prepare(&console.org, "olga", PASSWORD).unwrap();
+    console.write(move |tx| admins::set_password(tx, prepared));
+    let olga = console.signed_in("olga").await;
+    (console, olga)
+}
+
+async fn comes_in(console: &Console, name: &str) -> bool {
+    console.browser().bring(&Says::of(console, name)).await.status == 303
+}
+
+#[actix_web::test]
+async fn whoever_came_in_before_comes_in_and_an_owner_is_asked_to_look() {
+    let (console, olga) = upgraded(SingleSignOn::Unapproved).await;
+    for name in ["audrey", "adam", "adam@x.example"] {
+        assert!(comes_in(&console, name).await, "{name}");
+    }
+    for name in ["olga", "mallory@x.example"] {
+        assert!(!comes_in(&console, name).await, "{name}: owners needed approved certificates before");
+    }
+    assert!(olga.get("/").await.text().contains(NOTICE));
+    let page = olga.get("/identity/trust").await;
+    for told in
+        ["oscar", "mallory@x.example", "ADAM@x.example", "audrey", "signing in auditors and administrators"]
+    {
+        assert!(page.text().contains(told), "{told}: {}", page.text());
+    }
+    // What was changed since the page was shown is not approved with it.
+    console.write(|tx| federation::set_federated_id(tx, "oscar", None));
+    let refused = page.submit("/identity/trust/looked", &[]).await.follow().await;
+    assert!(refused.text().contains("was changed since this page was shown"), "{}", refused.text());
+    refused.submit("/identity/trust/looked", &[]).await;
+    assert!(!olga.get("/").await.text().contains(NOTICE));
+    assert!(comes_in(&console, "olga").await, "the certificate is approved with it");
+    assert!(
+        console.org.read(certificates::list).unwrap().iter().all(|one| one.approved && !one.kept_at_upgrade)
+    );
+}
+
+#[actix_web::test]
+async fn a_certificate_that_comes_after_the_upgrade_is_none_that_was_kept() {
+    use crate::harness::idp::{STRANGERS_CERTIFICATE, STRANGERS_KEY};
+    let (console, _) = upgraded(SingleSignOn::Unapproved).await;
+    console.as_administrator(|tx| certificates::add(tx, STRANGERS_CERTIFICATE)).unwrap();
+    let forged = Says { key: STRANGERS_KEY, ..Says::of(&console, "audrey") };
+    assert_eq!(console.browser().bring(&forged).await.status, 403);
+    console.write(|tx| first_look::done(tx, None));
+    let forged = Says { key: STRANGERS_KEY, ..Says::of(&console, "audrey") };
+    assert_eq!(
+        console.browser().bring(&forged).await.status,
+        403,
+        "a script that saw nothing approves of none"
+    );
+}
+
+#[actix_web::test]
+async fn where_single_sign_on_comes_later_nothing_counts_that_nobody_can_have_used() {
+    let (console, olga) = upgraded(SingleSignOn::No).await;
+    assert!(olga.get("/").await.text().contains(NOTICE));
+    console.trust_entra(true);
+    for name in ["mallory@x.example", "adam@x.example"] {
+        assert!(!comes_in(&console, name).await, "{name}");
+    }
+    assert!(comes_in(&console, "audrey").await && comes_in(&console, "olga").await);
+    let page = olga.get("/administrators/adam").await;
+    page.submit("/administrators/adam/recognition", &[("keep_federated_id", "1")]).await;
+    assert!(comes_in(&console, "adam@x.example").await, "an owner confirmed it");
+}
+
+#[actix_web::test]
+async fn what_owners_decided_before_stands() {
+    let (console, _) = upgraded(SingleSignOn::No).await;
+    let user = |name: &str| console.find(name).unwrap();
+    assert!(user("barred").deactivated_by_hand && !user("left").deactivated_by_hand);
+    assert_eq!(user("held").held, None, "a protected owner");
+    assert!(user("ana").held.is_some());
+    let limits = console.org.read(guard::limits).unwrap();
+    assert_eq!((limits.accounts.hour.people, limits.accounts.hour.share, limits.minutes), (50, 7, 120));
+}
+
+#[test]
+fn the_upgrade_of_a_filled_database_can_be_undone_and_done_again() {
+    for single_sign_on in [SingleSignOn::No, SingleSignOn::Unapproved] {
+        let (_folder, path) = filled(single_sign_on);
+        drop(Db::open(&path).unwrap());
+        let mut conn = SqliteConnection::establish(path.to_str().unwrap()).unwrap();
+        // The guard's limits as this program writes them.
+        let limits = serde_json::to_string(&guard::Limits::default()).unwrap();
+        conn.batch_execute(&format!("UPDATE settings SET value = '{limits}' WHERE name = 'guard'")).unwrap();
+        while !conn.applied_migrations().unwrap()[0].to_string().ends_with(BEFORE) {
+            conn.revert_last_migration(MIGRATIONS).unwrap();
+        }
+        let stored: Stored = diesel::sql_query("SELECT value FROM settings WHERE name = 'guard'")
+            .get_result(&mut conn)
+            .unwrap();
+        let before: serde_json::Value = serde_json::from_str(&stored.value).unwrap();
+        let known = serde_json::json!({ "enabled": true, "people": 10, "share": 5, "minutes": 60 });
+        assert_eq!(before, known, "what the program before reads");
+        drop(conn);
+        drop(Db::open(&path).unwrap());
+    }
+}
+
+#[derive(QueryableByName)]
+struct Stored {
+    #[diesel(sql_type = diesel::sql_types::Text)]
+    value: String,
+}
