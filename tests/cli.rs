@@ -135,6 +135,10 @@ fn accounts_are_made_and_given_new_passwords() {
         1,
         "another account",
     );
+    // The first letter is Cyrillic.
+    let alike = ["admin", "create", "--user-name", "аdam"];
+    fails(&run_with_input(&folder, &alike, PASSWORD), 1, "looks like “adam”");
+    said(&run_with_input(&folder, &[alike.as_slice(), &["--look-alike"]].concat(), PASSWORD));
     let reset = run_with_input(
         &folder,
         &["admin", "reset-password", "--user-name", "adam"],

@@ -1,8 +1,8 @@
 //! Names with characters that cannot be seen, and names that look alike.
 
-use crate::harness::Console;
-use rollcall::domain::users::{Profile, by_hand};
-use rollcall::domain::{Actor, licenses, sites};
+use crate::harness::{Console, PASSWORD};
+use rollcall::domain::users::{Profile, by_hand, federation};
+use rollcall::domain::{Actor, Role, licenses, sites};
 use serde_json::json;
 
 const TOLD: &str = "U+200B ZERO WIDTH SPACE at position 4";
@@ -91,6 +91,62 @@ async fn a_name_that_looks_like_another_is_pointed_out_and_can_be_confirmed() {
     let renamed = browser.submit(&path, &path, &[("user_name", "ana.Iima@example.com")]).await;
     assert_eq!(renamed.status, 422);
     assert_eq!(browser.submit(&path, &path, &[("title", "x")]).await.status, 303, "not renamed, not asked");
+}
+
+#[actix_web::test]
+async fn a_look_alike_is_pointed_out_wherever_somebody_is_found_by_a_name() {
+    let console = Console::open();
+    console.user("ana@example.com", None);
+    let bo = console.user("bo@example.com", None).id;
+    let browser = console.signed_in("olga").await;
+    let looks = "looks like “ana@example.com”, which is that of ana@example.com.";
+
+    // A new account with a role, with a password sent by a script or without.
+    let fields = [("user_name", "аna@example.com"), ("role", "auditor"), ("name", "Kept")];
+    for password in ["", PASSWORD] {
+        let more = [("password", password), ("password_again", password)];
+        let page =
+            browser.submit("/administrators", "/administrators", &[fields.as_slice(), &more].concat()).await;
+        assert_eq!(page.status, 422);
+        assert!(page.text().contains(looks), "{}", page.text());
+        assert_eq!(page.value("#name").as_deref(), Some("Kept"));
+    }
+    let page = browser.submit("/administrators", "/administrators", &fields).await;
+    let made = page.submit("/administrators", &[fields.as_slice(), &[("look_alike", "1")]].concat()).await;
+    assert_eq!(made.status, 200, "{}", made.text());
+
+    // A federated id, beside a user name or beside the federated id of an account with a role.
+    let path = format!("/users/{bo}");
+    let action = format!("{path}/federated-id");
+    let page = browser.submit(&path, &action, &[("federated_id", "anа@example.com")]).await;
+    assert_eq!(page.status, 422);
+    assert!(page.text().contains("This federated id looks like"), "{}", page.text());
+    let fields = [("federated_id", "anа@example.com"), ("federated_look_alike", "1")];
+    assert_eq!(page.submit(&action, &fields).await.status, 303);
+    let olga = console.find("olga").unwrap().id;
+    console.write(move |tx| federation::set_federated_id(tx, &olga, Some("olga@corp.example")));
+    let page = browser.submit("/users/new", "/users", &[("user_name", "оlga@corp.example")]).await;
+    assert!(page.text().contains("which is the federated id of olga"), "{}", page.text());
+
+    // An appointment.
+    console.user("cy@example.com", None);
+    console.user("сy@example.com", None);
+    let fields = [("appointed", "cy@example.com"), ("role", "owner")];
+    let page = browser.submit("/administrators", "/administrators/appoint", &fields).await;
+    assert_eq!(page.status, 422);
+    assert!(page.text().contains("looks like “сy@example.com”"), "{}", page.text());
+    assert_eq!(console.find("cy@example.com").unwrap().role, Role::None);
+    page.submit("/administrators/appoint", &[("look_alike", "1")]).await;
+    assert_eq!(console.find("cy@example.com").unwrap().role, Role::Owner);
+
+    // A list of names from Entra ID.
+    console.user("pat@old.example", None);
+    console.user("pаt@example.com", None);
+    let file = "userPrincipalName,displayName\npat@example.com,Pat\n";
+    let page =
+        browser.upload("/users/alignment", "/users/alignment", &[], "users.csv", file.as_bytes()).await;
+    let shown = page.follow().await;
+    assert!(shown.text().contains("The name looks like “pаt@example.com”"), "{}", shown.text());
 }
 
 #[actix_web::test]

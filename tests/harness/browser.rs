@@ -146,6 +146,16 @@ impl Page {
         Html::parse_document(&self.body).select(&Selector::parse(selector).unwrap()).next().is_some()
     }
 
+    /// The names of the fields of the form with this action, hidden ones left out.
+    pub fn field_names(&self, action: &str) -> Vec<String> {
+        let document = Html::parse_document(&self.body);
+        let inputs = format!(
+            "form[action=\"{action}\"] input:not([type=hidden]):not([type=file]), form[action=\"{action}\"] textarea"
+        );
+        let inputs = Selector::parse(&inputs).unwrap();
+        document.select(&inputs).filter_map(|input| input.value().attr("name").map(str::to_owned)).collect()
+    }
+
     fn fields_of(&self, action: &str) -> Vec<(String, String)> {
         let document = Html::parse_document(&self.body);
         let form = Selector::parse("form").unwrap();
