@@ -168,6 +168,23 @@ async fn a_proof_that_has_become_old_while_the_form_came_is_none() {
     assert_eq!(console.find("ana").unwrap().role, Role::None);
 }
 
+#[actix_web::test]
+async fn a_session_whose_time_is_over_while_the_form_comes_does_nothing() {
+    let console = Console::open();
+    let (_, bea) = bea(&console, Role::Administrator).await;
+    for _ in 0..14 {
+        console.clock.advance(TimeDelta::minutes(50));
+        let_in(&bea).await;
+        // The visit is written down behind the answer: this comes after it.
+        console.write(rollcall::domain::settings::touch);
+    }
+    console.clock.advance(TimeDelta::minutes(19));
+    let late = Late::form(&console, &bea, "/sites", &[("name", "Kiel")]).await;
+    let_in(&bea).await;
+    console.clock.advance(TimeDelta::minutes(2));
+    assert!(is_signed_out(&late.end().await));
+}
+
 /// A request of a SCIM client.
 async fn scim(console: &Console, token: &str, request: &str, body: &str) -> Late {
     let head = format!("{request} HTTP/1.1\r\nAuthorization: Bearer {token}");

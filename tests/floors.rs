@@ -89,6 +89,16 @@ fn the_time_is_read_in_one_place() {
     assert_eq!(sources.matches("Utc::now()").count(), 1);
 }
 
+#[test]
+fn pages_write_on_the_authority_of_a_session() {
+    // What stands there looks itself at what it rests on: a password that was verified, and a one-time link.
+    let exceptions = ["src/web/console/attempt.rs", "src/web/console/password_link.rs"];
+    let web = source_of("src", "web");
+    let excepted: String = exceptions.iter().map(|file| fs::read_to_string(file).unwrap()).collect();
+    assert_eq!(web.matches("Authority::trusted").count(), excepted.matches("Authority::trusted").count());
+    assert!(!web.contains("Actor::Person"), "a page names a person as the actor");
+}
+
 fn source_of(folder: &str, module: &str) -> String {
     let file = format!("{folder}/{module}.rs");
     if Path::new(&file).exists() {

@@ -1,12 +1,12 @@
 //! A sign-in that waits for the person's word goes with whatever ends sessions.
 
-use crate::harness::idp::{CERTIFICATE, KEY, STRANGERS_CERTIFICATE, Says};
+use crate::harness::idp::{CERTIFICATE, KEY, OBJECT_ID, STRANGERS_CERTIFICATE, Says};
 use crate::harness::{Browser, Console, PASSWORD};
 use crate::sso_sign_out::{logout_request, signed_query};
 use rollcall::domain::sessions::{self, CameBy, Holder, Limits, Method};
 use rollcall::domain::sso::{certificates, settings};
 use rollcall::domain::users::recognition::{self, Decision};
-use rollcall::domain::users::{federation, lifecycle};
+use rollcall::domain::users::{Profile, by_hand, federation, lifecycle};
 use rollcall::domain::{Role, Tx, admins};
 use rollcall::error::Result;
 
@@ -53,7 +53,7 @@ fn with_settings(tx: &mut Tx, change: impl Fn(&mut settings::Settings)) -> Resul
 type Ending = fn(&mut Tx, &str) -> Result<()>;
 
 /// What ends sessions, by name.
-const ENDINGS: [(&str, Ending); 8] = [
+const ENDINGS: [(&str, Ending); 10] = [
     ("another federated id", |tx, id| federation::set_federated_id(tx, id, Some("else")).map(drop)),
     ("recognition confirmed anew", |tx, id| recognition::confirm(tx, id, &Decision::default()).map(drop)),
     ("a lower role", |tx, id| admins::appoint(tx, id, Role::Auditor).map(drop)),
@@ -73,6 +73,14 @@ const ENDINGS: [(&str, Ending); 8] = [
     ("single sign-on off and on", |tx, _| {
         with_settings(tx, |wish| wish.enabled = false)?;
         with_settings(tx, |wish| wish.enabled = true)
+    }),
+    ("sign-ins from My Apps off and on", |tx, _| {
+        with_settings(tx, |wish| wish.allow_unsolicited = false)?;
+        with_settings(tx, |wish| wish.allow_unsolicited = true)
+    }),
+    ("another user name", |tx, id| {
+        let wish = by_hand::Wish { profile: Profile::named("somebody@contoso.example"), email: None };
+        by_hand::change(tx, id, wish).map(drop)
     }),
     ("the certificate removed and added again", |tx, _| without_certificate(tx)),
 ];
@@ -147,4 +155,27 @@ async fn switching_sha_1_off_ends_what_came_by_it() {
     assert!(lives("by-sha-1") && lives("by-sha-256"));
     console.sso(|settings| settings.allow_sha1 = false);
     assert!(!lives("by-sha-1") && lives("by-sha-256"));
+}
+
+#[actix_web::test]
+async fn another_user_name_ends_the_sessions_of_a_role_holder_who_is_known_by_nothing_else() {
+    let (console, entra) = Console::with_entra();
+    console.trust_entra(true);
+    for (name, object_id, lives) in
+        [(ADA, None, false), (BEN, Some("11111111-2222-3333-4444-555555555555"), true)]
+    {
+        let id = console.admin(name, Role::Administrator).id;
+        let browser = console.browser();
+        let mut says = Says::of(&console, name);
+        if let Some(object_id) = object_id {
+            says = says.with(OBJECT_ID, object_id);
+        }
+        browser.bring(&says).await;
+        assert_eq!(browser.get("/account").await.status, 200);
+        let scim_id = entra.find(name).await.at("/Resources/0/id").as_str().unwrap().to_owned();
+        let rename =
+            serde_json::json!([{"op": "replace", "path": "userName", "value": format!("new-{name}")}]);
+        assert_eq!(entra.patch(&format!("/Users/{scim_id}"), rename).await.status, 200, "{id}");
+        assert_eq!(browser.get("/account").await.status == 200, lives, "{name}");
+    }
 }

@@ -10,6 +10,7 @@ use crate::db::schema::{sessions, users};
 use crate::error::{Error, Result};
 use chrono::NaiveDateTime;
 use diesel::prelude::*;
+use serde::{Deserialize, Serialize};
 
 /// Who acts, and what that rests on.
 #[derive(Clone, Debug)]
@@ -26,7 +27,16 @@ enum Basis {
     /// That the account is active and has its role.
     Account,
     /// That, and that this session of theirs has not ended.
-    Session { id: String, proof: Proof },
+    Session { session: Sitting, proof: Proof },
+}
+
+/// A session that somebody acts from.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Sitting {
+    /// Its id.
+    pub id: String,
+    /// When it ends at the latest, however it is used, in UTC.
+    pub ends_at: NaiveDateTime,
 }
 
 /// A proof of who sits there: whether one is wanted, and until when the last one is good.
@@ -53,8 +63,8 @@ pub enum Wanted {
 impl Authority {
     /// What somebody does from a session of theirs, with the role that they had when it was looked up.
     #[must_use]
-    pub fn of_session(actor: Actor, session: String, proof: Proof) -> Self {
-        Self { actor, rests_on: Basis::Session { id: session, proof } }
+    pub fn of_session(actor: Actor, session: Sitting, proof: Proof) -> Self {
+        Self { actor, rests_on: Basis::Session { session, proof } }
     }
 
     /// Whoever it is, nothing is looked up again: for what has no session, such as the command line.
@@ -89,8 +99,9 @@ impl Authority {
         let standing: Option<(bool, Role)> = match &self.rests_on {
             Basis::Nothing => return Ok(()),
             Basis::Account => users::table.find(id).select(present).first(conn).optional()?,
-            Basis::Session { id: session, .. } => sessions::table
-                .find(session)
+            Basis::Session { session, .. } if session.ends_at <= now => None,
+            Basis::Session { session, .. } => sessions::table
+                .find(&session.id)
                 .filter(sessions::user_id.eq(id))
                 .inner_join(users::table)
                 .select(present)

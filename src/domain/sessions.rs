@@ -66,6 +66,9 @@ pub struct CameBy {
     /// Whether it took a signature by SHA-1.
     #[serde(default)]
     pub sha1: bool,
+    /// Whether nobody here had asked for it: it began at Entra ID.
+    #[serde(default)]
+    pub unsolicited: bool,
     /// Whether the account had no role then: such a session is never one of an account with a role.
     pub plain: bool,
 }
@@ -74,12 +77,15 @@ pub struct CameBy {
 const WAITING: &str = "waiting";
 /// And this, where a signature by SHA-1 was taken.
 const SHA1: &str = "sha1";
+/// And this, where it began at Entra ID.
+const UNSOLICITED: &str = "unsolicited";
 
 impl CameBy {
     fn words(&self) -> String {
-        let marks = [self.waiting.then_some(WAITING), self.sha1.then_some(SHA1)];
+        let marks = [(self.waiting, WAITING), (self.sha1, SHA1), (self.unsolicited, UNSOLICITED)];
+        let marks = marks.into_iter().filter_map(|(is_so, word)| is_so.then_some(word));
         let certificates = self.certificates.iter().map(String::as_str);
-        marks.into_iter().flatten().chain(certificates).collect::<Vec<_>>().join(" ")
+        marks.chain(certificates).collect::<Vec<_>>().join(" ")
     }
 }
 
@@ -275,8 +281,25 @@ pub fn end_from_waiting_settings(tx: &mut Tx) -> Result<()> {
 
 /// Ends those that came by a signature by SHA-1.
 pub fn end_by_sha1(tx: &mut Tx) -> Result<()> {
-    let theirs = sessions::table.filter(sessions::came_by.like(format!("%{SHA1} %")));
+    end_marked(tx, SHA1)
+}
+
+/// Ends those that began at Entra ID.
+pub fn end_unsolicited(tx: &mut Tx) -> Result<()> {
+    end_marked(tx, UNSOLICITED)
+}
+
+fn end_marked(tx: &mut Tx, word: &str) -> Result<()> {
+    let theirs = sessions::table.filter(sessions::came_by.like(format!("%{word} %")));
     diesel::delete(theirs).execute(tx.conn)?;
+    Ok(())
+}
+
+/// Ends the sign-ins through the identity provider into this account that are held or under way, and no session that has
+/// begun.
+pub fn end_reserved_from_sso(tx: &mut Tx, user: &str) -> Result<()> {
+    let theirs = sessions::table.filter(sessions::user_id.eq(user)).filter(sessions::method.eq(Method::Sso));
+    diesel::delete(theirs.filter(sessions::reserved_until.is_not_null())).execute(tx.conn)?;
     Ok(())
 }
 

@@ -58,7 +58,7 @@ impl Signed {
         let (user, visit) = (visitor.user?, Visit::of(request));
         let wanted = visitor.route.map(|route| route.wanted(request)).unwrap_or_default();
         let proof = Proof { wanted, good_until: visit.proved_until() };
-        let authority = Authority::of_session(user.actor(), visit.id()?, proof);
+        let authority = Authority::of_session(user.actor(), visit.sitting()?, proof);
         Some(Self(user, authority))
     }
 }

@@ -3,6 +3,7 @@
 use super::House;
 use super::cookies::Name;
 use super::extract::Desk;
+use crate::domain::authority::Sitting;
 use crate::domain::sessions::{Holder, Method, Reserved};
 use crate::domain::sso::sign_out::Foreign;
 use crate::domain::{Actor, rfc3339, sessions};
@@ -23,8 +24,8 @@ const FORM_SECRET: &str = "form_secret";
 const PROVED: &str = "proved";
 const FLASHES: &str = "flashes";
 const FOREIGN: &str = "foreign";
-/// The session's own id, while a request is under way.
-const ID: &str = "id";
+/// Which session it is, while a request is under way.
+const SITTING: &str = "sitting";
 /// The session that was reserved for whoever has just been let in, until it begins.
 const RESERVED: &str = "reserved";
 const PURPOSE: &str = "session";
@@ -98,9 +99,9 @@ impl Visit {
         self.get(FOREIGN)
     }
 
-    /// The session's own id.
-    pub(super) fn id(&self) -> Option<String> {
-        self.get(ID)
+    /// Which session it is.
+    pub(super) fn sitting(&self) -> Option<Sitting> {
+        self.get(SITTING)
     }
 
     /// Whose session it is, for one that is to go on in its place.
@@ -199,7 +200,7 @@ struct Packed {
 
 fn pack(mut state: State) -> Result<Packed, serde_json::Error> {
     // Neither belongs to what is kept.
-    state.remove(ID);
+    state.remove(SITTING);
     let reserved = state.remove(RESERVED).and_then(|value| serde_json::from_str(&value).ok());
     let user = state.get(USER).and_then(|value| serde_json::from_str(value).ok());
     let foreign = state.get(FOREIGN).and_then(|value| serde_json::from_str(value).ok());
@@ -228,12 +229,14 @@ impl SessionStore for Store {
         }
         let mut state: State =
             serde_json::from_str(&session.state).map_err(|cause| LoadError::Deserialization(cause.into()))?;
-        let id = serde_json::to_string(&session.id).map_err(|cause| LoadError::Other(cause.into()))?;
-        state.insert(ID.to_owned(), id);
         let foreign: Option<Foreign> = state.get(FOREIGN).and_then(|value| serde_json::from_str(value).ok());
         // Entra ID may say until when a session may last at the most (SAML core section 2.7.2, SessionNotOnOrAfter).
-        let is_over = foreign.and_then(|foreign| foreign.until).is_some_and(|until| until <= now);
-        Ok(Some(state).filter(|_| !is_over))
+        let latest = session.created_at + self.house.0.limits.absolute;
+        let ends_at = foreign.and_then(|foreign| foreign.until).map_or(latest, |until| until.min(latest));
+        let sitting = Sitting { id: session.id, ends_at };
+        let sitting = serde_json::to_string(&sitting).map_err(|cause| LoadError::Other(cause.into()))?;
+        state.insert(SITTING.to_owned(), sitting);
+        Ok(Some(state).filter(|_| now < ends_at))
     }
 
     async fn save(&self, state: State, _: &Duration) -> Result<SessionKey, SaveError> {

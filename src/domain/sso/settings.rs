@@ -222,8 +222,12 @@ fn put_in_force(tx: &mut Tx, before: &Settings, wish: &Settings) -> Result<()> {
         (before.issuer.is_some() && before.issuer != wish.issuer) || before.match_claim != wish.match_claim;
     if (before.enabled && !wish.enabled) || another {
         sessions::end_all_from_sso(tx)?;
-    } else if before.allow_sha1 && !wish.allow_sha1 {
+    }
+    if before.allow_sha1 && !wish.allow_sha1 {
         sessions::end_by_sha1(tx)?;
+    }
+    if before.allow_unsolicited && !wish.allow_unsolicited {
+        sessions::end_unsolicited(tx)?;
     }
     Ok(())
 }

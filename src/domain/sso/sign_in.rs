@@ -122,7 +122,8 @@ fn basis(tx: &mut Tx, accepted: &Accepted, judged_by: Option<&Settings>) -> Resu
         certificates.push(one.fingerprint.clone());
     }
     let sha1 = accepted.proofs.iter().any(|proof| proof.sha1);
-    let came_by = CameBy { certificates, waiting: !approved, sha1, plain: true };
+    let unsolicited = accepted.assertion.in_response_to.is_none();
+    let came_by = CameBy { certificates, waiting: !approved, sha1, unsolicited, plain: true };
     Ok(Ok(Basis { came_by, good_for, lacking }))
 }
 

@@ -2,6 +2,7 @@
 
 use super::lifecycle::{retire, set_active};
 use super::profile::email_changes;
+use super::recognition;
 use super::store::{insert_new, not_of_a_role_holder};
 use super::{
     Email, EntraState, Held, Origin, Profile, Reach, User, by_hand, emails, emails_between, emails_of,
@@ -195,8 +196,11 @@ pub fn change(tx: &mut Tx, known: Known, mut wish: Wish) -> Result<Done> {
     if !changes.is_empty() {
         note(tx, Action::UserChanged, &user, &changes)?;
     }
-    if renamed && user.role != Role::None {
-        note(tx, Action::RoleHolderRenamed, &user, &[])?;
+    if renamed {
+        recognition::renamed(tx, &user)?;
+        if user.role != Role::None {
+            note(tx, Action::RoleHolderRenamed, &user, &[])?;
+        }
     }
     warnings.extend(left_out);
     let rename_held = renaming.is_some();
@@ -295,6 +299,7 @@ pub(in crate::domain) fn take_name(tx: &mut Tx, mut user: User, name: String) ->
     if user.role != Role::None && tx.actor.is_owner() {
         user.confirm_user_name();
     }
+    recognition::renamed(tx, &user)?;
     store(tx, &mut user, None)?;
     note(tx, Action::UserChanged, &user, change.as_slice())?;
     if user.role != Role::None {

@@ -1,6 +1,7 @@
 //! What an administrator does to an account that Entra ID does not own, or not all of.
 
 use super::profile::email_changes;
+use super::recognition;
 use super::{
     Email, EntraState, Held, Origin, Profile, User, emails, find, insert, may_decide, note, returning, store,
 };
@@ -106,6 +107,9 @@ fn put(tx: &mut Tx, id: &str, wish: Wish, confirms: bool) -> Result<User> {
     user.profile = profile;
     if renamed && user.role != Role::None && confirms {
         user.confirm_user_name();
+    }
+    if renamed {
+        recognition::renamed(tx, &user)?;
     }
     store(tx, &mut user, Some(&after))?;
     note(tx, Action::UserChanged, &user, &changes)?;

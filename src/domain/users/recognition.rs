@@ -159,6 +159,17 @@ pub fn confirm(tx: &mut Tx, id: &str, decision: &Decision) -> Result<User> {
     Ok(user)
 }
 
+/// The account goes by another user name from now on. A sign-in under the old one that is held or under way ends, and so
+/// do the sessions of an account with a role, unless the identity provider's own key of the person stands behind them.
+pub(in crate::domain) fn renamed(tx: &mut Tx, user: &User) -> Result<()> {
+    let is_known_by_key = user.entra_object_id.is_some() && user.object_id_counts();
+    if user.role == Role::None || is_known_by_key {
+        sessions::end_reserved_from_sso(tx, &user.id)
+    } else {
+        sessions::end_from_sso(tx, &user.id)
+    }
+}
+
 /// The decision itself, for whoever stores the account next. Answers what changed.
 pub(in crate::domain) fn decide(user: &mut User, decision: &Decision) -> Result<Vec<Change>> {
     if decision.shown.as_ref().is_some_and(|shown| *shown != user.recognised_by()) {
