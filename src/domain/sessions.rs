@@ -57,6 +57,7 @@ pub struct Holder {
 pub struct Reserved(String);
 
 /// What a sign-in through the identity provider rests on: the session ends with it.
+#[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own about a sign-in")]
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CameBy {
     /// The fingerprints of the certificates that signed.
