@@ -9,7 +9,7 @@ use rollcall::domain::users::{EntraState, Profile};
 use serde_json::{Value, json};
 
 /// An organisation of so many people whom Entra ID made, with the guard as it comes; the ids that SCIM knows.
-fn crew(people: usize) -> (Console, Entra, Vec<String>) {
+pub fn crew(people: usize) -> (Console, Entra, Vec<String>) {
     let (console, entra) = Console::with_entra();
     let make = move |tx: &mut rollcall::domain::Tx| {
         let wish = |number| Wish {
@@ -25,7 +25,7 @@ fn crew(people: usize) -> (Console, Entra, Vec<String>) {
 }
 
 /// A guard that lets so many people go, in either window.
-fn strict(console: &Console, people: i64) {
+pub fn strict(console: &Console, people: i64) {
     let measure = Measure { people, share: 0 };
     console.write(move |tx| {
         let accounts = guard::Measures { hour: measure, day: measure };
@@ -33,38 +33,38 @@ fn strict(console: &Console, people: i64) {
     });
 }
 
-fn name(number: usize) -> String {
+pub fn name(number: usize) -> String {
     format!("user{number}@example.com")
 }
 
-fn active(value: bool) -> Value {
+pub fn active(value: bool) -> Value {
     json!([{ "op": "Replace", "path": "active", "value": if value { "True" } else { "False" } }])
 }
 
-fn renamed(to: &str) -> Value {
+pub fn renamed(to: &str) -> Value {
     json!([{ "op": "Replace", "path": "userName", "value": to }])
 }
 
-async fn bar(entra: &Entra, id: &str) {
+pub async fn bar(entra: &Entra, id: &str) {
     let done = entra.patch(&format!("/Users/{id}"), active(false)).await;
     assert_eq!((done.status, done.at("/active")), (200, &json!(false)), "the answer is as Entra ID asked");
 }
 
-async fn bar_all(entra: &Entra, ids: &[String]) {
+pub async fn bar_all(entra: &Entra, ids: &[String]) {
     for id in ids {
         bar(entra, id).await;
     }
 }
 
-fn who_may_sign_in(console: &Console, people: usize) -> Vec<usize> {
+pub fn who_may_sign_in(console: &Console, people: usize) -> Vec<usize> {
     (0..people).filter(|number| console.find(&name(*number)).is_some_and(|user| user.active)).collect()
 }
 
-fn barred(console: &Console, people: usize) -> usize {
+pub fn barred(console: &Console, people: usize) -> usize {
     people - who_may_sign_in(console, people).len()
 }
 
-fn held(console: &Console) -> i64 {
+pub fn held(console: &Console) -> i64 {
     console.org.read(rollcall::domain::held::count).unwrap().users
 }
 

@@ -82,6 +82,8 @@ diesel::table! {
         deactivated_by_hand -> Bool,
         object_id_found_by -> Nullable<Text>,
         object_id_found_as -> Nullable<Text>,
+        held_no -> Nullable<BigInt>,
+        held_first_no -> Nullable<BigInt>,
     }
 }
 
@@ -437,6 +439,7 @@ diesel::table! {
         entra_users -> BigInt,
         active_users -> BigInt,
         shuffles -> BigInt,
+        holds -> BigInt,
     }
 }
 

@@ -1,7 +1,7 @@
 //! What the guard holds back: seen by an administrator, who then lets it go or keeps it as it is.
 //!
-//! A verdict concerns those whom it names and nobody else. Releasing all also begins the count anew: an administrator has
-//! looked, and what Entra ID does is right.
+//! A verdict concerns those whom it names, as they were shown, and nobody else. Releasing all also begins the count anew:
+//! an administrator has looked, and what Entra ID does is right.
 
 use super::Tx;
 use super::audit::{self, Action, Change};
@@ -84,6 +84,26 @@ pub enum Verdict {
     Keep,
 }
 
+/// A user on whom a verdict is passed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Named {
+    /// The user's key.
+    pub id: String,
+    /// The number of what was shown to be held back ([`User::hold`]); none where nothing was shown.
+    pub shown: Option<i64>,
+}
+
+/// All that a verdict on everything concerns: what was held back when the page was shown.
+#[derive(Clone, Debug, Default)]
+pub struct Everything {
+    /// Users, with the state that they are in now.
+    pub users: Vec<Named>,
+    /// Groups, by key.
+    pub groups: Vec<String>,
+    losses: Vec<Loss>,
+    until: i64,
+}
+
 /// What came of a verdict on many.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Decided {
@@ -91,50 +111,90 @@ pub struct Decided {
     pub done: usize,
     /// How many it could not be carried out on, such as accounts that only an owner decides over.
     pub left: usize,
+    /// How many it did not concern: they were held back, or differently, only after the page was shown.
+    pub newer: usize,
 }
 
-/// Decides on some of it: users and groups by key, all of them or none. Answers on how many.
-pub fn decide(tx: &mut Tx, verdict: Verdict, users: &[String], groups: &[String]) -> Result<usize> {
-    for id in users {
-        decide_user(tx, verdict, id)?;
+/// Decides on some of it: users and groups by key, all of them or none.
+///
+/// # Errors
+/// [`Error::Conflict`] where something else is held back by now than was shown, or than was held back at first where
+/// nothing was shown.
+pub fn decide(tx: &mut Tx, verdict: Verdict, users: &[Named], groups: &[String]) -> Result<Decided> {
+    let mut decided = Decided { done: groups.len(), ..Decided::default() };
+    for user in users {
+        if decide_user(tx, verdict, user)? { decided.done += 1 } else { decided.left += 1 }
     }
     for id in groups {
         decide_group(tx, verdict, id)?;
     }
-    let decided = users.len() + groups.len();
-    if verdict == Verdict::Release && decided > 0 {
-        note_release(tx, decided)?;
+    if verdict == Verdict::Release && decided.done > 0 {
+        note_release(tx, decided.done)?;
     }
     Ok(decided)
 }
 
-/// The keys of all users and of all groups of whom something is held back.
-pub fn everything(conn: &mut Conn) -> Result<(Vec<String>, Vec<String>)> {
-    let users = table::table.filter(table::held_at.is_not_null()).select(table::id).load(conn)?;
-    Ok((users, held_groups().select(user_groups::id).load(conn)?))
+/// All of whom something is held back. `shown` is the number of the latest hold when a page showed it
+/// ([`users::last_hold`]): what came later is left out.
+pub fn everything(conn: &mut Conn, shown: Option<i64>) -> Result<Everything> {
+    let until = match shown {
+        Some(shown) => shown,
+        None => users::last_hold(conn)?,
+    };
+    let held = table::table.filter(table::held_at.is_not_null()).filter(table::held_no.le(until));
+    let columns = (table::id, table::held_no, table::held.is_not_null(), table::held_name.is_not_null());
+    let rows: Vec<(String, Option<i64>, bool, bool)> = held.select(columns).load(conn)?;
+    let accounts = rows.iter().any(|row| row.2).then_some(Loss::Account);
+    let names = rows.iter().any(|row| row.3).then_some(Loss::UserName);
+    Ok(Everything {
+        users: rows.into_iter().map(|(id, shown, ..)| Named { id, shown }).collect(),
+        groups: held_groups().select(user_groups::id).load(conn)?,
+        losses: accounts.into_iter().chain(names).collect(),
+        until,
+    })
 }
 
-/// Begins a verdict on all of it, which [`decide_each`] carries out slice by slice. Releasing begins the count anew.
-pub fn begin_all(tx: &mut Tx, verdict: Verdict, count: usize) -> Result<()> {
-    if verdict == Verdict::Release {
-        guard::reset(tx)?;
+/// Begins a verdict on all of it, which [`decide_each`] carries out slice by slice. Releasing begins the count anew, of
+/// what is released; with nothing held back, of everything. Answers how many it does not concern.
+pub fn begin_all(tx: &mut Tx, verdict: Verdict, all: &Everything) -> Result<usize> {
+    let later = table::table.filter(table::held_at.is_not_null()).filter(table::held_no.gt(all.until));
+    let columns = (table::id, table::held.is_not_null(), table::held_name.is_not_null());
+    let newer: Vec<(String, bool, bool)> = later.select(columns).load(tx.conn)?;
+    if verdict == Verdict::Keep {
+        return Ok(newer.len());
+    }
+    let count = all.users.len() + all.groups.len();
+    let losses = if count + newer.len() == 0 { Loss::ALL } else { &all.losses };
+    for loss in losses {
+        let counts = |row: &&(String, bool, bool)| match loss {
+            Loss::Account => row.1,
+            Loss::UserName => row.2,
+        };
+        let still: Vec<String> = newer.iter().filter(counts).map(|row| row.0.clone()).collect();
+        guard::begin_anew(tx, *loss, &still)?;
+    }
+    if !losses.is_empty() || count > 0 {
         note_release(tx, count)?;
     }
-    Ok(())
+    Ok(newer.len())
 }
 
 /// Decides on a slice of it; what cannot be decided is left as it is, and the others go on.
-pub fn decide_each(tx: &mut Tx, verdict: Verdict, users: &[String], groups: &[String]) -> Result<Decided> {
+pub fn decide_each(tx: &mut Tx, verdict: Verdict, users: &[Named], groups: &[String]) -> Result<Decided> {
     let mut decided = Decided::default();
-    let people = users.iter().map(|id| (id, false));
-    for (id, is_group) in people.chain(groups.iter().map(|id| (id, true))) {
-        let outcome = tx
-            .nested(|tx| if is_group { decide_group(tx, verdict, id) } else { decide_user(tx, verdict, id) });
+    let mut count = |outcome: Result<bool>| {
         match outcome {
-            Ok(()) => decided.done += 1,
+            Ok(true) => decided.done += 1,
             Err(cause @ Error::Internal(_)) => return Err(cause),
-            Err(_) => decided.left += 1,
+            Ok(false) | Err(_) => decided.left += 1,
         }
+        Ok(())
+    };
+    for user in users {
+        count(tx.nested(|tx| decide_user(tx, verdict, user)))?;
+    }
+    for id in groups {
+        count(tx.nested(|tx| decide_group(tx, verdict, id).map(|()| true)))?;
     }
     Ok(decided)
 }
@@ -152,10 +212,17 @@ fn decide_group(tx: &mut Tx, verdict: Verdict, id: &str) -> Result<()> {
     }
 }
 
-fn decide_user(tx: &mut Tx, verdict: Verdict, id: &str) -> Result<()> {
-    decide_name(tx, verdict, id)?;
+/// Tells whether something of this user was held back.
+fn decide_user(tx: &mut Tx, verdict: Verdict, named: &Named) -> Result<bool> {
+    let id = &named.id;
+    let user = users::find(tx.conn, id)?;
+    is_what_was_shown(&user, verdict, named.shown)?;
+    if !user.is_held() {
+        return Ok(false);
+    }
+    decide_name(tx, verdict, user)?;
     let mut user = users::find(tx.conn, id)?;
-    let Some(held) = user.held else { return Ok(()) };
+    let Some(held) = user.held else { return Ok(true) };
     match verdict {
         Verdict::Release => guard::released(tx, Loss::Account, id)?,
         Verdict::Keep => guard::kept(tx, Loss::Account, id)?,
@@ -169,19 +236,34 @@ fn decide_user(tx: &mut Tx, verdict: Verdict, id: &str) -> Result<()> {
             user.held = None;
             keep(tx, user)
         }
-    }
+    }?;
+    Ok(true)
 }
 
-fn decide_name(tx: &mut Tx, verdict: Verdict, id: &str) -> Result<()> {
-    let mut user = users::find(tx.conn, id)?;
+/// A verdict is on what was seen. Where nothing was shown, as to a script, releasing is on what was held back at first.
+fn is_what_was_shown(user: &User, verdict: Verdict, shown: Option<i64>) -> Result<()> {
+    let is_same = match shown {
+        Some(_) => user.hold() == shown,
+        None => verdict == Verdict::Keep || !user.has_another_hold_than_at_first(),
+    };
+    if is_same {
+        return Ok(());
+    }
+    Err(Error::Conflict(format!(
+        "What is held back of {} is not what it was. Nothing was done: look at what waits now, and decide anew.",
+        user.name()
+    )))
+}
+
+fn decide_name(tx: &mut Tx, verdict: Verdict, mut user: User) -> Result<()> {
     let Some(name) = user.held_name.take() else { return Ok(()) };
     match verdict {
         Verdict::Release => {
-            guard::released(tx, Loss::UserName, id)?;
+            guard::released(tx, Loss::UserName, &user.id)?;
             by_entra::take_name(tx, user, name)
         }
         Verdict::Keep => {
-            guard::kept(tx, Loss::UserName, id)?;
+            guard::kept(tx, Loss::UserName, &user.id)?;
             keep(tx, user)
         }
     }

@@ -19,6 +19,8 @@ pub use limits::{DAY, Limits, Measure, Measures, limits, set};
 
 /// So many rows that no window reaches are deleted at a time.
 const SWEEP: i64 = 500;
+/// How many keys one query asks for.
+const CHUNK: usize = 500;
 
 text_enum! {
     /// What Entra ID may take from people; each loss has a measure of its own.
@@ -108,7 +110,7 @@ pub(super) fn kept(tx: &mut Tx, loss: Loss, user: &str) -> Result<()> {
         guard_people::loss.eq(loss),
         guard_people::user_id.eq(user),
         // Long ago: a verdict is no try, and counts nobody.
-        guard_people::at.eq(DateTime::UNIX_EPOCH.naive_utc()),
+        guard_people::at.eq(long_ago()),
         guard_people::outcome.eq(Outcome::Held),
         guard_people::kept_at.eq(tx.now),
     );
@@ -121,10 +123,32 @@ pub(super) fn kept(tx: &mut Tx, loss: Loss, user: &str) -> Result<()> {
     Ok(())
 }
 
-/// Begins to count anew: an administrator has looked, and all of it is right.
-pub(super) fn reset(tx: &mut Tx) -> Result<()> {
-    diesel::delete(guard_people::table).execute(tx.conn)?;
-    diesel::delete(guard_minutes::table).execute(tx.conn)?;
+/// Begins to count a loss anew: an administrator has looked, and all of it is right. Whoever was kept stays kept as long
+/// as before, and those in `still` go on being counted.
+pub(super) fn begin_anew(tx: &mut Tx, loss: Loss, still: &[String]) -> Result<()> {
+    let mine = || guard_people::table.filter(guard_people::loss.eq(loss));
+    let kept = || mine().filter(guard_people::kept_at.is_not_null());
+    let tried_later = kept().filter(guard_people::at.gt(guard_people::kept_at.assume_not_null()));
+    let last_try = guard_people::kept_at.eq(guard_people::at.nullable());
+    diesel::update(tried_later).set(last_try).execute(tx.conn)?;
+    diesel::update(kept()).set(guard_people::at.eq(long_ago())).execute(tx.conn)?;
+    let mut left: Vec<(String, NaiveDateTime)> = Vec::new();
+    for some in still.chunks(CHUNK) {
+        let these = mine().filter(guard_people::kept_at.is_null()).filter(guard_people::user_id.eq_any(some));
+        left.extend(these.select((guard_people::user_id, guard_people::at)).load::<(String, _)>(tx.conn)?);
+    }
+    diesel::delete(mine().filter(guard_people::kept_at.is_null())).execute(tx.conn)?;
+    diesel::delete(guard_minutes::table.filter(guard_minutes::loss.eq(loss))).execute(tx.conn)?;
+    for (user, at) in left {
+        add_to_minute(tx, loss, at)?;
+        let row = (
+            guard_people::loss.eq(loss),
+            guard_people::user_id.eq(user),
+            guard_people::at.eq(at),
+            guard_people::outcome.eq(Outcome::Held),
+        );
+        diesel::insert_into(guard_people::table).values(row).execute(tx.conn)?;
+    }
     Ok(())
 }
 
@@ -141,12 +165,11 @@ fn is_exceeded(conn: &mut Conn, loss: Loss, limits: Limits, now: NaiveDateTime) 
         Loss::Account => limits.accounts,
         Loss::UserName => limits.user_names,
     };
-    let active: i64 = census::table.select(census::active_users).first(conn)?;
     let minutes = minutes(conn, loss, now - TimeDelta::minutes(limits.longest()))?;
     for (measure, length) in [(measures.hour, limits.minutes), (measures.day, DAY)] {
         let (people, then) = window(conn, loss, &minutes, now, length)?;
-        // Who came since the window began is one of the organisation too.
-        if measure.is_exceeded(people, then.max(active)) {
+        // Who came since the window began counts for nothing: whoever can take people away can make some up, too.
+        if measure.is_exceeded(people, then) {
             return Ok(true);
         }
     }
@@ -195,19 +218,7 @@ fn count_person(
         let then = guard_minutes::table.find((loss, minute(at)?));
         diesel::update(then).set(guard_minutes::people.eq(guard_minutes::people - 1)).execute(tx.conn)?;
     }
-    let this = minute(tx.now)?;
-    let mine = guard_minutes::table.find((loss, this));
-    let counted =
-        diesel::update(mine).set(guard_minutes::people.eq(guard_minutes::people + 1)).execute(tx.conn)?;
-    if counted == 0 {
-        let active: i64 = census::table.select(census::active_users).first(tx.conn)?;
-        let row = (
-            guard_minutes::loss.eq(loss),
-            guard_minutes::minute.eq(this),
-            guard_minutes::people.eq(1_i64),
-            guard_minutes::active.eq(active),
-        );
-        diesel::insert_into(guard_minutes::table).values(row).execute(tx.conn)?;
+    if add_to_minute(tx, loss, tx.now)? {
         sweep(tx, limits)?;
     }
     let row = (
@@ -224,6 +235,25 @@ fn count_person(
         .set(guard_people::at.eq(tx.now))
         .execute(tx.conn)?;
     Ok(())
+}
+
+/// Counts one more in the minute of that moment; tells whether they are the first in it.
+fn add_to_minute(tx: &mut Tx, loss: Loss, at: NaiveDateTime) -> Result<bool> {
+    let this = minute(at)?;
+    let mine = guard_minutes::table.find((loss, this));
+    let more = guard_minutes::people.eq(guard_minutes::people + 1);
+    if diesel::update(mine).set(more).execute(tx.conn)? > 0 {
+        return Ok(false);
+    }
+    let active: i64 = census::table.select(census::active_users).first(tx.conn)?;
+    let row = (
+        guard_minutes::loss.eq(loss),
+        guard_minutes::minute.eq(this),
+        guard_minutes::people.eq(1_i64),
+        guard_minutes::active.eq(active),
+    );
+    diesel::insert_into(guard_minutes::table).values(row).execute(tx.conn)?;
+    Ok(true)
 }
 
 /// Deletes some of what no window reaches any more: never much at once, since somebody waits.
@@ -243,6 +273,11 @@ fn sweep(tx: &mut Tx, limits: Limits) -> Result<()> {
         diesel::delete(these).execute(tx.conn)?;
     }
     Ok(())
+}
+
+/// Before every window.
+fn long_ago() -> NaiveDateTime {
+    DateTime::UNIX_EPOCH.naive_utc()
 }
 
 fn minute(at: NaiveDateTime) -> Result<NaiveDateTime> {

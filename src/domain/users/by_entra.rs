@@ -290,15 +290,12 @@ fn rename(tx: &mut Tx, user: &mut User, wish: &mut Profile) -> Result<Option<(Op
     Ok(Some((change, warning)))
 }
 
-/// Gives the user the name that was held back.
+/// Gives the user the name that was held back. Where the account has a role that is a change of name and no more: by whom
+/// it is recognised waits for an owner, who looks at that one account.
 pub(in crate::domain) fn take_name(tx: &mut Tx, mut user: User, name: String) -> Result<()> {
     may_decide(tx, &user)?;
     let change = Change::of("user name", Some(&user.profile.user_name), Some(&name));
     user.profile.user_name = name;
-    // An owner who releases it stands behind it; otherwise it waits for one.
-    if user.role != Role::None && tx.actor.is_owner() {
-        user.confirm_user_name();
-    }
     recognition::renamed(tx, &user)?;
     store(tx, &mut user, None)?;
     note(tx, Action::UserChanged, &user, change.as_slice())?;

@@ -48,7 +48,7 @@ mod store;
 pub use look_alike::{LookAlikes, all_looking_like};
 pub use profile::{Email, Profile};
 pub use reach::Reach;
-pub use store::{Census, census};
+pub use store::{Census, census, last_hold};
 use store::{free_user_name, insert};
 pub(super) use store::{store, store_over};
 
@@ -154,6 +154,8 @@ pub struct User {
     /// A user name that Entra ID wrote and the guard holds back: sign-in and console keep the old one.
     pub held_name: Option<String>,
     held_name_key: Option<String>,
+    held_no: Option<i64>,
+    held_first_no: Option<i64>,
     look_key: Option<String>,
     name_last_confirmed: Option<String>,
     federated_id_last_confirmed: Option<String>,
@@ -232,6 +234,8 @@ impl User {
             confirmed_object_id: None,
             held_name: None,
             held_name_key: None,
+            held_no: None,
+            held_first_no: None,
             look_key: None,
             name_last_confirmed: None,
             federated_id_last_confirmed: None,
@@ -239,6 +243,24 @@ impl User {
             object_id_found_by: None,
             object_id_found_as: None,
         }
+    }
+
+    /// The number of what is held back, as it is now; none where nothing is.
+    #[must_use]
+    pub fn hold(&self) -> Option<i64> {
+        self.is_held().then(|| self.held_no.unwrap_or_default())
+    }
+
+    /// Whether anything is held back.
+    #[must_use]
+    pub fn is_held(&self) -> bool {
+        self.held.is_some() || self.held_name.is_some()
+    }
+
+    /// Whether what is held back is another thing than at first.
+    #[must_use]
+    pub fn has_another_hold_than_at_first(&self) -> bool {
+        self.held_no != self.held_first_no
     }
 
     /// The user name as far as Entra ID knows: what is held back counts as done.

@@ -70,8 +70,7 @@ pub(in crate::domain) fn store_over(
     if user.user_name_key != before.user_name_key {
         free_user_name(tx.conn, &user.id, &user.profile.user_name)?;
     }
-    let holds = user.held.is_some() || user.held_name.is_some();
-    user.held_at = holds.then(|| user.held_at.unwrap_or(tx.now));
+    number_hold(tx, before, user)?;
     user.version += 1;
     user.updated_at = tx.now;
     let profile = &user.profile;
@@ -130,7 +129,12 @@ pub(in crate::domain) fn store_over(
                 users::confirmed_federated_key.eq(&user.confirmed_federated_key),
                 users::confirmed_object_id.eq(&user.confirmed_object_id),
             ),
-            (users::held_name.eq(&user.held_name), users::held_name_key.eq(&user.held_name_key)),
+            (
+                users::held_name.eq(&user.held_name),
+                users::held_name_key.eq(&user.held_name_key),
+                users::held_no.eq(user.held_no),
+                users::held_first_no.eq(user.held_first_no),
+            ),
         )
     });
     let change = (plain, name, sort_name, external_id, standing);
@@ -140,6 +144,26 @@ pub(in crate::domain) fn store_over(
         write_emails(tx, &user.id, emails)?;
     }
     recount(tx.conn, Some(before), Some(user), true)
+}
+
+/// Each state of what is held back has a number of its own, by which a verdict names it.
+fn number_hold(tx: &mut Tx, before: &User, user: &mut User) -> Result<()> {
+    if !user.is_held() {
+        (user.held_at, user.held_no, user.held_first_no) = (None, None, None);
+        return Ok(());
+    }
+    user.held_at = user.held_at.or(Some(tx.now));
+    if (user.held, &user.held_name) != (before.held, &before.held_name) {
+        diesel::update(table::table.find(USERS)).set(table::holds.eq(table::holds + 1)).execute(tx.conn)?;
+        user.held_no = Some(last_hold(tx.conn)?);
+        user.held_first_no = before.held_first_no.or(user.held_no);
+    }
+    Ok(())
+}
+
+/// The number of the latest state of what is held back of anybody.
+pub fn last_hold(conn: &mut Conn) -> Result<i64> {
+    Ok(table::table.find(USERS).select(table::holds).first(conn)?)
 }
 
 /// Takes an account that is gone out of the census.
@@ -228,7 +252,7 @@ impl User {
             self.confirmed_name_key.clone(),
             self.confirmed_federated_key.clone(),
             self.confirmed_object_id.clone(),
-            self.held_name.clone(),
+            (self.held_name.clone(), self.held_no, self.held_first_no),
             (self.deactivated_by_hand, self.object_id_found_by, self.object_id_found_as.clone()),
             (self.name_last_confirmed.clone(), self.federated_id_last_confirmed.clone()),
         )

@@ -1,10 +1,10 @@
 //! What the guard holds back, and when it does.
 
-use crate::domain::Tx;
 use crate::domain::authority::Authority;
 use crate::domain::guard::{self, Limits, Loss, Measure, Measures};
-use crate::domain::held::{self, Count, Decided, HeldGroup, Verdict};
-use crate::domain::users::{Held, User};
+use crate::domain::held::{self, Count, Decided, HeldGroup, Named, Verdict};
+use crate::domain::users::{self, Held, User};
+use crate::domain::{Role, Tx};
 use crate::error::{Error, Result};
 use crate::web::extract::{Desk, Fields, Posted, Signed, values};
 use crate::web::page::{self, Answer, Frame, Refused, when};
@@ -17,6 +17,8 @@ const PATH: &str = "/held";
 const PAGE: usize = 50;
 /// So many are decided on in one transaction: a few tens of milliseconds.
 const SLICE: usize = 40;
+/// Stands between a user's key and the number of what is held back of them.
+const BETWEEN: char = ':';
 
 /// Where in the list.
 #[derive(Clone, Default, Deserialize)]
@@ -38,6 +40,8 @@ struct HeldPage {
     next: Option<String>,
     limits: Form,
     refusal: Refused,
+    /// The number of the latest hold that was there when this was shown.
+    shown: i64,
 }
 
 /// How many people the guard has counted.
@@ -59,6 +63,10 @@ struct Row {
     user_name: String,
     what: String,
     since: String,
+    /// The word for the role, where the account has one.
+    role: Option<&'static str>,
+    /// What this row shows, as a verdict names it.
+    shown: String,
 }
 
 /// The limits as they stand in the form.
@@ -79,6 +87,8 @@ impl From<User> for Row {
             name: user.name(),
             what: account.into_iter().chain(name).collect::<Vec<_>>().join(", "),
             since: user.held_at.map(when).unwrap_or_default(),
+            role: (user.role > Role::None).then(|| user.role.word()),
+            shown: format!("{}{BETWEEN}{}", user.id, user.hold().unwrap_or_default()),
             user_name: user.profile.user_name,
             id: user.id,
         }
@@ -106,6 +116,11 @@ impl Form {
 
     fn value(&self, field: &str) -> &str {
         self.numbers.iter().find(|(name, _)| *name == field).map_or("", |(_, text)| text)
+    }
+
+    /// A measure in words, for whoever may not change it.
+    fn measure(&self, people: &str, share: &str) -> String {
+        format!("more than {} people and {} % of the active users", self.value(people), self.value(share))
     }
 
     fn number(&self, field: &'static str) -> Result<i64> {
@@ -145,13 +160,14 @@ pub(super) async fn show(frame: Frame, desk: Desk, asked: Query<Asked>) -> Answe
 async fn render(frame: Frame, desk: Desk, asked: Asked, entered: Option<(Form, Error)>) -> Answer {
     let at = page::at(asked.after, asked.before);
     let now = desk.org().now();
-    let (users, groups, count, limits, lately) = desk
+    let (users, groups, count, limits, lately, shown) = desk
         .read(move |conn| {
             let lately = [Loss::Account, Loss::UserName].map(|loss| guard::counted(conn, loss, now));
             let [accounts, user_names] = lately;
             let lately = Lately { accounts: accounts?, user_names: user_names? };
             let (users, groups) = (held::users(conn, &at, PAGE)?, held::groups(conn)?);
-            Ok((users, groups, held::count(conn)?, guard::limits(conn)?, lately))
+            let shown = users::last_hold(conn)?;
+            Ok((users, groups, held::count(conn)?, guard::limits(conn)?, lately, shown))
         })
         .await?;
     let (previous, next) = page::ways(&users, PATH, &[]);
@@ -166,6 +182,7 @@ async fn render(frame: Frame, desk: Desk, asked: Asked, entered: Option<(Form, E
         next,
         limits: entered.unwrap_or_else(|| limits.into()),
         refusal: Refused(refusal),
+        shown,
     };
     page::show_form(&page.refusal, &page.frame, &page)
 }
@@ -176,47 +193,67 @@ pub(super) async fn decide(request: HttpRequest, signed: Signed, desk: Desk, for
     let word = values(&form, "verdict").into_iter().next().unwrap_or_default();
     let verdict = if word.starts_with("release") { Verdict::Release } else { Verdict::Keep };
     if word.ends_with("-all") {
-        let outcome = decide_all(&desk, signed.actor(), verdict).await;
+        let shown = values(&form, "shown_until").into_iter().find_map(|number| number.parse().ok());
+        let outcome = decide_all(&desk, signed.actor(), verdict, shown).await;
         let told = |decided: &Decided| match (verdict, *decided) {
-            (Verdict::Release, Decided { done: 0, left: 0 }) => "The count begins anew.".to_owned(),
+            (Verdict::Release, Decided { done: 0, left: 0, newer: 0 }) => "The count begins anew.".to_owned(),
             (_, decided) => said(verdict, decided),
         };
         return page::settle(&request, outcome, told, PATH);
     }
-    let (users, groups) = (values(&form, "user"), values(&form, "group"));
+    let (users, groups) = (named(&form), values(&form, "group"));
     let outcome = desk.write(signed.actor(), move |tx| held::decide(tx, verdict, &users, &groups)).await;
-    let outcome = outcome.map(|done| Decided { done, left: 0 });
     page::settle(&request, outcome, |decided| said(verdict, *decided), PATH)
 }
 
+/// The users who were chosen, each with what the page showed of them.
+fn named(form: &Fields) -> Vec<Named> {
+    let all = values(form, "shown");
+    let shown = |id: &str| {
+        let mine = all.iter().filter_map(|one| one.split_once(BETWEEN)).find(|(user, _)| *user == id);
+        mine.and_then(|(_, number)| number.parse().ok())
+    };
+    values(form, "user").into_iter().map(|id| Named { shown: shown(&id), id }).collect()
+}
+
 /// Decides on everything, a slice at a time, so that others write in between.
-async fn decide_all(desk: &Desk, authority: Authority, verdict: Verdict) -> Result<Decided> {
-    let (users, groups) = desk.read(held::everything).await?;
-    let count = users.len() + groups.len();
-    desk.write(authority.clone(), move |tx| held::begin_all(tx, verdict, count)).await?;
+async fn decide_all(
+    desk: &Desk,
+    authority: Authority,
+    verdict: Verdict,
+    shown: Option<i64>,
+) -> Result<Decided> {
+    let all = desk.read(move |conn| held::everything(conn, shown)).await?;
+    let (users, groups) = (all.users.clone(), all.groups.clone());
+    let newer = desk.write(authority.clone(), move |tx| held::begin_all(tx, verdict, &all)).await?;
     let authority = authority.without_proof();
     let people = users.chunks(SLICE).map(|some| (some.to_vec(), Vec::new()));
     let slices = people.chain(groups.chunks(SLICE).map(|some| (Vec::new(), some.to_vec())));
-    let mut all = Decided::default();
+    let mut sum = Decided { newer, ..Decided::default() };
     for (users, groups) in slices {
         let decide = move |tx: &mut Tx| held::decide_each(tx, verdict, &users, &groups);
         let some = desk.write(authority.clone(), decide).await?;
-        (all.done, all.left) = (all.done + some.done, all.left + some.left);
+        (sum.done, sum.left) = (sum.done + some.done, sum.left + some.left);
     }
-    Ok(all)
+    Ok(sum)
 }
 
 fn said(verdict: Verdict, decided: Decided) -> String {
-    let Decided { done, left } = decided;
-    let told = match (verdict, done) {
-        (_, 0) if left == 0 => "Nothing was chosen.".to_owned(),
-        (Verdict::Release, done) => format!("Released: what Entra ID asked for is done ({done})."),
-        (Verdict::Keep, done) => format!("Kept: nobody loses anything ({done})."),
-    };
-    match left {
-        0 => told,
-        left => format!("{told} {left} were left: they have changed since, or only an owner may decide."),
+    let Decided { done, left, newer } = decided;
+    let mut told = Vec::new();
+    match (verdict, done) {
+        (_, 0) if left + newer == 0 => told.push("Nothing was chosen.".to_owned()),
+        (_, 0) => {}
+        (Verdict::Release, done) => told.push(format!("Released: what Entra ID asked for is done ({done}).")),
+        (Verdict::Keep, done) => told.push(format!("Kept: nobody loses anything ({done}).")),
     }
+    if left > 0 {
+        told.push(format!("{left} were left: they have changed since, or only an owner may decide."));
+    }
+    if newer > 0 {
+        told.push(format!("Held back since the page was shown: {newer}. Look at them, and decide anew."));
+    }
+    told.join(" ")
 }
 
 pub(super) async fn set_limits(
