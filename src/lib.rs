@@ -8,8 +8,9 @@
 //! | 3     | the doors     | [`web`], [`cli`], [`worker`]                                          |
 //! | 2     | the rules     | [`domain`]                                                            |
 //! | 1     | the store     | [`db`]                                                                |
-//! | 0     | the ground    | [`error`], [`config`], [`seal`], [`characters`], [`scim`], [`saml`], [`certificate`], [`fetch`], [`network`], [`pool`] |
+//! | 0     | the ground    | [`error`], [`config`], [`seal`], [`characters`], [`address`], [`scim`], [`saml`], [`certificate`], [`fetch`], [`network`], [`pool`] |
 
+pub mod address;
 pub mod certificate;
 pub mod characters;
 pub mod cli;

@@ -5,7 +5,19 @@ use std::path::Path;
 
 /// From the ground up. Modules on one floor do not use each other.
 const FLOORS: [&[&str]; 4] = [
-    &["error", "config", "seal", "characters", "scim", "saml", "certificate", "fetch", "network", "pool"],
+    &[
+        "error",
+        "config",
+        "seal",
+        "characters",
+        "address",
+        "scim",
+        "saml",
+        "certificate",
+        "fetch",
+        "network",
+        "pool",
+    ],
     &["db"],
     &["domain"],
     &["web", "cli", "worker"],

@@ -3,18 +3,13 @@
 //! What somebody entered as an address comes into it only as a [`Source`], which can hold nothing that means anything
 //! in the header's grammar: a host of `x;script-src` would otherwise write the policy on.
 
+use crate::address;
 use actix_web::http::header::HeaderValue;
 use std::fmt;
-use std::net::IpAddr;
-use url::{Host, Url};
 
 /// No inline script or style, nothing from elsewhere, no frames: what the pages need and no more.
 const POLICY: &str = "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; connect-src 'self'; \
                       base-uri 'none'; frame-ancestors 'none'; form-action 'self'";
-
-/// RFC 1035 section 2.3.4.
-const LONGEST_HOST: usize = 253;
-const LONGEST_LABEL: usize = 63;
 
 /// The origin of an address, as a source expression that names one host: scheme, host and port (section 2.3.1).
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -23,24 +18,7 @@ pub(super) struct Source(String);
 impl Source {
     /// The origin of this address; none if it isn't https (or http to this very machine) to a plain host.
     pub(super) fn of(address: &str) -> Option<Self> {
-        // A parser of addresses leaves out line ends and tabs: what was stored is not what it reads.
-        if address.chars().any(char::is_control) {
-            return None;
-        }
-        let url = Url::parse(address).ok()?;
-        let is_this_machine = match url.host()? {
-            Host::Domain(name) => name == "localhost",
-            Host::Ipv4(address) => IpAddr::V4(address).is_loopback(),
-            Host::Ipv6(address) => IpAddr::V6(address).is_loopback(),
-        };
-        let secure = url.scheme() == "https" || url.scheme() == "http" && is_this_machine;
-        let plain = match url.host()? {
-            Host::Domain(name) => is_plain(name),
-            Host::Ipv4(_) | Host::Ipv6(_) => true,
-        };
-        let host = url.host_str()?;
-        let port = url.port().map_or_else(String::new, |port| format!(":{port}"));
-        (secure && plain).then(|| Self(format!("{}://{host}{port}", url.scheme())))
+        address::origin(address).map(Self)
     }
 }
 
@@ -48,17 +26,6 @@ impl fmt::Display for Source {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.fmt(f)
     }
-}
-
-/// Whether a name is made of letters, digits and hyphens between dots, and so of one host: no wildcard either.
-fn is_plain(name: &str) -> bool {
-    let is_label = |label: &str| {
-        (1..=LONGEST_LABEL).contains(&label.len())
-            && label.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
-    };
-    // A dot at the end stands for the root of names.
-    let name = name.strip_suffix('.').unwrap_or(name);
-    name.len() <= LONGEST_HOST && name.split('.').all(is_label)
 }
 
 /// The policy of a page whose forms lead on to these: browsers hold redirects after a form against it.

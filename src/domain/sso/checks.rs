@@ -2,10 +2,10 @@
 
 use super::certificates;
 use super::settings::Settings;
+use crate::address;
 use crate::db::Conn;
 use crate::error::{Complaint, Error, Result};
-use crate::fetch;
-use url::{Host, Url};
+use url::Url;
 
 const LONGEST: usize = 2048;
 /// Microsoft lets an application allow five minutes.
@@ -76,26 +76,12 @@ pub(super) fn complete(conn: &mut Conn, wish: &Settings) -> Result<()> {
     if missing.is_empty() { Ok(()) } else { Err(Error::Invalid(missing)) }
 }
 
-/// Over https, or on this very machine; and with a plain host, for it is written into headers (a `;` or `,` would end
-/// what Content-Security-Policy says there, a `*` would widen it).
+/// One to which browsers may be sent, without a name or a password in it.
 fn is_address(text: &str) -> bool {
     text.len() <= LONGEST
         && is_one_word(text)
-        && Url::parse(text).is_ok_and(|url| {
-            fetch::may_fetch(&url)
-                && url.username().is_empty()
-                && url.password().is_none()
-                && url.host().is_some_and(|host| is_plain(&host))
-        })
-}
-
-fn is_plain(host: &Host<&str>) -> bool {
-    match host {
-        Host::Domain(name) => {
-            name.chars().all(|char| char.is_ascii_alphanumeric() || matches!(char, '-' | '.' | '_'))
-        }
-        Host::Ipv4(_) | Host::Ipv6(_) => true,
-    }
+        && address::origin(text).is_some()
+        && Url::parse(text).is_ok_and(|url| url.username().is_empty() && url.password().is_none())
 }
 
 /// A parser of addresses leaves line breaks out and trims: what is kept must be what was read.
@@ -126,6 +112,9 @@ mod tests {
             "https://login.example,evil.example/",
             "https://*.example/",
             "https://login.example'/",
+            "https://login_eu.example/",
+            "https://login..example/",
+            "https://.example/",
             "https://login.example\"/",
             "https://user@login.example/",
             "https://:secret@login.example/",
