@@ -99,6 +99,12 @@ pub fn thumbprint(der: &[u8]) -> String {
     Sha1::digest(der).iter().map(|byte| format!("{byte:02X}")).collect::<Vec<_>>().concat()
 }
 
+/// Both forms in which people compare a certificate, wherever one is named in a sentence.
+#[must_use]
+pub fn prints(thumbprint: &str, fingerprint: &str) -> String {
+    format!("{thumbprint} (SHA-1), {fingerprint} (SHA-256)")
+}
+
 /// The characters of a file, if it is text: editors of Windows write UTF-16 with a byte-order mark.
 fn text_of(file: &[u8]) -> String {
     let encoding = encoding_rs::Encoding::for_bom(file).map_or(encoding_rs::UTF_8, |(encoding, _)| encoding);

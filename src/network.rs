@@ -41,6 +41,16 @@ pub fn block(address: &str) -> String {
     address.parse().map_or_else(|_| address.to_owned(), |address| Block::of(address).to_string())
 }
 
+/// What a single subscriber holds, of an address that is at hand as text: an IPv4 address, or the /64 of an IPv6 address;
+/// text that is no address stands for itself.
+#[must_use]
+pub fn subscriber(address: &str) -> String {
+    match address.parse::<IpAddr>().map(|address| address.to_canonical()) {
+        Ok(IpAddr::V4(v4)) => v4.to_string(),
+        Ok(IpAddr::V6(_)) | Err(_) => block(address),
+    }
+}
+
 /// Whether an address is in one of these networks, whichever way either is spelt.
 #[must_use]
 pub fn is_within(networks: &[IpNet], address: IpAddr) -> bool {
@@ -67,5 +77,8 @@ mod tests {
         assert_eq!(block("192.0.2.77"), "192.0.2.0/24");
         assert_eq!(block("2001:db8:1:2:3::4"), "2001:db8:1:2::/64");
         assert_eq!(block("unknown"), "unknown");
+        assert_eq!(subscriber("::ffff:192.0.2.77"), "192.0.2.77");
+        assert_eq!(subscriber("2001:db8:1:2:3::4"), "2001:db8:1:2::/64");
+        assert_eq!(subscriber("unknown"), "unknown");
     }
 }

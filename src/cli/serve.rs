@@ -37,6 +37,7 @@ pub(super) fn serve(settings: &Settings) -> Result<(), Failure> {
         metadata_from_private_networks: settings.metadata_from_private_networks,
     };
     let house = House::new(org, site);
+    house.prepare();
     let (looked_after, private) = (served.clone(), settings.metadata_from_private_networks);
     let workers = std::thread::available_parallelism().map_or(2, usize::from);
     actix_web::rt::System::new()

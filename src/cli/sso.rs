@@ -54,11 +54,11 @@ impl Sso {
                         format!("Logout URL: {}", here.logout),
                     ]),
                     (true, _) => {
-                        own_keys(org, &here)?;
+                        keys::own(org, &here)?;
                         say([org.read(|conn| keys::describe(conn, &here))?]);
                     }
                     (_, true) => {
-                        let keys = own_keys(org, &here)?;
+                        let keys = keys::own(org, &here)?;
                         say(keys.first().map(|key| key.pem().trim_end().to_owned()));
                     }
                 }
@@ -68,8 +68,9 @@ impl Sso {
                 say([
                     format!("The metadata of {} was taken over.", imported.issuer),
                     format!(
-                        "New certificates: {}; expired and left out: {}.",
-                        imported.added, imported.expired
+                        "New certificates: {}; known ones that waited and are approved of now: {}; expired and left \
+                         out: {}.",
+                        imported.added, imported.approved, imported.expired
                     ),
                 ]);
             }
@@ -106,14 +107,6 @@ fn read(source: &str) -> std::io::Result<Vec<u8>> {
     let most = crate::saml::metadata::LARGEST as u64 + 1;
     std::io::stdin().take(most).read_to_end(&mut file)?;
     Ok(file)
-}
-
-fn own_keys(org: &Org, here: &Here) -> Result<Vec<keys::Key>> {
-    if org.read(keys::list)?.is_empty() {
-        let pair = keys::generate(here, org.now())?;
-        org.write(&ACTOR, move |tx| keys::add_first(tx, &pair))?;
-    }
-    org.read(keys::list)
 }
 
 fn status(org: &Org) -> Result<Vec<String>> {

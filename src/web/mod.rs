@@ -63,6 +63,7 @@ struct Parts {
     scim_limits: scim::Limits,
     scim_walks: Arc<scim::Walks>,
     visits: sso::Visits,
+    key_maker: sso::KeyMaker,
     examinations: sso::examinations::Examinations,
     slow: Pool,
 }
@@ -112,9 +113,15 @@ impl House {
             scim_limits: scim::Limits::new(site.scim_requests_per_second),
             scim_walks: Arc::default(),
             visits: sso::Visits::default(),
+            key_maker: sso::KeyMaker::default(),
             examinations: sso::examinations::Examinations::default(),
             slow: Pool::start("passwords", password_threads()),
         }))
+    }
+
+    /// Begins what is better done before anybody asks for it: our first key.
+    pub fn prepare(&self) {
+        self.0.key_maker.begin(self);
     }
 
     /// The organisation that the request is for: one today, chosen by host name once there are several.

@@ -18,6 +18,7 @@ use crate::domain::sso::sign_out::Foreign;
 use crate::domain::sso::{Here, Settings, help, requests, settings};
 use crate::domain::{Actor, Role, Tx, sessions};
 use crate::error::{Error, Result};
+use crate::network;
 use crate::saml::key_pair::KeyPair;
 use crate::saml::redirect::{self, Kind};
 use crate::saml::request::SignIn;
@@ -32,6 +33,8 @@ use governor::clock::{Clock, DefaultClock};
 use governor::{DefaultKeyedRateLimiter, Quota, RateLimiter};
 use serde::Deserialize;
 use std::num::NonZeroU32;
+use std::sync::Arc;
+use tokio::sync::Mutex;
 use url::Url;
 
 pub(super) mod examinations;
@@ -53,12 +56,12 @@ const LARGEST: usize = 1024 * 1024;
 /// The longest path of ours to lead to after a sign-in.
 const LONGEST_PATH: usize = 2_048;
 
-/// How often one address may come: each visit leaves a line in the store, and anybody may come. A whole office behind one
+/// How often one network may come: each visit leaves a line in the store, and anybody may come. A whole office behind one
 /// address signs in well within it.
 const VISITS_A_SECOND: NonZeroU32 = NonZeroU32::new(10).unwrap();
 const VISITS_AT_ONCE: NonZeroU32 = NonZeroU32::new(2_000).unwrap();
 
-/// Who came lately, by address.
+/// Who came lately, by network: a single subscriber holds 2^64 addresses.
 pub(super) struct Visits(DefaultKeyedRateLimiter<String>);
 
 impl Default for Visits {
@@ -74,7 +77,7 @@ impl Visits {
             self.0.retain_recent();
         }
         self.0
-            .check_key(&address.to_owned())
+            .check_key(&network::block(address))
             .map_err(|busy| Error::TooMany(busy.wait_time_from(DefaultClock::default().now()).as_secs() + 1))
     }
 }
@@ -86,32 +89,61 @@ pub(super) fn here(house: &House) -> Here {
 
 /// Our metadata, for Entra ID's administrator to upload.
 pub(super) async fn metadata(request: HttpRequest, desk: Desk) -> Answer {
-    let here = here(house(&request)?);
+    let house = house(&request)?;
+    let here = here(house);
     if request.method() != Method::HEAD {
-        own_keys(&desk, &here).await?;
+        own_keys(house, &desk).await?;
     }
     let xml = desk.read(move |conn| keys::describe(conn, &here)).await?;
     Ok(page::download("rollcall-metadata.xml", "application/samlmetadata+xml", xml.into_bytes()))
 }
 
+/// Making a key of ours is a moment's work of a whole processor, and who asks may be anybody: one is made at a time, and
+/// all who ask meanwhile wait for that one, holding nothing.
+#[derive(Clone, Default)]
+pub(super) struct KeyMaker(Arc<Mutex<()>>);
+
+impl KeyMaker {
+    /// Makes the first key, if there is none, on a thread of its own: so it is there before anybody asks.
+    pub(super) fn begin(&self, house: &House) {
+        let (maker, org, here) = (self.0.clone(), house.org().clone(), here(house));
+        std::thread::spawn(move || {
+            let _one_at_a_time = maker.blocking_lock_owned();
+            if let Err(cause) = keys::own(&org, &here) {
+                tracing::error!(%cause, "the first key of ours could not be made");
+            }
+        });
+    }
+
+    /// Does such work. Whoever hangs up leaves it to the others: the place is taken until it is done.
+    async fn run<T, F>(&self, work: F) -> Result<T>
+    where
+        T: Send + 'static,
+        F: FnOnce() -> Result<T> + Send + 'static,
+    {
+        let place = self.0.clone().lock_owned().await;
+        let held = move || {
+            let _one_at_a_time = place;
+            work()
+        };
+        web::block(held).await.map_err(Error::internal)?
+    }
+}
+
 /// Our keys; the first is made when somebody first asks.
-pub(super) async fn own_keys(desk: &Desk, here: &Here) -> Result<Vec<Key>> {
+pub(super) async fn own_keys(house: &House, desk: &Desk) -> Result<Vec<Key>> {
     let there = desk.read(keys::list).await?;
     if !there.is_empty() {
         return Ok(there);
     }
-    let pair = new_pair(desk, here).await?;
-    desk.write(Actor::Rollcall, move |tx| {
-        keys::add_first(tx, &pair)?;
-        keys::list(tx.conn)
-    })
-    .await
+    let (org, here) = (house.org().clone(), here(house));
+    house.0.key_maker.run(move || keys::own(&org, &here)).await
 }
 
-/// A new key of ours: making one takes a moment, so it is not made where writers wait.
-pub(super) async fn new_pair(desk: &Desk, here: &Here) -> Result<KeyPair> {
-    let (here, now) = (here.clone(), desk.org().now());
-    web::block(move || keys::generate(&here, now)).await.map_err(Error::internal)?
+/// A new key of ours.
+pub(super) async fn new_pair(house: &House) -> Result<KeyPair> {
+    let (here, now) = (here(house), house.org().now());
+    house.0.key_maker.run(move || keys::generate(&here, now)).await
 }
 
 #[derive(Default, Deserialize)]
@@ -169,7 +201,7 @@ pub(super) async fn send(
     // One secret a browser, so that several windows can be under way at once.
     let secret = BROWSER.value(request).filter(|secret| secret.len() >= 32).unwrap_or_else(seal::secret);
     if desk.read(settings::read).await?.sign_requests {
-        own_keys(desk, &here).await?;
+        own_keys(house, desk).await?;
     }
     let (browser, return_to) = (secret.clone(), return_to.to_owned());
     let target = desk

@@ -16,7 +16,6 @@ use crate::seal::Keyring;
 use chrono::{NaiveDateTime, TimeDelta};
 use diesel::dsl::count_star;
 use diesel::prelude::*;
-use std::net::IpAddr;
 use std::time::Duration;
 
 /// Tries of a pair or a session before a lock.
@@ -104,12 +103,7 @@ impl Origin {
     /// The origin at this address, of any form; one that is no address stands for itself.
     #[must_use]
     pub fn of(address: &str) -> Self {
-        let block = network::block(address);
-        let client = match address.parse::<IpAddr>().map(|address| address.to_canonical()) {
-            Ok(IpAddr::V4(v4)) => v4.to_string(),
-            // A single subscriber holds as much.
-            Ok(IpAddr::V6(_)) | Err(_) => block.clone(),
-        };
+        let (block, client) = (network::block(address), network::subscriber(address));
         Self { address: address.to_owned(), client, block }
     }
 }

@@ -1,7 +1,9 @@
-//! Slows down whoever keeps failing at the token endpoint: by client identifier and address, in memory.
+//! Slows down whoever keeps failing at the token endpoint: by client identifier and by address, of which a /64 of IPv6 is
+//! one, in memory.
 //!
 //! Secrets of 256 bits are not guessed; this keeps the noise down and the server free for others.
 
+use crate::network;
 use chrono::{NaiveDateTime, TimeDelta};
 use sha2::{Digest, Sha256};
 use std::collections::HashMap;
@@ -54,7 +56,7 @@ impl Throttle {
 
 /// Of one length, whatever was sent as the name.
 fn key(client: &str, address: &str) -> [u8; 32] {
-    Sha256::digest(format!("{address} {client}").as_bytes()).into()
+    Sha256::digest(format!("{} {client}", network::subscriber(address)).as_bytes()).into()
 }
 
 #[cfg(test)]
@@ -74,6 +76,11 @@ mod tests {
         assert!((1..=61).contains(&wait));
         assert_eq!(throttle.wait("client", "192.0.2.2", now), None);
         assert_eq!(throttle.wait("other", "192.0.2.1", now), None);
+        for last in 0..10 {
+            throttle.failed("client", &format!("2001:db8:1:2::{last}"), now);
+        }
+        assert!(throttle.wait("client", "2001:db8:1:2:3:4:5:6", now).is_some(), "one subscriber's");
+        assert_eq!(throttle.wait("client", "2001:db8:1:3::1", now), None);
         assert_eq!(throttle.wait("client", "192.0.2.1", now + WINDOW), None);
     }
 

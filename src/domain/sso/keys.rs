@@ -9,7 +9,7 @@ use crate::db::Conn;
 use crate::db::schema::sp_keys;
 use crate::domain::audit::{self, Action, Change};
 use crate::domain::text_enum::text_enum;
-use crate::domain::{Tx, new_id};
+use crate::domain::{Actor, Org, Tx, new_id};
 use crate::error::{Error, Result};
 use crate::saml::key_pair::KeyPair;
 use crate::saml::metadata::ServiceProvider;
@@ -67,6 +67,12 @@ impl Key {
         BASE64.decode(&self.der).map(|der| certificate::thumbprint(&der)).unwrap_or_default()
     }
 
+    /// Both forms in which people compare its certificate.
+    #[must_use]
+    pub fn prints(&self) -> String {
+        certificate::prints(&self.thumbprint(), &self.fingerprint)
+    }
+
     /// The certificate in PEM, as Entra ID takes it.
     #[must_use]
     pub fn pem(&self) -> String {
@@ -78,6 +84,16 @@ impl Key {
             .collect();
         format!("-----BEGIN CERTIFICATE-----\n{}\n-----END CERTIFICATE-----\n", lines.join("\n"))
     }
+}
+
+/// Our keys, the active one first; the first is made if there is none. That takes a moment: not where readers or writers
+/// wait, and one at a time.
+pub fn own(org: &Org, here: &Here) -> Result<Vec<Key>> {
+    if org.read(list)?.is_empty() {
+        let pair = generate(here, org.now())?;
+        org.write(&Actor::Rollcall, move |tx| add_first(tx, &pair))?;
+    }
+    org.read(list)
 }
 
 /// A new key of ours. Making one takes a moment: not where writers wait.
@@ -132,12 +148,12 @@ pub fn add(tx: &mut Tx, pair: &KeyPair) -> Result<Key> {
         created_at: tx.now,
     };
     diesel::insert_into(sp_keys::table).values(&key).execute(tx.conn)?;
-    audit::note(tx, Action::SsoChanged, SUBJECT, &[Change::set("own certificate", &key.fingerprint)])?;
+    audit::note(tx, Action::SsoChanged, SUBJECT, &[Change::set("own certificate", key.prints())])?;
     Ok(key)
 }
 
 /// Keeps the very first key, unless somebody was faster.
-pub fn add_first(tx: &mut Tx, pair: &KeyPair) -> Result<()> {
+fn add_first(tx: &mut Tx, pair: &KeyPair) -> Result<()> {
     if list(tx.conn)?.is_empty() {
         add(tx, pair)?;
     }
@@ -153,7 +169,7 @@ pub fn activate(tx: &mut Tx, id: &str) -> Result<Key> {
     let active = sp_keys::table.filter(sp_keys::state.eq(State::Active));
     diesel::update(active).set(sp_keys::state.eq(State::Old)).execute(tx.conn)?;
     diesel::update(sp_keys::table.find(id)).set(sp_keys::state.eq(State::Active)).execute(tx.conn)?;
-    audit::note(tx, Action::SsoChanged, SUBJECT, &[Change::set("own certificate in use", &key.fingerprint)])?;
+    audit::note(tx, Action::SsoChanged, SUBJECT, &[Change::set("own certificate in use", key.prints())])?;
     Ok(key)
 }
 
@@ -165,7 +181,7 @@ pub fn remove(tx: &mut Tx, id: &str) -> Result<Key> {
         return Err(Error::Conflict(cause.to_owned()));
     }
     diesel::delete(sp_keys::table.find(id)).execute(tx.conn)?;
-    let change = Change::of("own certificate", Some(&key.fingerprint), None);
+    let change = Change::of("own certificate", Some(&key.prints()), None);
     audit::note(tx, Action::SsoChanged, SUBJECT, change.as_slice())?;
     Ok(key)
 }

@@ -99,10 +99,11 @@ fn note_refusal(tx: &mut Tx, cause: &str, address: String) -> Result<()> {
 /// Where to go when somebody leaves: to Entra ID if it is to end its session too.
 pub(in crate::web) async fn leave(request: &HttpRequest, desk: &Desk) -> Result<Option<String>> {
     let Some(foreign) = Visit::of(request).foreign() else { return Ok(None) };
-    let here = here(house(request)?);
+    let house = house(request)?;
+    let here = here(house);
     let settings = desk.read(settings::read).await?;
     if settings.sign_requests {
-        own_keys(desk, &here).await?;
+        own_keys(house, desk).await?;
     }
     desk.write(Actor::Rollcall, move |tx| sign_out::ask(tx, &here, &foreign)).await
 }
