@@ -35,9 +35,11 @@ pub async fn round(org: &Org, metadata_from_private_networks: bool) -> Result<()
     if org.read(move |conn| troubles::is_untidy(conn, now))? {
         org.write(&Actor::Rollcall, troubles::prune)?;
     }
-    if let Some(url) = org.read(move |conn| metadata::due(conn, now))? {
+    if let Some(source) = org.read(move |conn| metadata::due(conn, now))?
+        && let Some(url) = source.url()
+    {
         let fetched = metadata::fetch(&url, metadata_from_private_networks).await;
-        org.write(&Actor::Rollcall, move |tx| metadata::refresh(tx, fetched))?;
+        org.write(&Actor::Rollcall, move |tx| metadata::refresh(tx, &source, fetched))?;
     }
     Ok(())
 }

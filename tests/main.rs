@@ -48,6 +48,10 @@ mod sso_set_up;
 mod sso_sign_out;
 mod sso_strangers;
 mod sso_switch;
+<<<<<<< HEAD
 mod upgrade;
+=======
+mod sso_trust;
+>>>>>>> 7387708 (Put in force what an owner entered and saw, and nothing else)
 mod users;
 mod validators;

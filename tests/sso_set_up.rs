@@ -17,7 +17,7 @@ pub fn entra_metadata() -> Vec<u8> {
 }
 
 /// Metadata as Entra ID publishes it: with a byte-order mark, and a role of another protocol before ours.
-fn metadata_of(issuer: &str, certificates: &[&[u8]]) -> Vec<u8> {
+pub fn metadata_of(issuer: &str, certificates: &[&[u8]]) -> Vec<u8> {
     let keys: Vec<String> = certificates
         .iter()
         .map(|pem| {
@@ -46,12 +46,12 @@ fn metadata_of(issuer: &str, certificates: &[&[u8]]) -> Vec<u8> {
     .into_bytes()
 }
 
-async fn import(browser: &Browser, file: &[u8]) -> Page {
+pub async fn import(browser: &Browser, file: &[u8]) -> Page {
     browser.upload("/identity", "/identity/sso/import", &[], "metadata.xml", file).await
 }
 
 /// Answers every request with this document, however often it is asked.
-fn publishing(document: Vec<u8>) -> String {
+pub fn publishing(document: Vec<u8>) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = format!("http://{}/metadata.xml", listener.local_addr().unwrap());
     std::thread::spawn(move || {

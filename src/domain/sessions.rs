@@ -1,9 +1,9 @@
 //! Sign-in sessions, kept here so that they can be ended from the server and survive a restart.
 
-use super::Tx;
 use super::text_enum::text_enum;
+use super::{Role, Tx};
 use crate::db::Conn;
-use crate::db::schema::sessions;
+use crate::db::schema::{sessions, users};
 use crate::error::Result;
 use chrono::{NaiveDateTime, TimeDelta};
 use diesel::prelude::*;
@@ -240,16 +240,32 @@ pub fn name_key(name_id: &str) -> String {
     name_id.to_ascii_lowercase()
 }
 
+/// Whose sessions a sign-out of the identity provider's may end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ends {
+    /// Anybody's.
+    Everybodys,
+    /// Only those of accounts without a role.
+    OfAccountsWithoutRole,
+}
+
 /// Ends those that the identity provider names: all of a person's, or those with one of these indexes.
-pub fn end_foreign(tx: &mut Tx, name_id: &str, indexes: &[String]) -> Result<usize> {
-    let theirs = sessions::saml_name_key.eq(name_key(name_id));
-    let ended = if indexes.is_empty() {
-        diesel::delete(sessions::table.filter(theirs)).execute(tx.conn)?
-    } else {
-        let named = sessions::saml_session_index.eq_any(indexes);
-        diesel::delete(sessions::table.filter(theirs).filter(named)).execute(tx.conn)?
-    };
-    Ok(ended)
+pub fn end_foreign(tx: &mut Tx, name_id: &str, indexes: &[String], ends: Ends) -> Result<usize> {
+    let mut theirs = sessions::table
+        .filter(sessions::saml_name_key.eq(name_key(name_id)))
+        .select((sessions::id, sessions::user_id, sessions::saml_session_index))
+        .load::<(String, Option<String>, Option<String>)>(tx.conn)?;
+    if !indexes.is_empty() {
+        theirs.retain(|(_, _, index)| index.as_ref().is_some_and(|index| indexes.contains(index)));
+    }
+    if ends == Ends::OfAccountsWithoutRole {
+        let holders: Vec<&String> = theirs.iter().filter_map(|(_, user, _)| user.as_ref()).collect();
+        let plain = users::table.filter(users::id.eq_any(holders)).filter(users::role.eq(Role::None));
+        let plain: Vec<String> = plain.select(users::id).load(tx.conn)?;
+        theirs.retain(|(_, user, _)| user.as_ref().is_some_and(|user| plain.contains(user)));
+    }
+    let ids: Vec<&String> = theirs.iter().map(|(id, ..)| id).collect();
+    Ok(diesel::delete(sessions::table.filter(sessions::id.eq_any(ids))).execute(tx.conn)?)
 }
 
 /// Ends those that came through the identity provider: all of them.

@@ -139,8 +139,8 @@ impl Received {
         self.signed.is_some()
     }
 
-    /// Whether one of these keys made its signature.
-    pub fn verify(&self, keys: &[TrustedKey], now: NaiveDateTime) -> Result<(), Refusal> {
+    /// Which of these keys made its signature.
+    pub fn verify<'k>(&self, keys: &'k [TrustedKey], now: NaiveDateTime) -> Result<&'k TrustedKey, Refusal> {
         let Some((text, signature, algorithm)) = &self.signed else {
             return Err(Refusal::new(Fault::SignatureMissing, "The message is not signed."));
         };
@@ -156,14 +156,13 @@ impl Received {
             let verifying = loaded.to_signing_key().ok()??;
             sign::from_uri(algorithm).ok()?.verify(&verifying, text.as_bytes(), signature).ok()
         };
-        let living = keys.iter().filter(|key| key.not_after > now);
-        if living.filter_map(fits).any(|fits| fits) {
-            return Ok(());
-        }
-        Err(Refusal::new(
-            Fault::SignatureInvalid,
-            "None of the certificates trusted here fits the signature of the message.",
-        ))
+        let mut living = keys.iter().filter(|key| key.not_after > now);
+        living.find(|key| fits(key) == Some(true)).ok_or_else(|| {
+            Refusal::new(
+                Fault::SignatureInvalid,
+                "None of the certificates trusted here fits the signature of the message.",
+            )
+        })
     }
 }
 

@@ -218,10 +218,11 @@ impl Report {
         self.checks.push(Check { field, expected, received, good: false });
     }
 
-    /// Notes that two values must be the same.
+    /// Notes that two values must be the same; where nothing is expected, nothing is right.
     pub(super) fn same(&mut self, field: &'static str, expected: &str, received: Option<&str>, fault: Fault) {
         let shown = received.unwrap_or("(nothing)");
-        self.check(field, expected, shown, received == Some(expected), || {
+        let same = received == Some(expected) && !expected.is_empty();
+        self.check(field, expected, shown, same, || {
             let hint = match received {
                 Some(received) if received.eq_ignore_ascii_case(expected) => " They differ in case.",
                 Some(received) if received.trim_end_matches('/') == expected.trim_end_matches('/') => {

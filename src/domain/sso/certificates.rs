@@ -16,6 +16,7 @@ use base64::engine::general_purpose::STANDARD as BASE64;
 use chrono::NaiveDateTime;
 use diesel::prelude::*;
 
+/// So many are kept that an owner approved of, and as many that wait for one: those take no place from these.
 const MOST: usize = 10;
 
 /// A certificate with which the identity provider signs.
@@ -61,6 +62,12 @@ impl Trusted {
         }
     }
 
+    /// Both forms in which people compare it.
+    #[must_use]
+    pub fn prints(&self) -> String {
+        certificate::prints(&self.thumbprint(), &self.fingerprint)
+    }
+
     /// Whole days until it expires; negative once it has.
     #[must_use]
     pub fn days_left(&self, now: NaiveDateTime) -> i64 {
@@ -84,27 +91,49 @@ pub fn keys(conn: &mut Conn) -> Result<Vec<TrustedKey>> {
     Ok(list(conn)?.into_iter().map(key).collect())
 }
 
-/// Trusts every certificate in the file; those known already are left as they are. Answers how many are new.
-pub fn add(tx: &mut Tx, file: &[u8]) -> Result<usize> {
+/// What came of trusting some.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Added {
+    /// How many were not known before.
+    pub new: usize,
+    /// How many were known and waited for an owner, who stands behind them now.
+    pub approved: usize,
+}
+
+/// Trusts every certificate in the file; where an owner adds it, also for accounts with a role.
+pub fn add(tx: &mut Tx, file: &[u8]) -> Result<Added> {
     let found = certificate::read(file).map_err(|fault| Error::invalid("certificate", fault.to_string()))?;
-    let new = unknown(tx.conn, found)?;
-    if let Some(expired) = new.iter().find(|certificate| certificate.not_after <= tx.now) {
+    let known = list(tx.conn)?;
+    let is_new = |one: &&Certificate| known.iter().all(|known| known.fingerprint != one.fingerprint);
+    if let Some(expired) = found.iter().filter(is_new).find(|certificate| certificate.not_after <= tx.now) {
         let message =
             format!("This certificate expired on {}. Ask Entra ID for a new one.", expired.not_after.date());
         return Err(Error::invalid("certificate", message));
     }
     let approved = tx.actor.is_owner();
-    trust_all(tx, new, approved)
+    trust_all(tx, found, approved)
 }
 
-/// Trusts those that are not known yet. Answers how many.
-pub(super) fn trust_all(tx: &mut Tx, new: Vec<Certificate>, approved: bool) -> Result<usize> {
-    let new = unknown(tx.conn, new)?;
-    if list(tx.conn)?.len() + new.len() > MOST {
-        let message = format!("At most {MOST} certificates are kept. Remove one that is no longer used.");
-        return Err(Error::invalid("certificate", message));
+/// Trusts these; `approved` tells whether an owner stands behind them. What was added before by somebody who is no owner
+/// is approved of then, too: who came first makes no difference.
+pub(super) fn trust_all(tx: &mut Tx, found: Vec<Certificate>, approved: bool) -> Result<Added> {
+    let known = list(tx.conn)?;
+    let mut added = Added::default();
+    let mut new: Vec<Certificate> = Vec::new();
+    for certificate in found {
+        match known.iter().find(|known| known.fingerprint == certificate.fingerprint) {
+            Some(known) if approved && !known.approved => {
+                may_add(tx.conn, true, 1)?;
+                stand_behind(tx, known)?;
+                added.approved += 1;
+            }
+            Some(_) => {}
+            None if new.iter().any(|other| other.fingerprint == certificate.fingerprint) => {}
+            None => new.push(certificate),
+        }
     }
-    let count = new.len();
+    may_add(tx.conn, approved, new.len())?;
+    added.new = new.len();
     for certificate in new {
         let trusted = Trusted {
             id: new_id(),
@@ -118,17 +147,39 @@ pub(super) fn trust_all(tx: &mut Tx, new: Vec<Certificate>, approved: bool) -> R
             kept_at_upgrade: false,
         };
         diesel::insert_into(idp_certificates::table).values(&trusted).execute(tx.conn)?;
-        audit::note(tx, Action::SsoChanged, SUBJECT, &[Change::set("certificate", &trusted.fingerprint)])?;
+        audit::note(tx, Action::SsoChanged, SUBJECT, &[Change::set("certificate", trusted.prints())])?;
     }
-    if count > 0 {
+    if added.new > 0 {
         settings::trust_changed(tx)?;
     }
-    Ok(count)
+    Ok(added)
 }
 
-/// Lets a certificate that an administrator added sign in accounts with a role too; where no issuer is in force yet, the
-/// one that waits comes into force with it.
-pub fn approve(tx: &mut Tx, id: &str) -> Result<Trusted> {
+/// Refuses more than are kept of one sort.
+fn may_add(conn: &mut Conn, approved: bool, more: usize) -> Result<()> {
+    let alike = list(conn)?.iter().filter(|one| one.approved == approved).count();
+    if more == 0 || alike + more <= MOST {
+        return Ok(());
+    }
+    let message = if approved {
+        format!("At most {MOST} certificates are kept. Remove one that is no longer used.")
+    } else {
+        format!("At most {MOST} certificates wait for an owner. Let an owner look at them, or remove one.")
+    };
+    Err(Error::invalid("certificate", message))
+}
+
+fn stand_behind(tx: &mut Tx, certificate: &Trusted) -> Result<()> {
+    diesel::update(idp_certificates::table.find(&certificate.id))
+        .set((idp_certificates::approved.eq(true), idp_certificates::kept_at_upgrade.eq(false)))
+        .execute(tx.conn)?;
+    let change = Change::set("certificate approved for owners", certificate.prints());
+    audit::note(tx, Action::SsoChanged, SUBJECT, &[change])
+}
+
+/// Lets a certificate that an administrator added sign in accounts with a role too. Where no issuer is in force yet, the
+/// one that waits comes into force with it, if it is `issuer`: what the owner was shown beside the certificate.
+pub fn approve(tx: &mut Tx, id: &str, issuer: Option<&str>) -> Result<Trusted> {
     if !tx.actor.is_owner() {
         let cause = "Only an owner may let a certificate sign in accounts with a role.";
         return Err(Error::Forbidden(cause.to_owned()));
@@ -136,12 +187,11 @@ pub fn approve(tx: &mut Tx, id: &str) -> Result<Trusted> {
     let found = list(tx.conn)?.into_iter().find(|one| one.id == id);
     let certificate = found.ok_or(Error::NotFound("certificate"))?;
     if !certificate.approved {
-        diesel::update(idp_certificates::table.find(id))
-            .set(idp_certificates::approved.eq(true))
-            .execute(tx.conn)?;
-        let change = Change::set("certificate approved for owners", &certificate.fingerprint);
-        audit::note(tx, Action::SsoChanged, SUBJECT, &[change])?;
-        settings::approve_first_issuer(tx)?;
+        may_add(tx.conn, true, 1)?;
+        stand_behind(tx, &certificate)?;
+        if let Some(issuer) = issuer {
+            settings::approve_first_issuer(tx, issuer)?;
+        }
     }
     Ok(certificate)
 }
@@ -149,16 +199,13 @@ pub fn approve(tx: &mut Tx, id: &str) -> Result<Trusted> {
 /// Approves of those that were kept at an upgrade, for an owner who looked at them.
 pub(super) fn approve_kept(tx: &mut Tx) -> Result<()> {
     for certificate in list(tx.conn)?.into_iter().filter(|one| one.kept_at_upgrade && !one.approved) {
-        diesel::update(idp_certificates::table.find(&certificate.id))
-            .set((idp_certificates::approved.eq(true), idp_certificates::kept_at_upgrade.eq(false)))
-            .execute(tx.conn)?;
-        let change = Change::set("certificate approved for owners", &certificate.fingerprint);
-        audit::note(tx, Action::SsoChanged, SUBJECT, &[change])?;
+        stand_behind(tx, &certificate)?;
     }
     Ok(())
 }
 
-/// Trusts a certificate no longer; whoever came in by it goes.
+/// Trusts a certificate no longer; whoever came in by it goes. The last one by which accounts with a role sign in is an
+/// owner's to remove.
 pub fn remove(tx: &mut Tx, id: &str) -> Result<()> {
     let all = list(tx.conn)?;
     let certificate =
@@ -167,22 +214,16 @@ pub fn remove(tx: &mut Tx, id: &str) -> Result<()> {
         let message = "This is the only certificate. Add the next one first, or switch single sign-on off.";
         return Err(Error::Conflict(message.to_owned()));
     }
+    let serves_roles = |one: &Trusted| one.good_for() > Role::None && one.not_after > tx.now;
+    let is_last = serves_roles(certificate) && !all.iter().any(|one| one.id != id && serves_roles(one));
+    if is_last && !tx.actor.is_owner() {
+        let message = "Accounts with a role sign in by no other certificate: only an owner may remove it. Ask one, or add \
+                       the next certificate and let an owner approve of it first.";
+        return Err(Error::Conflict(message.to_owned()));
+    }
     diesel::delete(idp_certificates::table.find(id)).execute(tx.conn)?;
     sessions::end_by_certificate(tx, &certificate.fingerprint)?;
     settings::trust_changed(tx)?;
-    let change = Change::of("certificate", Some(&certificate.fingerprint), None);
+    let change = Change::of("certificate", Some(&certificate.prints()), None);
     audit::note(tx, Action::SsoChanged, SUBJECT, change.as_slice())
-}
-
-fn unknown(conn: &mut Conn, found: Vec<Certificate>) -> Result<Vec<Certificate>> {
-    let known = list(conn)?;
-    let mut new: Vec<Certificate> = Vec::new();
-    for certificate in found {
-        let twice = known.iter().any(|known| known.fingerprint == certificate.fingerprint)
-            || new.iter().any(|other| other.fingerprint == certificate.fingerprint);
-        if !twice {
-            new.push(certificate);
-        }
-    }
-    Ok(new)
 }

@@ -9,7 +9,7 @@ use crate::db::Conn;
 use crate::error::Result;
 use crate::saml::key_pair::KeyPair;
 use crate::saml::response::{self, Reading};
-use crate::saml::{Expected, Fault, TrustedKey};
+use crate::saml::{Expected, Fault, Refusal, TrustedKey};
 use crate::seal::Keyring;
 use chrono::NaiveDateTime;
 
@@ -68,6 +68,13 @@ impl Grounds {
             Ok(text) => text,
             Err(refusal) => return Examined { reading: Reading::refused(refusal), judged_by: None },
         };
+        // Before an issuer is in force, only what waits can say whose response is good.
+        if self.in_force.issuer.is_none()
+            && let Some(waiting) = &self.waiting
+        {
+            let reading = self.read_as(waiting, &text, now);
+            return Examined { reading, judged_by: Some(waiting.clone()) };
+        }
         let reading = self.read_as(&self.in_force, &text, now);
         // What waits for an owner serves those who have no role. It changes nothing about what cannot be proven.
         let refusal = reading.outcome.as_ref().err();
@@ -76,7 +83,7 @@ impl Grounds {
             && let Some(waiting) = &self.waiting
         {
             let other = self.read_as(waiting, &text, now);
-            if other.outcome.is_ok() || self.in_force.issuer.is_none() {
+            if other.outcome.is_ok() {
                 return Examined { reading: other, judged_by: Some(waiting.clone()) };
             }
         }
@@ -84,12 +91,16 @@ impl Grounds {
     }
 
     fn read_as(&self, settings: &Settings, text: &str, now: NaiveDateTime) -> Reading {
+        let Some(issuer) = settings.issuer.as_deref() else {
+            let cause = "No issuer is entered here, so no response is one of Entra ID's.".to_owned();
+            return Reading::refused(Refusal { fault: Fault::Issuer, cause });
+        };
         let naming: Vec<&str> =
             settings.match_claim.as_deref().into_iter().chain([matching::OBJECT_ID]).collect();
         let expected = Expected {
             entity_id: &self.here.entity_id,
             consumer: &self.here.consumer,
-            issuer: settings.issuer.as_deref().unwrap_or_default(),
+            issuer,
             keys: &self.trusted,
             own_keys: &self.own,
             naming_claims: &naming,

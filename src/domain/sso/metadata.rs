@@ -3,8 +3,9 @@
 //! Microsoft asks applications to read the metadata daily and to trust a new certificate before it signs:
 //! <https://learn.microsoft.com/entra/identity/enterprise-apps/app-gallery-sso-requirements>.
 
+use super::ONLY;
+use super::certificates::{self, Added};
 use super::settings::{self, Settings};
-use super::{ONLY, certificates};
 use crate::certificate::{self, Certificate};
 use crate::db::Conn;
 use crate::db::schema::sso_settings;
@@ -30,6 +31,8 @@ pub struct Imported {
     pub issuer: String,
     /// How many certificates are new.
     pub added: usize,
+    /// How many were known and waited for an owner, who stands behind them now.
+    pub approved: usize,
     /// How many were left out because they had expired.
     pub expired: usize,
 }
@@ -60,9 +63,9 @@ pub fn import(tx: &mut Tx, file: &[u8]) -> Result<Imported> {
         logout_url: found.logout_url,
         ..before
     };
-    let added = certificates::trust_all(tx, usable, approved)?;
+    let Added { new: added, approved } = certificates::trust_all(tx, usable, approved)?;
     settings::save(tx, &wish)?;
-    Ok(Imported { issuer: found.entity_id, added, expired })
+    Ok(Imported { issuer: found.entity_id, added, approved, expired })
 }
 
 /// Takes over what was fetched from `url`, and remembers the address.
@@ -99,14 +102,35 @@ fn told(failure: &Failure) -> Error {
     Error::invalid("metadata_url", text)
 }
 
-/// The address to read again now, if it is time.
-pub fn due(conn: &mut Conn, now: NaiveDateTime) -> Result<Option<Url>> {
-    let settings = read_daily(conn)?.0;
-    let Some(url) = settings.metadata_url.filter(|_| settings.refresh_metadata) else { return Ok(None) };
+/// What is read every day: an address, and whether an owner stands behind it. What is fetched from there is worth as much
+/// as that.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Source {
+    address: String,
+    approved: bool,
+}
+
+impl Source {
+    /// The source of the daily reading as it is set now.
+    fn current(conn: &mut Conn) -> Result<Option<Self>> {
+        let (settings, approved) = read_daily(conn)?;
+        let address = settings.metadata_url.filter(|_| settings.refresh_metadata);
+        Ok(address.map(|address| Self { address, approved }))
+    }
+
+    /// Where it is; nowhere if it is no address.
+    #[must_use]
+    pub fn url(&self) -> Option<Url> {
+        Url::parse(&self.address).ok()
+    }
+}
+
+/// What to read again now, if it is time.
+pub fn due(conn: &mut Conn, now: NaiveDateTime) -> Result<Option<Source>> {
     let reading = reading(conn)?;
     let fresh = reading.read_at.is_some_and(|at| now - at < DAILY);
     let tried = reading.tried_at.is_some_and(|at| now - at < RETRY);
-    Ok(if fresh || tried { None } else { Url::parse(&url).ok() })
+    if fresh || tried { Ok(None) } else { Source::current(conn) }
 }
 
 /// The settings whose address is read every day, and whether an owner stands behind it: those in force, else those that
@@ -127,8 +151,12 @@ pub fn reading(conn: &mut Conn) -> Result<Reading> {
 }
 
 /// Takes over what the daily reading brought: new certificates, and where Entra ID now is. Another issuer is refused:
-/// that is a decision for a person.
-pub fn refresh(tx: &mut Tx, fetched: Result<Vec<u8>>) -> Result<()> {
+/// that is a decision for a person. An answer is dropped if by the time that it is there another source is read, or the
+/// same one is worth something else: that one is due by itself.
+pub fn refresh(tx: &mut Tx, source: &Source, fetched: Result<Vec<u8>>) -> Result<()> {
+    if Source::current(tx.conn)?.as_ref() != Some(source) {
+        return Ok(());
+    }
     let outcome = match fetched {
         Ok(file) => tx.nested(|tx| take_over(tx, &file)),
         Err(cause) => Err(cause),

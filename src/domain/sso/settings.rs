@@ -262,6 +262,9 @@ fn forget_waiting(tx: &mut Tx) -> Result<()> {
 pub fn approve(tx: &mut Tx, shown: &Trust) -> Result<Settings> {
     let (before, waiting) = decided(tx, shown)?;
     let wish = checked(&waiting)?;
+    if wish.enabled {
+        complete(tx.conn, &wish)?;
+    }
     forget_waiting(tx)?;
     put_in_force(tx, &before, &wish)?;
     let approved = Change::set("what an administrator entered", "approved");
@@ -277,10 +280,18 @@ pub fn first_issuer(conn: &mut Conn) -> Result<Option<String>> {
     Ok(waiting(conn)?.and_then(|waiting| waiting.issuer))
 }
 
-/// Puts that issuer in force, for an owner who was shown it beside the certificate that they approve of.
-pub(super) fn approve_first_issuer(tx: &mut Tx) -> Result<()> {
-    let Some(issuer) = first_issuer(tx.conn)? else { return Ok(()) };
+/// Puts that issuer in force, for an owner who was shown it beside the certificate that they approve of. Refused if it is
+/// another by now.
+pub(super) fn approve_first_issuer(tx: &mut Tx, shown: &str) -> Result<()> {
     let before = read(tx.conn)?;
+    if before.issuer.as_deref() == Some(shown) {
+        return Ok(());
+    }
+    let Some(issuer) = first_issuer(tx.conn)?.filter(|issuer| issuer == shown) else {
+        let cause = "The issuer that would come into force with the certificate was changed since this page was shown. \
+                     Nothing was done: look at it again.";
+        return Err(Error::Conflict(cause.to_owned()));
+    };
     put_in_force(tx, &before, &Settings { issuer: Some(issuer), ..before.clone() })
 }
 

@@ -6,7 +6,7 @@
 use super::requests::{self, Purpose};
 use super::{Here, certificates, keys, settings};
 use crate::db::Conn;
-use crate::domain::sessions::CameBy;
+use crate::domain::sessions::{CameBy, Ends};
 use crate::domain::{Tx, sessions};
 use crate::error::{Error, Result};
 use crate::saml::key_pair::KeyPair;
@@ -77,7 +77,8 @@ pub enum Heard {
 /// What a message to our logout service is held against, as it was at one moment.
 pub struct Grounds {
     here: Here,
-    issuers: [String; 2],
+    /// None before an issuer is in force.
+    issuers: Vec<String>,
     trusted: Vec<TrustedKey>,
     skew: TimeDelta,
     is_open: bool,
@@ -88,7 +89,8 @@ pub struct Grounds {
 pub struct Message {
     kind: Asked,
     relay_state: Option<String>,
-    signed: bool,
+    /// The fingerprint of the certificate whose key signed it, where it is signed.
+    signed_by: Option<String>,
 }
 
 #[derive(Debug)]
@@ -102,9 +104,9 @@ impl Grounds {
     pub fn read(conn: &mut Conn, here: &Here) -> Result<Self> {
         let settings = settings::read(conn)?;
         let skew = settings.rules().skew;
-        let issuer = settings.issuer.unwrap_or_default();
-        let other = issuer.replacen(ASSERTIONS, SIGN_OUTS, 1);
-        let (trusted, issuers) = (certificates::keys(conn)?, [issuer, other]);
+        let both = |issuer: String| [issuer.replacen(ASSERTIONS, SIGN_OUTS, 1), issuer];
+        let issuers = settings.issuer.into_iter().flat_map(both).collect();
+        let trusted = certificates::keys(conn)?;
         Ok(Self { here: here.clone(), issuers, trusted, skew, is_open: settings.enabled })
     }
 
@@ -117,18 +119,20 @@ impl Grounds {
     /// Reads a message in an address. Changes nothing; works, for a stranger perhaps.
     pub fn examine(&self, query: &str, now: NaiveDateTime) -> Result<Message, Refusal> {
         let received = redirect::read(query)?;
-        let signed = received.is_signed();
-        if signed {
-            received.verify(&self.trusted, now)?;
-        }
-        let issuers = [self.issuers[0].as_str(), self.issuers[1].as_str()];
+        let signed_by = if received.is_signed() {
+            Some(received.verify(&self.trusted, now)?.fingerprint.clone())
+        } else {
+            None
+        };
+        let signed = signed_by.is_some();
+        let issuers: Vec<&str> = self.issuers.iter().map(String::as_str).collect();
         let expected =
             Expected { issuers: &issuers, destination: &self.here.logout, signed, skew: self.skew, now };
         let kind = match received.kind {
             Kind::Request => Asked::Request(logout::read_request(&received.xml, &expected)?),
             Kind::Response => Asked::Response(logout::read_response(&received.xml, &expected)?),
         };
-        Ok(Message { kind, relay_state: received.relay_state, signed })
+        Ok(Message { kind, relay_state: received.relay_state, signed_by })
     }
 }
 
@@ -157,19 +161,33 @@ fn obey(
     asked: &logout::Asked,
     own: Option<&Foreign>,
 ) -> Result<Result<Heard, Refusal>> {
+    let ends = match &message.signed_by {
+        None => Ends::Everybodys,
+        // A certificate that no owner approved of signs in nobody with a role, and signs nobody with one out.
+        Some(signer) => match certificates::list(tx.conn)?.into_iter().find(|one| one.fingerprint == *signer)
+        {
+            Some(one) if one.approved => Ends::Everybodys,
+            Some(_) => Ends::OfAccountsWithoutRole,
+            None => {
+                let cause = "The certificate that signed the sign-out request was removed meanwhile.";
+                return Ok(Err(Refusal { fault: Fault::UnknownCertificate, cause: cause.to_owned() }));
+            }
+        },
+    };
+    let signed = message.signed_by.is_some();
     // One that nobody signed can be written anew by whoever could bring it again.
-    if message.signed && !requests::see_sign_out(tx, &asked.id, asked.expires)? {
+    if signed && !requests::see_sign_out(tx, &asked.id, asked.expires)? {
         let cause = "This sign-out request was presented before. Each is taken once.";
         return Ok(Err(Refusal { fault: Fault::Expired, cause: cause.to_owned() }));
     }
     // Entra ID does not sign these. Unsigned, only the index counts that nobody but it and the session knows.
     let mine = own.filter(|own| sessions::name_key(&own.name_id.value) == sessions::name_key(&asked.name_id));
-    let indexes = match (message.signed, asked.session_indexes.is_empty()) {
+    let indexes = match (signed, asked.session_indexes.is_empty()) {
         (false, true) => mine.and_then(|own| own.session_index.clone()).into_iter().collect(),
         _ => asked.session_indexes.clone(),
     };
-    let sessions = if message.signed || !indexes.is_empty() {
-        sessions::end_foreign(tx, &asked.name_id, &indexes)?
+    let sessions = if signed || !indexes.is_empty() {
+        sessions::end_foreign(tx, &asked.name_id, &indexes, ends)?
     } else {
         0
     };

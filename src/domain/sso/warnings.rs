@@ -28,13 +28,18 @@ pub fn list(conn: &mut Conn, now: NaiveDateTime) -> Result<Vec<Worry>> {
             ..0 => Some(Worry {
                 bad: settings.enabled,
                 text: format!(
-                    "The signing certificate {} has expired: nobody can sign in with it.",
-                    last.subject
+                    "The signing certificate {}, {}, has expired: nobody can sign in with it.",
+                    last.subject,
+                    last.prints()
                 ),
             }),
             days @ 0..=CERTIFICATE_DAYS => Some(Worry {
                 bad: false,
-                text: format!("The signing certificate {} expires in {days} days.", last.subject),
+                text: format!(
+                    "The signing certificate {}, {}, expires in {days} days.",
+                    last.subject,
+                    last.prints()
+                ),
             }),
             _ => None,
         });

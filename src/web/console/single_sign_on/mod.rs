@@ -1,11 +1,12 @@
 //! Single sign-on on the Identity Management page: setting it up, testing it, requiring it.
 
 use super::identity::{Said, render};
+use crate::domain::sso::certificates::{self, Added};
 use crate::domain::sso::keys;
 use crate::domain::sso::metadata::{self, Imported};
 use crate::domain::sso::policy;
 use crate::domain::sso::requests::Purpose;
-use crate::domain::sso::{Settings, certificates, settings};
+use crate::domain::sso::{Settings, settings};
 use crate::domain::{Role, Tx};
 use crate::error::{Error, Result};
 use crate::web::extract::{Desk, Fields, Posted, Signed, Upload, house, values};
@@ -163,16 +164,23 @@ async fn import_from(
 }
 
 fn said_of_import(imported: &Imported) -> String {
-    let added = match imported.added {
-        0 => "Its certificates were known already.".to_owned(),
-        1 => "One certificate was added.".to_owned(),
-        count => format!("{count} certificates were added."),
+    let added = match (imported.added, imported.approved) {
+        (0, 0) => "Its certificates were known already.".to_owned(),
+        (0, _) => String::new(),
+        (1, _) => "One certificate was added.".to_owned(),
+        (count, _) => format!("{count} certificates were added."),
     };
+    let approved = said_of_approved(imported.approved);
     let expired = match imported.expired {
         0 => String::new(),
-        count => format!(" {count} had expired and were left out."),
+        count => format!("{count} had expired and were left out."),
     };
-    format!("The metadata of {} was taken over. {added}{expired}", imported.issuer)
+    let more: Vec<&str> = [&added, &approved, &expired]
+        .map(String::as_str)
+        .into_iter()
+        .filter(|text| !text.is_empty())
+        .collect();
+    format!("The metadata of {} was taken over. {}", imported.issuer, more.join(" "))
 }
 
 /// Trusts the certificates in an uploaded file or a pasted text.
@@ -192,16 +200,29 @@ pub(in crate::web::console) async fn add_certificate(
     }
 }
 
-fn said_of_certificates(new: usize, approved: bool) -> String {
-    let done = match new {
-        0 => return "This certificate was trusted already.".to_owned(),
+fn said_of_certificates(added: Added, is_owner: bool) -> String {
+    let new = match added.new {
+        0 if added.approved == 0 => return "This certificate was trusted already.".to_owned(),
+        0 => String::new(),
         1 => "The certificate was added.".to_owned(),
         new => format!("{new} certificates were added."),
     };
-    if approved {
-        done
-    } else {
-        format!("{done} Nobody with a role signs in by it until an owner approves of it.")
+    let waits = "Nobody with a role signs in by it until an owner approves of it.";
+    let more = if is_owner { said_of_approved(added.approved) } else { waits.to_owned() };
+    [new, more].join(" ").trim().to_owned()
+}
+
+/// What an owner entered that an administrator had entered before.
+fn said_of_approved(count: usize) -> String {
+    match count {
+        0 => String::new(),
+        1 => {
+            "One that an administrator had added is approved of now, and signs in accounts with a role, too."
+                .to_owned()
+        }
+        count => format!(
+            "{count} that an administrator had added are approved of now, and sign in accounts with a role, too."
+        ),
     }
 }
 
@@ -210,9 +231,11 @@ pub(in crate::web::console) async fn approve_certificate(
     signed: Signed,
     desk: Desk,
     id: Path<String>,
-    _form: Posted<Fields>,
+    form: Posted<Fields>,
 ) -> Answer {
-    let outcome = desk.write(signed.actor(), move |tx| certificates::approve(tx, &id)).await;
+    let issuer = values(&form.0, "issuer").pop().filter(|issuer| !issuer.is_empty());
+    let approve = move |tx: &mut Tx| certificates::approve(tx, &id, issuer.as_deref());
+    let outcome = desk.write(signed.actor(), approve).await;
     page::settle(
         &request,
         outcome,
@@ -239,7 +262,7 @@ pub(in crate::web::console) async fn make_key(
     desk: Desk,
     _form: Posted<Fields>,
 ) -> Answer {
-    let pair = sso::new_pair(&desk, &sso::here(house(&request)?)).await?;
+    let pair = sso::new_pair(house(&request)?).await?;
     let outcome = desk.write(signed.actor(), move |tx| keys::add(tx, &pair)).await;
     let said = "The certificate was made. Upload it in Entra ID, then let it take over here.";
     page::settle(&request, outcome, |_| said.to_owned(), PATH)
