@@ -170,3 +170,60 @@ async fn strangers_leave_few_entries_an_hour_for_each_account_and_network() {
     sign_in(&console.browser_at("127.0.0.60"), "olga", "wrong").await;
     assert_eq!(refused(&console), 12, "another hour");
 }
+
+/// Refuses so many sign-ins under these names, each from a network of its own.
+fn refuse(console: &Console, names: &'static [&'static str], networks: std::ops::Range<u32>, locks: bool) {
+    use rollcall::domain::admins::sign_in::{self, Attempt, Caller, Origin};
+    console.write(move |tx| {
+        for network in networks {
+            let origin = Origin::of(&format!("10.{}.{}.7", network / 250, network % 250));
+            let attempt = Attempt { pause: std::time::Duration::ZERO, locks };
+            for name in names {
+                sign_in::refuse(tx, name, &origin, &Caller::Stranger, &attempt)?;
+            }
+        }
+        Ok(())
+    });
+}
+
+fn entries(console: &Console, action: Action) -> i64 {
+    console.org.read(move |conn| audit::count_since(conn, action, chrono::NaiveDateTime::default())).unwrap()
+}
+
+#[actix_web::test]
+async fn the_noise_of_others_keeps_no_lock_out_of_an_owner_from_the_log() {
+    let console = Console::open();
+    refuse(&console, &["nobody"], 0..300, false);
+    assert_eq!(entries(&console, Action::SignInRefused), 200, "all strangers together");
+    refuse(&console, &["nobody"], 0..1, true);
+    assert_eq!(entries(&console, Action::SignInLocked), 0);
+    refuse(&console, &["olga"], 300..340, true);
+    assert_eq!(entries(&console, Action::SignInLocked), 20, "an owner's are apart, and bounded as well");
+}
+
+#[actix_web::test]
+async fn one_network_uses_up_its_own_share_of_the_log() {
+    let console = Console::open();
+    let names = &["a1", "a2", "a3", "a4", "a5", "a6"];
+    for name in names {
+        console.user(name, None);
+    }
+    for _ in 0..5 {
+        refuse(&console, names, 0..1, false);
+    }
+    assert_eq!(entries(&console, Action::SignInRefused), 20);
+    refuse(&console, names, 1..2, false);
+    assert_eq!(entries(&console, Action::SignInRefused), 26);
+}
+
+#[actix_web::test]
+async fn of_refusals_the_oldest_are_forgotten_and_never_an_owners_for_others() {
+    let console = Console::open();
+    console.user("ana", None);
+    refuse(&console, &["olga"], 0..3, false);
+    for _ in 0..3 {
+        console.clock.advance(TimeDelta::minutes(61));
+        refuse(&console, &["ana"], 0..200, false);
+    }
+    assert_eq!(entries(&console, Action::SignInRefused), 503, "five hundred of one account, and the owner's");
+}

@@ -10,6 +10,9 @@ use chrono::NaiveDateTime;
 use diesel::prelude::*;
 use serde::{Deserialize, Serialize};
 
+/// So many records are pruned at a time, since somebody waits.
+const PRUNED_AT_ONCE: i64 = 100;
+
 /// One attribute's value before and after. Secrets are never values here.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Change {
@@ -370,6 +373,30 @@ pub fn note_as(
         changes: serde_json::to_string(changes).map_err(Error::internal)?,
     };
     diesel::insert_into(audit_events::table).values(&event).execute(tx.conn)?;
+    Ok(())
+}
+
+/// Forgets the oldest records of an action that strangers can cause, beyond so many: of one subject, or of all but some.
+pub(super) fn prune(
+    tx: &mut Tx,
+    action: Action,
+    subject: Option<&str>,
+    but: &[String],
+    most: i64,
+) -> Result<()> {
+    let mut surplus = audit_events::table
+        .filter(audit_events::action.eq(action))
+        .filter(audit_events::subject_id.ne_all(but))
+        .order(audit_events::id.desc())
+        .select(audit_events::id)
+        .into_boxed();
+    if let Some(subject) = subject {
+        surplus = surplus.filter(audit_events::subject_id.eq(subject));
+    }
+    let surplus: Vec<String> = surplus.offset(most).limit(PRUNED_AT_ONCE).load(tx.conn)?;
+    if !surplus.is_empty() {
+        diesel::delete(audit_events::table.filter(audit_events::id.eq_any(surplus))).execute(tx.conn)?;
+    }
     Ok(())
 }
 

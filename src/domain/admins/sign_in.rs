@@ -14,11 +14,17 @@ use crate::error::{Error, Result};
 use crate::seal::Keyring;
 use chrono::{NaiveDateTime, TimeDelta};
 
-/// Within so long, refusals of one account from one block of addresses are so many entries at the most, and all of them
-/// together so many; Home tells of what is beyond.
+/// Within so long, refusals of one account from one network are so many entries at the most, those from one network so
+/// many, and all of them together so many; Home tells of what is beyond.
 const COUNTED_FOR: TimeDelta = TimeDelta::hours(1);
 const MOST_ALIKE: i32 = 5;
+const MOST_OF_A_NETWORK: i32 = 20;
 const MOST_ENTRIES: i32 = 200;
+/// An owner's account has entries of its own, of each sort so many: nobody's noise keeps them out.
+const MOST_OF_AN_OWNER: i32 = 20;
+/// So many are kept of one account, and of all but owners together; the oldest go.
+const MOST_KEPT_OF_AN_ACCOUNT: i64 = 500;
+const MOST_KEPT: i64 = 5_000;
 
 /// The account that may sign in by password under this name, if there is one.
 pub fn candidate(conn: &mut Conn, user_name: &str) -> Result<Option<User>> {
@@ -142,11 +148,21 @@ pub fn refuse(
         return audit::note(tx, Action::ProofRefused, subject, &change);
     }
     let action = if attempt.locks { Action::SignInLocked } else { Action::SignInRefused };
-    let kind = format!("{}:{id}:{}", action.as_str(), origin.block);
-    let is_told = throttle::times_of(tx, &kind, COUNTED_FOR)? <= MOST_ALIKE
-        && throttle::times_of(tx, "entries", COUNTED_FOR)? <= MOST_ENTRIES;
+    let mut so_often = |kind: String| throttle::times_of(tx, &kind, COUNTED_FOR);
+    let word = action.as_str();
+    let is_owner = user.as_ref().is_some_and(|user| user.role == Role::Owner);
+    let is_told = so_often(format!("{word}:{id}:{}", origin.block))? <= MOST_ALIKE
+        && if is_owner {
+            so_often(format!("owner:{word}:{id}"))? <= MOST_OF_AN_OWNER
+        } else {
+            so_often(format!("network:{}", origin.block))? <= MOST_OF_A_NETWORK
+                && so_often("entries".to_owned())? <= MOST_ENTRIES
+        };
     if !is_told {
         return Ok(());
     }
-    audit::note(tx, action, subject, &change)
+    audit::note(tx, action, subject, &change)?;
+    audit::prune(tx, action, Some(id), &[], MOST_KEPT_OF_AN_ACCOUNT)?;
+    let owners = users::with_role(tx.conn, Role::Owner)?;
+    audit::prune(tx, action, None, &owners, MOST_KEPT)
 }

@@ -312,6 +312,11 @@ pub fn find(conn: &mut Conn, id: &str) -> Result<User> {
     found.ok_or(Error::NotFound("user"))
 }
 
+/// The keys of all accounts with this role.
+pub fn with_role(conn: &mut Conn, role: Role) -> Result<Vec<String>> {
+    Ok(users::table.filter(users::role.eq(role)).select(users::id).load(conn)?)
+}
+
 /// The account with this user name, ignoring case.
 pub fn named(conn: &mut Conn, user_name: &str) -> Result<Option<User>> {
     let mine = users::table.filter(users::user_name_key.eq(fold(user_name)));
