@@ -172,7 +172,7 @@ async fn a_released_name_of_an_account_with_a_role_signs_nobody_in_until_an_owne
 
 #[actix_web::test]
 async fn newcomers_do_not_widen_the_measure_of_those_who_were_there() {
-    for (there, newcomers, most) in [(10, 20, 5), (18, 250, 9), (40, 4_000, 10)] {
+    for (there, newcomers, most) in [(10, 20, 5), (18, 250, 9), (40, 400, 10)] {
         let (console, entra, ids) = crew(there);
         bar_all(&entra, &ids[..1]).await;
         let more = move |tx: &mut rollcall::domain::Tx| {
@@ -212,4 +212,36 @@ async fn what_is_held_back_by_number_is_taken_back_by_entra_id_as_before() {
     bar_all(&entra, &ids[1..2]).await;
     assert!(console.find(&name(1)).unwrap().hold().unwrap() > first, "another hold, another number");
     assert_eq!(entra.get("/Users").await.at("/totalResults"), &json!(10));
+}
+
+#[actix_web::test]
+async fn what_is_held_back_is_marked_wherever_the_person_is_seen() {
+    let (console, entra, ids) = crew(10);
+    let id = appoint(&console, &name(5), Role::Auditor);
+    let users = json!([{ "value": ids[5] }]);
+    entra.post("/Groups", json!({ "displayName": "Crew", "members": users })).await;
+    console.site("Oslo");
+    strict(&console, 1);
+    bar_all(&entra, &ids[..1]).await;
+    bar_all(&entra, &ids[5..6]).await;
+    let olga = console.signed_in("olga").await;
+    let groups = olga.get("/groups").await.body;
+    let start = groups.find("/groups/").unwrap();
+    let group = groups[start..].split('"').next().unwrap().to_owned();
+    let pages = [
+        "/users",
+        "/users?state=held",
+        &format!("/users/{id}"),
+        &format!("/users/delete?id={id}"),
+        &format!("/users/site?id={id}"),
+        "/administrators",
+        &format!("/administrators/{id}"),
+        &group,
+    ];
+    for path in pages {
+        let page = olga.get(path).await;
+        assert_eq!(page.status, 200, "{path}");
+        assert!(page.text().contains(&name(5)), "{path} shows the person");
+        assert!(page.text().contains("Deactivation held back"), "{path}: {}", page.text());
+    }
 }

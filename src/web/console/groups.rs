@@ -1,6 +1,8 @@
 //! Groups as Entra ID keeps them here: which there are, and who is in them.
 
+use super::users::held_words;
 use crate::domain::groups::{self, Group, Listed, Member};
+use crate::domain::users;
 use crate::web::extract::{Desk, Fields, Posted, Signed};
 use crate::web::page::{self, Answer, Frame, when};
 use crate::web::query::Query;
@@ -8,6 +10,7 @@ use actix_web::HttpRequest;
 use actix_web::web::Path;
 use askama::Template;
 use serde::Deserialize;
+use std::collections::HashMap;
 
 const PATH: &str = "/groups";
 const PAGE: usize = 50;
@@ -48,25 +51,42 @@ pub(super) async fn list(frame: Frame, desk: Desk, asked: Query<Asked>) -> Answe
 struct GroupPage {
     frame: Frame,
     group: Group,
-    members: Vec<Member>,
+    members: Vec<Row>,
     changed: String,
     previous: Option<String>,
     next: Option<String>,
+}
+
+/// A member, and what is held back of the person.
+struct Row {
+    member: Member,
+    held: Option<&'static str>,
 }
 
 pub(super) async fn show(frame: Frame, desk: Desk, id: Path<String>, asked: Query<Asked>) -> Answer {
     let Query(asked) = asked;
     let at = page::at(asked.after, asked.before);
     let path = format!("{PATH}/{id}");
-    let (group, members) = desk
-        .read(move |conn| Ok((groups::find(conn, &id)?, groups::members_page(conn, &id, &at, PAGE)?)))
+    let (group, members, held) = desk
+        .read(move |conn| {
+            let (group, members) = (groups::find(conn, &id)?, groups::members_page(conn, &id, &at, PAGE)?);
+            let people = members.items.iter().filter(|(_, member)| !member.is_group);
+            let ids: Vec<String> = people.map(|(_, member)| member.id.clone()).collect();
+            let held = users::list::these(conn, &ids)?.into_iter();
+            let held = held.filter_map(|row| Some((row.user.id.clone(), held_words(&row.user)?)));
+            Ok((group, members, held.collect::<HashMap<_, _>>()))
+        })
         .await?;
     let (previous, next) = page::ways(&members, &path, &[]);
     let page = GroupPage {
         frame: frame.of("groups"),
         changed: when(group.updated_at),
         group,
-        members: members.items.into_iter().map(|(_, member)| member).collect(),
+        members: members
+            .items
+            .into_iter()
+            .map(|(_, member)| Row { held: held.get(&member.id).copied(), member })
+            .collect(),
         previous,
         next,
     };

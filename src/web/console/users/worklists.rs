@@ -1,5 +1,6 @@
 //! Users who wait for somebody: deleted in Entra ID, inactive for long, waiting to be linked.
 
+use super::held_words;
 use super::list::Row;
 use crate::domain::page::Page;
 use crate::domain::users::list::{self, Filter, Listed, Order};
@@ -109,6 +110,7 @@ struct Waiting {
     attempts: i32,
     last_at: String,
     is_protected: bool,
+    held: Option<&'static str>,
 }
 
 pub(in crate::web::console) async fn to_link(frame: Frame, desk: Desk) -> Answer {
@@ -116,6 +118,7 @@ pub(in crate::web::console) async fn to_link(frame: Frame, desk: Desk) -> Answer
     let waiting = waiting.into_iter().map(|(request, user)| Waiting {
         name: user.name(),
         is_protected: user.is_protected(),
+        held: held_words(&user),
         id: user.id,
         user_name: user.profile.user_name,
         external_id: request.external_id.unwrap_or_default(),
