@@ -48,10 +48,8 @@ mod sso_set_up;
 mod sso_sign_out;
 mod sso_strangers;
 mod sso_switch;
-<<<<<<< HEAD
-mod upgrade;
-=======
 mod sso_trust;
->>>>>>> 7387708 (Put in force what an owner entered and saw, and nothing else)
+mod sso_ways_out;
+mod upgrade;
 mod users;
 mod validators;

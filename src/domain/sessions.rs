@@ -8,6 +8,7 @@ use crate::error::Result;
 use chrono::{NaiveDateTime, TimeDelta};
 use diesel::prelude::*;
 use serde::{Deserialize, Serialize};
+use std::collections::HashMap;
 
 /// How often a visit is written down at the most: a page view must not cost a disk sync.
 const TOUCH_AFTER: TimeDelta = TimeDelta::minutes(1);
@@ -240,17 +241,9 @@ pub fn name_key(name_id: &str) -> String {
     name_id.to_ascii_lowercase()
 }
 
-/// Whose sessions a sign-out of the identity provider's may end.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Ends {
-    /// Anybody's.
-    Everybodys,
-    /// Only those of accounts without a role.
-    OfAccountsWithoutRole,
-}
-
-/// Ends those that the identity provider names: all of a person's, or those with one of these indexes.
-pub fn end_foreign(tx: &mut Tx, name_id: &str, indexes: &[String], ends: Ends) -> Result<usize> {
+/// Ends those that the identity provider names: all of a person's, or those with one of these indexes; of accounts that
+/// have a greater role than `up_to` none.
+pub fn end_foreign(tx: &mut Tx, name_id: &str, indexes: &[String], up_to: Role) -> Result<usize> {
     let mut theirs = sessions::table
         .filter(sessions::saml_name_key.eq(name_key(name_id)))
         .select((sessions::id, sessions::user_id, sessions::saml_session_index))
@@ -258,11 +251,12 @@ pub fn end_foreign(tx: &mut Tx, name_id: &str, indexes: &[String], ends: Ends) -
     if !indexes.is_empty() {
         theirs.retain(|(_, _, index)| index.as_ref().is_some_and(|index| indexes.contains(index)));
     }
-    if ends == Ends::OfAccountsWithoutRole {
+    if up_to < Role::Owner {
         let holders: Vec<&String> = theirs.iter().filter_map(|(_, user, _)| user.as_ref()).collect();
-        let plain = users::table.filter(users::id.eq_any(holders)).filter(users::role.eq(Role::None));
-        let plain: Vec<String> = plain.select(users::id).load(tx.conn)?;
-        theirs.retain(|(_, user, _)| user.as_ref().is_some_and(|user| plain.contains(user)));
+        let roles = users::table.filter(users::id.eq_any(holders)).select((users::id, users::role));
+        let roles: HashMap<String, Role> = roles.load::<(String, Role)>(tx.conn)?.into_iter().collect();
+        let may_end = |user: &String| roles.get(user).is_some_and(|role| *role <= up_to);
+        theirs.retain(|(_, user, _)| user.as_ref().is_some_and(may_end));
     }
     let ids: Vec<&String> = theirs.iter().map(|(id, ..)| id).collect();
     Ok(diesel::delete(sessions::table.filter(sessions::id.eq_any(ids))).execute(tx.conn)?)

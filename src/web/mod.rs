@@ -64,6 +64,7 @@ struct Parts {
     scim_walks: Arc<scim::Walks>,
     visits: sso::Visits,
     key_maker: sso::KeyMaker,
+    turned_away: sso::turned_away::Shared,
     examinations: sso::examinations::Examinations,
     slow: Pool,
 }
@@ -114,6 +115,7 @@ impl House {
             scim_walks: Arc::default(),
             visits: sso::Visits::default(),
             key_maker: sso::KeyMaker::default(),
+            turned_away: sso::turned_away::Shared::default(),
             examinations: sso::examinations::Examinations::default(),
             slow: Pool::start("passwords", password_threads()),
         }))

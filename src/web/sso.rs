@@ -40,6 +40,9 @@ use url::Url;
 pub(super) mod examinations;
 mod leaving;
 pub(super) mod switch;
+pub(super) mod turned_away;
+
+use turned_away::turn_away;
 
 pub(super) use leaving::{leave, logout};
 
@@ -164,7 +167,10 @@ pub(super) async fn start(
     address: Address,
     start: Query<Start>,
 ) -> Answer {
-    house(&request)?.0.visits.take(&address.0)?;
+    let house = house(&request)?;
+    if let Err(refusal) = house.0.visits.take(&address.0) {
+        return turn_away(house, frame, &desk, &address.0, refusal).await;
+    }
     if request.method() == Method::HEAD {
         return Ok(HttpResponse::Ok().finish());
     }
@@ -284,8 +290,13 @@ pub(super) async fn consume(
     payload: web::Payload,
 ) -> Answer {
     let house = house(&request)?;
-    house.0.visits.take(&address.0)?;
-    let (field, relay_state) = read_form(&request, payload.into_inner()).await?;
+    if let Err(refusal) = house.0.visits.take(&address.0) {
+        return turn_away(house, frame, &desk, &address.0, refusal).await;
+    }
+    let (field, relay_state) = match read_form(&request, payload.into_inner()).await {
+        Ok(read) => read,
+        Err(Failure(refusal)) => return turn_away(house, frame, &desk, &address.0, refusal).await,
+    };
     let here = here(house);
     let bearer = Bearer {
         browser: BROWSER.value(&request),
@@ -300,7 +311,10 @@ pub(super) async fn consume(
         let sentence = help::for_the_person("switched_off");
         return RefusedPage { frame, sentence, reference: None, another: false }.show();
     }
-    let examined = house.0.examinations.run(move || grounds.examine(&field, now)).await?;
+    let examined = match house.0.examinations.run(move || grounds.examine(&field, now)).await {
+        Ok(examined) => examined,
+        Err(refusal) => return turn_away(house, frame, &desk, &bearer.address, refusal).await,
+    };
     let (present, by) = (bearer.present.clone(), bearer.clone());
     let landing = desk.write(Actor::Rollcall, move |tx| sign_in::conclude(tx, examined, &by)).await;
     let landing = match landing {

@@ -397,6 +397,41 @@ pub const CAUSES: &[Cause] = &[
         AGAIN,
     ),
     cause(
+        "no_response",
+        "A form without one response",
+        "Nothing needs changing unless it happens often.",
+        "Look for a proxy that alters forms on their way. Basic SAML Configuration → Reply URL: exactly as shown here.",
+        BROKEN,
+    ),
+    cause(
+        "too_slow",
+        "Did not arrive in time",
+        "Nothing needs changing unless it happens often: the person's connection was too slow, or broke.",
+        "Nothing needs changing.",
+        "The answer from Entra ID did not arrive in time. Start again from the sign-in page.",
+    ),
+    cause(
+        "too_many",
+        "Too many from one network at once",
+        "If all requests seem to come from one address, name the reverse proxy (trusted_proxies). Otherwise somebody may be trying something.",
+        "Nothing needs changing.",
+        "Too many sign-ins came from your network just now. Wait a moment, then start again.",
+    ),
+    cause(
+        "busy",
+        "Too busy to look at it",
+        "If it happens often, somebody may be trying to keep the server busy, or it is too small.",
+        "Nothing needs changing.",
+        "Too many people are signing in just now. Wait a moment, then start again.",
+    ),
+    cause(
+        "waited_too_long",
+        "Nobody answered in time",
+        "Nothing needs changing: the person was asked whether to replace who was signed in, and answered after more than five minutes, or what the sign-in rested on was taken away.",
+        "Nothing needs changing.",
+        "The sign-in that waited for your answer is over: it is good for five minutes. Start again.",
+    ),
+    cause(
         "sign_out",
         "A sign-out that was refused",
         "Nothing needs changing here.",
@@ -428,6 +463,7 @@ pub fn for_the_person(code: &str) -> &'static str {
 mod tests {
     use super::*;
     use crate::domain::sso::matching::Nobody;
+    use crate::domain::sso::ways_out::Way;
 
     #[test]
     fn every_cause_has_its_remedies() {
@@ -451,6 +487,11 @@ mod tests {
             Nobody::NotConfirmed,
         ];
         for code in nobody.map(Nobody::code) {
+            assert!(about(code).is_some(), "{code}");
+        }
+        let ways =
+            [Way::NoResponse, Way::TooLarge, Way::TooSlow, Way::TooMany, Way::Busy, Way::WaitedTooLong];
+        for code in ways.map(Way::code) {
             assert!(about(code).is_some(), "{code}");
         }
     }

@@ -19,6 +19,7 @@
 //! | [`policy`]       | whether everybody but owners must come this way                            |
 //! | [`events`]       | the log of it, by reference                                                |
 //! | [`warnings`]     | what should worry an administrator                                         |
+//! | [`ways_out`]     | sign-ins that end before a response is looked at                           |
 //! | [`help`]         | causes of refusal, in words that say what to do                            |
 //! | [`microsoft`]    | Microsoft's own error codes, likewise                                      |
 
@@ -43,6 +44,7 @@ pub mod settings;
 pub mod sign_in;
 pub mod sign_out;
 pub mod warnings;
+pub mod ways_out;
 
 pub use certificates::Trusted;
 pub use settings::{Settings, Trust};

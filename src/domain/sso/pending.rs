@@ -46,6 +46,13 @@ pub fn look(conn: &mut Conn, ring: &Keyring, secret: &str, now: NaiveDateTime) -
     found.map(|packed| Arrival::unpack(conn, &packed)).transpose()
 }
 
+/// Whether a sign-in with this secret is still kept, and its time over.
+pub fn is_over(conn: &mut Conn, ring: &Keyring, secret: &str, now: NaiveDateTime) -> Result<bool> {
+    let mine = pending_sign_ins::table.find(ring.digest(PURPOSE, secret));
+    let over: i64 = mine.filter(pending_sign_ins::expires_at.le(now)).count().get_result(conn)?;
+    Ok(over > 0)
+}
+
 /// Takes it, which can be done once. What it rested on has not been taken away: it would have gone with that.
 pub fn take(tx: &mut Tx, secret: &str) -> Result<Option<Arrival>> {
     let found = look(tx.conn, tx.keys, secret, tx.now)?;

@@ -6,8 +6,8 @@
 use super::requests::{self, Purpose};
 use super::{Here, certificates, keys, settings};
 use crate::db::Conn;
-use crate::domain::sessions::{CameBy, Ends};
-use crate::domain::{Tx, sessions};
+use crate::domain::sessions::CameBy;
+use crate::domain::{Role, Tx, sessions};
 use crate::error::{Error, Result};
 use crate::saml::key_pair::KeyPair;
 use crate::saml::logout::{self, Ask, Expected, Reply};
@@ -161,13 +161,12 @@ fn obey(
     asked: &logout::Asked,
     own: Option<&Foreign>,
 ) -> Result<Result<Heard, Refusal>> {
-    let ends = match &message.signed_by {
-        None => Ends::Everybodys,
-        // A certificate that no owner approved of signs in nobody with a role, and signs nobody with one out.
+    let up_to = match &message.signed_by {
+        None => Role::Owner,
+        // Whom a certificate does not sign in it does not sign out.
         Some(signer) => match certificates::list(tx.conn)?.into_iter().find(|one| one.fingerprint == *signer)
         {
-            Some(one) if one.approved => Ends::Everybodys,
-            Some(_) => Ends::OfAccountsWithoutRole,
+            Some(one) => one.good_for(),
             None => {
                 let cause = "The certificate that signed the sign-out request was removed meanwhile.";
                 return Ok(Err(Refusal { fault: Fault::UnknownCertificate, cause: cause.to_owned() }));
@@ -187,7 +186,7 @@ fn obey(
         _ => asked.session_indexes.clone(),
     };
     let sessions = if signed || !indexes.is_empty() {
-        sessions::end_foreign(tx, &asked.name_id, &indexes, ends)?
+        sessions::end_foreign(tx, &asked.name_id, &indexes, up_to)?
     } else {
         0
     };

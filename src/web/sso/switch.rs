@@ -4,9 +4,10 @@
 //! A form that comes from another site brings no session of ours along (`SameSite=Lax`). So where it matters who is
 //! signed in, the browser is sent on to a page of ours, to which it does.
 
-use super::{Present, RefusedPage, enter};
+use super::{Present, RefusedPage, enter, turned_away};
 use crate::domain::Actor;
 use crate::domain::sso::sign_in::{self, Arrival};
+use crate::domain::sso::ways_out::Way;
 use crate::domain::sso::{events, help, pending};
 use crate::error::Result;
 use crate::web::cookies::Name;
@@ -74,7 +75,11 @@ pub(in crate::web) async fn ask(request: HttpRequest, frame: Frame, desk: Desk, 
     }
     let (ring, now, looked_for) = (desk.org().keys().clone(), desk.org().now(), secret.clone());
     let found = desk.read(move |conn| pending::look(conn, &ring, &looked_for, now)).await?;
-    let Some(arrival) = found else { return Ok(page::go("/")) };
+    let Some(arrival) = found else {
+        let (ring, now) = (desk.org().keys().clone(), desk.org().now());
+        let waited = desk.read(move |conn| pending::is_over(conn, &ring, &secret, now)).await?;
+        return if waited { over(&request, &desk, &address).await } else { Ok(page::go("/")) };
+    };
     let present = Visit::of(&request).user().filter(|_| frame.person.is_some());
     if present.is_some_and(|id| id != arrival.user.id) {
         let page = SwitchPage::of(frame, &arrival);
@@ -92,19 +97,30 @@ pub(in crate::web) async fn agree(
 ) -> Answer {
     match PENDING.value(&request) {
         Some(secret) => take(&request, &desk, secret, address).await,
-        None => Ok(page::go("/")),
+        // The browser forgets the secret when its time is over.
+        None => over(&request, &desk, &address).await,
     }
 }
 
+/// The sign-in waited too long for the person's word. They go on as whoever they are, and read why.
+async fn over(request: &HttpRequest, desk: &Desk, address: &Address) -> Answer {
+    let way = Way::WaitedTooLong;
+    let reference = turned_away::noted(desk, way, &address.0).await?;
+    let sentence = help::for_the_person(way.code());
+    Visit::of(request).flash("bad", format!("{sentence} Reference: {reference}"));
+    Ok(page::go("/"))
+}
+
 async fn take(request: &HttpRequest, desk: &Desk, secret: String, address: Address) -> Answer {
-    let taken = desk.write(Actor::Rollcall, move |tx| sign_in::take_pending(tx, &secret, &address.0)).await?;
+    let from = address.0.clone();
+    let taken = desk.write(Actor::Rollcall, move |tx| sign_in::take_pending(tx, &secret, &from)).await?;
     let mut response = match taken {
         Some(entry) => enter(request, desk, entry).await?,
-        None => page::go("/"),
+        None => over(request, desk, &address).await?,
     };
-    let mut over = cookie(request, String::new())?;
-    over.make_removal();
-    response.add_cookie(&over).map_err(crate::error::Error::internal)?;
+    let mut gone = cookie(request, String::new())?;
+    gone.make_removal();
+    response.add_cookie(&gone).map_err(crate::error::Error::internal)?;
     Ok(response)
 }
 
