@@ -72,9 +72,9 @@ async fn an_account_whose_deletion_is_held_back_is_out_of_reach_once_it_is_an_ow
     assert_out_of_reach(&console, &entra, &name, &before.scim_id).await;
     // Nor does a verdict on everything that is held back reach it.
     console.write(|tx| {
-        let (users, groups) = held::everything(tx.conn)?;
-        held::begin_all(tx, Verdict::Release, users.len())?;
-        held::decide_each(tx, Verdict::Release, &users, &groups)
+        let all = held::everything(tx.conn, None)?;
+        held::begin_all(tx, Verdict::Release, &all)?;
+        held::decide_each(tx, Verdict::Release, &all.users, &all.groups)
     });
     assert_out_of_reach(&console, &entra, &name, &before.scim_id).await;
 }

@@ -1,11 +1,14 @@
 //! Every way out of a sign-in is a cause with a reference, also where no response was looked at.
 
-use crate::harness::idp::Says;
+use crate::harness::idp::{CERTIFICATE, ISSUER, LOGIN_URL, Says};
 use crate::harness::{Browser, Console, Page};
 use chrono::TimeDelta;
 use rollcall::domain::page::At;
 use rollcall::domain::sso::events::{self, Event, Filter};
+use rollcall::domain::sso::{certificates, settings};
 use rollcall::web::Proxies;
+
+type Fields<'f> = &'f [(&'f str, &'f str)];
 
 const ANA: &str = "ana@contoso.example";
 const BEN: &str = "ben@contoso.example";
@@ -30,7 +33,7 @@ async fn a_form_that_brings_no_response_or_two_or_too_much_is_refused_with_a_ref
     let browser = console.browser();
     let good = Says::of(&console, ANA).field();
     let large = "x".repeat(1_100_000);
-    let cases: [(&[(&str, &str)], u16, &str); 5] = [
+    let cases: [(Fields, u16, &str); 5] = [
         (&[("RelayState", "/")], 422, "no_response"),
         (&[], 422, "no_response"),
         (&[("SAMLResponse", &good), ("SAMLResponse", &good)], 422, "no_response"),
@@ -112,4 +115,29 @@ async fn a_sign_in_that_waited_too_long_for_the_persons_word_says_so() {
     stranger.set_cookie("rollcall_sso_pending", &"x".repeat(43));
     assert_eq!(stranger.get("/sso/switch").await.location(), "/");
     assert_eq!(events(&console).len(), before);
+}
+
+#[actix_web::test]
+async fn where_no_login_url_is_in_force_the_person_has_a_reference_too() {
+    let console = Console::open();
+    // As an administrator leaves it who switches on what no owner has approved of yet.
+    console.write(|tx| certificates::add(tx, CERTIFICATE));
+    let wish = settings::Settings {
+        enabled: true,
+        login_url: Some(LOGIN_URL.to_owned()),
+        issuer: Some(ISSUER.to_owned()),
+        ..settings::Settings::default()
+    };
+    console.as_administrator(move |tx| settings::save(tx, &wish)).unwrap();
+    let page = console.browser().get("/sso/start").await;
+    assert_eq!(page.status, 409);
+    told(&console, &page, "not_set_up").await;
+}
+
+#[actix_web::test]
+async fn a_sign_out_that_is_refused_names_its_reference() {
+    let console = Console::with_sso();
+    let page = console.browser().get("/sso/logout?SAMLRequest=bm8").await;
+    assert_eq!(page.status, 422);
+    told(&console, &page, "sign_out").await;
 }

@@ -188,7 +188,10 @@ pub(super) async fn start(
     // Whoever is signed in and comes to prove it must be the one who answers.
     let prover = Visit::of(&request).user().filter(|_| frame.person.is_some() && start.another.is_none());
     let purpose = if prover.is_some() { Purpose::Proof } else { Purpose::SignIn };
-    let mut response = send(&request, &desk, purpose, &next, prover, force).await?;
+    let mut response = match send(&request, &desk, purpose, &next, prover, force).await {
+        Err(Failure(refusal)) => return turn_away(house, frame, &desk, &address.0, refusal).await,
+        sent => sent?,
+    };
     remember_way(&request, &mut response, "entra")?;
     Ok(response)
 }

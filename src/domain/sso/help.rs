@@ -432,6 +432,13 @@ pub const CAUSES: &[Cause] = &[
         "The sign-in that waited for your answer is over: it is good for five minutes. Start again.",
     ),
     cause(
+        "not_set_up",
+        "No login URL is in force",
+        "Enter the login URL under Identity Management. If an administrator entered it, it waits for an owner, who is asked on Home.",
+        "Nothing needs changing.",
+        NOT_SET_UP,
+    ),
+    cause(
         "sign_out",
         "A sign-out that was refused",
         "Nothing needs changing here.",
@@ -489,8 +496,15 @@ mod tests {
         for code in nobody.map(Nobody::code) {
             assert!(about(code).is_some(), "{code}");
         }
-        let ways =
-            [Way::NoResponse, Way::TooLarge, Way::TooSlow, Way::TooMany, Way::Busy, Way::WaitedTooLong];
+        let ways = [
+            Way::NoResponse,
+            Way::TooLarge,
+            Way::TooSlow,
+            Way::TooMany,
+            Way::Busy,
+            Way::WaitedTooLong,
+            Way::NotSetUp,
+        ];
         for code in ways.map(Way::code) {
             assert!(about(code).is_some(), "{code}");
         }

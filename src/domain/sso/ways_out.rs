@@ -21,6 +21,8 @@ pub enum Way {
     Busy,
     /// A sign-in that waited for the person's word is over.
     WaitedTooLong,
+    /// No login URL is in force to which the browser could be sent.
+    NotSetUp,
 }
 
 impl Way {
@@ -34,6 +36,7 @@ impl Way {
             Self::TooMany => "too_many",
             Self::Busy => "busy",
             Self::WaitedTooLong => "waited_too_long",
+            Self::NotSetUp => "not_set_up",
         }
     }
 
@@ -46,6 +49,7 @@ impl Way {
                 "More sign-ins came from this network at once than are taken. Others may share this line."
             }
             Self::Busy => "More responses came at once than can be looked at. Others may share this line.",
+            Self::NotSetUp => "Nobody can be sent to Entra ID: no login URL is in force.",
             Self::WaitedTooLong => {
                 "The sign-in that waited for the person's word is over: it waited for more than five minutes, was taken \
                  already, or what it rested on was taken away."

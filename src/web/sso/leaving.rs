@@ -50,10 +50,10 @@ pub(in crate::web) async fn logout(
                 Ok(message) => sign_out::hear(tx, &here, &message, mine.as_ref())?,
                 Err(refusal) => Err(refusal),
             };
-            if let Err(refusal) = &heard {
-                note_refusal(tx, &refusal.cause, from)?;
+            match heard {
+                Ok(heard) => Ok(Ok(heard)),
+                Err(refusal) => Ok(Err(note_refusal(tx, &refusal.cause, from)?)),
             }
-            Ok(heard)
         })
         .await?;
     match heard {
@@ -71,15 +71,15 @@ pub(in crate::web) async fn logout(
             }
         }
         Ok(Heard::Answered { .. }) => Ok(page::go("/sign-in?left")),
-        Err(_) => {
-            let error = Error::invalid("message", help::for_the_person("sign_out"));
-            Err(Failure(error))
+        Err(reference) => {
+            let sentence = help::for_the_person("sign_out");
+            Err(Failure(Error::invalid("message", format!("{sentence} Reference: {reference}"))))
         }
     }
 }
 
-fn note_refusal(tx: &mut Tx, cause: &str, address: String) -> Result<()> {
-    events::note(
+fn note_refusal(tx: &mut Tx, cause: &str, address: String) -> Result<String> {
+    let event = events::note(
         tx,
         events::Report {
             purpose: Purpose::SignOut,
@@ -93,7 +93,7 @@ fn note_refusal(tx: &mut Tx, cause: &str, address: String) -> Result<()> {
             details: events::Details::default(),
         },
     )?;
-    Ok(())
+    Ok(event.reference)
 }
 
 /// Where to go when somebody leaves: to Entra ID if it is to end its session too.

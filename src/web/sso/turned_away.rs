@@ -74,6 +74,7 @@ pub(super) async fn turn_away(
         Error::TooSlow => Way::TooSlow,
         Error::TooMany(_) => Way::TooMany,
         Error::Busy(_) => Way::Busy,
+        Error::Conflict(_) => Way::NotSetUp,
         _ => return Err(Failure(refusal)),
     };
     if !desk.read(settings::read).await?.enabled {
