@@ -63,13 +63,26 @@ impl Meter {
 
     /// Allows one canonical form of `element`, or refuses it for what it would cost.
     pub(super) fn allow_canonical_form(&self, element: Node, prefixes: &[String]) -> Result<(), Refusal> {
+        self.reckon(element, prefixes)?;
+        self.canonicalising();
+        Ok(())
+    }
+
+    /// One that was reckoned is made.
+    pub(super) fn canonicalising(&self) {
+        let work = self.0.get();
+        self.0.set(Work { canonical_forms: work.canonical_forms + 1, ..work });
+    }
+
+    /// Refuses `element` for what its canonical form would cost.
+    pub(super) fn reckon(&self, element: Node, prefixes: &[String]) -> Result<(), Refusal> {
         let before = self.0.get();
         let units = before.units + units(element, prefixes);
         if units > MOST_UNITS {
             let what = "Its canonical form would be larger by far than that of any sign-in response.";
             return Err(too_costly(what));
         }
-        self.0.set(Work { canonical_forms: before.canonical_forms + 1, units, ..before });
+        self.0.set(Work { units, ..before });
         Ok(())
     }
 }

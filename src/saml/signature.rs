@@ -130,8 +130,10 @@ impl<'t, 'a> Verifier<'t, 'a> {
                 "No signing certificate of Entra ID is known here, so nothing can be proven.",
             ));
         }
-        let Some(key) = self.find_key(&read)? else { return Err(why_none(signature, self.trust)) };
-        self.meter.allow_canonical_form(element, &read.prefixes)?;
+        let key = self.find_key(&read)?;
+        self.meter.reckon(element, &read.prefixes)?;
+        let Some(key) = key else { return Err(why_none(signature, self.trust)) };
+        self.meter.canonicalising();
         let canonical = canonical_form(element, Some(signature), &read.prefixes)?;
         let digest = bergshamra::crypto::digest::digest(&read.digest, canonical.as_bytes());
         if digest.ok().as_deref() != Some(read.digest_value.as_slice()) {
