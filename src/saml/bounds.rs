@@ -22,11 +22,16 @@ const LONGEST_NAMESPACE: usize = 1024;
 /// The most prefixes that a signature may ask to treat inclusively (Exclusive XML Canonicalization, section 4).
 pub(super) const MOST_PREFIXES: usize = 16;
 const LONGEST_PREFIX_LIST: usize = 1024;
+/// The longest `SignedInfo` in bytes as it was written: it is brought into canonical form for everybody, and has about one
+/// KB.
+const LONGEST_SIGNED_INFO: usize = 4 * 1024;
 /// What the canonical forms of one message may cost, in bytes of namespaces that may have to be written.
 const MOST_UNITS: u64 = 4 * 1024 * 1024;
 /// The most keys that an encrypted assertion may bring, and the most of our own that are tried on each.
 pub(super) const MOST_ENCRYPTED_KEYS: usize = 4;
 pub(super) const MOST_OWN_KEYS: usize = 4;
+/// How often our private keys may be used for one message: each use takes tens of milliseconds.
+pub(super) const MOST_PRIVATE_KEY_USES: u32 = 4;
 
 /// The work that a message caused.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -56,9 +61,22 @@ impl Meter {
         self.0.set(Work { certificates_tried: work.certificates_tried + 1, ..work });
     }
 
-    pub(super) fn private_key_used(&self) {
+    /// Whether one of our private keys may be used once more; if so, that is counted.
+    pub(super) fn allow_private_key_use(&self) -> bool {
         let work = self.0.get();
-        self.0.set(Work { private_key_uses: work.private_key_uses + 1, ..work });
+        let allowed = work.private_key_uses < MOST_PRIVATE_KEY_USES;
+        let private_key_uses = work.private_key_uses + u32::from(allowed);
+        self.0.set(Work { private_key_uses, ..work });
+        allowed
+    }
+
+    /// Allows the canonical form of a `SignedInfo` whose parts have the right shape, or refuses it for its size.
+    pub(super) fn allow_signed_info(&self, info: Node) -> Result<(), Refusal> {
+        if info.length().is_some_and(|length| length <= LONGEST_SIGNED_INFO) {
+            return Ok(());
+        }
+        let what = format!("Its SignedInfo has more than {LONGEST_SIGNED_INFO} bytes.");
+        Err(too_costly(&what))
     }
 
     /// Allows one canonical form of `element`, or refuses it for what it would cost.

@@ -7,7 +7,7 @@
 
 use super::bounds::{self, MOST_ENCRYPTED_KEYS, MOST_OWN_KEYS, Meter};
 use super::key_pair::KeyPair;
-use super::key_transport::Wrapped;
+use super::key_transport::{Hash, Wrapped};
 use super::report::{Fault, Refusal, Unproven};
 use super::xml::{Node, Tree};
 use super::{AES_256_CBC, AES_256_GCM, DSIG, XENC};
@@ -36,17 +36,16 @@ struct Parcel<'d> {
 /// The document with the encrypted assertion in it opened by one of our keys.
 pub(super) fn open(tree: &Tree, encrypted: Node, own: &[KeyPair], meter: &Meter) -> Result<String, Refusal> {
     let parcel = Parcel::read(tree, encrypted)?;
-    for wrapped in &parcel.keys {
-        for pair in own.iter().take(MOST_OWN_KEYS) {
-            let opened = wrapped.unwrap(pair, meter).find_map(|key| parcel.decrypt(&key));
-            if let Some(text) = opened
-                && let Some(range) = tree.document.node_range(parcel.data.id)
-                && let (Some(before), Some(after)) =
-                    (tree.text.get(..range.start), tree.text.get(range.end..))
-            {
-                return Ok(format!("{before}{text}{after}"));
-            }
-        }
+    let opened = parcel.attempts(own).into_iter().find_map(|attempt| {
+        let key =
+            meter.allow_private_key_use().then(|| attempt.wrapped.unwrap(attempt.pair, attempt.mask))??;
+        parcel.decrypt(&key)
+    });
+    if let Some(text) = opened
+        && let Some(range) = tree.document.node_range(parcel.data.id)
+        && let (Some(before), Some(after)) = (tree.text.get(..range.start), tree.text.get(range.end..))
+    {
+        return Ok(format!("{before}{text}{after}"));
     }
     Err(Refusal::new(
         Fault::Decryption,
@@ -55,7 +54,30 @@ pub(super) fn open(tree: &Tree, encrypted: Node, own: &[KeyPair], meter: &Meter)
     ))
 }
 
+/// One use of one of our private keys.
+struct Attempt<'a> {
+    wrapped: &'a Wrapped,
+    pair: &'a KeyPair,
+    mask: Hash,
+}
+
 impl<'d> Parcel<'d> {
+    /// What may be tried, the likeliest first: few of them are (see [`Meter`]). Keys that name one of our certificates come
+    /// before those that name none or another, and each is tried with its first mask before any is with its second.
+    fn attempts<'a>(&'a self, own: &'a [KeyPair]) -> Vec<Attempt<'a>> {
+        let mut attempts = Vec::new();
+        for wrapped in &self.keys {
+            for pair in own.iter().take(MOST_OWN_KEYS) {
+                for (round, mask) in wrapped.masks().iter().enumerate() {
+                    let rank = (round, wrapped.likelihood(pair));
+                    attempts.push((rank, Attempt { wrapped, pair, mask: *mask }));
+                }
+            }
+        }
+        attempts.sort_by_key(|(rank, _)| *rank);
+        attempts.into_iter().map(|(_, attempt)| attempt).collect()
+    }
+
     fn read(tree: &Tree, encrypted: Node<'d>) -> Result<Self, Refusal> {
         let data = encrypted.only(XENC, "EncryptedData");
         let (Some(data), 1) = (data, tree.named("EncryptedData").len()) else {

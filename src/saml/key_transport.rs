@@ -4,7 +4,6 @@
 //! the two. Where both are the same the library's AWS-LC unwraps the key; it has no other pairs, so those are left to the
 //! `rsa` crate, which blinds each use of the key.
 
-use super::bounds::Meter;
 use super::encryption::{cipher_value, method, refuse, unsupported};
 use super::key_pair::KeyPair;
 use super::report::Refusal;
@@ -26,7 +25,7 @@ const RSA_OAEP_11: &str = "http://www.w3.org/2009/xmlenc11#rsa-oaep";
 
 /// A hash function that OAEP is used with. SHA-1 is no weakness here: nothing hangs on its collisions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Hash {
+pub(super) enum Hash {
     Sha1,
     Sha256,
     Sha384,
@@ -52,6 +51,8 @@ pub(super) struct Wrapped {
     masks: Vec<Hash>,
     label: Option<Vec<u8>>,
     bytes: Vec<u8>,
+    /// The certificate that it names, in Base64.
+    names: Option<String>,
 }
 
 impl Wrapped {
@@ -86,19 +87,30 @@ impl Wrapped {
                 Some(label.ok_or_else(|| refuse("The label of the encrypted key is not plain Base64."))?)
             }
         };
-        Ok(Self { digest, masks, label: label.filter(|label| !label.is_empty()), bytes })
+        let label = label.filter(|label| !label.is_empty());
+        Ok(Self { digest, masks, label, bytes, names: named_certificate(key) })
     }
 
-    /// The key, as each mask that may have been meant gives it.
-    pub(super) fn unwrap<'a>(
-        &'a self,
-        pair: &'a KeyPair,
-        meter: &'a Meter,
-    ) -> impl Iterator<Item = Vec<u8>> + 'a {
-        self.masks.iter().filter_map(move |mask| {
-            meter.private_key_used();
-            if *mask == self.digest { self.unwrap_alike(pair) } else { self.unwrap_unlike(pair, *mask) }
-        })
+    /// The masks that may have been meant, the likeliest first.
+    pub(super) fn masks(&self) -> &[Hash] {
+        &self.masks
+    }
+
+    /// How likely it is that it was wrapped for this pair: 0 where it names its certificate, 2 where it names another.
+    pub(super) fn likelihood(&self, pair: &KeyPair) -> u8 {
+        match &self.names {
+            None => 1,
+            Some(named) => {
+                let own = pair.certificate.lines().filter(|line| !line.starts_with("-----"));
+                let own: String = own.flat_map(str::split_ascii_whitespace).collect();
+                if own == *named { 0 } else { 2 }
+            }
+        }
+    }
+
+    /// The key, as this mask gives it.
+    pub(super) fn unwrap(&self, pair: &KeyPair, mask: Hash) -> Option<Vec<u8>> {
+        if mask == self.digest { self.unwrap_alike(pair) } else { self.unwrap_unlike(pair, mask) }
     }
 
     fn unwrap_alike(&self, pair: &KeyPair) -> Option<Vec<u8>> {
@@ -139,4 +151,11 @@ impl Wrapped {
         let label = self.label.clone().unwrap_or_default();
         DecryptingKey::<D, M>::new_with_label(key, label).decrypt(&self.bytes).ok()
     }
+}
+
+/// The certificate that an `EncryptedKey` says it is for.
+fn named_certificate(key: Node) -> Option<String> {
+    let data = key.only(DSIG, "KeyInfo")?.only(DSIG, "X509Data")?;
+    let text = data.only(DSIG, "X509Certificate")?.text()?;
+    Some(text.split_ascii_whitespace().collect())
 }

@@ -35,6 +35,9 @@ const SIGNATURES: [&str; 3] = [
     "http://www.w3.org/2001/04/xmldsig-more#rsa-sha512",
 ];
 
+/// The longest element with a digest or a signature in it, in bytes as it was written: RSA with 16,384 bits has 2.7 KB.
+const LONGEST_VALUE: usize = 16 * 1024;
+
 /// A certificate with which the identity provider may sign.
 #[derive(Clone, Debug)]
 pub struct TrustedKey {
@@ -157,6 +160,7 @@ impl<'t, 'a> Verifier<'t, 'a> {
 
     /// The trusted key that made the signature's value: one that is still valid, before one that is not.
     fn find_key(&self, read: &Shape) -> Result<Option<&'a TrustedKey>, Refusal> {
+        self.meter.allow_signed_info(read.info)?;
         let signed = canonical_form(read.info, None, &[])?;
         let fits = |key: &&TrustedKey| {
             self.meter.certificate_tried();
@@ -297,17 +301,26 @@ fn read_shape<'d>(element: Node, signature: Node<'d>, allow_sha1: bool) -> Resul
     let named = method.is(DSIG, "CanonicalizationMethod")
         && algorithm.is(DSIG, "SignatureMethod")
         && reference.is(DSIG, "Reference");
-    let plain = [info, value, *method, *algorithm, *reference].iter().all(|node| node.has_plain_attributes());
+    let plain = is_bare(info, &["Id"])
+        && is_bare(*algorithm, &["Algorithm"])
+        && is_bare(*reference, &["Id", "URI", "Type"])
+        && value.has_plain_attributes();
     if !named || !plain {
         return Err(shape("SignedInfo is not made of its three parts."));
     }
-    if method.attribute("Algorithm") != Some(EXC_C14N) || method.children().next().is_some() {
+    // What it may hold (an output length, parameters of PSS) belongs to algorithms that are not taken.
+    let has_parameters = algorithm.children().next().is_some();
+    let is_exclusive = method.attribute("Algorithm") == Some(EXC_C14N);
+    if !is_exclusive || !is_bare(*method, &["Algorithm"]) || method.children().next().is_some() {
         return Err(wrong_algorithm("canonicalisation", method.attribute("Algorithm")));
     }
     let algorithm = match algorithm.attribute("Algorithm") {
         Some(uri) if SIGNATURES.contains(&uri) || (allow_sha1 && uri == RSA_SHA1) => uri.to_owned(),
         other => return Err(wrong_algorithm("signature", other)),
     };
+    if has_parameters {
+        return Err(shape("Its signature method has parameters."));
+    }
     let (digest, digest_value, prefixes) = read_reference(element, *reference, allow_sha1)?;
     Ok(Shape { info, value: bytes, algorithm, digest, digest_value, prefixes })
 }
@@ -329,7 +342,8 @@ fn read_reference(
     };
     let named =
         transforms.is(DSIG, "Transforms") && method.is(DSIG, "DigestMethod") && value.is(DSIG, "DigestValue");
-    if !named || !method.has_plain_attributes() {
+    let plain = is_bare(*method, &["Algorithm"]) && value.has_no_attributes_but(&[]);
+    if !named || !plain || method.children().next().is_some() {
         return Err(shape("Its reference is not made of Transforms, DigestMethod and DigestValue."));
     }
     let digest = match method.attribute("Algorithm") {
@@ -346,8 +360,10 @@ fn read_transforms(transforms: Node) -> Result<Vec<String>, Refusal> {
     let [enveloped, canonical] = steps.as_slice() else {
         return Err(shape("Its transforms are not the two that are taken."));
     };
-    let plain =
-        [*enveloped, *canonical].iter().all(|step| step.is(DSIG, "Transform") && step.has_plain_attributes());
+    let plain = is_bare(transforms, &[])
+        && [*enveloped, *canonical]
+            .iter()
+            .all(|step| step.is(DSIG, "Transform") && is_bare(*step, &["Algorithm"]));
     let named = enveloped.attribute("Algorithm") == Some(ENVELOPED)
         && canonical.attribute("Algorithm") == Some(EXC_C14N);
     if !plain || !named || enveloped.children().next().is_some() {
@@ -356,16 +372,26 @@ fn read_transforms(transforms: Node) -> Result<Vec<String>, Refusal> {
     let within: Vec<Node> = canonical.children().collect();
     match within.as_slice() {
         [] => Ok(Vec::new()),
-        [list] if list.is(EXC_C14N, "InclusiveNamespaces") && list.has_plain_attributes() => {
+        [list]
+            if list.is(EXC_C14N, "InclusiveNamespaces")
+                && is_bare(*list, &["PrefixList"])
+                && list.children().next().is_none() =>
+        {
             bounds::check_prefix_list(list.attribute("PrefixList").unwrap_or_default())
         }
         _ => Err(shape("Its canonicalisation holds something else than a prefix list.")),
     }
 }
 
+/// Whether an element of a signature has no attributes but these, and no text beside its elements. All of `SignedInfo`
+/// is brought into canonical form before anything is proven, so nothing is in it that the profile has no use for.
+fn is_bare(node: Node, attributes: &[&str]) -> bool {
+    node.has_no_attributes_but(attributes) && node.has_no_text()
+}
+
 /// The bytes of an element that holds Base64 and nothing else.
 fn base64_of(node: Node) -> Option<Vec<u8>> {
-    if node.children().next().is_some() {
+    if node.children().next().is_some() || node.length().is_none_or(|length| length > LONGEST_VALUE) {
         return None;
     }
     let text: String = node.text()?.split_whitespace().collect();

@@ -143,6 +143,29 @@ impl<'d> Node<'d> {
         })
     }
 
+    /// Whether it has no attributes but these, none of which has a namespace of its own.
+    pub(super) fn has_no_attributes_but(self, names: &[&str]) -> bool {
+        let element = self.document.element(self.id);
+        element.is_some_and(|element| {
+            let mut names_here = element.attributes.iter().map(|attribute| &attribute.name);
+            names_here.all(|name| name.namespace_uri.is_none() && names.contains(&&*name.local_name))
+        })
+    }
+
+    /// Whether nothing but space stands beside the elements directly in it.
+    pub(super) fn has_no_text(self) -> bool {
+        let mut children = self.document.children_iter(self.id);
+        children.all(|child| match self.document.node_kind(child) {
+            Some(NodeKind::Text(text) | NodeKind::CData(text)) => text.chars().all(super::is_space),
+            kind => matches!(kind, Some(NodeKind::Element(_))),
+        })
+    }
+
+    /// How many bytes of the text it was read from; nothing where that is not known.
+    pub(super) fn length(self) -> Option<usize> {
+        self.document.node_range(self.id).map(|range| range.len())
+    }
+
     /// The text in it; nothing where anything but text stands in it.
     pub(super) fn text(self) -> Option<String> {
         let mut text = String::new();
