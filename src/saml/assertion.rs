@@ -9,6 +9,12 @@ use serde::{Deserialize, Serialize};
 
 const BEARER: &str = "urn:oasis:names:tc:SAML:2.0:cm:bearer";
 const LONGEST_VALUE: usize = 4096;
+/// How long an assertion is taken after it was issued, whatever it says itself: as long as Entra ID can be told to make
+/// them last (<https://learn.microsoft.com/entra/identity-platform/configurable-token-lifetimes>). It is remembered for as
+/// long, so that it cannot be presented again.
+const LONGEST_LIFE: TimeDelta = TimeDelta::days(1);
+/// As many claims are named of which a value was left out.
+const MOST_NAMED: usize = 5;
 
 /// Whom an assertion is about, as the identity provider names them.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -38,6 +44,8 @@ pub struct Assertion {
     pub in_response_to: Option<String>,
     /// The claims, in order: name, values.
     pub claims: Vec<(String, Vec<String>)>,
+    /// Claims of which a value is no text or too long, so that it was left out.
+    pub left_out: Vec<String>,
     /// When the last moment is at which it could be presented again, in UTC.
     pub expires: NaiveDateTime,
 }
@@ -52,10 +60,27 @@ impl Assertion {
 }
 
 /// The request that the assertion answers, in the place that its signature covers; `outer` is what the response says.
-pub(super) fn answers(assertion: Node, outer: Option<&str>, expected: &Expected) -> Option<String> {
-    let subject = assertion.only(ASSERTION, "Subject")?;
-    let data = confirmation(subject, outer, expected)?.only(ASSERTION, "SubjectConfirmationData")?;
-    data.attribute("InResponseTo").map(str::to_owned)
+///
+/// # Errors
+/// If it has no bearer confirmation that could say so.
+pub(super) fn answers(
+    assertion: Node,
+    outer: Option<&str>,
+    expected: &Expected,
+) -> Result<Option<String>, Refusal> {
+    let bearer = confirmation(subject(assertion)?, outer, expected)?;
+    Ok(confirmed(bearer)?.attribute("InResponseTo").map(str::to_owned))
+}
+
+fn subject(assertion: Node<'_>) -> Result<Node<'_>, Refusal> {
+    let cause = "The assertion does not have exactly one Subject.";
+    assertion.only(ASSERTION, "Subject").ok_or_else(|| Refusal::new(Fault::Structure, cause))
+}
+
+/// For whom and until when a confirmation is good.
+fn confirmed(bearer: Node<'_>) -> Result<Node<'_>, Refusal> {
+    let cause = "The confirmation does not say for whom and until when.";
+    bearer.only(ASSERTION, "SubjectConfirmationData").ok_or_else(|| Refusal::new(Fault::Confirmation, cause))
 }
 
 /// Whom the assertion is about, if it says so in the clear.
@@ -65,7 +90,11 @@ pub(super) fn name_of(assertion: Node) -> Option<NameId> {
 
 /// The bearer confirmation that counts: any one that fits is enough (SAML profiles section 4.1.4.3), and one that answers
 /// the same request as the response comes before others. Where none fits it is the first, whose faults are told.
-fn confirmation<'d>(subject: Node<'d>, outer: Option<&str>, expected: &Expected) -> Option<Node<'d>> {
+fn confirmation<'d>(
+    subject: Node<'d>,
+    outer: Option<&str>,
+    expected: &Expected,
+) -> Result<Node<'d>, Refusal> {
     let all = subject.all(ASSERTION, "SubjectConfirmation").into_iter();
     let bearers: Vec<Node> = all.filter(|one| one.attribute("Method") == Some(BEARER)).collect();
     let fits = |bearer: &&Node| {
@@ -78,7 +107,8 @@ fn confirmation<'d>(subject: Node<'d>, outer: Option<&str>, expected: &Expected)
     };
     let fitting: Vec<&Node> = bearers.iter().filter(fits).collect();
     let best = fitting.iter().find(agrees).or(fitting.first()).copied();
-    best.or(bearers.first()).copied()
+    let none = || Refusal::new(Fault::Confirmation, "The assertion has no bearer confirmation.");
+    best.or(bearers.first()).copied().ok_or_else(none)
 }
 
 /// Reads a proven assertion. What breaks a rule is noted in the report; what cannot be read at all is refused at once.
@@ -98,15 +128,17 @@ pub(super) fn read(
     let issued = node.attribute("IssueInstant").and_then(parse_timestamp);
     let issued = issued.ok_or_else(|| structure("does not say when it was issued."))?;
     begun("IssueInstant", issued, expected, report);
-    let subject =
-        node.only(ASSERTION, "Subject").ok_or_else(|| structure("does not have exactly one Subject."))?;
+    let latest = issued + LONGEST_LIFE;
+    if latest + expected.rules.skew <= expected.now {
+        ended("A day after IssueInstant", latest, expected, report);
+    }
+    let subject = subject(node)?;
     let name_id = read_name(subject)?;
-    let bearer = confirmation(subject, outer, expected)
-        .ok_or_else(|| Refusal::new(Fault::Confirmation, "The assertion has no bearer confirmation."))?;
-    let confirmed_until = confirm(bearer, expected, report)?;
+    let confirmed_until = confirm(confirmation(subject, outer, expected)?, expected, report)?;
     let valid_until = read_conditions(node, expected, report)?;
     let statement = read_statements(node, expected, report)?;
-    let expires = confirmed_until.max(valid_until) + expected.rules.skew;
+    let expires = confirmed_until.max(valid_until).min(latest) + expected.rules.skew;
+    let (claims, left_out) = read_claims(node, expected)?;
     Ok(Assertion {
         id: id.to_owned(),
         issuer: issuer.unwrap_or_default(),
@@ -114,8 +146,9 @@ pub(super) fn read(
         session_index: statement.index,
         signed_in_at: statement.signed_in_at,
         session_until: statement.until,
-        in_response_to: answers(node, outer, expected),
-        claims: read_claims(node, expected)?,
+        in_response_to: answers(node, outer, expected)?,
+        claims,
+        left_out,
         expires,
     })
 }
@@ -146,9 +179,7 @@ fn read_name(subject: Node) -> Result<NameId, Refusal> {
 /// Holds one bearer confirmation against what it must be (SAML profiles section 4.1.4.2).
 fn confirm(bearer: Node, expected: &Expected, report: &mut Report) -> Result<NaiveDateTime, Refusal> {
     let refuse = |cause: &str| Refusal::new(Fault::Confirmation, cause);
-    let data = bearer
-        .only(ASSERTION, "SubjectConfirmationData")
-        .ok_or_else(|| refuse("The confirmation does not say for whom and until when."))?;
+    let data = confirmed(bearer)?;
     report.same("Recipient", expected.consumer, data.attribute("Recipient"), Fault::Recipient);
     if data.attribute("NotBefore").is_some() {
         return Err(refuse("The confirmation has a NotBefore, which the profile forbids."));
@@ -243,7 +274,8 @@ fn read_statements(node: Node, expected: &Expected, report: &mut Report) -> Resu
         if let Some(text) = statement.attribute("SessionNotOnOrAfter") {
             let until = parse_timestamp(text)
                 .ok_or_else(|| Refusal::new(Fault::Condition, "SessionNotOnOrAfter is not a time."))?;
-            ended("Session at Entra ID until", until, expected, report);
+            // The session here ends at that moment by our own clock, so one that is over by then would end at once.
+            over("Session at Entra ID until", until, TimeDelta::zero(), expected, report);
             all.until = Some(all.until.map_or(until, |earlier| earlier.min(until)));
         }
         let index = statement.attribute("SessionIndex").filter(|index| !index.is_empty());
@@ -252,32 +284,38 @@ fn read_statements(node: Node, expected: &Expected, report: &mut Report) -> Resu
     Ok(all)
 }
 
-fn read_claims(node: Node, expected: &Expected) -> Result<Vec<(String, Vec<String>)>, Refusal> {
-    let mut claims: Vec<(String, Vec<String>)> = Vec::new();
+/// Claims in order: name, values.
+type Claims = Vec<(String, Vec<String>)>;
+
+/// The claims, and the names of those of which a value was left out: it is of no use here if it is no text, or longer than
+/// anything that is kept. Of a claim that says who the person is nothing is left out.
+fn read_claims(node: Node, expected: &Expected) -> Result<(Claims, Vec<String>), Refusal> {
+    let mut claims: Vec<(String, Vec<Option<String>>)> = Vec::new();
     for statement in node.all(ASSERTION, "AttributeStatement") {
         for attribute in statement.all(ASSERTION, "Attribute") {
             let Some(name) = attribute.attribute("Name") else { continue };
-            let mut values = Vec::new();
-            for value in attribute.all(ASSERTION, "AttributeValue") {
-                // A structured value is of no use here; it is left out, not guessed at.
-                values.extend(value.text().filter(|text| text.len() <= LONGEST_VALUE));
-            }
+            let values = attribute.all(ASSERTION, "AttributeValue").into_iter();
+            let values = values.map(|value| value.text().filter(|text| text.len() <= LONGEST_VALUE));
             // Some providers write a claim of several values as several claims.
             match claims.iter_mut().find(|(known, _)| known == name) {
                 Some((_, known)) => known.extend(values),
-                None => claims.push((name.to_owned(), values)),
+                None => claims.push((name.to_owned(), values.collect())),
             }
         }
     }
-    let unclear = |(name, values): &&(String, Vec<String>)| {
-        values.len() > 1 && expected.naming_claims.contains(&name.as_str())
-    };
-    if let Some((name, _)) = claims.iter().find(unclear) {
-        let cause =
-            format!("The claim “{}” says who the person is, and has more than one value.", Unproven(name));
+    for (name, values) in claims.iter().filter(|(name, _)| expected.naming_claims.contains(&name.as_str())) {
+        let what = match values.as_slice() {
+            [] | [Some(_)] => continue,
+            [None] => "its value is not text, or is longer than any name",
+            _ => "has more than one value",
+        };
+        let cause = format!("The claim “{}” says who the person is, and {what}.", Unproven(name));
         return Err(Refusal::new(Fault::Structure, cause));
     }
-    Ok(claims)
+    let short = claims.iter().filter(|(_, values)| values.contains(&None));
+    let left_out = short.map(|(name, _)| name.clone()).take(MOST_NAMED).collect();
+    let kept = |(name, values): (String, Vec<Option<String>>)| (name, values.into_iter().flatten().collect());
+    Ok((claims.into_iter().map(kept).collect(), left_out))
 }
 
 /// Notes whether a moment has come, give or take the skew.
@@ -296,14 +334,25 @@ fn begun(field: &'static str, from: NaiveDateTime, expected: &Expected, report: 
 
 /// Notes whether a moment has not passed, give or take the skew.
 fn ended(field: &'static str, until: NaiveDateTime, expected: &Expected, report: &mut Report) {
+    over(field, until, expected.rules.skew, expected, report);
+}
+
+/// As [`ended`], give or take another time.
+fn over(
+    field: &'static str,
+    until: NaiveDateTime,
+    skew: TimeDelta,
+    expected: &Expected,
+    report: &mut Report,
+) {
     let past = expected.now - until;
     let now = format!("after {}", timestamp(expected.now));
-    report.check(field, now, timestamp(until), past < expected.rules.skew, || {
+    report.check(field, now, timestamp(until), past < skew, || {
         let cause = format!(
             "{field} was {} ago. The page was open too long, the response was sent again, or one of the two clocks is \
              wrong; {} of difference is allowed.",
             spell(past),
-            spell(expected.rules.skew)
+            spell(skew)
         );
         (Fault::Expired, cause)
     });

@@ -46,6 +46,8 @@ pub use report::{Check, Fault, Refusal, Report, Unproven};
 pub use response::{Expected, Rules};
 pub use signature::{Proof, TrustedKey};
 
+use chrono::Datelike;
+
 /// The namespace of protocol messages.
 pub const PROTOCOL: &str = "urn:oasis:names:tc:SAML:2.0:protocol";
 /// The namespace of assertions.
@@ -89,14 +91,15 @@ pub fn timestamp(at: chrono::NaiveDateTime) -> String {
     at.format("%Y-%m-%dT%H:%M:%S%.3fZ").to_string()
 }
 
-/// A time that SAML wrote: UTC, with a `Z` or without any zone.
+/// A time that SAML wrote: UTC, with a `Z` or without any zone, in the years 1 to 9999. Beyond them a time could neither be
+/// added to nor kept so that it sorts among others.
 #[must_use]
 pub fn parse_timestamp(text: &str) -> Option<chrono::NaiveDateTime> {
     if text.len() > 40 {
         return None;
     }
-    if let Ok(at) = chrono::DateTime::parse_from_rfc3339(text) {
-        return Some(at.naive_utc());
-    }
-    chrono::NaiveDateTime::parse_from_str(text, "%Y-%m-%dT%H:%M:%S%.f").ok()
+    let with_zone = chrono::DateTime::parse_from_rfc3339(text).map(|at| at.naive_utc());
+    let at =
+        with_zone.or_else(|_| chrono::NaiveDateTime::parse_from_str(text, "%Y-%m-%dT%H:%M:%S%.f")).ok()?;
+    (1..=9999).contains(&at.year()).then_some(at)
 }

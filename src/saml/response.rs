@@ -84,6 +84,8 @@ pub struct Seen {
     pub proofs: Vec<Proof>,
     /// Whom it is about, where a signature covers that.
     pub name_id: Option<NameId>,
+    /// Which request it says that it answers; nothing proves that.
+    pub answers: Option<String>,
 }
 
 /// The parts of a response, each in its place.
@@ -132,6 +134,7 @@ fn examine(
     meter: &Meter,
 ) -> Result<Accepted, Refusal> {
     let tree = Tree::parse(text)?;
+    seen.answers = tree.root()?.attribute("InResponseTo").map(str::to_owned);
     let parts = place(&tree)?;
     check_status(parts.root, report)?;
     let trust = Trust { keys: expected.keys, allow_sha1: expected.rules.allow_sha1, now: expected.now };
@@ -199,7 +202,7 @@ fn conclude(
     seen.name_id = assertion::name_of(proven);
     check_envelope(response, around.is_some(), seen.encrypted, expected, report);
     let answers = response.attribute("InResponseTo");
-    check_answer(answers, proven, expected, report);
+    check_answer(answers, proven, expected, report)?;
     let assertion = assertion::read(proven, answers, expected, report)?;
     Ok(Accepted { assertion, proofs: seen.proofs.clone(), encrypted: seen.encrypted })
 }
@@ -365,8 +368,13 @@ fn check_envelope(response: Node, signed: bool, encrypted: bool, expected: &Expe
 }
 
 /// Response and assertion must answer the same request, or none where that is allowed.
-fn check_answer(outer: Option<&str>, assertion: Node, expected: &Expected, report: &mut Report) {
-    let inner = assertion::answers(assertion, outer, expected);
+fn check_answer(
+    outer: Option<&str>,
+    assertion: Node,
+    expected: &Expected,
+    report: &mut Report,
+) -> Result<(), Refusal> {
+    let inner = assertion::answers(assertion, outer, expected)?;
     let shown = |answer: Option<&str>| answer.unwrap_or("(no request)").to_owned();
     let agree = outer == inner.as_deref();
     report.check("InResponseTo", shown(inner.as_deref()), shown(outer), agree, || {
@@ -381,4 +389,5 @@ fn check_answer(outer: Option<&str>, assertion: Node, expected: &Expected, repor
             (Fault::Unsolicited, cause.to_owned())
         });
     }
+    Ok(())
 }

@@ -256,3 +256,26 @@ fn an_unknown_certificate_stands_beside_those_that_are_trusted() {
     assert_eq!(Some(&last.expected), both("idp").as_ref());
     assert_eq!(Some(&last.received), both("stranger").as_ref());
 }
+
+#[test]
+fn a_time_is_one_that_can_be_added_to_and_sorted() {
+    let good = ["9999-12-31T23:59:59.9999999Z", "0001-01-01T00:00:00", "2026-01-05T12:00:00+02:00"];
+    for text in good {
+        let at = parse_timestamp(text).unwrap();
+        assert!(at.checked_add_signed(TimeDelta::days(365)).is_some());
+        assert_eq!(at.to_string().find('-'), Some(4), "{at}");
+    }
+    for text in [
+        "+262142-12-31T23:59:59.999",
+        "+262142-12-31T23:59:59Z",
+        "-0001-01-01T00:00:00Z",
+        "12026-01-05T10:00:00Z",
+        "9999-12-31T23:59:59-14:00",
+        "0000-01-01T00:00:00Z",
+        "0001-01-01T00:00:00+14:00",
+        "now",
+        "",
+    ] {
+        assert_eq!(parse_timestamp(text), None, "{text}");
+    }
+}

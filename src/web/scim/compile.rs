@@ -11,7 +11,7 @@ use crate::scim::evaluate::{self, absent_meets, truth};
 use crate::scim::filter::{AttrExp, CompValue, CompareOp, Filter, ValFilter};
 use crate::scim::path::Spot;
 use crate::scim::schema::{GROUPS, Kind, Resource, USERS};
-use chrono::{DateTime, NaiveDateTime};
+use chrono::{DateTime, NaiveDate, NaiveDateTime, NaiveTime};
 use serde_json::json;
 
 /// Attributes that are kept as they were sent, in no column of their own.
@@ -277,13 +277,20 @@ fn text<L>(expression: &AttrExp, leaf: impl Fn(Option<(Test, String)>) -> L) -> 
     }
 }
 
+/// The last day of the year 9999, which an offset may carry a time beyond.
+const LAST_MOMENT: NaiveDateTime = match NaiveDate::from_ymd_opt(9999, 12, 31) {
+    Some(day) => NaiveDateTime::new(day, NaiveTime::MIN),
+    None => NaiveDateTime::MAX,
+};
+
 fn time<L>(expression: &AttrExp, leaf: impl Fn(Test, NaiveDateTime) -> L) -> Compiled<L> {
     match expression {
         AttrExp::Present(_) | AttrExp::Comparison(_, CompareOp::Ne, CompValue::Null) => {
             Compiled::constant(true)
         }
         AttrExp::Comparison(_, op, CompValue::Text(text)) => match DateTime::parse_from_rfc3339(text) {
-            Ok(at) => Compiled::exactly(Condition::Is(leaf(test(*op), at.naive_utc()))),
+            // Moments are kept as text: one of the year 10000 would sort before all others.
+            Ok(at) => Compiled::exactly(Condition::Is(leaf(test(*op), at.naive_utc().min(LAST_MOMENT)))),
             Err(_) => Compiled::constant(false),
         },
         AttrExp::Comparison(..) => Compiled::constant(false),
