@@ -1,4 +1,4 @@
-//! Threads for slow work that anybody can ask for, such as hashing a password: few, with a bounded and fair queue.
+//! Threads for slow work that anybody can ask for, such as hashing a password or reading a sign-in response: few, with a bounded and fair queue.
 //!
 //! Pages and writes go on while it works, and its memory is bounded by the number of its threads. Whoever asks too
 //! much waits behind themselves: each line is served in turn, and a full queue drops the newest of the longest line.
@@ -9,7 +9,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use tokio::sync::oneshot;
 
-/// The most jobs that wait for those who are known here, and as many for strangers.
+/// The most jobs that usually wait for those who are known here, and as many for strangers.
 const MOST_WAITING: usize = 32;
 /// When to ask again after the queue was full, in seconds: by then it is empty.
 pub const RETRY_S: u64 = 3;
@@ -42,13 +42,11 @@ pub struct Pool(Arc<Handle>);
 
 struct Handle(Arc<Queue>);
 
-#[derive(Default)]
 struct Queue {
     waiting: Mutex<Waiting>,
     more: Condvar,
 }
 
-#[derive(Default)]
 struct Waiting {
     known: Lines,
     strangers: Lines,
@@ -58,16 +56,20 @@ struct Waiting {
 }
 
 /// Lines that are served in turn.
-#[derive(Default)]
 struct Lines {
     lines: VecDeque<(String, VecDeque<Job>)>,
     count: usize,
+    most: usize,
 }
 
 impl Lines {
+    fn new(most: usize) -> Self {
+        Self { lines: VecDeque::new(), count: 0, most }
+    }
+
     fn push(&mut self, key: String, job: Job) {
         let mine = self.lines.iter().find(|(line, _)| *line == key).map_or(0, |(_, jobs)| jobs.len());
-        if self.count >= MOST_WAITING {
+        if self.count >= self.most {
             let longest = self.lines.iter_mut().max_by_key(|(_, jobs)| jobs.len());
             match longest {
                 // Dropping a job tells whoever waits for it.
@@ -104,6 +106,13 @@ impl Waiting {
 }
 
 impl Queue {
+    /// With room for so many jobs of those who are known, and as many of strangers.
+    fn new(most: usize) -> Self {
+        let (known, strangers) = (Lines::new(most), Lines::new(most));
+        let waiting = Waiting { known, strangers, last_known: false, closed: false };
+        Self { waiting: Mutex::new(waiting), more: Condvar::new() }
+    }
+
     fn lock(&self) -> MutexGuard<'_, Waiting> {
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -135,7 +144,13 @@ impl Pool {
     /// Starts `threads` threads of this name. One that cannot be started is missed; without any, all work is refused.
     #[must_use]
     pub fn start(name: &str, threads: usize) -> Self {
-        let queue = Arc::new(Queue::default());
+        Self::with_room(name, threads, MOST_WAITING)
+    }
+
+    /// As [`Pool::start`], where so many jobs may wait of those who are known here, and as many of strangers.
+    #[must_use]
+    pub fn with_room(name: &str, threads: usize, most_waiting: usize) -> Self {
+        let queue = Arc::new(Queue::new(most_waiting));
         for _ in 0..threads {
             let jobs = Arc::clone(&queue);
             let started = thread::Builder::new().name(name.to_owned()).spawn(move || jobs.work());
@@ -194,7 +209,7 @@ mod tests {
 
     /// A queue that nobody works on, so that its order can be seen; what each job says when it is done.
     fn order(lines: &[Line]) -> Vec<usize> {
-        let queue = Queue::default();
+        let queue = Queue::new(MOST_WAITING);
         let (sender, receiver) = mpsc::channel();
         for (number, line) in lines.iter().enumerate() {
             let sender = sender.clone();

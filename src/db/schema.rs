@@ -254,6 +254,7 @@ diesel::table! {
         created_at -> Timestamp,
         expires_at -> Timestamp,
         answered_at -> Nullable<Timestamp>,
+        network -> Text,
     }
 }
 
@@ -280,6 +281,7 @@ diesel::table! {
         details -> Text,
         proven -> Bool,
         network -> Text,
+        lasting -> Bool,
     }
 }
 

@@ -8,11 +8,11 @@ use super::extract::{Address, Desk, house, whole};
 use super::page::{self, Answer, Failure, Frame};
 use super::query::Query;
 use super::session::Visit;
-use super::{House, csrf, device};
+use super::{House, csrf, device, session};
 use crate::domain::admins::devices;
 use crate::domain::sso::examination::Grounds;
 use crate::domain::sso::keys::{self, Key};
-use crate::domain::sso::requests::Purpose;
+use crate::domain::sso::requests::{Asker, Purpose};
 use crate::domain::sso::sign_in::{self, Bearer, Entry, Landing, Present};
 use crate::domain::sso::sign_out::Foreign;
 use crate::domain::sso::{Here, Settings, help, requests, settings};
@@ -25,7 +25,7 @@ use crate::saml::request::SignIn;
 use crate::seal;
 use actix_web::cookie::{SameSite, time::Duration};
 use actix_web::dev::Payload;
-use actix_web::http::header::{HeaderName, HeaderValue};
+use actix_web::http::header::{self, HeaderName, HeaderValue};
 use actix_web::http::{Method, StatusCode};
 use actix_web::{HttpRequest, HttpResponse, web};
 use askama::Template;
@@ -56,8 +56,8 @@ pub(super) const WAY: Name = Name::new("rollcall_way", "/sign-in");
 /// A response in Base64, escaped.
 const LARGEST: usize = 1024 * 1024;
 
-/// The longest path of ours to lead to after a sign-in.
-const LONGEST_PATH: usize = 2_048;
+/// The longest path of ours to lead to after a sign-in: it is kept for whoever asks, and no page of ours has a longer one.
+const LONGEST_PATH: usize = 512;
 
 /// How often one network may come: each visit leaves a line in the store, and anybody may come. A whole office behind one
 /// address signs in well within it.
@@ -188,12 +188,30 @@ pub(super) async fn start(
     // Whoever is signed in and comes to prove it must be the one who answers.
     let prover = Visit::of(&request).user().filter(|_| frame.person.is_some() && start.another.is_none());
     let purpose = if prover.is_some() { Purpose::Proof } else { Purpose::SignIn };
-    let mut response = match send(&request, &desk, purpose, &next, prover, force).await {
+    let asker = prover.map_or_else(|| From::Address(address.0.clone()), From::Person);
+    let mut response = match send(&request, &desk, purpose, &next, asker, force).await {
         Err(Failure(refusal)) => return turn_away(house, frame, &desk, &address.0, refusal).await,
         sent => sent?,
     };
     remember_way(&request, &mut response, "entra")?;
     Ok(response)
+}
+
+/// Who is sent to Entra ID.
+pub(super) enum From {
+    /// Somebody who is signed in.
+    Person(String),
+    /// Anybody, by their address.
+    Address(String),
+}
+
+impl From {
+    fn asker(&self) -> Asker<'_> {
+        match self {
+            Self::Person(id) => Asker::Person(id),
+            Self::Address(address) => Asker::Stranger(address),
+        }
+    }
 }
 
 /// Sends the browser to Entra ID with a request of ours.
@@ -202,7 +220,7 @@ pub(super) async fn send(
     desk: &Desk,
     purpose: Purpose,
     return_to: &str,
-    started_by: Option<String>,
+    from: From,
     force: bool,
 ) -> Answer {
     let house = house(request)?;
@@ -215,7 +233,7 @@ pub(super) async fn send(
     let (browser, return_to) = (secret.clone(), return_to.to_owned());
     let target = desk
         .write(Actor::Rollcall, move |tx| {
-            address(tx, &here, purpose, &browser, &return_to, started_by.as_deref(), force)
+            address(tx, &here, purpose, &browser, &return_to, from.asker(), force)
         })
         .await?;
     // The answer is posted from another site; browsers take `None` only over https.
@@ -232,13 +250,13 @@ fn address(
     purpose: Purpose,
     browser: &str,
     return_to: &str,
-    started_by: Option<&str>,
+    asker: Asker,
     force: bool,
 ) -> Result<String> {
     let Settings { login_url, sign_requests, .. } = settings::read(tx.conn)?;
     let missing = || Error::Conflict("Enter Entra ID's login URL first.".to_owned());
     let target = login_url.and_then(|url| Url::parse(&url).ok()).ok_or_else(missing)?;
-    let sent = requests::begin(tx, purpose, browser, return_to, started_by)?;
+    let sent = requests::begin(tx, purpose, browser, return_to, asker)?;
     let xml = SignIn {
         id: &sent.id,
         entity_id: &here.entity_id,
@@ -270,18 +288,29 @@ impl RefusedPage {
     }
 }
 
-/// Who is signed in in this browser, as far as a form from another site lets it be known.
+/// Who is signed in in this browser, as far as a form from another site lets it be known: where one is, its cookie may
+/// have been kept back.
 fn present(request: &HttpRequest, frame: &Frame) -> Present {
+    let cookie_came = session::COOKIE.value(request).is_some_and(|value| !value.is_empty());
     match Visit::of(request).user().filter(|_| frame.person.is_some()) {
         Some(id) => Present::Account(id),
-        None if is_from_another_site(request) => Present::Unknown,
-        None => Present::Nobody,
+        None if cookie_came || !may_be_from_another_site(request) => Present::Nobody,
+        None => Present::Unknown,
     }
 }
 
-/// Whether the browser says that another site sent it here (Fetch Metadata, section 2.3).
-fn is_from_another_site(request: &HttpRequest) -> bool {
-    request.headers().get("sec-fetch-site").is_some_and(|site| site == "cross-site")
+/// Whether another site may have sent the browser here: unless it says that the form is ours (Fetch Metadata, section 2.3),
+/// or, where it does not know that word, that our own origin sent it (RFC 6454 section 7). Every browser names one of the
+/// two with a form; who names neither is a program, which keeps no cookie back.
+fn may_be_from_another_site(request: &HttpRequest) -> bool {
+    let text = |name: HeaderName| request.headers().get(name).map(|value| value.to_str().unwrap_or_default());
+    match (text(HeaderName::from_static("sec-fetch-site")), text(header::ORIGIN)) {
+        (Some(site), _) => site != "same-origin",
+        (None, Some(origin)) => {
+            house(request).map_or(true, |house| origin != house.0.public_url.origin().ascii_serialization())
+        }
+        (None, None) => false,
+    }
 }
 
 /// Takes an answer from Entra ID, asked for or not.
@@ -314,12 +343,18 @@ pub(super) async fn consume(
         let sentence = help::for_the_person("switched_off");
         return RefusedPage { frame, sentence, reference: None, another: false }.show();
     }
-    let examined = match house.0.examinations.run(move || grounds.examine(&field, now)).await {
-        Ok(examined) => examined,
-        Err(refusal) => return turn_away(house, frame, &desk, &bearer.address, refusal).await,
+    let line = examinations::line(&bearer.address, grounds.is_expected());
+    let examined = match house.0.examinations.run(line, move || grounds.examine(&field, now)).await {
+        Err(refusal @ (Error::Busy(_) | Error::TooMany(_))) => {
+            return turn_away(house, frame, &desk, &bearer.address, refusal).await;
+        }
+        examined => examined,
     };
     let (present, by) = (bearer.present.clone(), bearer.clone());
-    let landing = desk.write(Actor::Rollcall, move |tx| sign_in::conclude(tx, examined, &by)).await;
+    let landing = match examined {
+        Ok(examined) => desk.write(Actor::Rollcall, move |tx| sign_in::conclude(tx, examined, &by)).await,
+        Err(undone) => Err(undone),
+    };
     let landing = match landing {
         Err(Error::Internal(cause)) => {
             tracing::error!(%cause, "a sign-in failed");

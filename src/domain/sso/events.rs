@@ -1,8 +1,9 @@
 //! The log of sign-ins through Entra ID, by the reference that the person was given.
 //!
 //! Strangers write it too: whoever brings a response leaves a line, whatever it is. So each text is cut before it is
-//! kept, and of lines about which nothing was proven only the newest stay, of each network and altogether. They never
-//! push out a line about somebody whom the identity provider signed in.
+//! kept, and of lines about which nothing was proven only the newest stay, of each network and altogether; of those too
+//! that a genuine response leaves each time that it is brought again. They never push out a line about somebody whom the
+//! identity provider signed in.
 
 use super::requests::Purpose;
 use crate::db::Conn;
@@ -18,9 +19,28 @@ use diesel::prelude::*;
 use rand::RngExt;
 use serde::{Deserialize, Serialize};
 
-/// How many lines are kept about which nothing was proven: of one network, and altogether.
+/// Causes that are told of an assertion when it is presented for the first time, after which it is a repeat. Lines of all
+/// others can be multiplied by whoever has one response, genuine or not.
+const TOLD_ONCE: [&str; 15] = [
+    "switched_off",
+    "changed_meanwhile",
+    "claim_missing",
+    "object_id_invalid",
+    "user_unknown",
+    "user_deactivated",
+    "user_deleted_in_entra",
+    "other_object_id",
+    "name_ambiguous",
+    "certificate_not_for_owners",
+    "settings_not_approved",
+    "recognition_not_confirmed",
+    "account_not_made",
+    "other_person",
+    "not_fresh",
+];
+/// How many lines are kept that can be multiplied: of one network, and altogether; with and without a proof each.
 pub const MOST_OF_A_NETWORK: i64 = 500;
-/// How many lines are kept altogether about which nothing was proven.
+/// How many lines are kept altogether that can be multiplied.
 pub const MOST_UNPROVEN: i64 = 5_000;
 /// The longest sentence in characters: it may name two addresses.
 const LONGEST_SENTENCE: usize = 1_000;
@@ -119,6 +139,8 @@ pub struct Event {
     /// Whether a signature of the identity provider was proven.
     pub proven: bool,
     network: String,
+    /// Whether it is kept however many others follow.
+    lasting: bool,
 }
 
 /// What is to be noted.
@@ -170,10 +192,11 @@ pub fn note(tx: &mut Tx, report: Report) -> Result<Event> {
         address: report.address,
         details: serde_json::to_string(&shortened(report.details)).map_err(Error::internal)?,
         proven: report.proven,
+        lasting: report.proven && report.cause.is_none_or(|cause| TOLD_ONCE.contains(&cause)),
     };
     diesel::insert_into(sso_events::table).values(&event).execute(tx.conn)?;
-    if !event.proven {
-        prune(tx, &event.network)?;
+    if !event.lasting {
+        prune(tx, &event.network, event.proven)?;
     }
     Ok(event)
 }
@@ -200,10 +223,10 @@ fn shortened(mut details: Details) -> Details {
     details
 }
 
-/// Forgets the oldest lines about which nothing was proven, beyond as many as are kept.
-fn prune(tx: &mut Tx, network: &str) -> Result<()> {
-    let unproven = sso_events::table.filter(sso_events::proven.eq(false));
-    let theirs = unproven.filter(sso_events::network.eq(network));
+/// Forgets the oldest lines that can be multiplied, beyond as many as are kept.
+fn prune(tx: &mut Tx, network: &str, proven: bool) -> Result<()> {
+    let alike = sso_events::table.filter(sso_events::lasting.eq(false)).filter(sso_events::proven.eq(proven));
+    let theirs = alike.filter(sso_events::network.eq(network));
     let oldest: Option<String> = theirs
         .order(sso_events::id.desc())
         .offset(MOST_OF_A_NETWORK)
@@ -213,14 +236,14 @@ fn prune(tx: &mut Tx, network: &str) -> Result<()> {
     if let Some(oldest) = oldest {
         diesel::delete(theirs.filter(sso_events::id.le(oldest))).execute(tx.conn)?;
     }
-    let oldest: Option<String> = unproven
+    let oldest: Option<String> = alike
         .order(sso_events::id.desc())
         .offset(MOST_UNPROVEN)
         .select(sso_events::id)
         .first(tx.conn)
         .optional()?;
     if let Some(oldest) = oldest {
-        diesel::delete(unproven.filter(sso_events::id.le(oldest))).execute(tx.conn)?;
+        diesel::delete(alike.filter(sso_events::id.le(oldest))).execute(tx.conn)?;
     }
     Ok(())
 }

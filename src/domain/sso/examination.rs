@@ -3,7 +3,7 @@
 //! Whoever brings a response makes us work before we know who they are. So what is needed is read first, in one moment;
 //! then the connection goes back, and the response is held against it on a thread for such work.
 
-use super::requests;
+use super::requests::{self, Purpose};
 use super::{Here, Settings, certificates, keys, matching, settings};
 use crate::db::Conn;
 use crate::error::Result;
@@ -22,6 +22,7 @@ pub struct Grounds {
     trusted: Vec<TrustedKey>,
     own: Vec<KeyPair>,
     is_open: bool,
+    is_expected: bool,
 }
 
 /// A response that was read, and the settings that it was held against.
@@ -41,16 +42,17 @@ impl Grounds {
         now: NaiveDateTime,
     ) -> Result<Self> {
         let in_force = settings::read(conn)?;
-        let is_testing = match browser {
-            Some(browser) => requests::is_testing(conn, ring, browser, now)?,
-            None => false,
+        let open = match browser {
+            Some(browser) => requests::open(conn, ring, browser, now)?,
+            None => Vec::new(),
         };
         Ok(Self {
             here: here.clone(),
             waiting: settings::waiting(conn)?.filter(|waiting| judges_otherwise(waiting, &in_force)),
             trusted: certificates::keys(conn)?,
             own: keys::pairs(conn, ring)?,
-            is_open: in_force.enabled || is_testing,
+            is_open: in_force.enabled || open.contains(&Purpose::Test),
+            is_expected: !open.is_empty(),
             in_force,
         })
     }
@@ -59,6 +61,12 @@ impl Grounds {
     #[must_use]
     pub fn is_open(&self) -> bool {
         self.is_open
+    }
+
+    /// Whether the browser that brings a response was sent to the identity provider, and no answer came yet.
+    #[must_use]
+    pub fn is_expected(&self) -> bool {
+        self.is_expected
     }
 
     /// Holds the field of a form against it. Changes nothing; works, for a stranger perhaps.

@@ -5,6 +5,7 @@ use crate::db::schema::{saml_assertions_seen, saml_requests};
 use crate::domain::Tx;
 use crate::domain::text_enum::text_enum;
 use crate::error::Result;
+use crate::network;
 use crate::seal::Keyring;
 use chrono::{NaiveDateTime, TimeDelta};
 use diesel::prelude::*;
@@ -12,6 +13,11 @@ use uuid::Uuid;
 
 /// Long enough to register a second factor on the way.
 const LIFETIME: TimeDelta = TimeDelta::minutes(30);
+/// How many requests of people who are not signed in may be open: of one network, which may be a whole company's, and
+/// altogether. Anybody can ask to be sent to the identity provider, and each request is a line in the store.
+pub const MOST_OF_A_NETWORK: i64 = 2_000;
+/// How many may be open altogether.
+pub const MOST_OPEN: i64 = 10_000;
 
 text_enum! {
     /// What a request is for.
@@ -47,6 +53,8 @@ pub struct Request {
     pub expires_at: NaiveDateTime,
     /// When it was answered, in UTC.
     pub answered_at: Option<NaiveDateTime>,
+    /// The network from which it was asked for, while it is open, by somebody who was not signed in; else empty.
+    network: String,
 }
 
 /// Why an answer does not fit a request of ours.
@@ -64,14 +72,24 @@ pub enum Mismatch {
     OtherPurpose,
 }
 
-/// Notes that a request is sent; forgets those whose time is long over.
-pub fn begin(
-    tx: &mut Tx,
-    purpose: Purpose,
-    browser: &str,
-    return_to: &str,
-    started_by: Option<&str>,
-) -> Result<Request> {
+/// Who is sent to the identity provider.
+#[derive(Clone, Copy, Debug)]
+pub enum Asker<'a> {
+    /// Somebody who is signed in.
+    Person(&'a str),
+    /// Anybody, at this address.
+    Stranger(&'a str),
+    /// Whoever has just left.
+    Leaver,
+}
+
+/// Notes that a request is sent. Of strangers' requests only so many are kept: the oldest of their own network go.
+pub fn begin(tx: &mut Tx, purpose: Purpose, browser: &str, return_to: &str, asker: Asker) -> Result<Request> {
+    let (started_by, network) = match asker {
+        Asker::Person(id) => (Some(id), String::new()),
+        Asker::Stranger(address) => (None, network::block(address)),
+        Asker::Leaver => (None, String::new()),
+    };
     let request = Request {
         // An identifier must not begin with a digit (XML Schema's NCName).
         id: format!("_{}", Uuid::new_v4().simple()),
@@ -82,9 +100,45 @@ pub fn begin(
         created_at: tx.now,
         expires_at: tx.now + LIFETIME,
         answered_at: None,
+        network,
     };
     diesel::insert_into(saml_requests::table).values(&request).execute(tx.conn)?;
+    if !request.network.is_empty() {
+        keep_newest(tx, &request.network, MOST_OF_A_NETWORK)?;
+        make_room(tx, MOST_OPEN)?;
+    }
     Ok(request)
+}
+
+/// Forgets the oldest open requests of a network.
+fn keep_newest(tx: &mut Tx, network: &str, most: i64) -> Result<()> {
+    let oldest: Vec<String> = saml_requests::table
+        .filter(saml_requests::network.eq(network))
+        .order(saml_requests::created_at.desc())
+        .offset(most)
+        .limit(i64::MAX)
+        .select(saml_requests::id)
+        .load(tx.conn)?;
+    if !oldest.is_empty() {
+        diesel::delete(saml_requests::table.filter(saml_requests::id.eq_any(oldest))).execute(tx.conn)?;
+    }
+    Ok(())
+}
+
+/// Where too many are open altogether, the network that has most of them loses its oldest: nobody who has few does.
+fn make_room(tx: &mut Tx, most: i64) -> Result<()> {
+    let open = saml_requests::table.filter(saml_requests::network.gt(""));
+    if open.count().get_result::<i64>(tx.conn)? <= most {
+        return Ok(());
+    }
+    let count = diesel::dsl::count_star();
+    let largest: Option<(String, i64)> = open
+        .group_by(saml_requests::network)
+        .order(count.desc())
+        .select((saml_requests::network, count))
+        .first(tx.conn)
+        .optional()?;
+    largest.map_or(Ok(()), |(network, count)| keep_newest(tx, &network, count - 1))
 }
 
 const BROWSER: &str = "browser of a SAML request";
@@ -110,19 +164,28 @@ pub fn answer(
         return Ok(Err(Mismatch::OtherBrowser));
     }
     diesel::update(saml_requests::table.find(id))
-        .set(saml_requests::answered_at.eq(Some(tx.now)))
+        .set((saml_requests::answered_at.eq(Some(tx.now)), saml_requests::network.eq("")))
         .execute(tx.conn)?;
     Ok(Ok(request))
 }
 
-/// Whether this browser tests: it has sent a request for that, which may still be answered.
-pub fn is_testing(conn: &mut Conn, ring: &Keyring, browser: &str, now: NaiveDateTime) -> Result<bool> {
+/// What the open requests are for that this browser was sent with.
+pub fn open(conn: &mut Conn, ring: &Keyring, browser: &str, now: NaiveDateTime) -> Result<Vec<Purpose>> {
     let open = saml_requests::table
         .filter(saml_requests::browser.eq(ring.digest(BROWSER, browser)))
-        .filter(saml_requests::purpose.eq(Purpose::Test))
         .filter(saml_requests::answered_at.is_null())
         .filter(saml_requests::expires_at.gt(now));
-    Ok(open.count().get_result::<i64>(conn)? > 0)
+    Ok(open.select(saml_requests::purpose).distinct().load(conn)?)
+}
+
+/// The open test of this browser that an answer names, which nothing proves. It stays open.
+pub fn open_test(tx: &mut Tx, id: &str, browser: Option<&str>) -> Result<Option<Request>> {
+    let found = find(tx.conn, id)?.filter(|request| {
+        let is_open = request.answered_at.is_none() && request.expires_at > tx.now;
+        let is_here = browser.is_some_and(|browser| tx.keys.recognises(BROWSER, browser, &request.browser));
+        request.purpose == Purpose::Test && is_open && is_here
+    });
+    Ok(found)
 }
 
 /// The request with this identifier.
@@ -165,4 +228,34 @@ pub fn tidy(tx: &mut Tx) -> Result<()> {
     let over = saml_assertions_seen::expires_at.le(tx.now);
     diesel::delete(saml_assertions_seen::table.filter(over)).execute(tx.conn)?;
     Ok(())
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use crate::domain::Actor;
+    use crate::domain::testing::house;
+
+    #[test]
+    fn where_too_many_are_open_the_network_with_most_loses_its_oldest() {
+        let house = house();
+        let left = house.write(&Actor::Rollcall, |tx| {
+            let mut ids = Vec::new();
+            for address in
+                ["192.0.2.1", "192.0.2.2", "192.0.2.3", "198.51.100.1", "203.0.113.1", "203.0.113.2"]
+            {
+                ids.push(begin(tx, Purpose::SignIn, "", "/", Asker::Stranger(address))?.id);
+            }
+            make_room(tx, 5)?;
+            make_room(tx, 5)?;
+            // Once answered it is nobody's.
+            answer(tx, &ids[5], Some(""), &[Purpose::SignIn])?.unwrap();
+            make_room(tx, 4)?;
+            ids.iter().map(|id| Ok(find(tx.conn, id)?.is_some())).collect::<Result<Vec<_>>>()
+        });
+        let left = left.unwrap();
+        assert_eq!(left[..3].iter().filter(|there| **there).count(), 2);
+        assert_eq!(left[3..], [true, true, true]);
+    }
 }
