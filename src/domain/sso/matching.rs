@@ -20,6 +20,11 @@ use uuid::Uuid;
 pub const OBJECT_ID: &str = "http://schemas.microsoft.com/identity/claims/objectidentifier";
 const PERSISTENT: &str = "urn:oasis:names:tc:SAML:2.0:nameid-format:persistent";
 const TRANSIENT: &str = "urn:oasis:names:tc:SAML:2.0:nameid-format:transient";
+/// The end of the formats that say nothing: of SAML 1.1, and of 2.0 as some write it.
+const UNSPECIFIED: &str = ":nameid-format:unspecified";
+/// From how many characters on a name may be random bytes: with the padding of Base64, and without.
+const PADDED_FROM: usize = 6;
+const OPAQUE_FROM: usize = 20;
 /// So many names are offered, and looked at.
 const NEAREST: usize = 5;
 const LOOKED_AT: i64 = 500;
@@ -129,7 +134,10 @@ pub struct Found {
 /// name that ends in another kind of space is another name.
 pub fn named(assertion: &Assertion, settings: &Settings) -> Result<Named, Nobody> {
     let (name, opaque) = match &settings.match_claim {
-        Some(claim) => (assertion.claim(claim), false),
+        Some(claim) => {
+            let name = assertion.claim(claim);
+            (name, name.is_some_and(is_opaque_text))
+        }
         None => (Some(assertion.name_id.value.as_str()), is_opaque(&assertion.name_id)),
     };
     let filled = |text: &str| Some(saml::trim(text).to_owned()).filter(|text| !text.is_empty());
@@ -140,10 +148,29 @@ pub fn named(assertion: &Assertion, settings: &Settings) -> Result<Named, Nobody
     Ok(Named { name: name.and_then(filled), object_id, opaque })
 }
 
-/// Whether a name is a key that says nothing about the person.
+/// Whether a name is a key that says nothing about the person. Where its format leaves open what it is, its look tells:
+/// Entra ID sends such keys as unspecified, too.
 #[must_use]
 pub fn is_opaque(name: &NameId) -> bool {
-    matches!(name.format.as_deref(), Some(PERSISTENT | TRANSIENT)) && !name.value.contains('@')
+    match name.format.as_deref() {
+        Some(PERSISTENT | TRANSIENT) => !name.value.contains('@'),
+        None => is_opaque_text(&name.value),
+        Some(format) => format.ends_with(UNSPECIFIED) && is_opaque_text(&name.value),
+    }
+}
+
+/// Whether a text looks like random bytes in Base64: Entra ID's pairwise keys are.
+#[must_use]
+pub fn is_opaque_text(text: &str) -> bool {
+    let text = saml::trim(text);
+    let body = text.trim_end_matches('=');
+    let has = |kind: fn(&char) -> bool| body.chars().any(|char| kind(&char));
+    let is_base64 =
+        body.chars().all(|char| char.is_ascii_alphanumeric() || matches!(char, '+' | '/' | '-' | '_'));
+    let is_padded = body.len() < text.len() && text.len() % 4 == 0;
+    let is_mixed =
+        has(char::is_ascii_uppercase) && has(char::is_ascii_lowercase) && has(char::is_ascii_digit);
+    is_base64 && ((is_padded && body.len() >= PADDED_FROM) || (is_mixed && body.len() >= OPAQUE_FROM))
 }
 
 /// An object id as Entra ID writes it: a GUID of 36 characters that is not the empty one, in small letters.

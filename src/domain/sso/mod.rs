@@ -21,6 +21,7 @@
 //! | [`warnings`]     | what should worry an administrator                                         |
 //! | [`ways_out`]     | sign-ins that end before a response is looked at                           |
 //! | [`help`]         | causes of refusal, in words that say what to do                            |
+//! | `hints`          | what deserves a thought though it went well                                |
 //! | [`microsoft`]    | Microsoft's own error codes, likewise                                      |
 
 use super::audit::{Kind, Subject};
@@ -33,6 +34,7 @@ pub mod events;
 pub mod examination;
 pub mod first_look;
 pub mod help;
+mod hints;
 pub mod keys;
 pub mod matching;
 pub mod metadata;

@@ -4,7 +4,7 @@ use super::events::{self, Check, Details, Proof};
 use super::examination::{Examined, judges_otherwise};
 use super::matching::{self, Found, Named, Nobody};
 use super::requests::{self, Mismatch, Purpose, Request};
-use super::{Settings, certificates, creation, help, pending, settings};
+use super::{Settings, certificates, creation, help, hints, pending, settings};
 use crate::domain::audit::{self, Action, Change};
 use crate::domain::sessions::{self, CameBy};
 use crate::domain::users::{User, federation};
@@ -40,20 +40,29 @@ impl Cause {
 /// Decides what becomes of a response, and notes it. A refusal is an outcome, not an error: what was seen stays noted.
 pub fn conclude(tx: &mut Tx, examined: Examined, bearer: &Bearer) -> Result<Landing> {
     let Reading { report, outcome, seen, .. } = examined.reading;
+    let settings = settings::read(tx.conn)?;
     let mut details = Details { checks: checks(&report), ..described(&seen) };
+    if settings.match_claim.is_none() {
+        details.warnings = hints::about_name_id(&seen);
+    }
     let mut case = Case { request: None, user: None, seen, bearer };
     let accepted = match outcome {
         Ok(accepted) => accepted,
         Err(Refusal { fault, cause }) => {
+            // An administrator who tests reads what went wrong, though nothing is proven.
+            if let Some(id) = case.seen.answers.clone() {
+                case.request = requests::open_test(tx, &id, bearer.browser.as_deref())?;
+            }
             return case.refuse(tx, Cause::new(fault.code(), cause), details);
         }
     };
-    details.claims.clone_from(&accepted.assertion.claims);
     case.request = match held_against_request(tx, &accepted, bearer)? {
         Ok(request) => request,
         Err(cause) => return case.refuse(tx, cause, details),
     };
-    let settings = settings::read(tx.conn)?;
+    // Only now: a response that is brought again leaves no second copy of them.
+    details.claims.clone_from(&accepted.assertion.claims);
+    details.warnings.extend(hints::about_claims(&accepted.assertion, settings.match_claim.as_deref()));
     if !settings.enabled && !case.is_test() {
         let cause = Cause::new("switched_off", "Single sign-on is switched off.");
         return case.refuse(tx, cause, details);
@@ -367,7 +376,7 @@ fn checks(report: &Report) -> Vec<Check> {
     report.checks.iter().map(check).collect()
 }
 
-/// What was seen of a response, with the hints that help on good ways and bad.
+/// What was seen of a response.
 fn described(seen: &Seen) -> Details {
     let proof = |one: &crate::saml::Proof| Proof {
         covers: one.covers.to_owned(),
@@ -375,22 +384,10 @@ fn described(seen: &Seen) -> Details {
         thumbprint: one.thumbprint.clone(),
         algorithm: one.algorithm.clone(),
     };
-    let mut warnings = Vec::new();
-    if seen.name_id.as_ref().is_some_and(|name| name.value.to_ascii_uppercase().contains("#EXT#")) {
-        let text = "The name holds #EXT#: the person is a guest in Entra ID, whose user name is made up there. Send \
-                    user.mail for guests, or set a federated id on the account.";
-        warnings.push(text.to_owned());
-    }
-    if seen.name_id.as_ref().is_some_and(matching::is_opaque) {
-        let text = "The NameID is an opaque key that says nothing about the person. In Entra ID, choose another source \
-                    attribute or name identifier format for it.";
-        warnings.push(text.to_owned());
-    }
     Details {
         proofs: seen.proofs.iter().map(proof).collect(),
         encrypted: seen.encrypted,
         name_format: seen.name_id.as_ref().and_then(|name| name.format.clone()),
-        warnings,
         ..Details::default()
     }
 }
