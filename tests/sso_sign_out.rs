@@ -1,7 +1,10 @@
 //! Signing out: of Rollcall alone, at Entra ID too, and when Entra ID says so.
 
 use crate::harness::idp::{ISSUER, KEY, LOGIN_URL, Request, STRANGERS_KEY, Says, sign};
-use crate::harness::{Browser, Console};
+use crate::harness::{Browser, Console, Page};
+use rollcall::domain::page::At;
+use rollcall::domain::sso::events::{self, Event, Filter};
+use rollcall::domain::sso::requests::Purpose;
 
 const ADA: &str = "ada@contoso.example";
 
@@ -160,4 +163,110 @@ async fn a_sign_out_that_unfolds_without_end_is_refused() {
     let bomb = format!("<a>{}</a>", " ".repeat(20_000_000));
     let page = console.browser().get(&format!("/sso/logout?SAMLRequest={}", packed(&bomb))).await;
     assert_eq!(page.status, 422, "{}", page.text());
+}
+
+fn events(console: &Console) -> Vec<Event> {
+    console.org.read(|conn| events::list(conn, &Filter::default(), &At::Start, 100)).unwrap().items
+}
+
+/// The newest event is about a sign-out, and the page names it; answers its cause.
+fn noted(console: &Console, page: &Page) -> String {
+    let event = events(console).remove(0);
+    assert_eq!(event.purpose, Purpose::SignOut);
+    assert!(page.text().contains(&event.reference), "{}", page.text());
+    assert!(!event.sentence.contains("response"), "{}", event.sentence);
+    event.cause.unwrap()
+}
+
+#[actix_web::test]
+async fn whoever_sits_before_it_is_signed_out_whatever_the_index() {
+    let console = Console::with_sso();
+    console.user(ADA, None);
+    let without_index = Says { session_index: String::new(), ..Says::of(&console, ADA) };
+    let cases = [
+        (Says::of(&console, ADA), Some("_another"), false),
+        (Says::of(&console, ADA), Some("_another"), true),
+        (Says::of(&console, ADA), None, false),
+        (without_index.clone(), None, false),
+        (without_index, Some("_another"), false),
+    ];
+    for (says, index, signed) in cases {
+        let browser = console.browser();
+        browser.bring(&Says { assertion_id: crate::harness::idp::unique(), ..says }).await;
+        assert_eq!(browser.get("/account").await.status, 200);
+        let query = logout_request(&console, ISSUER, &ADA.to_uppercase(), index);
+        let query = if signed { signed_query(&query, KEY) } else { query };
+        let page = browser.get(&format!("/sso/logout?{query}")).await;
+        assert_eq!(page.status, 200);
+        assert!(page.text().contains("You are signed out of Rollcall"), "{}", page.text());
+        assert_eq!(browser.get("/account").await.status, 303, "{index:?}");
+    }
+    assert!(events(&console).iter().all(|event| event.purpose != Purpose::SignOut));
+}
+
+#[actix_web::test]
+async fn a_sign_out_that_ended_nothing_here_says_so_and_is_noted() {
+    let console = Console::with_sso();
+    console.user(ADA, None);
+    console.user("kim@contoso.example", None);
+    console.sso(|settings| settings.logout_url = Some(LOGIN_URL.to_owned()));
+    let browser = console.browser();
+    browser.bring(&Says::of(&console, ADA)).await;
+    let other = logout_request(&console, ISSUER, "kim@contoso.example", Some("_x"));
+    for query in [other.clone(), signed_query(&other, KEY)] {
+        let page = browser.get(&format!("/sso/logout?{query}")).await;
+        assert_eq!(page.status, 200, "{}", page.location());
+        assert!(page.text().contains("names no session that is open here"), "{}", page.text());
+        assert!(page.text().contains("still signed in here as"), "{}", page.text());
+        assert_eq!(noted(&console, &page), "sign_out_nothing");
+        assert_eq!(browser.get("/account").await.status, 200);
+    }
+    // Another person's session ends, the one of this browser goes on.
+    console.sso(|settings| settings.logout_url = None);
+    let kim = console.browser();
+    kim.bring(&Says::of(&console, "kim@contoso.example")).await;
+    let named = dated(
+        "kim@contoso.example",
+        "_kim",
+        &format!(
+            "IssueInstant=\"{}\" Destination=\"{}/sso/logout\"",
+            console.clock.now().format("%Y-%m-%dT%H:%M:%SZ"),
+            console.address
+        ),
+    );
+    let page = browser.get(&format!("/sso/logout?{named}")).await;
+    assert!(page.text().contains("still signed in here as"), "{}", page.text());
+    assert_eq!(browser.get("/account").await.status, 200);
+    assert_eq!(kim.get("/account").await.status, 303);
+}
+
+#[actix_web::test]
+async fn a_refused_sign_out_names_its_cause_and_its_reference() {
+    let console = Console::with_sso();
+    console.user(ADA, None);
+    let olga = console.signed_in("olga").await;
+    let here = format!("Destination=\"{}/sso/logout\"", console.address);
+    let at = |minutes: i64| {
+        (console.clock.now() + chrono::TimeDelta::minutes(minutes)).format("%Y-%m-%dT%H:%M:%SZ")
+    };
+    let good = logout_request(&console, ISSUER, ADA, None);
+    let elsewhere = "Destination=\"https://console.example/sso/logout\"";
+    let cases = [
+        (signed_query(&good, STRANGERS_KEY), "unknown_certificate"),
+        (logout_request(&console, "https://evil.example/", ADA, None), "issuer"),
+        (dated(ADA, "_a", &format!("IssueInstant=\"{}\" {here}", at(-30))), "expired"),
+        (dated(ADA, "_b", &format!("IssueInstant=\"{}\" {here}", at(30))), "not_yet_valid"),
+        (dated(ADA, "_c", &format!("IssueInstant=\"{}\" {elsewhere}", at(0))), "destination"),
+        (format!("SAMLRequest={}", packed("<a></b>")), "not_xml"),
+        ("SAMLRequest=%21%21".to_owned(), "encoding"),
+    ];
+    for (query, cause) in cases {
+        let page = console.browser().get(&format!("/sso/logout?{query}")).await;
+        assert_eq!(page.status, 422, "{cause}: {}", page.text());
+        assert_eq!(noted(&console, &page), cause);
+        let event = events(&console).remove(0);
+        let shown = olga.get(&format!("/activity/sign-ins/{}", event.reference)).await;
+        assert!(shown.text().contains("Sign-out"), "{}", shown.text());
+        assert!(!shown.text().contains("Reply URL: exactly"), "{cause}: {}", shown.text());
+    }
 }

@@ -12,6 +12,9 @@ use chrono::{NaiveDateTime, TimeDelta};
 /// How long a request to end sessions is good where it does not say so itself: somebody waits before a browser.
 const LIFETIME: TimeDelta = TimeDelta::minutes(5);
 
+const REQUEST: &str = "The sign-out request";
+const ANSWER: &str = "The answer to our sign-out request";
+
 /// Our request to end a session at the identity provider.
 #[derive(Clone, Copy, Debug)]
 pub struct Ask<'a> {
@@ -141,8 +144,8 @@ impl Reply<'_> {
 
 /// Reads a request to end sessions. Its signature stands in the address, not in it.
 pub fn read_request(xml: &str, expected: &Expected) -> Result<Asked, Refusal> {
-    let tree = Tree::parse(xml)?;
-    let root = message(&tree, "LogoutRequest", expected)?;
+    let tree = Tree::parse(xml).map_err(|fault| Refusal::of(REQUEST, fault))?;
+    let root = message(&tree, "LogoutRequest", REQUEST, expected)?;
     let id = root.attribute("ID").unwrap_or_default().to_owned();
     let issued = root.attribute("IssueInstant").and_then(parse_timestamp).unwrap_or(expected.now);
     let until = match root.attribute("NotOnOrAfter") {
@@ -166,30 +169,30 @@ pub fn read_request(xml: &str, expected: &Expected) -> Result<Asked, Refusal> {
 
 /// Reads an answer to a request of ours.
 pub fn read_response(xml: &str, expected: &Expected) -> Result<Answered, Refusal> {
-    let tree = Tree::parse(xml)?;
-    let root = message(&tree, "LogoutResponse", expected)?;
+    let tree = Tree::parse(xml).map_err(|fault| Refusal::of(ANSWER, fault))?;
+    let root = message(&tree, "LogoutResponse", ANSWER, expected)?;
     let code = root.only(PROTOCOL, "Status").and_then(|status| status.only(PROTOCOL, "StatusCode"));
     let success = code.and_then(|code| code.attribute("Value")) == Some(SUCCESS);
     let in_response_to = root.attribute("InResponseTo").unwrap_or_default().to_owned();
     Ok(Answered { in_response_to, success })
 }
 
-/// What every message of this kind must be.
-fn message<'d>(tree: &'d Tree, name: &str, expected: &Expected) -> Result<Node<'d>, Refusal> {
+/// What every message of this kind must be; `what` is what a refusal calls it.
+fn message<'d>(tree: &'d Tree, name: &str, what: &str, expected: &Expected) -> Result<Node<'d>, Refusal> {
     let root = tree.root()?;
     if !root.is(PROTOCOL, name) || root.attribute("Version") != Some("2.0") {
-        return Err(Refusal::new(Fault::Structure, format!("It is not a SAML 2.0 {name}.")));
+        return Err(Refusal::new(Fault::Structure, format!("{what} is not a SAML 2.0 {name}.")));
     }
     if root.attribute("ID").is_none_or(str::is_empty)
         || !tree.named("Signature").iter().all(|one| !one.is(DSIG, "Signature"))
     {
-        return Err(Refusal::new(Fault::Structure, "The message has no ID, or a signature within."));
+        return Err(Refusal::new(Fault::Structure, format!("{what} has no ID, or a signature within.")));
     }
     let issuer = root.only(ASSERTION, "Issuer").and_then(Node::text).unwrap_or_default();
     // Nobody is called nothing, whatever is expected.
     if issuer.is_empty() || !expected.issuers.contains(&issuer.as_str()) {
         let cause = format!(
-            "The message is from “{}” and should be from “{}”.",
+            "{what} is from “{}” and should be from “{}”.",
             Unproven(&issuer),
             expected.issuers.join("” or “")
         );
@@ -197,17 +200,18 @@ fn message<'d>(tree: &'d Tree, name: &str, expected: &Expected) -> Result<Node<'
     }
     let destination = root.attribute("Destination");
     if destination.is_none() && expected.signed {
-        let cause = "The message is signed, and does not say for which address it is (Destination).";
+        let cause = format!("{what} is signed, and does not say for which address it is (Destination).");
         return Err(Refusal::new(Fault::Destination, cause));
     }
     if let Some(to) = destination.filter(|to| *to != expected.destination) {
         let to = Unproven(to);
-        let cause = format!("The message is for “{to}” and should be for “{}”.", expected.destination);
+        let cause = format!("{what} is for “{to}” and should be for “{}”.", expected.destination);
         return Err(Refusal::new(Fault::Destination, cause));
     }
     let issued = root.attribute("IssueInstant").and_then(parse_timestamp);
     if issued.is_none_or(|at| at - expected.now > expected.skew) {
-        return Err(Refusal::new(Fault::NotYetValid, "The message was issued in the future, or at no time."));
+        let cause = format!("{what} was issued in the future, or at no time.");
+        return Err(Refusal::new(Fault::NotYetValid, cause));
     }
     Ok(root)
 }

@@ -28,6 +28,8 @@ const SIGNED: [&str; 2] = ["RelayState", "SigAlg"];
 /// The largest message of this binding, before and after it is unfolded, in bytes: one has some 3 KB.
 const LARGEST: usize = 64 * 1024;
 
+const MESSAGE: &str = "The sign-out message";
+
 /// What a message is: it stands before its equals sign in the address.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
@@ -93,9 +95,9 @@ fn pair(name: &str, value: &str) -> String {
 
 /// Reads the message in a query. What is signed is kept as it was written: another spelling would be another text.
 pub fn read(query: &str) -> Result<Received, Refusal> {
-    let refuse = || Refusal::new(Fault::Encoding, "The message in the address cannot be read.");
+    let refuse = || Refusal::new(Fault::Encoding, "The sign-out message in the address cannot be read.");
     if query.len() > LARGEST {
-        return Err(Fault::TooLarge.into());
+        return Err(Refusal::of(MESSAGE, Fault::TooLarge));
     }
     let raw = |name: &str| -> Result<Option<&str>, Refusal> {
         let mut found = query.split('&').filter(|part| part.split('=').next() == Some(name));
@@ -142,7 +144,7 @@ impl Received {
     /// Which of these keys made its signature.
     pub fn verify<'k>(&self, keys: &'k [TrustedKey], now: NaiveDateTime) -> Result<&'k TrustedKey, Refusal> {
         let Some((text, signature, algorithm)) = &self.signed else {
-            return Err(Refusal::new(Fault::SignatureMissing, "The message is not signed."));
+            return Err(Refusal::new(Fault::SignatureMissing, "The sign-out request is not signed."));
         };
         if !TAKEN.contains(&algorithm.as_str()) {
             let cause = format!("The signature algorithm is “{}”, which is not taken.", Unproven(algorithm));
@@ -156,27 +158,42 @@ impl Received {
             let verifying = loaded.to_signing_key().ok()??;
             sign::from_uri(algorithm).ok()?.verify(&verifying, text.as_bytes(), signature).ok()
         };
-        let mut living = keys.iter().filter(|key| key.not_after > now);
-        living.find(|key| fits(key) == Some(true)).ok_or_else(|| {
-            Refusal::new(
-                Fault::SignatureInvalid,
-                "None of the certificates trusted here fits the signature of the message.",
-            )
+        let (living, over): (Vec<_>, Vec<_>) = keys.iter().partition(|key| key.not_after > now);
+        if let Some(key) = living.into_iter().find(|key| fits(key) == Some(true)) {
+            return Ok(key);
+        }
+        Err(match over.into_iter().find(|key| fits(key) == Some(true)) {
+            Some(key) => {
+                let (until, print) = (key.not_after.date(), &key.fingerprint);
+                let cause = format!(
+                    "The sign-out request is signed with the certificate {print}, which expired on {until}."
+                );
+                Refusal::new(Fault::CertificateExpired, cause)
+            }
+            None if keys.is_empty() => Refusal::new(
+                Fault::NoCertificate,
+                "No signing certificate of Entra ID is known here, so the sign-out request cannot be proven.",
+            ),
+            // This binding carries no certificate: whether it is unknown or the text was altered cannot be told apart.
+            None => Refusal::new(
+                Fault::UnknownCertificate,
+                "None of the certificates trusted here made the signature of the sign-out request.",
+            ),
         })
     }
 }
 
 /// Bounded before it is decoded and again while it unfolds.
 fn inflate(text: &str) -> Result<String, Refusal> {
-    let bytes = BASE64.decode(text).map_err(|_| Fault::Encoding)?;
+    let bytes = BASE64.decode(text).map_err(|_| Refusal::of(MESSAGE, Fault::Encoding))?;
     let mut xml = Vec::new();
     let most = LARGEST as u64 + 1;
     DeflateDecoder::new(bytes.as_slice())
         .take(most)
         .read_to_end(&mut xml)
-        .map_err(|_| Refusal::from(Fault::Encoding))?;
+        .map_err(|_| Refusal::of(MESSAGE, Fault::Encoding))?;
     if xml.len() > LARGEST {
-        return Err(Fault::TooLarge.into());
+        return Err(Refusal::of(MESSAGE, Fault::TooLarge));
     }
-    Ok(encoding::decode(&xml)?)
+    encoding::decode(&xml).map_err(|fault| Refusal::of(MESSAGE, fault))
 }

@@ -147,29 +147,30 @@ impl Refusal {
     pub(super) fn new(fault: Fault, cause: impl Into<String>) -> Self {
         Self { fault, cause: cause.into() }
     }
+
+    /// Of a message that is wrong as a whole; `what` begins the sentence: “The sign-out request”.
+    pub(super) fn of(what: &str, fault: Fault) -> Self {
+        let is = match fault {
+            Fault::Encoding => "is not Base64 of UTF-8 text.",
+            Fault::TooLarge => "is larger or deeper than such a message can be.",
+            Fault::DeclaredEncoding => {
+                "declares one character encoding and is written in another, or in none that is known."
+            }
+            Fault::XmlVersion => "is XML 1.1, which is never taken.",
+            Fault::NotXml => "is not well-formed XML.",
+            Fault::DocumentType => "has a document type declaration, which is never taken.",
+            Fault::Comment => "has a comment or a processing instruction in it, which is never taken.",
+            Fault::Namespace => "declares a namespace that is not absolute, which is never taken.",
+            Fault::DuplicateId => "has an identifier in it that stands twice, which is never taken.",
+            _ => "is not one that Entra ID sends.",
+        };
+        Self::new(fault, format!("{what} {is}"))
+    }
 }
 
 impl From<Fault> for Refusal {
     fn from(fault: Fault) -> Self {
-        let cause = match fault {
-            Fault::Encoding => "The response is not Base64 of UTF-8 text.",
-            Fault::TooLarge => "The response is larger or deeper than a sign-in response can be.",
-            Fault::DeclaredEncoding => {
-                "The response declares one character encoding and is written in another, or in none that is known."
-            }
-            Fault::XmlVersion => "The response is XML 1.1, which is never taken.",
-            Fault::NotXml => "The response is not well-formed XML.",
-            Fault::DocumentType => "The response has a document type declaration, which is never taken.",
-            Fault::Comment => {
-                "The response has a comment or a processing instruction in it, which is never taken."
-            }
-            Fault::Namespace => {
-                "The response declares a namespace that is not absolute, which is never taken."
-            }
-            Fault::DuplicateId => "An identifier stands twice in the response, which is never taken.",
-            _ => "The response is not one that Entra ID sends.",
-        };
-        Self::new(fault, cause)
+        Self::of("The response", fault)
     }
 }
 

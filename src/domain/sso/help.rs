@@ -1,5 +1,9 @@
 //! Causes of refusal, in words that say what to do.
 
+use super::requests::Purpose;
+
+mod sign_out;
+
 /// A cause, for an administrator.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Cause {
@@ -140,8 +144,8 @@ pub const CAUSES: &[Cause] = &[
     cause(
         "algorithm",
         "An algorithm that is not taken",
-        "SHA-1 can be allowed under How sign-ins are to be; changing Entra ID is better.",
-        "SAML certificates → Signing algorithm: SHA-256. For token encryption, use AES-256 (GCM or CBC) with RSA-OAEP.",
+        "If the sentence above names SHA-1: it can be allowed under How sign-ins are to be; changing Entra ID is better. No other algorithm can be allowed.",
+        "For signatures: SAML certificates → Signing algorithm: SHA-256. For token encryption: AES-256 (GCM or CBC) with RSA-OAEP, not 3DES or RSA 1.5.",
         BROKEN,
     ),
     cause(
@@ -451,6 +455,19 @@ pub const CAUSES: &[Cause] = &[
 #[must_use]
 pub fn about(code: &str) -> Option<&'static Cause> {
     CAUSES.iter().find(|cause| cause.code == code)
+}
+
+/// What is known of the cause of an event: where somebody was to be signed out, other things are to be done.
+#[must_use]
+pub fn about_event(purpose: Purpose, code: &str) -> Option<&'static Cause> {
+    let special = sign_out::CAUSES.iter().find(|cause| cause.code == code);
+    special.filter(|_| purpose == Purpose::SignOut).or_else(|| about(code))
+}
+
+/// What the person reads whose sign-out request was refused.
+#[must_use]
+pub fn for_whoever_leaves(code: &str) -> &'static str {
+    sign_out::for_the_person(code)
 }
 
 /// Whether a cause is that a sign-in is over or was used: whoever is signed in by then misses nothing by it.

@@ -3,7 +3,7 @@
 //! With the identity provider's logout URL blank only our own session ends, and the person stays signed in to
 //! Microsoft's applications.
 
-use super::requests::{self, Purpose};
+use super::requests::{self, Asker, Purpose};
 use super::{Here, certificates, keys, settings};
 use crate::db::Conn;
 use crate::domain::sessions::CameBy;
@@ -42,7 +42,7 @@ pub fn ask(tx: &mut Tx, here: &Here, session: &Foreign) -> Result<Option<String>
     let settings = settings::read(tx.conn)?;
     let Some(target) = settings.logout_url.filter(|_| settings.enabled) else { return Ok(None) };
     let target = Url::parse(&target).map_err(Error::internal)?;
-    let request = requests::begin(tx, Purpose::SignOut, "", "/sign-in?left", None)?;
+    let request = requests::begin(tx, Purpose::SignOut, "", "/sign-in?left", Asker::Leaver)?;
     let xml = Ask {
         id: &request.id,
         entity_id: &here.entity_id,
@@ -62,8 +62,10 @@ pub fn ask(tx: &mut Tx, here: &Here, session: &Foreign) -> Result<Option<String>
 pub enum Heard {
     /// Entra ID ended sessions, so many of ours; the address at which it hears of it.
     Ended {
-        /// How many of our sessions.
+        /// How many of our sessions, but for that of the browser that brought the request.
         sessions: usize,
+        /// Whether that of the browser is to end.
+        own: bool,
         /// Where the browser goes on to; nowhere when Entra ID has no logout URL here.
         reply: Option<String>,
     },
@@ -179,7 +181,8 @@ fn obey(
         let cause = "This sign-out request was presented before. Each is taken once.";
         return Ok(Err(Refusal { fault: Fault::Expired, cause: cause.to_owned() }));
     }
-    // Entra ID does not sign these. Unsigned, only the index counts that nobody but it and the session knows.
+    // Entra ID does not sign these. Unsigned, only the index counts that nobody but it and the session knows. Of the
+    // person who sits before it the browser's own session ends, whatever the index: it may have been told of another.
     let mine = own.filter(|own| sessions::name_key(&own.name_id.value) == sessions::name_key(&asked.name_id));
     let indexes = match (signed, asked.session_indexes.is_empty()) {
         (false, true) => mine.and_then(|own| own.session_index.clone()).into_iter().collect(),
@@ -190,6 +193,7 @@ fn obey(
     } else {
         0
     };
+    let own = mine.is_some();
     let settings = settings::read(tx.conn)?;
     let target = settings.logout_url.and_then(|url| Url::parse(&url).ok());
     let reply = target.and_then(|target| {
@@ -203,7 +207,7 @@ fn obey(
             tx.now,
         )
     });
-    Ok(Ok(Heard::Ended { sessions, reply }))
+    Ok(Ok(Heard::Ended { sessions, own, reply }))
 }
 
 fn reply(

@@ -105,6 +105,14 @@ fn badge(event: &Event) -> (&'static str, &'static str) {
     }
 }
 
+fn what(purpose: Purpose) -> &'static str {
+    match purpose {
+        Purpose::SignIn | Purpose::Proof => "Sign-in",
+        Purpose::Test => "Test sign-in",
+        Purpose::SignOut => "Sign-out",
+    }
+}
+
 impl Line {
     fn of(event: &Event, names: &HashMap<String, String>) -> Self {
         let known = event.user_id.as_ref().and_then(|id| names.get(id)).cloned();
@@ -175,10 +183,10 @@ impl EventPage {
         let is_test = event.purpose == Purpose::Test;
         Self {
             frame: frame.of(if is_test { "identity" } else { "activity" }),
-            title: format!("{} {}", if is_test { "Test sign-in" } else { "Sign-in" }, event.reference),
+            title: format!("{} {}", what(event.purpose), event.reference),
             at: when(event.at),
             badge: badge(&event),
-            cause: event.cause.as_deref().and_then(help::about),
+            cause: event.cause.as_deref().and_then(|code| help::about_event(event.purpose, code)),
             microsoft: microsoft::microsoft_error(&event.sentence),
             checks: details.checks,
             proofs: details.proofs,

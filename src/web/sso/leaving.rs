@@ -1,22 +1,78 @@
 //! Leaving: Entra ID ends sessions here, and we end its session if that is wished for.
 
-use super::{here, own_keys};
+use super::{examinations, here, own_keys};
 use crate::domain::sso::requests::Purpose;
 use crate::domain::sso::sign_out::{self, Heard};
 use crate::domain::sso::{events, help, settings};
 use crate::domain::{Actor, Tx};
 use crate::error::{Error, Result};
+use crate::saml::Refusal;
 use crate::web::extract::{Address, Desk, house};
 use crate::web::page::{self, Answer, Failure, Frame};
 use crate::web::session::Visit;
-use actix_web::http::Method;
+use actix_web::http::{Method, StatusCode};
 use actix_web::{HttpRequest, HttpResponse};
 use askama::Template;
+
+/// What became of a sign-out.
+#[derive(Clone, Debug)]
+enum Ending {
+    /// The session of this browser ended, or another and there is none here.
+    Left,
+    /// Another session ended, and the one of this browser goes on.
+    OtherSession,
+    /// Nothing ended; the event's reference.
+    Nothing(String),
+    /// The message was refused; the sentence for the person, and the event's reference.
+    Refused(&'static str, String),
+}
 
 #[derive(Template)]
 #[template(path = "sso/left.html")]
 struct LeftPage {
     frame: Frame,
+    ending: Ending,
+}
+
+impl Ending {
+    fn is_here(&self) -> bool {
+        matches!(self, Self::Left)
+    }
+
+    fn title(&self) -> &'static str {
+        match self {
+            Self::Left => "Signed out",
+            Self::OtherSession => "Signed out elsewhere",
+            Self::Nothing(_) => "Nothing was signed out",
+            Self::Refused(..) => "You could not be signed out",
+        }
+    }
+
+    fn sentence(&self) -> &'static str {
+        match self {
+            Self::Left => "You are signed out of Rollcall.",
+            Self::OtherSession => {
+                "The session that Microsoft named was ended. It was not the one of this browser."
+            }
+            Self::Nothing(_) => help::for_whoever_leaves("sign_out_nothing"),
+            Self::Refused(sentence, _) => sentence,
+        }
+    }
+
+    fn reference(&self) -> Option<&str> {
+        match self {
+            Self::Nothing(reference) | Self::Refused(_, reference) => Some(reference),
+            _ => None,
+        }
+    }
+}
+
+impl LeftPage {
+    fn show(self) -> Answer {
+        let refused = matches!(self.ending, Ending::Refused(..));
+        let status = if refused { StatusCode::UNPROCESSABLE_ENTITY } else { StatusCode::OK };
+        page::show_as(status, &self.frame, &self)
+    }
 }
 
 /// Entra ID ends sessions, or answers that it ended its own.
@@ -42,58 +98,62 @@ pub(in crate::web) async fn logout(
     if !grounds.is_open() {
         return Err(Failure(Error::Conflict(help::for_the_person("switched_off").to_owned())));
     }
-    let message = house(&request)?.0.examinations.run(move || grounds.examine(&query, now)).await?;
-    let mine = own.clone();
+    let line = examinations::line(&from, visit.user().is_some());
+    let message = house(&request)?.0.examinations.run(line, move || grounds.examine(&query, now)).await?;
     let heard = desk
         .write(Actor::Rollcall, move |tx| {
             let heard = match message {
-                Ok(message) => sign_out::hear(tx, &here, &message, mine.as_ref())?,
+                Ok(message) => sign_out::hear(tx, &here, &message, own.as_ref())?,
                 Err(refusal) => Err(refusal),
             };
-            match heard {
-                Ok(heard) => Ok(Ok(heard)),
-                Err(refusal) => Ok(Err(note_refusal(tx, &refusal.cause, from)?)),
-            }
+            let reference = note(tx, &heard, from)?;
+            Ok((heard, reference))
         })
         .await?;
-    match heard {
-        Ok(Heard::Ended { sessions, reply }) => {
-            if own.is_some() && sessions > 0 {
+    let ending = match heard {
+        (Ok(Heard::Answered { .. }), _) => return Ok(page::go("/sign-in?left")),
+        (Ok(Heard::Ended { own, reply, .. }), None) => {
+            if own {
                 visit.sign_out();
             }
-            // To a request about a session that is over already Entra ID wants no answer.
-            match reply.filter(|_| sessions > 0) {
-                Some(reply) => Ok(page::go(&reply)),
-                None => {
-                    let page = LeftPage { frame };
-                    page::show(&page.frame, &page)
-                }
+            match reply {
+                Some(reply) => return Ok(page::go(&reply)),
+                None if own || frame.person.is_none() => Ending::Left,
+                None => Ending::OtherSession,
             }
         }
-        Ok(Heard::Answered { .. }) => Ok(page::go("/sign-in?left")),
-        Err(reference) => {
-            let sentence = help::for_the_person("sign_out");
-            Err(Failure(Error::invalid("message", format!("{sentence} Reference: {reference}"))))
+        // To a request about a session that is over already Entra ID wants no answer.
+        (Ok(Heard::Ended { .. }), Some(reference)) => Ending::Nothing(reference),
+        (Err(refusal), reference) => {
+            let sentence = help::for_whoever_leaves(refusal.fault.code());
+            Ending::Refused(sentence, reference.unwrap_or_default())
         }
-    }
+    };
+    LeftPage { frame, ending }.show()
 }
 
-fn note_refusal(tx: &mut Tx, cause: &str, address: String) -> Result<String> {
-    let event = events::note(
-        tx,
-        events::Report {
-            purpose: Purpose::SignOut,
-            cause: Some("sign_out"),
-            sentence: cause.to_owned(),
-            user_id: None,
-            started_by: None,
-            name_id: None,
-            address,
-            proven: false,
-            details: events::Details::default(),
-        },
-    )?;
-    Ok(event.reference)
+/// Notes a message that ended nothing; answers the event's reference.
+fn note(tx: &mut Tx, heard: &Result<Heard, Refusal>, address: String) -> Result<Option<String>> {
+    let (cause, sentence) = match heard {
+        Ok(Heard::Ended { sessions: 0, own: false, .. }) => {
+            let sentence = "The sign-out request was good, but no session here is one that it names.";
+            ("sign_out_nothing", sentence.to_owned())
+        }
+        Ok(_) => return Ok(None),
+        Err(refusal) => (refusal.fault.code(), refusal.cause.clone()),
+    };
+    let report = events::Report {
+        purpose: Purpose::SignOut,
+        cause: Some(cause),
+        sentence,
+        user_id: None,
+        started_by: None,
+        name_id: None,
+        address,
+        proven: false,
+        details: events::Details::default(),
+    };
+    Ok(Some(events::note(tx, report)?.reference))
 }
 
 /// Where to go when somebody leaves: to Entra ID if it is to end its session too.
