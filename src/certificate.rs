@@ -1,4 +1,4 @@
-//! Certificates as administrators have them: PEM, the bare Base64 of Microsoft's download, or DER.
+//! Certificates as administrators have them: PEM, the bare Base64 of Microsoft's download, DER, or PKCS #7.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
@@ -9,6 +9,8 @@ use sha2::{Digest, Sha256};
 use x509_parser::oid_registry::OID_PKCS1_RSAENCRYPTION;
 use x509_parser::prelude::{FromDer, X509Certificate};
 use x509_parser::public_key::PublicKey;
+
+mod container;
 
 /// Larger than any certificate file with a few certificates in it.
 const LONGEST: usize = 64 * 1024;
@@ -67,6 +69,8 @@ pub enum Fault {
 /// The shortest RSA key whose signatures are taken (NIST SP 800-131A: fewer bits are disallowed since 2014).
 const FEWEST_BITS: usize = 2048;
 const BEGIN: &str = "-----BEGIN ";
+const TRUSTED: &str = "TRUSTED CERTIFICATE";
+const LABELS: [&str; 5] = ["CERTIFICATE", "X509 CERTIFICATE", TRUSTED, "PKCS7", "CMS"];
 /// Certificates as people paste them: the padding may have been lost.
 const LENIENT: GeneralPurpose = GeneralPurpose::new(
     &base64::alphabet::STANDARD,
@@ -74,7 +78,7 @@ const LENIENT: GeneralPurpose = GeneralPurpose::new(
 );
 
 /// Reads every certificate in a file, of which there is at least one: PEM or Base64, on many lines or one, indented or
-/// not, in any encoding with a byte-order mark, or DER.
+/// not, in UTF-8, UTF-16 or UTF-32, or DER; alone or in PKCS #7.
 pub fn read(file: &[u8]) -> Result<Vec<Certificate>, Fault> {
     if file.len() > LONGEST {
         return Err(Fault::TooLarge);
@@ -87,8 +91,8 @@ pub fn read(file: &[u8]) -> Result<Vec<Certificate>, Fault> {
         return read_pem(&text);
     }
     match compact(&text) {
-        Some(der) if !der.is_empty() => Ok(vec![read_der(&der)?]),
-        _ => Ok(vec![read_der(file)?]),
+        Some(der) if !der.is_empty() => read_any(&der),
+        _ => read_any(file),
     }
 }
 
@@ -105,10 +109,11 @@ pub fn prints(thumbprint: &str, fingerprint: &str) -> String {
     format!("{thumbprint} (SHA-1), {fingerprint} (SHA-256)")
 }
 
-/// The characters of a file, if it is text: editors of Windows write UTF-16 with a byte-order mark.
+/// The characters of a file, if it is text: editors of Windows write UTF-16. What matters of it is ASCII, of which the
+/// wide encodings are the characters with zeros between them, whether or not a byte-order mark says so.
 fn text_of(file: &[u8]) -> String {
     let encoding = encoding_rs::Encoding::for_bom(file).map_or(encoding_rs::UTF_8, |(encoding, _)| encoding);
-    encoding.decode_with_bom_removal(file).0.into_owned()
+    encoding.decode_with_bom_removal(file).0.replace('\0', "")
 }
 
 fn compact(text: &str) -> Option<Vec<u8>> {
@@ -120,17 +125,31 @@ fn read_pem(text: &str) -> Result<Vec<Certificate>, Fault> {
     let mut certificates = Vec::new();
     for part in text.split(BEGIN).skip(1) {
         let (label, rest) = part.split_once("-----").ok_or(Fault::Damaged)?;
-        if !matches!(label, "CERTIFICATE" | "X509 CERTIFICATE" | "TRUSTED CERTIFICATE") {
+        if !LABELS.contains(&label) {
             continue;
         }
         let (inside, _) = rest.split_once("-----END").ok_or(Fault::Damaged)?;
-        let der = compact(inside).ok_or(Fault::Damaged)?;
-        certificates.push(read_der(&der).map_err(|fault| match fault {
+        let mut der = compact(inside).ok_or(Fault::Damaged)?;
+        if label == TRUSTED {
+            // What OpenSSL appends says what it is trusted for, which is decided here.
+            der.truncate(container::first_length(&der).ok_or(Fault::Damaged)?);
+        }
+        certificates.extend(read_any(&der).map_err(|fault| match fault {
             Fault::NotACertificate => Fault::Damaged,
             other => other,
         })?);
     }
     if certificates.is_empty() { Err(Fault::NotACertificate) } else { Ok(certificates) }
+}
+
+/// A certificate, or those in a container. A key is told from both.
+fn read_any(der: &[u8]) -> Result<Vec<Certificate>, Fault> {
+    match container::open(der) {
+        Some(container::Content::PrivateKey) => Err(Fault::PrivateKey),
+        Some(container::Content::Certificates(all)) if all.is_empty() => Err(Fault::NotACertificate),
+        Some(container::Content::Certificates(all)) => all.into_iter().map(read_der).collect(),
+        None => Ok(vec![read_der(der)?]),
+    }
 }
 
 fn read_der(der: &[u8]) -> Result<Certificate, Fault> {
@@ -208,8 +227,10 @@ mod tests {
             assert_eq!(read(form.as_bytes()).unwrap(), plain, "{form}");
         }
         for order in [u16::to_le_bytes, u16::to_be_bytes] {
-            let wide: Vec<u8> = "\u{feff}".encode_utf16().chain(pem.encode_utf16()).flat_map(order).collect();
-            assert_eq!(read(&wide).unwrap(), plain);
+            for text in [&pem, &format!("\u{feff}{pem}"), &body] {
+                let wide: Vec<u8> = text.encode_utf16().flat_map(order).collect();
+                assert_eq!(read(&wide).unwrap(), plain);
+            }
         }
         assert_eq!(plain[0].thumbprint.len(), 40);
         assert!(plain[0].thumbprint.chars().all(|digit| matches!(digit, '0'..='9' | 'A'..='F')));
@@ -217,10 +238,40 @@ mod tests {
 
     #[test]
     fn a_key_whose_signatures_would_never_be_taken_is_refused_with_the_reason() {
-        let made = |name: &str| std::fs::read(format!("tests/fixtures/certificates/{name}")).unwrap();
         assert_eq!(read(&made("ec.pem")).unwrap_err(), Fault::NotRsa);
         assert_eq!(read(&made("rsa-1024.pem")).unwrap_err(), Fault::ShortKey(1024));
         assert_eq!(read(&made("rsa-pss.pem")).unwrap_err(), Fault::NotRsa);
+    }
+
+    fn made(name: &str) -> Vec<u8> {
+        std::fs::read(format!("tests/fixtures/certificates/{name}")).unwrap()
+    }
+
+    /// A file in the three forms in which it is handed on.
+    fn forms(name: &str, label: &str) -> [Vec<u8>; 3] {
+        let der = made(name);
+        let text = BASE64.encode(&der);
+        let pem = format!("-----BEGIN {label}-----\n{text}\n-----END {label}-----\n");
+        [der, text.into_bytes(), pem.into_bytes()]
+    }
+
+    #[test]
+    fn containers_are_opened_and_keys_are_told_in_whatever_form_they_come() {
+        let plain = read(DER).unwrap();
+        for form in forms("entra.p7b", "PKCS7") {
+            assert_eq!(read(&form).unwrap(), plain);
+        }
+        let [_, _, misnamed] = forms("entra.p7b", "CERTIFICATE");
+        assert_eq!(read(&misnamed).unwrap(), plain);
+        assert_eq!(read(&made("entra-trusted.pem")).unwrap(), plain);
+        for key in ["pkcs8.der", "pkcs8-encrypted.der", "pkcs1.der", "sec1.der", "both.p12"] {
+            for form in forms(key, "PRIVATE KEY") {
+                assert_eq!(read(&form).unwrap_err(), Fault::PrivateKey, "{key}");
+            }
+        }
+        for (file, fault) in [("public.der", Fault::Damaged), ("public-pkcs1.der", Fault::Damaged)] {
+            assert_eq!(read(&made(file)).unwrap_err(), fault, "{file}");
+        }
     }
 
     #[test]

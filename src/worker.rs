@@ -2,7 +2,8 @@
 //! confirmed, forgetting what is over.
 
 use crate::domain::provisioning::troubles;
-use crate::domain::sso::{metadata, policy, requests};
+use crate::domain::sso::metadata::{self, Document};
+use crate::domain::sso::{policy, requests};
 use crate::domain::{Actor, Org};
 use crate::error::Result;
 use std::time::Duration;
@@ -39,6 +40,7 @@ pub async fn round(org: &Org, metadata_from_private_networks: bool) -> Result<()
         && let Some(url) = source.url()
     {
         let fetched = metadata::fetch(&url, metadata_from_private_networks).await;
+        let fetched = fetched.and_then(|file| Document::of_file(&file));
         org.write(&Actor::Rollcall, move |tx| metadata::refresh(tx, &source, fetched))?;
     }
     Ok(())

@@ -2,8 +2,9 @@
 
 use super::{Failure, say};
 use crate::config::Settings;
+use crate::domain::sso::metadata::{self, Document};
 use crate::domain::sso::policy::{self, Requirement};
-use crate::domain::sso::{Here, certificates, keys, metadata, settings};
+use crate::domain::sso::{Here, certificates, keys, settings};
 use crate::domain::{Actor, Org, rfc3339};
 use crate::error::Result;
 use clap::Subcommand;
@@ -73,6 +74,7 @@ impl Sso {
                         imported.added, imported.approved, imported.expired
                     ),
                 ]);
+                say(imported.useless.into_iter().map(|why| format!("Left out: {why}")));
             }
             Self::Enable => {
                 org.write(&ACTOR, |tx| settings::switch(tx, true))?;
@@ -93,10 +95,12 @@ fn import(org: &Org, program: &Settings, source: &str, refresh: bool) -> Result<
     if let Some(url) = url {
         let private = program.metadata_from_private_networks;
         let file = actix_web::rt::System::new().block_on(metadata::fetch(&url, private))?;
-        return Ok(org.write(&ACTOR, move |tx| metadata::import_from(tx, &url, &file, refresh))?);
+        let document = Document::of_file(&file)?;
+        return Ok(org.write(&ACTOR, move |tx| metadata::take_from(tx, &url, document, refresh))?);
     }
     let file = read(source).map_err(|cause| Failure::Start(format!("{source} cannot be read: {cause}")))?;
-    Ok(org.write(&ACTOR, move |tx| metadata::import(tx, &file))?)
+    let document = Document::of_file(&file)?;
+    Ok(org.write(&ACTOR, move |tx| metadata::take(tx, document))?)
 }
 
 fn read(source: &str) -> std::io::Result<Vec<u8>> {

@@ -10,8 +10,22 @@ use encoding_rs::{Encoding, UTF_8, UTF_16BE, UTF_16LE};
 /// As far as an XML declaration can reach.
 const PROLOG: usize = 256;
 
+/// The text of a document that came as text, without its XML declaration. What that says of an encoding was true of the
+/// file that it was copied from.
+pub(crate) fn from_text(text: &str) -> Result<&str, Fault> {
+    Declaration::read(beginning_of(text))?;
+    Ok(without_declaration(text))
+}
+
+fn beginning_of(text: &str) -> &str {
+    text.trim_start_matches(|char: char| char == '\u{feff}' || char.is_whitespace())
+}
+
 /// The text of a document, without its byte-order mark and XML declaration.
 pub(crate) fn decode(bytes: &[u8]) -> Result<String, Fault> {
+    if let Some(order) = widest(bytes) {
+        return decode_widest(bytes, order);
+    }
     let (real, rest) = match bytes {
         [0xEF, 0xBB, 0xBF, rest @ ..] => (Some(UTF_8), rest),
         [0xFF, 0xFE, rest @ ..] => (Some(UTF_16LE), rest),
@@ -36,9 +50,33 @@ pub(crate) fn decode(bytes: &[u8]) -> Result<String, Fault> {
     Ok(without_declaration(&text).to_owned())
 }
 
+/// How the four bytes of a character are ordered, where a document is UTF-32: by its mark or its first character.
+fn widest(bytes: &[u8]) -> Option<fn([u8; 4]) -> u32> {
+    match bytes {
+        [0xFF, 0xFE, 0, 0, ..] | [b'<', 0, 0, 0, ..] => Some(u32::from_le_bytes),
+        [0, 0, 0xFE, 0xFF, ..] | [0, 0, 0, b'<', ..] => Some(u32::from_be_bytes),
+        _ => None,
+    }
+}
+
+fn decode_widest(bytes: &[u8], order: fn([u8; 4]) -> u32) -> Result<String, Fault> {
+    let (characters, []) = bytes.as_chunks::<4>() else { return Err(Fault::DeclaredEncoding) };
+    let text: Option<String> = characters.iter().map(|four| char::from_u32(order(*four))).collect();
+    let text = text.ok_or(Fault::DeclaredEncoding)?;
+    let declared = Declaration::read(beginning_of(&text))?.encoding.map(|label| label.to_ascii_lowercase());
+    let own = order([0, 0, 0, 1]) == 1;
+    match declared.as_deref() {
+        None | Some("utf-32" | "ucs-4" | "iso-10646-ucs-4") => {}
+        Some("utf-32be") if own => {}
+        Some("utf-32le") if !own => {}
+        Some(_) => return Err(Fault::DeclaredEncoding),
+    }
+    Ok(without_declaration(&text).to_owned())
+}
+
 /// The text behind its XML declaration, which said 1.0 and the encoding that the text had.
 pub(super) fn without_declaration(text: &str) -> &str {
-    let text = text.trim_start_matches('\u{feff}').trim_start_matches(super::is_space);
+    let text = text.trim_start_matches(|char| char == '\u{feff}' || super::is_space(char));
     match text.strip_prefix("<?xml").filter(|rest| rest.starts_with(super::is_space)) {
         Some(rest) => rest.find("?>").map_or(text, |end| &rest[end + 2..]),
         None => text,
@@ -47,7 +85,7 @@ pub(super) fn without_declaration(text: &str) -> &str {
 
 /// Refuses a text whose declaration says that it is no XML 1.0, or was not read as what it says.
 pub(super) fn check_declaration(text: &str) -> Result<(), Fault> {
-    let declared = Declaration::read(text.trim_start_matches('\u{feff}').trim_start())?.encoding;
+    let declared = Declaration::read(beginning_of(text))?.encoding;
     match declared.as_deref().map(str::to_ascii_lowercase).as_deref() {
         None | Some("utf-8" | "utf8") => Ok(()),
         Some("us-ascii" | "ascii") if text.is_ascii() => Ok(()),
@@ -144,6 +182,37 @@ mod tests {
         }
         let euro = [b"<?xml version=\"1.0\" encoding=\"windows-1252\"?><a>".as_slice(), b"\x80</a>"].concat();
         assert_eq!(decode(&euro).unwrap(), "<a>€</a>");
+    }
+
+    fn widest(text: &str, order: fn(u32) -> [u8; 4]) -> Vec<u8> {
+        text.chars().flat_map(|char| order(u32::from(char))).collect()
+    }
+
+    #[test]
+    fn four_bytes_for_each_character_are_read_too() {
+        for order in [u32::to_le_bytes, u32::to_be_bytes] {
+            for text in
+                ["<a>é😀</a>", "\u{feff}<a>é😀</a>", "<?xml version='1.0' encoding='UTF-32'?><a>é😀</a>"]
+            {
+                assert_eq!(decode(&widest(text, order)).unwrap(), "<a>é😀</a>");
+            }
+            let wrong = "<?xml version='1.0' encoding='UTF-16'?><a/>";
+            assert_eq!(decode(&widest(wrong, order)), Err(Fault::DeclaredEncoding));
+            let cut = widest("<a/>", order);
+            assert_eq!(decode(&cut[..cut.len() - 1]), Err(Fault::DeclaredEncoding));
+        }
+        let le = "<?xml version='1.0' encoding='utf-32LE'?><a/>";
+        assert!(decode(&widest(le, u32::to_le_bytes)).is_ok());
+        assert!(decode(&widest(le, u32::to_be_bytes)).is_err());
+    }
+
+    #[test]
+    fn of_a_text_that_was_pasted_the_declared_encoding_is_no_longer_true() {
+        for encoding in ["UTF-16", "windows-1252", "us-ascii", "klingon"] {
+            let text = format!(" \u{feff}<?xml version=\"1.0\" encoding=\"{encoding}\"?>\n<a>€</a>");
+            assert_eq!(from_text(&text).unwrap().trim(), "<a>€</a>", "{encoding}");
+        }
+        assert_eq!(from_text("<?xml version='1.1'?><a/>"), Err(Fault::XmlVersion));
     }
 
     #[test]

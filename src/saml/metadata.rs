@@ -41,12 +41,24 @@ pub enum NotMetadata {
          again, and do not open and save it in between."
     )]
     Encoding,
+    /// Bytes that no declaration explains.
+    #[error(
+        "The file declares no character encoding, so it should be UTF-8, and it is not. Download it again, and do not open \
+         and save it in between."
+    )]
+    NotUtf8,
     /// XML 1.1.
     #[error("This is XML 1.1; federation metadata is XML 1.0. Download it again from Entra ID.")]
     XmlVersion,
     /// More than metadata has.
     #[error("This is larger than federation metadata can be (1 MB).")]
     TooLarge,
+    /// Bytes that are few enough, and yet too much in them.
+    #[error(
+        "This has more elements, more attributes or namespaces on one, or more levels than federation metadata has. Use \
+         the metadata of your application in Entra ID."
+    )]
+    TooComplex,
     /// A page for people.
     #[error(
         "This is a web page, not federation metadata. Use the “App Federation Metadata Url” of Entra ID, or its file."
@@ -75,19 +87,34 @@ pub fn read(file: &[u8]) -> Result<IdentityProvider, NotMetadata> {
     if file.len() > LARGEST {
         return Err(NotMetadata::TooLarge);
     }
-    let told = |fault| match fault {
-        Fault::TooLarge => NotMetadata::TooLarge,
+    read_decoded(&encoding::decode(file).map_err(told)?)
+}
+
+/// As [`read`], of a text that was pasted: whatever encoding its declaration names, it is text by now.
+pub fn read_text(text: &str) -> Result<IdentityProvider, NotMetadata> {
+    if text.len() > LARGEST {
+        return Err(NotMetadata::TooLarge);
+    }
+    read_decoded(encoding::from_text(text).map_err(told)?)
+}
+
+fn told(fault: Fault) -> NotMetadata {
+    match fault {
+        Fault::TooLarge => NotMetadata::TooComplex,
         Fault::DeclaredEncoding => NotMetadata::Encoding,
+        Fault::Encoding => NotMetadata::NotUtf8,
         Fault::XmlVersion => NotMetadata::XmlVersion,
         _ => NotMetadata::NotMetadata,
-    };
-    let text = encoding::decode(file).map_err(told)?;
+    }
+}
+
+fn read_decoded(text: &str) -> Result<IdentityProvider, NotMetadata> {
     let start = text.trim_start();
     let beginning: String = start.chars().take(15).collect::<String>().to_lowercase();
     if beginning.starts_with("<!doctype html") || beginning.starts_with("<html") {
         return Err(NotMetadata::WebPage);
     }
-    let tree = Tree::parse_annotated(&text).map_err(told)?;
+    let tree = Tree::parse_annotated(text).map_err(told)?;
     let root = tree.root().map_err(|_| NotMetadata::NotMetadata)?;
     let entity = match root {
         root if root.is(METADATA, "EntityDescriptor") => root,

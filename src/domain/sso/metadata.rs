@@ -35,6 +35,64 @@ pub struct Imported {
     pub approved: usize,
     /// How many were left out because they had expired.
     pub expired: usize,
+    /// Why others were left out, one sentence each.
+    pub useless: Vec<String>,
+}
+
+/// Metadata that was read. That takes a moment, so it is done before anything is written.
+#[derive(Clone, Debug)]
+pub struct Document {
+    found: saml::metadata::IdentityProvider,
+    certificates: Vec<Certificate>,
+    useless: Vec<String>,
+}
+
+impl Document {
+    /// Reads the bytes of a file.
+    pub fn of_file(file: &[u8]) -> Result<Self> {
+        Self::of(saml::metadata::read(file))
+    }
+
+    /// Reads a text that was pasted.
+    pub fn of_text(text: &str) -> Result<Self> {
+        Self::of(saml::metadata::read_text(text))
+    }
+
+    fn of(read: Result<saml::metadata::IdentityProvider, saml::metadata::NotMetadata>) -> Result<Self> {
+        let found = read.map_err(|fault| refuse(fault.to_string()))?;
+        let (mut certificates, mut useless) = (Vec::new(), Vec::new());
+        for text in &found.certificates {
+            match certificate::read(text.as_bytes()) {
+                Ok(some) => certificates.extend(some),
+                // Others may be among them that are of use: an identity provider may sign for others in another way.
+                Err(fault @ (certificate::Fault::NotRsa | certificate::Fault::ShortKey(_))) => {
+                    useless.push(fault.to_string());
+                }
+                Err(fault) => return Err(refuse(fault.to_string())),
+            }
+        }
+        match useless.first().filter(|_| certificates.is_empty()) {
+            Some(fault) => Err(refuse(fault.clone())),
+            None => Ok(Self { found, certificates, useless }),
+        }
+    }
+
+    /// The certificates that can be used, and how many have expired.
+    fn usable(&self, now: NaiveDateTime) -> Result<(Vec<Certificate>, usize)> {
+        let usable: Vec<Certificate> =
+            self.certificates.iter().filter(|one| one.not_after > now).cloned().collect();
+        if usable.is_empty() {
+            let text = "Every certificate in this metadata has expired. Create a new one in Entra ID, under SAML \
+                        certificates, and make it active.";
+            return Err(refuse(text.to_owned()));
+        }
+        let expired = self.certificates.len() - usable.len();
+        Ok((usable, expired))
+    }
+}
+
+fn refuse(text: String) -> Error {
+    Error::invalid("metadata", text)
 }
 
 /// How the daily reading is doing.
@@ -54,7 +112,13 @@ pub struct Reading {
 
 /// Takes over what a file says; where no owner imports it, whom to trust waits for one.
 pub fn import(tx: &mut Tx, file: &[u8]) -> Result<Imported> {
-    let (found, usable, expired) = read(file, tx.now)?;
+    take(tx, Document::of_file(file)?)
+}
+
+/// As [`import`], of what was read before.
+pub fn take(tx: &mut Tx, document: Document) -> Result<Imported> {
+    let (usable, expired) = document.usable(tx.now)?;
+    let Document { found, useless, .. } = document;
     let approved = tx.actor.is_owner();
     let before = settings::entered(tx.conn, approved)?;
     let wish = Settings {
@@ -65,12 +129,12 @@ pub fn import(tx: &mut Tx, file: &[u8]) -> Result<Imported> {
     };
     let Added { new: added, approved } = certificates::trust_all(tx, usable, approved)?;
     settings::save(tx, &wish)?;
-    Ok(Imported { issuer: found.entity_id, added, approved, expired })
+    Ok(Imported { issuer: found.entity_id, added, approved, expired, useless })
 }
 
 /// Takes over what was fetched from `url`, and remembers the address.
-pub fn import_from(tx: &mut Tx, url: &Url, file: &[u8], refresh: bool) -> Result<Imported> {
-    let imported = import(tx, file)?;
+pub fn take_from(tx: &mut Tx, url: &Url, document: Document, refresh: bool) -> Result<Imported> {
+    let imported = take(tx, document)?;
     let approved = tx.actor.is_owner();
     let wish = Settings {
         metadata_url: Some(url.to_string()),
@@ -153,12 +217,12 @@ pub fn reading(conn: &mut Conn) -> Result<Reading> {
 /// Takes over what the daily reading brought: new certificates, and where Entra ID now is. Another issuer is refused:
 /// that is a decision for a person. An answer is dropped if by the time that it is there another source is read, or the
 /// same one is worth something else: that one is due by itself.
-pub fn refresh(tx: &mut Tx, source: &Source, fetched: Result<Vec<u8>>) -> Result<()> {
+pub fn refresh(tx: &mut Tx, source: &Source, fetched: Result<Document>) -> Result<()> {
     if Source::current(tx.conn)?.as_ref() != Some(source) {
         return Ok(());
     }
     let outcome = match fetched {
-        Ok(file) => tx.nested(|tx| take_over(tx, &file)),
+        Ok(document) => tx.nested(|tx| take_over(tx, document)),
         Err(cause) => Err(cause),
     };
     match outcome {
@@ -168,8 +232,9 @@ pub fn refresh(tx: &mut Tx, source: &Source, fetched: Result<Vec<u8>>) -> Result
     }
 }
 
-fn take_over(tx: &mut Tx, file: &[u8]) -> Result<()> {
-    let (found, usable, _) = read(file, tx.now)?;
+fn take_over(tx: &mut Tx, document: Document) -> Result<()> {
+    let (usable, _) = document.usable(tx.now)?;
+    let found = document.found;
     let (source, approved) = read_daily(tx.conn)?;
     // What an address brings that no owner approved of is added to what waits for one.
     let before = if approved { source } else { settings::entered(tx.conn, false)? };
@@ -198,33 +263,4 @@ fn note_reading(tx: &mut Tx, fault: Option<String>) -> Result<()> {
         ))
         .execute(tx.conn)?;
     Ok(())
-}
-
-type Found = (saml::metadata::IdentityProvider, Vec<Certificate>, usize);
-
-/// What the file says, the certificates that can be used, and how many have expired.
-fn read(file: &[u8], now: NaiveDateTime) -> Result<Found> {
-    let refuse = |text: String| Error::invalid("metadata", text);
-    let found = saml::metadata::read(file).map_err(|fault| refuse(fault.to_string()))?;
-    let (mut all, mut useless) = (Vec::new(), None);
-    for text in &found.certificates {
-        match certificate::read(text.as_bytes()) {
-            Ok(some) => all.extend(some),
-            // Others may be among them that are of use: an identity provider may sign for others in another way.
-            Err(fault @ (certificate::Fault::NotRsa | certificate::Fault::ShortKey(_))) => {
-                useless = Some(fault);
-            }
-            Err(fault) => return Err(refuse(fault.to_string())),
-        }
-    }
-    if let Some(fault) = useless.filter(|_| all.is_empty()) {
-        return Err(refuse(fault.to_string()));
-    }
-    let (usable, expired): (Vec<_>, Vec<_>) = all.into_iter().partition(|one| one.not_after > now);
-    if usable.is_empty() {
-        let text = "Every certificate in this metadata has expired. Create a new one in Entra ID, under SAML \
-                    certificates, and make it active.";
-        return Err(refuse(text.to_owned()));
-    }
-    Ok((found, usable, expired.len()))
 }

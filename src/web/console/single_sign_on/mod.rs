@@ -3,7 +3,7 @@
 use super::identity::{Said, render};
 use crate::domain::sso::certificates::{self, Added};
 use crate::domain::sso::keys;
-use crate::domain::sso::metadata::{self, Imported};
+use crate::domain::sso::metadata::{self, Document, Imported};
 use crate::domain::sso::policy;
 use crate::domain::sso::requests::Purpose;
 use crate::domain::sso::{Settings, settings};
@@ -149,8 +149,13 @@ async fn import_from(
     let (pasted, address) = (field("metadata"), field("metadata_url"));
     let refresh = !field("refresh_metadata").is_empty();
     if !upload.file.is_empty() || !pasted.trim().is_empty() {
-        let file = if upload.file.is_empty() { pasted.into_bytes() } else { upload.file };
-        return desk.write(signed.actor(), move |tx| Ok((metadata::import(tx, &file)?, waits(tx)?))).await;
+        let document = match upload.file {
+            file if file.is_empty() => {
+                desk.prepare(signed.line(), move |_| Document::of_text(&pasted)).await?
+            }
+            file => desk.prepare(signed.line(), move |_| Document::of_file(&file)).await?,
+        };
+        return desk.write(signed.actor(), move |tx| Ok((metadata::take(tx, document)?, waits(tx)?))).await;
     }
     if address.trim().is_empty() {
         let text = "Choose the file “Federation Metadata XML” of Entra ID, paste it, or enter its address.";
@@ -159,7 +164,8 @@ async fn import_from(
     let wrong = || Error::invalid("metadata_url", "Enter a complete https address.");
     let url = Url::parse(address.trim()).map_err(|_| wrong())?;
     let file = metadata::fetch(&url, house(request)?.0.metadata_from_private_networks).await?;
-    desk.write(signed.actor(), move |tx| Ok((metadata::import_from(tx, &url, &file, refresh)?, waits(tx)?)))
+    let document = desk.prepare(signed.line(), move |_| Document::of_file(&file)).await?;
+    desk.write(signed.actor(), move |tx| Ok((metadata::take_from(tx, &url, document, refresh)?, waits(tx)?)))
         .await
 }
 
@@ -175,11 +181,9 @@ fn said_of_import(imported: &Imported) -> String {
         0 => String::new(),
         count => format!("{count} had expired and were left out."),
     };
-    let more: Vec<&str> = [&added, &approved, &expired]
-        .map(String::as_str)
-        .into_iter()
-        .filter(|text| !text.is_empty())
-        .collect();
+    let useless = imported.useless.iter().map(|why| format!("Left out: {why}"));
+    let more: Vec<String> =
+        [added, approved, expired].into_iter().chain(useless).filter(|text| !text.is_empty()).collect();
     format!("The metadata of {} was taken over. {}", imported.issuer, more.join(" "))
 }
 
@@ -323,7 +327,8 @@ pub(in crate::web::console) async fn test(
         return page::settle::<()>(&request, Err(Error::Conflict(text.to_owned())), |()| String::new(), PATH);
     }
     // Whoever is signed in to Microsoft is asked nothing there: the flow itself is what is tested.
-    sso::send(&request, &desk, Purpose::Test, "/identity", Some(signed.0.id.clone()), false).await
+    let from = sso::From::Person(signed.0.id.clone());
+    sso::send(&request, &desk, Purpose::Test, "/identity", from, false).await
 }
 
 pub(in crate::web::console) async fn require(
