@@ -43,6 +43,7 @@ mod sign_ins_held;
 mod sso;
 mod sso_attacks;
 mod sso_files;
+mod sso_limits;
 mod sso_names;
 mod sso_set_up;
 mod sso_sign_out;

@@ -160,3 +160,34 @@ async fn a_session_ends_when_entra_id_says_so() {
     console.clock.advance(TimeDelta::minutes(2));
     assert_eq!(browser.get("/account").await.status, 303);
 }
+
+/// Browsers that do not say how a form came to be sent name its origin; some say neither `cross-site` nor ours.
+#[actix_web::test]
+async fn it_asks_wherever_the_form_is_not_said_to_be_ours() {
+    let (console, browser) = ben_signed_in().await;
+    let session = browser.cookie("rollcall_session").unwrap();
+    let own = console.address.clone();
+    let cases: [(&[(&str, &str)], bool); 8] = [
+        (&[("origin", "https://login.microsoftonline.com")], true),
+        (&[("origin", "null")], true),
+        (&[("sec-fetch-site", "same-site")], true),
+        (&[("sec-fetch-site", "none")], true),
+        (&[("sec-fetch-site", "cross-site"), ("origin", &own)], true),
+        (&[("origin", &own)], false),
+        (&[("sec-fetch-site", "same-origin")], false),
+        (&[("sec-fetch-site", "same-origin"), ("origin", "null")], false),
+    ];
+    for (headers, asks) in cases {
+        browser.set_cookie("rollcall_session", "");
+        let form = browser.request(reqwest::Method::POST, "/sso/consumer");
+        let form = headers.iter().fold(form, |form, (name, value)| form.header(*name, *value));
+        let page = browser.send(form.form(&[("SAMLResponse", Says::of(&console, ANA).field())])).await;
+        let wanted = if asks { "/sso/switch" } else { "/account" };
+        assert_eq!((page.status, page.location()), (303, wanted), "{headers:?}");
+        if asks {
+            browser.set_cookie("rollcall_session", &session);
+            assert!(browser.get("/sso/switch").await.text().contains("You are signed in here as"));
+            assert!(is_in_as(&browser, BEN).await, "{headers:?}");
+        }
+    }
+}

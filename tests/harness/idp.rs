@@ -38,6 +38,8 @@ pub struct Says {
     pub claims: Vec<(String, String)>,
     pub session_index: String,
     pub assertion_id: String,
+    /// Instead of the usual one.
+    pub confirmation: Option<String>,
     pub status: &'static str,
     pub key: &'static [u8],
     pub sign_assertion: bool,
@@ -63,6 +65,7 @@ impl Says {
             claims: Vec::new(),
             session_index: unique(),
             assertion_id: unique(),
+            confirmation: None,
             status: "urn:oasis:names:tc:SAML:2.0:status:Success",
             key: KEY,
             sign_assertion: true,
@@ -143,18 +146,22 @@ impl Says {
              Version=\"2.0\"><Issuer>{}</Issuer>",
             self.assertion_id, self.issuer
         );
+        let confirmation = self.confirmation.clone().unwrap_or_else(|| {
+            format!(
+                "<SubjectConfirmation Method=\"urn:oasis:names:tc:SAML:2.0:cm:bearer\"><SubjectConfirmationData{} \
+                 NotOnOrAfter=\"{until}\" Recipient=\"{}\"></SubjectConfirmationData></SubjectConfirmation>",
+                self.answering_attribute(),
+                self.recipient
+            )
+        });
         let tail = format!(
-            "<Subject><NameID Format=\"{}\">{}</NameID><SubjectConfirmation \
-             Method=\"urn:oasis:names:tc:SAML:2.0:cm:bearer\"><SubjectConfirmationData{} NotOnOrAfter=\"{until}\" \
-             Recipient=\"{}\"></SubjectConfirmationData></SubjectConfirmation></Subject><Conditions NotBefore=\"{}\" \
+            "<Subject><NameID Format=\"{}\">{}</NameID>{confirmation}</Subject><Conditions NotBefore=\"{}\" \
              NotOnOrAfter=\"{until}\"><AudienceRestriction><Audience>{}</Audience></AudienceRestriction></Conditions>\
              {attributes}<AuthnStatement AuthnInstant=\"{}\" SessionIndex=\"{}\"><AuthnContext><AuthnContextClassRef>\
              urn:oasis:names:tc:SAML:2.0:ac:classes:Password</AuthnContextClassRef></AuthnContext></AuthnStatement>\
              </Assertion>",
             self.name_format,
             escaped(&self.name_id),
-            self.answering_attribute(),
-            self.recipient,
             self.at(self.from),
             self.audience,
             self.at(self.signed_in),
