@@ -70,15 +70,6 @@ impl Meter {
         allowed
     }
 
-    /// Allows the canonical form of a `SignedInfo` whose parts have the right shape, or refuses it for its size.
-    pub(super) fn allow_signed_info(&self, info: Node) -> Result<(), Refusal> {
-        if info.length().is_some_and(|length| length <= LONGEST_SIGNED_INFO) {
-            return Ok(());
-        }
-        let what = format!("Its SignedInfo has more than {LONGEST_SIGNED_INFO} bytes.");
-        Err(too_costly(&what))
-    }
-
     /// Allows one canonical form of `element`, or refuses it for what it would cost.
     pub(super) fn allow_canonical_form(&self, element: Node, prefixes: &[String]) -> Result<(), Refusal> {
         self.reckon(element, prefixes)?;
@@ -103,6 +94,15 @@ impl Meter {
         self.0.set(Work { units, ..before });
         Ok(())
     }
+}
+
+/// Refuses a `SignedInfo`, whose parts have the right shape, for its size.
+pub(super) fn check_signed_info(info: Node) -> Result<(), Refusal> {
+    if info.length().is_some_and(|length| length <= LONGEST_SIGNED_INFO) {
+        return Ok(());
+    }
+    let what = format!("Its SignedInfo has more than {LONGEST_SIGNED_INFO} bytes.");
+    Err(too_costly(&what))
 }
 
 /// A refusal of what would cost too much, with what would.

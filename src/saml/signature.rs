@@ -160,7 +160,7 @@ impl<'t, 'a> Verifier<'t, 'a> {
 
     /// The trusted key that made the signature's value: one that is still valid, before one that is not.
     fn find_key(&self, read: &Shape) -> Result<Option<&'a TrustedKey>, Refusal> {
-        self.meter.allow_signed_info(read.info)?;
+        bounds::check_signed_info(read.info)?;
         let signed = canonical_form(read.info, None, &[])?;
         let fits = |key: &&TrustedKey| {
             self.meter.certificate_tried();

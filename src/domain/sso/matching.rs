@@ -167,7 +167,7 @@ pub fn is_opaque_text(text: &str) -> bool {
     let has = |kind: fn(&char) -> bool| body.chars().any(|char| kind(&char));
     let is_base64 =
         body.chars().all(|char| char.is_ascii_alphanumeric() || matches!(char, '+' | '/' | '-' | '_'));
-    let is_padded = body.len() < text.len() && text.len() % 4 == 0;
+    let is_padded = body.len() < text.len() && text.len().is_multiple_of(4);
     let is_mixed =
         has(char::is_ascii_uppercase) && has(char::is_ascii_lowercase) && has(char::is_ascii_digit);
     is_base64 && ((is_padded && body.len() >= PADDED_FROM) || (is_mixed && body.len() >= OPAQUE_FROM))
