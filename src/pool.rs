@@ -1,9 +1,11 @@
-//! Threads for slow work that anybody can ask for, such as hashing a password or reading a sign-in response: few, with a bounded and fair queue.
+//! Threads for slow work that anybody can ask for, such as hashing a password or reading a sign-in response: few, with a
+//! bounded and fair queue.
 //!
 //! Pages and writes go on while it works, and its memory is bounded by the number of its threads. Whoever asks too
-//! much waits behind themselves: each line is served in turn, and a full queue drops the newest of the longest line.
+//! much waits behind themselves: each line is served in turn, and a full queue drops the newest of the longest line; of
+//! lines that are as long, of the one that was served most. So whoever comes alone finds a place.
 
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
@@ -11,6 +13,8 @@ use tokio::sync::oneshot;
 
 /// The most jobs that usually wait for those who are known here, and as many for strangers.
 const MOST_WAITING: usize = 32;
+/// Lines of which it is remembered how much was done for them.
+const MOST_REMEMBERED: usize = 10_000;
 /// When to ask again after the queue was full, in seconds: by then it is empty.
 pub const RETRY_S: u64 = 3;
 
@@ -60,21 +64,28 @@ struct Lines {
     lines: VecDeque<(String, VecDeque<Job>)>,
     count: usize,
     most: usize,
+    /// How many jobs of each line were done since the queue was last empty.
+    served: HashMap<String, u32>,
 }
 
 impl Lines {
     fn new(most: usize) -> Self {
-        Self { lines: VecDeque::new(), count: 0, most }
+        Self { lines: VecDeque::new(), count: 0, most, served: HashMap::new() }
     }
 
     fn push(&mut self, key: String, job: Job) {
         let mine = self.lines.iter().find(|(line, _)| *line == key).map_or(0, |(_, jobs)| jobs.len());
         if self.count >= self.most {
-            let longest = self.lines.iter_mut().max_by_key(|(_, jobs)| jobs.len());
-            match longest {
-                // Dropping a job tells whoever waits for it.
-                Some((_, jobs)) if jobs.len() > mine + 1 => drop(jobs.pop_back()),
-                _ => return,
+            let Some(place) = self.longest().filter(|place| {
+                let length = self.lines[*place].1.len();
+                length > mine + 1 || (mine == 0 && length == 1)
+            }) else {
+                return;
+            };
+            // Dropping a job tells whoever waits for it.
+            drop(self.lines[place].1.pop_back());
+            if self.lines[place].1.is_empty() {
+                self.lines.remove(place);
             }
             self.count -= 1;
         }
@@ -85,10 +96,22 @@ impl Lines {
         }
     }
 
+    /// Where the longest line is; of those that are as long, the one that was served most, and then the last.
+    fn longest(&self) -> Option<usize> {
+        let served = |key: &str| self.served.get(key).copied().unwrap_or_default();
+        let lines = self.lines.iter().enumerate();
+        lines.max_by_key(|(_, (key, jobs))| (jobs.len(), served(key))).map(|(place, _)| place)
+    }
+
     fn take(&mut self) -> Option<Job> {
         let (key, mut jobs) = self.lines.pop_front()?;
         let job = jobs.pop_front();
         self.count -= 1;
+        if self.count == 0 || self.served.len() >= MOST_REMEMBERED {
+            self.served.clear();
+        } else {
+            *self.served.entry(key.clone()).or_default() += 1;
+        }
         if !jobs.is_empty() {
             self.lines.push_back((key, jobs));
         }
@@ -240,6 +263,40 @@ mod tests {
         assert_eq!(done.len(), MOST_WAITING);
         assert_eq!(done[1], MOST_WAITING + 10, "whoever comes alone is next but one");
         assert!(!done.contains(&(MOST_WAITING - 1)), "the newest of the flood made room");
+    }
+
+    #[test]
+    fn whoever_comes_alone_finds_a_place_among_many_who_came_alone() {
+        let mut lines: Vec<Line> =
+            (0..MOST_WAITING).map(|number| stranger(&format!("net{number}"))).collect();
+        lines.push(stranger("olga"));
+        let done = order(&lines);
+        assert_eq!((done.len(), done.last()), (MOST_WAITING, Some(&MOST_WAITING)));
+    }
+
+    #[test]
+    fn among_lines_of_one_length_who_was_served_most_makes_room() {
+        let (sender, receiver) = mpsc::channel();
+        let mut lines = Lines::new(MOST_WAITING);
+        let push = |lines: &mut Lines, key: &str| {
+            let (sender, name) = (sender.clone(), key.to_owned());
+            lines.push(key.to_owned(), Box::new(move || sender.send(name).unwrap()));
+        };
+        push(&mut lines, "busy");
+        push(&mut lines, "other");
+        lines.take().unwrap()();
+        push(&mut lines, "busy");
+        for number in 0..MOST_WAITING - 2 {
+            push(&mut lines, &format!("net{number}"));
+        }
+        push(&mut lines, "olga");
+        drop(sender);
+        while let Some(job) = lines.take() {
+            job();
+        }
+        let done: Vec<String> = receiver.iter().collect();
+        assert_eq!(done.iter().filter(|name| *name == "busy").count(), 1, "the second was dropped");
+        assert!(done.contains(&"olga".to_owned()) && done.contains(&"other".to_owned()));
     }
 
     #[actix_web::test]
