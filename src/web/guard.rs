@@ -32,7 +32,7 @@ pub(super) async fn watch<B: MessageBody>(
     {
         house.0.unnamed_proxies.note(&house.0.proxies, peer, house.org().now());
     }
-    let span = tracing::info_span!("request", id = %id, method = %request.method());
+    let span = tracing::info_span!("request", id = %id, method = method_name(request.method()));
     async move {
         let started = std::time::Instant::now();
         let mut response = next.call(request).await?;
@@ -53,6 +53,22 @@ pub(super) async fn watch<B: MessageBody>(
     .await
 }
 
+/// The method as the log has it: any other than the known ones is a stranger's text, of any length.
+fn method_name(method: &Method) -> &'static str {
+    match *method {
+        Method::GET => "GET",
+        Method::HEAD => "HEAD",
+        Method::POST => "POST",
+        Method::PUT => "PUT",
+        Method::PATCH => "PATCH",
+        Method::DELETE => "DELETE",
+        Method::OPTIONS => "OPTIONS",
+        Method::TRACE => "TRACE",
+        Method::CONNECT => "CONNECT",
+        _ => "other",
+    }
+}
+
 /// Security headers on every answer; nothing is kept by a browser unless the answer says so itself.
 pub(super) async fn headers<B: MessageBody>(
     request: ServiceRequest,
@@ -69,7 +85,9 @@ pub(super) async fn headers<B: MessageBody>(
         |name: HeaderName, value: &'static str| headers.insert(name, HeaderValue::from_static(value));
     set(header::X_CONTENT_TYPE_OPTIONS, "nosniff");
     set(header::X_FRAME_OPTIONS, "DENY");
-    set(header::REFERRER_POLICY, "no-referrer");
+    // Told to nobody else, and to us: without it browsers that know no Fetch Metadata send `Origin: null` with our own
+    // forms (Fetch, section 3.1), as they do with those of others.
+    set(header::REFERRER_POLICY, "same-origin");
     set(HeaderName::from_static("cross-origin-opener-policy"), "same-origin");
     set(HeaderName::from_static("cross-origin-resource-policy"), "same-origin");
     set(
@@ -113,19 +131,15 @@ pub(super) async fn same_origin<B: MessageBody>(
 }
 
 /// Whether a browser says that another site sent this (Fetch Metadata; RFC 6454 section 7). Over https the scheme
-/// counts too, and an origin that is not told (`null`) is another's, unless the browser says that it is ours: it tells
-/// none for our own forms either, as our pages keep their address to themselves.
+/// counts too, and an origin that is not told (`null`) is another's, whatever else is said.
 fn is_foreign(headers: &HeaderMap, own: &super::House) -> bool {
     let text = |name: HeaderName| headers.get(name).map(|value| value.to_str().unwrap_or("unreadable"));
     let site = text(HeaderName::from_static("sec-fetch-site"));
-    let is_said_to_be_own = site.is_some_and(|site| matches!(site, "same-origin" | "none"));
-    if site.is_some() && !is_said_to_be_own {
+    if site.is_some_and(|site| !matches!(site, "same-origin" | "none")) {
         return true;
     }
     let Some(origin) = text(header::ORIGIN) else { return false };
-    let Some((scheme, authority)) = origin.split_once("://") else {
-        return own.is_https() && !is_said_to_be_own;
-    };
+    let Some((scheme, authority)) = origin.split_once("://") else { return own.is_https() };
     // A reverse proxy may put another host than the public one into the Host header.
     let is_here = authority == own.authority() || text(header::HOST) == Some(authority);
     !is_here || (own.is_https() && scheme != "https")
