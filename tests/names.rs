@@ -71,6 +71,49 @@ async fn in_other_names_the_console_refuses_it_and_scim_leaves_it_out() {
 }
 
 #[actix_web::test]
+async fn every_text_from_entra_id_comes_without_what_cannot_be_seen() {
+    let (console, entra) = Console::with_entra();
+    let hidden = |text: &str| text.replace('_', "\u{202E}");
+    let body = json!({
+        "userName": "bo@example.com", "locale": hidden("en_-GB"), "timezone": hidden("Europe/_Amsterdam"),
+        "preferredLanguage": hidden("n_l"),
+        "emails": [{ "type": "work", "value": hidden("b_o@example.com"), "display": hidden("B_o") }],
+        "phoneNumbers": [
+            { "type": "work", "value": hidden("+31 _20") }, { "type": "mobile", "value": hidden("+31 6_1") },
+            { "type": "home", "value": hidden("+31 _7") },
+        ],
+        "roles": [{ "value": hidden("adm_in"), "display": hidden("Ad_min") }],
+        "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User": { "costCenter": hidden("4_2") },
+    });
+    let made = entra.post("/Users", body).await;
+    assert_eq!(made.status, 201);
+    assert!(!made.json.to_string().contains('\u{202E}'), "{}", made.json);
+    assert_eq!((made.at("/emails/0/value"), made.at("/locale")), (&json!("bo@example.com"), &json!("en-GB")));
+    let path = format!("/Users/{}", made.id());
+    for (attribute, value) in [
+        ("emails[type eq \"work\"].value", "b_obo@example.com"),
+        ("phoneNumbers[type eq \"mobile\"].value", "+31 6_2"),
+        ("preferredLanguage", "d_e"),
+    ] {
+        let change = json!([{ "op": "replace", "path": attribute, "value": hidden(value) }]);
+        let changed = entra.patch(&path, change).await;
+        assert_eq!(changed.status, 200, "{attribute}");
+        assert!(!changed.json.to_string().contains('\u{202E}'), "{attribute}: {}", changed.json);
+    }
+    let browser = console.signed_in("olga").await;
+    console.write(rollcall::domain::settings::touch);
+    let log = browser.get("/activity/provisioning?outcome=warning").await.text();
+    for told in
+        ["The e-mail address came with U+202E", "mobile contact number came with", "language came with"]
+    {
+        assert!(log.contains(told), "{told}: {log}");
+    }
+    let form = [("user_name", "cy"), ("work_phone", "+31\u{200B}20")];
+    let page = browser.submit("/users/new", "/users", &form).await;
+    assert!(page.status == 422 && page.text().contains(TOLD), "{}", page.text());
+}
+
+#[actix_web::test]
 async fn a_name_that_looks_like_another_is_pointed_out_and_can_be_confirmed() {
     let console = Console::open();
     console.user("ana.lima@example.com", None);

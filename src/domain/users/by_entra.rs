@@ -1,7 +1,7 @@
 //! What Entra ID does to accounts, by the rules of linking, ownership and sites.
 
 use super::lifecycle::{retire, set_active};
-use super::profile::email_changes;
+use super::profile::{email_changes, emails_without_hidden};
 use super::recognition;
 use super::store::{insert_new, not_of_a_role_holder};
 use super::{
@@ -99,6 +99,8 @@ impl Wish {
     fn without_hidden(&mut self, known: Option<&Known>) -> Result<Vec<String>> {
         let before = known.map(|known| (known.user.name_for_entra(), &known.user.profile));
         let mut told = self.profile.without_hidden(before)?;
+        let emails = known.map_or(&[][..], |known| &known.emails);
+        told.extend(emails_without_hidden(&mut self.emails, emails));
         if let Some(site) = &mut self.site
             && known.is_none_or(|known| known.site.as_ref() != Some(&*site))
         {

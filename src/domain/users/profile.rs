@@ -116,8 +116,10 @@ impl Profile {
         if before.is_none_or(|before| before.user_name != self.user_name) {
             complaints.extend(names::user_name_complaint(&self.user_name));
         }
-        for (at, (field, label, name)) in self.names().into_iter().enumerate() {
-            let was = before.and_then(|before| before.names()[at].2);
+        let were: Vec<Option<&str>> =
+            before.map_or_else(Vec::new, |before| before.names().map(|name| name.2).collect());
+        for (at, (field, label, name)) in self.names().enumerate() {
+            let was = were.get(at).copied().flatten();
             complaints
                 .extend(name.filter(|_| name != was).and_then(|name| names::complaint(field, label, name)));
         }
@@ -132,21 +134,26 @@ impl Profile {
         {
             return Err(Error::Invalid(vec![Complaint { field: "userName", ..complaint }]));
         }
-        let unchanged: Vec<bool> = match before {
-            Some((_, before)) => {
-                self.names().iter().zip(before.names()).map(|(new, old)| new.2 == old.2).collect()
-            }
-            None => vec![false; self.names().len()],
-        };
+        let before_it: Vec<Option<String>> = before.map_or_else(Vec::new, |(_, before)| {
+            before.names().map(|name| name.2.map(str::to_owned)).collect()
+        });
         let names = [
             ("display name", &mut self.display_name),
             ("first name", &mut self.given_name),
             ("last name", &mut self.family_name),
             ("title", &mut self.title),
             ("department", &mut self.department),
+            ("work contact number", &mut self.work_phone),
+            ("mobile contact number", &mut self.mobile_phone),
+            ("locale", &mut self.locale),
+            ("time zone", &mut self.time_zone),
+            ("language", &mut self.language),
         ];
-        let new = names.into_iter().zip(unchanged).filter(|(_, unchanged)| !unchanged);
-        let told = new.filter_map(|((label, name), _)| names::leave_out(label, name.as_mut()?));
+        let is_new = |(at, (_, name)): &(usize, (&str, &mut Option<String>))| {
+            before_it.get(*at).is_none_or(|before| before != &**name)
+        };
+        let new = names.into_iter().enumerate().filter(is_new);
+        let told = new.filter_map(|(_, (label, name))| names::leave_out(label, name.as_mut()?));
         let mut told: Vec<String> = told.collect();
         told.extend(self.more_without_hidden(before.map(|(_, before)| before.more.as_str())));
         Ok(told)
@@ -170,14 +177,10 @@ impl Profile {
         told
     }
 
-    fn names(&self) -> [(&'static str, &'static str, Option<&str>); 5] {
-        [
-            ("display_name", "display name", self.display_name.as_deref()),
-            ("given_name", "first name", self.given_name.as_deref()),
-            ("family_name", "last name", self.family_name.as_deref()),
-            ("title", "title", self.title.as_deref()),
-            ("department", "department", self.department.as_deref()),
-        ]
+    /// All that is text for people: the user name and what others name by have rules of their own.
+    fn names(&self) -> impl Iterator<Item = (&'static str, &'static str, Option<&str>)> {
+        const OTHERS: [&str; 3] = ["user_name", "external_id", "manager"];
+        self.fields().into_iter().filter(|(field, ..)| !OTHERS.contains(field))
     }
 
     /// What `after` has that this has not, in plain words.
@@ -244,6 +247,17 @@ pub(super) fn email_changes(before: &[Email], after: &[Email]) -> Vec<Change> {
         Change::of(&label, Some(&before), Some(&after))
     });
     changes.collect()
+}
+
+/// Takes what cannot be seen out of addresses that are new; answers what to tell of that.
+pub(super) fn emails_without_hidden(emails: &mut [Email], before: &[Email]) -> Vec<String> {
+    let new = emails.iter_mut().filter(|email| !before.contains(email));
+    let parts = new.flat_map(|email| {
+        let display = email.display.as_mut().map(|display| ("name of an e-mail address", display));
+        let kind = email.kind.as_mut().map(|kind| ("type of an e-mail address", kind));
+        [Some(("e-mail address", &mut email.value)), display, kind].into_iter().flatten()
+    });
+    parts.filter_map(|(label, text)| names::leave_out(label, text)).collect()
 }
 
 fn read_more(more: &str) -> Map<String, Value> {

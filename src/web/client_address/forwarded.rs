@@ -25,10 +25,20 @@ fn node(element: &str) -> Option<IpAddr> {
             return None;
         }
         if name.eq_ignore_ascii_case("for") {
-            nodes.push(hop(&value));
+            nodes.push(hop(without_hidden_port(&value)));
         }
     }
     if nodes.len() == 1 { nodes.pop().flatten() } else { None }
+}
+
+/// The node before a port that hides itself (section 6: `_` and letters, figures, dots, underscores or hyphens). An IPv6
+/// address stands in brackets then.
+fn without_hidden_port(node: &str) -> &str {
+    let Some((address, port)) = node.rsplit_once(':') else { return node };
+    let is_hidden = port.strip_prefix('_').is_some_and(|port| {
+        !port.is_empty() && port.chars().all(|char| char.is_ascii_alphanumeric() || "._-".contains(char))
+    });
+    if is_hidden && (address.starts_with('[') || !address.contains(':')) { address } else { node }
 }
 
 /// The parts between separators that stand in no quoted string.
