@@ -145,6 +145,18 @@ fn accounts_are_made_and_given_new_passwords() {
         "another fine pass phrase",
     );
     assert!(said(&reset).contains("The password is set"));
+    let several = run_with_input(
+        &folder,
+        &["admin", "reset-password", "--user-name", "adam"],
+        "another fine pass phrase\nof several lines\n",
+    );
+    fails(&several, 1, "several lines");
+    let marked = run_with_input(
+        &folder,
+        &["admin", "reset-password", "--user-name", "adam"],
+        "\u{feff}another fine pass phrase\r\n",
+    );
+    assert!(said(&marked).contains("The password is set"));
     fails(
         &run_with_input(&folder, &["admin", "reset-password", "--user-name", "nobody"], PASSWORD),
         1,

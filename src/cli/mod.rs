@@ -304,7 +304,19 @@ fn password_from_input() -> Result<String, Failure> {
     read.map_err(|cause| {
         Failure::Start(format!("the password could not be read from standard input: {cause}"))
     })?;
-    Ok(text.lines().next().unwrap_or_default().to_owned())
+    Ok(one_line(&text)?)
+}
+
+/// The one line of an input, without the mark that some editors and shells put before it.
+fn one_line(text: &str) -> Result<String, Error> {
+    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+    let mut lines = text.lines();
+    let first = lines.next().unwrap_or_default();
+    if lines.any(|line| !line.is_empty()) {
+        let said = "The input has several lines, and a password is one. Nothing was changed.";
+        return Err(Error::invalid("password", said));
+    }
+    Ok(first.to_owned())
 }
 
 /// Writes lines to standard output. A reader that went away is no failure of ours.

@@ -18,6 +18,16 @@ pub(super) fn is_called(one: &str, other: &str) -> bool {
     saml::trim(one).eq_ignore_ascii_case(saml::trim(other))
 }
 
+const LONGEST_FILE_NAME: usize = 200;
+
+/// An uploaded file's name alone, without what cannot be seen: some browsers send a path.
+pub(super) fn of_file(sent: &str) -> String {
+    let last = sent.rsplit(['/', '\\']).next().unwrap_or_default();
+    let (seen, _) = characters::visible(last);
+    let kept: String = seen.chars().take(LONGEST_FILE_NAME).collect();
+    if kept.trim().is_empty() { "upload.csv".to_owned() } else { kept.trim().to_owned() }
+}
+
 /// What is wrong with the characters of a name, if something is; `label` names it in the sentence: `site name`.
 pub(super) fn complaint(field: &'static str, label: &str, name: &str) -> Option<Complaint> {
     characters::hidden(name).map(|hidden| told(field, label, hidden))

@@ -11,7 +11,7 @@
 use super::page::{At, Page};
 use super::text_enum::text_enum;
 use super::users::{self, EntraState, User};
-use super::{Tx, new_id, spreadsheets};
+use super::{Tx, names, new_id, spreadsheets};
 use crate::db::Conn;
 use crate::db::schema::{alignment_rows, alignments, user_emails, users as users_table};
 use crate::error::{Error, Result};
@@ -29,8 +29,6 @@ mod rename;
 pub use outlook::outlook;
 pub use read::MOST_BYTES;
 pub use rename::{Outcome, accept, accept_all, undo, undo_all};
-
-const LONGEST_FILE_NAME: usize = 200;
 
 text_enum! {
     /// How a row came about.
@@ -211,7 +209,7 @@ fn point_out_look_alikes(conn: &mut Conn, rows: &mut [Row]) -> Result<()> {
 pub fn keep(tx: &mut Tx, file_name: &str, compared: Compared) -> Result<Alignment> {
     let alignment = Alignment {
         id: new_id(),
-        file_name: file_name.chars().take(LONGEST_FILE_NAME).collect(),
+        file_name: names::of_file(file_name),
         remarks: serde_json::to_string(&compared.remarks).map_err(Error::internal)?,
         row_count: compared.row_count,
         created_by: tx.actor.name().to_owned(),

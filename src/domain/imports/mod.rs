@@ -12,7 +12,8 @@
 
 use super::audit::{self, Action, Change, Kind, Subject};
 use super::text_enum::text_enum;
-use super::{Tx, new_id};
+use super::{Tx, names, new_id};
+use crate::db::Conn;
 use crate::db::schema::import_rows;
 use crate::error::{Error, Result};
 use chrono::NaiveDateTime;
@@ -32,8 +33,6 @@ pub use apply::apply;
 pub use download::{result_csv, template_csv};
 pub use read::{MOST_BYTES, MOST_MIB, MOST_ROWS};
 pub use store::{find, recent, rows};
-
-const LONGEST_FILE_NAME: usize = 200;
 
 text_enum! {
     /// How far an import has come.
@@ -272,19 +271,31 @@ impl Import {
     }
 }
 
-/// Reads a file and checks every row. Nobody's licence changes.
+/// A file that was read, and every row of it checked, on its way into the store.
+pub struct Checked {
+    sheet_remarks: Vec<String>,
+    plan: plan::Plan,
+}
+
+/// Reads a file and checks every row; nothing changes. Slow, so not for the writer.
 ///
-/// A file that cannot be read as a list of licences is refused, and nothing is kept of it.
-pub fn validate(tx: &mut Tx, upload: &Upload) -> Result<Import> {
+/// A file that cannot be read as a list of licences is refused.
+pub fn check(conn: &mut Conn, upload: &Upload) -> Result<Checked> {
     let sheet = read::read(&upload.bytes)?;
-    let plan = plan::plan(tx.conn, &sheet.lines, upload.take_away)?;
+    let plan = plan::plan(conn, &sheet.lines, upload.take_away)?;
+    Ok(Checked { sheet_remarks: sheet.remarks, plan })
+}
+
+/// Keeps a file that was checked. Nobody's licence changes; what changed since is looked at before it is applied.
+pub fn keep(tx: &mut Tx, file_name: &str, take_away: bool, checked: Checked) -> Result<Import> {
+    let Checked { sheet_remarks, plan } = checked;
     let counts = Counts::of(&plan.rows);
-    let remarks = sheet.remarks.into_iter().chain(plan.remark).collect();
+    let remarks = sheet_remarks.into_iter().chain(plan.remark).collect();
     let import = Import {
         id: new_id(),
-        file_name: bare_name(&upload.file_name),
+        file_name: names::of_file(file_name),
         state: if counts.faults > 0 { State::Faulty } else { State::Validated },
-        take_away: upload.take_away,
+        take_away,
         remarks,
         row_count: i32::try_from(plan.rows.len()).map_err(Error::internal)?,
         fault_count: i32::try_from(counts.faults).map_err(Error::internal)?,
@@ -297,6 +308,12 @@ pub fn validate(tx: &mut Tx, upload: &Upload) -> Result<Import> {
     store::insert(tx, &import, plan.rows)?;
     import.note(tx, Action::ImportValidated)?;
     Ok(import)
+}
+
+/// Checks a file and keeps it, in one go.
+pub fn validate(tx: &mut Tx, upload: &Upload) -> Result<Import> {
+    let checked = check(tx.conn, upload)?;
+    keep(tx, &upload.file_name, upload.take_away, checked)
 }
 
 /// Throws an import away that was not applied: it stays in the list, but can no longer be applied.
@@ -314,13 +331,6 @@ pub fn discard(tx: &mut Tx, id: &str) -> Result<Import> {
     store::finish(tx, &mut import, State::Discarded)?;
     import.note(tx, Action::ImportDiscarded)?;
     Ok(import)
-}
-
-/// The file's name alone: some browsers send a path.
-fn bare_name(sent: &str) -> String {
-    let last = sent.rsplit(['/', '\\']).next().unwrap_or_default();
-    let kept: String = last.chars().filter(|char| !char.is_control()).take(LONGEST_FILE_NAME).collect();
-    if kept.trim().is_empty() { "upload.csv".to_owned() } else { kept.trim().to_owned() }
 }
 
 /// A number with the word that it counts: `1 seat`, `2 seats`.

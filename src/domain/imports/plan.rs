@@ -181,7 +181,9 @@ impl Judge<'_> {
         problems.extend(self.twice(line));
         problems.extend(self.site_problem(line, user));
         if kind.is_none() && !line.license.is_empty() {
-            let fault = format!("There is no licence type “{}”.", line.license);
+            let hidden = characters::hidden(&line.license)
+                .map(|hidden| format!(" The code has {hidden}, which cannot be seen."));
+            let fault = format!("There is no licence type “{}”.{}", line.license, hidden.unwrap_or_default());
             problems.push(Problem::new(fault, self.known_codes()));
         }
         if let (Some(user), Some(kind)) = (user, kind)

@@ -2,8 +2,8 @@
 
 use super::events::Details;
 use super::matching::Named;
-use crate::domain::Tx;
 use crate::domain::users::{Profile, User, by_hand};
+use crate::domain::{Tx, names};
 use crate::error::{Complaint, Error, Result};
 use crate::saml;
 use crate::saml::response::Accepted;
@@ -30,6 +30,14 @@ pub(super) fn create(
         ..Profile::named(who.name.as_deref().unwrap_or_default())
     };
     let mut wish = by_hand::Wish { profile, email: owned(EMAIL).filter(|text| text.contains('@')) };
+    let claims = [
+        ("display name", &mut wish.profile.display_name),
+        ("first name", &mut wish.profile.given_name),
+        ("last name", &mut wish.profile.family_name),
+        ("e-mail address", &mut wish.email),
+    ];
+    let told = claims.into_iter().filter_map(|(label, text)| names::leave_out(label, text.as_mut()?));
+    details.warnings.extend(told);
     loop {
         let attempt = wish.clone();
         let refusal = match tx.nested(|tx| by_hand::create(tx, attempt, None)) {

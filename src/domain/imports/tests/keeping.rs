@@ -66,7 +66,10 @@ fn rows_are_read_a_page_at_a_time() {
 #[test]
 fn the_file_name_is_kept_without_its_folders() {
     let names = ["C:\\Users\\mia\\staff.csv", "/tmp/staff.csv", "st\naff.csv", "  "];
-    assert_eq!(names.map(bare_name), ["staff.csv", "staff.csv", "staff.csv", "upload.csv"]);
+    assert_eq!(
+        names.map(crate::domain::names::of_file),
+        ["staff.csv", "staff.csv", "staff.csv", "upload.csv"]
+    );
 }
 
 #[test]
