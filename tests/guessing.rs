@@ -134,6 +134,55 @@ async fn nobody_else_can_keep_somebody_from_proving_themselves_again() {
 }
 
 #[actix_web::test]
+async fn a_stolen_session_guesses_no_more_from_other_addresses_and_is_seen() {
+    let mut console = Console::open();
+    let networks = vec!["127.0.0.0/8".parse().unwrap()];
+    let header = rollcall::config::ForwardedHeader::XForwardedFor;
+    let address = console.served_with(|site| site.proxies = rollcall::web::Proxies { networks, header });
+    let [thief, owner] = [Browser::new(&address), Browser::new(&address)];
+    for browser in [&thief, &owner] {
+        assert_eq!(sign_in(browser, "olga", PASSWORD).await.status, 303);
+    }
+    let mut heard = Vec::new();
+    for number in 0..12 {
+        let token = thief.get("/confirm").await.value("form input[name=csrf]").unwrap();
+        let form = [("csrf", token.as_str()), ("password", "a wrong one of them")];
+        let from = format!("198.51.{number}.1");
+        let request = thief.request(reqwest::Method::POST, "/confirm").header("x-forwarded-for", from);
+        heard.push(thief.send(request.form(&form)).await.status);
+        if number == 6 {
+            // Another key of the same session gives no new tries.
+            let end = thief.get("/account").await.submit("/account/sessions/end", &[]).await;
+            assert_eq!(end.status, 303);
+        }
+    }
+    assert!(heard[..5].iter().all(|status| *status == 422), "{heard:?}");
+    assert!(
+        heard[5..].contains(&429) && heard[7..].iter().filter(|status| **status == 422).count() < 3,
+        "{heard:?}"
+    );
+    assert_eq!(sign_in(&owner, "olga", PASSWORD).await.status, 303);
+    let proved = owner.submit("/confirm", "/confirm", &[("password", PASSWORD)]).await;
+    assert_eq!(proved.status, 303, "another session of hers is not held up");
+}
+
+#[actix_web::test]
+async fn a_mistake_in_a_network_from_which_many_guess_costs_nobody_the_right_password() {
+    let console = Console::open();
+    for number in 0..400 {
+        let origin = rollcall::domain::admins::sign_in::Origin::of("127.0.0.66");
+        let caller = rollcall::domain::admins::sign_in::Caller::Stranger;
+        console.write(move |tx| {
+            let name = format!("name{}", number / 2);
+            rollcall::domain::admins::sign_in::register(tx, &name, &origin, &caller)?.map(drop).or(Ok(()))
+        });
+    }
+    let olga = console.browser();
+    assert_eq!(sign_in(&olga, "olga", "a mistake of hers").await.status, 422);
+    assert_eq!(sign_in(&olga, "olga", PASSWORD).await.status, 303);
+}
+
+#[actix_web::test]
 async fn owners_see_on_home_whose_password_is_guessed_at() {
     let console = Console::open();
     console.admin("audrey", Role::Auditor);

@@ -1,17 +1,18 @@
 //! Sessions of the console, kept in the database: revocable, and shared by all who serve it.
 
 use super::House;
-use super::cookies::Name;
+use super::cookies::{self, Name};
 use super::extract::Desk;
 use crate::domain::authority::Sitting;
 use crate::domain::sessions::{Holder, Method, Reserved};
 use crate::domain::sso::sign_out::Foreign;
 use crate::domain::{Actor, rfc3339, sessions};
+use crate::error::Result;
 use crate::seal;
 use actix_session::storage::{LoadError, SaveError, SessionKey, SessionStore, UpdateError};
 use actix_session::{Session, SessionExt};
-use actix_web::HttpRequest;
 use actix_web::cookie::time::Duration;
+use actix_web::{HttpRequest, HttpResponse};
 use chrono::{DateTime, NaiveDateTime, TimeDelta};
 use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
@@ -28,6 +29,7 @@ const FOREIGN: &str = "foreign";
 const SITTING: &str = "sitting";
 /// The session that was reserved for whoever has just been let in, until it begins.
 const RESERVED: &str = "reserved";
+const ROOT: &str = "root";
 const PURPOSE: &str = "session";
 /// What decides who has power or where trust lies wants a proof that is no older.
 const PROOF_MINUTES: i64 = 10;
@@ -60,6 +62,7 @@ impl Visit {
         self.put(RESERVED, reserved);
         self.put(USER, &user);
         self.put(FORM_SECRET, &seal::secret());
+        self.put(ROOT, &seal::secret());
         self.prove(now);
     }
 
@@ -82,8 +85,11 @@ impl Visit {
 
     /// Goes on under a new key, as whoever came in the same way.
     pub(super) fn begin_again(&self, user: &str, reserved: &Reserved, now: NaiveDateTime) {
-        let (foreign, proved) = (self.foreign(), self.get::<String>(PROVED));
+        let (foreign, proved, root) = (self.foreign(), self.get::<String>(PROVED), self.root());
         self.sign_in(user, reserved, now);
+        if let Some(root) = root {
+            self.put(ROOT, &root);
+        }
         if let Some(foreign) = foreign {
             self.put(FOREIGN, &foreign);
         }
@@ -109,13 +115,20 @@ impl Visit {
         holder(self.user(), self.foreign())
     }
 
+    /// What names the session from its beginning on, under whichever key it goes on: what is counted of it stays.
+    pub(super) fn root(&self) -> Option<String> {
+        self.get(ROOT)
+    }
+
     /// How the person came in.
     pub(super) fn method(&self) -> Method {
         if self.foreign().is_some() { Method::Sso } else { Method::Password }
     }
 
-    pub(super) fn sign_out(&self) {
+    /// Ends the session in this browser, with all that it left there.
+    pub(super) fn leave(&self, request: &HttpRequest, response: &mut HttpResponse) -> Result<()> {
         self.session.purge();
+        cookies::clear_site_data(request, response)
     }
 
     pub(super) fn user(&self) -> Option<String> {

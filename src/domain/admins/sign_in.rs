@@ -144,10 +144,11 @@ pub fn refuse(
     let name = user.as_ref().map_or_else(|| "an unknown user name".to_owned(), User::name);
     let subject = Subject { kind: Kind::User, id, name: &name };
     let change = [Change::set("address", &origin.address)];
-    if let Caller::Session(_) = caller {
-        return audit::note(tx, Action::ProofRefused, subject, &change);
-    }
-    let action = if attempt.locks { Action::SignInLocked } else { Action::SignInRefused };
+    let action = match caller {
+        Caller::Session(_) => Action::ProofRefused,
+        _ if attempt.locks => Action::SignInLocked,
+        _ => Action::SignInRefused,
+    };
     let mut so_often = |kind: String| throttle::times_of(tx, &kind, COUNTED_FOR);
     let word = action.as_str();
     let is_owner = user.as_ref().is_some_and(|user| user.role == Role::Owner);

@@ -4,7 +4,8 @@
 //! typed, so that the answer does not tell whether the account exists. What is counted is the pair of account and
 //! address, never the account alone: nobody can lock somebody else out (OWASP, Authentication Cheat Sheet, *Account
 //! lockout*). A device that has signed in before is counted by itself, see [`devices`], and so is a session whose
-//! holder is asked for the password again. Blocks of addresses are slowed down, never locked.
+//! holder is asked for the password again. Blocks of addresses are slowed down, never locked, and whatever they do, a
+//! pair has its free tries.
 
 use super::devices;
 use crate::db::Conn;
@@ -28,8 +29,8 @@ const FIRST_INTERVAL_MS: i64 = 250;
 const LONGEST_INTERVAL_MS: i64 = 5_000;
 /// Nobody is kept waiting longer than this: the answer is 429 instead.
 const LONGEST_WAIT_MS: i64 = 5_000;
-/// A pair's first try waits no longer than this, whatever others in its block do.
-const LONGEST_FIRST_WAIT_MS: i64 = 2_000;
+/// A pair that still has free tries waits no longer than this, whatever others in its block do.
+const LONGEST_FREE_WAIT_MS: i64 = 2_000;
 /// From so many wrong passwords of strangers on, each of them waits a little.
 const MANY_GUESSES: i32 = 100;
 const WAIT_OF_MANY: Duration = Duration::from_secs(1);
@@ -57,7 +58,7 @@ pub struct Origin {
 pub enum Caller {
     /// Somebody on a device that has signed in to the account before; the device's key.
     Device(String),
-    /// Somebody signed in who is asked for the password again; the key of their account.
+    /// Somebody signed in who is asked for the password again; what names their session.
     Session(String),
     /// Anybody else.
     Stranger,
@@ -83,7 +84,7 @@ struct Row {
     locked_until: Option<NaiveDateTime>,
 }
 
-/// Wrong passwords of strangers for one account.
+/// Wrong passwords for one account, of strangers and of whoever sits before a session of it.
 #[derive(Clone, Debug, PartialEq, Eq, Queryable, Selectable, Insertable, AsChangeset)]
 #[diesel(table_name = guesses)]
 pub struct Guesses {
@@ -119,10 +120,8 @@ pub fn wait(conn: &mut Conn, tried: &str, now: NaiveDateTime) -> Result<Option<u
 #[must_use]
 pub fn subject(keys: &Keyring, user_name: &str, origin: &Origin, caller: &Caller) -> String {
     match caller {
-        Caller::Session(user) => {
-            let pair = format!("{user}\n{}", origin.client);
-            format!("session:{}", keys.digest("sign-in session", &pair))
-        }
+        // Wherever it comes from: a stolen session gains nothing by another address.
+        Caller::Session(session) => format!("session:{}", keys.digest("sign-in session", session)),
         Caller::Device(_) | Caller::Stranger => {
             let pair = format!("{}\n{}", fold(user_name), origin.client);
             format!("pair:{}", keys.digest("sign-in", &pair))
@@ -151,16 +150,18 @@ pub fn register(
         return Ok(Err(Error::TooMany(seconds)));
     }
     let is_session = matches!(caller, Caller::Session(_));
+    let before = row(tx.conn, &subject)?.map(|row| row.failures);
     let mut pause = Duration::ZERO;
     if !is_session {
-        let is_first = row(tx.conn, &subject)?.is_none();
-        match slow_down(tx, origin, is_first)? {
+        match slow_down(tx, origin, before.is_none_or(|tries| tries < FREE_TRIES))? {
             Ok(wait) => pause = wait,
             Err(refusal) => return Ok(Err(refusal)),
         }
-        if let Some(user) = user {
-            pause = pause.max(note_guess(tx, user, is_first)?);
-        }
+    }
+    if let Some(user) = user {
+        let of_many = note_guess(tx, user, before.is_none())?;
+        // Whoever is signed in does not wait for what strangers do.
+        pause = if is_session { pause } else { pause.max(of_many) };
     }
     let tries = count(tx, &subject, user.filter(|_| !is_session), |tries, now| {
         (tries >= FREE_TRIES).then(|| now + lock(tries - FREE_TRIES))
@@ -183,7 +184,7 @@ pub fn take_back(
     let subject = subject(tx.keys, user_name, origin, caller);
     let less = (table::failures.eq(table::failures - 1), table::locked_until.eq(None::<NaiveDateTime>));
     diesel::update(table::table.find(subject)).set(less).execute(tx.conn)?;
-    if let (Caller::Stranger, Some(user)) = (caller, user) {
+    if let Some(user) = user {
         let theirs = diesel::update(guesses::table.find(user));
         theirs.set(guesses::failures.eq(guesses::failures - 1)).execute(tx.conn)?;
     }
@@ -198,11 +199,10 @@ pub fn forgive(tx: &mut Tx, user_name: &str, user: &str, origin: &Origin, caller
     let subject = subject(tx.keys, user_name, origin, caller);
     let Some(mine) = row(tx.conn, &subject)? else { return Ok(()) };
     diesel::delete(table::table.find(&subject)).execute(tx.conn)?;
-    if matches!(caller, Caller::Session(_)) {
-        return Ok(());
+    if !matches!(caller, Caller::Session(_)) {
+        let block = table::table.find(block(origin));
+        diesel::update(block).set(table::failures.eq(table::failures - mine.failures)).execute(tx.conn)?;
     }
-    let block = table::table.find(block(origin));
-    diesel::update(block).set(table::failures.eq(table::failures - mine.failures)).execute(tx.conn)?;
     let theirs = guesses::table.find(user);
     diesel::update(theirs)
         .set((
@@ -239,19 +239,19 @@ fn block(origin: &Origin) -> String {
     format!("block:{}", origin.block)
 }
 
-/// Counts a try of a block and answers how long it waits for its turn. `is_first` for a pair that has not tried yet:
-/// whoever shares an address with one who guesses still comes in.
-fn slow_down(tx: &mut Tx, origin: &Origin, is_first: bool) -> Result<Result<Duration>> {
+/// Counts a try of a block and answers how long it waits for its turn. A pair that still has free tries waits, but is
+/// never refused for what its neighbours do: whoever shares a network with one who guesses still comes in.
+fn slow_down(tx: &mut Tx, origin: &Origin, is_free: bool) -> Result<Result<Duration>> {
     let before = row(tx.conn, &block(origin))?;
     let interval = interval(before.as_ref().map_or(0, |row| row.failures));
     let last = before.and_then(|row| row.locked_until).map_or(tx.now, |turn| turn.max(tx.now));
     let turn = last + interval;
     let wait = (turn - tx.now).num_milliseconds();
-    if !is_first && wait > LONGEST_WAIT_MS {
+    if !is_free && wait > LONGEST_WAIT_MS {
         return Ok(Err(Error::TooMany(seconds(turn - tx.now))));
     }
-    let wait = if is_first { wait.min(LONGEST_FIRST_WAIT_MS) } else { wait };
-    let next = if is_first { last } else { turn };
+    let wait = if is_free { wait.min(LONGEST_FREE_WAIT_MS) } else { wait };
+    let next = if is_free { last } else { turn };
     count(tx, &block(origin), None, |_, _| (!interval.is_zero()).then_some(next))?;
     Ok(Ok(Duration::from_millis(u64::try_from(wait).unwrap_or(0))))
 }

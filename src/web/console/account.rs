@@ -4,7 +4,7 @@ use super::attempt;
 use crate::domain::admins::{self, devices, passwords};
 use crate::domain::groups::{self, Group};
 use crate::domain::licenses;
-use crate::domain::sessions::{self, Holder, Reserved};
+use crate::domain::sessions::{self, Reserved};
 use crate::domain::users::{self, lifecycle};
 use crate::error::Error;
 use crate::web::device;
@@ -71,9 +71,9 @@ pub(super) async fn set_password(
     form: Posted<Passwords>,
 ) -> Answer {
     let Posted(form) = form;
-    let visit = Visit::of(&request);
-    match change(&signed, &desk, &address, visit.holder(), form).await {
+    match change(&request, &signed, &desk, &address, form).await {
         Ok((secret, reserved)) => {
+            let visit = Visit::of(&request);
             visit.begin_again(&signed.0.id, &reserved, desk.org().now());
             visit.prove(desk.org().now());
             visit.flash("good", "Your password was changed. You are signed out everywhere else.");
@@ -91,22 +91,22 @@ pub(super) async fn set_password(
 /// Changes the password; answers the secret by which this browser is known from now on, and the session that goes on in
 /// place of those that end.
 async fn change(
+    request: &HttpRequest,
     signed: &Signed,
     desk: &Desk,
     address: &Address,
-    holder: Holder,
     form: Passwords,
 ) -> Result<(String, Reserved), Error> {
     if form.password != form.password_again {
         return Err(Error::invalid("password_again", "The two passwords differ. Enter the same one twice."));
     }
-    match attempt::prove(signed, desk, address, &form.current).await {
+    match attempt::prove(request, signed, desk, address, &form.current).await {
         Err(Error::Invalid(_)) => {
             return Err(Error::invalid("current", "This is not your present password."));
         }
         other => other?,
     }
-    let id = signed.0.id.clone();
+    let (id, holder) = (signed.0.id.clone(), Visit::of(request).holder());
     let prepared =
         desk.prepare(signed.line(), move |org| passwords::prepare(org, &id, &form.password)).await?;
     // No device is known by the old password any more, but this one is by the new.

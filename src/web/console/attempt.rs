@@ -10,6 +10,7 @@ use crate::error::{Error, Result};
 use crate::pool::Line;
 use crate::web::device;
 use crate::web::extract::{Address, Desk, Signed};
+use crate::web::session::Visit;
 use actix_web::HttpRequest;
 
 /// Who tries what.
@@ -54,9 +55,16 @@ pub(super) async fn sign_in(
 }
 
 /// Whether somebody signed in knows their password, when they are asked again. Whoever isn't signed in as them cannot
-/// use up their tries.
-pub(super) async fn prove(signed: &Signed, desk: &Desk, address: &Address, password: &str) -> Result<()> {
-    let (origin, caller) = (Origin::of(&address.0), Caller::Session(signed.0.id.clone()));
+/// use up their tries, nor can who has another of their sessions.
+pub(super) async fn prove(
+    request: &HttpRequest,
+    signed: &Signed,
+    desk: &Desk,
+    address: &Address,
+    password: &str,
+) -> Result<()> {
+    let session = Visit::of(request).root().unwrap_or_else(|| signed.0.id.clone());
+    let (origin, caller) = (Origin::of(&address.0), Caller::Session(session));
     let tried = Try {
         user_name: signed.0.profile.user_name.clone(),
         password: password.to_owned(),
@@ -75,9 +83,14 @@ async fn verify(desk: &Desk, tried: Try) -> Result<User> {
     let (keys, now) = (desk.org().keys().clone(), desk.org().now());
     let (name, from, who) = (user_name.clone(), origin.clone(), caller.clone());
     desk.read(move |conn| sign_in::may_try(conn, &keys, &name, &from, &who, now)).await?;
+    // Who is known here is not bound by what others of the same network do.
+    let place = matches!(caller, Caller::Stranger).then(|| desk.pauses().enter(&origin)).transpose()?;
     let (name, from, who) = (user_name.clone(), origin.clone(), caller.clone());
     let attempt = desk.write(Actor::Rollcall, move |tx| sign_in::register(tx, &name, &from, &who)).await??;
-    tokio::time::sleep(attempt.pause).await;
+    match place {
+        Some(place) => desk.wait(place.wait(attempt.pause)).await?,
+        None => desk.wait(tokio::time::sleep(attempt.pause)).await,
+    }
     let name = user_name.clone();
     let found = match desk.prepare(line, move |org| check(org, &name, &password)).await {
         Err(busy @ Error::Busy(_)) => {

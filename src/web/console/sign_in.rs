@@ -142,9 +142,8 @@ pub(super) async fn leave(
         }
     }
     let beyond = sso_door::leave(&request, &desk).await?;
-    Visit::of(&request).sign_out();
     let mut response = page::go(beyond.as_deref().unwrap_or("/sign-in?left"));
-    sso_door::clear_site_data(&request, &mut response)?;
+    Visit::of(&request).leave(&request, &mut response)?;
     Ok(response)
 }
 
@@ -226,7 +225,7 @@ impl Prompt<'_> {
         address: &Address,
         password: &str,
     ) -> Result<Option<HttpResponse>, Failure> {
-        match attempt::prove(signed, desk, address, password).await {
+        match attempt::prove(request, signed, desk, address, password).await {
             Ok(()) => {
                 Visit::of(request).prove(desk.org().now());
                 Ok(None)
