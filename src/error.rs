@@ -31,7 +31,10 @@ pub enum Error {
     #[error("Rollcall is busy just now, and nothing was changed. Try again in {}.", wait(*.0))]
     Busy(u64),
     /// More bytes than are taken; the limit.
-    #[error("This is too large: at most {} KiB are taken.", .0 / 1024)]
+    #[error(
+        "This is too large: at most {} are taken. Nothing was changed: make it smaller, or split it, and try again.",
+        bytes(*.0)
+    )]
     TooLarge(usize),
     /// It did not come in time.
     #[error("The request did not come within the time that it had. Nothing was changed: try again.")]
@@ -98,6 +101,11 @@ impl From<diesel::result::Error> for Error {
 
 fn list(complaints: &[Complaint]) -> String {
     complaints.iter().map(|complaint| complaint.message.as_str()).collect::<Vec<_>>().join(" ")
+}
+
+fn bytes(count: usize) -> String {
+    const MIB: usize = 1024 * 1024;
+    if count >= MIB { format!("{} MiB", count / MIB) } else { format!("{} KiB", count / 1024) }
 }
 
 fn wait(seconds: u64) -> String {

@@ -207,6 +207,94 @@ async fn connections_that_only_wait_keep_nobody_out() {
 }
 
 #[actix_web::test]
+async fn whoever_waits_before_their_password_is_looked_at_keeps_nobody_out() {
+    let mut console = Console::open();
+    let room = Room { most: 60, share: 16 };
+    let address = console.served_with(|site| site.room = room);
+    let browser = crate::harness::Browser::new(&address);
+    let token = browser.get("/sign-in").await.value("input[name=csrf]").unwrap();
+    let cookie = format!("Cookie: rollcall_form={}\r\n", browser.cookie("rollcall_form").unwrap());
+    // So many that the whole network is slowed down by two seconds a try.
+    for number in 0..300 {
+        let origin = rollcall::domain::admins::sign_in::Origin::of("127.0.0.1");
+        let caller = rollcall::domain::admins::sign_in::Caller::Stranger;
+        console.write(move |tx| {
+            let name = format!("name{number}");
+            rollcall::domain::admins::sign_in::register(tx, &name, &origin, &caller)?.map(drop).or(Ok(()))
+        });
+    }
+    let mut held = Vec::new();
+    for number in 0..40 {
+        let body = format!("csrf={token}&user_name=other{number}&password=wrong");
+        let headers = format!("{cookie}Content-Length: {}\r\n", body.len());
+        let mut raw = Raw::post(&address, "/sign-in", FORM, &headers).await;
+        raw.write(&body).await;
+        held.push(raw);
+    }
+    for _ in 0..3 {
+        let neighbour = crate::harness::Browser::at(&address, "127.0.0.66");
+        assert_eq!(timeout(SOON, neighbour.get("/sign-in")).await.expect("it is served").status, 200);
+    }
+    let rest: Vec<String> = futures_util::future::join_all(held.into_iter().map(|mut raw| async move {
+        let mut answer = vec![0; 4096];
+        let length = timeout(SOON, raw.0.read(&mut answer)).await.expect("an end").unwrap_or_default();
+        String::from_utf8_lossy(&answer[..length]).into_owned()
+    }))
+    .await;
+    assert!(rest.iter().any(|answer| answer.is_empty()), "some made room");
+    assert!(rest.iter().all(|answer| ["422", "429", "503", "none"].contains(&status(answer))), "{rest:?}");
+}
+
+#[actix_web::test]
+async fn whoever_holds_back_large_bodies_keeps_nobody_out() {
+    let console = Console::open();
+    let part = "x".repeat(200 * 1024);
+    let mut held = Vec::new();
+    for _ in 0..100 {
+        let headers = "Content-Length: 262000\r\n";
+        let mut raw = Raw::post(&console.address, "/sign-in", FORM, headers).await;
+        raw.write(&part).await;
+        held.push(raw);
+    }
+    let few = async {
+        loop {
+            let mut open = 0;
+            for raw in &mut held {
+                open += usize::from(raw.is_open().await);
+            }
+            if open <= 16 * 1024 / 200 + 1 {
+                break;
+            }
+        }
+    };
+    timeout(SOON, few).await.expect("bodies of one network hold no more than their share");
+    let browser = console.browser();
+    let form = [("user_name", "olga"), ("password", crate::harness::PASSWORD)];
+    assert_eq!(browser.submit("/sign-in", "/sign-in", &form).await.status, 303);
+}
+
+#[actix_web::test]
+async fn an_upload_is_refused_at_the_limit_of_its_route_and_told_by_it() {
+    let console = Console::open();
+    let owner = console.signed_in("olga").await;
+    let session = format!("Cookie: rollcall_session={}\r\n", owner.cookie("rollcall_session").unwrap());
+    for (path, limit, told) in [
+        ("/licenses/import", 5, "5 MiB"),
+        ("/users/alignment", 32, "32 MiB"),
+        ("/identity/sso/import", 1, "1 MiB"),
+        ("/identity/sso/certificates", 0, "256 KiB"),
+    ] {
+        let headers = format!("{session}Content-Length: {}\r\n", (limit + 3) * 1024 * 1024);
+        let answer = Raw::post(&console.address, path, MULTIPART, &headers).await.rest().await;
+        assert_eq!(status(&answer), "413", "{path}: {answer}");
+        assert!(answer.contains(&format!("at most {told} are taken")), "{path}: {answer}");
+        let headers = format!("{session}Content-Length: {}\r\n", (limit + 1) * 1024 * 1024);
+        let mut raw = Raw::post(&console.address, path, MULTIPART, &headers).await;
+        assert!(raw.is_open().await, "{path}: the form itself says what is wrong with a little more");
+    }
+}
+
+#[actix_web::test]
 async fn whoever_was_served_and_then_dawdles_is_cut_off() {
     let mut console = Console::open();
     let patience = Patience { idle: Duration::from_millis(500), ..Patience::default() };

@@ -447,6 +447,18 @@ async fn strangers_cannot_fill_the_log_or_hide_what_matters_or_sound_the_alarm()
 }
 
 #[actix_web::test]
+async fn before_provisioning_was_ever_on_strangers_leave_nothing() {
+    let console = Console::open();
+    Entra::new(&console.address, "guess").get("/Users").await;
+    let form = [("grant_type", "client_credentials"), ("client_id", "x"), ("client_secret", "y")];
+    console.browser().post_bare("/oauth2/token", &form).await;
+    console.write(rollcall::domain::settings::touch);
+    assert_eq!(log(&console).len(), 0);
+    let home = console.signed_in("olga").await.get("/").await.text();
+    assert!(!home.contains("A credential was refused"), "{home}");
+}
+
+#[actix_web::test]
 async fn within_ten_seconds_a_flood_hides_no_other_refusal() {
     let (console, _) = Console::with_entra();
     let (ended, token) = console.write(|tx| tokens::create(tx, "old", None));

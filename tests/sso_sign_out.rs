@@ -115,6 +115,26 @@ async fn entra_id_ends_the_session_that_it_names_and_no_other() {
     assert_eq!(again.status, 200);
 }
 
+#[actix_web::test]
+async fn a_session_that_entra_id_ends_leaves_nothing_in_its_browser() {
+    let console = Console::with_sso();
+    console.user(ADA, None);
+    let (here, anybody) = (console.browser(), console.browser());
+    let says = Says::of(&console, ADA);
+    here.bring(&says).await;
+    let query = logout_request(&console, ISSUER, ADA, Some(&says.session_index));
+    let left = here.get(&format!("/sso/logout?{query}")).await;
+    assert_eq!(left.headers["clear-site-data"], "\"cache\", \"storage\"");
+    let forgotten = |name: &str| {
+        let mut lines = left.headers.get_all("set-cookie").iter().filter_map(|line| line.to_str().ok());
+        lines.any(|line| line.contains(name) && line.contains("Max-Age=0"))
+    };
+    assert!(forgotten("rollcall_session") && forgotten("rollcall_form") && forgotten("rollcall_sso"));
+    // Where nothing ended here, nothing is cleared.
+    let elsewhere = anybody.get(&format!("/sso/logout?{query}")).await;
+    assert!(!elsewhere.headers.contains_key("clear-site-data"));
+}
+
 fn dated(name: &str, id: &str, attributes: &str) -> String {
     let xml = format!(
         "<samlp:LogoutRequest xmlns:samlp=\"urn:oasis:names:tc:SAML:2.0:protocol\" ID=\"{id}\" Version=\"2.0\" \

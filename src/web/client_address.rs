@@ -64,7 +64,7 @@ impl Proxies {
 
     /// The nearest address that no named proxy has, or where the list ends or can't be read, the last that is known for
     /// sure.
-    fn client(&self, peer: IpAddr, headers: &HeaderMap) -> IpAddr {
+    pub(super) fn client(&self, peer: IpAddr, headers: &HeaderMap) -> IpAddr {
         let mut nearest = peer.to_canonical();
         if !self.has(nearest) {
             return nearest;
@@ -85,7 +85,12 @@ impl Proxies {
         let lines = headers.get_all(self.name()).map(|line| String::from_utf8_lossy(line.as_bytes()));
         match self.header {
             ForwardedHeader::XForwardedFor => {
-                lines.flat_map(|line| line.split(',').map(hop).collect::<Vec<_>>()).collect()
+                // Empty elements of a list mean nothing (RFC 9110 section 5.6.1.2).
+                let said = |line: &str| {
+                    let hops = line.split(',').filter(|text| !text.trim_matches([' ', '\t']).is_empty());
+                    hops.map(hop).collect::<Vec<_>>()
+                };
+                lines.flat_map(|line| said(&line)).collect()
             }
             ForwardedHeader::Forwarded => lines.flat_map(|line| forwarded::hops(&line)).collect(),
         }
@@ -127,18 +132,40 @@ pub(super) struct UnnamedProxies(Mutex<Seen>);
 
 #[derive(Default)]
 struct Seen {
-    peers: Vec<(IpAddr, NaiveDateTime)>,
+    peers: Vec<Peer>,
     logged_at: Option<NaiveDateTime>,
+}
+
+impl Seen {
+    /// Counts a request of a peer. Where there are too many, one that sends little makes room and hands its count on, so
+    /// that whoever sends most is always among them (Metwally and others, *Space-Saving*).
+    fn count(&mut self, address: IpAddr, now: NaiveDateTime) {
+        self.peers.retain(|peer| now - peer.last_at < TELL_FOR);
+        if let Some(peer) = self.peers.iter_mut().find(|peer| peer.address == address) {
+            (peer.last_at, peer.requests) = (now, peer.requests + 1);
+            return;
+        }
+        let mut requests = 1;
+        if self.peers.len() >= MOST_TOLD {
+            let least = (0..self.peers.len()).min_by_key(|place| self.peers[*place].requests);
+            requests += least.map_or(0, |place| self.peers.swap_remove(place).requests);
+        }
+        self.peers.push(Peer { address, last_at: now, requests });
+    }
+}
+
+#[derive(Clone, Copy)]
+struct Peer {
+    address: IpAddr,
+    last_at: NaiveDateTime,
+    requests: u64,
 }
 
 impl UnnamedProxies {
     /// Notes such a peer, and writes a line into the log unless there was one within the hour.
     pub(super) fn note(&self, proxies: &Proxies, peer: IpAddr, now: NaiveDateTime) {
         let mut seen = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        seen.peers.retain(|(other, at)| *other != peer && now - *at < TELL_FOR);
-        if seen.peers.len() < MOST_TOLD {
-            seen.peers.push((peer, now));
-        }
+        seen.count(peer, now);
         if seen.logged_at.is_none_or(|at| now - at >= LOG_EVERY) {
             seen.logged_at = Some(now);
             let header = proxies.header.word();
@@ -149,9 +176,11 @@ impl UnnamedProxies {
     /// The sentence for Home, if there is reason for one.
     pub(super) fn told(&self, proxies: &Proxies, now: NaiveDateTime) -> Option<String> {
         let seen = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut peers = seen.peers.iter().filter(|(_, at)| now - *at < TELL_FOR).map(|(peer, _)| *peer);
-        let first = peers.next()?;
-        let more = match peers.count() {
+        let mut peers: Vec<Peer> =
+            seen.peers.iter().copied().filter(|peer| now - peer.last_at < TELL_FOR).collect();
+        peers.sort_by_key(|peer| std::cmp::Reverse(peer.requests));
+        let first = peers.first()?.address;
+        let more = match peers.len() - 1 {
             0 => String::new(),
             1 => " and another".to_owned(),
             count => format!(" and {count} others"),
@@ -215,8 +244,9 @@ mod tests {
             (&["6.6.6.6, 09.9.9.9"], PROXY),
             (&["6.6.6.6, unknown"], PROXY),
             (&["6.6.6.6, [9.9.9.9]"], PROXY),
-            (&["6.6.6.6, 9.9.9.9, "], PROXY),
-            (&["6.6.6.6", ""], PROXY),
+            (&["6.6.6.6, 9.9.9.9, "], "9.9.9.9"),
+            (&["6.6.6.6,, 9.9.9.9, ,"], "9.9.9.9"),
+            (&["6.6.6.6", ""], "6.6.6.6"),
             (&["6.6.6.6, \u{e9}"], PROXY),
             (&["10.1.1.1"], "10.1.1.1"),
             (&[], PROXY),
@@ -247,6 +277,12 @@ mod tests {
             (&["for=6.6.6.6", "for=9.9.9.9", "for=\"10.1.1.1:80\""], "9.9.9.9"),
             // Empty elements of a list mean nothing (RFC 9110 section 5.6.1.2).
             (&["for=6.6.6.6, for=9.9.9.9,, "], "9.9.9.9"),
+            // A port that hides itself (RFC 7239 section 6) hides no address.
+            (&["for=6.6.6.6, for=\"9.8.5.1:_obf\""], "9.8.5.1"),
+            (&["for=6.6.6.6, for=\"[2001:db8::9]:_p-o.r_t\""], "2001:db8::9"),
+            (&["for=6.6.6.6, for=\"9.8.5.1:_\""], PROXY),
+            (&["for=6.6.6.6, for=\"9.8.5.1:_a b\""], PROXY),
+            (&["for=6.6.6.6, for=\"2001:db8::9:_port\""], PROXY),
             (&["for=6.6.6.6, for=_hidden"], PROXY),
             (&["for=6.6.6.6, for=unknown"], PROXY),
             (&["for=6.6.6.6, for=\"_hidden:80\", for=10.1.1.1"], "10.1.1.1"),
@@ -269,11 +305,13 @@ mod tests {
         let (unnamed, proxies) = (UnnamedProxies::default(), Proxies::default());
         let now = chrono::DateTime::UNIX_EPOCH.naive_utc();
         assert_eq!(unnamed.told(&proxies, now), None);
-        for last in 0..50 {
+        for last in 0..250 {
             unnamed.note(&proxies, IpAddr::from([10, 0, 0, last]), now);
+            // The one that was forgotten sends more than any of those who pretend, whenever it comes.
+            unnamed.note(&proxies, IpAddr::from([192, 0, 2, 1]), now);
         }
         let told = unnamed.told(&proxies, now).unwrap();
-        assert!(told.starts_with("A proxy at 10.0.0.0 and 9 others sends X-Forwarded-For"), "{told}");
+        assert!(told.starts_with("A proxy at 192.0.2.1 and 9 others sends X-Forwarded-For"), "{told}");
         assert_eq!(unnamed.told(&proxies, now + TELL_FOR), None);
         unnamed.note(&proxies, IpAddr::from([10, 0, 0, 77]), now + TELL_FOR);
         assert!(unnamed.told(&proxies, now + TELL_FOR).unwrap().contains("10.0.0.77 sends"));

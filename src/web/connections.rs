@@ -3,25 +3,29 @@
 //! A connection costs a descriptor and memory from the moment it is made, long before anybody has proved anything. So
 //! each is counted under the block of its peer's address, no block holds more than its share, and what waits for its
 //! client (for a request, for a body, for an answer to be taken) is cut when it waits too long, or when another
-//! connection needs its place. One that is being worked for is never cut. Whoever comes is thus served whatever others
-//! hold, their neighbours in the same network included.
+//! connection needs its place. So is one that we keep waiting ourselves, see [`Connection::while_it_waits`]. One that is
+//! being worked for is never cut. Whoever comes is thus served whatever others hold, their neighbours in the same
+//! network included.
+//!
+//! A named proxy carries many clients: while one of its connections brings a request, it counts as the client's. What
+//! bodies of strangers hold of memory is bounded alike, see [`bodies`].
 
 use crate::network::{Block, is_within};
-use actix_http::ConnectionType;
-use actix_web::body::MessageBody;
-use actix_web::dev::{ServiceRequest, ServiceResponse};
-use actix_web::http::header;
-use actix_web::middleware::Next;
 use futures_util::task::AtomicWaker;
 use ipnet::IpNet;
 use std::collections::HashMap;
 use std::net::IpAddr;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
+mod bodies;
+mod hold;
 pub(super) mod stream;
+
+pub(super) use bodies::NoRoom;
+pub(super) use hold::hold;
 
 /// Descriptors that are left for the database, its readers, and fetching.
 const OTHER_DESCRIPTORS: u64 = 128;
@@ -68,6 +72,10 @@ impl Default for Patience {
     }
 }
 
+/// For how long the rest of a request's head is waited for, from its first byte; for the first request of a connection
+/// the server itself looks after that.
+const HEAD: Duration = Duration::from_secs(5);
+
 /// For how long a client is given to read an answer after which the connection is closed.
 const LINGER: Duration = Duration::from_secs(2);
 
@@ -80,23 +88,39 @@ struct Shared {
     idle: Duration,
     proxies: Vec<IpNet>,
     epoch: Instant,
-    held: Mutex<HashMap<Block, Vec<Arc<Connection>>>>,
+    held: Mutex<Held>,
+    /// What bodies of strangers hold of memory.
+    bytes: AtomicUsize,
+}
+
+type Held = HashMap<Holder, Vec<Arc<Connection>>>;
+
+/// Whose a connection is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+enum Holder {
+    /// A block of addresses, which has a share.
+    Block(Block),
+    /// The named proxies, between two requests of their clients: no share binds them.
+    Proxies,
 }
 
 /// One of them.
 pub(super) struct Connection {
-    block: Block,
-    /// Named proxies carry many clients: no share binds them.
-    is_proxy: bool,
-    idle: Duration,
-    epoch: Instant,
+    all: Connections,
+    home: Holder,
+    /// Whose it is at the moment, and the client's address; changes only while `held` is locked.
+    whose: Mutex<(Holder, IpAddr)>,
     /// Since when the client is waited for, in milliseconds after the epoch; [`WORKING`] while it is worked for.
     waits_since: AtomicU64,
     /// When it is cut unless something happens, likewise.
     cut_at: AtomicU64,
     is_cut: AtomicBool,
+    /// Whether a request was answered and the next has not begun.
+    is_between: AtomicBool,
     /// Whether the request under way has a body without announced length that was not read to its end.
     unread: AtomicBool,
+    /// What the request's body holds of the strangers' memory.
+    bytes: AtomicUsize,
     task: AtomicWaker,
 }
 
@@ -104,72 +128,83 @@ const WORKING: u64 = u64::MAX;
 
 impl Connections {
     pub(super) fn new(room: Room, patience: Patience, proxies: Vec<IpNet>) -> Self {
-        let epoch = Instant::now();
-        Self(Arc::new(Shared { room, idle: patience.idle, proxies, epoch, held: Mutex::default() }))
+        let (epoch, idle) = (Instant::now(), patience.idle);
+        let (held, bytes) = (Mutex::default(), AtomicUsize::default());
+        Self(Arc::new(Shared { room, idle, proxies, epoch, held, bytes }))
     }
 
     /// Takes a connection in, for which another may have to go. None if there is no room: all are being worked for.
     pub(super) fn admit(&self, peer: IpAddr) -> Option<Admitted> {
-        let Shared { room, idle, epoch, .. } = *self.0;
-        let (block, is_proxy) = (Block::of(peer), is_within(&self.0.proxies, peer));
-        let mut held = self.0.held.lock().unwrap_or_else(PoisonError::into_inner);
-        if !is_proxy && held.get(&block).map_or(0, Vec::len) >= room.share {
-            cut_longest_waiting(held.get_mut(&block)?)?;
-        }
-        if held.values().map(Vec::len).sum::<usize>() >= room.most {
+        let home = self.holder(peer);
+        let mut held = self.held();
+        self.keep_share(&mut held, home)?;
+        if held.values().map(Vec::len).sum::<usize>() >= self.0.room.most {
             make_room(&mut held)?;
         }
         let connection = Arc::new(Connection {
-            block,
-            is_proxy,
-            idle,
-            epoch,
+            all: self.clone(),
+            home,
+            whose: Mutex::new((home, peer)),
             waits_since: AtomicU64::new(WORKING),
             cut_at: AtomicU64::new(WORKING),
             is_cut: AtomicBool::new(false),
+            is_between: AtomicBool::new(false),
             unread: AtomicBool::new(false),
+            bytes: AtomicUsize::new(0),
             task: AtomicWaker::new(),
         });
         connection.waits();
-        held.entry(block).or_default().push(connection.clone());
-        Some(Admitted { connection, connections: self.clone() })
+        held.entry(home).or_default().push(connection.clone());
+        Some(Admitted { connection })
+    }
+
+    fn holder(&self, address: IpAddr) -> Holder {
+        if is_within(&self.0.proxies, address) { Holder::Proxies } else { Holder::Block(Block::of(address)) }
+    }
+
+    /// Sees to it that a holder may have one more. None if that cannot be.
+    fn keep_share(&self, held: &mut Held, holder: Holder) -> Option<()> {
+        let mine = held.get_mut(&holder).filter(|_| holder != Holder::Proxies);
+        match mine {
+            Some(mine) if mine.len() >= self.0.room.share => cut_longest_waiting(mine),
+            _ => Some(()),
+        }
     }
 
     /// Cuts all that wait for their clients. Those that are being worked for go on.
     pub(super) fn cut_waiting(&self) {
-        let mut held = self.0.held.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut held = self.held();
         for holder in held.values_mut() {
             while cut_longest_waiting(holder).is_some() {}
         }
         held.retain(|_, holder| !holder.is_empty());
     }
 
-    fn leave(&self, connection: &Arc<Connection>) {
-        let mut held = self.0.held.lock().unwrap_or_else(PoisonError::into_inner);
-        let Some(neighbours) = held.get_mut(&connection.block) else { return };
-        neighbours.retain(|other| !Arc::ptr_eq(other, connection));
-        if neighbours.is_empty() {
-            held.remove(&connection.block);
-        }
+    fn held(&self) -> MutexGuard<'_, Held> {
+        self.0.held.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 /// Cuts one of whoever holds most, named proxies last: they carry others.
-fn make_room(held: &mut HashMap<Block, Vec<Arc<Connection>>>) -> Option<()> {
-    let mut holders: Vec<&mut Vec<Arc<Connection>>> = held.values_mut().collect();
-    let carries = |holder: &[Arc<Connection>]| holder.iter().any(|connection| connection.is_proxy);
-    holders.sort_by_key(|holder| (carries(holder), std::cmp::Reverse(holder.len())));
-    let made = holders.into_iter().find_map(cut_longest_waiting);
+fn make_room(held: &mut Held) -> Option<()> {
+    let mut holders: Vec<(&Holder, &mut Vec<Arc<Connection>>)> = held.iter_mut().collect();
+    holders.sort_by_key(|(holder, mine)| (**holder == Holder::Proxies, std::cmp::Reverse(mine.len())));
+    let made = holders.into_iter().find_map(|(_, mine)| cut_longest_waiting(mine));
     held.retain(|_, holder| !holder.is_empty());
     made
 }
 
 fn cut_longest_waiting(holder: &mut Vec<Arc<Connection>>) -> Option<()> {
-    let since = |connection: &Arc<Connection>| connection.waits_since.load(Ordering::Relaxed);
-    let waiting = holder.iter().enumerate().filter(|(_, connection)| since(connection) != WORKING);
-    let (longest, _) = waiting.min_by_key(|(_, connection)| since(connection))?;
+    let longest = longest_waiting(holder, |_| true)?;
     holder.swap_remove(longest).cut();
     Some(())
+}
+
+/// The place of the one that waits longest, of those that are meant.
+fn longest_waiting(holder: &[Arc<Connection>], is_meant: impl Fn(&Connection) -> bool) -> Option<usize> {
+    let since = |connection: &Connection| connection.waits_since.load(Ordering::Relaxed);
+    let waiting = holder.iter().enumerate().filter(|(_, one)| since(one) != WORKING && is_meant(one));
+    waiting.min_by_key(|(_, connection)| since(connection)).map(|(place, _)| place)
 }
 
 impl Connection {
@@ -182,7 +217,51 @@ impl Connection {
     /// A request has come, with a body whose end nobody knows if it is said so.
     fn begins(&self, endless: bool) {
         self.unread.store(endless, Ordering::Relaxed);
+        self.is_between.store(false, Ordering::Relaxed);
         self.works();
+    }
+
+    /// The request is answered.
+    fn rests(&self) {
+        self.lets_go_of_body();
+        self.is_between.store(true, Ordering::Relaxed);
+        self.waits();
+        if self.home == Holder::Proxies {
+            let proxy = self.whose().1;
+            self.counts_for(self.home, proxy);
+        }
+    }
+
+    /// Bytes have come: if they begin another head, the rest of it is not waited for long.
+    fn hears(&self) {
+        if self.is_between.swap(false, Ordering::Relaxed) {
+            let latest = self.now().saturating_add(millis(HEAD));
+            self.cut_at.fetch_min(latest, Ordering::Relaxed);
+        }
+    }
+
+    /// Waits for something on behalf of the client that is no work for it: a pause, a turn in a queue. Meanwhile another
+    /// may need the place. Every wait that we impose goes through here.
+    pub(super) async fn while_it_waits<T>(&self, wait: impl Future<Output = T>) -> T {
+        self.waits();
+        let outcome = wait.await;
+        self.works();
+        outcome
+    }
+
+    fn whose(&self) -> MutexGuard<'_, (Holder, IpAddr)> {
+        self.whose.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn leaves(&self) {
+        self.lets_go_of_body();
+        let mut held = self.all.held();
+        let holder = self.whose().0;
+        let Some(neighbours) = held.get_mut(&holder) else { return };
+        neighbours.retain(|other| !std::ptr::eq(other.as_ref(), self));
+        if neighbours.is_empty() {
+            held.remove(&holder);
+        }
     }
 
     /// The body has come.
@@ -205,7 +284,7 @@ impl Connection {
     pub(super) fn waits(&self) {
         let now = self.now();
         self.waits_since.store(now, Ordering::Relaxed);
-        self.cut_at.store(now.saturating_add(millis(self.idle)), Ordering::Relaxed);
+        self.cut_at.store(now.saturating_add(millis(self.all.0.idle)), Ordering::Relaxed);
     }
 
     /// The client's body is waited for: whoever reads it looks at the clock, but another may need the place.
@@ -218,7 +297,7 @@ impl Connection {
     /// The client took so much of an answer: it is waited for as much longer, but not longer than from now on.
     pub(super) fn took(&self, bytes: usize) {
         let earned = u64::try_from(bytes).unwrap_or(u64::MAX).saturating_mul(1000) / SLOWEST;
-        let latest = self.now().saturating_add(millis(self.idle));
+        let latest = self.now().saturating_add(millis(self.all.0.idle));
         let extend = |at: u64| (at != WORKING).then(|| at.saturating_add(earned).min(latest.max(at)));
         let _ = self.cut_at.fetch_update(Ordering::Relaxed, Ordering::Relaxed, extend);
     }
@@ -239,34 +318,12 @@ impl Connection {
     fn left(&self) -> Duration {
         let cut_at = self.cut_at.load(Ordering::Relaxed);
         let left = Duration::from_millis(cut_at.saturating_sub(self.now()));
-        left.min(self.idle)
+        left.min(self.all.0.idle)
     }
 
     fn now(&self) -> u64 {
-        millis(self.epoch.elapsed())
+        millis(self.all.0.epoch.elapsed())
     }
-}
-
-/// Keeps a connection's place while its request is worked for. One whose body was not read to its end is closed after
-/// the answer: nobody drains what may never end.
-pub(super) async fn hold<B: MessageBody>(
-    request: ServiceRequest,
-    next: Next<B>,
-) -> Result<ServiceResponse<B>, actix_web::Error> {
-    let Some(connection) = request.conn_data::<Arc<Connection>>().cloned() else {
-        return next.call(request).await;
-    };
-    let has_body = request.headers().contains_key(header::TRANSFER_ENCODING);
-    connection.begins(has_body);
-    let mut response = next.call(request).await;
-    connection.waits();
-    if let Ok(response) = &mut response
-        && connection.has_unread_body()
-    {
-        response.response_mut().head_mut().set_connection_type(ConnectionType::Close);
-        connection.lingers();
-    }
-    response
 }
 
 fn millis(duration: Duration) -> u64 {
@@ -276,7 +333,6 @@ fn millis(duration: Duration) -> u64 {
 /// A connection's place, which is free again when this is dropped.
 pub(super) struct Admitted {
     connection: Arc<Connection>,
-    connections: Connections,
 }
 
 impl Admitted {
@@ -295,92 +351,10 @@ impl Admitted {
 
 impl Drop for Admitted {
     fn drop(&mut self) {
-        self.connections.leave(&self.connection);
+        self.connection.leaves();
     }
 }
 
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
-mod tests {
-    use super::*;
-
-    const ROOM: Room = Room { most: 6, share: 2 };
-
-    fn connections() -> Connections {
-        let proxies = vec!["10.0.0.0/8".parse().unwrap()];
-        Connections::new(ROOM, Patience::default(), proxies)
-    }
-
-    fn admit(connections: &Connections, peer: &str) -> Option<Admitted> {
-        connections.admit(peer.parse().unwrap())
-    }
-
-    fn is_cut(admitted: &Admitted) -> bool {
-        admitted.connection.is_cut.load(Ordering::Acquire)
-    }
-
-    #[test]
-    fn a_neighbourhood_has_its_share_and_the_longest_waiting_makes_room() {
-        let connections = connections();
-        let [first, second, other] =
-            ["192.0.2.1", "192.0.2.2", "192.0.3.1"].map(|peer| admit(&connections, peer).unwrap());
-        let third = admit(&connections, "192.0.2.3").unwrap();
-        assert!(is_cut(&first) && !is_cut(&second) && !is_cut(&third) && !is_cut(&other));
-        second.connection.works();
-        let fourth = admit(&connections, "192.0.2.4").unwrap();
-        assert!(is_cut(&third) && !is_cut(&second));
-        fourth.connection.works();
-        assert!(admit(&connections, "192.0.2.5").is_none(), "all are being worked for");
-        assert!(admit(&connections, "192.0.9.5").is_some(), "nobody else is bound by it");
-        drop(second);
-        assert!(admit(&connections, "192.0.2.5").is_some(), "a place that was left is free");
-    }
-
-    #[test]
-    fn when_all_is_taken_whoever_holds_most_makes_room_and_proxies_last() {
-        let connections = connections();
-        let proxied: Vec<_> = (0..3).map(|_| admit(&connections, "10.0.0.5").unwrap()).collect();
-        let pair = ["2001:db8::1", "2001:db8::2"].map(|peer| admit(&connections, peer).unwrap());
-        let single = admit(&connections, "192.0.2.1").unwrap();
-        let fresh = admit(&connections, "198.51.100.1").unwrap();
-        assert!(
-            pair.iter().any(is_cut) && !is_cut(&single) && !is_cut(&fresh) && !proxied.iter().any(is_cut)
-        );
-        for connection in pair.iter().chain([&single, &fresh]) {
-            connection.connection.works();
-        }
-        let last = admit(&connections, "203.0.113.1").unwrap();
-        assert!(proxied.iter().any(is_cut) && !is_cut(&last));
-    }
-
-    #[test]
-    fn who_is_worked_for_is_not_cut_with_those_who_wait() {
-        let connections = connections();
-        let [working, waiting] = ["192.0.2.1", "192.0.2.2"].map(|peer| admit(&connections, peer).unwrap());
-        working.connection.works();
-        connections.cut_waiting();
-        assert!(is_cut(&waiting) && !is_cut(&working));
-    }
-
-    #[test]
-    fn room_stays_below_the_descriptors() {
-        assert_eq!(Room::within(1024), Room { most: 896, share: 112 });
-        assert_eq!(Room::within(1_000_000), Room { most: 4096, share: 512 });
-        assert_eq!(Room::within(64), Room { most: 16, share: 16 });
-    }
-
-    #[test]
-    fn whoever_takes_an_answer_is_waited_for_but_not_for_nothing() {
-        let connections = connections();
-        let admitted = admit(&connections, "192.0.2.1").unwrap();
-        let connection = admitted.connection();
-        let idle = Patience::default().idle;
-        connection.took(usize::MAX);
-        assert!(connection.left() <= idle);
-        connection.cut_at.store(connection.now() + 1000, Ordering::Relaxed);
-        connection.took(100);
-        assert!(connection.left() < Duration::from_millis(1100));
-        connection.took(1024 * 1024);
-        assert!(connection.left() > idle.saturating_sub(Duration::from_secs(1)));
-    }
-}
+mod tests;

@@ -4,11 +4,12 @@
 //! over https only, for all of it and nothing beside it, so that no neighbouring host and no plain http can plant one
 //! (RFC 6265bis section 4.1.3.2).
 
-use super::House;
 use super::extract::house;
-use crate::error::Result;
-use actix_web::HttpRequest;
+use super::{House, csrf, sso};
+use crate::error::{Error, Result};
 use actix_web::cookie::{Cookie, CookieBuilder, SameSite};
+use actix_web::http::header::{HeaderName, HeaderValue};
+use actix_web::{HttpRequest, HttpResponse};
 
 /// A cookie of ours.
 #[derive(Clone, Copy, Debug)]
@@ -50,4 +51,16 @@ impl Name {
         cookie.make_removal();
         Ok(cookie)
     }
+}
+
+/// Makes the browser forget what a session left in it. Of cookies only ours: told to clear all, browsers take those of
+/// every other host of the organisation's domain as well (W3C Clear Site Data section 4.2.2), and how somebody signs
+/// in stays.
+pub(super) fn clear_site_data(request: &HttpRequest, response: &mut HttpResponse) -> Result<()> {
+    for name in [csrf::COOKIE, sso::BROWSER] {
+        response.add_cookie(&name.forget(request)?).map_err(Error::internal)?;
+    }
+    let data = HeaderValue::from_static("\"cache\", \"storage\"");
+    response.headers_mut().insert(HeaderName::from_static("clear-site-data"), data);
+    Ok(())
 }

@@ -1,10 +1,12 @@
 //! What a handler may ask for.
 
 use super::body::unreadable;
-pub(super) use super::body::{LARGEST_FORM, Upload, whole};
+pub(super) use super::body::{LARGEST_FORM, UpTo, Upload, whole};
 pub(super) use super::client_address::{Address, client_address};
+use super::connections::Connection;
 use super::content_policy::Source;
 use super::page::Failure;
+use super::pauses::Pauses;
 use super::route::{Least, Route};
 use super::session::Visit;
 use super::{House, csrf};
@@ -20,6 +22,7 @@ use actix_web::{FromRequest, HttpMessage, HttpRequest, web};
 use futures_util::future::LocalBoxFuture;
 use serde::de::DeserializeOwned;
 use std::future::{Ready, ready};
+use std::sync::Arc;
 
 /// Everything that the doors share.
 pub(super) fn house(request: &HttpRequest) -> Result<&House> {
@@ -87,24 +90,46 @@ impl FromRequest for Signed {
 
 /// The organisation this request is for, its work kept off the async threads.
 #[derive(Clone)]
-pub(super) struct Desk(Org, Pool);
+pub(super) struct Desk {
+    org: Org,
+    slow: Pool,
+    pauses: Pauses,
+    connection: Option<Arc<Connection>>,
+}
 
 impl FromRequest for Desk {
     type Error = Failure;
     type Future = Ready<Result<Self, Failure>>;
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
-        ready(house(request).map(Self::at).map_err(Failure))
+        let connection = request.conn_data::<Arc<Connection>>().cloned();
+        let desk = house(request).map(|house| Self { connection, ..Self::at(house) });
+        ready(desk.map_err(Failure))
     }
 }
 
 impl Desk {
     pub(super) fn at(house: &House) -> Self {
-        Self(house.org().clone(), house.0.slow.clone())
+        let (org, slow, pauses) = (house.org().clone(), house.0.slow.clone(), house.0.pauses.clone());
+        Self { org, slow, pauses, connection: None }
+    }
+
+    /// The tries that wait before their password is looked at.
+    pub(super) fn pauses(&self) -> &Pauses {
+        &self.pauses
+    }
+
+    /// Waits for something that is no work for this request, such as a pause or a turn: its connection may be cut
+    /// meanwhile if another needs the place.
+    pub(super) async fn wait<T>(&self, wait: impl Future<Output = T>) -> T {
+        match &self.connection {
+            Some(connection) => connection.while_it_waits(wait).await,
+            None => wait.await,
+        }
     }
 
     pub(super) fn org(&self) -> &Org {
-        &self.0
+        &self.org
     }
 
     pub(super) async fn read<T, F>(&self, work: F) -> Result<T>
@@ -112,7 +137,7 @@ impl Desk {
         T: Send + 'static,
         F: FnOnce(&mut Conn) -> Result<T> + Send + 'static,
     {
-        let org = self.0.clone();
+        let org = self.org.clone();
         web::block(move || org.read(work)).await.map_err(Error::internal)?
     }
 
@@ -122,8 +147,8 @@ impl Desk {
         T: Send + 'static,
         F: FnOnce(&Org) -> Result<T> + Send + 'static,
     {
-        let org = self.0.clone();
-        self.1.run(line, move || work(&org)).await.unwrap_or_else(|undone| match undone {
+        let org = self.org.clone();
+        self.wait(self.slow.run(line, move || work(&org))).await.unwrap_or_else(|undone| match undone {
             Undone::Full => Err(Error::Busy(RETRY_S)),
             Undone::Panicked => Err(Error::internal(undone)),
         })
@@ -131,12 +156,12 @@ impl Desk {
 
     /// As [`Desk::read`], on the spot: for what takes microseconds, less than handing it to another thread.
     pub(super) fn read_at_once<T>(&self, work: impl FnOnce(&mut Conn) -> Result<T>) -> Result<T> {
-        self.0.read(work)
+        self.org.read(work)
     }
 
     /// Reads one thing on the spot.
     pub(super) fn glance<T>(&self, work: impl FnOnce(&mut Conn) -> Result<T>) -> Result<T> {
-        self.0.glance(work)
+        self.org.glance(work)
     }
 
     pub(super) async fn write<T, F>(&self, authority: impl Into<Authority>, work: F) -> Result<T>
@@ -146,7 +171,7 @@ impl Desk {
     {
         let (sender, receiver) = tokio::sync::oneshot::channel();
         // Whoever hung up in the meantime wants no answer; the change stays.
-        self.0.submit(authority, work, move |outcome| drop(sender.send(outcome)));
+        self.org.submit(authority, work, move |outcome| drop(sender.send(outcome)));
         receiver.await.map_err(Error::internal)?
     }
 
@@ -155,7 +180,7 @@ impl Desk {
     where
         F: FnOnce(&mut Tx) -> Result<()> + Send + 'static,
     {
-        self.0.submit(authority, work, |outcome: Result<()>| {
+        self.org.submit(authority, work, |outcome: Result<()>| {
             if let Err(Error::Internal(cause)) = outcome {
                 tracing::error!(%cause, "a line was lost");
             }
@@ -164,11 +189,11 @@ impl Desk {
 
     /// A line in the provisioning log about a request that was only a read.
     pub(super) fn note_later(&self, report: Report) {
-        self.0.note_later(report);
+        self.org.note_later(report);
     }
 
     pub(super) async fn ready(&self) -> Result<bool> {
-        let org = self.0.clone();
+        let org = self.org.clone();
         web::block(move || org.ready()).await.map_err(Error::internal)?
     }
 }
@@ -201,16 +226,16 @@ impl<T: DeserializeOwned + 'static> FromRequest for Posted<T> {
     }
 }
 
-impl FromRequest for Upload {
+impl<const LARGEST: usize> FromRequest for UpTo<LARGEST> {
     type Error = Failure;
     type Future = LocalBoxFuture<'static, Result<Self, Failure>>;
 
     fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
         let (request, payload) = (request.clone(), payload.take());
         Box::pin(async move {
-            let upload = Self::read(&request, payload).await?;
+            let upload = Upload::read(&request, payload, LARGEST).await?;
             still_there(&request).await?;
-            Ok(upload)
+            Ok(Self(upload))
         })
     }
 }

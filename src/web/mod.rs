@@ -32,6 +32,7 @@ mod guard;
 mod health;
 mod oauth;
 mod page;
+mod pauses;
 mod query;
 mod route;
 mod scim;
@@ -66,6 +67,7 @@ struct Parts {
     key_maker: sso::KeyMaker,
     turned_away: sso::turned_away::Shared,
     examinations: sso::examinations::Examinations,
+    pauses: pauses::Pauses,
     slow: Pool,
 }
 
@@ -117,6 +119,7 @@ impl House {
             key_maker: sso::KeyMaker::default(),
             turned_away: sso::turned_away::Shared::default(),
             examinations: sso::examinations::Examinations::default(),
+            pauses: pauses::Pauses::default(),
             slow: Pool::start("passwords", password_threads()),
         }))
     }
@@ -180,9 +183,9 @@ fn app(
     App::new()
         .app_data(web::Data::new(house))
         .wrap(Compress::default())
+        .wrap(from_fn(connections::hold))
         .wrap(from_fn(guard::headers))
         .wrap(from_fn(guard::watch))
-        .wrap(from_fn(connections::hold))
         // Tenant URLs are pasted with a slash at the end, which makes two in the middle.
         .wrap(NormalizePath::trim())
         .configure(health::routes)

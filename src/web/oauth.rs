@@ -78,6 +78,7 @@ async fn grant(request: &HttpRequest, payload: web::Payload) -> Result<Issued, R
         whole(request, payload.into_inner(), LARGEST_BODY).await.map_err(|failure| match failure.0 {
             Error::TooLarge(_) => Refusal::too_large(),
             Error::TooSlow => Refusal::too_slow(),
+            Error::Busy(seconds) => Refusal::too_often(seconds),
             _ => Refusal::malformed("the body could not be read"),
         })?;
     let wish = Wish::read(request.headers(), request.query_string(), &body)?;
@@ -164,6 +165,11 @@ async fn issue(
 /// Writes a refusal down, unless one of its sort was written down just now.
 fn note(request: &HttpRequest, refusal: &Refusal) {
     let Ok(house) = house(request) else { return };
+    let state = Desk::at(house).glance(switch::read).map(|switch| switch.state);
+    // Before provisioning is switched on for the first time nobody has a proof to show, so it is only noise.
+    if state.is_ok_and(|state| state == State::Off) {
+        return;
+    }
     if !house.0.token_desk.refusals.is_due(&refusal.sort, house.org().now()) {
         return;
     }

@@ -1,12 +1,16 @@
 //! The server: a listener, its connections, and what is done with each.
 
+use super::body::LARGEST;
 use super::connections::stream::Stream;
 use super::connections::{Connection, Connections};
 use super::{House, app};
+use crate::error::Error;
 use actix_http::error::DispatchError;
-use actix_http::{HttpService, KeepAlive};
+use actix_http::{ConnectionType, HttpMessage, HttpService, KeepAlive, Request, Response};
 use actix_service::{IntoServiceFactory, ServiceFactoryExt, fn_service, map_config};
+use actix_web::body::BoxBody;
 use actix_web::dev::{AppConfig, Server};
+use actix_web::http::{StatusCode, header};
 use actix_web::rt::net::TcpStream;
 use std::future::ready;
 use std::io::{self, ErrorKind};
@@ -44,6 +48,7 @@ pub fn serve(house: House, listener: TcpListener, workers: usize) -> io::Result<
         let app = app(house.clone()).into_factory();
         let app = app.map_err(|cause: actix_web::Error| cause.error_response());
         let http = HttpService::build()
+            .expect(fn_service(|request: Request| ready(expected(request))))
             .graceful_shutdown_signal(move || {
                 let stopping = stopping.clone();
                 async move { stopping.notified().await }
@@ -58,6 +63,18 @@ pub fn serve(house: House, listener: TcpListener, workers: usize) -> io::Result<
         fn_service(move |io: TcpStream| ready(take_in(&connections, io))).and_then(http)
     })?;
     Ok(builder.run())
+}
+
+/// Whether a body is to come that the client asks about first (RFC 9110 section 10.1.1): none that is larger than
+/// anything takes. The routes have limits of their own.
+fn expected(request: Request) -> Result<Request, Response<BoxBody>> {
+    let length = request.headers().get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok());
+    if length.is_none_or(|length| length.parse::<usize>().is_ok_and(|length| length <= LARGEST)) {
+        return Ok(request);
+    }
+    let mut response = Response::new(StatusCode::PAYLOAD_TOO_LARGE);
+    response.head_mut().set_connection_type(ConnectionType::Close);
+    Err(response.set_body(BoxBody::new(Error::TooLarge(LARGEST).to_string())))
 }
 
 /// Once the program is told to stop, whoever keeps it waiting does not do so for long.

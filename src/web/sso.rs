@@ -3,14 +3,15 @@
 //! The answer to a sign-in is posted from Microsoft's site, so the session's cookie does not come along with it. A
 //! cookie of its own ties the answer to the browser that asked.
 
+use super::body::discard;
 use super::cookies::Name;
 use super::extract::{Address, Desk, house, whole};
 use super::page::{self, Answer, Failure, Frame};
 use super::query::Query;
 use super::session::Visit;
-use super::{House, csrf, device, session};
+use super::{House, device, session};
 use crate::domain::admins::devices;
-use crate::domain::sso::examination::Grounds;
+use crate::domain::sso::examination::{Examined, Grounds, Standing};
 use crate::domain::sso::keys::{self, Key};
 use crate::domain::sso::requests::{Asker, Purpose};
 use crate::domain::sso::sign_in::{self, Bearer, Entry, Landing, Present};
@@ -25,14 +26,11 @@ use crate::saml::request::SignIn;
 use crate::seal;
 use actix_web::cookie::{SameSite, time::Duration};
 use actix_web::dev::Payload;
-use actix_web::http::header::{self, HeaderName, HeaderValue};
+use actix_web::http::header::{self, HeaderName};
 use actix_web::http::{Method, StatusCode};
 use actix_web::{HttpRequest, HttpResponse, web};
 use askama::Template;
-use governor::clock::{Clock, DefaultClock};
-use governor::{DefaultKeyedRateLimiter, Quota, RateLimiter};
 use serde::Deserialize;
-use std::num::NonZeroU32;
 use std::sync::Arc;
 use tokio::sync::Mutex;
 use url::Url;
@@ -41,49 +39,25 @@ pub(super) mod examinations;
 mod leaving;
 pub(super) mod switch;
 pub(super) mod turned_away;
+mod visits;
 
 use turned_away::turn_away;
 
 pub(super) use leaving::{leave, logout};
+pub(super) use visits::Visits;
 
 /// Where answers are posted: the one form that comes from another site.
 pub(super) const CONSUMER: &str = "/sso/consumer";
 /// Where browsers come with messages about signing out.
 pub(super) const LOGOUT: &str = "/sso/logout";
-const BROWSER: Name = Name::new("rollcall_sso", "/sso");
+pub(super) const BROWSER: Name = Name::new("rollcall_sso", "/sso");
 /// Remembers how somebody last signed in, to offer that first.
 pub(super) const WAY: Name = Name::new("rollcall_way", "/sign-in");
-/// A response in Base64, escaped.
+/// A response in Base64, escaped: twice as much as the longest that is looked into, so that more is told of it.
 const LARGEST: usize = 1024 * 1024;
 
 /// The longest path of ours to lead to after a sign-in: it is kept for whoever asks, and no page of ours has a longer one.
 const LONGEST_PATH: usize = 512;
-
-/// How often one network may come: each visit leaves a line in the store, and anybody may come. A whole office behind one
-/// address signs in well within it.
-const VISITS_A_SECOND: NonZeroU32 = NonZeroU32::new(10).unwrap();
-const VISITS_AT_ONCE: NonZeroU32 = NonZeroU32::new(2_000).unwrap();
-
-/// Who came lately, by network: a single subscriber holds 2^64 addresses.
-pub(super) struct Visits(DefaultKeyedRateLimiter<String>);
-
-impl Default for Visits {
-    fn default() -> Self {
-        Self(RateLimiter::keyed(Quota::per_second(VISITS_A_SECOND).allow_burst(VISITS_AT_ONCE)))
-    }
-}
-
-impl Visits {
-    fn take(&self, address: &str) -> Result<()> {
-        // Whoever has not come for a while is forgotten.
-        if self.0.len() > 10_000 {
-            self.0.retain_recent();
-        }
-        self.0
-            .check_key(&network::block(address))
-            .map_err(|busy| Error::TooMany(busy.wait_time_from(DefaultClock::default().now()).as_secs() + 1))
-    }
-}
 
 /// Where we are, as Entra ID knows it.
 pub(super) fn here(house: &House) -> Here {
@@ -168,7 +142,7 @@ pub(super) async fn start(
     start: Query<Start>,
 ) -> Answer {
     let house = house(&request)?;
-    if let Err(refusal) = house.0.visits.take(&address.0) {
+    if let Err(refusal) = house.0.visits.take(visits::Purpose::Start, &network::block(&address.0)) {
         return turn_away(house, frame, &desk, &address.0, refusal).await;
     }
     if request.method() == Method::HEAD {
@@ -322,34 +296,49 @@ pub(super) async fn consume(
     payload: web::Payload,
 ) -> Answer {
     let house = house(&request)?;
-    if let Err(refusal) = house.0.visits.take(&address.0) {
-        return turn_away(house, frame, &desk, &address.0, refusal).await;
+    let (ring, now, browser) = (desk.org().keys().clone(), desk.org().now(), BROWSER.value(&request));
+    let secret = browser.clone();
+    let standing = desk.read(move |conn| Standing::read(conn, &ring, secret.as_deref(), now)).await?;
+    // Nobody comes in then: nothing is looked into, and nothing is kept of it.
+    let closed = |frame| {
+        let sentence = help::for_the_person("switched_off");
+        RefusedPage { frame, sentence, reference: None, another: false }.show()
+    };
+    if !standing.is_open {
+        discard(&request, payload.into_inner(), LARGEST).await?;
+        return closed(frame);
     }
+    let who = match payer(&house.0.visits, &standing, browser.as_deref(), &address.0) {
+        Ok(who) => who,
+        Err(refusal) => return turn_away(house, frame, &desk, &address.0, refusal).await,
+    };
     let (field, relay_state) = match read_form(&request, payload.into_inner()).await {
         Ok(read) => read,
         Err(Failure(refusal)) => return turn_away(house, frame, &desk, &address.0, refusal).await,
     };
     let here = here(house);
     let bearer = Bearer {
-        browser: BROWSER.value(&request),
+        browser,
         address: address.0,
         return_to: relay_state.and_then(|state| own_page(house, &state)),
         present: present(&request, &frame),
     };
-    let (ring, now, browser) = (desk.org().keys().clone(), desk.org().now(), bearer.browser.clone());
+    let (ring, browser) = (desk.org().keys().clone(), bearer.browser.clone());
     let grounds = desk.read(move |conn| Grounds::read(conn, &ring, &here, browser.as_deref(), now)).await?;
-    // Nobody comes in then: nothing is looked into, and nothing is kept of it.
+    // It may have been switched off while the response was on its way.
     if !grounds.is_open() {
-        let sentence = help::for_the_person("switched_off");
-        return RefusedPage { frame, sentence, reference: None, another: false }.show();
+        return closed(frame);
     }
     let line = examinations::line(&bearer.address, grounds.is_expected());
-    let examined = match house.0.examinations.run(line, move || grounds.examine(&field, now)).await {
+    let examined = match desk.wait(house.0.examinations.run(line, move || grounds.examine(&field, now))).await {
         Err(refusal @ (Error::Busy(_) | Error::TooMany(_))) => {
             return turn_away(house, frame, &desk, &bearer.address, refusal).await;
         }
         examined => examined,
     };
+    if !examined.as_ref().is_ok_and(Examined::is_proven) {
+        house.0.visits.charge(who.0, &who.1);
+    }
     let (present, by) = (bearer.present.clone(), bearer.clone());
     let landing = match examined {
         Ok(examined) => desk.write(Actor::Rollcall, move |tx| sign_in::conclude(tx, examined, &by)).await,
@@ -375,6 +364,24 @@ pub(super) async fn consume(
             RefusedPage { frame, sentence, reference: Some(reference), another }.show()
         }
     }
+}
+
+/// Whose budget a response is charged to, should it prove nothing: the browser's own if it asked for one, or that of the
+/// network that it comes from.
+fn payer(
+    visits: &Visits,
+    standing: &Standing,
+    browser: Option<&str>,
+    address: &str,
+) -> Result<(visits::Purpose, String)> {
+    if let Some(browser) = browser.filter(|_| standing.has_asked)
+        && visits.may(visits::Purpose::Browser, browser).is_ok()
+    {
+        return Ok((visits::Purpose::Browser, browser.to_owned()));
+    }
+    let block = network::block(address);
+    visits.may(visits::Purpose::Response, &block)?;
+    Ok((visits::Purpose::Response, block))
 }
 
 async fn enter(request: &HttpRequest, desk: &Desk, entry: Entry) -> Answer {
@@ -447,16 +454,4 @@ pub(super) fn remember_way(
     let cookie =
         WAY.build(house(request)?, way.to_owned(), SameSite::Lax).max_age(Duration::days(365)).finish();
     response.add_cookie(&cookie).map_err(Error::internal)
-}
-
-/// Makes the browser forget what a session left in it. Of cookies only ours: told to clear all, browsers take those of
-/// every other host of the organisation's domain as well (W3C Clear Site Data section 4.2.2), and how somebody signs
-/// in stays.
-pub(super) fn clear_site_data(request: &HttpRequest, response: &mut HttpResponse) -> Result<()> {
-    for name in [csrf::COOKIE, BROWSER] {
-        response.add_cookie(&name.forget(request)?).map_err(Error::internal)?;
-    }
-    let data = HeaderValue::from_static("\"cache\", \"storage\"");
-    response.headers_mut().insert(HeaderName::from_static("clear-site-data"), data);
-    Ok(())
 }

@@ -25,11 +25,40 @@ pub struct Grounds {
     is_expected: bool,
 }
 
+/// What can be said before a response is even read: whether it would be, and who brings it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Standing {
+    /// Whether responses are looked at: while single sign-on is off, only those in a browser that tests.
+    pub is_open: bool,
+    /// Whether the browser has asked for a response that may still come.
+    pub has_asked: bool,
+}
+
+impl Standing {
+    /// Reads it; `browser` is the secret in the browser that brings a response.
+    pub fn read(conn: &mut Conn, ring: &Keyring, browser: Option<&str>, now: NaiveDateTime) -> Result<Self> {
+        let open = match browser {
+            Some(browser) => requests::open_in(conn, ring, browser, now)?,
+            None => Vec::new(),
+        };
+        let is_open = settings::read(conn)?.enabled || open.contains(&Purpose::Test);
+        Ok(Self { is_open, has_asked: open.iter().any(|purpose| *purpose != Purpose::SignOut) })
+    }
+}
+
 /// A response that was read, and the settings that it was held against.
 #[derive(Debug)]
 pub struct Examined {
     pub(super) reading: Reading,
     pub(super) judged_by: Option<Settings>,
+}
+
+impl Examined {
+    /// Whether a trusted key signed it: whoever made it up costs their network a visit.
+    #[must_use]
+    pub fn is_proven(&self) -> bool {
+        self.reading.outcome.is_ok() || !self.reading.seen.proofs.is_empty()
+    }
 }
 
 impl Grounds {
@@ -42,17 +71,14 @@ impl Grounds {
         now: NaiveDateTime,
     ) -> Result<Self> {
         let in_force = settings::read(conn)?;
-        let open = match browser {
-            Some(browser) => requests::open(conn, ring, browser, now)?,
-            None => Vec::new(),
-        };
+        let standing = Standing::read(conn, ring, browser, now)?;
         Ok(Self {
             here: here.clone(),
             waiting: settings::waiting(conn)?.filter(|waiting| judges_otherwise(waiting, &in_force)),
             trusted: certificates::keys(conn)?,
             own: keys::pairs(conn, ring)?,
-            is_open: in_force.enabled || open.contains(&Purpose::Test),
-            is_expected: !open.is_empty(),
+            is_open: standing.is_open,
+            is_expected: standing.has_asked,
             in_force,
         })
     }

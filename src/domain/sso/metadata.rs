@@ -22,7 +22,10 @@ use url::Url;
 const DAILY: TimeDelta = TimeDelta::hours(24);
 /// How soon a failed reading is tried again.
 const RETRY: TimeDelta = TimeDelta::hours(1);
-const LIMITS: Limits = Limits { timeout: Duration::from_secs(15), most: crate::saml::metadata::LARGEST };
+/// The largest metadata.
+pub use crate::saml::metadata::LARGEST;
+
+const LIMITS: Limits = Limits { timeout: Duration::from_secs(15), most: LARGEST };
 
 /// What an import brought.
 #[derive(Clone, Debug, PartialEq, Eq)]

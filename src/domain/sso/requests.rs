@@ -169,8 +169,8 @@ pub fn answer(
     Ok(Ok(request))
 }
 
-/// What the open requests are for that this browser was sent with.
-pub fn open(conn: &mut Conn, ring: &Keyring, browser: &str, now: NaiveDateTime) -> Result<Vec<Purpose>> {
+/// What this browser has asked for and may still be answered.
+pub fn open_in(conn: &mut Conn, ring: &Keyring, browser: &str, now: NaiveDateTime) -> Result<Vec<Purpose>> {
     let open = saml_requests::table
         .filter(saml_requests::browser.eq(ring.digest(BROWSER, browser)))
         .filter(saml_requests::answered_at.is_null())

@@ -95,6 +95,14 @@ pub struct Message {
     signed_by: Option<String>,
 }
 
+impl Message {
+    /// Whether a trusted key signed it.
+    #[must_use]
+    pub fn is_signed(&self) -> bool {
+        self.signed_by.is_some()
+    }
+}
+
 #[derive(Debug)]
 enum Asked {
     Request(logout::Asked),

@@ -1,8 +1,9 @@
 //! Licences in bulk: upload a CSV file, see what it would do, apply it.
 
+use crate::domain::Tx;
 use crate::domain::imports::{self, Import, Row, State, Upload as File};
 use crate::error::Error;
-use crate::web::extract::{Desk, Fields, Posted, Signed, Upload, values};
+use crate::web::extract::{Desk, Fields, Posted, Signed, UpTo, values};
 use crate::web::page::{self, Answer, Frame, Refused};
 use crate::web::query::Query;
 use actix_web::HttpRequest;
@@ -47,13 +48,26 @@ pub(super) async fn template() -> Answer {
 }
 
 /// Checks the file and keeps it; nothing else changes.
-pub(super) async fn validate(signed: Signed, frame: Frame, desk: Desk, upload: Upload) -> Answer {
+pub(super) async fn validate(
+    signed: Signed,
+    frame: Frame,
+    desk: Desk,
+    UpTo(upload): UpTo<{ imports::MOST_BYTES }>,
+) -> Answer {
     let take_away = !values(&upload.fields, "take_away").is_empty();
     let checked = if upload.file_name.is_empty() && upload.file.is_empty() {
         Err(Error::invalid("file", "Choose a CSV file first."))
     } else {
         let file = File { file_name: upload.file_name, bytes: upload.file, take_away };
-        desk.write(signed.actor(), move |tx| imports::validate(tx, &file)).await
+        // Reading takes longer than keeping: nobody who writes waits for it.
+        let name = file.file_name.clone();
+        match desk.read(move |conn| imports::check(conn, &file)).await {
+            Ok(checked) => {
+                let keep = move |tx: &mut Tx| imports::keep(tx, &name, take_away, checked);
+                desk.write(signed.actor(), keep).await
+            }
+            Err(refusal) => Err(refusal),
+        }
     };
     match checked {
         Ok(import) => Ok(page::go(&format!("/imports/{}", import.id))),

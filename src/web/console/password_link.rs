@@ -75,9 +75,9 @@ pub(super) async fn choose(
     let user = holder(&desk, &secret).await?;
     match set(&desk, &user, address, secret.into_inner(), form).await {
         Ok(()) => {
-            let visit = Visit::of(&request);
-            visit.sign_out();
-            Ok(page::go("/sign-in?chosen"))
+            let mut response = page::go("/sign-in?chosen");
+            Visit::of(&request).leave(&request, &mut response)?;
+            Ok(response)
         }
         Err(refusal @ (Error::Invalid(_) | Error::Busy(_) | Error::Conflict(_))) => {
             asked(&request, frame, &user, Some(refusal))

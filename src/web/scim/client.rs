@@ -17,6 +17,7 @@ use crate::scim::message::{LARGEST_BODY, MEDIA_TYPE};
 use crate::scim::outline::Outline;
 use crate::scim::{Fault, ScimType};
 use crate::web::House;
+use crate::web::body::Credentialed;
 use crate::web::extract::{Desk, house, whole};
 use crate::web::guard::RequestId;
 use actix_web::dev::Payload;
@@ -97,7 +98,9 @@ fn admit(request: &HttpRequest) -> Result<Client, Refusal> {
     if let Some(refusal) = refusal {
         let token_id = token.ok().map(|token| token.id);
         let sort = [token_id.as_deref(), refusal.remedy.as_deref()].map(Option::unwrap_or_default).join(" ");
-        if own_test_of.is_some() || house.0.refusals.is_due(&sort, now) {
+        // Before provisioning is switched on for the first time, a stranger's request is nothing to keep or to tell of.
+        let is_noise = token_id.is_none() && switch.state == State::Off;
+        if own_test_of.is_some() || (!is_noise && house.0.refusals.is_due(&sort, now)) {
             desk.note_later(reporter(request, String::new(), own_test_of).turned_away(&refusal, token_id));
         }
         return Err(refusal);
@@ -108,6 +111,7 @@ fn admit(request: &HttpRequest) -> Result<Client, Refusal> {
         let used = token.clone();
         desk.write_later(Actor::Entra, move |tx| credentials::used(tx, &used));
     }
+    request.extensions_mut().insert(Credentialed);
     let (request, base) = (request.clone(), house.address(BASE));
     let walks = Arc::clone(&house.0.scim_walks);
     Ok(Client { desk, token, scope: switch.scope, base, walks, request, own_test_of })

@@ -1,11 +1,12 @@
 //! Leaving: Entra ID ends sessions here, and we end its session if that is wished for.
 
-use super::{examinations, here, own_keys};
+use super::{examinations, here, own_keys, visits};
 use crate::domain::sso::requests::Purpose;
-use crate::domain::sso::sign_out::{self, Heard};
+use crate::domain::sso::sign_out::{self, Heard, Message};
 use crate::domain::sso::{events, help, settings};
 use crate::domain::{Actor, Tx};
 use crate::error::{Error, Result};
+use crate::network;
 use crate::saml::Refusal;
 use crate::web::extract::{Address, Desk, house};
 use crate::web::page::{self, Answer, Failure, Frame};
@@ -90,16 +91,21 @@ pub(in crate::web) async fn logout(
     if !query.contains("SAMLRequest=") && !query.contains("SAMLResponse=") {
         return Ok(page::go("/"));
     }
-    house(&request)?.0.visits.take(&address.0)?;
+    let block = network::block(&address.0);
+    let house = house(&request)?;
+    house.0.visits.may(visits::Purpose::SignOut, &block)?;
     let visit = Visit::of(&request);
-    let (here, own, from) = (here(house(&request)?), visit.foreign(), address.0);
+    let (here, own, from) = (here(house), visit.foreign(), address.0);
     let (now, known) = (desk.org().now(), here.clone());
     let grounds = desk.read(move |conn| sign_out::Grounds::read(conn, &known)).await?;
     if !grounds.is_open() {
         return Err(Failure(Error::Conflict(help::for_the_person("switched_off").to_owned())));
     }
     let line = examinations::line(&from, visit.user().is_some());
-    let message = house(&request)?.0.examinations.run(line, move || grounds.examine(&query, now)).await?;
+    let message = desk.wait(house.0.examinations.run(line, move || grounds.examine(&query, now))).await?;
+    if !message.as_ref().is_ok_and(Message::is_signed) {
+        house.0.visits.charge(visits::Purpose::SignOut, &block);
+    }
     let heard = desk
         .write(Actor::Rollcall, move |tx| {
             let heard = match message {
@@ -110,26 +116,25 @@ pub(in crate::web) async fn logout(
             Ok((heard, reference))
         })
         .await?;
-    let ending = match heard {
+    let nobody = frame.person.is_none();
+    let show = |ending| LeftPage { frame, ending }.show();
+    let (ends_here, response) = match heard {
         (Ok(Heard::Answered { .. }), _) => return Ok(page::go("/sign-in?left")),
-        (Ok(Heard::Ended { own, reply, .. }), None) => {
-            if own {
-                visit.sign_out();
-            }
-            match reply {
-                Some(reply) => return Ok(page::go(&reply)),
-                None if own || frame.person.is_none() => Ending::Left,
-                None => Ending::OtherSession,
-            }
-        }
+        (Ok(Heard::Ended { own, reply: Some(reply), .. }), None) => (own, Ok(page::go(&reply))),
+        (Ok(Heard::Ended { own, .. }), None) if own || nobody => (own, show(Ending::Left)),
+        (Ok(Heard::Ended { own, .. }), None) => (own, show(Ending::OtherSession)),
         // To a request about a session that is over already Entra ID wants no answer.
-        (Ok(Heard::Ended { .. }), Some(reference)) => Ending::Nothing(reference),
+        (Ok(Heard::Ended { .. }), Some(reference)) => (false, show(Ending::Nothing(reference))),
         (Err(refusal), reference) => {
             let sentence = help::for_whoever_leaves(refusal.fault.code());
-            Ending::Refused(sentence, reference.unwrap_or_default())
+            (false, show(Ending::Refused(sentence, reference.unwrap_or_default())))
         }
     };
-    LeftPage { frame, ending }.show()
+    let mut response = response?;
+    if ends_here {
+        visit.leave(&request, &mut response)?;
+    }
+    Ok(response)
 }
 
 /// Notes a message that ended nothing; answers the event's reference.

@@ -9,7 +9,7 @@ use crate::domain::sso::requests::Purpose;
 use crate::domain::sso::{Settings, settings};
 use crate::domain::{Role, Tx};
 use crate::error::{Error, Result};
-use crate::web::extract::{Desk, Fields, Posted, Signed, Upload, house, values};
+use crate::web::extract::{Desk, Fields, Posted, Signed, UpTo, Upload, house, values};
 use crate::web::page::{self, Answer, Frame};
 use crate::web::session::Visit;
 use crate::web::sso;
@@ -24,6 +24,8 @@ mod trust;
 pub(super) use card::{Card, Form, Loaded, load};
 pub(super) use trust::{approve, concerns, looked, reject, show};
 
+/// A file of certificates: Entra ID's have some 2 KB each.
+const LARGEST_CERTIFICATES: usize = 256 * 1024;
 const PATH: &str = "/identity#sso";
 
 pub(in crate::web::console) async fn save(
@@ -131,7 +133,7 @@ pub(in crate::web::console) async fn import(
     signed: Signed,
     frame: Frame,
     desk: Desk,
-    upload: Upload,
+    UpTo(upload): UpTo<{ metadata::LARGEST }>,
 ) -> Answer {
     match import_from(&request, &signed, &desk, upload).await {
         Err(refusal @ Error::Invalid(_)) => refused(&request, &signed, frame, &desk, refusal).await,
@@ -193,7 +195,7 @@ pub(in crate::web::console) async fn add_certificate(
     signed: Signed,
     frame: Frame,
     desk: Desk,
-    upload: Upload,
+    UpTo(upload): UpTo<LARGEST_CERTIFICATES>,
 ) -> Answer {
     let pasted = values(&upload.fields, "pasted").pop().unwrap_or_default();
     let file = if upload.file.is_empty() { pasted.into_bytes() } else { upload.file };

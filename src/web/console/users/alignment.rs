@@ -4,7 +4,7 @@ use crate::domain::alignment::{self, Alignment, Kind, Outcome, Row, State, outlo
 use crate::domain::identity::switch;
 use crate::domain::users::by_entra::Scope;
 use crate::error::Error;
-use crate::web::extract::{Desk, Fields, Posted, Signed, Upload, values};
+use crate::web::extract::{Desk, Fields, Posted, Signed, UpTo, values};
 use crate::web::page::{self, Answer, Frame, Refused, when};
 use crate::web::query::{Pairs, Query};
 use actix_web::HttpRequest;
@@ -44,7 +44,7 @@ pub(in crate::web::console) async fn upload(
     signed: Signed,
     frame: Frame,
     desk: Desk,
-    upload: Upload,
+    UpTo(upload): UpTo<{ alignment::MOST_BYTES }>,
 ) -> Answer {
     if upload.file.is_empty() {
         let refusal = Error::invalid("file", "Choose the CSV file of “Download users” first.");
