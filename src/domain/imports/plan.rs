@@ -91,11 +91,6 @@ fn namesakes(lines: &[Line]) -> HashMap<String, Vec<&Line>> {
     rows
 }
 
-/// What a row asks for its user.
-fn asks(line: &Line) -> (String, String) {
-    (fold(&line.license), fold(line.site.as_deref().unwrap_or_default()))
-}
-
 fn told_repeats(rows: &[i32]) -> Option<String> {
     let shown: Vec<String> = rows.iter().take(MOST_ROWS_NAMED).map(ToString::to_string).collect();
     let more = match rows.len().saturating_sub(MOST_ROWS_NAMED) {
@@ -201,12 +196,19 @@ impl Judge<'_> {
         problems
     }
 
+    /// What a row asks for its user. A site is one under all its names.
+    fn asks(&self, line: &Line) -> (String, String) {
+        let site = fold(line.site.as_deref().unwrap_or_default());
+        let known = self.state.sites.get(&site).and_then(Option::as_ref);
+        (fold(&line.license), known.map_or(site, |known| known.id.clone()))
+    }
+
     fn twice(&self, line: &Line) -> Option<Problem> {
         if line.user_name.is_empty() {
             return None;
         }
         let rows = self.namesakes.get(&fold(&line.user_name))?;
-        let other = rows.iter().find(|other| asks(other) != asks(line))?.number;
+        let other = rows.iter().find(|other| self.asks(other) != self.asks(line))?.number;
         let fault = match rows.len() {
             2 => format!("The same user stands in row {other}."),
             more => format!("The same user stands in {more} rows, such as row {other}."),
@@ -218,7 +220,7 @@ impl Judge<'_> {
     fn repeats(&self, line: &Line) -> bool {
         let rows = self.namesakes.get(&fold(&line.user_name)).filter(|_| !line.user_name.is_empty());
         rows.is_some_and(|rows| {
-            rows.iter().all(|other| asks(other) == asks(line) && other.problem.is_none())
+            rows.iter().all(|other| self.asks(other) == self.asks(line) && other.problem.is_none())
                 && rows.first().is_some_and(|first| first.number != line.number)
         })
     }
