@@ -371,6 +371,7 @@ diesel::table! {
         attempts -> BigInt,
         first_at -> Timestamp,
         last_at -> Timestamp,
+        name_key -> Nullable<Text>,
     }
 }
 

@@ -36,6 +36,8 @@ pub(super) struct Known {
     pub(super) group_id: Option<String>,
     /// The name to show, also of somebody who is gone.
     pub(super) name: Option<String>,
+    /// The name that nobody else has: a user name, or the name of a group.
+    pub(super) unique_name: Option<String>,
     /// Why an id answers that nobody is there, and what to do about it.
     pub(super) absence: Option<Absence>,
 }
@@ -59,11 +61,13 @@ impl Known {
             About::NewUser(name) => Ok(Self {
                 user_id: users::named(conn, name)?.map(|user| user.id),
                 name: Some(name.clone()),
+                unique_name: Some(name.clone()),
                 ..Self::default()
             }),
             About::NewGroup(name) => Ok(Self {
                 group_id: groups::named(conn, name)?.map(|group| group.id),
                 name: Some(name.clone()),
+                unique_name: Some(name.clone()),
                 ..Self::default()
             }),
         }
@@ -83,7 +87,8 @@ fn of_user(conn: &mut Conn, scim_id: &str) -> Result<Known> {
     if let Some(user) = users::with_scim_id(conn, scim_id)? {
         let absence = hidden(conn, &user)?;
         let name = Some(user.name());
-        return Ok(Known { user_id: Some(user.id), name, absence, ..Known::default() });
+        let unique_name = Some(user.profile.user_name);
+        return Ok(Known { user_id: Some(user.id), name, unique_name, absence, ..Known::default() });
     }
     let Some(retired) = lifecycle::retired(conn, scim_id)? else {
         return Ok(Known { absence: Some(never_issued("user")), ..Known::default() });
@@ -101,7 +106,8 @@ fn of_group(conn: &mut Conn, scim_id: &str) -> Result<Known> {
         return Ok(Known {
             absence: let_go(&group),
             group_id: Some(group.id),
-            name: Some(group.name),
+            name: Some(group.name.clone()),
+            unique_name: Some(group.name),
             ..Known::default()
         });
     }
@@ -130,6 +136,7 @@ fn gone(retired: &Retired) -> Known {
     };
     Known {
         name: Some(retired.user_name.clone()),
+        unique_name: Some(retired.user_name.clone()),
         absence: Some(Absence { cause, sentence, remedy: retired.remedy() }),
         ..Known::default()
     }
@@ -256,7 +263,8 @@ impl Thing {
             (About::NewGroup(name), ..) => (Kind::Group, format!("group name {}", fold(name))),
             (About::Nothing, ..) => {
                 let line = report.request.as_deref().and_then(|request| request.lines().next());
-                let line = line.unwrap_or(report.operation.as_str());
+                // What is looked for differs from request to request, and what is wrong with it does not.
+                let line = line.and_then(|line| line.split('?').next()).unwrap_or(report.operation.as_str());
                 (Kind::Request, format!("request {line}"))
             }
         };

@@ -3,13 +3,13 @@
 //! A failure opens a row for its person (or group, or request) and its cause, or counts one more attempt; a later success
 //! for the same takes the row away. Nothing is counted over the log itself, however long that is.
 
-use super::about::Thing;
+use super::about::{Known, Thing};
 use super::cause::{self, Cause};
 use super::{Outcome, Report};
 use crate::db::Conn;
 use crate::db::schema::provisioning_troubles as troubles;
 use crate::domain::text_enum::text_enum;
-use crate::domain::{Tx, new_id};
+use crate::domain::{Tx, fold, new_id};
 use crate::error::Result;
 use chrono::{NaiveDateTime, TimeDelta};
 use diesel::dsl::{count_star, max};
@@ -56,6 +56,8 @@ struct Row {
     attempts: i64,
     first_at: NaiveDateTime,
     last_at: NaiveDateTime,
+    /// The name of the user or the group that nobody else has, folded.
+    name_key: Option<String>,
 }
 
 /// All that fail for one cause.
@@ -125,6 +127,7 @@ fn fails(tx: &mut Tx, report: &Report, cause: &Cause) -> Result<()> {
         attempts: 1,
         first_at: now,
         last_at: now,
+        name_key: unique_name(tx.conn, report)?,
     };
     diesel::insert_into(troubles::table).values(row).execute(tx.conn)?;
     Ok(())
@@ -137,7 +140,23 @@ fn settle(tx: &mut Tx, report: &Report) -> Result<()> {
     }
     let settled = troubles::thing.eq_any(Thing::settled_by(report));
     diesel::delete(troubles::table.filter(settled)).execute(tx.conn)?;
+    if report.operation.is_read() {
+        return Ok(());
+    }
+    // Whoever goes well under a name again is not waited for under an id that is gone.
+    let Some(name) = unique_name(tx.conn, report)? else { return Ok(()) };
+    let same_name = troubles::table
+        .filter(troubles::name_key.is_not_null())
+        .filter(troubles::name_key.assume_not_null().eq(name))
+        .filter(troubles::kind.eq(Thing::of(report).kind))
+        .filter(troubles::thing.like("write %").or(troubles::cause.like("404-%")));
+    diesel::delete(same_name).execute(tx.conn)?;
     Ok(())
+}
+
+/// The name of the user or the group that a request is about, which nobody else has.
+fn unique_name(conn: &mut Conn, report: &Report) -> Result<Option<String>> {
+    Ok(Known::of(conn, &report.about)?.unique_name.as_deref().map(fold))
 }
 
 /// What fails at `now` and has not gone well since, by cause; what most fail for comes first.
