@@ -4,7 +4,7 @@ use super::{Group, Held, Member, Profile, new_id};
 use crate::db::Conn;
 use crate::db::schema::{group_members, retired_scim_ids, user_groups, users};
 use crate::domain::Tx;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use diesel::prelude::*;
 use std::collections::{HashMap, HashSet};
 
@@ -72,7 +72,7 @@ pub(super) fn named(conn: &mut Conn, rows: Vec<Row>) -> Result<Vec<Member>> {
 
 /// Puts those with these SCIM ids into the group. Being in it already is no error.
 pub(super) fn add(tx: &mut Tx, group: &Group, ids: &[String], moved: &mut Moved) -> Result<()> {
-    let wanted = resolve(tx.conn, ids)?;
+    let mut wanted = resolve(tx.conn, ids)?;
     let known: HashSet<&str> = wanted.iter().map(|member| member.scim_id.as_str()).collect();
     for id in ids.iter().filter(|id| !known.contains(id.as_str())) {
         let gone: Option<String> =
@@ -86,8 +86,12 @@ pub(super) fn add(tx: &mut Tx, group: &Group, ids: &[String], moved: &mut Moved)
             ),
         });
     }
-    if wanted.iter().any(|member| member.id == group.id) {
-        return Err(Error::invalid("members", "members: a group cannot be a member of itself."));
+    let all = wanted.len();
+    wanted.retain(|member| member.id != group.id);
+    if wanted.len() < all {
+        moved
+            .warnings
+            .push(format!("{} was left out of the group: a group is no member of itself.", group.name));
     }
     let present = present(tx.conn, group, &wanted)?;
     for member in wanted {
