@@ -153,7 +153,12 @@ impl Profile {
             before_it.get(*at).is_none_or(|before| before != &**name)
         };
         let new = names.into_iter().enumerate().filter(is_new);
-        let told = new.filter_map(|(_, (label, name))| names::leave_out(label, name.as_mut()?));
+        let told = new.filter_map(|(_, (label, name))| {
+            let told = names::leave_out(label, name.as_mut()?);
+            // Where nothing can be seen there is no name.
+            name.take_if(|name| name.is_empty());
+            told
+        });
         let mut told: Vec<String> = told.collect();
         told.extend(self.more_without_hidden(before.map(|(_, before)| before.more.as_str())));
         Ok(told)
@@ -285,7 +290,9 @@ fn told(value: &Value) -> String {
         Value::String(text) => text.clone(),
         Value::Array(items) => items.iter().map(told).collect::<Vec<_>>().join("; "),
         Value::Object(parts) => {
-            parts.iter().map(|(name, part)| format!("{name} {}", told(part))).collect::<Vec<_>>().join(", ")
+            // Empty is what stands elsewhere: the first number of a kind has a column.
+            let filled = parts.iter().filter(|(_, part)| part.as_str() != Some(""));
+            filled.map(|(name, part)| format!("{name} {}", told(part))).collect::<Vec<_>>().join(", ")
         }
         other => other.to_string(),
     }
