@@ -6,7 +6,7 @@ use super::filter::{AttrExp, AttrPath, CompValue, CompareOp, Filter, ValFilter};
 use super::path::Spot;
 use super::schema::{Attribute, Kind, Mutability, Resource};
 use super::{Fault, ROLLCALL_USER, ROLLCALL_USER_8X8, ScimType};
-use chrono::DateTime;
+use chrono::{DateTime, NaiveDateTime, Utc};
 use serde_json::Value;
 
 /// Refuses a filter that none of these types of resource can answer.
@@ -84,7 +84,7 @@ fn check_comparison(
             (equality && truth(wanted).is_some(), "it is compared by eq or ne with true or false")
         }
         (Kind::DateTime, CompValue::Text(text)) => (
-            !within && DateTime::parse_from_rfc3339(text).is_ok(),
+            !within && moment(text).is_some(),
             "it is compared by eq, ne, gt, ge, lt or le with a time such as \"2026-11-23T09:00:00Z\"",
         ),
         (Kind::Binary, CompValue::Text(_)) => (equality, "it is compared by eq or ne only"),
@@ -177,7 +177,6 @@ fn compares(leaf: &Attribute, held: &Value, op: CompareOp, wanted: &CompValue) -
         // Entra ID compares booleans with strings: `roles[primary eq "True"]`.
         (Value::Bool(held), wanted) => matches!(op, CompareOp::Eq) && truth(wanted) == Some(*held),
         (Value::String(held), CompValue::Text(text)) if leaf.kind == Kind::DateTime => {
-            let moment = |text: &str| DateTime::parse_from_rfc3339(text).ok();
             match (moment(held), moment(text)) {
                 (Some(held), Some(wanted)) => ordered(&held, op, &wanted),
                 _ => false,
@@ -194,6 +193,14 @@ fn compares(leaf: &Attribute, held: &Value, op: CompareOp, wanted: &CompValue) -
         }
         _ => false,
     }
+}
+
+/// The moment that a text names (RFC 7643 section 2.3.5: as in XML Schema, where the zone may be missing: then it is UTC).
+#[must_use]
+pub fn moment(text: &str) -> Option<DateTime<Utc>> {
+    let text = text.trim();
+    let zoned = DateTime::parse_from_rfc3339(text).map(|at| at.to_utc());
+    zoned.or_else(|_| NaiveDateTime::parse_from_str(text, "%Y-%m-%dT%H:%M:%S%.f").map(|at| at.and_utc())).ok()
 }
 
 fn ordered<T: PartialOrd>(held: &T, op: CompareOp, wanted: &T) -> bool {

@@ -6,6 +6,7 @@
 //! terms and length are bounded, since a filter becomes a statement of the database.
 
 use super::filter::{AttrExp, AttrPath, ChosenPath, CompValue, CompareOp, Filter, ValFilter, ValuePath};
+use super::schema::{self, Mutability};
 
 /// The longest filter or path, in bytes.
 pub(super) const LONGEST: usize = 8 * 1024;
@@ -173,7 +174,8 @@ impl<'a> Reader<'a> {
     fn condition(&mut self) -> Result<Filter, Trouble> {
         let ChosenPath { attr, filter } = self.chosen_path()?;
         let Some(chosen) = filter else {
-            return Ok(Filter::Attr(self.expression(attr)?));
+            let expression = self.expression(attr)?;
+            return Ok(whole_schema(&expression).unwrap_or(Filter::Attr(expression)));
         };
         self.space();
         let whole = AttrPath { sub_attr: None, ..attr.clone() };
@@ -314,6 +316,22 @@ impl<'a> Reader<'a> {
         self.at += end;
         Ok(text)
     }
+}
+
+/// Whether a whole schema is present: one of its attributes is.
+fn whole_schema(expression: &AttrExp) -> Option<Filter> {
+    let AttrExp::Present(AttrPath { uri: Some(uri), name, sub_attr: None }) = expression else { return None };
+    let schema = schema::by_urn(&format!("{uri}:{name}"))?;
+    let mut any: Vec<Filter> = schema
+        .attributes
+        .iter()
+        .filter(|attribute| attribute.mutability != Mutability::WriteOnly)
+        .map(|attribute| {
+            let uri = Some(schema.urn.to_owned());
+            Filter::Attr(AttrExp::Present(AttrPath { uri, name: attribute.name.to_owned(), sub_attr: None }))
+        })
+        .collect();
+    Some(if any.len() == 1 { any.remove(0) } else { Filter::or(any) })
 }
 
 /// One of the chosen values compares so. Where none is chosen the part is absent, which differs from every value.

@@ -11,7 +11,7 @@ use crate::scim::evaluate::{self, absent_meets, truth};
 use crate::scim::filter::{AttrExp, CompValue, CompareOp, Filter, ValFilter};
 use crate::scim::path::Spot;
 use crate::scim::schema::{GROUPS, Kind, Resource, USERS};
-use chrono::{DateTime, NaiveDate, NaiveDateTime, NaiveTime};
+use chrono::{NaiveDate, NaiveDateTime, NaiveTime};
 use serde_json::json;
 
 /// Attributes that are kept as they were sent, in no column of their own.
@@ -156,6 +156,13 @@ fn user_leaf(spot: &Spot, expression: &AttrExp) -> Compiled<of_users::Leaf> {
 /// Of what has no column, the text that must stand in it somewhere.
 fn kept(spot: &Spot, expression: &AttrExp) -> Compiled<of_users::Leaf> {
     use of_users::{Field, Leaf};
+    if spot.attribute.name == "manager" {
+        // The address is made of the id, and whoever has one has the other.
+        return Compiled::at_least(match expression {
+            AttrExp::Present(_) => Condition::Is(Leaf::Present(Field::Manager)),
+            AttrExp::Comparison(..) => Condition::All,
+        });
+    }
     let is_kept = KEPT.contains(&spot.attribute.name) || spot.urn == Some(ENTERPRISE_USER);
     if !is_kept || spot.leaf().is_some_and(|leaf| leaf.kind == Kind::Boolean) {
         return Compiled::at_least(Condition::All);
@@ -168,16 +175,20 @@ fn kept(spot: &Spot, expression: &AttrExp) -> Compiled<of_users::Leaf> {
         AttrExp::Comparison(..) => return Compiled::at_least(Condition::All),
     };
     let mut found = vec![Condition::Is(Leaf::Mentions(mention))];
-    if spot.attribute.name == "phoneNumbers" {
-        let columns = [Field::WorkPhone, Field::MobilePhone];
-        // A kind or a label of those two is not in their columns.
-        if spot.part.is_some_and(|part| part.name != "value") {
+    let columns = match spot.attribute.name {
+        "phoneNumbers" => [Field::WorkPhone, Field::MobilePhone].as_slice(),
+        "name" => [Field::GivenName, Field::FamilyName].as_slice(),
+        _ => [].as_slice(),
+    };
+    if !columns.is_empty() {
+        // A kind or a label of a number is not in its column.
+        if spot.attribute.multi && spot.part.is_some_and(|part| part.name != "value") {
             return Compiled::at_least(Condition::All);
         }
-        found.extend(columns.map(|field| {
+        found.extend(columns.iter().map(|field| {
             Condition::Is(match &test {
-                Some((test, text)) => Leaf::Text(field, *test, text.clone()),
-                None => Leaf::Present(field),
+                Some((test, text)) => Leaf::Text(*field, *test, text.clone()),
+                None => Leaf::Present(*field),
             })
         }));
     }
@@ -197,7 +208,9 @@ fn user_values(spot: &Spot, filter: &ValFilter) -> Compiled<of_users::Leaf> {
     let mentions = parts.into_iter().filter_map(|part| {
         let ValFilter::Attr(expression) = part else { return None };
         let part = spot.attribute.part(&expression.path().name)?;
-        let found = kept(&Spot { part: Some(part), ..*spot }, expression);
+        let spot = Spot { part: Some(part), ..*spot };
+        // The one value of an attribute is where its parts are looked for without brackets, too.
+        let found = if spot.attribute.multi { kept(&spot, expression) } else { user_leaf(&spot, expression) };
         (found.condition != Condition::All).then_some(found.condition)
     });
     Compiled::at_least(Condition::And(mentions.collect()))
@@ -288,10 +301,10 @@ fn time<L>(expression: &AttrExp, leaf: impl Fn(Test, NaiveDateTime) -> L) -> Com
         AttrExp::Present(_) | AttrExp::Comparison(_, CompareOp::Ne, CompValue::Null) => {
             Compiled::constant(true)
         }
-        AttrExp::Comparison(_, op, CompValue::Text(text)) => match DateTime::parse_from_rfc3339(text) {
+        AttrExp::Comparison(_, op, CompValue::Text(text)) => match evaluate::moment(text) {
             // Moments are kept as text: one of the year 10000 would sort before all others.
-            Ok(at) => Compiled::exactly(Condition::Is(leaf(test(*op), at.naive_utc().min(LAST_MOMENT)))),
-            Err(_) => Compiled::constant(false),
+            Some(at) => Compiled::exactly(Condition::Is(leaf(test(*op), at.naive_utc().min(LAST_MOMENT)))),
+            None => Compiled::constant(false),
         },
         AttrExp::Comparison(..) => Compiled::constant(false),
     }
