@@ -4,7 +4,7 @@ use crate::harness::{Console, Entra};
 use chrono::TimeDelta;
 use rollcall::domain::Actor;
 use rollcall::domain::guard::{self, Limits, Loss, Measure};
-use rollcall::domain::users::by_entra::{self, Wish};
+use rollcall::domain::users::by_entra::{self, SiteWish, Wish};
 use rollcall::domain::users::{EntraState, Profile};
 use serde_json::{Value, json};
 
@@ -16,7 +16,7 @@ pub fn crew(people: usize) -> (Console, Entra, Vec<String>) {
             profile: Profile::named(&name(number)),
             emails: Vec::new(),
             active: true,
-            site: None,
+            site: SiteWish::Absent,
         };
         (0..people).map(|number| Ok(by_entra::create(tx, wish(number))?.known.user.scim_id)).collect()
     };

@@ -37,6 +37,7 @@ mod scim_groups;
 mod scim_pages;
 mod scim_queries;
 mod scim_replay;
+mod scim_shapes;
 mod scim_tolerance;
 mod sign_in;
 mod sign_ins_held;

@@ -154,7 +154,7 @@ async fn bulk_that_is_no_bulk_or_too_much_is_refused() {
         { "method": "PUT", "path": "/Users", "data": {} },
         { "method": "PATCH", "path": "/Boats/x", "data": {} },
         { "method": "POST", "path": "/Users" },
-        { "method": "POST", "path": "/Users", "bulkId": "a", "data": { "userName": "bulkId:nobody" } },
+        { "method": "DELETE", "path": "/Users/bulkId:nobody" },
         7,
     ] });
     let done = entra.post("/Bulk", odd).await;

@@ -5,7 +5,7 @@ use super::audit::Change;
 use super::identity::switch::{self, State, Switch};
 use super::identity::tokens;
 use super::provisioning::{self, Operation, Outcome, Report};
-use super::users::by_entra::{self, Scope, SentSite, Wish};
+use super::users::by_entra::{self, Scope, SentSite, SiteWish, Wish};
 use super::users::{Email, Profile, by_hand, lifecycle, list};
 use super::{Actor, Role, Tx, admins, groups, licenses, settings, sites};
 use crate::error::{Error, Result};
@@ -219,7 +219,7 @@ fn arrive(tx: &mut Tx, dice: &mut StdRng, profile: Profile, number: usize, token
         profile: Profile { external_id, ..profile },
         emails: vec![email],
         active: true,
-        site: Some(SentSite { name: name.to_owned(), urn: SITE_URN.to_owned() }),
+        site: SiteWish::Named(SentSite { name: name.to_owned(), urn: SITE_URN.to_owned() }),
     };
     let done = by_entra::create(tx, wish)?;
     let user = &done.known.user;

@@ -5,9 +5,10 @@ use super::patch::Op;
 use super::path::{Target, described};
 use super::schema::Attribute;
 use super::tolerance::Notes;
-use super::values::{self, Reading, Shape, is_empty, is_primary};
+use super::values::{self, MANAGER, Reading, Shape, is_empty, is_primary};
 use super::{Fault, ScimType};
 use serde_json::{Map, Value};
+use std::borrow::Cow;
 
 /// What became of a value.
 #[derive(Debug)]
@@ -37,18 +38,19 @@ pub(super) fn one(held: Option<Value>, op: Op, target: &Target, value: &Value, n
         Some(Value::Object(members)) => Some(members),
         _ => None,
     };
+    let value = if attribute.sub.is_empty() { Cow::Borrowed(value) } else { values::single(value) };
     if let Some(part) = target.part {
         let named = Map::from_iter([(
             part.name.to_owned(),
-            if op == Op::Remove { Value::Null } else { value.clone() },
+            if op == Op::Remove { Value::Null } else { value.into_owned() },
         )]);
         return merged(attribute, held.unwrap_or_default(), &named, notes);
     }
-    match (op, held, value) {
+    match (op, held, value.as_ref()) {
         (Op::Remove, ..) => Changed::Gone,
         // As Entra ID takes a manager away: by an object with nothing in it.
         (Op::Replace, _, Value::Object(named))
-            if attribute.name == "manager" && named.values().all(is_empty) =>
+            if attribute.name == MANAGER && named.values().all(is_empty) =>
         {
             Changed::Gone
         }
@@ -56,7 +58,7 @@ pub(super) fn one(held: Option<Value>, op: Op, target: &Target, value: &Value, n
         (_, Some(held), Value::Object(named)) if !attribute.sub.is_empty() => {
             merged(attribute, held, named, notes)
         }
-        _ => values::one(attribute, value, None, attribute.name, notes).into(),
+        (_, _, value) => values::one(attribute, value, None, attribute.name, notes).into(),
     }
 }
 
@@ -67,7 +69,15 @@ fn merged(
     notes: &mut Notes,
 ) -> Changed {
     let before = held.clone();
-    let value = values::parts(attribute, named, held, Some(&before), notes);
+    let named = values::with_reference(attribute, Cow::Borrowed(named));
+    let value = values::parts(attribute, &named, held, Some(&before), notes);
+    if attribute.name == MANAGER
+        && before.is_empty()
+        && values::member(&named, "value").is_none()
+        && !named.values().all(is_empty)
+    {
+        notes.left_out(attribute.name, values::NOBODY);
+    }
     if value == before {
         return Changed::Not;
     }
@@ -177,10 +187,13 @@ fn chosen(
     let named = match target.part {
         Some(part) => {
             let value = if op == Op::Remove { Value::Null } else { value.clone() };
-            values::spread(Map::from_iter([(part.name.to_owned(), value)]))
+            values::spread(attribute, Map::from_iter([(part.name.to_owned(), value)]), notes)
         }
         None => first(attribute, value, notes)?,
     };
+    // A value that is taken away may take with it what it was a part of; one that is not complete yet may become so.
+    let may_go = clears || is_empty(value);
+    let told = notes.count();
     let newest = if chosen.contains(&true) {
         for (held, _) in list.iter_mut().zip(&chosen).filter(|(_, chosen)| **chosen) {
             if let Value::Object(members) = held {
@@ -200,11 +213,19 @@ fn chosen(
         let created =
             target.filter.as_ref().map_or_else(|| Ok(Map::new()), |filter| described(filter, attribute));
         let created = created.map_err(|fault| notes.refuse(fault)).ok()?;
-        let created = Value::Object(values::parts(attribute, &named, created, None, notes));
+        let described = created.clone();
+        let created = values::parts(attribute, &named, created, None, notes);
+        if created == described && notes.count() > told {
+            return None;
+        }
+        let created = Value::Object(created);
         list.push(created.clone());
         is_primary(&created).then_some(created)
     };
-    list.retain(|held| held.as_object().is_some_and(|held| values::is_something(attribute, held)));
+    if may_go {
+        let mut chosen = chosen.into_iter();
+        list.retain(|held| !chosen.next().unwrap_or(false) || is_complete(attribute, held));
+    }
     settled(attribute, list, newest.as_ref(), notes)
 }
 
@@ -212,13 +233,28 @@ fn chosen(
 fn first(attribute: &'static Attribute, value: &Value, notes: &mut Notes) -> Option<Map<String, Value>> {
     let mut named = values::objects(attribute, value, notes)?;
     if named.len() > 1 {
-        notes.warn(format!(
-            "{} values were sent for one of {}: the first was taken, the others were left out.",
-            named.len(),
-            attribute.name
-        ));
+        values::only_first(attribute, named.len(), notes);
     }
     (!named.is_empty()).then(|| named.swap_remove(0))
+}
+
+fn is_complete(attribute: &Attribute, value: &Value) -> bool {
+    value.as_object().is_some_and(|members| values::is_something(attribute, members))
+}
+
+/// Leaves out the values that no operation made complete; answers those that are left.
+pub(super) fn completed(attribute: &Attribute, list: Vec<Value>, notes: &mut Notes) -> Vec<Value> {
+    let mut kept = Vec::with_capacity(list.len());
+    for value in list {
+        if is_complete(attribute, &value) {
+            kept.push(value);
+            continue;
+        }
+        let kind = value.get("type").and_then(Value::as_str);
+        let kind = kind.map(|kind| format!("[type eq \"{kind}\"]")).unwrap_or_default();
+        notes.left_out(&format!("{}{kind}", attribute.name), "it has no value");
+    }
+    kept
 }
 
 /// Values of which one at most is primary, the newest that says so (RFC 7644 section 3.5.2).
@@ -233,6 +269,8 @@ fn settled(
         notes.left_out(attribute.name, &detail);
         return None;
     }
+    // One that is not complete yet takes nothing from another, and may never become complete.
+    let is_primary = |value: &Value| is_primary(value) && is_complete(attribute, value);
     let primaries: Vec<usize> =
         list.iter().enumerate().filter(|(_, value)| is_primary(value)).map(|(at, _)| at).collect();
     let keep = primaries.iter().copied().rfind(|at| Some(&list[*at]) == newest).or(primaries.last().copied());

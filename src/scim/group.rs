@@ -10,7 +10,7 @@ use super::schema::GROUPS;
 use super::tolerance::{Notes, Sent};
 use super::user::Meta;
 use super::values::{self, Reading, Shape};
-use super::{CORE_GROUP, Fault, ScimType, read};
+use super::{CORE_GROUP, Fault, ScimType, json, read};
 use serde::Serialize;
 use serde_json::{Map, Value};
 
@@ -82,14 +82,14 @@ impl Wanted {
     pub fn read(body: &Value, before: Option<&Self>) -> Result<Sent<Self>, Fault> {
         let mut notes = Notes::default();
         let before = before.map(Self::to_normal).unwrap_or_default();
-        let normal = read::resource(&GROUPS, body, &before, &mut notes)?;
+        let normal = read::resource(&GROUPS, body, &before, &mut notes)?.normal;
         let text = |name: &str| normal.get(name).and_then(Value::as_str).map(str::to_owned);
         let wish = Self {
             display_name: text("displayName").unwrap_or_default(),
             external_id: text("externalId"),
             members: ids(normal.get("members")),
         };
-        Ok(Sent { wish, notes, bars: false })
+        Ok(Sent { wish, notes, bars: false, names_site: false })
     }
 
     /// The name and the id; members that cannot be read refuse the whole.
@@ -105,14 +105,17 @@ pub fn read_changes(body: &Value) -> Result<Sent<Vec<Change>>, Fault> {
     for operation in patch.operations(&mut notes) {
         read_operation(operation, &mut changes, &mut notes);
     }
-    Ok(Sent { wish: changes, notes, bars: false })
+    Ok(Sent { wish: changes, notes, bars: false, names_site: false })
 }
 
 fn read_operation(operation: &Operation, into: &mut Vec<Change>, notes: &mut Notes) {
-    let Operation { op, path, value } = operation;
+    let Operation { op, path, value, doubled } = operation;
+    if let Some(fault) = doubled.clone().or_else(|| json::within(value)) {
+        return notes.refuse(fault);
+    }
     let Some(text) = path else {
         match members_without_path(operation) {
-            Ok(members) => without_path(*op, members, into, notes),
+            Ok(members) => without_path(*op, &members, into, notes),
             Err(fault) => notes.refuse(fault),
         }
         return;
@@ -120,7 +123,11 @@ fn read_operation(operation: &Operation, into: &mut Vec<Change>, notes: &mut Not
     match path::parse(&GROUPS, text) {
         Ok(Path::Target(target)) if target.is_read_only() => notes.refuse(read_only(text)),
         Ok(Path::Target(target)) => into.extend(change(*op, &target, value, text, Shape::ListOrOne, notes)),
-        Ok(Path::Extension(schema)) => notes.left_out(schema.urn, read::UNKNOWN),
+        Ok(Path::Schema(_)) if *op == Op::Remove => notes.refuse(Fault::bad(
+            ScimType::Mutability,
+            format!("{CORE_GROUP} cannot be removed: name an attribute of it."),
+        )),
+        Ok(Path::Schema(_)) => own_schema(*op, value, into, notes),
         Err(Astray::Unknown(why)) => notes.left_out(text, &why),
         Err(Astray::Wrong(fault)) => notes.refuse(fault),
     }
@@ -133,10 +140,19 @@ fn without_path(op: Op, members: &Map<String, Value>, into: &mut Vec<Change>, no
             Ok(Path::Target(target)) if target.is_read_only() => {}
             Ok(Path::Target(target)) => into.extend(change(op, &target, value, name, Shape::List, notes)),
             _ if values::is_empty(value) => {}
-            Ok(Path::Extension(schema)) => notes.left_out(schema.urn, read::UNKNOWN),
+            Ok(Path::Schema(_)) => own_schema(op, value, into, notes),
             Err(Astray::Unknown(why)) => notes.left_out(name, &why),
             Err(Astray::Wrong(fault)) => notes.refuse(fault),
         }
+    }
+}
+
+/// The attributes of a group below the name of their schema.
+fn own_schema(op: Op, value: &Value, into: &mut Vec<Change>, notes: &mut Notes) {
+    match values::single(value).as_ref() {
+        value if values::is_empty(value) => {}
+        Value::Object(members) => without_path(op, members, into, notes),
+        _ => notes.refuse(read::wrong(CORE_GROUP, "an object")),
     }
 }
 

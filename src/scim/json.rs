@@ -2,26 +2,25 @@
 //!
 //! RFC 8259 section 4 calls what software makes of them unpredictable, RFC 7493 section 2.3 forbids them, and the names of
 //! SCIM attributes are the same in any letter case (RFC 7643 section 2.1): whichever of two values was taken, the other
-//! might have been meant. Such a body is refused.
+//! might have been meant. The innermost object in which a name stands twice is marked, so that whoever reads it refuses
+//! what depends on it and no more.
 
 use super::{Fault, ScimType, grammar};
 use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Value};
-use std::cell::RefCell;
 use std::collections::HashSet;
 use std::fmt;
 
-/// A member that no client can have meant: it names one that stands twice, for [`doubled`].
+/// A member that no client can have meant: it lists the names that stand twice in its object, for [`doubled`].
 const DOUBLED: &str = "\u{0}doubled";
 /// In objects up to this size names are compared one by one; in larger ones by a set.
 const FEW: usize = 24;
 
 /// Reads the bytes of a body.
 pub fn read(bytes: &[u8]) -> Result<Value, Fault> {
-    let doubled = RefCell::new(None);
     let mut source = serde_json::Deserializer::from_slice(bytes);
-    let value = Seed(&doubled).deserialize(&mut source).and_then(|value| source.end().map(|()| value));
-    let mut value = value.map_err(|cause| {
+    let value = Seed.deserialize(&mut source).and_then(|value| source.end().map(|()| value));
+    value.map_err(|cause| {
         let detail = match (cause.line(), cause.column()) {
             (0, _) => "The body is not JSON.".to_owned(),
             (line, column) if cause.is_eof() => {
@@ -32,17 +31,37 @@ pub fn read(bytes: &[u8]) -> Result<Value, Fault> {
             }
         };
         Fault::bad(ScimType::InvalidSyntax, detail)
-    })?;
-    if let Some(name) = doubled.into_inner() {
-        let Value::Object(members) = &mut value else { return Err(fault(&name)) };
-        members.insert(DOUBLED.to_owned(), name.into());
-    }
-    Ok(value)
+    })
 }
 
-/// The refusal of a body in which a name stands twice.
+/// The refusal of an object in which a name stands twice.
 pub(super) fn doubled(members: &Map<String, Value>) -> Option<Fault> {
-    members.get(DOUBLED).map(|name| fault(name.as_str().unwrap_or_default()))
+    names(members).next().map(twice)
+}
+
+/// The same of an object anywhere in a value.
+pub(super) fn within(value: &Value) -> Option<Fault> {
+    match value {
+        Value::Array(items) => items.iter().find_map(within),
+        Value::Object(members) => doubled(members).or_else(|| members.values().find_map(within)),
+        _ => None,
+    }
+}
+
+/// Whether this name stands twice in its object.
+pub(super) fn is_doubled(members: &Map<String, Value>, name: &str) -> bool {
+    names(members).any(|twice| twice.eq_ignore_ascii_case(name))
+}
+
+/// Marks an object as if a name stood twice in it that does so in one around it.
+pub(super) fn pass_on(around: &Map<String, Value>, value: &mut Value) {
+    if let (Some(mark), Value::Object(members)) = (around.get(DOUBLED), value) {
+        members.entry(DOUBLED).or_insert_with(|| mark.clone());
+    }
+}
+
+fn names(members: &Map<String, Value>) -> impl Iterator<Item = &str> {
+    members.get(DOUBLED).and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str)
 }
 
 /// Whether a member is that mark.
@@ -50,7 +69,8 @@ pub(super) fn is_mark(name: &str) -> bool {
     name == DOUBLED
 }
 
-fn fault(name: &str) -> Fault {
+/// The refusal of one attribute, or member, that stands twice in an object.
+pub(super) fn twice(name: &str) -> Fault {
     let detail = format!(
         "“{}” stands twice in one object of the body. Names are the same in any letter case: send each once.",
         grammar::shown(name)
@@ -58,11 +78,11 @@ fn fault(name: &str) -> Fault {
     Fault::bad(ScimType::InvalidSyntax, detail)
 }
 
-/// Reads one value and notes the first name that stands twice.
+/// Reads one value and marks the objects in which names stand twice.
 #[derive(Clone, Copy)]
-struct Seed<'a>(&'a RefCell<Option<String>>);
+struct Seed;
 
-impl<'de> DeserializeSeed<'de> for Seed<'_> {
+impl<'de> DeserializeSeed<'de> for Seed {
     type Value = Value;
 
     fn deserialize<D: Deserializer<'de>>(self, source: D) -> Result<Value, D::Error> {
@@ -70,7 +90,7 @@ impl<'de> DeserializeSeed<'de> for Seed<'_> {
     }
 }
 
-impl<'de> Visitor<'de> for Seed<'_> {
+impl<'de> Visitor<'de> for Seed {
     type Value = Value;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -116,6 +136,7 @@ impl<'de> Visitor<'de> for Seed<'_> {
     fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<Value, A::Error> {
         let mut object = Map::new();
         let mut many: HashSet<String> = HashSet::new();
+        let mut twice: Vec<Value> = Vec::new();
         while let Some(name) = members.next_key::<String>()? {
             let again = if object.len() < FEW {
                 object.keys().any(|other| other.eq_ignore_ascii_case(&name))
@@ -128,9 +149,12 @@ impl<'de> Visitor<'de> for Seed<'_> {
             let value = members.next_value_seed(self)?;
             // Two paths that differ in the case of a value may mean two values.
             if again && (object.contains_key(&name) || !name.contains('[')) {
-                self.0.borrow_mut().get_or_insert_with(|| name.clone());
+                twice.push(name.clone().into());
             }
             object.insert(name, value);
+        }
+        if !twice.is_empty() {
+            object.insert(DOUBLED.to_owned(), Value::Array(twice));
         }
         Ok(Value::Object(object))
     }

@@ -40,6 +40,8 @@ pub mod query;
 pub mod read;
 pub mod schema;
 #[cfg(test)]
+mod shapes_tests;
+#[cfg(test)]
 mod tests;
 pub mod tolerance;
 #[cfg(test)]

@@ -4,6 +4,7 @@
 //! Shown is only what the table of attributes knows and may be told: of an attribute that nobody here knows the name
 //! alone, of a password nothing but that it was sent.
 
+use super::json;
 use super::schema::{self, Attribute, Kind, Mutability, Schema};
 use serde_json::{Map, Value};
 
@@ -95,7 +96,7 @@ impl Lines {
 
     fn members(&mut self, before: &str, members: &Map<String, Value>, tables: &[&'static [Attribute]]) {
         for (name, value) in members {
-            if name.eq_ignore_ascii_case("schemas") {
+            if name.eq_ignore_ascii_case("schemas") || json::is_mark(name) {
                 continue;
             }
             if let (Some(schema), Value::Object(members)) = (extension(name), value) {
@@ -108,9 +109,10 @@ impl Lines {
                 Some(attribute) => shown(attribute, value),
                 None => shown_at(&name, value),
             };
+            let twice = if json::is_doubled(members, &name) { " (sent twice)" } else { "" };
             match value {
-                Some(value) => self.push(format!("{before}{name}: {value}")),
-                None => self.push(format!("{before}{name}")),
+                Some(value) => self.push(format!("{before}{name}{twice}: {value}")),
+                None => self.push(format!("{before}{name}{twice}")),
             }
         }
     }

@@ -6,13 +6,15 @@
 use super::change::{self, Changed};
 use super::message::PATCH_OP;
 use super::path::{self, Astray, Path, Target};
-use super::read::{self, home, leave_password_out};
-use super::schema::{Mutability, Schema, USERS};
+use super::read::{self, ACTIVE, home, leave_password_out};
+use super::schema::{Attribute, Mutability, Schema, USERS};
 use super::tolerance::{Notes, Sent};
-use super::user::{SiteUrn, User};
+use super::user::{self, SiteUrn, User};
 use super::values::{self, member};
 use super::{Fault, ScimType, json};
 use serde_json::{Map, Value};
+use std::borrow::Cow;
+use std::collections::HashMap;
 
 const MOST_OPERATIONS: usize = 1000;
 
@@ -29,6 +31,8 @@ pub(super) struct Operation {
     pub(super) op: Op,
     pub(super) path: Option<String>,
     pub(super) value: Value,
+    /// Why nothing of it is done, unless it bars a user: one of its own members stands twice.
+    pub(super) doubled: Option<Fault>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -66,19 +70,20 @@ impl Patch {
     #[must_use]
     pub fn apply(&self, current: &User) -> Sent<User> {
         let mut notes = Notes::default();
-        let mut work = Work { user: current.to_normal(), bars: false };
+        let mut work = Work { user: current.to_normal(), ..Work::default() };
         for name in ["id", "meta"] {
             work.user.remove(name);
         }
         for operation in self.operations(&mut notes) {
             work.apply(operation, &mut notes);
         }
+        work.complete(&mut notes);
         let changed = User::from_normal(work.user, &mut notes).unwrap_or_else(|fault| {
             notes.refuse(fault);
             current.clone()
         });
         let wish = User { id: current.id.clone(), meta: current.meta.clone(), ..changed };
-        Sent { wish, notes, bars: work.bars }
+        Sent { wish, notes, bars: work.bars, names_site: work.names_site }
     }
 }
 
@@ -107,17 +112,19 @@ impl Operation {
         if value.is_none() && op != Op::Remove {
             return Err(Fault::bad(ScimType::InvalidValue, format!("{word} needs a value.")));
         }
-        Ok(Self { op, path, value: value.unwrap_or(Value::Null) })
+        Ok(Self { op, path, value: value.unwrap_or(Value::Null), doubled: json::doubled(members) })
     }
 }
 
 /// The members of a change without a path.
-pub(super) fn members_without_path(operation: &Operation) -> Result<&Map<String, Value>, Fault> {
+pub(super) fn members_without_path(operation: &Operation) -> Result<Map<String, Value>, Fault> {
     if operation.op == Op::Remove {
         return Err(Fault::bad(ScimType::NoTarget, "remove needs a path."));
     }
-    let detail = "Without a path the value must be an object.";
-    operation.value.as_object().ok_or_else(|| Fault::bad(ScimType::InvalidValue, detail))
+    match values::single(&operation.value).into_owned() {
+        Value::Object(members) => Ok(members),
+        _ => Err(Fault::bad(ScimType::InvalidValue, "Without a path the value must be an object.")),
+    }
 }
 
 /// The refusal of a change of something that clients do not write.
@@ -126,58 +133,112 @@ pub(super) fn read_only(text: &str) -> Fault {
 }
 
 /// A user under change.
+#[derive(Default)]
 struct Work {
     user: Map<String, Value>,
     /// Whether the last that was said of `active` is that it is false.
     bars: bool,
+    /// Whether something was said of the site.
+    names_site: bool,
+    /// The sites that the present operation sent.
+    sites: Vec<(SiteUrn, String)>,
+    /// Lists that were changed, whose values may not be complete.
+    changed: Vec<&'static Attribute>,
+}
+
+/// One member of a change without a path, on its way to what it names.
+struct Member<'a> {
+    name: String,
+    value: Cow<'a, Value>,
+    place: Result<Path, Astray>,
+    /// Whether nothing of it is done because it stands twice.
+    is_doubled: bool,
 }
 
 impl Work {
     fn apply(&mut self, operation: &Operation, notes: &mut Notes) {
-        let Operation { op, path, value } = operation;
+        self.sites.clear();
+        let Operation { op, path, value, doubled } = operation;
+        doubled.iter().for_each(|fault| notes.refuse(fault.clone()));
+        let only_active = doubled.is_some();
         let Some(text) = path else {
             match members_without_path(operation) {
-                Ok(members) => self.members(*op, None, members, notes),
+                Ok(members) => self.members(*op, None, &members, only_active, notes),
                 Err(fault) => notes.refuse(fault),
             }
             return;
         };
         match path::parse(&USERS, text) {
+            Ok(Path::Target(target)) if only_active && target.attribute.name != ACTIVE => {}
             Ok(Path::Target(target)) if target.is_read_only() => notes.refuse(read_only(text)),
             Ok(Path::Target(target)) => self.change(*op, &target, value, values::Shape::ListOrOne, notes),
-            Ok(Path::Extension(schema)) => self.extension(*op, schema, value, notes),
-            Err(Astray::Unknown(why)) => notes.left_out(text, &why),
+            Ok(Path::Schema(schema)) => self.schema(*op, schema, value, only_active, notes),
+            Err(Astray::Unknown(why)) => match json::within(value) {
+                Some(fault) => notes.refuse(fault),
+                None => notes.left_out(text, &why),
+            },
             Err(Astray::Wrong(fault)) => notes.refuse(fault),
         }
     }
 
-    fn extension(&mut self, op: Op, schema: &'static Schema, value: &Value, notes: &mut Notes) {
-        match value {
+    /// All of a schema: an extension, or the user's own.
+    fn schema(
+        &mut self,
+        op: Op,
+        schema: &'static Schema,
+        value: &Value,
+        only_active: bool,
+        notes: &mut Notes,
+    ) {
+        let is_own = std::ptr::eq(schema, USERS.schema);
+        match values::single(value).as_ref() {
             Value::Object(members) if !members.is_empty() => {
-                self.members(op, Some(schema.urn), members, notes);
+                let urn = (!is_own).then_some(schema.urn);
+                self.members(op, urn, members, only_active, notes);
             }
-            _ if op == Op::Remove || (op == Op::Replace && values::is_empty(value)) => {
-                self.user.remove(schema.urn);
+            // What is not named stays (RFC 7644 section 3.5.2.3).
+            Value::Object(_) if op != Op::Remove => {}
+            _ if is_own && op == Op::Remove => {
+                let detail = format!("{} cannot be removed: name an attribute of it.", schema.urn);
+                notes.refuse(Fault::bad(ScimType::Mutability, detail));
             }
-            _ if values::is_empty(value) => {}
+            value if is_own && values::is_empty(value) => {}
+            value if op == Op::Remove || (op == Op::Replace && values::is_empty(value)) => {
+                if let Some(urn) = site_urn(Some(schema.urn)) {
+                    self.no_site(urn);
+                }
+                self.user.shift_remove(schema.urn);
+            }
+            value if values::is_empty(value) => {}
             _ => notes.refuse(read::wrong(schema.urn, "an object")),
         }
     }
 
-    /// Each member as an operation of its own: plain, dotted and URN-qualified names, whole extensions, value paths.
+    /// Each member as an operation of its own: plain, dotted and URN-qualified names, whole schemas, value paths.
     /// Read-only ones are passed over: Okta sends `id` and `schemas` along.
-    fn members(&mut self, op: Op, urn: Option<&str>, members: &Map<String, Value>, notes: &mut Notes) {
-        for (name, value) in members {
-            if urn.is_none() && name.eq_ignore_ascii_case("schemas") {
-                continue;
-            }
-            let full = urn.map_or_else(|| name.clone(), |urn| format!("{urn}:{name}"));
-            match path::parse(&USERS, &full) {
+    fn members(
+        &mut self,
+        op: Op,
+        urn: Option<&'static str>,
+        members: &Map<String, Value>,
+        only_active: bool,
+        notes: &mut Notes,
+    ) {
+        let mut all = Vec::with_capacity(members.len());
+        flatten(urn, members, &mut all, notes);
+        refuse_doubled(&mut all, notes);
+        for Member { name, value, place, is_doubled } in all {
+            match place {
                 Ok(Path::Target(target)) if target.is_read_only() => {}
-                Ok(Path::Target(target)) => self.change(op, &target, value, values::Shape::List, notes),
-                Ok(Path::Extension(schema)) => self.extension(op, schema, value, notes),
-                Err(_) if values::is_empty(value) => {}
-                Err(Astray::Unknown(why)) => notes.left_out(&full, &why),
+                Ok(Path::Target(target))
+                    if (only_active || is_doubled) && target.attribute.name != ACTIVE => {}
+                Ok(Path::Target(target)) => self.change(op, &target, &value, values::Shape::List, notes),
+                Ok(Path::Schema(schema)) => self.schema(op, schema, &value, only_active, notes),
+                Err(_) if values::is_empty(&value) => {}
+                Err(Astray::Unknown(why)) => match json::within(&value) {
+                    Some(fault) => notes.refuse(fault),
+                    None => notes.left_out(&name, &why),
+                },
                 Err(Astray::Wrong(fault)) => notes.refuse(fault),
             }
         }
@@ -195,28 +256,33 @@ impl Work {
             let detail = format!("{} is required and cannot be removed.", attribute.name);
             return notes.refuse(Fault::bad(ScimType::Mutability, detail));
         }
+        if let Some(fault) = json::within(value) {
+            notes.refuse(fault);
+            if attribute.name != ACTIVE {
+                return;
+            }
+        }
         let held = home(&mut self.user, target.urn).get(attribute.name).cloned();
         let changed = if attribute.multi {
+            self.changed.push(attribute);
             change::several(held, op, target, value, shape, notes)
         } else {
             change::one(held, op, target, value, notes)
         };
         match changed {
-            Changed::Not => {}
             Changed::To(value) if attribute.required && read::is_blank(&value) => {
                 notes.refuse(read::missing(attribute));
             }
             Changed::Gone if attribute.required => notes.refuse(read::missing(attribute)),
-            Changed::To(value) => {
-                if attribute.name == "active" {
-                    self.bars = value == Value::Bool(false);
-                }
-                self.forget_other_site(target.urn);
-                home(&mut self.user, target.urn).insert(attribute.name.to_owned(), value);
+            Changed::Gone if attribute.name == ACTIVE => {
+                notes.left_out(ACTIVE, read::NEITHER);
+                self.bars = false;
+                self.user.shift_remove(ACTIVE);
             }
-            Changed::Gone => {
-                home(&mut self.user, target.urn).shift_remove(attribute.name);
-            }
+            changed => match site_urn(target.urn) {
+                Some(urn) => self.change_site(urn, changed, notes),
+                None => self.store(target, changed),
+            },
         }
         if let Some(urn) = target.urn
             && home(&mut self.user, Some(urn)).is_empty()
@@ -225,11 +291,118 @@ impl Work {
         }
     }
 
-    /// A site comes under one schema or the other: the one that is sent takes the place of the one that is stored.
-    fn forget_other_site(&mut self, urn: Option<&str>) {
-        for own in [SiteUrn::Rollcall, SiteUrn::EightByEight] {
-            if urn == Some(own.as_str()) {
-                self.user.shift_remove(own.other().as_str());
+    fn store(&mut self, target: &Target, changed: Changed) {
+        let name = target.attribute.name;
+        match changed {
+            Changed::Not => {}
+            Changed::To(value) => {
+                if name == ACTIVE {
+                    self.bars = value == Value::Bool(false);
+                }
+                home(&mut self.user, target.urn).insert(name.to_owned(), value);
+            }
+            Changed::Gone => {
+                home(&mut self.user, target.urn).shift_remove(name);
+            }
+        }
+    }
+
+    /// A site comes under one schema or the other: the one that is sent takes the place of the one that is stored, and
+    /// of two in one operation the one under the client's own schema counts.
+    fn change_site(&mut self, urn: SiteUrn, changed: Changed, notes: &mut Notes) {
+        let name = match changed {
+            Changed::Not => return,
+            Changed::Gone => return self.no_site(urn),
+            Changed::To(value) => value.as_str().unwrap_or_default().to_owned(),
+        };
+        self.names_site = true;
+        let other = self.sites.iter().find(|(other, _)| *other == urn.other()).map(|(_, name)| name.clone());
+        self.sites.push((urn, name.clone()));
+        let gives_way = other.is_some() && urn == SiteUrn::Rollcall;
+        if let Some(other) = other {
+            let (taken, left) = if gives_way { (&other, &name) } else { (&name, &other) };
+            user::two_sites(taken, left, notes);
+        }
+        if !gives_way {
+            self.user.shift_remove(urn.other().as_str());
+            home(&mut self.user, Some(urn.as_str())).insert(SITE.to_owned(), name.into());
+        }
+    }
+
+    /// There is no site under this schema, nor one that was stored under the other.
+    fn no_site(&mut self, urn: SiteUrn) {
+        self.names_site = true;
+        self.user.shift_remove(urn.as_str());
+        if !self.sites.iter().any(|(other, _)| *other == urn.other()) {
+            self.user.shift_remove(urn.other().as_str());
+        }
+    }
+
+    /// Leaves out the values of lists that no operation made complete: one may name the label, the next the value.
+    fn complete(&mut self, notes: &mut Notes) {
+        for attribute in std::mem::take(&mut self.changed) {
+            let Some(Value::Array(list)) = self.user.get_mut(attribute.name) else { continue };
+            let list = change::completed(attribute, std::mem::take(list), notes);
+            if list.is_empty() {
+                self.user.shift_remove(attribute.name);
+            } else {
+                self.user.insert(attribute.name.to_owned(), Value::Array(list));
+            }
+        }
+    }
+}
+
+/// The attribute that names a site.
+const SITE: &str = "site";
+
+fn site_urn(urn: Option<&str>) -> Option<SiteUrn> {
+    [SiteUrn::Rollcall, SiteUrn::EightByEight].into_iter().find(|own| urn == Some(own.as_str()))
+}
+
+/// All members that name an attribute, those of whole schemas among them.
+fn flatten<'a>(
+    urn: Option<&'static str>,
+    members: &'a Map<String, Value>,
+    into: &mut Vec<Member<'a>>,
+    notes: &mut Notes,
+) {
+    if let Some(fault) = json::doubled(members) {
+        notes.refuse(fault);
+    }
+    let named = members
+        .iter()
+        .filter(|(name, _)| !(json::is_mark(name) || urn.is_none() && name.eq_ignore_ascii_case("schemas")));
+    for (name, value) in named {
+        let full = urn.map_or_else(|| name.clone(), |urn| format!("{urn}:{name}"));
+        let place = path::parse(&USERS, &full);
+        if let (Ok(Path::Schema(schema)), Value::Object(inner)) = (&place, value)
+            && !inner.is_empty()
+        {
+            let is_own = std::ptr::eq(*schema, USERS.schema);
+            flatten((!is_own).then_some(schema.urn), inner, into, notes);
+            continue;
+        }
+        let is_doubled = json::is_doubled(members, name);
+        into.push(Member { name: full, value: Cow::Borrowed(value), place, is_doubled });
+    }
+}
+
+/// Marks the members that name one attribute under two names.
+fn refuse_doubled(all: &mut [Member<'_>], notes: &mut Notes) {
+    let targets: Vec<Option<String>> = all
+        .iter()
+        .map(|member| match &member.place {
+            Ok(Path::Target(target)) if !member.is_doubled => Some(target.to_string()),
+            _ => None,
+        })
+        .collect();
+    let mut first: HashMap<&str, usize> = HashMap::with_capacity(targets.len());
+    for (at, target) in targets.iter().enumerate() {
+        let Some(target) = target else { continue };
+        if let Some(before) = first.insert(target, at) {
+            notes.refuse(json::twice(&all[at].name));
+            for place in [before, at] {
+                all[place].is_doubled = true;
             }
         }
     }

@@ -9,8 +9,8 @@ use std::fmt;
 /// What a path points at.
 #[derive(Debug)]
 pub enum Path {
-    /// A whole extension.
-    Extension(&'static Schema),
+    /// A whole schema: an extension, or the resource's own.
+    Schema(&'static Schema),
     /// An attribute, or something in it.
     Target(Target),
 }
@@ -31,7 +31,7 @@ pub struct Target {
 impl fmt::Display for Path {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Extension(schema) => f.write_str(schema.urn),
+            Self::Schema(schema) => f.write_str(schema.urn),
             Self::Target(target) => target.fmt(f),
         }
     }
@@ -77,8 +77,11 @@ impl From<Fault> for Astray {
 /// Reads a path into a resource of this type.
 pub fn parse(kind: &Resource, text: &str) -> Result<Path, Astray> {
     let text = text.trim();
-    if let Some(extension) = kind.extension(text) {
-        return Ok(Path::Extension(extension));
+    let schema = kind
+        .extension(text)
+        .or_else(|| Some(kind.schema).filter(|schema| schema.urn.eq_ignore_ascii_case(text)));
+    if let Some(schema) = schema {
+        return Ok(Path::Schema(schema));
     }
     let shown = grammar::shown(text);
     let ChosenPath { mut attr, filter } = grammar::path(text)

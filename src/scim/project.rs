@@ -1,8 +1,8 @@
 //! Which attributes an answer carries (RFC 7644 section 3.9).
 
 use super::filter::ValFilter;
-use super::schema::{self, Attribute, RESOURCES};
-use super::{ENTERPRISE_USER, ROLLCALL_USER, ROLLCALL_USER_8X8, evaluate, grammar};
+use super::schema::{self, Attribute, RESOURCES, Schema};
+use super::{Fault, ROLLCALL_USER, ROLLCALL_USER_8X8, ScimType, evaluate, grammar};
 use serde_json::{Map, Value};
 
 /// The names of `attributes` and `excludedAttributes`, as a client wrote them.
@@ -23,6 +23,20 @@ impl Projection {
             names.filter(|name| !name.is_empty()).map(str::to_owned).collect()
         };
         Self { attributes: list(attributes), excluded: list(excluded) }
+    }
+
+    /// Refuses what cannot be read. A name that there is not is passed over (RFC 7644 section 3.9 has no refusal for it).
+    pub fn check(&self) -> Result<(), Fault> {
+        self.attributes.iter().chain(&self.excluded).try_for_each(|name| {
+            if schema::by_urn(name).is_some() {
+                return Ok(());
+            }
+            grammar::path(name).map(drop).map_err(|trouble| {
+                let name = grammar::shown(name);
+                let detail = format!("“{name}” is no name of an attribute to answer with: {trouble}.");
+                Fault::bad(ScimType::InvalidValue, detail)
+            })
+        })
     }
 
     /// Whether all attributes are asked for.
@@ -102,9 +116,15 @@ enum Asked {
 struct Part {
     among: Option<ValFilter>,
     name: Option<String>,
+    /// Of an extension, what of the attribute that is its part.
+    below: Option<Box<Part>>,
 }
 
 impl Part {
+    fn names(&self, part: &str) -> bool {
+        self.name.as_deref().is_some_and(|name| name.eq_ignore_ascii_case(part))
+    }
+
     fn is_of(&self, value: &Value, attribute: Option<&Attribute>) -> bool {
         self.among.as_ref().is_none_or(|filter| {
             attribute.is_some_and(|attribute| evaluate::value_meets(filter, attribute, value))
@@ -130,27 +150,54 @@ fn split(text: &str) -> Vec<&str> {
 
 /// What a list of names says of the member `name`, which may be an extension's URN.
 fn asked_parts(names: &[String], name: &str) -> Asked {
-    let extension = [ENTERPRISE_USER, ROLLCALL_USER, ROLLCALL_USER_8X8].contains(&name);
     let mut parts = Vec::new();
     for asked in names {
-        let own = [super::CORE_USER, super::CORE_GROUP];
-        let core = own.into_iter().find_map(|urn| strip(asked, urn)).unwrap_or(asked);
-        if core.eq_ignore_ascii_case(name) {
-            return Asked::Whole;
-        }
-        if core.contains('[') {
-            let chosen = grammar::path(core).ok().filter(|path| path.attr.name.eq_ignore_ascii_case(name));
-            parts.extend(chosen.map(|path| Part { among: path.filter, name: path.attr.sub_attr }));
-            continue;
-        }
-        let below = if extension { strip_extension(core, name) } else { below(core, name) };
-        if let Some(part) = below {
-            // `manager.value` of an extension: its parts are told whole.
-            let part = part.split('.').next().unwrap_or(part).to_owned();
-            parts.push(Part { among: None, name: Some(part) });
+        match asked_of(asked, name) {
+            Asked::Nothing => {}
+            Asked::Whole => return Asked::Whole,
+            Asked::Parts(more) => parts.extend(more),
         }
     }
     if parts.is_empty() { Asked::Nothing } else { Asked::Parts(parts) }
+}
+
+fn asked_of(asked: &str, name: &str) -> Asked {
+    let extension = schema::by_urn(name);
+    let own = [super::CORE_USER, super::CORE_GROUP];
+    if own.iter().any(|urn| asked.eq_ignore_ascii_case(urn)) {
+        // A schema stands for its attributes.
+        return if extension.is_none() { Asked::Whole } else { Asked::Nothing };
+    }
+    // A site comes under either of its two schemas.
+    let is_site =
+        |urn: &str| [ROLLCALL_USER, ROLLCALL_USER_8X8].iter().any(|own| own.eq_ignore_ascii_case(urn));
+    if asked.eq_ignore_ascii_case(name) || (is_site(asked) && is_site(name)) {
+        return Asked::Whole;
+    }
+    let core = own.into_iter().find_map(|urn| strip(asked, urn)).unwrap_or(asked);
+    let rest = match extension {
+        None => Some(core),
+        // `manager` for the one that an extension has: filters and changes take it so, too.
+        Some(schema) if !core.contains(':') => Some(core).filter(|core| is_only_in(core, schema)),
+        Some(_) => strip_extension(core, name),
+    };
+    let Some(path) = rest.and_then(|rest| grammar::path(rest).ok()) else { return Asked::Nothing };
+    let part = Part { among: path.filter, name: path.attr.sub_attr, below: None };
+    if extension.is_some() {
+        let below = (part.name.is_some() || part.among.is_some()).then(|| Box::new(part));
+        return Asked::Parts(vec![Part { among: None, name: Some(path.attr.name), below }]);
+    }
+    match path.attr.uri.is_none() && path.attr.name.eq_ignore_ascii_case(name) {
+        false => Asked::Nothing,
+        true if part.name.is_none() && part.among.is_none() => Asked::Whole,
+        true => Asked::Parts(vec![part]),
+    }
+}
+
+/// Whether a bare name is that of an attribute of the extension, and of none of a resource's own.
+fn is_only_in(name: &str, extension: &Schema) -> bool {
+    let end = name.find(['.', '[']).unwrap_or(name.len());
+    schema::find(extension.attributes, &name[..end]).is_some() && attribute_of(&name[..end]).is_none()
 }
 
 /// A site comes under either of its two schemas.
@@ -170,10 +217,20 @@ fn keep(item: Value, parts: &[Part], name: &str) -> Value {
     let mine: Vec<&Part> = parts.iter().filter(|part| part.is_of(&item, attribute)).collect();
     match item {
         Value::Object(members) if !mine.iter().any(|part| part.name.is_none()) => {
-            let asked = |part: &str| {
-                mine.iter().any(|one| one.name.as_deref().is_some_and(|name| name.eq_ignore_ascii_case(part)))
-            };
-            Value::Object(members.into_iter().filter(|(part, _)| asked(part)).collect())
+            let kept = members.into_iter().filter_map(|(name, value)| {
+                let asked: Vec<&&Part> = mine.iter().filter(|part| part.names(&name)).collect();
+                let whole = asked.iter().any(|part| part.below.is_none());
+                let below = asked.into_iter().filter_map(|part| part.below.as_deref());
+                match (whole, below.collect::<Vec<_>>()) {
+                    (true, _) => Some((name, value)),
+                    (false, below) if below.is_empty() => None,
+                    (false, below) => {
+                        let value = value_of(&name, value, &below, true);
+                        Some((name, value))
+                    }
+                }
+            });
+            Value::Object(kept.filter(|(_, value)| !is_hollow(value)).collect())
         }
         other => other,
     }
@@ -186,13 +243,28 @@ fn leave_out(item: Value, parts: &[Part], name: &str) -> Value {
     match item {
         Value::Object(_) if mine.iter().any(|part| part.name.is_none()) => Value::Object(Map::new()),
         Value::Object(members) => {
-            let asked = |part: &str| {
-                mine.iter().any(|one| one.name.as_deref().is_some_and(|name| name.eq_ignore_ascii_case(part)))
-            };
-            Value::Object(members.into_iter().filter(|(part, _)| !asked(part)).collect())
+            let kept = members.into_iter().filter_map(|(name, value)| {
+                let asked: Vec<&&Part> = mine.iter().filter(|part| part.names(&name)).collect();
+                if asked.iter().any(|part| part.below.is_none()) {
+                    return None;
+                }
+                let below: Vec<&Part> = asked.into_iter().filter_map(|part| part.below.as_deref()).collect();
+                let value = if below.is_empty() { value } else { value_of(&name, value, &below, false) };
+                Some((name, value))
+            });
+            Value::Object(kept.filter(|(_, value)| !is_hollow(value)).collect())
         }
         other => other,
     }
+}
+
+/// Of the value of an extension's attribute those parts, or all but those.
+fn value_of(attribute: &str, value: Value, parts: &[&Part], wanted: bool) -> Value {
+    let attribute = schema::all().find_map(|schema| schema::find(schema.attributes, attribute));
+    let mine: Vec<&&Part> = parts.iter().filter(|part| part.is_of(&value, attribute)).collect();
+    let Value::Object(members) = value else { return value };
+    let named = |name: &str| mine.iter().any(|part| part.name.is_none() || part.names(name));
+    Value::Object(members.into_iter().filter(|(name, _)| named(name) == wanted).collect())
 }
 
 /// The value changed, or each of several; those of which nothing is left go.
@@ -206,11 +278,6 @@ fn each(value: Value, change: &impl Fn(Value) -> Value) -> Value {
 fn strip<'a>(text: &'a str, urn: &str) -> Option<&'a str> {
     let (head, rest) = text.split_at_checked(urn.len())?;
     head.eq_ignore_ascii_case(urn).then(|| rest.strip_prefix(':')).flatten()
-}
-
-fn below<'a>(text: &'a str, name: &str) -> Option<&'a str> {
-    let (head, rest) = text.split_at_checked(name.len())?;
-    head.eq_ignore_ascii_case(name).then(|| rest.strip_prefix('.')).flatten()
 }
 
 fn is_always(name: &str) -> bool {

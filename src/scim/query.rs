@@ -82,7 +82,7 @@ impl Query {
             }
             Some(_) => Err(syntax(format!("{name} must be a list of strings."))),
         };
-        if let Some(fault) = json::doubled(members) {
+        if let Some(fault) = json::within(body) {
             return Err(fault);
         }
         read::message(members, SEARCH_REQUEST)?;
@@ -122,6 +122,7 @@ impl Query {
 
     /// Refuses what none of these types of resource can answer.
     pub fn check(&self, kinds: &[&Resource]) -> Result<(), Fault> {
+        self.projection.check()?;
         if let Some(filter) = &self.filter {
             evaluate::check(filter, kinds)?;
         }
@@ -194,10 +195,13 @@ impl Wish<'_> {
 }
 
 fn number(name: &str, text: Option<&str>, kind: ScimType) -> Result<Option<i64>, Fault> {
-    let Some(text) = text.map(str::trim) else { return Ok(None) };
+    let Some(text) = text.map(str::trim).filter(|text| !text.is_empty()) else { return Ok(None) };
     let digits = text.strip_prefix('-').unwrap_or(text);
     if digits.is_empty() || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
-        return Err(Fault::bad(kind, format!("{name} is “{text}”; it must be a whole number.")));
+        return Err(Fault::bad(
+            kind,
+            format!("{name} is “{}”; it must be a whole number.", grammar::shown(text)),
+        ));
     }
     // More than fits is as good as the most that fits.
     Ok(Some(text.parse().unwrap_or(if text.starts_with('-') { i64::MIN } else { i64::MAX })))

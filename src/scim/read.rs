@@ -10,37 +10,37 @@ use serde_json::{Map, Value};
 
 /// Why an attribute is left out that no schema has.
 pub(super) const UNKNOWN: &str = "Rollcall has no such attribute";
+/// The attribute that says whether a user may sign in.
+pub(super) const ACTIVE: &str = "active";
 /// Why a password is left out.
 const NO_PASSWORDS: &str = "Rollcall takes no passwords from a client, since users sign in with Entra ID";
 
-/// A resource's attributes, the writable ones, in normal form. What is left out stays as it is in `before`.
+/// Why `active` without a value is left out.
+pub(super) const NEITHER: &str = "it must be true or false, and stays as it was";
+
+/// What a whole resource came to.
+pub(super) struct Whole {
+    /// Its attributes, the writable ones, in normal form. What is left out is as it was before.
+    pub(super) normal: Map<String, Value>,
+    /// Whether it says that the user is not active.
+    pub(super) bars: bool,
+}
+
+/// Reads a resource. What is left out stays as it is in `before`.
 pub(super) fn resource(
     kind: &Resource,
     body: &Value,
     before: &Map<String, Value>,
     notes: &mut Notes,
-) -> Result<Map<String, Value>, Fault> {
+) -> Result<Whole, Fault> {
     let Value::Object(members) = body else {
         return Err(Fault::bad(ScimType::InvalidSyntax, "The body must be a JSON object."));
     };
-    if let Some(fault) = json::doubled(members) {
-        notes.refuse(fault);
-    }
-    let mut normal = Map::new();
-    for (name, value) in members.iter().filter(|(name, _)| !json::is_mark(name)) {
-        if name.eq_ignore_ascii_case("schemas") {
-            schemas(kind, value).unwrap_or_else(|fault| notes.refuse(fault));
-        } else if let Some(extension) = kind.extension(name) {
-            put_extension(&mut normal, extension, value, before, notes);
-        } else if let Some((urn, attribute)) = kind.named(name) {
-            put(&mut normal, urn, attribute, value, before, notes);
-        } else if !values::is_empty(value) {
-            // Entra ID sends `department` and `manager` at the top as well, mostly as nulls.
-            notes.left_out(name, UNKNOWN);
-        }
-    }
+    let mut reader = Reader { kind, before, normal: Map::new(), seen: Vec::new(), bars: false };
+    reader.top(members, notes);
+    let Reader { mut normal, bars, .. } = reader;
     require(kind, &mut normal, before, notes);
-    Ok(normal)
+    Ok(Whole { normal, bars })
 }
 
 /// Refuses a resource of another kind. `schemas` is required (RFC 7643 section 3), but Microsoft's examples misspell URNs
@@ -120,58 +120,125 @@ pub(super) fn home<'a>(normal: &'a mut Map<String, Value>, urn: Option<&str>) ->
     }
 }
 
-fn put_extension(
-    normal: &mut Map<String, Value>,
-    schema: &'static Schema,
-    value: &Value,
-    before: &Map<String, Value>,
-    notes: &mut Notes,
-) {
-    let members = match value {
-        _ if values::is_empty(value) => return,
-        Value::Object(members) => members,
-        _ => {
-            if let Some(held) = before.get(schema.urn) {
-                normal.insert(schema.urn.to_owned(), held.clone());
+/// A resource that is being read.
+struct Reader<'a> {
+    kind: &'a Resource,
+    before: &'a Map<String, Value>,
+    normal: Map<String, Value>,
+    /// The attributes that were read: one may come under two names.
+    seen: Vec<(Option<&'static str>, &'static str)>,
+    bars: bool,
+}
+
+impl Reader<'_> {
+    /// Members of the resource's own schema, and whole extensions.
+    fn top(&mut self, members: &Map<String, Value>, notes: &mut Notes) {
+        note_doubled(members, notes);
+        for (name, value) in members.iter().filter(|(name, _)| !json::is_mark(name)) {
+            if name.eq_ignore_ascii_case("schemas") {
+                schemas(self.kind, value).unwrap_or_else(|fault| notes.refuse(fault));
+            } else if name.eq_ignore_ascii_case(self.kind.schema.urn) {
+                // The resource's own schema as if it were an extension.
+                match values::single(value).as_ref() {
+                    value if values::is_empty(value) => {}
+                    Value::Object(members) => self.top(members, notes),
+                    _ => notes.refuse(wrong(self.kind.schema.urn, "an object")),
+                }
+            } else if let Some(extension) = self.kind.extension(name) {
+                self.extension(extension, value, notes);
+            } else if let Some((urn, attribute)) = self.kind.named(name) {
+                self.put(urn, attribute, members, (name, value), notes);
+            } else if let Some(fault) = json::within(value) {
+                notes.refuse(fault);
+            } else if !values::is_empty(value) {
+                // Entra ID sends `department` and `manager` at the top as well, mostly as nulls.
+                notes.left_out(name, UNKNOWN);
             }
-            return notes.refuse(wrong(schema.urn, "an object"));
         }
-    };
-    for (name, value) in members {
-        match schema::find(schema.attributes, name) {
-            Some(attribute) => put(normal, Some(schema.urn), attribute, value, before, notes),
-            None if values::is_empty(value) => {}
-            None => notes.left_out(&format!("{}:{name}", schema.urn), UNKNOWN),
+    }
+
+    fn extension(&mut self, schema: &'static Schema, value: &Value, notes: &mut Notes) {
+        let value = values::single(value);
+        let members = match value.as_ref() {
+            value if values::is_empty(value) => return,
+            Value::Object(members) => members,
+            _ => {
+                if let Some(held) = self.before.get(schema.urn) {
+                    self.normal.insert(schema.urn.to_owned(), held.clone());
+                }
+                return notes.refuse(wrong(schema.urn, "an object"));
+            }
+        };
+        note_doubled(members, notes);
+        for (name, value) in members.iter().filter(|(name, _)| !json::is_mark(name)) {
+            match schema::find(schema.attributes, name) {
+                Some(attribute) => self.put(Some(schema.urn), attribute, members, (name, value), notes),
+                None if values::is_empty(value) => {}
+                None => match json::within(value) {
+                    Some(fault) => notes.refuse(fault),
+                    None => notes.left_out(&format!("{}:{name}", schema.urn), UNKNOWN),
+                },
+            }
+        }
+    }
+
+    fn put(
+        &mut self,
+        urn: Option<&'static str>,
+        attribute: &'static Attribute,
+        around: &Map<String, Value>,
+        (name, value): (&str, &Value),
+        notes: &mut Notes,
+    ) {
+        if attribute.mutability == Mutability::WriteOnly && !values::is_empty(value) {
+            return notes.left_out(attribute.name, NO_PASSWORDS);
+        }
+        if !attribute.is_writable() {
+            return;
+        }
+        let held = urn.map_or(Some(self.before), |urn| self.before.get(urn)?.as_object());
+        let held = held.and_then(|held| held.get(attribute.name));
+        // Of what stands twice nothing is taken; but whoever is barred by the last of two values is.
+        let is_marked = json::is_doubled(around, name);
+        let again = !is_marked && self.seen.contains(&(urn, attribute.name));
+        let fault = if again { Some(json::twice(name)) } else { json::within(value) };
+        self.seen.push((urn, attribute.name));
+        let is_doubled = is_marked || fault.is_some();
+        fault.into_iter().for_each(|fault| notes.refuse(fault));
+        let reading = if is_doubled && attribute.name != ACTIVE {
+            Reading::Unread
+        } else {
+            values::whole(attribute, value, held, notes)
+        };
+        if attribute.name == ACTIVE {
+            self.bars = reading == Reading::Value(Value::Bool(false));
+            if reading == Reading::Nothing {
+                notes.left_out(ACTIVE, NEITHER);
+            }
+        }
+        let home = home(&mut self.normal, urn);
+        match (reading, held) {
+            (Reading::Value(value), _) => {
+                home.insert(attribute.name.to_owned(), value);
+            }
+            (Reading::Unread, Some(held)) => {
+                home.insert(attribute.name.to_owned(), held.clone());
+            }
+            (Reading::Nothing | Reading::Unread, _) => {
+                home.shift_remove(attribute.name);
+            }
+        }
+        if let Some(urn) = urn
+            && home.is_empty()
+        {
+            self.normal.shift_remove(urn);
         }
     }
 }
 
-fn put(
-    normal: &mut Map<String, Value>,
-    urn: Option<&'static str>,
-    attribute: &'static Attribute,
-    value: &Value,
-    before: &Map<String, Value>,
-    notes: &mut Notes,
-) {
-    if attribute.mutability == Mutability::WriteOnly && !values::is_empty(value) {
-        return notes.left_out(attribute.name, NO_PASSWORDS);
-    }
-    if !attribute.is_writable() {
-        return;
-    }
-    let held = urn.map_or(Some(before), |urn| before.get(urn)?.as_object());
-    let held = held.and_then(|held| held.get(attribute.name));
-    match values::whole(attribute, value, held, notes) {
-        Reading::Value(value) => {
-            home(normal, urn).insert(attribute.name.to_owned(), value);
-        }
-        Reading::Nothing => {}
-        Reading::Unread => {
-            if let Some(held) = held {
-                home(normal, urn).insert(attribute.name.to_owned(), held.clone());
-            }
-        }
+fn note_doubled(members: &Map<String, Value>, notes: &mut Notes) {
+    if let Some(fault) = json::doubled(members) {
+        notes.refuse(fault);
     }
 }
 

@@ -35,6 +35,8 @@ pub struct Sent<T> {
     pub notes: Notes,
     /// Whether it sets `active` to false. For a linked user that is never refused for what else stands in the request.
     pub bars: bool,
+    /// Whether it says something of the user's site, be it that there is none.
+    pub names_site: bool,
 }
 
 impl Notes {
@@ -60,6 +62,11 @@ impl Notes {
         self.warn(format!("Not done: {}", fault.detail));
         self.fault.get_or_insert(fault);
         self.refusals += 1;
+    }
+
+    /// How much was noted.
+    pub(super) fn count(&self) -> usize {
+        self.warnings.len() + self.more
     }
 
     /// How often something was noted that must be refused.
@@ -100,6 +107,6 @@ impl<T> Sent<T> {
 
     /// The same with another form of the wish.
     pub fn map<U>(self, change: impl FnOnce(T) -> U) -> Sent<U> {
-        Sent { wish: change(self.wish), notes: self.notes, bars: self.bars }
+        Sent { wish: change(self.wish), notes: self.notes, bars: self.bars, names_site: self.names_site }
     }
 }

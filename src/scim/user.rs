@@ -1,8 +1,7 @@
 //! A user as SCIM speaks of it (RFC 7643 sections 4.1 and 4.3), typed.
 
-use super::schema::{self, USERS};
+use super::schema::USERS;
 use super::tolerance::{Notes, Sent};
-use super::values::{self, Reading};
 use super::{CORE_USER, ENTERPRISE_USER, Fault, ROLLCALL_USER, ROLLCALL_USER_8X8, ScimType, read};
 use serde::{Deserialize, Serialize, Serializer};
 use serde_json::{Map, Value, json};
@@ -242,18 +241,12 @@ impl User {
     /// Reads the body of a POST or PUT. What is left out is as it is in `before`.
     pub fn read(body: &Value, before: &Self) -> Result<Sent<Self>, Fault> {
         let mut notes = Notes::default();
-        let mut normal = read::resource(&USERS, body, &before.to_normal(), &mut notes)?;
+        let read::Whole { mut normal, bars } = read::resource(&USERS, body, &before.to_normal(), &mut notes)?;
         for name in ["id", "meta"] {
             normal.shift_remove(name);
         }
-        let mut unheard = Notes::default();
-        let active = body.as_object().and_then(|members| values::member(members, "active"));
-        let active = active.and_then(|value| Some((schema::find(USERS.schema.attributes, "active")?, value)));
-        let bars = active.is_some_and(|(attribute, value)| {
-            values::whole(attribute, value, None, &mut unheard) == Reading::Value(Value::Bool(false))
-        });
         let wish = Self::from_normal(normal, &mut notes)?;
-        Ok(Sent { wish, notes, bars })
+        Ok(Sent { wish, notes, bars, names_site: true })
     }
 
     /// The user from attributes in normal form.
@@ -264,10 +257,8 @@ impl User {
             (!name.is_empty()).then_some(Site { name, urn })
         });
         let (site, other) = (sites.next(), sites.next());
-        if let (Some(site), Some(other)) = (&site, other)
-            && site.name.to_lowercase() != other.name.to_lowercase()
-        {
-            notes.left_out(&other.name, &format!("two sites were sent, and “{}” was taken", site.name));
+        if let (Some(site), Some(other)) = (&site, other) {
+            two_sites(&site.name, &other.name, notes);
         }
         for urn in [SiteUrn::EightByEight, SiteUrn::Rollcall] {
             normal.shift_remove(urn.as_str());
@@ -297,6 +288,13 @@ impl User {
     pub fn to_json(&self) -> Value {
         // As above: this does not fail.
         serde_json::to_value(Told(self)).unwrap_or_default()
+    }
+}
+
+/// Notes that two sites were sent at once, unless they are one.
+pub(super) fn two_sites(taken: &str, left: &str, notes: &mut Notes) {
+    if taken.to_lowercase() != left.to_lowercase() {
+        notes.left_out(left, &format!("two sites were sent, and “{taken}” was taken"));
     }
 }
 

@@ -12,6 +12,10 @@ const LONGEST_TEXT: usize = 1024;
 const LONGEST_BINARY: usize = 64 * 1024;
 /// So deep may JSON be packed into strings.
 const DEEPEST_PACKING: usize = 3;
+/// Why a manager is left out.
+pub(super) const NOBODY: &str = "it does not say by an id who that is";
+/// The attribute that names a manager.
+pub(super) const MANAGER: &str = "manager";
 
 /// What a value came to.
 #[derive(Clone, Debug, PartialEq)]
@@ -139,6 +143,9 @@ fn string(attribute: &Attribute, value: &Value, label: &str, longest: usize, not
         Value::Null => Reading::Nothing,
         Value::String(text) if text.is_empty() => Reading::Nothing,
         Value::String(text) => {
+            if let Some(inner) = packed_text(value) {
+                return string(attribute, &inner, label, longest, notes);
+            }
             // The rules refuse a name that tells resources apart: it is not cut, and a user's is not cleaned.
             let names = attribute.required && attribute.unique;
             if names && attribute.name == "userName" {
@@ -176,19 +183,69 @@ fn clean(attribute: &Attribute, text: &str, label: &str, notes: &mut Notes) -> R
     if rest.is_empty() { Reading::Nothing } else { Reading::Value(Value::String(rest)) }
 }
 
+/// The text that Entra ID packed as it writes values: `[{"$ref": null, "value": "x"}]` in a string. Any other text that
+/// looks like JSON is a text.
+fn packed_text(value: &Value) -> Option<Value> {
+    let unpacked = unpack(value)?;
+    let members = match &unpacked {
+        Value::Array(items) => match items.as_slice() {
+            [Value::Object(members)] => members,
+            _ => return None,
+        },
+        Value::Object(members) => members,
+        _ => return None,
+    };
+    let inner = members.get("value").filter(|inner| inner.is_string() || inner.is_null())?;
+    members.keys().all(|name| matches!(name.as_str(), "value" | "$ref")).then(|| inner.clone())
+}
+
+/// The value that stands in a list of one, in the `value` of an object, or in either of these packed into a string.
+fn innermost(value: &Value) -> Cow<'_, Value> {
+    let mut found = Cow::Borrowed(value);
+    for _ in 0..2 * DEEPEST_PACKING {
+        let inner = match found.as_ref() {
+            text @ Value::String(_) => unpack(text),
+            Value::Array(items) if items.len() == 1 => items.first().cloned(),
+            Value::Object(members) if members.keys().all(|name| is_label(name) || name == "value") => {
+                members.get("value").cloned()
+            }
+            _ => None,
+        };
+        let Some(inner) = inner else { break };
+        found = Cow::Owned(inner);
+    }
+    found
+}
+
+/// One object, where it came packed into a string or as a list of one; any other value as it is.
+pub(super) fn single(value: &Value) -> Cow<'_, Value> {
+    let mut found = Cow::Borrowed(value);
+    for _ in 0..2 * DEEPEST_PACKING {
+        let inner = match found.as_ref() {
+            text @ Value::String(_) => unpack(text),
+            Value::Array(items) => match items.as_slice() {
+                [object @ Value::Object(_)] => Some(object.clone()),
+                [text @ Value::String(_)] => unpack(text),
+                _ => None,
+            },
+            _ => None,
+        };
+        let Some(inner) = inner else { break };
+        found = Cow::Owned(inner);
+    }
+    found
+}
+
 /// Entra ID writes booleans as strings, capitalised.
 fn boolean(value: &Value, label: &str, notes: &mut Notes) -> Reading {
-    match value {
+    match innermost(value).as_ref() {
         Value::Null => Reading::Nothing,
-        Value::Bool(_) => Reading::Value(value.clone()),
+        Value::Bool(truth) => Reading::Value(Value::Bool(*truth)),
+        Value::Array(items) if items.is_empty() => Reading::Nothing,
         Value::String(text) => match text.trim() {
             "" => Reading::Nothing,
             word if word.eq_ignore_ascii_case("true") => Reading::Value(Value::Bool(true)),
             word if word.eq_ignore_ascii_case("false") => Reading::Value(Value::Bool(false)),
-            _ => refused(label, "true or false", notes),
-        },
-        Value::Array(items) => match items.as_slice() {
-            [Value::Object(item)] if item.contains_key("value") => boolean(&item["value"], label, notes),
             _ => refused(label, "true or false", notes),
         },
         _ => refused(label, "true or false", notes),
@@ -222,8 +279,39 @@ fn object(
         _ => return refused(attribute.name, "an object", notes),
     };
     let before = before.and_then(Value::as_object);
+    let members = with_reference(attribute, members);
     let normal = parts(attribute, &members, Map::new(), before, notes);
-    if is_something(attribute, &normal) { Reading::Value(Value::Object(normal)) } else { Reading::Nothing }
+    if is_something(attribute, &normal) {
+        return Reading::Value(Value::Object(normal));
+    }
+    if attribute.name == MANAGER && member(&members, "value").is_none() && !members.values().all(is_empty) {
+        notes.left_out(attribute.name, NOBODY);
+        return Reading::Unread;
+    }
+    Reading::Nothing
+}
+
+/// A manager who is named by address alone (RFC 7643 section 2.4: `$ref`) has the last step of it as id.
+pub(super) fn with_reference<'a>(
+    attribute: &Attribute,
+    members: Cow<'a, Map<String, Value>>,
+) -> Cow<'a, Map<String, Value>> {
+    if attribute.name != MANAGER || member(&members, "value").is_some() {
+        return members;
+    }
+    let address = member(&members, "$ref").and_then(Value::as_str).unwrap_or_default();
+    let id = address.trim().trim_end_matches('/').rsplit('/').next().unwrap_or_default().to_owned();
+    if is_nobody(&id) {
+        return members;
+    }
+    let mut members = members.into_owned();
+    members.insert("value".to_owned(), id.into());
+    Cow::Owned(members)
+}
+
+/// Whether a text is nobody's id.
+fn is_nobody(id: &str) -> bool {
+    matches!(id.trim(), "" | "null")
 }
 
 /// Writes the named parts over those that are there. What cannot be read is as it was `before`.
@@ -237,7 +325,7 @@ pub(super) fn parts(
     for (name, value) in members {
         let label = || format!("{}.{name}", attribute.name);
         let Some(part) = part_of(attribute, name, members) else {
-            if !is_empty(value) {
+            if !is_empty(value) && !is_passed_over(attribute, name) {
                 notes.left_out(&label(), UNKNOWN);
             }
             continue;
@@ -245,6 +333,9 @@ pub(super) fn parts(
         if !part.is_writable() {
             continue;
         }
+        let is_nobody =
+            attribute.name == MANAGER && part.name == "value" && value.as_str().is_some_and(is_nobody);
+        let value = if is_nobody { &Value::Null } else { value };
         match one(part, value, None, &format!("{}.{}", attribute.name, part.name), notes) {
             Reading::Value(value) => {
                 into.insert(part.name.to_owned(), value);
@@ -268,6 +359,12 @@ fn part_of(attribute: &Attribute, name: &str, members: &Map<String, Value>) -> O
         let alias = name.eq_ignore_ascii_case("displayName") && member(members, "display").is_none();
         attribute.part("display").filter(|_| alias)
     })
+}
+
+/// The `id` of an application role, which Entra ID packs beside its value (AppRoleAssignmentsComplex): nobody maps it, and
+/// a warning with each of its writes would say nothing.
+fn is_passed_over(attribute: &Attribute, name: &str) -> bool {
+    attribute.name == "roles" && name.eq_ignore_ascii_case("id")
 }
 
 /// Whether a complex value is one: it has what it must have, and more than labels.
@@ -371,14 +468,29 @@ pub(super) fn objects(
     Some(found)
 }
 
-/// An object whose `value` is packed JSON, unpacked; any other as it is.
-pub(super) fn spread(members: Map<String, Value>) -> Map<String, Value> {
+/// An object whose `value` is packed JSON, unpacked; any other as it is. Of several that were packed the first is taken.
+pub(super) fn spread(
+    attribute: &Attribute,
+    members: Map<String, Value>,
+    notes: &mut Notes,
+) -> Map<String, Value> {
     let mut flat = Vec::new();
     flatten(&Value::Object(members.clone()), 0, &mut flat);
+    if flat.len() > 1 {
+        only_first(attribute, flat.len(), notes);
+    }
     match flat.into_iter().next() {
         Some(Value::Object(members)) => members,
         _ => members,
     }
+}
+
+/// Notes that several values were sent for one.
+pub(super) fn only_first(attribute: &Attribute, sent: usize, notes: &mut Notes) {
+    notes.warn(format!(
+        "{sent} values were sent for one of {}: the first was taken, the others were left out.",
+        attribute.name
+    ));
 }
 
 /// The unpacked value with what stands beside it; what both say, the unpacked one says.

@@ -53,7 +53,20 @@ pub struct Wish {
     /// Whether the user may sign in.
     pub active: bool,
     /// The site.
-    pub site: Option<SentSite>,
+    pub site: SiteWish,
+}
+
+/// What Entra ID says of a user's site.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum SiteWish {
+    /// Nothing: what it said before goes on.
+    Unsaid,
+    /// It describes the whole user, and names no site.
+    Absent,
+    /// It takes the site away.
+    Removed,
+    /// It names this one.
+    Named(SentSite),
 }
 
 /// An account as Entra ID sees it.
@@ -89,7 +102,7 @@ impl Known {
             profile: Profile { user_name, ..self.user.profile.clone() },
             emails: self.emails.clone(),
             active: self.user.active_for_entra(),
-            site: self.site.clone(),
+            site: SiteWish::Unsaid,
         }
     }
 }
@@ -101,7 +114,7 @@ impl Wish {
         let mut told = self.profile.without_hidden(before)?;
         let emails = known.map_or(&[][..], |known| &known.emails);
         told.extend(emails_without_hidden(&mut self.emails, emails));
-        if let Some(site) = &mut self.site
+        if let SiteWish::Named(site) = &mut self.site
             && known.is_none_or(|known| known.site.as_ref() != Some(&*site))
         {
             told.extend(names::leave_out("site", &mut site.name));
@@ -185,7 +198,7 @@ pub fn change(tx: &mut Tx, known: Known, mut wish: Wish) -> Result<Done> {
     let renaming = rename(tx, &mut user, &mut wish.profile)?;
     let mut changes = user.profile.changes(&wish.profile, tx.conn)?;
     changes.extend(email_changes(&before, &wish.emails));
-    let (site_changed, mut warnings) = apply_site(tx, &mut user, wish.site.as_ref())?;
+    let (site_changed, mut warnings) = apply_site(tx, &mut user, &wish.site, &mut changes)?;
     let differs = user.profile != wish.profile || before != wish.emails || user.held_name != stored.held_name;
     let renamed = user.profile.user_name != wish.profile.user_name;
     let is_another =
@@ -223,7 +236,7 @@ pub fn change(tx: &mut Tx, known: Known, mut wish: Wish) -> Result<Done> {
     if linking || differs || toggled || site_changed {
         store_over(tx, &stored, &mut user, &wish.emails, before != wish.emails)?;
     }
-    if wish.site.is_some() {
+    if matches!(wish.site, SiteWish::Named(_)) {
         settle_site(tx, &mut user, &mut changes)?;
     }
     Ok(Done { known: known_with(tx.conn, user, wish.emails)?, changes, warnings, held })
@@ -353,13 +366,13 @@ fn make(tx: &mut Tx, wish: Wish) -> Result<Done> {
     user.entra_state = EntraState::Linked;
     user.active = wish.active;
     user.deactivated_at = (!wish.active).then_some(tx.now);
-    let (_, warnings) = apply_site(tx, &mut user, wish.site.as_ref())?;
+    let (_, warnings) = apply_site(tx, &mut user, &wish.site, &mut Vec::new())?;
     insert_new(tx, &mut user, &wish.emails)?;
     note(tx, Action::UserCreated, &user, &[])?;
     let mut changes = Profile::named(&user.profile.user_name).changes(&user.profile, tx.conn)?;
     changes.extend(email_changes(&[], &wish.emails));
     changes.push(activity(wish.active));
-    if wish.site.is_some() {
+    if matches!(wish.site, SiteWish::Named(_)) {
         settle_site(tx, &mut user, &mut changes)?;
     }
     Ok(Done { known: known_with(tx.conn, user, wish.emails)?, changes, warnings, held: false })
@@ -398,8 +411,17 @@ fn left_to_an_owner(user: &User) -> String {
 }
 
 /// Takes what Entra ID says of the site, short of placing the user; tells whether the account must be stored.
-fn apply_site(tx: &mut Tx, user: &mut User, sent: Option<&SentSite>) -> Result<(bool, Vec<String>)> {
-    let Some(sent) = sent.cloned() else { return Ok((false, Vec::new())) };
+fn apply_site(
+    tx: &mut Tx,
+    user: &mut User,
+    wish: &SiteWish,
+    changes: &mut Vec<Change>,
+) -> Result<(bool, Vec<String>)> {
+    let sent = match wish {
+        SiteWish::Unsaid => return Ok((false, Vec::new())),
+        SiteWish::Absent | SiteWish::Removed => return withdraw_site(tx, user, wish, changes),
+        SiteWish::Named(sent) => sent.clone(),
+    };
     let meant = sites::named(tx.conn, &sent.name)?;
     if let Some(fixed) = user.site_id.as_deref()
         && meant.as_ref().is_none_or(|site| site.id != fixed)
@@ -429,6 +451,29 @@ fn apply_site(tx: &mut Tx, user: &mut User, sent: Option<&SentSite>) -> Result<(
     let changed = user.site_sent.as_ref() != Some(&sent.name) || user.site_urn.as_ref() != Some(&sent.urn);
     (user.site_sent, user.site_urn) = (Some(sent.name), Some(sent.urn));
     Ok((changed, warnings))
+}
+
+/// Forgets a site that the user waits for: nobody is to get it later. One that is set stays.
+fn withdraw_site(
+    tx: &mut Tx,
+    user: &mut User,
+    wish: &SiteWish,
+    changes: &mut Vec<Change>,
+) -> Result<(bool, Vec<String>)> {
+    if let Some(current) = site_name(tx.conn, user)? {
+        // A whole user without a site is what a client sends that has nothing to say of sites.
+        let warning = (*wish == SiteWish::Removed).then(|| {
+            format!(
+                "The site was not taken away: {} has the site {current}, and a site is fixed once it is set.",
+                user.name()
+            )
+        });
+        return Ok((false, warning.into_iter().collect()));
+    }
+    let Some(before) = user.site_sent.take() else { return Ok((false, Vec::new())) };
+    user.site_urn = None;
+    changes.push(Change { attribute: "site".into(), before: Some(before), after: None });
+    Ok((true, Vec::new()))
 }
 
 /// Places a user whose site is known now.

@@ -1,7 +1,7 @@
 //! What this server says of itself, and what is not there.
 
 use super::client::{Client, Told};
-use super::{Refusal, json};
+use super::{Advice, Refusal, json};
 use crate::domain::provisioning::Operation;
 use crate::scim::message::{self, List, Place};
 use crate::scim::{Fault, schema};
@@ -10,6 +10,9 @@ use actix_web::web::Path;
 use actix_web::{HttpRequest, HttpResponse};
 use serde::Serialize;
 use serde_json::Value;
+
+/// So much of a method that is none is repeated.
+const LONGEST_METHOD: usize = 20;
 
 type Answer = Result<HttpResponse, Refusal>;
 
@@ -52,9 +55,11 @@ pub(super) async fn me(client: Client) -> Answer {
 }
 
 /// A method that this address does not know.
-pub(super) async fn wrong_method(client: Client, request: HttpRequest) -> Answer {
-    let detail = format!("{} is not possible at this address.", request.method());
-    Err(client.refuse(Operation::Other, Fault::plain(405, detail).into()))
+pub(super) fn wrong_method(client: &Client, request: &HttpRequest, allowed: &'static str) -> Refusal {
+    let method = request.method().as_str().chars().take(LONGEST_METHOD).collect::<String>();
+    let detail = format!("{method} is not possible at this address: it takes {allowed}.");
+    let refusal = Refusal::from(Fault::plain(405, detail));
+    client.refuse(Operation::Other, Refusal { advice: Some(Advice::Allow(allowed)), ..refusal })
 }
 
 /// Anything else, once the credential was accepted.

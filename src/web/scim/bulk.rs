@@ -9,11 +9,12 @@ use super::{Done, Refusal, groups, json};
 use crate::domain::Tx;
 use crate::domain::provisioning::Operation as Logged;
 use crate::domain::users::by_entra::Scope;
-use crate::scim::bulk::{Bulk, Method, Operation, Wish};
+use crate::error::Error;
+use crate::scim::bulk::{Bulk, Method, Operation, Step, Wish, in_order, is_reference};
 use crate::scim::group;
 use crate::scim::message::BULK_RESPONSE;
 use crate::scim::patch::Patch;
-use crate::scim::schema::USERS;
+use crate::scim::schema::{Resource, USERS};
 use crate::scim::user::User;
 use crate::scim::{Fault, ScimType};
 use actix_web::HttpResponse;
@@ -21,14 +22,21 @@ use actix_web::http::StatusCode;
 use serde_json::{Value, json as value};
 use std::collections::{BTreeSet, HashMap};
 
+/// So many names that stand for nothing are told of one operation, and so much of each.
+const MOST_NAMES_SHOWN: usize = 20;
+const LONGEST_NAME_SHOWN: usize = 60;
+
 pub(super) async fn post(client: Client, body: Body) -> Result<HttpResponse, Refusal> {
     let bulk = body.0.and_then(|body| Bulk::read(&body));
     let bulk = bulk.map_err(|fault| client.refuse(Logged::Bulk, fault.into()))?;
     let base = client.base.clone();
+    let most = bulk.fail_on_errors.unwrap_or(u64::MAX);
+    // Others wait while the one writer is busy: what can be found out before is.
+    let steps = in_order(bulk.operations);
     let results = client.write_many(move |tx, scope| {
         let mut run =
             Run { scope, base: &base, known: HashMap::new(), results: Vec::new(), notes: Vec::new() };
-        run.all(tx, bulk);
+        run.all(tx, &steps, most);
         (run.results, run.notes)
     });
     let results: Vec<Value> = results.await?.into_iter().map(|(_, result)| result).collect();
@@ -50,56 +58,50 @@ struct Run<'a> {
 }
 
 impl Run<'_> {
-    fn all(&mut self, tx: &mut Tx, bulk: Bulk) {
-        let most = bulk.fail_on_errors.unwrap_or(u64::MAX);
-        let mut waiting: Vec<(usize, Operation)> = bulk.operations.into_iter().enumerate().collect();
-        let mut circular: Vec<(usize, Operation)> = Vec::new();
+    fn all(&mut self, tx: &mut Tx, steps: &[Step], most: u64) {
         let mut failures = 0;
-        while !waiting.is_empty() && failures < most {
-            let named: BTreeSet<String> = waiting.iter().filter_map(|(_, each)| makes(each)).collect();
-            let ready = waiting.iter().position(|(_, each)| !waits(each, &named, &self.known));
-            // Where all wait for each other, one is made without what it waits for, and gets it at the end.
-            let (place, operation) = waiting.remove(ready.unwrap_or(0));
-            if ready.is_none() {
-                circular.push((place, operation.clone()));
+        let mut done = 0;
+        for step in steps {
+            if failures >= most {
+                break;
             }
-            let tolerate = ready.is_none().then_some(&named);
-            failures += u64::from(!self.one(tx, place, &operation, tolerate));
+            failures += u64::from(!self.one(tx, step));
+            done += 1;
         }
-        for (place, operation) in circular {
-            self.complete(tx, place, &operation);
+        for step in steps[..done].iter().filter(|step| step.is_early) {
+            self.complete(tx, step.place, &step.operation);
         }
         self.results.sort_by_key(|(place, _)| *place);
     }
 
     /// Does one operation; answers whether it went well.
-    fn one(
-        &mut self,
-        tx: &mut Tx,
-        place: usize,
-        operation: &Operation,
-        tolerate: Option<&BTreeSet<String>>,
-    ) -> bool {
-        let outcome = operation.wish.clone().map_err(Refusal::from).and_then(|wish| {
-            for name in wish.references() {
-                if !self.known.contains_key(&name) && !tolerate.is_some_and(|names| names.contains(&name)) {
-                    let detail = format!("Nothing was made under the bulkId “{name}”.");
-                    return Err(Fault::bad(ScimType::InvalidValue, detail).into());
-                }
-            }
-            let wish = wish.resolved(&self.known);
-            let version = Precondition::of_version(operation.version.as_deref());
-            let scope = self.scope;
-            tx.nested(|tx| perform(tx, scope, &wish, &version))
-        });
+    fn one(&mut self, tx: &mut Tx, Step { place, operation, is_early }: &Step) -> bool {
         let meant = operation.wish.as_ref().ok().map(|wish| wish.resolved(&self.known));
-        let (logged, asked) =
-            (meant.as_ref().map_or(Logged::Bulk, logged), Asked::of_operation(operation, meant.as_ref()));
+        let outcome = match (&operation.wish, &meant) {
+            (Err(fault), _) => Err(Refusal::from(fault.clone())),
+            (Ok(_), None) => Err(Error::internal("a wish was lost").into()),
+            // Without what it is to change there is nothing to do.
+            (Ok(_), Some((wish, _))) if wish.id.as_deref().is_some_and(is_reference) => {
+                let detail = "Nothing was made under the bulkId that the path names.";
+                Err(Fault::bad(ScimType::InvalidValue, detail).into())
+            }
+            (Ok(_), Some((wish, unknown))) => {
+                let version = Precondition::of_version(operation.version.as_deref());
+                let scope = self.scope;
+                let left_out = if *is_early { Vec::new() } else { not_made(unknown) };
+                tx.nested(|tx| perform(tx, scope, wish, &version)).map(|mut done| {
+                    done.told.warnings.extend(left_out);
+                    done
+                })
+            }
+        };
+        let meant = meant.map(|(wish, _)| wish);
+        let (logged, asked) = (logged(operation), Asked::of_operation(operation, meant.as_ref()));
         let good = outcome.is_ok();
         let result = match outcome {
             Ok(done) => {
-                if let (Some(name), Some(id)) = (&operation.bulk_id, done.shown.id()) {
-                    self.known.insert(name.clone(), id.to_owned());
+                if let (Some(name), Some(id)) = (operation.makes(), done.shown.id()) {
+                    self.known.insert(name.to_owned(), id.to_owned());
                 }
                 let result = self.succeeded(operation, &done);
                 self.notes.push((logged, asked, Ok(done.told)));
@@ -111,7 +113,7 @@ impl Run<'_> {
                 result
             }
         };
-        self.results.push((place, result));
+        self.results.push((*place, result));
         good
     }
 
@@ -119,20 +121,23 @@ impl Run<'_> {
     fn complete(&mut self, tx: &mut Tx, place: usize, operation: &Operation) {
         let Ok(wish) = &operation.wish else { return };
         let Some(id) = operation.bulk_id.as_ref().and_then(|name| self.known.get(name)) else { return };
-        let whole = Wish { method: Method::Put, id: Some(id.clone()), ..wish.resolved(&self.known) };
+        let (resolved, unknown) = wish.resolved(&self.known);
+        let whole = Wish { method: Method::Put, id: Some(id.clone()), ..resolved };
         let scope = self.scope;
         let outcome = tx.nested(|tx| perform(tx, scope, &whole, &Precondition::default()));
         let asked = Asked::of_operation(operation, Some(&whole));
-        let done = match outcome {
+        let replaced = logged_as(Method::Put, whole.kind);
+        let mut done = match outcome {
             Ok(done) => done,
-            Err(refusal) => return self.notes.push((logged(&whole), asked, Err(refusal))),
+            Err(refusal) => return self.notes.push((replaced, asked, Err(refusal))),
         };
+        done.told.warnings.extend(not_made(&unknown));
         if let Some((_, result)) = self.results.iter_mut().find(|(at, _)| *at == place)
             && let Some(version) = done.shown.version()
         {
             result["version"] = super::mapping::etag(version).into();
         }
-        self.notes.push((logged(&whole), asked, Ok(done.told)));
+        self.notes.push((replaced, asked, Ok(done.told)));
     }
 
     fn succeeded(&self, operation: &Operation, done: &Done) -> Value {
@@ -164,16 +169,13 @@ fn result(operation: &Operation, status: u16) -> Value {
     result
 }
 
-/// The name under which an operation makes something.
-fn makes(operation: &Operation) -> Option<String> {
-    let wish = operation.wish.as_ref().ok()?;
-    operation.bulk_id.clone().filter(|_| wish.method == Method::Post)
-}
-
-/// Whether an operation refers to something that is still to be made.
-fn waits(operation: &Operation, named: &BTreeSet<String>, known: &HashMap<String, String>) -> bool {
-    let Ok(wish) = &operation.wish else { return false };
-    wish.references().iter().any(|name| !known.contains_key(name) && named.contains(name))
+/// What refers to nothing is left out, as an unknown member of a group is.
+fn not_made(unknown: &BTreeSet<String>) -> Vec<String> {
+    let sentence = |name: &String| {
+        let name = name.chars().take(LONGEST_NAME_SHOWN).collect::<String>();
+        format!("Nothing was made under the bulkId “{name}”: what refers to it was left out.")
+    };
+    unknown.iter().take(MOST_NAMES_SHOWN).map(sentence).collect()
 }
 
 fn perform(tx: &mut Tx, scope: Scope, wish: &Wish, version: &Precondition) -> Result<Done, Refusal> {
@@ -193,8 +195,16 @@ fn perform(tx: &mut Tx, scope: Scope, wish: &Wish, version: &Precondition) -> Re
     }
 }
 
-fn logged(wish: &Wish) -> Logged {
-    match (wish.method, wish.kind.name) {
+/// What an operation is called in the log; also one that cannot be understood, as far as it says what it is about.
+fn logged(operation: &Operation) -> Logged {
+    match (operation.method(), &operation.about) {
+        (Some(method), Some((kind, _))) => logged_as(method, kind),
+        _ => Logged::Bulk,
+    }
+}
+
+fn logged_as(method: Method, kind: &Resource) -> Logged {
+    match (method, kind.name) {
         (Method::Post, "User") => Logged::Create,
         (Method::Put, "User") => Logged::Replace,
         (Method::Patch, "User") => Logged::Change,

@@ -23,7 +23,7 @@ type Answer = Result<HttpResponse, Refusal>;
 pub(super) const MEMBERS: &str = "members";
 
 pub(super) async fn get(client: Client, request: HttpRequest, id: Path<String>) -> Answer {
-    let projection = projection(&request);
+    let projection = projection(&client, Operation::GetGroup, &request)?;
     let without_members = projection.leaves_out(MEMBERS);
     let shown = client.read(Operation::GetGroup, move |conn, _| {
         let group = by_entra::get(conn, &id)?;
@@ -35,19 +35,21 @@ pub(super) async fn get(client: Client, request: HttpRequest, id: Path<String>) 
 }
 
 pub(super) async fn post(client: Client, request: HttpRequest, body: Body) -> Answer {
+    let projection = projection(&client, Operation::CreateGroup, &request)?;
     let sent = body.0.and_then(|body| Wanted::read(&body, None));
     let sent = sent.map_err(|fault| client.refuse(Operation::CreateGroup, fault.into()))?;
     let subject = Some(sent.wish.display_name.clone());
     let done = client.write(Operation::CreateGroup, subject, move |tx, _| create(tx, sent));
-    respond::written(&client, done.await?, &projection(&request))
+    respond::written(&client, done.await?, &projection)
 }
 
 pub(super) async fn put(client: Client, request: HttpRequest, id: Path<String>, body: Body) -> Answer {
     let body = body.0.map_err(|fault| client.refuse(Operation::ReplaceGroup, fault.into()))?;
+    let projection = projection(&client, Operation::ReplaceGroup, &request)?;
     let known_version = Precondition::of(&request);
     let done =
         client.write(Operation::ReplaceGroup, None, move |tx, _| replace(tx, &id, &known_version, &body));
-    respond::written(&client, done.await?, &projection(&request))
+    respond::written(&client, done.await?, &projection)
 }
 
 /// Entra ID wants no body back; whoever names attributes gets one (RFC 7644 section 3.5.2).
@@ -55,7 +57,7 @@ pub(super) async fn patch(client: Client, request: HttpRequest, id: Path<String>
     let sent = body.0.and_then(|body| read_changes(&body));
     let sent = sent.map_err(|fault| client.refuse(Operation::ChangeGroup, fault.into()))?;
     let known_version = Precondition::of(&request);
-    let projection = projection(&request);
+    let projection = projection(&client, Operation::ChangeGroup, &request)?;
     let wants_body = !projection.attributes.is_empty();
     let done = client.write(Operation::ChangeGroup, None, move |tx, _| {
         let done = change(tx, &id, &known_version, sent)?;

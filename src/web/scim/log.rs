@@ -25,6 +25,8 @@ pub(super) struct Told {
     pub(super) subject: Option<String>,
     pub(super) changes: Vec<Change>,
     pub(super) warnings: Vec<String>,
+    /// How an administrator mends what was not done.
+    pub(super) remedy: Option<String>,
     /// Whether the guard holds part of it back.
     pub(super) held: bool,
     pub(super) status: u16,
@@ -44,7 +46,10 @@ impl Asked {
         let path = request.path().strip_prefix(BASE).unwrap_or_default();
         let mut line = format!("{} {}", request.method(), if path.is_empty() { "/" } else { path });
         for (number, (name, value)) in form_urlencoded::parse(request.query_string().as_bytes()).enumerate() {
-            let is_secret = SECRET.iter().any(|word| name.to_ascii_lowercase().contains(word));
+            // A filter may name an attribute that is a secret, and what it is to be.
+            let is_secret = SECRET
+                .iter()
+                .any(|word| [&name, &value].iter().any(|text| text.to_ascii_lowercase().contains(word)));
             line.push(if number == 0 { '?' } else { '&' });
             line.push_str(&name);
             line.push('=');
@@ -67,20 +72,23 @@ impl Asked {
 
     /// By one operation of a bulk request: as it was meant, else as it was sent.
     pub(super) fn of_operation(operation: &bulk::Operation, meant: Option<&Wish>) -> Self {
-        let line = |path: &str| cut(&format!("{} {path}", operation.method));
-        let Some(wish) = meant else {
-            return Self { about: About::Nothing, lines: vec![line("in a bulk request")] };
+        let outline = meant.map(|wish| &wish.data).filter(|data| !data.is_null()).map(Outline::of);
+        let outline = outline.unwrap_or_default();
+        // One that cannot be understood may still say by its path whom it is about.
+        let place = meant.map(|wish| (wish.kind, wish.id.clone())).or_else(|| operation.about.clone());
+        let Some((kind, id)) = place else {
+            let line = cut(&format!("{} in a bulk request", operation.method));
+            return Self { about: About::Nothing, lines: vec![line] };
         };
-        let outline = if wish.data.is_null() { Outline::default() } else { Outline::of(&wish.data) };
-        let is_user = std::ptr::eq(wish.kind, &raw const USERS);
-        let about = match (&wish.id, is_user) {
-            (Some(id), true) => About::User(id.clone()),
-            (Some(id), false) => About::Group(id.clone()),
+        let path = id.as_ref().map(|id| format!("/{id}")).unwrap_or_default();
+        let line = cut(&format!("{} {}{path} in a bulk request", operation.method, kind.endpoint));
+        let is_user = std::ptr::eq(kind, &raw const USERS);
+        let about = match (id, is_user) {
+            (Some(id), true) => About::User(id),
+            (Some(id), false) => About::Group(id),
             (None, true) => named(outline.user_name, About::NewUser),
             (None, false) => named(outline.display_name, About::NewGroup),
         };
-        let id = wish.id.as_ref().map(|id| format!("/{id}")).unwrap_or_default();
-        let line = line(&format!("{}{id} in a bulk request", wish.kind.endpoint));
         Self { about, lines: [vec![line], outline.lines].concat() }
     }
 }
@@ -151,6 +159,7 @@ impl Reporter {
                 subject: told.subject,
                 changes: told.changes,
                 error: (!told.warnings.is_empty()).then(|| told.warnings.join(" ")),
+                remedy: told.remedy,
                 ..blank
             },
             Err(refusal) => Report {

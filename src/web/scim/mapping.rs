@@ -2,7 +2,7 @@
 //!
 //! Columns are the truth; `more` keeps the rest of what was sent, so that nothing is lost.
 
-use crate::domain::users::by_entra::{Known, SentSite, Wish};
+use crate::domain::users::by_entra::{Known, SentSite, SiteWish, Wish};
 use crate::domain::users::{Email, Profile};
 use crate::domain::{groups, rfc3339};
 use crate::scim::group::{Group, Member};
@@ -33,7 +33,7 @@ pub(super) fn resource(known: &Known, groups: &[(String, String)], base: &str) -
         display_name: None,
     });
     let enterprise = Enterprise { department: profile.department.clone(), manager, ..more.enterprise };
-    let phones = [(MOBILE, &profile.mobile_phone), (WORK, &profile.work_phone)];
+    let phones = [(MOBILE, profile.mobile_phone.as_deref()), (WORK, profile.work_phone.as_deref())];
     User {
         id: Some(user.scim_id.clone()),
         external_id: profile.external_id.clone(),
@@ -70,11 +70,10 @@ pub(super) fn resource(known: &Known, groups: &[(String, String)], base: &str) -
 }
 
 /// What the client wants the account to be. Without a word on `active` it is as it was, or active if it is new.
-pub(super) fn wish(user: User, active_before: bool) -> Wish {
-    let phone = |kind: &str| {
-        let mine = user.phone_numbers.iter().find(|phone| is_kind(phone, kind));
-        mine.and_then(|phone| phone.value.clone())
-    };
+/// `no_site`: what it means that the user has no site, or one that nobody spoke of.
+pub(super) fn wish(user: User, active_before: bool, no_site: SiteWish) -> Wish {
+    let phone =
+        |kind: &str| first_of(&user.phone_numbers, kind).and_then(|at| user.phone_numbers[at].value.clone());
     let profile = Profile {
         user_name: user.user_name.clone(),
         external_id: user.external_id.clone(),
@@ -94,10 +93,12 @@ pub(super) fn wish(user: User, active_before: bool) -> Wish {
     Wish {
         emails: user.emails.iter().filter_map(email).collect(),
         active: user.active.unwrap_or(active_before),
-        site: user
-            .site
-            .as_ref()
-            .map(|site| SentSite { name: site.name.clone(), urn: site.urn.as_str().to_owned() }),
+        site: match &user.site {
+            Some(site) if no_site != SiteWish::Unsaid => {
+                SiteWish::Named(SentSite { name: site.name.clone(), urn: site.urn.as_str().to_owned() })
+            }
+            _ => no_site,
+        },
         profile: Profile { more: more(user), ..profile },
     }
 }
@@ -118,7 +119,7 @@ fn more(user: User) -> String {
         timezone: None,
         active: None,
         emails: Vec::new(),
-        phone_numbers: without_phones(user.phone_numbers),
+        phone_numbers: without_phones(&user.phone_numbers),
         enterprise,
         groups: Vec::new(),
         site: None,
@@ -132,42 +133,54 @@ fn more(user: User) -> String {
     rest.to_string()
 }
 
+/// Stands in the kept list for a number that a column holds. A number is never empty.
+const IN_COLUMN: &str = "";
+
 /// The numbers that columns hold, put back where they stood.
-fn with_phones(kept: Vec<Multi>, held: [(&str, &Option<String>); 2]) -> Vec<Multi> {
+fn with_phones(kept: Vec<Multi>, held: [(&str, Option<&str>); 2]) -> Vec<Multi> {
     let mut phones = kept;
     let mut missing = Vec::new();
     for (kind, value) in held {
-        let at = phones.iter().position(|phone| is_kind(phone, kind));
-        match (value, at) {
-            (Some(value), Some(at)) => phones[at].value = Some(value.clone()),
-            (None, Some(at)) if phones[at].value.is_none() => drop(phones.remove(at)),
-            (Some(value), None) => missing.push(Multi {
-                value: Some(value.clone()),
-                kind: Some(kind.to_owned()),
-                ..Multi::default()
-            }),
-            _ => {}
+        let marked =
+            phones.iter().position(|phone| is_kind(phone, kind) && phone.value.as_deref() == Some(IN_COLUMN));
+        // Rows of earlier versions have no mark there.
+        let unmarked = || phones.iter().position(|phone| is_kind(phone, kind) && phone.value.is_none());
+        match (value, marked) {
+            (None, Some(at)) => drop(phones.remove(at)),
+            (None, None) => {}
+            (Some(value), marked) => match marked.or_else(unmarked) {
+                Some(at) => phones[at].value = Some(value.to_owned()),
+                None => missing.push(Multi {
+                    value: Some(value.to_owned()),
+                    kind: Some(kind.to_owned()),
+                    ..Multi::default()
+                }),
+            },
         }
     }
     missing.extend(phones);
     missing
 }
 
-/// The numbers without those that columns hold. A bare label is kept only where it tells the order.
-fn without_phones(mut phones: Vec<Multi>) -> Vec<Multi> {
-    let usual = [MOBILE, WORK].map(|kind| phones.iter().position(|phone| is_kind(phone, kind)));
-    let in_usual_order = match usual {
-        [Some(mobile), Some(work)] => mobile == 0 && work == 1,
-        [Some(only), None] | [None, Some(only)] => only == 0,
-        [None, None] => true,
-    };
-    for at in usual.into_iter().flatten() {
-        phones[at].value = None;
+/// What is kept of the numbers beside those that columns hold: the first of each kind. Their places are kept, too, unless
+/// the list can be put together again without.
+fn without_phones(phones: &[Multi]) -> Vec<Multi> {
+    let held = [MOBILE, WORK].map(|kind| (kind, first_of(phones, kind)));
+    let values = held.map(|(kind, at)| (kind, at.and_then(|at| phones[at].value.as_deref())));
+    let mut with_places = phones.to_vec();
+    for (_, at) in held {
+        if let Some(at) = at {
+            with_places[at].value = Some(IN_COLUMN.to_owned());
+        }
     }
-    if in_usual_order {
-        phones.retain(|phone| phone.value.is_some() || phone.display.is_some() || phone.primary.is_some());
-    }
-    phones
+    let is_elsewhere = |phone: &Multi| phone.value.as_deref() != Some(IN_COLUMN);
+    let few: Vec<Multi> = with_places.iter().filter(|phone| is_elsewhere(phone)).cloned().collect();
+    if with_phones(few.clone(), values) == phones { few } else { with_places }
+}
+
+/// The first of a kind that has a number.
+fn first_of(phones: &[Multi], kind: &str) -> Option<usize> {
+    phones.iter().position(|phone| is_kind(phone, kind) && phone.value.is_some())
 }
 
 fn is_kind(value: &Multi, kind: &str) -> bool {
@@ -221,5 +234,59 @@ pub(super) fn group(group: &groups::Group, members: Vec<groups::Member>, base: &
             location: format!("{base}/Groups/{}", group.scim_id),
             version: etag(group.version),
         },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn phone() -> impl Strategy<Value = Multi> {
+        let kinds = prop::sample::select(vec!["work", "Work", "mobile", "MOBILE", "fax", ""]);
+        let some = |list: &[&'static str]| prop::option::of(prop::sample::select(list.to_vec()));
+        (kinds, some(&["+1", "+2", "+3"]), some(&["first", "second"]), some(&["x"])).prop_map(
+            |(kind, value, display, primary)| Multi {
+                value: value.map(str::to_owned),
+                display: display.map(str::to_owned),
+                kind: (!kind.is_empty()).then(|| kind.to_owned()),
+                primary: primary.map(|_| true),
+            },
+        )
+    }
+
+    proptest! {
+        #[test]
+        fn numbers_come_back_as_they_were_sent(phones in prop::collection::vec(phone(), 0..6)) {
+            let user = User { phone_numbers: phones.clone(), ..User::default() };
+            let Wish { profile, .. } = wish(user, true, SiteWish::Absent);
+            let more: User = serde_json::from_str(&profile.more).unwrap();
+            let held = [(MOBILE, profile.mobile_phone.as_deref()), (WORK, profile.work_phone.as_deref())];
+            prop_assert_eq!(with_phones(more.phone_numbers, held), phones);
+        }
+    }
+
+    #[test]
+    fn rows_of_earlier_versions_read_as_they_were_meant() {
+        let labelled = |kind: &str, display: Option<&str>, value: Option<&str>| Multi {
+            value: value.map(str::to_owned),
+            display: display.map(str::to_owned),
+            kind: Some(kind.to_owned()),
+            primary: None,
+        };
+        let held = [(MOBILE, Some("+1")), (WORK, Some("+2"))];
+        assert_eq!(
+            with_phones(vec![labelled("work", Some("desk"), None), labelled("mobile", None, None)], held),
+            [labelled("work", Some("desk"), Some("+2")), labelled("mobile", None, Some("+1"))]
+        );
+        assert_eq!(
+            with_phones(vec![labelled("work", Some("second"), Some("+3"))], held),
+            [
+                labelled("mobile", None, Some("+1")),
+                labelled("work", None, Some("+2")),
+                labelled("work", Some("second"), Some("+3"))
+            ]
+        );
+        assert_eq!(with_phones(vec![], [(MOBILE, None), (WORK, None)]), []);
     }
 }

@@ -13,6 +13,7 @@
 //! | [`mapping`]       | which attribute lives in which column                      |
 //! | [`about`]         | what this server says of itself                            |
 
+use crate::domain::provisioning::Operation;
 use crate::error::Error;
 use crate::scim::group::Group;
 use crate::scim::message::MEDIA_TYPE;
@@ -42,6 +43,7 @@ mod sources;
 mod users;
 mod walks;
 
+use client::Client;
 pub(super) use client::Limits;
 use respond::{Done, Shown};
 pub(super) use walks::Walks;
@@ -51,28 +53,57 @@ pub(super) const BASE: &str = "/scim/v2";
 /// How long Entra ID should wait while provisioning is paused, in seconds.
 const PAUSE_S: u64 = 2400;
 
+/// What to do about a request that is wrong whatever anybody's data are.
+const OF_THE_CLIENT: &str = "This is a fault of the client that sent the request, not of anybody's data.";
+
 pub(super) fn routes(routes: &mut ServiceConfig) {
-    let at = |path: &'static str| web::resource(path).default_service(web::to(about::wrong_method));
+    // HEAD is answered wherever GET is (RFC 9110 section 9.3.2).
+    const READ: &str = "GET, HEAD";
+    const LIST: &str = "GET, HEAD, POST";
+    const ONE: &str = "GET, HEAD, PUT, PATCH, DELETE";
+    let at = |path: &'static str, allowed: &'static str| {
+        let wrong = move |client: Client, request: HttpRequest| async move {
+            Err::<HttpResponse, Refusal>(about::wrong_method(&client, &request, allowed))
+        };
+        web::resource(path).default_service(web::to(wrong))
+    };
+    let search = |path: &'static str| at(path, "POST");
     let no_such_path = || Refusal::from(Fault::plain(404, "There is nothing at this address."));
     let scope = web::scope(BASE)
         .app_data(web::PathConfig::default().error_handler(move |_, _| no_such_path().into()))
-        .service(at("/Users").get(search::users).post(users::post))
-        .service(at("/Users/.search").post(search::users_by_post))
-        .service(at("/Users/{id}").get(users::get).put(users::put).patch(users::patch).delete(users::remove))
-        .service(at("/Groups").get(search::groups).post(groups::post))
-        .service(at("/Groups/.search").post(search::groups_by_post))
+        .service(at("/Users", LIST).get(search::users).head(search::users).post(users::post))
+        .service(search("/Users/.search").post(search::users_by_post))
         .service(
-            at("/Groups/{id}").get(groups::get).put(groups::put).patch(groups::patch).delete(groups::remove),
+            at("/Users/{id}", ONE)
+                .get(users::get)
+                .head(users::get)
+                .put(users::put)
+                .patch(users::patch)
+                .delete(users::remove),
         )
-        .service(at("").get(search::both))
-        .service(at("/.search").post(search::both_by_post))
-        .service(at("/Bulk").post(bulk::post))
+        .service(at("/Groups", LIST).get(search::groups).head(search::groups).post(groups::post))
+        .service(search("/Groups/.search").post(search::groups_by_post))
+        .service(
+            at("/Groups/{id}", ONE)
+                .get(groups::get)
+                .head(groups::get)
+                .put(groups::put)
+                .patch(groups::patch)
+                .delete(groups::remove),
+        )
+        .service(at("", READ).get(search::both).head(search::both))
+        .service(search("/.search").post(search::both_by_post))
+        .service(at("/Bulk", "POST").post(bulk::post))
         .service(web::resource("/Me").to(about::me))
-        .service(at("/ServiceProviderConfig").get(about::service_provider_config))
-        .service(at("/ResourceTypes").get(about::resource_types))
-        .service(at("/ResourceTypes/{id}").get(about::resource_type))
-        .service(at("/Schemas").get(about::schemas))
-        .service(at("/Schemas/{id}").get(about::schema))
+        .service(
+            at("/ServiceProviderConfig", READ)
+                .get(about::service_provider_config)
+                .head(about::service_provider_config),
+        )
+        .service(at("/ResourceTypes", READ).get(about::resource_types).head(about::resource_types))
+        .service(at("/ResourceTypes/{id}", READ).get(about::resource_type).head(about::resource_type))
+        .service(at("/Schemas", READ).get(about::schemas).head(about::schemas))
+        .service(at("/Schemas/{id}", READ).get(about::schema).head(about::schema))
         .default_service(web::to(about::nowhere));
     routes.service(scope);
 }
@@ -102,6 +133,8 @@ enum Advice {
     Authenticate,
     /// Come again after so many seconds (RFC 9110 section 10.2.3).
     RetryAfter(u64),
+    /// Use one of these methods (RFC 9110 section 15.5.6).
+    Allow(&'static str),
 }
 
 impl Refusal {
@@ -137,9 +170,7 @@ fn remedy(kind: ScimType) -> Option<&'static str> {
             "Look at the attribute that is named, in Entra ID under Provisioning, Attribute mapping, and at what the \
              person has there. The next cycle tries again."
         }
-        ScimType::InvalidSyntax => {
-            "This is a fault of the client that sent the request, not of anybody's data."
-        }
+        ScimType::InvalidSyntax => OF_THE_CLIENT,
         ScimType::InvalidCursor | ScimType::ExpiredCursor | ScimType::InvalidCount => {
             "The client has to begin its list again."
         }
@@ -182,6 +213,7 @@ impl ResponseError for Refusal {
                 response.insert_header((header::WWW_AUTHENTICATE, "Bearer realm=\"Rollcall\""))
             }
             Some(Advice::RetryAfter(seconds)) => response.insert_header((header::RETRY_AFTER, seconds)),
+            Some(Advice::Allow(methods)) => response.insert_header((header::ALLOW, methods)),
             None => &mut response,
         };
         response.content_type(MEDIA_TYPE).body(self.fault.to_json().to_string())
@@ -230,13 +262,15 @@ impl Rendered {
 }
 
 /// Only which attributes are asked for.
-fn projection(request: &HttpRequest) -> Projection {
+fn projection(client: &Client, operation: Operation, request: &HttpRequest) -> Result<Projection, Refusal> {
     if request.query_string().is_empty() {
-        return Projection::default();
+        return Ok(Projection::default());
     }
     let pairs = search::pairs(request);
     let value = |name: &str| {
         pairs.iter().find(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| value.as_str())
     };
-    Projection::read(value("attributes"), value("excludedAttributes"))
+    let projection = Projection::read(value("attributes"), value("excludedAttributes"));
+    let checked = projection.check().map_err(search::misasked);
+    checked.map_err(|refusal| client.refuse(operation, refusal)).map(|()| projection)
 }

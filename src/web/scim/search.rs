@@ -6,7 +6,7 @@ use super::cursor::{Mark, Stamp, Start};
 use super::sought::{Shelf, look_up, sought};
 use super::sources::{Groups, Source, Users};
 use super::walks::Walks;
-use super::{Refusal, Rendered, json};
+use super::{OF_THE_CLIENT, Refusal, Rendered, json};
 use crate::db::Conn;
 use crate::domain::Org;
 use crate::domain::users::by_entra::Scope;
@@ -98,7 +98,7 @@ pub(super) fn pairs(request: &HttpRequest) -> Vec<(String, String)> {
 async fn answer(client: Client, shelf: Shelf, query: Result<Query, Fault>) -> Answer {
     let query = query.and_then(|query| query.check(shelf.kinds()).map(|()| query));
     let operation = shelf.operation(None, 1);
-    let query = query.map_err(|fault| client.refuse(operation, fault.into()))?;
+    let query = query.map_err(|fault| client.refuse(operation, misasked(fault)))?;
     let (org, base) = (client.org().clone(), client.base.clone());
     let (credential, walks) = (client.credential().to_owned(), client.walks());
     let is_look_up = look_up(&query).is_some();
@@ -357,6 +357,13 @@ fn length(found: &Found) -> i64 {
 /// The type of a resource as a [`Mark`] names it.
 fn kind_of(kind: &Resource) -> u8 {
     u8::from(!std::ptr::eq(kind, RESOURCES[0]))
+}
+
+/// The refusal of a search. Values of the wrong kind are none of anybody's data there.
+pub(super) fn misasked(fault: Fault) -> Refusal {
+    let of_the_client = fault.kind == Some(ScimType::InvalidValue);
+    let refusal = Refusal::from(fault);
+    if of_the_client { refusal.with_remedy(OF_THE_CLIENT) } else { refusal }
 }
 
 fn too_many(kind: &Resource) -> Refusal {

@@ -5,7 +5,7 @@ use super::precondition::Precondition;
 use super::{Done, InTheWay, Refusal, Shown, mapping, projection, respond};
 use crate::db::Conn;
 use crate::domain::provisioning::{Operation, remedy_for_federated, remedy_for_namesake, remedy_for_rename};
-use crate::domain::users::by_entra::{self, Known, Scope, Wish};
+use crate::domain::users::by_entra::{self, Known, Scope, SiteWish, Wish};
 use crate::domain::users::{EntraState, Reach, leaver, named, role_holder_known_as};
 use crate::domain::{Tx, groups};
 use crate::error::Error;
@@ -22,20 +22,22 @@ use std::collections::HashMap;
 type Answer = Result<HttpResponse, Refusal>;
 
 pub(super) async fn get(client: Client, request: HttpRequest, id: Path<String>) -> Answer {
+    let projection = projection(&client, Operation::Get, &request)?;
     let done = client.read_at_once(Operation::Get, move |conn, scope| {
         let known = by_entra::get(conn, scope, &id)?;
         let told = Told { subject: Some(known.user.name()), status: 200, ..Told::default() };
         Ok((Shown::User(Box::new(known)), Operation::Get, told))
     })?;
-    respond::read(&client, done, &Precondition::of(&request), &projection(&request))
+    respond::read(&client, done, &Precondition::of(&request), &projection)
 }
 
 pub(super) async fn post(client: Client, request: HttpRequest, body: Body) -> Answer {
+    let projection = projection(&client, Operation::Create, &request)?;
     let sent = body.0.and_then(|body| User::read(&body, &User::default()));
     let sent = sent.map_err(|fault| client.refuse(Operation::Create, fault.into()))?;
     let subject = Some(sent.wish.user_name.clone());
     let done = client.write(Operation::Create, subject, move |tx, _| create(tx, sent));
-    respond::written(&client, done.await?, &projection(&request))
+    respond::written(&client, done.await?, &projection)
 }
 
 pub(super) async fn put(client: Client, request: HttpRequest, id: Path<String>, body: Body) -> Answer {
@@ -55,13 +57,14 @@ async fn changed(
     wanted: Result<Wanted, Fault>,
 ) -> Answer {
     let wanted = wanted.map_err(|fault| client.refuse(operation, fault.into()))?;
+    let projection = projection(&client, operation, &request)?;
     let (seen, known_version) = (client.scope, Precondition::of(&request));
     let prepared = client.glance(|conn| prepare(conn, seen, &id, &wanted))?;
     let done = client.write(operation, None, move |tx, scope| {
         let prepared = prepared.filter(|_| scope == seen);
         change(tx, scope, &id, &known_version, &wanted, prepared)
     });
-    respond::written(&client, done.await?, &projection(&request))
+    respond::written(&client, done.await?, &projection)
 }
 
 pub(super) async fn remove(client: Client, request: HttpRequest, id: Path<String>) -> Answer {
@@ -82,7 +85,7 @@ pub(super) fn create(tx: &mut Tx, sent: Sent<User>) -> Result<Done, Refusal> {
     // The one account that a create may bar is one that comes back.
     let bars = sent.bars && by_entra::comes_back(tx.conn, &sent.wish.user_name)?;
     let (user, warnings) = if bars { sent.tolerated() } else { sent.strict()? };
-    let wish = mapping::wish(user, true);
+    let wish = mapping::wish(user, true, SiteWish::Absent);
     let (user_name, external_id) = (wish.profile.user_name.clone(), wish.profile.external_id.clone());
     match by_entra::create(tx, wish) {
         Err(taken @ Error::Taken(_)) => Err(collision(tx.conn, taken, &user_name, external_id)?),
@@ -112,10 +115,23 @@ pub(super) fn change(
     };
     version.check(known.user.version)?;
     let bars = sent.bars;
+    let no_site = match wanted {
+        _ if !sent.names_site => SiteWish::Unsaid,
+        Wanted::Whole(_) => SiteWish::Absent,
+        Wanted::Parts(_) => SiteWish::Removed,
+    };
     let (user, warnings) = if bars { sent.tolerated() } else { sent.strict()? };
-    let wish = mapping::wish(user, known.user.active_for_entra());
-    let done = if bars { leaver::bar(tx, known, wish)? } else { store(tx, known, wish)? };
-    Ok(reported(done, warnings, 200))
+    let wish = mapping::wish(user, known.user.active_for_entra(), no_site);
+    if !bars {
+        return Ok(reported(store(tx, known, wish)?, warnings, 200));
+    }
+    let (id, user_name) = (known.user.id.clone(), wish.profile.user_name.clone());
+    let done = leaver::bar(tx, known, wish)?;
+    // What would have been refused tells of it as the refusal would.
+    let holder = if done.warnings.is_empty() { None } else { named(tx.conn, &user_name)? };
+    let remedy = holder.filter(|holder| holder.id != id).map(|holder| remedy_for_rename(&holder));
+    let done = reported(done, warnings, 200);
+    Ok(Done { told: Told { remedy, ..done.told }, ..done })
 }
 
 /// An account and what a change would make of it: worked out before the one writer is asked, which is then free for
