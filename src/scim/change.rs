@@ -1,6 +1,7 @@
 //! What an operation makes of the value, or the values, of one attribute (RFC 7644 section 3.5.2.1 to 3.5.2.3).
 
 use super::evaluate::value_meets;
+use super::packing;
 use super::patch::Op;
 use super::path::{Target, described};
 use super::schema::Attribute;
@@ -38,7 +39,7 @@ pub(super) fn one(held: Option<Value>, op: Op, target: &Target, value: &Value, n
         Some(Value::Object(members)) => Some(members),
         _ => None,
     };
-    let value = if attribute.sub.is_empty() { Cow::Borrowed(value) } else { values::single(value) };
+    let value = if attribute.sub.is_empty() { Cow::Borrowed(value) } else { packing::single(value) };
     if let Some(part) = target.part {
         let named = Map::from_iter([(
             part.name.to_owned(),
@@ -187,7 +188,7 @@ fn chosen(
     let named = match target.part {
         Some(part) => {
             let value = if op == Op::Remove { Value::Null } else { value.clone() };
-            values::spread(attribute, Map::from_iter([(part.name.to_owned(), value)]), notes)
+            packing::spread(attribute, Map::from_iter([(part.name.to_owned(), value)]), notes)
         }
         None => first(attribute, value, notes)?,
     };
@@ -233,7 +234,7 @@ fn chosen(
 fn first(attribute: &'static Attribute, value: &Value, notes: &mut Notes) -> Option<Map<String, Value>> {
     let mut named = values::objects(attribute, value, notes)?;
     if named.len() > 1 {
-        values::only_first(attribute, named.len(), notes);
+        packing::only_first(attribute, named.len(), notes);
     }
     (!named.is_empty()).then(|| named.swap_remove(0))
 }

@@ -10,7 +10,7 @@ use super::schema::GROUPS;
 use super::tolerance::{Notes, Sent};
 use super::user::Meta;
 use super::values::{self, Reading, Shape};
-use super::{CORE_GROUP, Fault, ScimType, json, read};
+use super::{CORE_GROUP, Fault, ScimType, json, packing, read};
 use serde::Serialize;
 use serde_json::{Map, Value};
 
@@ -149,7 +149,7 @@ fn without_path(op: Op, members: &Map<String, Value>, into: &mut Vec<Change>, no
 
 /// The attributes of a group below the name of their schema.
 fn own_schema(op: Op, value: &Value, into: &mut Vec<Change>, notes: &mut Notes) {
-    match values::single(value).as_ref() {
+    match packing::single(value).as_ref() {
         value if values::is_empty(value) => {}
         Value::Object(members) => without_path(op, members, into, notes),
         _ => notes.refuse(read::wrong(CORE_GROUP, "an object")),

@@ -6,9 +6,10 @@
 //! | [`tolerance`] | what is left out, what is refused: one policy for all          |
 //! | [`json`]    | reading JSON; names that stand twice                             |
 //! | [`read`], `values` | reading resources and values by that table                |
+//! | `packing`   | values that come packed into strings and lists                   |
 //! | [`user`]    | a user, typed                                                    |
 //! | [`group`]   | a group, typed, and changes of one                               |
-//! | [`patch`], `change` | changes of a user (RFC 7644 section 3.5.2)               |
+//! | [`patch`], `change`, `members` | changes of a user (RFC 7644 section 3.5.2)    |
 //! | [`query`]   | what a search asks for (section 3.4.2)                           |
 //! | [`filter`]  | filters and paths as trees                                       |
 //! | [`evaluate`]| whether a resource meets a filter, and how resources sort        |
@@ -29,8 +30,10 @@ pub mod filter;
 mod grammar;
 pub mod group;
 pub mod json;
+mod members;
 pub mod message;
 pub mod outline;
+mod packing;
 pub mod patch;
 pub mod path;
 pub mod project;

@@ -4,6 +4,7 @@
 //! refused for is noted; what it would have changed stays as it is (see `tolerance`).
 
 use super::change::{self, Changed};
+use super::members::{Member, flatten, refuse_doubled};
 use super::message::PATCH_OP;
 use super::path::{self, Astray, Path, Target};
 use super::read::{self, ACTIVE, home, leave_password_out};
@@ -11,10 +12,8 @@ use super::schema::{Attribute, Mutability, Schema, USERS};
 use super::tolerance::{Notes, Sent};
 use super::user::{self, SiteUrn, User};
 use super::values::{self, member};
-use super::{Fault, ScimType, json};
+use super::{Fault, ScimType, json, packing};
 use serde_json::{Map, Value};
-use std::borrow::Cow;
-use std::collections::HashMap;
 
 const MOST_OPERATIONS: usize = 1000;
 
@@ -121,7 +120,7 @@ pub(super) fn members_without_path(operation: &Operation) -> Result<Map<String, 
     if operation.op == Op::Remove {
         return Err(Fault::bad(ScimType::NoTarget, "remove needs a path."));
     }
-    match values::single(&operation.value).into_owned() {
+    match packing::single(&operation.value).into_owned() {
         Value::Object(members) => Ok(members),
         _ => Err(Fault::bad(ScimType::InvalidValue, "Without a path the value must be an object.")),
     }
@@ -144,15 +143,6 @@ struct Work {
     sites: Vec<(SiteUrn, String)>,
     /// Lists that were changed, whose values may not be complete.
     changed: Vec<&'static Attribute>,
-}
-
-/// One member of a change without a path, on its way to what it names.
-struct Member<'a> {
-    name: String,
-    value: Cow<'a, Value>,
-    place: Result<Path, Astray>,
-    /// Whether nothing of it is done because it stands twice.
-    is_doubled: bool,
 }
 
 impl Work {
@@ -191,7 +181,7 @@ impl Work {
         notes: &mut Notes,
     ) {
         let is_own = std::ptr::eq(schema, USERS.schema);
-        match values::single(value).as_ref() {
+        match packing::single(value).as_ref() {
             Value::Object(members) if !members.is_empty() => {
                 let urn = (!is_own).then_some(schema.urn);
                 self.members(op, urn, members, only_active, notes);
@@ -357,53 +347,4 @@ const SITE: &str = "site";
 
 fn site_urn(urn: Option<&str>) -> Option<SiteUrn> {
     [SiteUrn::Rollcall, SiteUrn::EightByEight].into_iter().find(|own| urn == Some(own.as_str()))
-}
-
-/// All members that name an attribute, those of whole schemas among them.
-fn flatten<'a>(
-    urn: Option<&'static str>,
-    members: &'a Map<String, Value>,
-    into: &mut Vec<Member<'a>>,
-    notes: &mut Notes,
-) {
-    if let Some(fault) = json::doubled(members) {
-        notes.refuse(fault);
-    }
-    let named = members
-        .iter()
-        .filter(|(name, _)| !(json::is_mark(name) || urn.is_none() && name.eq_ignore_ascii_case("schemas")));
-    for (name, value) in named {
-        let full = urn.map_or_else(|| name.clone(), |urn| format!("{urn}:{name}"));
-        let place = path::parse(&USERS, &full);
-        if let (Ok(Path::Schema(schema)), Value::Object(inner)) = (&place, value)
-            && !inner.is_empty()
-        {
-            let is_own = std::ptr::eq(*schema, USERS.schema);
-            flatten((!is_own).then_some(schema.urn), inner, into, notes);
-            continue;
-        }
-        let is_doubled = json::is_doubled(members, name);
-        into.push(Member { name: full, value: Cow::Borrowed(value), place, is_doubled });
-    }
-}
-
-/// Marks the members that name one attribute under two names.
-fn refuse_doubled(all: &mut [Member<'_>], notes: &mut Notes) {
-    let targets: Vec<Option<String>> = all
-        .iter()
-        .map(|member| match &member.place {
-            Ok(Path::Target(target)) if !member.is_doubled => Some(target.to_string()),
-            _ => None,
-        })
-        .collect();
-    let mut first: HashMap<&str, usize> = HashMap::with_capacity(targets.len());
-    for (at, target) in targets.iter().enumerate() {
-        let Some(target) = target else { continue };
-        if let Some(before) = first.insert(target, at) {
-            notes.refuse(json::twice(&all[at].name));
-            for place in [before, at] {
-                all[place].is_doubled = true;
-            }
-        }
-    }
 }

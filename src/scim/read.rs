@@ -5,7 +5,7 @@
 use super::schema::{self, Attribute, Mutability, Resource, Schema};
 use super::tolerance::Notes;
 use super::values::{self, Reading};
-use super::{Fault, ScimType, json};
+use super::{Fault, ScimType, json, packing};
 use serde_json::{Map, Value};
 
 /// Why an attribute is left out that no schema has.
@@ -139,7 +139,7 @@ impl Reader<'_> {
                 schemas(self.kind, value).unwrap_or_else(|fault| notes.refuse(fault));
             } else if name.eq_ignore_ascii_case(self.kind.schema.urn) {
                 // The resource's own schema as if it were an extension.
-                match values::single(value).as_ref() {
+                match packing::single(value).as_ref() {
                     value if values::is_empty(value) => {}
                     Value::Object(members) => self.top(members, notes),
                     _ => notes.refuse(wrong(self.kind.schema.urn, "an object")),
@@ -158,7 +158,7 @@ impl Reader<'_> {
     }
 
     fn extension(&mut self, schema: &'static Schema, value: &Value, notes: &mut Notes) {
-        let value = values::single(value);
+        let value = packing::single(value);
         let members = match value.as_ref() {
             value if values::is_empty(value) => return,
             Value::Object(members) => members,

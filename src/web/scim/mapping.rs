@@ -238,6 +238,7 @@ pub(super) fn group(group: &groups::Group, members: Vec<groups::Member>, base: &
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 mod tests {
     use super::*;
     use proptest::prelude::*;
