@@ -21,6 +21,8 @@ pub struct Outline {
     pub user_name: Option<String>,
     /// The display name, where there is one.
     pub display_name: Option<String>,
+    /// What else says who or what it is, where there is no name: the key or an address.
+    pub known_by: Option<String>,
     /// A line for each attribute or operation.
     pub lines: Vec<String>,
 }
@@ -41,7 +43,18 @@ impl Outline {
             Some(_) => lines.push("Operations that are no list.".to_owned()),
             None => lines.members("", members, &TOP),
         }
-        Self { user_name: text("userName"), display_name: text("displayName"), lines: lines.finish() }
+        let mail = || {
+            let all = member(members, "emails")?;
+            let first = all.as_array().and_then(|all| all.first()).unwrap_or(all);
+            first.get("value").unwrap_or(first).as_str().map(str::to_owned)
+        };
+        let told = |text: &String| !text.trim().is_empty();
+        Self {
+            user_name: text("userName"),
+            display_name: text("displayName"),
+            known_by: text("externalId").filter(told).or_else(mail).filter(told),
+            lines: lines.finish(),
+        }
     }
 }
 

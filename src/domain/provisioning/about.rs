@@ -21,10 +21,14 @@ pub enum About {
     User(String),
     /// A user to be made, by user name.
     NewUser(String),
+    /// A user to be made without a user name, by what else was sent that tells who it is.
+    NamelessUser(String),
     /// The group of this SCIM id.
     Group(String),
     /// A group to be made, by name.
     NewGroup(String),
+    /// A group to be made without a name, by what else was sent that tells which it is.
+    NamelessGroup(String),
     /// Whoever presents this credential, by the key of its holder; empty where it is not known.
     Credential(String),
 }
@@ -64,6 +68,9 @@ impl Known {
                 unique_name: Some(name.clone()),
                 ..Self::default()
             }),
+            About::NamelessUser(told) | About::NamelessGroup(told) => {
+                Ok(Self { name: Some(told.clone()), ..Self::default() })
+            }
             About::NewGroup(name) => Ok(Self {
                 group_id: groups::named(conn, name)?.map(|group| group.id),
                 name: Some(name.clone()),
@@ -259,6 +266,8 @@ impl Thing {
             (_, _, Some(group)) => (Kind::Group, format!("group {group}")),
             (About::User(id), ..) => (Kind::User, format!("user id {id}")),
             (About::NewUser(name), ..) => (Kind::User, format!("user name {}", fold(name))),
+            (About::NamelessUser(told), ..) => (Kind::User, format!("user called {}", fold(told))),
+            (About::NamelessGroup(told), ..) => (Kind::Group, format!("group called {}", fold(told))),
             (About::Group(id), ..) => (Kind::Group, format!("group id {id}")),
             (About::NewGroup(name), ..) => (Kind::Group, format!("group name {}", fold(name))),
             (About::Nothing, ..) => {

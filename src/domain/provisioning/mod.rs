@@ -289,7 +289,9 @@ fn name(tx: &mut Tx, report: &mut Report) -> Result<Option<Cause>> {
     };
     report.user_id = report.user_id.take().or(known.user_id);
     report.group_id = report.group_id.take().or(known.group_id);
-    report.subject = report.subject.take().or(known.name).or(unnamed);
+    // A name of nothing but space would leave a hole in the sentence.
+    let told = |name: &String| !name.trim().is_empty();
+    report.subject = report.subject.take().filter(told).or(known.name.filter(told)).or(unnamed);
     let Some(absence) = known.absence.filter(|_| report.status == 404) else { return Ok(None) };
     report.remedy = report.remedy.take().or(Some(absence.remedy));
     Ok(Some(Cause { key: format!("404-{}", absence.cause), sentence: absence.sentence.to_owned() }))

@@ -46,6 +46,9 @@ impl Event {
         let group =
             self.subject.as_ref().map_or_else(|| "a group".to_owned(), |name| format!("the group {name}"));
         let tried = matches!(self.outcome, Outcome::Failed | Outcome::Refused);
+        if self.is_of_a_stranger() && self.operation == Operation::Other {
+            return "A request without an accepted credential was refused.".to_owned();
+        }
         let (did, wanted) = match self.operation {
             Operation::Probe => ("tested the connection".to_owned(), "test the connection".to_owned()),
             Operation::Find => (format!("looked for {whom}"), format!("look for {whom}")),
@@ -77,11 +80,15 @@ impl Event {
         let who = match &self.actor {
             Some(name) => name,
             // Whoever has no accepted credential may be anybody.
-            None if self.token_id.is_none() && self.outcome == Outcome::Refused => "Somebody",
+            None if self.is_of_a_stranger() => "Somebody",
             None => "Entra ID",
         };
         let own = if self.actor.is_some() { " (Rollcall’s own test)" } else { "" };
         if tried { format!("{who} tried to {wanted}{own}.") } else { format!("{who} {did}{own}.") }
+    }
+
+    fn is_of_a_stranger(&self) -> bool {
+        self.actor.is_none() && self.token_id.is_none() && self.outcome == Outcome::Refused
     }
 
     fn changed(&self, whom: &str) -> String {

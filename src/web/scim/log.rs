@@ -63,8 +63,8 @@ impl Asked {
         let about = match (path.split('/').nth(1).unwrap_or_default(), id) {
             ("Users", Some(id)) => About::User(id),
             ("Groups", Some(id)) => About::Group(id),
-            ("Users", None) if is_post => named(outline.user_name, About::NewUser),
-            ("Groups", None) if is_post => named(outline.display_name, About::NewGroup),
+            ("Users", None) if is_post => new_user(&outline),
+            ("Groups", None) if is_post => new_group(&outline),
             _ => About::Nothing,
         };
         Self { about, lines: [vec![cut(&line)], outline.lines].concat() }
@@ -86,15 +86,26 @@ impl Asked {
         let about = match (id, is_user) {
             (Some(id), true) => About::User(id),
             (Some(id), false) => About::Group(id),
-            (None, true) => named(outline.user_name, About::NewUser),
-            (None, false) => named(outline.display_name, About::NewGroup),
+            (None, true) => new_user(&outline),
+            (None, false) => new_group(&outline),
         };
         Self { about, lines: [vec![line], outline.lines].concat() }
     }
 }
 
-fn named(name: Option<String>, about: impl FnOnce(String) -> About) -> About {
-    name.filter(|name| !name.trim().is_empty()).map_or(About::Nothing, about)
+fn new_user(outline: &Outline) -> About {
+    let nameless = || first([&outline.display_name, &outline.known_by]).map(About::NamelessUser);
+    first([&outline.user_name]).map(About::NewUser).or_else(nameless).unwrap_or_default()
+}
+
+fn new_group(outline: &Outline) -> About {
+    let nameless = || first([&outline.known_by]).map(About::NamelessGroup);
+    first([&outline.display_name]).map(About::NewGroup).or_else(nameless).unwrap_or_default()
+}
+
+/// The first of the names that says something.
+fn first<const COUNT: usize>(names: [&Option<String>; COUNT]) -> Option<String> {
+    names.into_iter().flatten().find(|name| !name.trim().is_empty()).cloned()
 }
 
 /// One line of a text that a client wrote.
