@@ -1,6 +1,7 @@
 //! Licences in bulk from a CSV file: check, then apply.
 
 use crate::harness::{Browser, Console, Page};
+use serde_json::json;
 
 const NEW: &str = "/licenses/import";
 
@@ -202,7 +203,11 @@ async fn people_without_a_site_get_one_by_the_same_file() {
         "{}",
         page.text()
     );
-    apply(&checked).await;
+    assert!(page.text().contains("2 sites are set by this file and cannot be changed later"), "{}", page.text());
+    assert!(page.text().contains("set: Delft Not applied yet: assign, set the site"), "{}", page.text());
+    let applied = apply(&checked).await;
+    assert!(applied.text().contains("Sites set") && !applied.text().contains("To assign"), "{}", applied.text());
+    assert!(!applied.text().contains("cannot be changed later"), "it is done: {}", applied.text());
     assert_eq!((held(&console, "cy").as_deref(), held(&console, "ana").as_deref()), (Some("X2"), Some("X2")));
     let site = console.find("ana").unwrap().site_id;
     for name in ["cy", "di"] {
@@ -272,4 +277,28 @@ async fn the_list_sets_the_site_for_all_who_are_selected_and_have_none() {
         assert_eq!(console.find(name).unwrap().site_id.as_deref(), Some(site.as_str()));
     }
     assert_eq!(olga.get("/users/site").await.status, 303, "nobody selected");
+}
+
+#[actix_web::test]
+async fn the_site_is_chosen_with_what_entra_id_asked_for_in_view_and_leads_back_to_the_list() {
+    let (console, entra) = Console::with_entra();
+    let delft = console.site("Delft").id;
+    console.user("bo", None);
+    entra.post("/Users", json!({
+        "schemas": ["urn:ietf:params:scim:schemas:core:2.0:User"], "userName": "ana",
+        "urn:ietf:params:scim:schemas:extension:rollcall:2.0:User": {"site": "Porto"},
+    })).await;
+    let [ana, bo] = ["ana", "bo"].map(|name| console.find(name).unwrap().id);
+    let olga = console.signed_in("olga").await;
+    let list = olga.get("/users?site=none&q=&state=active").await;
+    let query = list.value("#chosen input[name=list]").unwrap();
+    assert_eq!(query, "state=active&site=none");
+
+    let ask = olga.get(&format!("/users/site?id={ana}&id={bo}&to=&list={}", query.replace('&', "%26"))).await;
+    assert!(ask.text().contains("One of them waits for a site that Entra ID named"), "{}", ask.text());
+    assert!(ask.text().contains("Porto"), "{}", ask.text());
+    assert!(ask.has("#site option[value=''][selected]"), "no site is chosen by itself");
+    let fields = [("id", bo.as_str()), ("list", &query), ("site", &delft)];
+    let done = ask.submit("/users/site", &fields).await;
+    assert_eq!(done.location(), "/users?state=active&site=none");
 }

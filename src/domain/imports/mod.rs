@@ -200,7 +200,7 @@ pub struct Row {
     /// The site in the file; nothing where the file has no such column.
     pub site: Option<String>,
     /// The site that the row gives a user who has none.
-    site_id: Option<String>,
+    pub site_id: Option<String>,
 }
 
 impl SeatLine {

@@ -187,7 +187,7 @@ impl Judge<'_> {
             && (user.site_id.is_some() || user.entra_state == EntraState::Deleted || !names_a_site(line))
         {
             let remedy = if user.site_id.is_none() && user.entra_state != EntraState::Deleted {
-                "Set the site first, on the user's page, or name it in a column site of this file."
+                "Set the site first, on the user’s page, or name it in a column site of this file."
             } else {
                 remedy
             };

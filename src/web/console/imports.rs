@@ -2,6 +2,7 @@
 
 use crate::domain::Tx;
 use crate::domain::imports::{self, Import, Row, State, Upload as File};
+use crate::domain::sites;
 use crate::error::Error;
 use crate::web::extract::{Desk, Fields, Posted, Signed, UpTo, values};
 use crate::web::page::{self, Answer, Frame, Refused};
@@ -11,6 +12,7 @@ use actix_web::http::StatusCode;
 use actix_web::web::Path;
 use askama::Template;
 use serde::Deserialize;
+use std::collections::HashMap;
 
 const CSV: &str = "text/csv; charset=utf-8";
 const ROWS: i64 = 500;
@@ -28,10 +30,11 @@ struct NewPage {
 
 impl NewPage {
     fn new(frame: Frame, take_away: bool, refusal: Option<Error>) -> Self {
+        let refusal = Refused(refusal);
         Self {
-            frame: frame.of("licences"),
+            frame: frame.of("licences").refusing(&refusal),
             take_away,
-            refusal: Refused(refusal),
+            refusal,
             most_rows: format!("{},{:03}", imports::MOST_ROWS / 1000, imports::MOST_ROWS % 1000),
             most_mib: imports::MOST_MIB,
         }
@@ -100,6 +103,9 @@ struct ImportPage {
     uploaded_at: String,
     finished_at: Option<String>,
     rows: Vec<Row>,
+    /// Whether the file has sites, and what they are called.
+    with_site: bool,
+    sites: HashMap<String, String>,
     /// Where the rows that follow are.
     next: Option<String>,
     badge: (&'static str, &'static str),
@@ -108,6 +114,16 @@ struct ImportPage {
 impl ImportPage {
     fn is(&self, state: &str) -> bool {
         self.import.state.as_str() == state
+    }
+
+    /// The site of a row: the one that it sets, else what stands in the file.
+    fn site(&self, row: &Row) -> String {
+        let name = row.site_id.as_ref().and_then(|id| self.sites.get(id));
+        match name {
+            Some(name) if self.import.state == State::Applied => name.clone(),
+            Some(name) => format!("set: {name}"),
+            None => row.site.clone().unwrap_or_default(),
+        }
     }
 }
 
@@ -120,11 +136,11 @@ pub(super) struct From {
 
 pub(super) async fn show(frame: Frame, desk: Desk, id: Path<String>, from: Query<From>) -> Answer {
     let after = from.after;
-    let (import, mut rows) = desk
+    let (import, mut rows, sites) = desk
         .read(move |conn| {
             let import = imports::find(conn, &id)?;
             let rows = imports::rows(conn, &id, import.state == State::Faulty, after, ROWS + 1)?;
-            Ok((import, rows))
+            Ok((import, rows, sites::all(conn)?))
         })
         .await?;
     let shown = usize::try_from(ROWS).unwrap_or(usize::MAX);
@@ -133,6 +149,8 @@ pub(super) async fn show(frame: Frame, desk: Desk, id: Path<String>, from: Query
     let last = rows.last().map(|row| row.number).filter(|_| more);
     let page = ImportPage {
         frame: frame.of("licences"),
+        with_site: rows.iter().any(|row| row.site.is_some()),
+        sites: sites.into_iter().map(|site| (site.id, site.name)).collect(),
         next: last.map(|number| format!("/imports/{}?after={number}", import.id)),
         badge: badge(import.state),
         uploaded_at: page::when(import.created_at),

@@ -68,7 +68,7 @@ fn every_fault_is_listed_with_its_row_and_remedy() {
     assert_eq!(faults[2].2, "Use one of these: X2, X4. Or create the type under Licences.");
     assert_eq!(
         faults[3].2,
-        "Set the site first, on the user's page, or name it in a column site of this file."
+        "Set the site first, on the user’s page, or name it in a column site of this file."
     );
     assert_eq!(faults[4].2, "Delete the user here, or restore the user there.");
     assert!(faults.iter().all(|(_, _, remedy)| !remedy.is_empty()));

@@ -1,16 +1,15 @@
 //! Deleting users by hand: one or many, confirmed by typing.
 
-use super::list::Row;
+use super::list::{Back, Row};
 use crate::db::Conn;
 use crate::domain::users::list::Listed;
 use crate::domain::users::{EntraState, lifecycle, list};
 use crate::error::{Error, Result};
 use crate::web::extract::{Desk, Fields, Posted, Signed, values};
-use crate::web::page::{self, Answer, Frame};
+use crate::web::page::{self, Answer, Frame, Refused};
 use crate::web::query::Pairs;
 use crate::web::session::Visit;
 use actix_web::HttpRequest;
-use actix_web::http::StatusCode;
 use askama::Template;
 
 /// More than a page of a list can choose.
@@ -25,7 +24,10 @@ struct DeletePage {
     phrase: String,
     linked: usize,
     licensed: usize,
-    error: Option<String>,
+    back: Back,
+    /// What was typed, and what is wrong with it.
+    typed: String,
+    refusal: Refused,
 }
 
 /// Asks, and shows what goes.
@@ -40,17 +42,24 @@ pub(in crate::web::console) async fn ask(
         Visit::of(&request).flash("note", "Select one or more users first.");
         return Ok(page::go("/users"));
     }
-    render(frame, desk, ids, None).await
+    render(frame, desk, ids, (Back::of(&fields), String::new()), None).await
 }
 
-async fn render(frame: Frame, desk: Desk, ids: Vec<String>, error: Option<String>) -> Answer {
+async fn render(
+    frame: Frame,
+    desk: Desk,
+    ids: Vec<String>,
+    (back, typed): (Back, String),
+    refusal: Option<Error>,
+) -> Answer {
     let listed = desk.read(move |conn| chosen(conn, &ids)).await?;
     let linked = listed.iter().filter(|row| row.user.entra_state == EntraState::Linked).count();
     let licensed = listed.iter().filter(|row| row.license.is_some()).count();
     let rows: Vec<Row> = listed.into_iter().map(Row::from).collect();
-    let status = if error.is_some() { StatusCode::UNPROCESSABLE_ENTITY } else { StatusCode::OK };
-    let page = DeletePage { frame: frame.of("users"), phrase: phrase(&rows), rows, linked, licensed, error };
-    page::show_as(status, &page.frame, &page)
+    let refusal = Refused(refusal);
+    let frame = frame.of("users").refusing(&refusal);
+    let page = DeletePage { frame, phrase: phrase(&rows), rows, linked, licensed, back, typed, refusal };
+    page::show_as(page.refusal.status(), &page.frame, &page)
 }
 
 /// Deletes them all, or none.
@@ -68,15 +77,16 @@ pub(in crate::web::console) async fn delete(
     let rows = desk.read(move |conn| chosen(conn, &asked)).await?;
     let wanted = phrase(&rows.into_iter().map(Row::from).collect::<Vec<_>>());
     if typed.trim() != wanted {
-        let error = format!("Type “{wanted}” exactly to confirm. Nothing was deleted.");
-        return render(frame, desk, ids, Some(error)).await;
+        let refusal =
+            Error::invalid("typed", format!("Type “{wanted}” exactly to confirm. Nothing was deleted."));
+        return render(frame, desk, ids, (Back::of(&fields), typed), Some(refusal)).await;
     }
     let deleted = desk.write(signed.actor(), move |tx| lifecycle::delete(tx, &ids)).await;
     let said = |count: &usize| match count {
         1 => "The user was deleted for good.".to_owned(),
         count => format!("{count} users were deleted for good."),
     };
-    page::settle(&request, deleted, said, "/users")
+    page::settle(&request, deleted, said, &Back::of(&fields).path())
 }
 
 /// What to type: the user name of one, the number of many.

@@ -8,12 +8,13 @@ use crate::domain::sites::{self, Site};
 use crate::domain::users::EntraState;
 use crate::domain::users::list::{self, Filter, Listed, Order, Which};
 use crate::error::Result;
-use crate::web::extract::Desk;
+use crate::web::extract::{Desk, Fields, values};
 use crate::web::page::{self, Answer, Frame};
 use crate::web::query::Query;
 use askama::Template;
 use serde::Deserialize;
 
+const LIST: &str = "/users";
 const PAGE: usize = 50;
 
 /// What the address asks for; the words are those of the filters' options.
@@ -56,6 +57,23 @@ pub(super) struct Row {
     pub(super) held: Option<&'static str>,
     pub(super) entra: (&'static str, &'static str),
     pub(super) since: Option<String>,
+    /// The site that Entra ID sent and nobody has made.
+    pub(super) site_sent: Option<String>,
+}
+
+/// The list in which users were selected, as it was then: the forms about them carry its query along.
+pub(super) struct Back {
+    pub(super) query: String,
+}
+
+impl Back {
+    pub(super) fn of(fields: &Fields) -> Self {
+        Self { query: values(fields, "list").pop().unwrap_or_default() }
+    }
+
+    pub(super) fn path(&self) -> String {
+        if self.query.is_empty() { LIST.to_owned() } else { format!("{LIST}?{}", self.query) }
+    }
 }
 
 impl From<Listed> for Row {
@@ -72,6 +90,7 @@ impl From<Listed> for Row {
                 entra_badge(&user)
             },
             since: user.deleted_in_entra_at.or(user.deactivated_at).map(page::when),
+            site_sent: user.site_sent.filter(|_| user.site_id.is_none()),
             id: user.id,
             user_name: user.profile.user_name,
             extension: user.extension,
@@ -117,6 +136,12 @@ impl Asked {
             ("sort", &self.sort),
             ("desc", &self.desc),
         ]
+    }
+
+    /// The query that leads to this list again.
+    fn list(&self) -> String {
+        let address = page::address(LIST, &self.query());
+        address.split_once('?').map(|(_, query)| query.to_owned()).unwrap_or_default()
     }
 
     fn is_filtered(&self) -> bool {

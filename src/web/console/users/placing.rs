@@ -1,13 +1,13 @@
 //! Setting the site of many users at once.
 
-use super::list::Row;
+use super::list::{Back, Row};
 use crate::db::Conn;
 use crate::domain::sites::{self, Site};
 use crate::domain::users::by_hand::{self, Placed};
 use crate::domain::users::list;
 use crate::error::{Error, Result};
 use crate::web::extract::{Desk, Fields, Posted, Signed, values};
-use crate::web::page::{self, Answer, Frame};
+use crate::web::page::{self, Answer, Frame, Refused};
 use crate::web::query::Pairs;
 use crate::web::session::Visit;
 use actix_web::HttpRequest;
@@ -26,8 +26,17 @@ struct PlacePage {
     /// The names and sites of those who have one.
     left: Vec<(String, String)>,
     sites: Vec<Site>,
-    /// The key of the site that was chosen in the list.
+    /// The key of the site that was chosen in the list; empty where none was.
     chosen: String,
+    back: Back,
+    refusal: Refused,
+}
+
+impl PlacePage {
+    /// How many of them Entra ID gave a site that nobody has made.
+    fn named(&self) -> usize {
+        self.rows.iter().filter(|row| row.site_sent.is_some()).count()
+    }
 }
 
 /// Asks, and shows whom it concerns.
@@ -42,33 +51,51 @@ pub(in crate::web::console) async fn ask(
         Visit::of(&request).flash("note", "Select one or more users first.");
         return Ok(page::go("/users"));
     }
+    render(frame, desk, ids, &fields, None).await
+}
+
+async fn render(
+    frame: Frame,
+    desk: Desk,
+    ids: Vec<String>,
+    fields: &Fields,
+    refusal: Option<Error>,
+) -> Answer {
     let (listed, sites) = desk.read(move |conn| load(conn, &ids)).await?;
+    let refusal = Refused(refusal);
     let (placed, free): (Vec<_>, Vec<_>) = listed.into_iter().partition(|row| row.site.is_some());
     let page = PlacePage {
-        frame: frame.of("users"),
+        frame: frame.of("users").refusing(&refusal),
         rows: free.into_iter().map(Row::from).collect(),
         left: placed.into_iter().map(|row| (row.user.name(), row.site.unwrap_or_default())).collect(),
         sites,
-        chosen: values(&fields, "to").pop().unwrap_or_default(),
+        chosen: values(fields, "to").pop().unwrap_or_default(),
+        back: Back::of(fields),
+        refusal,
     };
-    page::show(&page.frame, &page)
+    page::show_as(page.refusal.status(), &page.frame, &page)
 }
 
 /// Sets it for all who have none.
 pub(in crate::web::console) async fn place(
     request: HttpRequest,
     signed: Signed,
+    frame: Frame,
     desk: Desk,
     form: Posted<Fields>,
 ) -> Answer {
     let Posted(fields) = form;
     let ids = values(&fields, "id");
     let site = values(&fields, "site").pop().unwrap_or_default();
+    if site.is_empty() {
+        let refusal = Error::invalid("site", "Choose the site. It cannot be changed later.");
+        return render(frame, desk, ids, &fields, Some(refusal)).await;
+    }
     let outcome = match few_enough(&ids) {
         Ok(()) => desk.write(signed.actor(), move |tx| by_hand::set_site_of(tx, &ids, &site)).await,
         Err(refusal) => Err(refusal),
     };
-    page::settle(&request, outcome, said, "/users")
+    page::settle(&request, outcome, said, &Back::of(&fields).path())
 }
 
 fn said(placed: &Placed) -> String {
