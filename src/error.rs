@@ -78,15 +78,35 @@ impl Error {
         }
     }
 
+    /// What is wrong, field by field.
+    #[must_use]
+    pub fn complaints(&self) -> &[Complaint] {
+        match self {
+            Self::Invalid(complaints) => complaints,
+            Self::Taken(complaint) => std::slice::from_ref(complaint),
+            _ => &[],
+        }
+    }
+
+    /// The same refusal, for a form that has another name for the field.
+    #[must_use]
+    pub fn renamed(mut self, from: &str, to: &'static str) -> Self {
+        let complaints = match &mut self {
+            Self::Invalid(complaints) => complaints.as_mut_slice(),
+            Self::Taken(complaint) => std::slice::from_mut(complaint),
+            _ => &mut [],
+        };
+        complaints
+            .iter_mut()
+            .filter(|complaint| complaint.field == from)
+            .for_each(|complaint| complaint.field = to);
+        self
+    }
+
     /// What is wrong with `field`, if this error speaks of it.
     #[must_use]
     pub fn about(&self, field: &str) -> Option<&str> {
-        let complaints = match self {
-            Self::Invalid(complaints) => complaints.as_slice(),
-            Self::Taken(complaint) => std::slice::from_ref(complaint),
-            _ => &[],
-        };
-        complaints
+        self.complaints()
             .iter()
             .find(|complaint| complaint.field == field)
             .map(|complaint| complaint.message.as_str())

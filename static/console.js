@@ -11,6 +11,10 @@
   // The same words are announced again only if the region was empty in between.
   const say = (text) => { live.textContent = ''; setTimeout(() => { live.textContent = text; }, 50); };
 
+  // What is wrong with a form is looked at first, wherever the browser stood.
+  const complaints = document.getElementById('complaints');
+  if (complaints) complaints.focus();
+
   // Copy buttons beside read-only values.
   for (const button of all('[data-copy]')) {
     button.hidden = false;
@@ -32,6 +36,7 @@
   // "Select all" above a column of checkboxes, and how many are selected in the whole form.
   for (const master of all('[data-select-all]')) {
     const boxes = all('tbody input[type="checkbox"]', master.closest('table'));
+    master.hidden = false;
     const tell = () => {
       const chosen = boxes.filter((box) => box.checked).length;
       master.checked = chosen > 0 && chosen === boxes.length;

@@ -5,7 +5,7 @@ use super::guard::RequestId;
 use super::session::{Flash, Visit};
 use super::{assets, csrf, status};
 use crate::domain::page::{At, Page};
-use crate::error::{Error, Result};
+use crate::error::{Complaint, Error, Result};
 use actix_web::body::{BoxBody, EitherBody, MessageBody};
 use actix_web::cookie::Cookie;
 use actix_web::dev::{Payload, ServiceRequest, ServiceResponse};
@@ -31,6 +31,10 @@ pub(super) struct Frame {
     pub(super) person: Option<Person>,
     pub(super) csrf: String,
     pub(super) flashes: Vec<Flash>,
+    /// The parts of a long page that show themselves what came of their forms.
+    pub(super) places: &'static [&'static str],
+    /// What is wrong with the form that is shown again, told where the browser then stands.
+    pub(super) complaints: Complaints,
     pub(super) css: String,
     pub(super) js: String,
     pub(super) icon: String,
@@ -43,6 +47,7 @@ pub(super) struct Frame {
 #[derive(Clone)]
 pub(super) struct Person {
     pub(super) name: String,
+    pub(super) user_name: String,
     pub(super) role: &'static str,
     /// Whether they may see the console: a user has their own profile only.
     pub(super) may_look: bool,
@@ -57,6 +62,36 @@ impl Frame {
     pub(super) fn of(mut self, room: &'static str) -> Self {
         self.room = room;
         self
+    }
+
+    /// The frame of a long page, of which these parts show themselves what came of their forms: browsers go there by the
+    /// fragment of the address, past the head of the page.
+    #[must_use]
+    pub(super) fn with_places(mut self, places: &'static [&'static str]) -> Self {
+        self.places = places;
+        self
+    }
+
+    /// The frame of a form that is shown again: it says at its head what is wrong, with a link to each field.
+    #[must_use]
+    pub(super) fn refusing(self, refusal: &Refused) -> Self {
+        self.refusing_at(refusal, "")
+    }
+
+    /// As [`Frame::refusing`], for a form whose address leads to this part of a long page.
+    #[must_use]
+    pub(super) fn refusing_at(mut self, refusal: &Refused, place: &'static str) -> Self {
+        self.complaints = Complaints { place, all: refusal.complaints().to_vec() };
+        self
+    }
+
+    /// The lines to show at this place; with an empty one, at the head of the page.
+    pub(super) fn flashes_at(&self, place: &str) -> Vec<&Flash> {
+        // What belongs to a part of another page is told at the head of this one.
+        let at = |flash: &Flash| {
+            self.places.iter().copied().find(|place| *place == flash.place).unwrap_or_default()
+        };
+        self.flashes.iter().filter(|flash| at(flash) == place).collect()
     }
 
     /// Whether the person may change things.
@@ -87,6 +122,7 @@ impl Frame {
         Ok(Self {
             person: user.map(|user| Person {
                 name: user.name(),
+                user_name: user.profile.user_name.clone(),
                 role: user.role.word(),
                 may_look: user.role >= Role::Auditor,
                 may_change: user.role >= Role::Administrator,
@@ -95,6 +131,8 @@ impl Frame {
             organisation: visitor.map(|visitor| visitor.organisation).unwrap_or_default(),
             csrf,
             flashes: Visit::of(request).take_flashes(),
+            places: &[],
+            complaints: Complaints::default(),
             css: assets::address("console.css"),
             js: assets::address("console.js"),
             icon: assets::address("icon.svg"),
@@ -185,7 +223,8 @@ fn in_address(text: &str) -> String {
     })
 }
 
-/// On to a page that says what came of it. A refusal is said there too; what nobody here can mend is a failure.
+/// On to a page that says what came of it: in the part that the path leads to, where it names one. A refusal is said there
+/// too; what nobody here can mend is a failure.
 pub(super) fn settle<T>(
     request: &HttpRequest,
     outcome: Result<T>,
@@ -193,10 +232,11 @@ pub(super) fn settle<T>(
     path: &str,
 ) -> Answer {
     let visit = Visit::of(request);
+    let place = path.split_once('#').map_or("", |(_, place)| place);
     match outcome {
-        Ok(value) => visit.flash("good", done(&value)),
+        Ok(value) => visit.flash_at("good", done(&value), place),
         Err(refusal @ (Error::Conflict(_) | Error::Invalid(_) | Error::Taken(_))) => {
-            visit.flash("bad", refusal.to_string());
+            visit.flash_at("bad", refusal.to_string(), place);
         }
         Err(other) => return Err(other.into()),
     }
@@ -269,6 +309,20 @@ pub(super) fn address(path: &str, query: &[(&str, &str)]) -> String {
     }
 }
 
+/// What is wrong with a form that is shown again, and in which part of the page that is told.
+#[derive(Clone, Default)]
+pub(super) struct Complaints {
+    place: &'static str,
+    all: Vec<Complaint>,
+}
+
+impl Complaints {
+    /// What to tell at this place; with an empty one, at the head of the page.
+    pub(super) fn at(&self, place: &str) -> &[Complaint] {
+        if self.place == place { &self.all } else { &[] }
+    }
+}
+
 /// What was wrong with a form that is shown again, if something was.
 #[derive(Debug, Default)]
 pub(super) struct Refused(pub(super) Option<Error>);
@@ -277,6 +331,11 @@ impl Refused {
     /// What is wrong with this field.
     pub(super) fn about(&self, field: &str) -> Option<&str> {
         self.0.as_ref().and_then(|error| error.about(field))
+    }
+
+    /// What is wrong, field by field.
+    fn complaints(&self) -> &[Complaint] {
+        self.0.as_ref().map_or(&[], Error::complaints)
     }
 
     /// What is wrong that belongs to no field.

@@ -48,6 +48,9 @@ pub(super) struct Flash {
     pub(super) kind: String,
     /// The line.
     pub(super) text: String,
+    /// The part of the page where it belongs; empty for its head.
+    #[serde(default)]
+    pub(super) place: String,
 }
 
 impl Visit {
@@ -157,11 +160,16 @@ impl Visit {
 
     /// Shows a line on the next page.
     pub(super) fn flash(&self, kind: &str, text: impl Into<String>) {
+        self.flash_at(kind, text, "");
+    }
+
+    /// Shows a line on the next page, in this part of it if it has one of that name.
+    pub(super) fn flash_at(&self, kind: &str, text: impl Into<String>, place: &str) {
         if self.is_head {
             return;
         }
         let mut flashes: Vec<Flash> = self.get(FLASHES).unwrap_or_default();
-        flashes.push(Flash { kind: kind.to_owned(), text: text.into() });
+        flashes.push(Flash { kind: kind.to_owned(), text: text.into(), place: place.to_owned() });
         self.put(FLASHES, &flashes);
     }
 

@@ -46,7 +46,15 @@ async fn render(signed: Signed, frame: Frame, desk: Desk, refusal: Option<Error>
         })
         .await?;
     let refusal = Refused(refusal);
-    let page = AccountPage { frame: frame.of("account"), me, email, site, license, groups, refusal };
+    let page = AccountPage {
+        frame: frame.of("account").refusing(&refusal),
+        me,
+        email,
+        site,
+        license,
+        groups,
+        refusal,
+    };
     match &page.refusal.0 {
         Some(refusal) => page::show_refused(refusal, &page.frame, &page),
         None => page::show(&page.frame, &page),

@@ -131,7 +131,7 @@ pub(super) async fn test(
     let token = match desk.read(move |conn| tokens::newest(conn, &keys, now)).await {
         Ok(token) => token,
         Err(refusal @ Error::Conflict(_)) => {
-            Visit::of(&request).flash("bad", refusal.to_string());
+            Visit::of(&request).flash_at("bad", refusal.to_string(), "health");
             return Ok(page::go(PATH));
         }
         Err(other) => return Err(other.into()),

@@ -32,6 +32,8 @@ pub(super) struct Card {
     /// The audience that is pinned.
     pub(super) audience: String,
     pub(super) federation: Form,
+    /// A client as it was typed.
+    pub(super) wanted: Wanted,
     /// What the pinned tenant's assertions must say, and where its keys are fetched.
     pub(super) issuer: String,
     pub(super) keys_url: String,
@@ -87,7 +89,7 @@ impl Card {
         house: &House,
         (clients, federation): Loaded,
         shown: Option<Shown>,
-        entered: Option<Form>,
+        (wanted, entered): (Wanted, Option<Form>),
         now: NaiveDateTime,
     ) -> Self {
         let (tenant_url, token_url) = oauth::addresses(house);
@@ -103,6 +105,7 @@ impl Card {
             federation_id: federation.client_id.clone(),
             audience: federation.audience.clone(),
             federation: entered.unwrap_or_else(|| Form::of(federation)),
+            wanted,
             issuer,
             keys_url,
         }
@@ -167,8 +170,8 @@ impl Form {
 #[derive(Clone, Default, Deserialize)]
 #[serde(default)]
 pub(super) struct Wanted {
-    client_label: String,
-    years: String,
+    pub(super) client_label: String,
+    pub(super) years: String,
 }
 
 impl Wanted {
@@ -186,8 +189,10 @@ pub(super) async fn create_client(
     form: Posted<Wanted>,
 ) -> Answer {
     let Posted(form) = form;
-    let made = desk.write(signed.actor(), move |tx| clients::create(tx, &form.client_label, form.years()));
-    showing(&request, &signed, frame, &desk, made.await).await
+    let wanted = form.clone();
+    let made =
+        desk.write(signed.actor(), move |tx| clients::create(tx, &wanted.client_label, wanted.years()));
+    showing(&request, &signed, frame, &desk, form, made.await).await
 }
 
 /// Makes another secret of a client, to be good beside the one that it replaces, and shows it.
@@ -200,7 +205,7 @@ pub(super) async fn add_secret(
 ) -> Answer {
     let Posted(form) = form;
     let made = desk.write(signed.actor(), move |tx| clients::add_secret(tx, &id, form.years()));
-    showing(&request, &signed, frame, &desk, made.await).await
+    showing(&request, &signed, frame, &desk, Wanted::default(), made.await).await
 }
 
 async fn showing(
@@ -208,6 +213,7 @@ async fn showing(
     signed: &Signed,
     frame: Frame,
     desk: &Desk,
+    form: Wanted,
     made: Result<(Client, String)>,
 ) -> Answer {
     let said = match made {
@@ -216,10 +222,10 @@ async fn showing(
             Said { secret: Some(shown), ..Said::default() }
         }
         Err(refusal @ (Error::Invalid(_) | Error::Taken(_))) => {
-            Said { refusal: Some(refusal), ..Said::default() }
+            Said { refusal: Some(refusal), client: form, place: "credentials", ..Said::default() }
         }
         Err(refusal @ Error::Conflict(_)) => {
-            Visit::of(request).flash("bad", refusal.to_string());
+            Visit::of(request).flash_at("bad", refusal.to_string(), "credentials");
             return Ok(page::go(PATH));
         }
         Err(other) => return Err(other.into()),
@@ -270,7 +276,8 @@ pub(super) async fn save_federation(
     let wish = form.wish();
     match desk.write(signed.actor(), move |tx| federation::save(tx, &wish)).await {
         Err(refusal @ Error::Invalid(_)) => {
-            let said = Said { refusal: Some(refusal), federation: Some(form), ..Said::default() };
+            let refusal = Some(refusal);
+            let said = Said { refusal, federation: Some(form), place: "federation", ..Said::default() };
             identity::render(&request, &signed, frame, &desk, said).await
         }
         outcome => {

@@ -172,8 +172,9 @@ async fn render(frame: Frame, desk: Desk, asked: Asked, entered: Option<(Form, E
         .await?;
     let (previous, next) = page::ways(&users, PATH, &[]);
     let (entered, refusal) = entered.unzip();
+    let refusal = Refused(refusal);
     let page = HeldPage {
-        frame: frame.of("users"),
+        frame: frame.of("users").refusing(&refusal),
         users: users.items.into_iter().map(Row::from).collect(),
         groups,
         count,
@@ -181,7 +182,7 @@ async fn render(frame: Frame, desk: Desk, asked: Asked, entered: Option<(Form, E
         previous,
         next,
         limits: entered.unwrap_or_else(|| limits.into()),
-        refusal: Refused(refusal),
+        refusal,
         shown,
     };
     page::show_form(&page.refusal, &page.frame, &page)

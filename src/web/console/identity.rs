@@ -2,7 +2,7 @@
 
 use super::connection::{Glance, Step};
 use super::credentials;
-use super::single_sign_on::{self, Card, Form};
+use super::single_sign_on::{self, Card, Entered};
 use crate::db::Conn;
 use crate::domain::health::{self, Health, Warning};
 use crate::domain::identity::switch::{self, PauseAnswer, State, Switch};
@@ -21,6 +21,8 @@ use chrono::NaiveDateTime;
 use serde::Deserialize;
 
 const PATH: &str = "/identity";
+/// The parts of the page to which the addresses of its forms lead.
+const PLACES: &[&str] = &["health", "sso", "provisioning", "credentials", "federation"];
 
 #[derive(Template)]
 #[template(path = "identity/show.html")]
@@ -32,7 +34,11 @@ struct IdentityPage {
     tokens: Vec<Listed>,
     health: Glance,
     tested: Option<Vec<Step>>,
+    /// Whether all of that went well.
+    tested_well: bool,
     revealed: Option<Revealed>,
+    /// Another token as it was typed.
+    token: Proof,
     credentials: credentials::Card,
 }
 
@@ -40,9 +46,15 @@ struct IdentityPage {
 #[derive(Default)]
 pub(super) struct Said {
     /// Single sign-on as it was typed.
-    pub(super) entered: Option<Form>,
+    pub(super) sso: Entered,
     /// What was wrong.
     pub(super) refusal: Option<Error>,
+    /// The part of the page to which the form's address leads; empty if it leads to none.
+    pub(super) place: &'static str,
+    /// Another token as it was typed.
+    pub(super) token: Proof,
+    /// A client as it was typed.
+    pub(super) client: credentials::Wanted,
     /// A token to show.
     pub(super) revealed: Option<Revealed>,
     /// A client's new secret.
@@ -92,16 +104,27 @@ pub(super) async fn render(
     let (now, person) = (desk.org().now(), signed.0.clone());
     let loaded = desk.read(move |conn| load(conn, &person, now)).await?;
     let (sso, switch, tokens, (health, warnings), credentials) = loaded;
+    let refusal = Refused(said.refusal);
+    // The health of what is off is not shown.
+    let places = if switch.state == State::Off { &PLACES[1..] } else { PLACES };
     let page = IdentityPage {
-        frame: frame.of("identity"),
-        sso: Card::of(request, sso, said.entered, now)?,
-        refusal: Refused(said.refusal),
+        frame: frame.of("identity").with_places(places).refusing_at(&refusal, said.place),
+        sso: Card::of(request, sso, said.sso, now)?,
+        refusal,
         switch,
         tokens: tokens.into_iter().map(|token| Listed::of(token, now)).collect(),
         health: Glance::of(&health, warnings, now),
+        tested_well: said.tested.iter().flatten().all(|step| step.passed),
         tested: said.tested,
         revealed: said.revealed,
-        credentials: credentials::Card::of(house(request)?, credentials, said.secret, said.federation, now),
+        token: said.token,
+        credentials: credentials::Card::of(
+            house(request)?,
+            credentials,
+            said.secret,
+            (said.client, said.federation),
+            now,
+        ),
     };
     page::show_form(&page.refusal, &page.frame, &page)
 }
@@ -197,7 +220,7 @@ pub(super) async fn reveal(
     let Posted(form) = form;
     let id = Some(form.token).filter(|id| !id.is_empty());
     let shown = desk.write(signed.actor(), move |tx| tokens::reveal(tx, id.as_deref())).await;
-    showing(&request, &signed, frame, &desk, shown).await
+    showing(&request, &signed, frame, &desk, Proof::default(), shown).await
 }
 
 /// Makes another token, to be live beside the one that it replaces, and shows it.
@@ -216,11 +239,12 @@ pub(super) async fn create_token(
             .map(Some)
             .map_err(|_| Error::invalid("expires_in", "Enter a number of days, or nothing.")),
     };
+    let label = form.label.clone();
     let made = match days {
-        Ok(days) => desk.write(signed.actor(), move |tx| tokens::create(tx, &form.label, days)).await,
+        Ok(days) => desk.write(signed.actor(), move |tx| tokens::create(tx, &label, days)).await,
         Err(refusal) => Err(refusal),
     };
-    showing(&request, &signed, frame, &desk, made).await
+    showing(&request, &signed, frame, &desk, form, made).await
 }
 
 async fn showing(
@@ -228,6 +252,7 @@ async fn showing(
     signed: &Signed,
     frame: Frame,
     desk: &Desk,
+    form: Proof,
     shown: Result<(Token, String)>,
 ) -> Answer {
     match shown {
@@ -237,10 +262,12 @@ async fn showing(
             render(request, signed, frame, desk, Said { revealed: Some(revealed), ..Said::default() }).await
         }
         Err(refusal @ (Error::Invalid(_) | Error::Taken(_))) => {
-            render(request, signed, frame, desk, Said { refusal: Some(refusal), ..Said::default() }).await
+            let refusal = Some(refusal);
+            let said = Said { refusal, token: form, place: "provisioning", ..Said::default() };
+            render(request, signed, frame, desk, said).await
         }
         Err(refusal @ Error::Conflict(_)) => {
-            Visit::of(request).flash("bad", refusal.to_string());
+            Visit::of(request).flash_at("bad", refusal.to_string(), "provisioning");
             Ok(page::go(PATH))
         }
         Err(other) => Err(other.into()),

@@ -54,7 +54,7 @@ async fn render(frame: Frame, desk: Desk, form: Form, refusal: Option<Error>) ->
     let (stock, uploads) =
         desk.read(|conn| Ok((licenses::stock(conn)?, imports::recent(conn, RECENT)?))).await?;
     let refusal = Refused(refusal);
-    let page = ListPage { frame: frame.of("licences"), stock, uploads, form, refusal };
+    let page = ListPage { frame: frame.of("licences").refusing(&refusal), stock, uploads, form, refusal };
     page::show_form(&page.refusal, &page.frame, &page)
 }
 
@@ -101,7 +101,7 @@ async fn render_type(
     let stock = desk.read(move |conn| licenses::find(conn, &id)).await?;
     let refusal = Refused(refusal);
     let form = entered.unwrap_or_else(|| Form::of(&stock.kind));
-    let page = TypePage { frame: frame.of("licences"), stock, form, refusal };
+    let page = TypePage { frame: frame.of("licences").refusing(&refusal), stock, form, refusal };
     page::show_form(&page.refusal, &page.frame, &page)
 }
 

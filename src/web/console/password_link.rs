@@ -46,7 +46,8 @@ async fn holder(desk: &Desk, secret: &str) -> Result<User> {
 
 fn asked(request: &HttpRequest, frame: Frame, user: &User, refusal: Option<Error>) -> Answer {
     let (path, user_name) = (request.path().to_owned(), user.profile.user_name.clone());
-    let page = ChoosePage { frame, path, user_name, refusal: Refused(refusal) };
+    let refusal = Refused(refusal);
+    let page = ChoosePage { frame: frame.refusing(&refusal), path, user_name, refusal };
     page::show_form(&page.refusal, &page.frame, &page)
 }
 

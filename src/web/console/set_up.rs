@@ -69,8 +69,9 @@ pub(super) async fn claim(
             Ok(response)
         }
         Err(refusal @ (Error::Invalid(_) | Error::Taken(_))) => {
-            let page =
-                SetUpPage { frame, path: request.path().to_owned(), form, refusal: Refused(Some(refusal)) };
+            let refusal = Refused(Some(refusal));
+            let (frame, path) = (frame.refusing(&refusal), request.path().to_owned());
+            let page = SetUpPage { frame, path, form, refusal };
             page::show_form(&page.refusal, &page.frame, &page)
         }
         Err(other) => Err(other.into()),

@@ -36,7 +36,7 @@ pub(super) async fn list(frame: Frame, desk: Desk) -> Answer {
 async fn render(frame: Frame, desk: Desk, form: Form, refusal: Option<Error>) -> Answer {
     let (sites, unknown) = desk.read(|conn| Ok((sites::list(conn)?, sites::unknown(conn)?))).await?;
     let refusal = Refused(refusal);
-    let page = ListPage { frame: frame.of("sites"), sites, unknown, form, refusal };
+    let page = ListPage { frame: frame.of("sites").refusing(&refusal), sites, unknown, form, refusal };
     page::show_form(&page.refusal, &page.frame, &page)
 }
 
@@ -77,26 +77,39 @@ struct SitePage {
     site: Site,
     aliases: Vec<Alias>,
     users: i64,
-    entered: String,
+    entered: Entered,
     refusal: Refused,
 }
 
+/// The names as they stand in the forms of a site's page.
+#[derive(Default)]
+struct Entered {
+    name: Option<String>,
+    alias: String,
+}
+
+impl SitePage {
+    fn name(&self) -> &str {
+        self.entered.name.as_deref().unwrap_or(&self.site.name)
+    }
+}
+
 pub(super) async fn show(frame: Frame, desk: Desk, id: Path<String>) -> Answer {
-    render_site(frame, desk, id.into_inner(), None, None).await
+    render_site(frame, desk, id.into_inner(), Entered::default(), None).await
 }
 
 async fn render_site(
     frame: Frame,
     desk: Desk,
     id: String,
-    entered: Option<String>,
+    entered: Entered,
     refusal: Option<Error>,
 ) -> Answer {
     let listed = desk.read(sites::list).await?.into_iter().find(|listed| listed.site.id == id);
     let Listed { site, aliases, users } = listed.ok_or(Error::NotFound("site"))?;
     let refusal = Refused(refusal);
-    let entered = entered.unwrap_or_else(|| site.name.clone());
-    let page = SitePage { frame: frame.of("sites"), site, aliases, users, entered, refusal };
+    let page =
+        SitePage { frame: frame.of("sites").refusing(&refusal), site, aliases, users, entered, refusal };
     page::show_form(&page.refusal, &page.frame, &page)
 }
 
@@ -112,7 +125,8 @@ pub(super) async fn rename(
     let (key, wish) = (id.clone(), name.clone());
     match desk.write(signed.actor(), move |tx| sites::rename(tx, &key, &wish)).await {
         Err(refusal @ (Error::Invalid(_) | Error::Taken(_))) => {
-            render_site(frame, desk, id, Some(name), Some(refusal)).await
+            let entered = Entered { name: Some(name), ..Entered::default() };
+            render_site(frame, desk, id, entered, Some(refusal)).await
         }
         outcome => page::settle(&request, outcome, |site| format!("The site {} was saved.", site.name), PATH),
     }
@@ -121,13 +135,22 @@ pub(super) async fn rename(
 pub(super) async fn add_alias(
     request: HttpRequest,
     signed: Signed,
+    frame: Frame,
     desk: Desk,
     id: Path<String>,
     form: Posted<Form>,
 ) -> Answer {
-    let (back, name) = (format!("{PATH}/{id}"), form.0.name);
-    let outcome = desk.write(signed.actor(), move |tx| sites::alias(tx, &id, &name)).await;
-    page::settle(&request, outcome, |()| "The alias was added.".to_owned(), &back)
+    let (id, alias) = (id.into_inner(), form.0.name);
+    let (key, name) = (id.clone(), alias.clone());
+    match desk.write(signed.actor(), move |tx| sites::alias(tx, &key, &name)).await {
+        Err(refusal @ (Error::Invalid(_) | Error::Taken(_))) => {
+            let entered = Entered { alias, ..Entered::default() };
+            render_site(frame, desk, id, entered, Some(refusal.renamed("name", "alias"))).await
+        }
+        outcome => {
+            page::settle(&request, outcome, |()| "The alias was added.".to_owned(), &format!("{PATH}/{id}"))
+        }
+    }
 }
 
 pub(super) async fn remove_alias(

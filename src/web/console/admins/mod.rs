@@ -66,7 +66,7 @@ async fn render_with(
 ) -> Answer {
     let people = desk.read(admins::list).await?;
     let refusal = Refused(refusal);
-    let page = ListPage { frame: frame.of("administrators"), people, form, refusal, link };
+    let page = ListPage { frame: frame.of("administrators").refusing(&refusal), people, form, refusal, link };
     page::show_form(&page.refusal, &page.frame, &page)
 }
 
@@ -296,7 +296,14 @@ async fn render_person(
         .await?;
     let is_self = signed.0.id == person.id;
     let refusal = Refused(refusal);
-    let page = PersonPage { frame: frame.of("administrators"), person, recognised, is_self, refusal, link };
+    let page = PersonPage {
+        frame: frame.of("administrators").refusing(&refusal),
+        person,
+        recognised,
+        is_self,
+        refusal,
+        link,
+    };
     page::show_form(&page.refusal, &page.frame, &page)
 }
 

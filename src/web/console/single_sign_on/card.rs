@@ -20,6 +20,10 @@ use serde::Deserialize;
 pub(in crate::web::console) struct Card {
     pub(in crate::web::console) ours: Here,
     pub(in crate::web::console) form: Form,
+    pub(in crate::web::console) import: Import,
+    pub(in crate::web::console) options: Options,
+    /// A certificate as it was pasted.
+    pub(in crate::web::console) pasted: String,
     /// As this person's forms show them.
     pub(in crate::web::console) settings: Settings,
     in_force: Settings,
@@ -46,20 +50,17 @@ impl Card {
         self.in_force.login_url.is_some() && self.in_force.issuer.is_some() && !self.certificates.is_empty()
     }
 
+    /// Whether it is switched on, and yet nothing of it is in force before an owner approves of what was entered.
+    pub(in crate::web::console) fn waits_to_begin(&self) -> bool {
+        self.settings.enabled && self.waits && !self.is_complete()
+    }
+
     pub(in crate::web::console) fn is_required(&self) -> bool {
         self.standing.requirement == Requirement::On
     }
 
     pub(in crate::web::console) fn is_on_trial(&self) -> bool {
         self.standing.requirement == Requirement::Trial
-    }
-
-    pub(in crate::web::console) fn match_claim(&self) -> &str {
-        self.settings.match_claim.as_deref().unwrap_or_default()
-    }
-
-    pub(in crate::web::console) fn metadata_url(&self) -> &str {
-        self.settings.metadata_url.as_deref().unwrap_or_default()
     }
 
     pub(in crate::web::console) fn has_next_key(&self) -> bool {
@@ -75,6 +76,37 @@ pub(in crate::web::console) struct Form {
     pub(in crate::web::console) login_url: String,
     pub(in crate::web::console) issuer: String,
     pub(in crate::web::console) logout_url: String,
+}
+
+/// Where metadata is to be taken over from, as it stands in the form; a chosen file is not shown again.
+#[derive(Clone, Default)]
+pub(in crate::web::console) struct Import {
+    pub(in crate::web::console) metadata_url: String,
+    pub(in crate::web::console) metadata: String,
+    pub(in crate::web::console) refresh_metadata: String,
+}
+
+/// How sign-ins are to be, as it stands in the form.
+#[derive(Clone, Default, Deserialize)]
+#[serde(default)]
+pub(in crate::web::console) struct Options {
+    pub(in crate::web::console) match_claim: String,
+    pub(in crate::web::console) create_users: String,
+    pub(in crate::web::console) allow_unsolicited: String,
+    pub(in crate::web::console) sign_requests: String,
+    pub(in crate::web::console) require_signed_response: String,
+    pub(in crate::web::console) require_encryption: String,
+    pub(in crate::web::console) allow_sha1: String,
+    pub(in crate::web::console) skew_s: String,
+}
+
+/// What stood in the form that was refused; of the others nothing.
+#[derive(Default)]
+pub(in crate::web::console) struct Entered {
+    pub(in crate::web::console) form: Option<Form>,
+    pub(in crate::web::console) import: Option<Import>,
+    pub(in crate::web::console) options: Option<Options>,
+    pub(in crate::web::console) pasted: String,
 }
 
 /// A certificate of Entra ID's as the page shows it.
@@ -131,13 +163,16 @@ impl Card {
     pub(in crate::web::console) fn of(
         request: &HttpRequest,
         loaded: Loaded,
-        entered: Option<Form>,
+        entered: Entered,
         now: NaiveDateTime,
     ) -> Result<Self> {
         let reading = loaded.reading;
         Ok(Self {
             ours: sso::here(house(request)?),
-            form: entered.unwrap_or_else(|| Form::of(&loaded.settings)),
+            form: entered.form.unwrap_or_else(|| Form::of(&loaded.settings)),
+            import: entered.import.unwrap_or_else(|| Import::of(&loaded.settings)),
+            options: entered.options.unwrap_or_else(|| Options::of(&loaded.settings)),
+            pasted: entered.pasted,
             certificates: loaded.certificates.into_iter().map(|one| Certificate::of(one, now)).collect(),
             keys: loaded.keys.into_iter().map(|one| OwnKey::of(one, now)).collect(),
             reading: match (reading.fault, reading.read_at) {
@@ -157,11 +192,57 @@ impl Card {
     }
 }
 
+/// A box as a form sends it.
+fn tick(ticked: bool) -> String {
+    if ticked { "1".to_owned() } else { String::new() }
+}
+
+impl Import {
+    fn of(settings: &Settings) -> Self {
+        Self {
+            metadata_url: settings.metadata_url.clone().unwrap_or_default(),
+            metadata: String::new(),
+            refresh_metadata: tick(settings.refresh_metadata),
+        }
+    }
+}
+
+impl Options {
+    fn of(settings: &Settings) -> Self {
+        Self {
+            match_claim: settings.match_claim.clone().unwrap_or_default(),
+            create_users: tick(settings.create_users),
+            allow_unsolicited: tick(settings.allow_unsolicited),
+            sign_requests: tick(settings.sign_requests),
+            require_signed_response: tick(settings.require_signed_response),
+            require_encryption: tick(settings.require_encryption),
+            allow_sha1: tick(settings.allow_sha1),
+            skew_s: settings.skew_s.to_string(),
+        }
+    }
+
+    pub(super) fn over(&self, before: Settings) -> Settings {
+        let ticked = |text: &str| !text.is_empty();
+        Settings {
+            match_claim: Some(self.match_claim.clone()),
+            create_users: ticked(&self.create_users),
+            allow_unsolicited: ticked(&self.allow_unsolicited),
+            sign_requests: ticked(&self.sign_requests),
+            require_signed_response: ticked(&self.require_signed_response),
+            require_encryption: ticked(&self.require_encryption),
+            allow_sha1: ticked(&self.allow_sha1),
+            // What is no number is outside every range, and is refused as such.
+            skew_s: self.skew_s.trim().parse().unwrap_or(-1),
+            ..before
+        }
+    }
+}
+
 impl Form {
     fn of(settings: &Settings) -> Self {
         let text = |value: &Option<String>| value.clone().unwrap_or_default();
         Self {
-            enabled: if settings.enabled { "1".to_owned() } else { String::new() },
+            enabled: tick(settings.enabled),
             login_url: text(&settings.login_url),
             issuer: text(&settings.issuer),
             logout_url: text(&settings.logout_url),

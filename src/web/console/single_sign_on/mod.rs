@@ -6,7 +6,7 @@ use crate::domain::sso::keys;
 use crate::domain::sso::metadata::{self, Document, Imported};
 use crate::domain::sso::policy;
 use crate::domain::sso::requests::Purpose;
-use crate::domain::sso::{Settings, settings};
+use crate::domain::sso::settings;
 use crate::domain::{Role, Tx};
 use crate::error::{Error, Result};
 use crate::web::extract::{Desk, Fields, Posted, Signed, UpTo, Upload, house, values};
@@ -14,14 +14,15 @@ use crate::web::page::{self, Answer, Frame};
 use crate::web::session::Visit;
 use crate::web::sso;
 use actix_web::HttpRequest;
+use actix_web::http::StatusCode;
 use actix_web::web::Path;
-use serde::Deserialize;
 use url::Url;
 
 mod card;
 mod trust;
 
-pub(super) use card::{Card, Form, Loaded, load};
+pub(super) use card::{Card, Entered, Loaded, load};
+use card::{Form, Import, Options};
 pub(super) use trust::{approve, concerns, looked, reject, show};
 
 /// A file of certificates: Entra ID's have some 2 KB each.
@@ -45,8 +46,8 @@ pub(in crate::web::console) async fn save(
     });
     match outcome.await {
         Err(refusal @ Error::Invalid(_)) => {
-            let said = Said { entered: Some(form), refusal: Some(refusal), ..Said::default() };
-            render(&request, &signed, frame, &desk, said).await
+            let entered = Entered { form: Some(form), ..Entered::default() };
+            refused(&request, &signed, frame, &desk, refusal, entered).await
         }
         outcome => page::settle(&request, outcome, |waits| said("Single sign-on was saved.", *waits), PATH),
     }
@@ -67,20 +68,6 @@ fn said(done: &str, waits: bool) -> String {
     )
 }
 
-/// How sign-ins are to be, as it stands in the form.
-#[derive(Clone, Default, Deserialize)]
-#[serde(default)]
-pub(in crate::web::console) struct Options {
-    match_claim: String,
-    create_users: String,
-    allow_unsolicited: String,
-    sign_requests: String,
-    require_signed_response: String,
-    require_encryption: String,
-    allow_sha1: String,
-    skew_s: String,
-}
-
 pub(in crate::web::console) async fn save_options(
     request: HttpRequest,
     signed: Signed,
@@ -89,27 +76,25 @@ pub(in crate::web::console) async fn save_options(
     form: Posted<Options>,
 ) -> Answer {
     let Posted(form) = form;
+    let wish = form.clone();
     let outcome = desk.write(signed.actor(), move |tx| {
         let is_owner = tx.actor.is_owner();
-        let before = settings::entered(tx.conn, is_owner)?;
-        let ticked = |text: &str| !text.is_empty();
-        let wish = Settings {
-            match_claim: Some(form.match_claim.clone()),
-            create_users: ticked(&form.create_users),
-            allow_unsolicited: ticked(&form.allow_unsolicited),
-            sign_requests: ticked(&form.sign_requests),
-            require_signed_response: ticked(&form.require_signed_response),
-            require_encryption: ticked(&form.require_encryption),
-            allow_sha1: ticked(&form.allow_sha1),
-            // What is no number is outside every range, and is refused as such.
-            skew_s: form.skew_s.trim().parse().unwrap_or(-1),
-            ..before
-        };
+        let wish = wish.over(settings::entered(tx.conn, is_owner)?);
         settings::save(tx, &wish)?;
         waits(tx)
     });
+    let entered = || Entered { options: Some(form), ..Entered::default() };
     match outcome.await {
-        Err(refusal @ Error::Invalid(_)) => refused(&request, &signed, frame, &desk, refusal).await,
+        Err(refusal @ Error::Invalid(_)) => {
+            refused(&request, &signed, frame, &desk, refusal, entered()).await
+        }
+        // The field is shown to nobody who may not change it; whoever sends it all the same keeps what else they sent.
+        Err(Error::Forbidden(cause)) => {
+            let refusal = Error::invalid("match_claim", cause);
+            let mut response = refused(&request, &signed, frame, &desk, refusal, entered()).await?;
+            *response.status_mut() = StatusCode::FORBIDDEN;
+            Ok(response)
+        }
         outcome => {
             let done = "How sign-ins are to be was saved.";
             page::settle(&request, outcome, |waits| said(done, *waits), PATH)
@@ -123,8 +108,9 @@ async fn refused(
     frame: Frame,
     desk: &Desk,
     refusal: Error,
+    sso: Entered,
 ) -> Answer {
-    render(request, signed, frame, desk, Said { refusal: Some(refusal), ..Said::default() }).await
+    render(request, signed, frame, desk, Said { sso, refusal: Some(refusal), ..Said::default() }).await
 }
 
 /// Takes all values over from federation metadata: a file, a pasted text, or what lies at an address.
@@ -135,8 +121,17 @@ pub(in crate::web::console) async fn import(
     desk: Desk,
     UpTo(upload): UpTo<{ metadata::LARGEST }>,
 ) -> Answer {
-    match import_from(&request, &signed, &desk, upload).await {
-        Err(refusal @ Error::Invalid(_)) => refused(&request, &signed, frame, &desk, refusal).await,
+    let field = |name| values(&upload.fields, name).pop().unwrap_or_default();
+    let form = Import {
+        metadata_url: field("metadata_url"),
+        metadata: field("metadata"),
+        refresh_metadata: field("refresh_metadata"),
+    };
+    match import_from(&request, &signed, &desk, form.clone(), upload.file).await {
+        Err(refusal @ Error::Invalid(_)) => {
+            let entered = Entered { import: Some(form), ..Entered::default() };
+            refused(&request, &signed, frame, &desk, refusal, entered).await
+        }
         outcome => page::settle(&request, outcome, |(done, waits)| said(&said_of_import(done), *waits), PATH),
     }
 }
@@ -145,17 +140,16 @@ async fn import_from(
     request: &HttpRequest,
     signed: &Signed,
     desk: &Desk,
-    upload: Upload,
+    form: Import,
+    file: Vec<u8>,
 ) -> Result<(Imported, bool)> {
-    let field = |name| values(&upload.fields, name).pop().unwrap_or_default();
-    let (pasted, address) = (field("metadata"), field("metadata_url"));
-    let refresh = !field("refresh_metadata").is_empty();
-    if !upload.file.is_empty() || !pasted.trim().is_empty() {
-        let document = match upload.file {
-            file if file.is_empty() => {
-                desk.prepare(signed.line(), move |_| Document::of_text(&pasted)).await?
-            }
-            file => desk.prepare(signed.line(), move |_| Document::of_file(&file)).await?,
+    let Import { metadata_url: address, metadata: pasted, refresh_metadata } = form;
+    let refresh = !refresh_metadata.is_empty();
+    if !file.is_empty() || !pasted.trim().is_empty() {
+        let document = if file.is_empty() {
+            desk.prepare(signed.line(), move |_| Document::of_text(&pasted)).await?
+        } else {
+            desk.prepare(signed.line(), move |_| Document::of_file(&file)).await?
         };
         return desk.write(signed.actor(), move |tx| Ok((metadata::take(tx, document)?, waits(tx)?))).await;
     }
@@ -198,10 +192,13 @@ pub(in crate::web::console) async fn add_certificate(
     UpTo(upload): UpTo<LARGEST_CERTIFICATES>,
 ) -> Answer {
     let pasted = values(&upload.fields, "pasted").pop().unwrap_or_default();
-    let file = if upload.file.is_empty() { pasted.into_bytes() } else { upload.file };
+    let file = if upload.file.is_empty() { pasted.clone().into_bytes() } else { upload.file };
     let is_owner = signed.0.role == Role::Owner;
     match desk.write(signed.actor(), move |tx| certificates::add(tx, &file)).await {
-        Err(refusal @ Error::Invalid(_)) => refused(&request, &signed, frame, &desk, refusal).await,
+        Err(refusal @ Error::Invalid(_)) => {
+            let entered = Entered { pasted, ..Entered::default() };
+            refused(&request, &signed, frame, &desk, refusal, entered).await
+        }
         outcome => page::settle(&request, outcome, |new| said_of_certificates(*new, is_owner), PATH),
     }
 }

@@ -35,7 +35,8 @@ pub(in crate::web::console) async fn new(frame: Frame, desk: Desk) -> Answer {
 async fn start(frame: Frame, desk: Desk, refusal: Option<Error>) -> Answer {
     let earlier = desk.read(|conn| alignment::recent(conn, RECENT)).await?;
     let earlier = earlier.into_iter().map(|one| (one.clone(), when(one.created_at))).collect();
-    let page = NewPage { frame: frame.of("users"), earlier, refusal: Refused(refusal) };
+    let refusal = Refused(refusal);
+    let page = NewPage { frame: frame.of("users").refusing(&refusal), earlier, refusal };
     page::show_form(&page.refusal, &page.frame, &page)
 }
 

@@ -112,7 +112,7 @@ pub(in crate::web::console) async fn new(frame: Frame, desk: Desk) -> Answer {
 async fn ask(frame: Frame, desk: Desk, form: Form, refusal: Option<Error>) -> Answer {
     let sites = desk.read(sites::all).await?;
     let refusal = Refused(refusal);
-    let page = NewPage { frame: frame.of("users"), form, sites, refusal };
+    let page = NewPage { frame: frame.of("users").refusing(&refusal), form, sites, refusal };
     page::show_form(&page.refusal, &page.frame, &page)
 }
 

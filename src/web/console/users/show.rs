@@ -8,7 +8,7 @@ use crate::domain::licenses::{self, LicenseType, Stock};
 use crate::domain::page::At;
 use crate::domain::sites::{self, Site};
 use crate::domain::users::by_hand::{self, LinkRequest};
-use crate::domain::users::{self, Email, Held, User};
+use crate::domain::users::{self, Email, EntraState, Held, User};
 use crate::domain::{Role, audit, provisioning};
 use crate::error::{Error, Result};
 use crate::web::extract::{Desk, Signed};
@@ -86,6 +86,12 @@ impl UserPage {
 
     /// Why the user can hold no licence now, if so.
     fn license_bar(&self) -> Option<String> {
+        if self.user.site_id.is_none() && self.user.entra_state != EntraState::Deleted {
+            return Some(format!(
+                "{} has no site. Set the site first, above: a licence needs one.",
+                self.user.name()
+            ));
+        }
         licenses::may_hold(&self.user).err().map(|refusal| refusal.to_string())
     }
 }
@@ -117,7 +123,7 @@ pub(super) async fn render(
         .await?;
     let refusal = Refused(refusal);
     let page = UserPage {
-        frame: frame.of("users"),
+        frame: frame.of("users").refusing(&refusal),
         form: entered.unwrap_or_else(|| Form::of(&user, &about.emails)),
         may_decide: user.role == Role::None || signed.0.role == Role::Owner,
         is_self: signed.0.id == user.id,
