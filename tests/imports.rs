@@ -203,10 +203,18 @@ async fn people_without_a_site_get_one_by_the_same_file() {
         "{}",
         page.text()
     );
-    assert!(page.text().contains("2 sites are set by this file and cannot be changed later"), "{}", page.text());
+    assert!(
+        page.text().contains("2 sites are set by this file and cannot be changed later"),
+        "{}",
+        page.text()
+    );
     assert!(page.text().contains("set: Delft Not applied yet: assign, set the site"), "{}", page.text());
     let applied = apply(&checked).await;
-    assert!(applied.text().contains("Sites set") && !applied.text().contains("To assign"), "{}", applied.text());
+    assert!(
+        applied.text().contains("Sites set") && !applied.text().contains("To assign"),
+        "{}",
+        applied.text()
+    );
     assert!(!applied.text().contains("cannot be changed later"), "it is done: {}", applied.text());
     assert_eq!((held(&console, "cy").as_deref(), held(&console, "ana").as_deref()), (Some("X2"), Some("X2")));
     let site = console.find("ana").unwrap().site_id;
@@ -284,10 +292,15 @@ async fn the_site_is_chosen_with_what_entra_id_asked_for_in_view_and_leads_back_
     let (console, entra) = Console::with_entra();
     let delft = console.site("Delft").id;
     console.user("bo", None);
-    entra.post("/Users", json!({
-        "schemas": ["urn:ietf:params:scim:schemas:core:2.0:User"], "userName": "ana",
-        "urn:ietf:params:scim:schemas:extension:rollcall:2.0:User": {"site": "Porto"},
-    })).await;
+    entra
+        .post(
+            "/Users",
+            json!({
+                "schemas": ["urn:ietf:params:scim:schemas:core:2.0:User"], "userName": "ana",
+                "urn:ietf:params:scim:schemas:extension:rollcall:2.0:User": {"site": "Porto"},
+            }),
+        )
+        .await;
     let [ana, bo] = ["ana", "bo"].map(|name| console.find(name).unwrap().id);
     let olga = console.signed_in("olga").await;
     let list = olga.get("/users?site=none&q=&state=active").await;

@@ -7,7 +7,10 @@ const USER: &str = "urn:ietf:params:scim:schemas:core:2.0:User";
 
 /// Where somebody or something should be named and nobody is.
 fn holes(body: &str) -> Vec<&str> {
-    [">: ", ">. ", " .<", "create .", "create :", "“”"].into_iter().filter(|hole| body.contains(hole)).collect()
+    [">: ", ">. ", " .<", "create .", "create :", "“”"]
+        .into_iter()
+        .filter(|hole| body.contains(hole))
+        .collect()
 }
 
 #[actix_web::test]

@@ -243,7 +243,8 @@ fn summary(conn: &mut Conn, now: NaiveDateTime, health: &Health, open: &[Open]) 
 fn cause(open: &Open) -> Warning {
     let remedy = open.remedy.as_ref().map(|remedy| format!(" {remedy}")).unwrap_or_default();
     let text = format!("{}{remedy}", said(open));
-    Warning { severity: Severity::Warn, text, path: filtered(open), link: "See them" }
+    let link = if open.things == 1 { "See why" } else { "See them" };
+    Warning { severity: Severity::Warn, text, path: filtered(open), link }
 }
 
 /// Somebody came with a credential that is not accepted, and nobody with one that is has come since.

@@ -246,7 +246,7 @@ pub(super) fn bar(user: &User) -> Option<(String, &'static str)> {
         return Some((reason, "Delete the user here, or restore the user there."));
     }
     if user.site_id.is_none() {
-        return Some((format!("{} has no site.", user.name()), "Set the site first, on the user's page."));
+        return Some((format!("{} has no site.", user.name()), "Set the site first, on the user’s page."));
     }
     None
 }
@@ -357,7 +357,7 @@ mod tests {
             })
             .unwrap();
         let refusal = give(&house, &homeless.id, &kind).unwrap_err();
-        assert_eq!(refusal.to_string(), "homeless has no site. Set the site first, on the user's page.");
+        assert_eq!(refusal.to_string(), "homeless has no site. Set the site first, on the user’s page.");
     }
 
     #[test]

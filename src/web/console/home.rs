@@ -105,8 +105,8 @@ pub(super) async fn show(request: HttpRequest, frame: Frame, desk: Desk) -> Answ
         return Ok(page::go("/account"));
     }
     let now = desk.org().now();
-    let is_owner = frame.is_owner();
-    let mut state = desk.read(move |conn| standing(conn, now, is_owner)).await?;
+    let who = (frame.is_owner(), frame.may_change());
+    let mut state = desk.read(move |conn| standing(conn, now, who)).await?;
     if frame.may_change() {
         state.attention.extend(unnamed_proxy(house(&request)?, now));
     }
@@ -121,7 +121,7 @@ fn unnamed_proxy(house: &House, now: NaiveDateTime) -> Option<Attention> {
     Some(Attention { kind: "warn", text, path: "/activity".into(), link: "See addresses" })
 }
 
-fn standing(conn: &mut Conn, now: NaiveDateTime, is_owner: bool) -> Result<Standing> {
+fn standing(conn: &mut Conn, now: NaiveDateTime, who: (bool, bool)) -> Result<Standing> {
     let count = |conn: &mut Conn, filter: Filter| list::count(conn, &filter);
     let users = count(conn, Filter::default())?;
     let stock = licenses::stock(conn)?;
@@ -130,7 +130,7 @@ fn standing(conn: &mut Conn, now: NaiveDateTime, is_owner: bool) -> Result<Stand
     let recent = audit::list(conn, &audit::Filter::default(), &At::Start, 6)?;
     Ok(Standing {
         steps: steps(conn, &health, provisioning, !stock.is_empty())?,
-        attention: attention(conn, now, &health, is_owner)?,
+        attention: attention(conn, now, &health, who)?,
         users,
         active: count(conn, Filter { active: Some(true), ..Filter::default() })?,
         linked: count(conn, Filter { entra: Some(EntraState::Linked), ..Filter::default() })?,
@@ -241,11 +241,17 @@ impl Counted {
     }
 }
 
-fn attention(conn: &mut Conn, now: NaiveDateTime, health: &Health, is_owner: bool) -> Result<Vec<Attention>> {
+fn attention(
+    conn: &mut Conn,
+    now: NaiveDateTime,
+    health: &Health,
+    (is_owner, may_change): (bool, bool),
+) -> Result<Vec<Attention>> {
     let deleted = Filter { entra: Some(EntraState::Deleted), ..Filter::default() };
     let held = held::count(conn)?;
     let counted = [
-        HELD.times(held.users + held.groups),
+        HELD.times(held.users + held.groups)
+            .map(|held| Attention { link: if may_change { held.link } else { "See what" }, ..held }),
         RENAMED.times(audit::count_since(
             conn,
             Action::RoleHolderRenamed,

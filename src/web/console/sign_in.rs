@@ -156,6 +156,8 @@ struct ConfirmPage<'a> {
     /// What it carries along.
     hidden: &'a [(&'a str, &'a str)],
     error: Option<String>,
+    /// Where whoever changes their mind goes back to.
+    next: &'a str,
     /// Where to prove oneself to Entra ID instead, for whoever came in that way.
     entra: Option<String>,
 }
@@ -243,7 +245,14 @@ impl Prompt<'_> {
         let error = refusal.map(Error::to_string);
         let came_by_sso = Visit::of(request).foreign().is_some();
         let entra = came_by_sso.then(|| page::address("/sso/start", &[("again", "1"), ("next", self.next)]));
-        let page = ConfirmPage { frame: self.frame, action: self.action, hidden: self.hidden, error, entra };
+        let page = ConfirmPage {
+            frame: self.frame,
+            action: self.action,
+            hidden: self.hidden,
+            error,
+            next: self.next,
+            entra,
+        };
         match refusal {
             Some(refusal) => page::show_refused(refusal, self.frame, &page),
             None => page::show(self.frame, &page),
