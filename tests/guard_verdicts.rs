@@ -176,10 +176,13 @@ async fn newcomers_do_not_widen_the_measure_of_those_who_were_there() {
         let (console, entra, ids) = crew(there);
         bar_all(&entra, &ids[..1]).await;
         let more = move |tx: &mut rollcall::domain::Tx| {
-            use rollcall::domain::users::by_entra::{self, Wish};
+            use rollcall::domain::users::by_entra::{self, SiteWish, Wish};
             for number in 0..newcomers {
                 let profile = users::Profile::named(&format!("new{number}@example.com"));
-                by_entra::create(tx, Wish { profile, emails: Vec::new(), active: true, site: None })?;
+                by_entra::create(
+                    tx,
+                    Wish { profile, emails: Vec::new(), active: true, site: SiteWish::Unsaid },
+                )?;
             }
             Ok(())
         };

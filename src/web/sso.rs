@@ -330,7 +330,8 @@ pub(super) async fn consume(
         return closed(frame);
     }
     let line = examinations::line(&bearer.address, grounds.is_expected());
-    let examined = match desk.wait(house.0.examinations.run(line, move || grounds.examine(&field, now))).await {
+    let examined = match desk.wait(house.0.examinations.run(line, move || grounds.examine(&field, now))).await
+    {
         Err(refusal @ (Error::Busy(_) | Error::TooMany(_))) => {
             return turn_away(house, frame, &desk, &bearer.address, refusal).await;
         }

@@ -19,7 +19,7 @@ use rollcall::domain::identity::clients;
 use rollcall::domain::page::At;
 use rollcall::domain::sso::events;
 use rollcall::domain::users::Profile;
-use rollcall::domain::users::by_entra::{self, Wish};
+use rollcall::domain::users::by_entra::{self, SiteWish, Wish};
 use rollcall::domain::{Actor, Role, admins, demo, groups};
 use tour::{Script, Tour};
 
@@ -252,7 +252,12 @@ fn hold_back(console: &Console) {
     let last = console.org.write(&Actor::Entra, |tx| {
         let mut warning = None;
         for name in ["ana@example.com", "bo@example.com"] {
-            let wish = Wish { profile: Profile::named(name), emails: Vec::new(), active: true, site: None };
+            let wish = Wish {
+                profile: Profile::named(name),
+                emails: Vec::new(),
+                active: true,
+                site: SiteWish::Unsaid,
+            };
             let known = by_entra::create(tx, wish)?.known;
             warning = by_entra::remove(tx, known)?.1;
         }

@@ -9,7 +9,7 @@ use crate::domain::sso::requests::Purpose;
 use crate::domain::sso::settings;
 use crate::domain::{Role, Tx};
 use crate::error::{Error, Result};
-use crate::web::extract::{Desk, Fields, Posted, Signed, UpTo, Upload, house, values};
+use crate::web::extract::{Desk, Fields, Posted, Signed, UpTo, house, values};
 use crate::web::page::{self, Answer, Frame};
 use crate::web::session::Visit;
 use crate::web::sso;
