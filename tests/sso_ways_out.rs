@@ -48,7 +48,7 @@ async fn a_form_that_brings_no_response_or_two_or_too_much_is_refused_with_a_ref
     }
     // While single sign-on is off nothing is kept, as of any response.
     console.sso(|settings| settings.enabled = false);
-    assert_eq!(browser.post_bare("/sso/consumer", &[]).await.status, 422);
+    assert_eq!(browser.post_bare("/sso/consumer", &[]).await.status, 403);
     assert_eq!(events(&console).len(), 5);
 }
 
@@ -139,5 +139,5 @@ async fn a_sign_out_that_is_refused_names_its_reference() {
     let console = Console::with_sso();
     let page = console.browser().get("/sso/logout?SAMLRequest=bm8").await;
     assert_eq!(page.status, 422);
-    told(&console, &page, "sign_out").await;
+    told(&console, &page, "encoding").await;
 }

@@ -166,8 +166,8 @@ async fn issue(
 fn note(request: &HttpRequest, refusal: &Refusal) {
     let Ok(house) = house(request) else { return };
     let state = Desk::at(house).glance(switch::read).map(|switch| switch.state);
-    // Before provisioning is switched on for the first time nobody has a proof to show, so it is only noise.
-    if state.is_ok_and(|state| state == State::Off) {
+    // Before provisioning is switched on for the first time, who proves nothing is only noise.
+    if !refusal.is_of_switch() && state.is_ok_and(|state| state == State::Off) {
         return;
     }
     if !house.0.token_desk.refusals.is_due(&refusal.sort, house.org().now()) {

@@ -144,6 +144,11 @@ impl Refusal {
         self.status == StatusCode::UNAUTHORIZED
     }
 
+    /// Whether the client proved itself and only the switch is in its way.
+    pub(super) fn is_of_switch(&self) -> bool {
+        self.error == "unauthorized_client"
+    }
+
     pub(super) fn answer(&self) -> HttpResponse {
         let mut response = HttpResponse::build(self.status);
         response
