@@ -60,6 +60,10 @@ text_enum! {
     }
 }
 
+/// What is said of a sign-in that nobody here asked for: nobody has come in by it yet.
+pub(super) const WAITS: &str =
+    "Good; it began elsewhere, so it waits for the person to say whether to sign in here.";
+
 /// One value that was compared.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Check {
@@ -167,6 +171,12 @@ pub struct Report {
 }
 
 impl Event {
+    /// Whether it waits for the person to say whether to sign in here: nobody came in by it.
+    #[must_use]
+    pub fn waits(&self) -> bool {
+        self.outcome == Outcome::Accepted && self.sentence == WAITS
+    }
+
     /// All that is known beyond the sentence.
     #[must_use]
     pub fn details(&self) -> Details {
@@ -274,6 +284,8 @@ pub struct Filter {
     pub user: Option<String>,
     /// Those that ended so.
     pub outcome: Option<Outcome>,
+    /// Those that wait for the person's word, or those that do not.
+    pub waits: Option<bool>,
     /// Those since this moment.
     pub since: Option<NaiveDateTime>,
     /// Those before this moment.
@@ -289,6 +301,11 @@ pub fn list(conn: &mut Conn, filter: &Filter, at: &At, size: usize) -> Result<Pa
     if let Some(outcome) = filter.outcome {
         query = query.filter(sso_events::outcome.eq(outcome));
     }
+    query = match filter.waits {
+        Some(true) => query.filter(sso_events::sentence.eq(WAITS)),
+        Some(false) => query.filter(sso_events::sentence.ne(WAITS)),
+        None => query,
+    };
     if let Some(since) = filter.since {
         query = query.filter(sso_events::at.ge(since));
     }

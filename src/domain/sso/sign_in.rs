@@ -270,11 +270,7 @@ fn admit(
     }
     let assertion = accepted.assertion;
     let waits = case.request.is_none() && case.bearer.present.may_be_another_than(&user.id);
-    let sentence = if waits {
-        "Good; it began elsewhere, so it waits for the person to say whether to sign in here."
-    } else {
-        "Signed in."
-    };
+    let sentence = if waits { events::WAITS } else { "Signed in." };
     events::note(tx, case.report(None, sentence.to_owned(), Some(&user), details))?;
     let asked = case.request.map(|request| request.return_to);
     let arrival = Arrival {
@@ -306,7 +302,20 @@ fn arrived(tx: &mut Tx, arrival: Arrival, address: &str) -> Result<Entry> {
 /// Takes a sign-in that waited for the person's word; nothing where it is over, or was taken.
 pub fn take_pending(tx: &mut Tx, secret: &str, address: &str) -> Result<Option<Entry>> {
     let taken = pending::take(tx, secret)?;
-    taken.map(|arrival| arrived(tx, arrival, address)).transpose()
+    let Some(arrival) = taken else { return Ok(None) };
+    let report = events::Report {
+        purpose: Purpose::SignIn,
+        cause: None,
+        sentence: "Signed in, as the person said.".to_owned(),
+        user_id: Some(arrival.user.id.clone()),
+        started_by: None,
+        name_id: Some(arrival.name_id.value.clone()),
+        address: address.to_owned(),
+        details: Details::default(),
+        proven: true,
+    };
+    events::note(tx, report)?;
+    arrived(tx, arrival, address).map(Some)
 }
 
 impl Case<'_> {

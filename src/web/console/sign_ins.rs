@@ -64,9 +64,16 @@ pub(super) async fn list(frame: Frame, desk: Desk, asked: Query<Asked>) -> Answe
     let wanted = asked.clone();
     let (found, names) = desk
         .read(move |conn| {
+            let outcome = Outcome::parse(&wanted.outcome);
+            let waits = match wanted.outcome.as_str() {
+                "waiting" => Some(true),
+                "accepted" => Some(false),
+                _ => None,
+            };
             let filter = events::Filter {
                 user: Some(wanted.user.clone()).filter(|id| !id.is_empty()),
-                outcome: Outcome::parse(&wanted.outcome),
+                outcome: if waits == Some(true) { Some(Outcome::Accepted) } else { outcome },
+                waits,
                 ..events::Filter::default()
             };
             let at = page::at(wanted.after.clone(), wanted.before.clone());
@@ -100,6 +107,7 @@ fn badge(event: &Event) -> (&'static str, &'static str) {
     match (event.outcome, event.purpose) {
         (Outcome::Accepted, Purpose::Test) => ("note", "Test: good"),
         (Outcome::Refused, Purpose::Test) => ("warn", "Test: refused"),
+        (Outcome::Accepted, _) if event.waits() => ("note", "Not entered yet"),
         (Outcome::Accepted, _) => ("good", "Signed in"),
         (Outcome::Refused, _) => ("bad", "Refused"),
     }
