@@ -241,7 +241,7 @@ async fn whoever_waits_before_their_password_is_looked_at_keeps_nobody_out() {
         String::from_utf8_lossy(&answer[..length]).into_owned()
     }))
     .await;
-    assert!(rest.iter().any(|answer| answer.is_empty()), "some made room");
+    assert!(rest.iter().any(String::is_empty), "some made room");
     assert!(rest.iter().all(|answer| ["422", "429", "503", "none"].contains(&status(answer))), "{rest:?}");
 }
 

@@ -308,7 +308,7 @@ pub(super) async fn consume(
         discard(&request, payload.into_inner(), LARGEST).await?;
         return closed(frame);
     }
-    let who = match payer(&house.0.visits, &standing, browser.as_deref(), &address.0) {
+    let who = match payer(&house.0.visits, standing, browser.as_deref(), &address.0) {
         Ok(who) => who,
         Err(refusal) => return turn_away(house, frame, &desk, &address.0, refusal).await,
     };
@@ -371,7 +371,7 @@ pub(super) async fn consume(
 /// network that it comes from.
 fn payer(
     visits: &Visits,
-    standing: &Standing,
+    standing: Standing,
     browser: Option<&str>,
     address: &str,
 ) -> Result<(visits::Purpose, String)> {
