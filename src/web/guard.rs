@@ -2,8 +2,8 @@
 
 use super::content_policy::{Source, policy};
 use super::extract::{Desk, Visitor, house};
-use super::page::{Answer, Failure, Told};
-use super::route::{Least, Route, allow};
+use super::page::{Answer, Failure, Onward, Told};
+use super::route::{Least, Route, allow, standing_page};
 use super::session::Visit;
 use crate::domain::{Role, settings, sso, users};
 use crate::error::{Error, Result};
@@ -149,6 +149,7 @@ fn is_foreign(headers: &HeaderMap, own: &super::House) -> bool {
 /// that is decided.
 pub(super) async fn authorize(
     routes: &'static [Route],
+    all: &'static [Route],
     request: ServiceRequest,
     next: Next<BoxBody>,
 ) -> Result<ServiceResponse<BoxBody>, actix_web::Error> {
@@ -160,7 +161,8 @@ pub(super) async fn authorize(
     let refusal = route.and_then(|route| refusal(route.least, &visitor));
     request.extensions_mut().insert(visitor);
     if route.is_none() {
-        return Ok(request.into_response(method_not_allowed(routes)));
+        let page = standing_page(all, request.path());
+        return Ok(request.into_response(method_not_allowed(routes, page)));
     }
     match refusal {
         None => next.call(request).await,
@@ -170,17 +172,19 @@ pub(super) async fn authorize(
 }
 
 /// The address answers other methods than the one that was used (RFC 9110 section 15.5.6).
-fn method_not_allowed(routes: &[Route]) -> HttpResponse {
+fn method_not_allowed(routes: &[Route], page: String) -> HttpResponse {
     let text = if routes.iter().any(|route| route.method == "GET") {
         "This address takes another kind of request."
     } else {
-        "This address takes a form that is sent from a page of the console; there is nothing to look at here."
+        "This address takes a form that is sent from a page of the console; there is nothing to look at here. Go back to \
+         the page of the form."
     };
     let mut response = HttpResponse::MethodNotAllowed().finish();
     if let Ok(methods) = HeaderValue::from_str(&allow(routes)) {
         response.headers_mut().insert(header::ALLOW, methods);
     }
     response.extensions_mut().insert(Told::from(text.to_owned()));
+    response.extensions_mut().insert(Onward(page));
     response
 }
 
@@ -200,9 +204,15 @@ fn refusal(least: Least, visitor: &Visitor) -> Option<Error> {
     } else {
         "a"
     };
+    // Whoever has no role cannot see who the owners are.
+    let whom = if user.role == Role::None {
+        "Ask your administrator."
+    } else {
+        "Ask an owner, under Administrators."
+    };
     (user.role < least).then(|| {
         Error::Forbidden(format!(
-            "This needs the role of {article} {word}, and you are signed in as {}. Ask an owner, under Administrators.",
+            "This needs the role of {article} {word}, and you are signed in as {}. {whom}",
             user.role.word().to_lowercase()
         ))
     })

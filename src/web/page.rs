@@ -362,6 +362,10 @@ impl Refused {
 /// What a failure says, on its way to the page that says it.
 pub(super) type Told = Rc<str>;
 
+/// Where to go from a failure, if not home.
+#[derive(Clone)]
+pub(super) struct Onward(pub(super) String);
+
 /// A domain error on its way to a browser.
 #[derive(Debug)]
 pub(super) struct Failure(pub(super) Error);
@@ -407,6 +411,8 @@ struct FailurePage {
     frame: Frame,
     title: &'static str,
     text: String,
+    /// A page to go to; home in any case.
+    onward: Option<String>,
     reference: String,
 }
 
@@ -417,13 +423,14 @@ pub(super) async fn tell_failures<B: MessageBody>(
 ) -> Result<ServiceResponse<EitherBody<B, BoxBody>>, actix_web::Error> {
     let response = next.call(request).await?;
     let told = response.response().extensions().get::<Told>().cloned();
+    let onward = response.response().extensions().get::<Onward>().map(|onward| onward.0.clone());
     let status = response.status();
     let text = match told {
         Some(text) => text.to_string(),
         None => return Ok(response.map_into_left_body()),
     };
     let (request, response) = response.into_parts();
-    let page = failure_page(&request, status, text);
+    let page = failure_page(&request, status, text, onward);
     let mut told = HttpResponse::build(status);
     for (name, value) in response.headers() {
         told.insert_header((name.clone(), value.clone()));
@@ -432,7 +439,7 @@ pub(super) async fn tell_failures<B: MessageBody>(
     Ok(ServiceResponse::new(request, told).map_into_right_body())
 }
 
-fn failure_page(request: &HttpRequest, status: StatusCode, text: String) -> String {
+fn failure_page(request: &HttpRequest, status: StatusCode, text: String, onward: Option<String>) -> String {
     let title = match status {
         StatusCode::NOT_FOUND => "Not found",
         StatusCode::FORBIDDEN => "Not allowed",
@@ -445,6 +452,6 @@ fn failure_page(request: &HttpRequest, status: StatusCode, text: String) -> Stri
     };
     let reference = request.extensions().get::<RequestId>().map(|id| id.0.clone()).unwrap_or_default();
     let frame = Frame::around(request).unwrap_or_default();
-    let page = FailurePage { frame, title, text: text.clone(), reference };
+    let page = FailurePage { frame, title, text: text.clone(), onward, reference };
     page.render().unwrap_or(text)
 }

@@ -64,6 +64,26 @@ pub(super) fn allow(routes: &[Route]) -> String {
     methods.collect::<Vec<_>>().join(", ")
 }
 
+/// The page on which a form stands, or a file is offered: the nearest address above its own that can be looked at.
+pub(super) fn standing_page(routes: &[Route], address: &str) -> String {
+    let is_page =
+        |path: &str| !is_file(path) && routes.iter().any(|route| route.method == "GET" && route.is_at(path));
+    let mut path = address;
+    while !is_page(path) {
+        match path.rsplit_once('/') {
+            Some((above, _)) if !above.is_empty() => path = above,
+            _ => return "/".to_owned(),
+        }
+    }
+    path.to_owned()
+}
+
+/// Whether a file to keep is at this address: a browser that is led there stays where it was.
+pub(super) fn is_file(path: &str) -> bool {
+    let last = path.rsplit('/').next().unwrap_or_default();
+    [".csv", ".cer"].iter().any(|kind| last.ends_with(kind))
+}
+
 /// Picks the requests of a method, and HEAD with GET.
 pub(super) fn method(name: &'static str) -> impl Guard {
     let head = name == "GET";

@@ -24,7 +24,7 @@ macro_rules! routes {
                     // The last one wrapped comes first: who asks, then whether they proved it.
                     .wrap(actix_web::middleware::from_fn(|request, next| $ask(HERE, request, next)))
                     .wrap(actix_web::middleware::from_fn(|request, next| {
-                        $crate::web::guard::authorize(HERE, request, next)
+                        $crate::web::guard::authorize(HERE, ROUTES, request, next)
                     }));
                 config.service(resource);
             })+

@@ -8,7 +8,7 @@ use crate::error::{Error, Result};
 use crate::web::csrf;
 use crate::web::extract::{Address, Desk, Fields, LARGEST_FORM, Signed, values, whole};
 use crate::web::page::{self, Failure, Frame};
-use crate::web::route::Route;
+use crate::web::route::{Route, standing_page};
 use crate::web::session::Visit;
 use actix_web::body::BoxBody;
 use actix_web::dev::{Payload, ServiceRequest, ServiceResponse};
@@ -50,7 +50,7 @@ async fn question(request: &mut ServiceRequest, wanted: Wanted) -> Result<Option
         let asked = request.uri().path_and_query().map_or("/", |path| path.as_str()).to_owned();
         return Ok(Some(confirm_first(&asked)));
     }
-    let back = standing_page(request.path());
+    let back = standing_page(ROUTES, request.path());
     if is_upload(request.request()) {
         let said = "Nothing was changed yet. Confirm that it is you, then choose the file or paste the text once more.";
         Visit::of(request.request()).flash("note", said);
@@ -112,23 +112,10 @@ fn give_back(request: &mut ServiceRequest, mut fields: Fields) -> Result<()> {
     Ok(())
 }
 
-/// The page on which a form stands: the nearest address above its own that can be looked at.
-fn standing_page(action: &str) -> String {
-    let is_page = |path: &str| ROUTES.iter().any(|route| route.method == "GET" && route.is_at(path));
-    let mut path = action;
-    while !is_page(path) {
-        match path.rsplit_once('/') {
-            Some((above, _)) if !above.is_empty() => path = above,
-            _ => return "/".to_owned(),
-        }
-    }
-    path.to_owned()
-}
-
 /// The part of a long page to bring into view.
 fn fragment(action: &str) -> &'static str {
-    const PARTS: [(&str, &str); 5] = [
-        ("/identity/sso", "#sso"),
+    // The forms of single sign-on lead to the head of the page, which says what is wrong with them.
+    const PARTS: [(&str, &str); 4] = [
         ("/identity/provisioning", "#provisioning"),
         ("/identity/tokens", "#provisioning"),
         ("/identity/clients", "#credentials"),

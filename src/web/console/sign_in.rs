@@ -1,6 +1,6 @@
 //! Signing in by password, signing out, and showing the password again.
 
-use super::attempt;
+use super::{ROUTES, attempt};
 use crate::domain::admins::{self, sign_in};
 use crate::domain::sso;
 use crate::domain::sso::policy::{self, Requirement};
@@ -9,6 +9,7 @@ use crate::web::device;
 use crate::web::extract::{Address, Desk, Fields, Posted, Signed};
 use crate::web::page::{self, Answer, Failure, Frame};
 use crate::web::query::Query;
+use crate::web::route::{is_file, standing_page};
 use crate::web::session::Visit;
 use crate::web::sso::{self as sso_door, WAY, remember_way};
 use actix_web::{HttpRequest, HttpResponse};
@@ -188,7 +189,19 @@ pub(super) async fn prove(
     let hidden = [("next", next.as_str())];
     let prompt = Prompt { frame: &frame, action: "/confirm", hidden: &hidden, next: &next };
     let asked = prompt.check(&request, &signed, &desk, &address, &form.password).await?;
-    Ok(asked.unwrap_or_else(|| page::go(&next)))
+    Ok(asked.unwrap_or_else(|| {
+        let page = page_of(&next);
+        if page != next {
+            // A browser that is led to a file keeps it and goes on showing the question.
+            Visit::of(&request).flash("good", "It is you. Choose the download once more.");
+        }
+        page::go(&page)
+    }))
+}
+
+/// Where to go after a proof: to what was asked for, or to the page that offers it where it is a file.
+fn page_of(next: &str) -> String {
+    if is_file(next) { standing_page(ROUTES, next) } else { next.to_owned() }
 }
 
 /// A question for the password: where the answer goes, and what it carries along.
@@ -244,7 +257,8 @@ impl Prompt<'_> {
     fn page(&self, request: &HttpRequest, refusal: Option<&Error>) -> Answer {
         let error = refusal.map(Error::to_string);
         let came_by_sso = Visit::of(request).foreign().is_some();
-        let entra = came_by_sso.then(|| page::address("/sso/start", &[("again", "1"), ("next", self.next)]));
+        let entra = came_by_sso
+            .then(|| page::address("/sso/start", &[("again", "1"), ("next", &page_of(self.next))]));
         let page = ConfirmPage {
             frame: self.frame,
             action: self.action,
