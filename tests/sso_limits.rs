@@ -245,7 +245,7 @@ async fn one_genuine_response_brought_again_and_again_leaves_so_many_lines() {
 /// Each of these makes the server read five thousand elements.
 #[actix_web::test]
 async fn whoever_floods_waits_behind_themselves() {
-    const FLOOD: usize = 100;
+    const FLOOD: usize = 60;
     let console = Console::with_sso();
     console.user(ANA, None);
     let xml = Says { key: STRANGERS_KEY, ..Says::of(&console, ANA) }.xml();
