@@ -201,7 +201,8 @@ fn obey(
     } else {
         0
     };
-    let own = mine.is_some();
+    // By a certificate that is not good for the account's role nothing of theirs ends.
+    let own = mine.is_some() && (up_to == Role::Owner || sessions > 0);
     let settings = settings::read(tx.conn)?;
     let target = settings.logout_url.and_then(|url| Url::parse(&url).ok());
     let reply = target.and_then(|target| {
