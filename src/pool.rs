@@ -2,8 +2,9 @@
 //! bounded and fair queue.
 //!
 //! Pages and writes go on while it works, and its memory is bounded by the number of its threads. Whoever asks too
-//! much waits behind themselves: each line is served in turn, and a full queue drops the newest of the longest line; of
-//! lines that are as long, of the one that was served most. So whoever comes alone finds a place.
+//! much waits behind themselves: each line is served in turn, by network and in it by address, and a full queue drops the
+//! newest of the longest line; of networks that have as many, of the one that was served most. So whoever comes alone finds
+//! a place.
 
 use std::collections::{HashMap, VecDeque};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -13,7 +14,7 @@ use tokio::sync::oneshot;
 
 /// The most jobs that usually wait for those who are known here, and as many for strangers.
 const MOST_WAITING: usize = 32;
-/// Lines of which it is remembered how much was done for them.
+/// Groups of which it is remembered how much was done for them.
 const MOST_REMEMBERED: usize = 10_000;
 /// When to ask again after the queue was full, in seconds: by then it is empty.
 pub const RETRY_S: u64 = 3;
@@ -34,10 +35,32 @@ type Job = Box<dyn FnOnce() + Send>;
 /// Who waits: jobs of one line are done in their order, lines take turns.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Line {
-    /// Somebody signed in, or whose device is known, by their key.
-    Known(String),
+    /// Somebody signed in, whose device is known, or who is expected.
+    Known(Place),
     /// Anybody else, by where they come from.
-    Stranger(String),
+    Stranger(Place),
+}
+
+/// Where in the queue somebody waits: groups take turns, and in a group its members do.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Place {
+    group: String,
+    member: String,
+}
+
+impl Place {
+    /// Of somebody who is a group of their own.
+    #[must_use]
+    pub fn of(key: &str) -> Self {
+        Self::within(key, "")
+    }
+
+    /// Of a member of a group, such as an address in its network: neighbours share what comes to them, so that none of
+    /// them keeps the others waiting.
+    #[must_use]
+    pub fn within(group: &str, member: &str) -> Self {
+        Self { group: group.to_owned(), member: member.to_owned() }
+    }
 }
 
 /// A handle to the threads. They end, after what waits is done, when the last one is gone.
@@ -59,61 +82,109 @@ struct Waiting {
     closed: bool,
 }
 
-/// Lines that are served in turn.
+/// Groups that are served in turn.
 struct Lines {
-    lines: VecDeque<(String, VecDeque<Job>)>,
+    groups: VecDeque<(String, Group)>,
     count: usize,
     most: usize,
-    /// How many jobs of each line were done since the queue was last empty.
+    /// How many jobs of each group were done since the queue was last empty.
     served: HashMap<String, u32>,
+}
+
+/// The lines of one group, which are served in turn whenever it is the group's.
+#[derive(Default)]
+struct Group {
+    lines: VecDeque<(String, VecDeque<Job>)>,
+    count: usize,
+}
+
+impl Group {
+    fn waiting(&self, member: &str) -> usize {
+        self.lines.iter().find(|(line, _)| line == member).map_or(0, |(_, jobs)| jobs.len())
+    }
+
+    fn push(&mut self, member: String, job: Job) {
+        self.count += 1;
+        match self.lines.iter_mut().find(|(line, _)| *line == member) {
+            Some((_, jobs)) => jobs.push_back(job),
+            None => self.lines.push_back((member, VecDeque::from([job]))),
+        }
+    }
+
+    fn take(&mut self) -> Option<Job> {
+        let (member, mut jobs) = self.lines.pop_front()?;
+        let job = jobs.pop_front();
+        self.count -= 1;
+        if !jobs.is_empty() {
+            self.lines.push_back((member, jobs));
+        }
+        job
+    }
+
+    /// Drops the newest job of the longest line if that is longer than `length`; tells whether it did. Whoever waits for
+    /// it is told.
+    fn shorten(&mut self, length: usize) -> bool {
+        let longest = self.lines.iter_mut().max_by_key(|(_, jobs)| jobs.len());
+        let Some((_, jobs)) = longest.filter(|(_, jobs)| jobs.len() > length) else { return false };
+        drop(jobs.pop_back());
+        self.lines.retain(|(_, jobs)| !jobs.is_empty());
+        self.count -= 1;
+        true
+    }
 }
 
 impl Lines {
     fn new(most: usize) -> Self {
-        Self { lines: VecDeque::new(), count: 0, most, served: HashMap::new() }
+        Self { groups: VecDeque::new(), count: 0, most, served: HashMap::new() }
     }
 
-    fn push(&mut self, key: String, job: Job) {
-        let mine = self.lines.iter().find(|(line, _)| *line == key).map_or(0, |(_, jobs)| jobs.len());
-        if self.count >= self.most {
-            let Some(place) = self.longest().filter(|place| {
-                let length = self.lines[*place].1.len();
-                length > mine + 1 || (mine == 0 && length == 1)
-            }) else {
-                return;
-            };
-            // Dropping a job tells whoever waits for it.
-            drop(self.lines[place].1.pop_back());
-            if self.lines[place].1.is_empty() {
-                self.lines.remove(place);
-            }
-            self.count -= 1;
+    fn push(&mut self, place: Place, job: Job) {
+        if self.count >= self.most && !self.make_room(&place) {
+            return;
         }
         self.count += 1;
-        match self.lines.iter_mut().find(|(line, _)| *line == key) {
-            Some((_, jobs)) => jobs.push_back(job),
-            None => self.lines.push_back((key, VecDeque::from([job]))),
+        match self.groups.iter_mut().find(|(group, _)| *group == place.group) {
+            Some((_, group)) => group.push(place.member, job),
+            None => {
+                let mut group = Group::default();
+                group.push(place.member, job);
+                self.groups.push_back((place.group, group));
+            }
         }
     }
 
-    /// Where the longest line is; of those that are as long, the one that was served most, and then the last.
-    fn longest(&self) -> Option<usize> {
+    /// Drops a job of whoever has most of them, unless that is who comes: of the largest group, or of their own.
+    fn make_room(&mut self, place: &Place) -> bool {
+        let own = self.groups.iter().find(|(group, _)| *group == place.group).map(|(_, group)| group);
+        let (in_group, in_line) = own.map_or((0, 0), |own| (own.count, own.waiting(&place.member)));
         let served = |key: &str| self.served.get(key).copied().unwrap_or_default();
-        let lines = self.lines.iter().enumerate();
-        lines.max_by_key(|(_, (key, jobs))| (jobs.len(), served(key))).map(|(place, _)| place)
+        let groups = self.groups.iter().enumerate();
+        let largest = groups.max_by_key(|(_, (key, group))| (group.count, served(key))).map(|(at, _)| at);
+        let made = match largest.map(|at| &mut self.groups[at].1) {
+            Some(group) if group.count > in_group + 1 || (in_group == 0 && group.count == 1) => {
+                group.shorten(0)
+            }
+            _ => {
+                let own = self.groups.iter_mut().find(|(group, _)| *group == place.group);
+                own.is_some_and(|(_, group)| group.shorten(in_line + 1))
+            }
+        };
+        self.groups.retain(|(_, group)| group.count > 0);
+        self.count -= usize::from(made);
+        made
     }
 
     fn take(&mut self) -> Option<Job> {
-        let (key, mut jobs) = self.lines.pop_front()?;
-        let job = jobs.pop_front();
-        self.count -= 1;
+        let (key, mut group) = self.groups.pop_front()?;
+        let job = group.take();
+        self.count -= usize::from(job.is_some());
         if self.count == 0 || self.served.len() >= MOST_REMEMBERED {
             self.served.clear();
         } else {
             *self.served.entry(key.clone()).or_default() += 1;
         }
-        if !jobs.is_empty() {
-            self.lines.push_back((key, jobs));
+        if group.count > 0 {
+            self.groups.push_back((key, group));
         }
         job
     }
@@ -212,8 +283,8 @@ impl Pool {
         let queue = &self.0.0;
         let mut waiting = queue.lock();
         match line {
-            Line::Known(key) => waiting.known.push(key, job),
-            Line::Stranger(key) => waiting.strangers.push(key, job),
+            Line::Known(place) => waiting.known.push(place, job),
+            Line::Stranger(place) => waiting.strangers.push(place, job),
         }
         drop(waiting);
         queue.more.notify_one();
@@ -227,7 +298,11 @@ mod tests {
     use std::sync::mpsc;
 
     fn stranger(key: &str) -> Line {
-        Line::Stranger(key.to_owned())
+        Line::Stranger(Place::of(key))
+    }
+
+    fn neighbour(member: &str) -> Line {
+        Line::Stranger(Place::within("a", member))
     }
 
     /// A queue that nobody works on, so that its order can be seen; what each job says when it is done.
@@ -238,8 +313,8 @@ mod tests {
             let sender = sender.clone();
             let job: Job = Box::new(move || sender.send(number).unwrap());
             match line.clone() {
-                Line::Known(key) => queue.lock().known.push(key, job),
-                Line::Stranger(key) => queue.lock().strangers.push(key, job),
+                Line::Known(place) => queue.lock().known.push(place, job),
+                Line::Stranger(place) => queue.lock().strangers.push(place, job),
             }
         }
         queue.lock().closed = true;
@@ -250,7 +325,7 @@ mod tests {
 
     #[test]
     fn lines_take_turns_and_the_known_go_first() {
-        let known = Line::Known("olga".to_owned());
+        let known = Line::Known(Place::of("olga"));
         let lines = [stranger("a"), stranger("a"), stranger("a"), stranger("b"), known.clone(), known];
         assert_eq!(order(&lines), [4, 0, 5, 3, 1, 2]);
     }
@@ -280,7 +355,7 @@ mod tests {
         let mut lines = Lines::new(MOST_WAITING);
         let push = |lines: &mut Lines, key: &str| {
             let (sender, name) = (sender.clone(), key.to_owned());
-            lines.push(key.to_owned(), Box::new(move || sender.send(name).unwrap()));
+            lines.push(Place::of(key), Box::new(move || sender.send(name).unwrap()));
         };
         push(&mut lines, "busy");
         push(&mut lines, "other");
@@ -297,6 +372,24 @@ mod tests {
         let done: Vec<String> = receiver.iter().collect();
         assert_eq!(done.iter().filter(|name| *name == "busy").count(), 1, "the second was dropped");
         assert!(done.contains(&"olga".to_owned()) && done.contains(&"other".to_owned()));
+    }
+
+    #[test]
+    fn neighbours_take_turns_and_their_network_has_one_among_others() {
+        let (loud, quiet) = (neighbour("loud"), neighbour("quiet"));
+        let lines = [loud.clone(), loud.clone(), loud, quiet, stranger("b"), stranger("b")];
+        assert_eq!(order(&lines), [0, 4, 3, 5, 1, 2]);
+    }
+
+    #[test]
+    fn in_a_full_queue_a_neighbour_of_the_flood_finds_room() {
+        let mut lines = vec![neighbour("loud"); MOST_WAITING + 10];
+        lines.push(neighbour("quiet"));
+        let done = order(&lines);
+        assert_eq!((done.len(), done[1]), (MOST_WAITING, MOST_WAITING + 10));
+        // Where everybody waits once there is nobody to drop.
+        let lines: Vec<Line> = (0..=MOST_WAITING).map(|number| neighbour(&number.to_string())).collect();
+        assert_eq!(order(&lines), (0..MOST_WAITING).collect::<Vec<_>>());
     }
 
     #[actix_web::test]

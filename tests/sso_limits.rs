@@ -262,14 +262,17 @@ async fn whoever_floods_waits_behind_themselves() {
         }
     });
     let genuine = async {
-        let (asked, unasked) = (console.browser_at("127.0.9.8"), console.browser_at("127.0.7.7"));
+        let (asked, unasked) = (console.browser_at("127.0.9.9"), console.browser_at("127.0.7.7"));
+        let neighbour = console.browser_at("127.0.9.8");
         let request = asked.ask_entra("/sso/start").await;
         while done.load(Ordering::SeqCst) < 2 {
             tokio::task::yield_now().await;
         }
-        // One comes from the very network, but was sent to Entra ID from here; the other from elsewhere, unasked.
+        // One comes from the very address, but was sent to Entra ID from here; the others, unasked, from beside it and
+        // from elsewhere.
         assert_eq!(asked.bring(&Says::of(&console, ANA).answering(&request)).await.status, 303);
         assert_eq!(unasked.bring(&Says::of(&console, ANA)).await.status, 303);
+        assert_eq!(neighbour.bring(&Says::of(&console, ANA)).await.status, 303);
         done.load(Ordering::SeqCst)
     };
     let (statuses, before) = futures_util::future::join(futures_util::future::join_all(flood), genuine).await;

@@ -16,7 +16,7 @@ use crate::domain::provisioning::Report;
 use crate::domain::users::User;
 use crate::domain::{Org, Tx};
 use crate::error::{Error, Result};
-use crate::pool::{Line, Pool, RETRY_S, Undone};
+use crate::pool::{Line, Place, Pool, RETRY_S, Undone};
 use actix_web::dev::Payload;
 use actix_web::{FromRequest, HttpMessage, HttpRequest, web};
 use futures_util::future::LocalBoxFuture;
@@ -48,7 +48,7 @@ pub(super) struct Signed(pub(super) User, Authority);
 impl Signed {
     /// Where their slow work waits.
     pub(super) fn line(&self) -> Line {
-        Line::Known(self.0.id.clone())
+        Line::Known(Place::of(&self.0.id))
     }
 
     /// The person as the actor of a change, which is refused if by then they are signed out or may do less.

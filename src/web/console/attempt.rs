@@ -7,7 +7,7 @@ use crate::domain::sso::policy;
 use crate::domain::users::User;
 use crate::domain::{Actor, Org};
 use crate::error::{Error, Result};
-use crate::pool::Line;
+use crate::pool::{Line, Place};
 use crate::web::device;
 use crate::web::extract::{Address, Desk, Signed};
 use crate::web::session::Visit;
@@ -37,7 +37,7 @@ pub(super) async fn sign_in(
     let shown = device.clone();
     let caller = desk.read(move |conn| sign_in::caller(conn, &keys, &name, shown.as_deref(), now)).await?;
     let line = match &caller {
-        Caller::Device(id) => Line::Known(id.clone()),
+        Caller::Device(id) => Line::Known(Place::of(id)),
         Caller::Session(_) | Caller::Stranger => address.line(),
     };
     let origin = Origin::of(&address.0);

@@ -1,12 +1,12 @@
 //! Work on what strangers bring, a little at a time.
 //!
 //! Whoever can reach us can bring a response, and reading one costs some milliseconds of a processor, or some hundred if
-//! our private keys are asked for. Two are read at once and some wait, by network: whoever brings many waits behind
+//! our private keys are asked for. Two are read at once and some wait, by network and address: whoever brings many waits behind
 //! themselves, and those who were sent to the identity provider from here go first. Pages and provisioning go on.
 
 use crate::error::{Error, Result};
 use crate::network;
-use crate::pool::{Line, Pool, Undone};
+use crate::pool::{Line, Place, Pool, Undone};
 
 const AT_ONCE: usize = 2;
 /// A whole company at nine o'clock is less: these are done within a second.
@@ -25,8 +25,8 @@ impl Default for Examinations {
 /// Where a message waits that came from this address. One that is expected goes first; as anybody can ask to be sent to
 /// the identity provider, those wait by network too.
 pub(super) fn line(address: &str, is_expected: bool) -> Line {
-    let network = network::block(address);
-    if is_expected { Line::Known(network) } else { Line::Stranger(network) }
+    let place = Place::within(&network::block(address), address);
+    if is_expected { Line::Known(place) } else { Line::Stranger(place) }
 }
 
 impl Examinations {
