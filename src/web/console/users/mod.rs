@@ -10,6 +10,18 @@ pub(super) mod show;
 pub(super) mod worklists;
 
 use crate::domain::users::{EntraState, Held, User};
+use crate::web::extract::{Fields, values};
+use crate::web::session::Visit;
+use actix_web::HttpRequest;
+
+/// The users that were selected in a list. Without any, the page that comes next says that some are to be.
+fn selected(request: &HttpRequest, fields: &Fields) -> Option<Vec<String>> {
+    let ids = values(fields, "id");
+    if ids.is_empty() {
+        Visit::of(request).flash("note", "Select one or more users first.");
+    }
+    Some(ids).filter(|ids| !ids.is_empty())
+}
 
 /// A badge's kind and word for whether a user may sign in.
 pub(super) fn state_badge(user: &User) -> (&'static str, &'static str) {

@@ -1,6 +1,7 @@
 //! Setting the site of many users at once.
 
 use super::list::{Back, Row};
+use super::selected;
 use crate::db::Conn;
 use crate::domain::sites::{self, Site};
 use crate::domain::users::by_hand::{self, Placed};
@@ -9,7 +10,6 @@ use crate::error::{Error, Result};
 use crate::web::extract::{Desk, Fields, Posted, Signed, values};
 use crate::web::page::{self, Answer, Frame, Refused};
 use crate::web::query::Pairs;
-use crate::web::session::Visit;
 use actix_web::HttpRequest;
 use askama::Template;
 
@@ -46,11 +46,7 @@ pub(in crate::web::console) async fn ask(
     desk: Desk,
     Pairs(fields): Pairs,
 ) -> Answer {
-    let ids = values(&fields, "id");
-    if ids.is_empty() {
-        Visit::of(&request).flash("note", "Select one or more users first.");
-        return Ok(page::go("/users"));
-    }
+    let Some(ids) = selected(&request, &fields) else { return Ok(page::go("/users")) };
     render(frame, desk, ids, &fields, None).await
 }
 
