@@ -121,8 +121,9 @@ async fn an_owner_whose_role_is_taken_appoints_nobody_with_the_rest_of_a_form() 
     let late = Late::form(&console, &bea, "/administrators/appoint", &fields).await;
     let_in(&bea).await;
     demote(&console, &id);
-    assert!(is_signed_out(&late.end().await));
+    let answer = late.end().await;
     assert_eq!(console.find("puppet").unwrap().role, Role::None);
+    assert!(is_signed_out(&answer), "{answer}");
 }
 
 #[actix_web::test]

@@ -1,11 +1,12 @@
 //! A browser as far as HTTP goes: it keeps cookies, reads forms and posts them with their hidden fields.
 
 use reqwest::header::{COOKIE, HeaderMap, LOCATION, SET_COOKIE};
-use reqwest::{Client, RequestBuilder, redirect};
+use reqwest::{Client, ClientBuilder, RequestBuilder, redirect};
 use scraper::{Html, Selector};
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 #[derive(Clone)]
 pub struct Browser {
@@ -22,16 +23,20 @@ pub struct Page {
     browser: Browser,
 }
 
+/// The server closes a connection that was idle for five seconds: on a busy machine a form must not be sent just then.
+fn client() -> ClientBuilder {
+    Client::builder().redirect(redirect::Policy::none()).pool_idle_timeout(Duration::from_secs(2))
+}
+
 impl Browser {
     pub fn new(address: &str) -> Self {
-        let client = Client::builder().redirect(redirect::Policy::none()).build().unwrap();
+        let client = client().build().unwrap();
         Self { client, address: address.to_owned(), cookies: Arc::default() }
     }
 
     /// A browser at another address of this machine, as anywhere in 127.0.0.0/8.
     pub fn at(address: &str, own: &str) -> Self {
-        let client =
-            Client::builder().redirect(redirect::Policy::none()).local_address(own.parse::<IpAddr>().ok());
+        let client = client().local_address(own.parse::<IpAddr>().ok());
         Self { client: client.build().unwrap(), address: address.to_owned(), cookies: Arc::default() }
     }
 
