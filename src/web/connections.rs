@@ -61,6 +61,9 @@ pub struct Patience {
     pub idle: Duration,
     /// For a whole body; large ones get a second more for each [`SLOWEST`] bytes that have come.
     pub body: Duration,
+    /// For the next request of a named proxy. Longer than proxies keep a connection (nginx 60 s, Traefik 90 s, Caddy
+    /// 120 s), so that it is they who close it: a request that meets our closing is lost, and a form is not sent twice.
+    pub proxy: Duration,
 }
 
 /// Bytes a second at which a large body or answer may trickle; 128 kbit/s.
@@ -68,7 +71,7 @@ pub(super) const SLOWEST: u64 = 16 * 1024;
 
 impl Default for Patience {
     fn default() -> Self {
-        Self { idle: Duration::from_secs(30), body: Duration::from_secs(30) }
+        Self { idle: Duration::from_secs(30), body: Duration::from_secs(30), proxy: Duration::from_secs(130) }
     }
 }
 
@@ -85,7 +88,7 @@ pub(super) struct Connections(Arc<Shared>);
 
 struct Shared {
     room: Room,
-    idle: Duration,
+    patience: Patience,
     proxies: Vec<IpNet>,
     epoch: Instant,
     held: Mutex<Held>,
@@ -128,9 +131,9 @@ const WORKING: u64 = u64::MAX;
 
 impl Connections {
     pub(super) fn new(room: Room, patience: Patience, proxies: Vec<IpNet>) -> Self {
-        let (epoch, idle) = (Instant::now(), patience.idle);
         let (held, bytes) = (Mutex::default(), AtomicUsize::default());
-        Self(Arc::new(Shared { room, idle, proxies, epoch, held, bytes }))
+        let epoch = Instant::now();
+        Self(Arc::new(Shared { room, patience, proxies, epoch, held, bytes }))
     }
 
     /// Takes a connection in, for which another may have to go. None if there is no room: all are being worked for.
@@ -229,6 +232,8 @@ impl Connection {
         if self.home == Holder::Proxies {
             let proxy = self.whose().1;
             self.counts_for(self.home, proxy);
+            let until = self.now().saturating_add(millis(self.all.0.patience.proxy));
+            self.cut_at.store(until, Ordering::Relaxed);
         }
     }
 
@@ -284,7 +289,7 @@ impl Connection {
     pub(super) fn waits(&self) {
         let now = self.now();
         self.waits_since.store(now, Ordering::Relaxed);
-        self.cut_at.store(now.saturating_add(millis(self.all.0.idle)), Ordering::Relaxed);
+        self.cut_at.store(now.saturating_add(millis(self.all.0.patience.idle)), Ordering::Relaxed);
     }
 
     /// The client's body is waited for: whoever reads it looks at the clock, but another may need the place.
@@ -297,7 +302,7 @@ impl Connection {
     /// The client took so much of an answer: it is waited for as much longer, but not longer than from now on.
     pub(super) fn took(&self, bytes: usize) {
         let earned = u64::try_from(bytes).unwrap_or(u64::MAX).saturating_mul(1000) / SLOWEST;
-        let latest = self.now().saturating_add(millis(self.all.0.idle));
+        let latest = self.now().saturating_add(millis(self.all.0.patience.idle));
         let extend = |at: u64| (at != WORKING).then(|| at.saturating_add(earned).min(latest.max(at)));
         let _ = self.cut_at.fetch_update(Ordering::Relaxed, Ordering::Relaxed, extend);
     }
@@ -318,7 +323,7 @@ impl Connection {
     fn left(&self) -> Duration {
         let cut_at = self.cut_at.load(Ordering::Relaxed);
         let left = Duration::from_millis(cut_at.saturating_sub(self.now()));
-        left.min(self.all.0.idle)
+        left.min(self.all.0.patience.idle)
     }
 
     fn now(&self) -> u64 {

@@ -26,8 +26,6 @@ const PATIENCE_AT_STOP: Duration = Duration::from_secs(2);
 const BLOCKING_THREADS: usize = 2;
 /// For how long the head of the first request is waited for.
 const HEAD: Duration = Duration::from_secs(5);
-/// For how long a connection without a request is kept.
-const KEEP_ALIVE: Duration = Duration::from_secs(5);
 /// For how long what a client still sends is thrown away after it was refused, so that it reads why
 /// (RFC 9112 section 9.6).
 const LINGER: Duration = Duration::from_secs(1);
@@ -53,7 +51,8 @@ pub fn serve(house: House, listener: TcpListener, workers: usize) -> io::Result<
                 let stopping = stopping.clone();
                 async move { stopping.notified().await }
             })
-            .keep_alive(KeepAlive::Timeout(KEEP_ALIVE))
+            // How long the next request is waited for is the connections' matter, see [`super::Patience`].
+            .keep_alive(KeepAlive::Os)
             .client_request_timeout(HEAD)
             .client_disconnect_timeout(LINGER)
             .on_connect_ext(|stream: &Stream, data| {

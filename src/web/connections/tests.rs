@@ -112,6 +112,20 @@ fn a_client_behind_a_proxy_has_a_share_while_it_is_served() {
 }
 
 #[test]
+fn a_proxys_connection_is_kept_for_longer_than_proxies_keep_theirs() {
+    let connections = connections();
+    let kept = |peer: &str| {
+        let admitted = admit(&connections, peer).unwrap();
+        admitted.connection.begins(false);
+        admitted.connection.rests();
+        Duration::from_millis(admitted.connection.cut_at.load(Ordering::Relaxed) - admitted.connection.now())
+    };
+    let Patience { idle, proxy, .. } = Patience::default();
+    assert!(kept("192.0.2.1") <= idle);
+    assert!(kept("10.0.0.5") > Duration::from_secs(120) && kept("10.0.0.5") <= proxy);
+}
+
+#[test]
 fn another_head_is_not_waited_for_as_long_as_an_answer_is() {
     let connections = connections();
     let admitted = admit(&connections, "192.0.2.1").unwrap();
