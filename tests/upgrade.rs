@@ -128,7 +128,10 @@ fn user(name: &str, role: &str, more: &[(&str, &str)]) -> String {
 
 /// The console on it, after the upgrade, and its owner signed in.
 async fn upgraded(single_sign_on: SingleSignOn) -> (Console, Browser) {
-    let (folder, _) = filled(single_sign_on);
+    opened(filled(single_sign_on).0).await
+}
+
+async fn opened(folder: TempDir) -> (Console, Browser) {
     let console = Console::found_in(folder);
     let prepared = passwords::prepare(&console.org, "olga", PASSWORD).unwrap();
     console.write(move |tx| admins::set_password(tx, prepared));
@@ -162,10 +165,38 @@ async fn whoever_came_in_before_comes_in_and_an_owner_is_asked_to_look() {
     assert!(refused.text().contains("was changed since this page was shown"), "{}", refused.text());
     refused.submit("/identity/trust/looked", &[]).await;
     assert!(!olga.get("/").await.text().contains(NOTICE));
-    assert!(comes_in(&console, "olga").await, "the certificate is approved with it");
-    assert!(
-        console.org.read(certificates::list).unwrap().iter().all(|one| one.approved && !one.kept_at_upgrade)
-    );
+    let kept = || {
+        let all = console.org.read(certificates::list).unwrap();
+        all.iter().map(|one| (one.approved, one.kept_at_upgrade)).collect::<Vec<_>>()
+    };
+    assert_eq!(kept(), [(false, true)], "a look approves of nothing");
+    assert!(comes_in(&console, "adam").await && !comes_in(&console, "olga").await);
+    let page = olga.get("/identity/trust").await;
+    assert!(page.text().contains("Signs in auditors and administrators"), "{}", page.text());
+    page.submit("/identity/sso/certificates/one/approve", &[]).await;
+    assert_eq!(kept(), [(true, false)]);
+    assert!(comes_in(&console, "olga").await, "the certificate has its own approval");
+}
+
+#[actix_web::test]
+async fn whoever_looks_is_told_what_still_waits_and_approves_of_the_metadata_url_by_a_tick() {
+    for tick in [false, true] {
+        let (folder, path) = filled(SingleSignOn::Unapproved);
+        let mut conn = SqliteConnection::establish(path.to_str().unwrap()).unwrap();
+        let address = "UPDATE sso_settings SET metadata_url = 'https://login.microsoftonline.com/m', refresh_metadata = TRUE";
+        conn.batch_execute(address).unwrap();
+        drop(conn);
+        let (console, olga) = opened(folder).await;
+        let page = olga.get("/identity/trust").await;
+        let ticks: &[(&str, &str)] = if tick { &[("approve_metadata_url", "1")] } else { &[] };
+        let told = page.submit("/identity/trust/looked", ticks).await.follow().await.text();
+        assert!(told.contains("One certificate still waits for an owner’s approval"), "{told}");
+        assert_eq!(told.contains("The metadata URL is approved."), tick);
+        assert_eq!(told.contains("No owner has approved of the metadata URL"), !tick);
+        let approved = console.org.read(rollcall::domain::sso::settings::is_metadata_address_approved);
+        assert_eq!(approved.unwrap(), tick);
+        assert!(!comes_in(&console, "olga").await);
+    }
 }
 
 #[actix_web::test]
@@ -175,7 +206,7 @@ async fn a_certificate_that_comes_after_the_upgrade_is_none_that_was_kept() {
     console.as_administrator(|tx| certificates::add(tx, STRANGERS_CERTIFICATE)).unwrap();
     let forged = Says { key: STRANGERS_KEY, ..Says::of(&console, "audrey") };
     assert_eq!(console.browser().bring(&forged).await.status, 403);
-    console.write(|tx| first_look::done(tx, None));
+    console.write(|tx| first_look::done(tx, None, true));
     let forged = Says { key: STRANGERS_KEY, ..Says::of(&console, "audrey") };
     assert_eq!(
         console.browser().bring(&forged).await.status,
@@ -215,6 +246,7 @@ fn the_upgrade_of_a_filled_database_can_be_undone_and_done_again() {
         let (_folder, path) = filled(single_sign_on);
         drop(Db::open(&path).unwrap());
         let mut conn = SqliteConnection::establish(path.to_str().unwrap()).unwrap();
+        conn.batch_execute("INSERT INTO sso_waiting VALUES ('logout_url', 'https://x.example/out')").unwrap();
         // The guard's limits as this program writes them.
         let limits = serde_json::to_string(&guard::Limits::default()).unwrap();
         conn.batch_execute(&format!("UPDATE settings SET value = '{limits}' WHERE name = 'guard'")).unwrap();

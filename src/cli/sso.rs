@@ -141,7 +141,11 @@ fn status(org: &Org) -> Result<Vec<String>> {
             let (until, print) = (rfc3339(certificate.not_after), &certificate.fingerprint);
             let thumbprint = certificate.thumbprint();
             let state = if certificate.not_after <= now { "expired" } else { "valid" };
-            let approved = if certificate.approved { "" } else { "\twaits for an owner" };
+            let approved = match (certificate.approved, certificate.kept_at_upgrade) {
+                (true, _) => "",
+                (false, true) => "\twaits for an owner, signs in auditors and administrators",
+                (false, false) => "\twaits for an owner",
+            };
             lines.push(format!(
                 "certificate: {print}\t{state}\tuntil {until}\tthumbprint {thumbprint}{approved}"
             ));

@@ -3,7 +3,7 @@
 //! Whoever holds a trusted key can sign in as anybody. So that an administrator cannot become somebody else by adding a
 //! key of their own, a certificate signs in accounts with a role only once an owner has approved of it.
 
-use super::{SUBJECT, settings};
+use super::{SUBJECT, settings, waiting};
 use crate::certificate::{self, Certificate};
 use crate::db::Conn;
 use crate::db::schema::idp_certificates;
@@ -38,7 +38,7 @@ pub struct Trusted {
     created_at: NaiveDateTime,
     /// Whether an owner approved of it.
     pub approved: bool,
-    /// Whether it was trusted before owners had to approve of it, and waits for one to look.
+    /// Whether it was trusted before owners had to approve of it for all roles.
     pub kept_at_upgrade: bool,
 }
 
@@ -50,7 +50,7 @@ impl Trusted {
     }
 
     /// The greatest role that it signs in. Without an owner's approval that is none; what was trusted before approval was
-    /// needed for all roles goes on signing in auditors and administrators until an owner looks.
+    /// needed for all roles goes on signing in auditors and administrators.
     #[must_use]
     pub fn good_for(&self) -> Role {
         if self.approved {
@@ -190,18 +190,10 @@ pub fn approve(tx: &mut Tx, id: &str, issuer: Option<&str>) -> Result<Trusted> {
         may_add(tx.conn, true, 1)?;
         stand_behind(tx, &certificate)?;
         if let Some(issuer) = issuer {
-            settings::approve_first_issuer(tx, issuer)?;
+            waiting::approve_first_issuer(tx, issuer)?;
         }
     }
     Ok(certificate)
-}
-
-/// Approves of those that were kept at an upgrade, for an owner who looked at them.
-pub(super) fn approve_kept(tx: &mut Tx) -> Result<()> {
-    for certificate in list(tx.conn)?.into_iter().filter(|one| one.kept_at_upgrade && !one.approved) {
-        stand_behind(tx, &certificate)?;
-    }
-    Ok(())
 }
 
 /// Trusts a certificate no longer; whoever came in by it goes. The last one by which accounts with a role sign in is an

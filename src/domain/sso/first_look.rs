@@ -40,13 +40,15 @@ fn digest(conn: &mut Conn, keys: &Keyring, people: &[User]) -> Result<String> {
     let recognised = people.iter().map(|user| (&user.id, user.role, user.recognised_by()));
     let certificates: Vec<(String, bool)> =
         certificates::list(conn)?.into_iter().map(|one| (one.fingerprint, one.kept_at_upgrade)).collect();
-    let all = (recognised.collect::<Vec<_>>(), certificates, settings::read(conn)?.trust());
+    let address = settings::is_metadata_address_approved(conn)?;
+    let all = (recognised.collect::<Vec<_>>(), certificates, settings::read(conn)?.trust(), address);
     Ok(keys.digest(PURPOSE, &format!("{all:?}")))
 }
 
-/// An owner looked, and stands behind it: behind the certificates that were kept, and the address of the metadata.
-/// `shown` is what the owner looked at: refused if it is another by now. Nothing is shown to a script.
-pub fn done(tx: &mut Tx, shown: Option<&str>) -> Result<()> {
+/// An owner looked, and it stays as it is. That makes nothing good for more than it was: each certificate has an approval
+/// of its own, and so has the address of the metadata, `address` being the owner's tick at it. `shown` is what the owner
+/// looked at: refused if it is another by now. Nothing is shown to a script.
+pub fn done(tx: &mut Tx, shown: Option<&str>, address: bool) -> Result<()> {
     if !tx.actor.is_owner() {
         return Err(Error::Forbidden("Only an owner decides whom to trust.".to_owned()));
     }
@@ -57,8 +59,9 @@ pub fn done(tx: &mut Tx, shown: Option<&str>) -> Result<()> {
         return Err(Error::Conflict(cause.to_owned()));
     }
     facts::forget(tx, names::LOOK_AT_TRUST)?;
-    settings::approve_metadata_address(tx)?;
-    certificates::approve_kept(tx)?;
+    if address {
+        settings::approve_metadata_address(tx)?;
+    }
     let looked = Change::set("what was trusted before owners approved of it", "looked at and kept");
     audit::note(tx, Action::SsoChanged, SUBJECT, &[looked])
 }

@@ -88,6 +88,8 @@ pub(in crate::web::console) async fn show(frame: Frame, desk: Desk) -> Answer {
 #[serde(default)]
 pub(in crate::web::console) struct Decision {
     shown: String,
+    /// Whether the address of the metadata is approved of, too.
+    approve_metadata_url: String,
 }
 
 impl Decision {
@@ -126,9 +128,30 @@ pub(in crate::web::console) async fn looked(
     desk: Desk,
     form: Posted<Decision>,
 ) -> Answer {
-    let shown = Some(form.0.shown).filter(|shown| !shown.is_empty());
-    let outcome = desk.write(signed.actor(), move |tx| first_look::done(tx, shown.as_deref())).await;
-    page::settle(&request, outcome, |()| "Noted: it stays as it is.".to_owned(), PATH)
+    let Decision { shown, approve_metadata_url } = form.0;
+    let shown = Some(shown).filter(|shown| !shown.is_empty());
+    let address = !approve_metadata_url.is_empty();
+    let outcome = desk.write(signed.actor(), move |tx| {
+        first_look::done(tx, shown.as_deref(), address)?;
+        Ok(certificates::list(tx.conn)?.iter().filter(|one| one.kept_at_upgrade).count())
+    });
+    page::settle(&request, outcome.await, |kept| said_of_look(*kept, address), PATH)
+}
+
+fn said_of_look(kept: usize, address: bool) -> String {
+    let kept = match kept {
+        0 => "",
+        1 => {
+            " One certificate still waits for an owner’s approval: until then it signs in auditors and administrators, \
+              and no owner."
+        }
+        _ => {
+            " Some certificates still wait for an owner’s approval: until then they sign in auditors and \
+              administrators, and no owner."
+        }
+    };
+    let address = if address { " The metadata URL is approved." } else { "" };
+    format!("Noted: it stays as it is.{address}{kept}")
 }
 
 /// What Home says of it: what, and whether it is bad.
