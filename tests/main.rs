@@ -52,6 +52,7 @@ mod sso_sign_out;
 mod sso_strangers;
 mod sso_switch;
 mod sso_trust;
+mod sso_waiting;
 mod sso_ways_out;
 mod upgrade;
 mod users;

@@ -219,6 +219,13 @@ diesel::table! {
 }
 
 diesel::table! {
+    sso_waiting (field) {
+        field -> Text,
+        value -> Nullable<Text>,
+    }
+}
+
+diesel::table! {
     idp_certificates (id) {
         id -> Text,
         der -> Text,
@@ -563,6 +570,7 @@ diesel::allow_tables_to_appear_in_same_query!(
     license_types,
     license_assignments,
     sso_settings,
+    sso_waiting,
     idp_certificates,
     pending_sign_ins,
     api_tokens,

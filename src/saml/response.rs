@@ -17,7 +17,7 @@ use chrono::{NaiveDateTime, TimeDelta};
 
 /// What the settings allow and ask for.
 #[expect(clippy::struct_excessive_bools, reason = "each is a box that an administrator ticks")]
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Rules {
     /// Whether SHA-1 is taken in signatures.
     pub allow_sha1: bool,

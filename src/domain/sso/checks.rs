@@ -57,22 +57,27 @@ pub(super) fn checked(wish: &Settings) -> Result<Settings> {
     Ok(Settings { login_url, issuer, logout_url, match_claim, metadata_url, ..wish.clone() })
 }
 
-/// Refuses while something is missing that single sign-on needs to be on.
-pub(super) fn complete(conn: &mut Conn, wish: &Settings) -> Result<()> {
+/// Refuses a change that switches single sign-on on while something is missing that it needs, or takes that away while
+/// it is on. What was missing before is no fault of the change: an administrator may have switched on what waits for an
+/// owner.
+pub(super) fn complete(conn: &mut Conn, before: &Settings, wish: &Settings) -> Result<()> {
+    if !wish.enabled {
+        return Ok(());
+    }
+    let begins = !before.enabled;
     let mut missing = Vec::new();
-    let mut need = |there: bool, field, message: &str| {
-        if !there {
+    let mut need = |there: bool, was_there: bool, field, message: &str| {
+        if !there && (begins || was_there) {
             missing.push(Complaint { field, message: message.to_owned() });
         }
     };
-    need(wish.login_url.is_some(), "login_url", "Enter the login URL before switching single sign-on on.");
-    need(
-        wish.issuer.is_some(),
-        "issuer",
-        "Enter the Microsoft Entra Identifier before switching single sign-on on.",
-    );
-    let certified = !certificates::list(conn)?.is_empty();
-    need(certified, "certificate", "Add a signing certificate before switching single sign-on on.");
+    let login = "Enter the login URL before switching single sign-on on.";
+    need(wish.login_url.is_some(), before.login_url.is_some(), "login_url", login);
+    let issuer = "Enter the Microsoft Entra Identifier before switching single sign-on on.";
+    need(wish.issuer.is_some(), before.issuer.is_some(), "issuer", issuer);
+    let certified = !begins || !certificates::list(conn)?.is_empty();
+    let certificate = "Add a signing certificate before switching single sign-on on.";
+    need(certified, true, "certificate", certificate);
     if missing.is_empty() { Ok(()) } else { Err(Error::Invalid(missing)) }
 }
 

@@ -147,5 +147,7 @@ impl Grounds {
 
 /// Whether a response may be good by one of these settings and not by the other.
 pub(super) fn judges_otherwise(one: &Settings, other: &Settings) -> bool {
-    (&one.issuer, one.allow_sha1, &one.match_claim) != (&other.issuer, other.allow_sha1, &other.match_claim)
+    let judged_by =
+        |settings: &Settings| (settings.issuer.clone(), settings.match_claim.clone(), settings.rules());
+    judged_by(one) != judged_by(other)
 }

@@ -3,6 +3,7 @@
 //! | file             | what it holds                                                              |
 //! |------------------|----------------------------------------------------------------------------|
 //! | [`settings`]     | what the administrator entered                                             |
+//! | `waiting`        | what an administrator changed of it, while it waits for an owner           |
 //! | `checks`         | what settings must be to be kept                                           |
 //! | [`certificates`] | with which certificates Entra ID may sign                                  |
 //! | [`first_look`]   | what was trusted before owners had to approve of it                        |
@@ -45,6 +46,7 @@ pub mod requests;
 pub mod settings;
 pub mod sign_in;
 pub mod sign_out;
+mod waiting;
 pub mod warnings;
 pub mod ways_out;
 

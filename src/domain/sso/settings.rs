@@ -6,6 +6,7 @@
 //! sent to an address that waits.
 
 use super::checks::{checked, complete};
+use super::waiting::{settle, wait};
 use super::{ONLY, SUBJECT, policy};
 use crate::db::Conn;
 use crate::db::schema::sso_settings;
@@ -17,8 +18,8 @@ use chrono::{NaiveDateTime, TimeDelta};
 use diesel::prelude::*;
 use serde::{Deserialize, Serialize};
 
-/// The key of what waits for an owner.
-const WAITING: &str = "waiting";
+pub use super::waiting::{approve, entered, first_issuer, reject, waiting};
+
 /// The settings of single sign-on.
 #[expect(clippy::struct_excessive_bools, reason = "each is a box that an administrator ticks")]
 #[derive(Clone, Debug, PartialEq, Eq, Queryable, Selectable, Insertable, AsChangeset)]
@@ -128,26 +129,8 @@ impl Settings {
 
 /// The settings in force; empty and off before the first time.
 pub fn read(conn: &mut Conn) -> Result<Settings> {
-    Ok(stored(conn, ONLY)?.unwrap_or_default())
-}
-
-/// The settings with whom to trust as it waits for an owner, if something does.
-pub fn waiting(conn: &mut Conn) -> Result<Option<Settings>> {
-    let Some(waiting) = stored(conn, WAITING)? else { return Ok(None) };
-    Ok(Some(read(conn)?.trusting(waiting.trust())))
-}
-
-/// The settings as a form shows them and a change builds on them: to an owner those in force, to others what they
-/// entered.
-pub fn entered(conn: &mut Conn, is_owner: bool) -> Result<Settings> {
-    match waiting(conn)? {
-        Some(waiting) if !is_owner => Ok(waiting),
-        _ => read(conn),
-    }
-}
-
-fn stored(conn: &mut Conn, id: &str) -> Result<Option<Settings>> {
-    Ok(sso_settings::table.find(id).select(Settings::as_select()).first(conn).optional()?)
+    let stored = sso_settings::table.find(ONLY).select(Settings::as_select()).first(conn).optional()?;
+    Ok(stored.unwrap_or_default())
 }
 
 /// The addresses of the identity provider to which browsers are sent, as they are stored, while single sign-on is on;
@@ -183,14 +166,10 @@ pub(super) fn put(tx: &mut Tx, wish: &Settings, approved: bool) -> Result<Settin
         let cause = "Which claim names the user decides who signs in as whom: only an owner may change it.";
         return Err(Error::Forbidden(cause.to_owned()));
     }
-    if wish.enabled {
-        complete(tx.conn, &wish)?;
-    }
+    let shown = if approved { before.clone() } else { entered(tx.conn, false)? };
+    complete(tx.conn, &shown, &wish)?;
     if approved {
         put_in_force(tx, &before, &wish)?;
-        if stored(tx.conn, WAITING)?.is_some_and(|waiting| waiting.trust() == wish.trust()) {
-            forget_waiting(tx)?;
-        }
     } else {
         put_in_force(tx, &before, &wish.clone().trusting(before.trust()))?;
         wait(tx, &before, &wish)?;
@@ -198,12 +177,13 @@ pub(super) fn put(tx: &mut Tx, wish: &Settings, approved: bool) -> Result<Settin
     Ok(wish)
 }
 
-fn put_in_force(tx: &mut Tx, before: &Settings, wish: &Settings) -> Result<()> {
+pub(super) fn put_in_force(tx: &mut Tx, before: &Settings, wish: &Settings) -> Result<()> {
     let changes = changes(before, wish);
     if changes.is_empty() {
         return Ok(());
     }
-    store(tx, ONLY, wish)?;
+    store(tx, wish)?;
+    settle(tx)?;
     let whom = |one: &Settings| (one.issuer.clone(), one.login_url.clone(), one.match_claim.clone());
     if whom(before) != whom(wish) {
         trust_changed(tx)?;
@@ -232,92 +212,6 @@ fn put_in_force(tx: &mut Tx, before: &Settings, wish: &Settings) -> Result<()> {
     Ok(())
 }
 
-/// Keeps what an administrator wishes for an owner to look at; nothing, where it is in force already.
-fn wait(tx: &mut Tx, in_force: &Settings, wish: &Settings) -> Result<()> {
-    let before = waiting(tx.conn)?;
-    let shown = before.as_ref().unwrap_or(in_force);
-    if shown.trust() == wish.trust() {
-        return Ok(());
-    }
-    let mut changes = changes(shown, &shown.clone().trusting(wish.trust()));
-    if wish.trust() == in_force.trust() {
-        forget_waiting(tx)?;
-        let withdrawn = Change::set("what waited for an owner", "withdrawn");
-        return audit::note(tx, Action::SsoChanged, SUBJECT, &[withdrawn]);
-    }
-    forget_waiting(tx)?;
-    store(tx, WAITING, &Settings::default().trusting(wish.trust()))?;
-    trust_changed(tx)?;
-    changes.iter_mut().for_each(|change| change.attribute.push_str(", waiting for an owner"));
-    audit::note(tx, Action::SsoChanged, SUBJECT, &changes)
-}
-
-/// Nothing waits any longer; what came in by it goes.
-fn forget_waiting(tx: &mut Tx) -> Result<()> {
-    diesel::delete(sso_settings::table.find(WAITING)).execute(tx.conn)?;
-    sessions::end_from_waiting_settings(tx)
-}
-
-/// Puts in force what an administrator entered. `shown` is what the owner looked at: refused if it is another by now.
-pub fn approve(tx: &mut Tx, shown: &Trust) -> Result<Settings> {
-    let (before, waiting) = decided(tx, shown)?;
-    let wish = checked(&waiting)?;
-    if wish.enabled {
-        complete(tx.conn, &wish)?;
-    }
-    forget_waiting(tx)?;
-    put_in_force(tx, &before, &wish)?;
-    let approved = Change::set("what an administrator entered", "approved");
-    audit::note(tx, Action::SsoChanged, SUBJECT, &[approved])?;
-    Ok(wish)
-}
-
-/// The issuer that waits, where none is in force yet.
-pub fn first_issuer(conn: &mut Conn) -> Result<Option<String>> {
-    if read(conn)?.issuer.is_some() {
-        return Ok(None);
-    }
-    Ok(waiting(conn)?.and_then(|waiting| waiting.issuer))
-}
-
-/// Puts that issuer in force, for an owner who was shown it beside the certificate that they approve of. Refused if it is
-/// another by now.
-pub(super) fn approve_first_issuer(tx: &mut Tx, shown: &str) -> Result<()> {
-    let before = read(tx.conn)?;
-    if before.issuer.as_deref() == Some(shown) {
-        return Ok(());
-    }
-    let Some(issuer) = first_issuer(tx.conn)?.filter(|issuer| issuer == shown) else {
-        let cause = "The issuer that would come into force with the certificate was changed since this page was shown. \
-                     Nothing was done: look at it again.";
-        return Err(Error::Conflict(cause.to_owned()));
-    };
-    put_in_force(tx, &before, &Settings { issuer: Some(issuer), ..before.clone() })
-}
-
-/// Throws away what an administrator entered.
-pub fn reject(tx: &mut Tx, shown: &Trust) -> Result<()> {
-    let (before, waiting) = decided(tx, shown)?;
-    forget_waiting(tx)?;
-    let mut rejected = changes(&before, &waiting);
-    rejected.iter_mut().for_each(|change| change.attribute.push_str(", rejected"));
-    audit::note(tx, Action::SsoChanged, SUBJECT, &rejected)
-}
-
-/// What is in force and what waits, to an owner who has seen it.
-fn decided(tx: &mut Tx, shown: &Trust) -> Result<(Settings, Settings)> {
-    if !tx.actor.is_owner() {
-        return Err(Error::Forbidden("Only an owner decides whom to trust.".to_owned()));
-    }
-    let gone = || Error::Conflict("Nothing waits any longer: somebody was faster.".to_owned());
-    let waiting = waiting(tx.conn)?.ok_or_else(gone)?;
-    if waiting.trust() != *shown {
-        let cause = "What waits was changed since this page was shown. Nothing was done: look at it again.";
-        return Err(Error::Conflict(cause.to_owned()));
-    }
-    Ok((read(tx.conn)?, waiting))
-}
-
 /// Switches single sign-on on or off.
 pub fn switch(tx: &mut Tx, enabled: bool) -> Result<Settings> {
     let is_owner = tx.actor.is_owner();
@@ -326,11 +220,16 @@ pub fn switch(tx: &mut Tx, enabled: bool) -> Result<Settings> {
 }
 
 /// An owner stands behind the address at which the metadata is read every day.
-pub fn approve_metadata_address(tx: &mut Tx) -> Result<()> {
-    diesel::update(sso_settings::table.find(ONLY).filter(sso_settings::metadata_url.is_not_null()))
+pub(super) fn approve_metadata_address(tx: &mut Tx) -> Result<()> {
+    let address = sso_settings::table.find(ONLY).filter(sso_settings::metadata_url.is_not_null());
+    let approved = diesel::update(address.filter(sso_settings::metadata_approved.eq(false)))
         .set(sso_settings::metadata_approved.eq(true))
         .execute(tx.conn)?;
-    Ok(())
+    if approved == 0 {
+        return Ok(());
+    }
+    let change = Change::set("metadata URL", "approved");
+    audit::note(tx, Action::SsoChanged, SUBJECT, &[change])
 }
 
 /// Whether an owner stands behind the address at which the metadata is read every day.
@@ -339,11 +238,11 @@ pub fn is_metadata_address_approved(conn: &mut Conn) -> Result<bool> {
     Ok(approved.first(conn).optional()?.unwrap_or(false))
 }
 
-fn store(tx: &mut Tx, id: &str, wish: &Settings) -> Result<()> {
+fn store(tx: &mut Tx, wish: &Settings) -> Result<()> {
     let values = (wish, sso_settings::updated_at.eq(tx.now));
-    if diesel::update(sso_settings::table.find(id)).set(values).execute(tx.conn)? == 0 {
+    if diesel::update(sso_settings::table.find(ONLY)).set(values).execute(tx.conn)? == 0 {
         diesel::insert_into(sso_settings::table)
-            .values((sso_settings::id.eq(id), values))
+            .values((sso_settings::id.eq(ONLY), values))
             .execute(tx.conn)?;
     }
     Ok(())
@@ -357,7 +256,7 @@ pub(super) fn trust_changed(tx: &mut Tx) -> Result<()> {
         .execute(tx.conn)?
         == 0
     {
-        store(tx, ONLY, &Settings::default())?;
+        store(tx, &Settings::default())?;
         diesel::update(sso_settings::table.find(ONLY))
             .set(sso_settings::trusted_since.eq(now))
             .execute(tx.conn)?;

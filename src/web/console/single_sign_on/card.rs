@@ -5,7 +5,7 @@ use crate::domain::Role;
 use crate::domain::sso::keys::{self, Key, State};
 use crate::domain::sso::metadata::{self, Reading};
 use crate::domain::sso::policy::{self, Requirement, Standing};
-use crate::domain::sso::{Here, Settings, Trusted, certificates, events, settings};
+use crate::domain::sso::{Here, Settings, Trust, Trusted, certificates, events, settings};
 use crate::domain::users::User;
 use crate::error::Result;
 use crate::web::extract::house;
@@ -76,6 +76,8 @@ pub(in crate::web::console) struct Form {
     pub(in crate::web::console) login_url: String,
     pub(in crate::web::console) issuer: String,
     pub(in crate::web::console) logout_url: String,
+    /// Whom to trust as the form showed it: what was left alone is not entered.
+    pub(in crate::web::console) shown: String,
 }
 
 /// Where metadata is to be taken over from, as it stands in the form; a chosen file is not shown again.
@@ -98,6 +100,19 @@ pub(in crate::web::console) struct Options {
     pub(in crate::web::console) require_encryption: String,
     pub(in crate::web::console) allow_sha1: String,
     pub(in crate::web::console) skew_s: String,
+    /// As in [`Form`].
+    pub(in crate::web::console) shown: String,
+}
+
+/// What a form showed of whom to trust, as it carries it along.
+fn shown(settings: &Settings) -> String {
+    serde_json::to_string(&settings.trust()).unwrap_or_default()
+}
+
+/// A field as it is entered: where it was left as the form showed it, it stays as it is by now, which somebody else may
+/// have decided since.
+fn entered<T: PartialEq>(typed: T, shown: Option<T>, now: T) -> T {
+    if shown.is_some_and(|shown| shown == typed) { now } else { typed }
 }
 
 /// What stood in the form that was refused; of the others nothing.
@@ -118,6 +133,8 @@ pub(in crate::web::console) struct Certificate {
     pub(in crate::web::console) expires: String,
     pub(in crate::web::console) badge: (&'static str, String),
     pub(in crate::web::console) approved: bool,
+    /// Whether it signs in auditors and administrators without an owner's approval, as it did before an upgrade.
+    pub(in crate::web::console) kept: bool,
 }
 
 /// A certificate of ours as the page shows it.
@@ -218,11 +235,14 @@ impl Options {
             require_encryption: tick(settings.require_encryption),
             allow_sha1: tick(settings.allow_sha1),
             skew_s: settings.skew_s.to_string(),
+            shown: shown(settings),
         }
     }
 
     pub(super) fn over(&self, before: Settings) -> Settings {
         let ticked = |text: &str| !text.is_empty();
+        let shown: Option<Trust> = serde_json::from_str(&self.shown).ok();
+        let sha1 = shown.map(|shown| shown.allow_sha1);
         Settings {
             match_claim: Some(self.match_claim.clone()),
             create_users: ticked(&self.create_users),
@@ -230,7 +250,7 @@ impl Options {
             sign_requests: ticked(&self.sign_requests),
             require_signed_response: ticked(&self.require_signed_response),
             require_encryption: ticked(&self.require_encryption),
-            allow_sha1: ticked(&self.allow_sha1),
+            allow_sha1: entered(ticked(&self.allow_sha1), sha1, before.allow_sha1),
             // What is no number is outside every range, and is refused as such.
             skew_s: self.skew_s.trim().parse().unwrap_or(-1),
             ..before
@@ -246,15 +266,21 @@ impl Form {
             login_url: text(&settings.login_url),
             issuer: text(&settings.issuer),
             logout_url: text(&settings.logout_url),
+            shown: shown(settings),
         }
     }
 
     pub(super) fn over(&self, before: Settings) -> Settings {
+        let shown: Option<Trust> = serde_json::from_str(&self.shown).ok();
+        let field = |typed: &str, pick: fn(&Trust) -> &Option<String>, now: &Option<String>| {
+            let typed = Some(typed.trim().to_owned()).filter(|typed| !typed.is_empty());
+            entered(typed, shown.as_ref().map(|shown| pick(shown).clone()), now.clone())
+        };
         Settings {
             enabled: !self.enabled.is_empty(),
-            login_url: Some(self.login_url.clone()),
-            issuer: Some(self.issuer.clone()),
-            logout_url: Some(self.logout_url.clone()),
+            login_url: field(&self.login_url, |shown| &shown.login_url, &before.login_url),
+            issuer: field(&self.issuer, |shown| &shown.issuer, &before.issuer),
+            logout_url: field(&self.logout_url, |shown| &shown.logout_url, &before.logout_url),
             ..before
         }
     }
@@ -275,6 +301,7 @@ impl Certificate {
             fingerprint: trusted.fingerprint,
             badge,
             approved: trusted.approved,
+            kept: trusted.kept_at_upgrade,
         }
     }
 }
