@@ -197,3 +197,93 @@ async fn who_wrote_a_name_is_told_however_much_was_written_since() {
     assert!(shown.text().contains("a@y.example adam"), "{}", shown.text());
     assert!(shown.text().contains("pia@x.example Entra ID"), "{}", shown.text());
 }
+
+#[actix_web::test]
+async fn confirming_a_new_name_leaves_what_an_owner_confirmed_before() {
+    for by_form in [true, false] {
+        let (console, entra) = with_administrator("ann@x.example");
+        let olga = console.signed_in("olga").await;
+        let id = console.find("ann@x.example").unwrap().id;
+        let page = format!("/users/{id}");
+        let fields = [("federated_id", "ann@corp.example")];
+        assert_eq!(olga.submit(&page, &format!("{page}/federated-id"), &fields).await.status, 303);
+        let hers = Says::of(&console, "ann@corp.example").with(OBJECT_ID, OBJECT);
+        assert_eq!(console.browser().bring(&hers).await.status, 303);
+        rename(&console, &entra, "ann@x.example", "ann.new@x.example").await;
+
+        let page = format!("/administrators/{id}");
+        let action = format!("{page}/recognition");
+        let shown = olga.get(&page).await;
+        assert!(shown.has("#keep_federated_id[checked]") && shown.has("#keep_object_id[checked]"));
+        if by_form {
+            shown.submit(&action, &[]).await;
+        } else {
+            let csrf = shown.value("input[name=csrf]").unwrap();
+            olga.post_bare(&action, &[("csrf", &csrf)]).await;
+        }
+        let now = console.find("ann.new@x.example").unwrap();
+        assert!(!now.waits_for_an_owner(), "{by_form}");
+        let kept = (now.federated_id.as_deref(), now.entra_object_id.as_deref());
+        assert_eq!(kept, (Some("ann@corp.example"), Some(OBJECT)), "{by_form}");
+        assert_eq!(console.browser().bring(&hers).await.status, 303, "she comes in as before");
+        let another =
+            Says::of(&console, "ann.new@x.example").with(OBJECT_ID, "99999999-2222-3333-4444-555555555555");
+        assert_eq!(console.browser().bring(&another).await.status, 403, "and nobody else of that name");
+    }
+}
+
+#[actix_web::test]
+async fn what_an_owner_confirmed_goes_where_an_owner_takes_the_tick_away() {
+    let (console, entra) = with_administrator("ann@x.example");
+    let (olga, id) = (console.signed_in("olga").await, console.find("ann@x.example").unwrap().id);
+    let key = id.clone();
+    console.write(move |tx| federation::set_federated_id(tx, &key, Some("ann@corp.example")));
+    rename(&console, &entra, "ann@x.example", "ann.new@x.example").await;
+    let page = format!("/administrators/{id}");
+    let shown = olga.get(&page).await;
+    let now = console.find("ann.new@x.example").unwrap();
+    assert!(now.federated_id_is_confirmed(), "the command line writes as an owner does");
+    // An empty value is what a box without its tick comes to.
+    shown.submit(&format!("{page}/recognition"), &[("keep_federated_id", "")]).await;
+    assert_eq!(console.find("ann.new@x.example").unwrap().federated_id, None);
+}
+
+#[actix_web::test]
+async fn saving_a_user_confirms_nothing_and_says_so() {
+    let (console, entra) = with_administrator("kim@x.example");
+    rename(&console, &entra, "kim@x.example", "kim.new@x.example").await;
+    let (olga, id) = (console.signed_in("olga").await, console.find("kim.new@x.example").unwrap().id);
+    let page = format!("/users/{id}");
+    olga.submit(&page, &format!("{page}/release"), &[]).await;
+    for fields in [&[("user_name", "kim.new@x.example")][..], &[("title", "Chief")]] {
+        let saved = olga.submit(&page, &page, fields).await.follow().await;
+        assert!(saved.text().contains("still waits: an owner confirms it"), "{}", saved.text());
+        assert!(console.find("kim.new@x.example").unwrap().waits_for_an_owner());
+    }
+}
+
+#[actix_web::test]
+async fn an_act_that_ends_ones_own_session_is_told_at_the_sign_in_page() {
+    let (console, entra) = with_administrator("sue@x.example");
+    let id = console.find("sue@x.example").unwrap().id;
+    console.write({
+        let id = id.clone();
+        move |tx| {
+            admins::appoint(tx, &id, Role::Owner)?;
+            admins::hand_over(tx, &id, true)
+        }
+    });
+    let sue = console.browser();
+    let hers = Says::of(&console, "sue@x.example").with(OBJECT_ID, OBJECT);
+    assert_eq!(sue.bring(&hers).await.status, 303);
+    entra.get("/Users?filter=userName%20eq%20%22sue@x.example%22").await;
+    rename(&console, &entra, "sue@x.example", "sue.new@x.example").await;
+    let page = format!("/administrators/{id}");
+    let done = sue.submit(&page, &format!("{page}/recognition"), &[]).await;
+    assert_eq!(done.status, 303, "{}", done.text());
+    let there = done.follow().await;
+    assert_eq!(there.location().split('?').next(), Some("/sign-in"), "her session ended with it");
+    let told = there.follow().await.text();
+    assert!(told.contains("is recognised at sign-in is confirmed."), "{told}");
+    assert!(told.contains("Your session has ended. Sign in again"), "{told}");
+}

@@ -29,10 +29,22 @@ pub struct Shown {
 pub struct Decision {
     /// What the owner was shown; none where nothing was.
     pub shown: Option<Shown>,
-    /// Whether the federated id stays.
-    pub keep_federated_id: bool,
-    /// Whether the object id stays.
-    pub keep_object_id: bool,
+    /// What becomes of the federated id.
+    pub federated_id: Keep,
+    /// What becomes of the object id.
+    pub object_id: Keep,
+}
+
+/// Whether one of the things by which an account is recognised stays.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Keep {
+    /// It does if an owner stands behind it already: nobody loses by the way what was confirmed once.
+    #[default]
+    IfConfirmed,
+    /// It does: the owner knows that it is this person's.
+    Yes,
+    /// It does not, whoever stood behind it.
+    No,
 }
 
 impl User {
@@ -65,6 +77,18 @@ impl User {
     #[must_use]
     pub fn object_id_counts(&self) -> bool {
         self.counts(self.confirmed_object_id.as_ref(), self.entra_object_id.as_ref())
+    }
+
+    /// Whether an owner stands behind the federated id: that of an account without a role counts all the same.
+    #[must_use]
+    pub fn federated_id_is_confirmed(&self) -> bool {
+        self.role != Role::None && self.federated_id_counts()
+    }
+
+    /// Whether an owner stands behind the object id.
+    #[must_use]
+    pub fn object_id_is_confirmed(&self) -> bool {
+        self.role != Role::None && self.object_id_counts()
     }
 
     /// Whether anything by which the account is recognised waits for an owner.
@@ -140,7 +164,8 @@ impl User {
     }
 }
 
-/// Confirms, as an owner, how an account with a role is recognised; what the owner does not keep is cleared.
+/// Confirms, as an owner, how an account with a role is recognised. What waits and is not kept is cleared; what was
+/// confirmed before stays, unless the owner says that it is to go.
 pub fn confirm(tx: &mut Tx, id: &str, decision: &Decision) -> Result<User> {
     if !tx.actor.is_owner() {
         let cause = "Only an owner decides how an account with a role is recognised.";
@@ -180,10 +205,10 @@ pub(in crate::domain) fn decide(user: &mut User, decision: &Decision) -> Result<
         )));
     }
     let before = user.recognised_by();
-    if !decision.keep_federated_id {
+    if !decision.federated_id.keeps(user.federated_id_is_confirmed()) {
         user.federated_id = None;
     }
-    if !decision.keep_object_id {
+    if !decision.object_id.keeps(user.object_id_is_confirmed()) {
         user.forget_object_id();
     }
     user.confirm_recognition();
@@ -193,6 +218,16 @@ pub(in crate::domain) fn decide(user: &mut User, decision: &Decision) -> Result<
         Change::of("Entra object id", before.object_id.as_deref(), after.object_id.as_deref()),
     ];
     Ok(changes.into_iter().flatten().collect())
+}
+
+impl Keep {
+    fn keeps(self, is_confirmed: bool) -> bool {
+        match self {
+            Self::IfConfirmed => is_confirmed,
+            Self::Yes => true,
+            Self::No => false,
+        }
+    }
 }
 
 impl Shown {

@@ -1,9 +1,10 @@
 //! By what an account is recognised, as an owner is shown it and decides on it.
 
 use crate::db::Conn;
+use crate::domain::Role;
 use crate::domain::audit::{self, Action};
 use crate::domain::users::User;
-use crate::domain::users::recognition::{Decision, Shown};
+use crate::domain::users::recognition::{Decision, Keep, Shown};
 use crate::error::Result;
 use serde::Deserialize;
 
@@ -18,8 +19,10 @@ pub(super) struct Part {
     pub(super) before: Option<String>,
     /// Who wrote it, as far as the log tells.
     pub(super) writer: String,
-    /// Whether an owner stands behind it.
+    /// Whether it signs the account in.
     pub(super) counts: bool,
+    /// Whether it stays unless the owner says otherwise: an owner stands behind it.
+    pub(super) stays: bool,
     /// Whether it can be cleared: everybody has a user name.
     pub(super) clearable: bool,
 }
@@ -38,12 +41,13 @@ impl Recognised {
             ("federated id", "federated_id", federated_id, user.federated_id_counts(), id_before),
             ("Entra object id", "object_id", object_id, user.object_id_counts(), None),
         ];
+        let has_role = user.role != Role::None;
         let parts = parts.into_iter().filter_map(|(what, field, value, counts, before)| {
             let value = value?;
             let before = before.filter(|before| !counts && *before != value).map(str::to_owned);
             let clearable = field != "user_name";
-            let writer = writer(conn, user, what);
-            Some(writer.map(|writer| Part { what, field, value, before, writer, counts, clearable }))
+            let (writer, stays) = (writer(conn, user, what), has_role && counts);
+            Some(writer.map(|writer| Part { what, field, value, before, writer, counts, stays, clearable }))
         });
         Ok(Self { parts: parts.collect::<Result<_>>()? })
     }
@@ -82,6 +86,9 @@ pub(in crate::web::console) struct Decided {
     was_object_id: String,
     keep_federated_id: String,
     keep_object_id: String,
+    /// Whether the page had its box ticked: then it was unticked on purpose.
+    stays_federated_id: String,
+    stays_object_id: String,
 }
 
 impl Decided {
@@ -93,8 +100,17 @@ impl Decided {
                 federated_id: some(&self.was_federated_id),
                 object_id: some(&self.was_object_id),
             }),
-            keep_federated_id: !self.keep_federated_id.is_empty(),
-            keep_object_id: !self.keep_object_id.is_empty(),
+            federated_id: keep(&self.keep_federated_id, &self.stays_federated_id),
+            object_id: keep(&self.keep_object_id, &self.stays_object_id),
         }
+    }
+}
+
+/// What a box says: `ticked` is what it sends, `stays` whether the page had ticked it already.
+fn keep(ticked: &str, stays: &str) -> Keep {
+    match (ticked.is_empty(), stays.is_empty()) {
+        (false, _) => Keep::Yes,
+        (true, false) => Keep::No,
+        (true, true) => Keep::IfConfirmed,
     }
 }
