@@ -203,3 +203,91 @@ async fn what_was_stored_before_stays_and_can_be_changed() {
     });
     assert_eq!(console.find("ana@example.com").unwrap().profile.display_name.as_deref(), Some("Ana"));
 }
+
+/// Accounts that exist, of which one looks like the other, and whoever of them is written or appointed.
+const ALIKE: [[&str; 2]; 6] = [
+    ["ana@x.example", "аna@x.example"],
+    ["pаt@x.example", "pat@x.example"],
+    ["kat@x.example", "kаt@x.example"],
+    ["mat@x.example", "mаt@x.example"],
+    ["mary@x.example", "rnary@x.example"],
+    ["rnorris@x.example", "morris@x.example"],
+];
+
+#[actix_web::test]
+async fn whoever_is_appointed_is_told_apart_from_the_other_whichever_was_there_first() {
+    let console = Console::open();
+    let olga = console.signed_in("olga").await;
+    for pair in ALIKE {
+        for name in pair {
+            console.user(name, None);
+        }
+        for (one, other) in [(pair[0], pair[1]), (pair[1], pair[0])] {
+            let looked = [("appointed", one), ("role", "owner"), ("look", "1")];
+            let page = olga.submit("/administrators", "/administrators/appoint", &looked).await;
+            assert!(page.has("#look_alike"), "{one}: {}", page.text());
+            assert!(page.text().contains(&format!("“{other}”")), "{one}: {}", page.text());
+            let page = olga.submit("/administrators", "/administrators/appoint", &looked[..2]).await;
+            assert_eq!(page.status, 422, "{one}");
+            assert_eq!(console.find(one).unwrap().role, Role::None, "{one}");
+        }
+    }
+}
+
+#[actix_web::test]
+async fn a_fake_that_becomes_another_fake_is_told_apart_all_the_same() {
+    let console = Console::open();
+    let browser = console.signed_in("olga").await;
+    console.user("ana@x.example", None);
+    let fake = console.user("аna@x.example", None);
+    let path = format!("/users/{}", fake.id);
+    let page = browser.submit(&path, &path, &[("user_name", "anа@x.example")]).await;
+    assert_eq!(page.status, 422, "{}", page.text());
+    assert!(page.text().contains("“ana@x.example”"), "{}", page.text());
+    let action = format!("{path}/federated-id");
+    let page = browser.submit(&path, &action, &[("federated_id", "anа@x.example")]).await;
+    assert_eq!(page.status, 422, "its own look hides no other's");
+
+    // A row of a file that means somebody names all of whom it may be.
+    console.license("X2", 5);
+    let file = "userName,license\nаnа@x.example,X2\n";
+    let page = browser.upload("/licenses/import", "/licenses/import", &[], "l.csv", file.as_bytes()).await;
+    let shown = page.follow().await.text();
+    assert!(shown.contains("“ana@x.example”") && shown.contains("“аna@x.example”"), "{shown}");
+}
+
+#[actix_web::test]
+async fn whoever_has_the_greatest_role_is_named_first() {
+    let console = Console::open();
+    let browser = console.signed_in("olga").await;
+    for plain in ["оlga", "olgа", "olgа.x", "оlgа"] {
+        console.user(plain, None);
+    }
+    let page = browser.submit("/users/new", "/users", &[("user_name", "ol\u{261}a")]).await;
+    assert_eq!(page.status, 422);
+    assert!(page.text().contains("looks like “olga”, which is that of"), "{}", page.text());
+    assert!(page.text().contains(", and like one more."), "{}", page.text());
+}
+
+#[actix_web::test]
+async fn what_no_tick_mends_is_told_before_a_likeness() {
+    let console = Console::open();
+    let browser = console.signed_in("olga").await;
+    console.user("ana@x.example", None);
+    let bo = console.user("bo@x.example", None).id;
+    let path = format!("/users/{bo}");
+    for hidden in ["an\u{202E}a@x.example", "a\u{200B}na@x.example", "ana\u{2060}@x.example"] {
+        let ways: [(&str, &str, &[(&str, &str)]); 4] = [
+            ("/users/new", "/users", &[("user_name", hidden)]),
+            ("/administrators", "/administrators", &[("user_name", hidden), ("role", "auditor")]),
+            (&path, &path, &[("user_name", hidden)]),
+            (&path, &format!("{path}/federated-id"), &[("federated_id", hidden)]),
+        ];
+        for (page, action, fields) in ways {
+            let page = browser.submit(page, action, fields).await;
+            assert_eq!(page.status, 422, "{action}");
+            assert!(page.text().contains("U+2"), "{action} {hidden:?}: {}", page.text());
+            assert!(!page.text().contains("mean it all the same"), "{action} {hidden:?}");
+        }
+    }
+}

@@ -4,7 +4,9 @@ use super::{Failure, password_from_input, say};
 use crate::domain::admins::passwords;
 use crate::domain::identity::switch::{self, PauseAnswer, State, Switch};
 use crate::domain::identity::tokens;
-use crate::domain::users::look_alike;
+use crate::domain::sso::policy;
+use crate::domain::users::User;
+use crate::domain::users::look_alike::{self, Written};
 use crate::domain::{Actor, Org, Role, admins, demo as believable, health, licenses, rfc3339, sites, users};
 use crate::error::Error;
 use clap::Subcommand;
@@ -114,8 +116,8 @@ impl Admin {
                     let usual =
                         if admins::is_unclaimed(tx.conn)? { Role::Owner } else { Role::Administrator };
                     let role = role.unwrap_or(usual);
-                    let told =
-                        look_alike::tell_apart(tx.conn, LOOK_ALIKE, "user name", &user_name, None, meant);
+                    let user = admins::create(tx, &admins::Wish { name, user_name, password, role })?;
+                    let told = look_alike::tell_apart(tx.conn, Written::UserName, &user, meant);
                     told.map_err(|refusal| match refusal.about(LOOK_ALIKE) {
                         Some(text) => Error::Conflict(format!("{text} To do so, add --look-alike.")),
                         None => refusal,

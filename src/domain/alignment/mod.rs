@@ -187,6 +187,9 @@ pub fn compare(conn: &mut Conn, file: &[u8]) -> Result<Compared> {
     Ok(Compared { rows, row_count, remarks })
 }
 
+/// How many names that look alike are told of one proposal.
+const MOST_NAMED: usize = 3;
+
 /// Says where a proposed name looks like that of another account.
 fn point_out_look_alikes(conn: &mut Conn, rows: &mut [Row]) -> Result<()> {
     let mut proposals: Vec<&mut Row> = rows.iter_mut().filter(|row| row.kind.proposes()).collect();
@@ -194,12 +197,14 @@ fn point_out_look_alikes(conn: &mut Conn, rows: &mut [Row]) -> Result<()> {
     let found = users::all_looking_like(conn, &names.iter().map(String::as_str).collect::<Vec<_>>())?;
     for row in &mut proposals {
         let Some(name) = row.entra_name.as_deref() else { continue };
-        let Some(other) = found.other(name, row.user_id.as_deref()) else { continue };
-        let text = format!(
-            "The name looks like “{}”, which is that of {}: look twice.",
-            other.profile.user_name,
-            other.name()
-        );
+        let others = found.others(name, row.user_id.as_deref()).into_iter().take(MOST_NAMED);
+        let others: Vec<String> = others
+            .map(|other| format!("“{}”, which is that of {}", other.profile.user_name, other.name()))
+            .collect();
+        if others.is_empty() {
+            continue;
+        }
+        let text = format!("The name looks like {}: look twice.", others.join(", and like "));
         row.warning = Some(row.warning.take().map_or(text.clone(), |before| format!("{before} {text}")));
     }
     Ok(())

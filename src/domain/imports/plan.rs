@@ -169,7 +169,7 @@ impl Judge<'_> {
                 .push(Problem::new("The user name is empty.", "Enter the user name, or remove the row.")),
             None => {
                 let meant = self.state.meant.meant_by(&line.user_name);
-                problems.push(unknown_user(&line.user_name, meant));
+                problems.push(unknown_user(&line.user_name, &meant));
             }
             Some(_) => {}
         }
@@ -280,19 +280,24 @@ fn names_a_site(line: &Line) -> bool {
     line.site.as_deref().is_some_and(|name| !name.is_empty())
 }
 
-fn unknown_user(name: &str, meant: Option<&User>) -> Problem {
-    let meant = meant.map(|user| user.profile.user_name.as_str());
+fn unknown_user(name: &str, meant: &[&User]) -> Problem {
+    let mine = characters::writing(name);
+    let names = meant.iter().map(|user| user.profile.user_name.as_str());
     if let Some(hidden) = characters::hidden_in_user_name(name) {
-        let meant = meant.map(|meant| format!(" Did you mean “{meant}”?")).unwrap_or_default();
+        let meant = names.map(|name| format!("“{name}”")).collect::<Vec<_>>().join(" or ");
+        let meant = if meant.is_empty() { meant } else { format!(" Did you mean {meant}?") };
         let fault = format!("There is no user “{name}”. The name has {hidden}, which cannot be seen.{meant}");
         return Problem::new(fault, "Write the user name anew, without it.");
     }
-    if let Some(meant) = meant {
-        let (mine, theirs) = (characters::writing(name), characters::writing(meant));
-        let how = theirs.filter(|theirs| mine.as_ref() != Some(theirs));
-        let how = how.unwrap_or_else(|| "written with other characters that look the same".to_owned());
+    if !meant.is_empty() {
+        let told = names.map(|meant| {
+            let how = characters::writing(meant).filter(|theirs| mine.as_ref() != Some(theirs));
+            let how = how.unwrap_or_else(|| "written with other characters that look the same".to_owned());
+            format!("“{meant}”, which is {how}")
+        });
+        let told = told.collect::<Vec<_>>().join(", or ");
         return Problem::new(
-            format!("There is no user “{name}”. Did you mean “{meant}”, which is {how}?"),
+            format!("There is no user “{name}”. Did you mean {told}?"),
             "Copy the user name from the list of users.",
         );
     }

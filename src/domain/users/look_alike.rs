@@ -7,96 +7,146 @@ use crate::db::schema::users as table;
 use crate::domain::{Role, fold};
 use crate::error::{Error, Result};
 use diesel::prelude::*;
+use std::cmp::Reverse;
 use std::collections::HashMap;
 
-/// Accounts by what their user names look like.
+/// How many names a sentence tells before it counts the rest.
+const MOST_TOLD: usize = 3;
+
+/// Accounts by what their user names look like: all that share a look.
 #[derive(Debug, Default)]
-pub struct LookAlikes(HashMap<String, User>);
+pub struct LookAlikes(HashMap<String, Vec<User>>);
 
 impl LookAlikes {
-    /// The one whose user name looks like this one, or is it.
+    /// Those whose user names look like this one, or are it; whoever has the greatest role comes first.
     #[must_use]
-    pub fn meant_by(&self, user_name: &str) -> Option<&User> {
-        looks(user_name).iter().find_map(|look| self.0.get(look))
+    pub fn meant_by(&self, user_name: &str) -> Vec<&User> {
+        let looks = looks(user_name);
+        let mut alike: Vec<&User> = looks.iter().filter_map(|look| self.0.get(look)).flatten().collect();
+        alike.sort_by_key(|user| (Reverse(user.role), &user.user_name_key));
+        alike.dedup_by(|one, other| one.id == other.id);
+        alike
     }
 
-    /// The one, other than its own, whose user name looks like this one but is not the same.
+    /// Those, other than its own, whose user names look like this one but are not the same, in that order.
     #[must_use]
-    pub fn other(&self, user_name: &str, own: Option<&str>) -> Option<&User> {
+    pub fn others(&self, user_name: &str, own: Option<&str>) -> Vec<&User> {
         let key = fold(user_name);
-        let alike = looks(user_name);
-        let mut alike = alike.iter().filter_map(|look| self.0.get(look));
-        alike.find(|user| Some(user.id.as_str()) != own && user.user_name_key != key)
+        let mut others = self.meant_by(user_name);
+        others.retain(|user| Some(user.id.as_str()) != own && user.user_name_key != key);
+        others
+    }
+}
+
+/// A name by which somebody is found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Written {
+    /// The user name.
+    UserName,
+    /// The federated id.
+    FederatedId,
+}
+
+impl Written {
+    fn label(self) -> &'static str {
+        match self {
+            Self::UserName => "user name",
+            Self::FederatedId => "federated id",
+        }
+    }
+
+    /// The box by which whoever wrote it says that it is meant: where the complaint belongs.
+    fn tick(self) -> &'static str {
+        match self {
+            Self::UserName => "look_alike",
+            Self::FederatedId => "federated_look_alike",
+        }
+    }
+
+    fn of(self, user: &User) -> Option<&str> {
+        match self {
+            Self::UserName => Some(&user.profile.user_name),
+            Self::FederatedId => user.federated_id.as_deref(),
+        }
     }
 }
 
 /// The accounts whose user names look like one of these.
 pub fn all_looking_like(conn: &mut Conn, user_names: &[&str]) -> Result<LookAlikes> {
-    let mut found = HashMap::new();
+    let mut found: HashMap<String, Vec<User>> = HashMap::new();
     for some in user_names.chunks(CHUNK / 4) {
         let looks: Vec<String> = some.iter().flat_map(|name| looks(name)).collect();
         let apart =
             table::look_key.is_not_null().and(table::look_key.assume_not_null().eq_any(looks.clone()));
         let mine = table::table.filter(table::user_name_key.eq_any(looks).or(apart));
         let accounts: Vec<User> = mine.select(User::as_select()).load(conn)?;
-        found.extend(
-            accounts
-                .into_iter()
-                .map(|user| (user.look_key.clone().unwrap_or_else(|| user.user_name_key.clone()), user)),
-        );
+        for user in accounts {
+            let look = user.look_key.clone().unwrap_or_else(|| user.user_name_key.clone());
+            let alike = found.entry(look).or_default();
+            // Two names of a list may look like the same one.
+            if alike.iter().all(|known| known.id != user.id) {
+                alike.push(user);
+            }
+        }
     }
     Ok(LookAlikes(found))
 }
 
-/// Points out an account whose user name, or for an account with a role whose federated id, looks like this name.
-/// `field` is where the complaint belongs and `label` what the name is; `meant` is said by whoever was told already.
-pub fn tell_apart(
-    conn: &mut Conn,
-    field: &'static str,
-    label: &str,
-    name: &str,
-    own: Option<&str>,
-    meant: bool,
-) -> Result<()> {
+/// Points out accounts whose user names, or for accounts with a role whose federated ids, look like the name that was
+/// just written to `user`, and so refuses the whole; `meant` is said by whoever was told already.
+///
+/// It takes the account as it is stored: whatever else is wrong with the name was told before, and no tick helps it.
+pub fn tell_apart(conn: &mut Conn, written: Written, user: &User, meant: bool) -> Result<()> {
     if meant {
         return Ok(());
     }
-    match remark(conn, label, name, own)? {
+    match remark(conn, written, user)? {
         Some(remark) => {
-            Err(Error::invalid(field, format!("{remark} Correct it, or say that you mean it all the same.")))
+            let text = format!("{remark} Correct it, or say that you mean it all the same.");
+            Err(Error::invalid(written.tick(), text))
         }
         None => Ok(()),
     }
 }
 
-/// What there is to say about a name that looks like another's.
-pub fn remark(conn: &mut Conn, label: &str, name: &str, own: Option<&str>) -> Result<Option<String>> {
+/// What there is to say about a name of this account that looks like others'.
+pub fn remark(conn: &mut Conn, written: Written, user: &User) -> Result<Option<String>> {
+    let Some(name) = written.of(user) else { return Ok(None) };
     let found = all_looking_like(conn, &[name])?;
-    if let Some(other) = found.other(name, own) {
-        let (its, whose) = (&other.profile.user_name, other.name());
-        return Ok(Some(format!("This {label} looks like “{its}”, which is that of {whose}.")));
+    let others = found.others(name, Some(&user.id)).into_iter();
+    let mut told: Vec<String> = others
+        .map(|other| format!("“{}”, which is that of {}", other.profile.user_name, other.name()))
+        .collect();
+    for (other, its) in federated_looking_like(conn, name, &user.id)? {
+        told.push(format!("“{its}”, which is the federated id of {}", find(conn, &other)?.name()));
     }
-    let Some((id, its)) = federated_looking_like(conn, name, own)? else { return Ok(None) };
-    let whose = find(conn, &id)?.name();
-    Ok(Some(format!("This {label} looks like “{its}”, which is the federated id of {whose}.")))
+    let beyond = told.len().saturating_sub(MOST_TOLD);
+    told.truncate(MOST_TOLD);
+    if told.is_empty() {
+        return Ok(None);
+    }
+    let more = match beyond {
+        0 => String::new(),
+        1 => ", and like one more".to_owned(),
+        many => format!(", and like {many} more"),
+    };
+    Ok(Some(format!("This {} looks like {}{more}.", written.label(), told.join(", and like "))))
 }
 
 /// Few accounts have a role: theirs are compared one by one.
-fn federated_looking_like(
-    conn: &mut Conn,
-    name: &str,
-    own: Option<&str>,
-) -> Result<Option<(String, String)>> {
+fn federated_looking_like(conn: &mut Conn, name: &str, own: &str) -> Result<Vec<(String, String)>> {
     let roles = [Role::Auditor, Role::Administrator, Role::Owner];
     let holders: Vec<(String, Option<String>)> = table::table
         .filter(table::role.eq_any(roles))
         .filter(table::federated_id.is_not_null())
+        .filter(table::id.ne(own))
+        .order(table::id)
         .select((table::id, table::federated_id))
         .load(conn)?;
     let (mine, key) = (looks(name), fold(name));
     let alike = |its: &str| fold(its) != key && looks(its).iter().any(|look| mine.contains(look));
-    let mut others = holders.into_iter().filter_map(|(id, its)| Some((id, its?)));
-    Ok(others.find(|(id, its)| Some(id.as_str()) != own && alike(its)))
+    let others = holders.into_iter().filter_map(|(id, its)| Some((id, its?)));
+    Ok(others.filter(|(_, its)| alike(its)).collect())
 }
 
 /// What a name looks like: in the case in which it is written, a capital I looks like an l, and folded it does not.

@@ -3,8 +3,9 @@
 use super::password_link::ShownLink;
 use crate::db::Conn;
 use crate::domain::admins::{self, Invitation, Wish, links, passwords};
+use crate::domain::users::look_alike::{self, Written};
 use crate::domain::users::recognition::{self, Decision};
-use crate::domain::users::{self, Held, User, look_alike};
+use crate::domain::users::{self, Held, User};
 use crate::domain::{Org, Role, Tx};
 use crate::error::{Error, Result};
 use crate::web::extract::{Desk, Posted, Signed, house};
@@ -86,8 +87,9 @@ pub(super) async fn create(
     let (invitation, entered) = (form.invitation(), form.clone());
     let invited = desk
         .write(signed.actor(), move |tx| {
-            entered.tell_apart(tx.conn, &entered.user_name, None)?;
-            admins::invite(tx, &invitation?)
+            let (user, link) = admins::invite(tx, &invitation?)?;
+            entered.tell_apart(tx.conn, &user)?;
+            Ok((user, link))
         })
         .await;
     match invited {
@@ -103,8 +105,9 @@ async fn make(signed: &Signed, desk: &Desk, form: Form) -> Result<User> {
     let entered = form.clone();
     let wish = desk.prepare(signed.line(), move |org| form.wish(org)).await?;
     desk.write(signed.actor(), move |tx| {
-        entered.tell_apart(tx.conn, &entered.user_name, None)?;
-        admins::create(tx, &wish)
+        let user = admins::create(tx, &wish)?;
+        entered.tell_apart(tx.conn, &user)?;
+        Ok(user)
     })
     .await
 }
@@ -125,8 +128,9 @@ pub(super) async fn appoint(
     let appointed = desk
         .write(signed.actor(), move |tx| {
             let user = appointee(tx.conn, &entered.appointed)?;
-            entered.tell_apart(tx.conn, &user.profile.user_name, Some(&user.id))?;
-            admins::appoint_recognised(tx, &user.id, role?, &decision)
+            let user = admins::appoint_recognised(tx, &user.id, role?, &decision)?;
+            entered.tell_apart(tx.conn, &user)?;
+            Ok(user)
         })
         .await;
     match appointed {
@@ -142,16 +146,19 @@ fn appointee(conn: &mut Conn, user_name: &str) -> Result<User> {
     if let Some(user) = users::called(conn, user_name)? {
         return Ok(user);
     }
-    let alike = match users::named(conn, user_name)? {
-        Some(other) => Some(other),
-        None => users::all_looking_like(conn, &[user_name])?.other(user_name, None).cloned(),
+    let alike: Vec<User> = match users::named(conn, user_name)? {
+        Some(other) => vec![other],
+        None => {
+            let found = users::all_looking_like(conn, &[user_name])?;
+            found.others(user_name, None).into_iter().take(3).cloned().collect()
+        }
     };
-    let alike = alike.map(|other| {
+    let alike = alike.into_iter().map(|other| {
         let (whose, its) = (other.name(), other.profile.user_name);
         format!(" The one of {whose} looks like it, but is written with other characters: “{its}”.")
     });
-    let message =
-        format!("There is no user of this name. Check the list of users.{}", alike.unwrap_or_default());
+    let alike: String = alike.collect();
+    let message = format!("There is no user of this name. Check the list of users.{alike}");
     Err(Error::invalid("appointed", message))
 }
 
@@ -176,8 +183,7 @@ async fn ask_to_appoint(frame: Frame, desk: Desk, form: Form, refusal: Option<Er
         .read(move |conn| {
             let user = appointee(conn, &user_name)?;
             let recognised = Recognised::of(conn, &user)?;
-            let (name, own) = (&user.profile.user_name, Some(user.id.as_str()));
-            let look_alike = look_alike::remark(conn, "user name", name, own)?;
+            let look_alike = look_alike::remark(conn, Written::UserName, &user)?;
             Ok((user, wished?, recognised, look_alike))
         })
         .await;
@@ -231,9 +237,8 @@ impl Form {
         self.recognition.decision()
     }
 
-    fn tell_apart(&self, conn: &mut Conn, user_name: &str, own: Option<&str>) -> Result<()> {
-        let meant = !self.look_alike.is_empty();
-        look_alike::tell_apart(conn, "look_alike", "user name", user_name, own, meant)
+    fn tell_apart(&self, conn: &mut Conn, user: &User) -> Result<()> {
+        look_alike::tell_apart(conn, Written::UserName, user, !self.look_alike.is_empty())
     }
 
     fn invitation(&self) -> Result<Invitation> {

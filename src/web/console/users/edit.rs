@@ -1,10 +1,10 @@
 //! Creating a user by hand, and editing what the console owns.
 
 use super::show;
-use crate::db::Conn;
 use crate::domain::sites::{self, Site};
 use crate::domain::users::by_hand::{self, Telephony, Wish};
-use crate::domain::users::{self, Email, Profile, User, federation, look_alike};
+use crate::domain::users::look_alike::{self, Written};
+use crate::domain::users::{self, Email, Profile, User, federation};
 use crate::error::{Error, Result};
 use crate::web::extract::{Desk, Posted, Signed};
 use crate::web::page::{self, Answer, Frame, Refused};
@@ -86,11 +86,6 @@ impl Form {
         Wish { profile, email: some(&self.email) }
     }
 
-    fn tell_apart(&self, conn: &mut Conn, own: Option<&str>) -> Result<()> {
-        let meant = !self.look_alike.is_empty();
-        look_alike::tell_apart(conn, "look_alike", "user name", &self.user_name, own, meant)
-    }
-
     fn telephony(&self) -> Telephony {
         Telephony { phone_number: Some(self.phone_number.clone()), extension: Some(self.extension.clone()) }
     }
@@ -127,9 +122,10 @@ pub(in crate::web::console) async fn create(
     let entered = form.clone();
     let made = desk
         .write(signed.actor(), move |tx| {
-            entered.tell_apart(tx.conn, None)?;
             let user = by_hand::create(tx, entered.wish(), Some(&entered.site))?;
-            by_hand::set_telephony(tx, &user.id, entered.telephony())
+            let user = by_hand::set_telephony(tx, &user.id, entered.telephony())?;
+            look_alike::tell_apart(tx.conn, Written::UserName, &user, !entered.look_alike.is_empty())?;
+            Ok(user)
         })
         .await;
     match made {
@@ -152,13 +148,13 @@ pub(in crate::web::console) async fn change(
     form: Posted<Form>,
 ) -> Answer {
     let (id, Posted(form)) = (id.into_inner(), form);
-    let (wish, key) = (form.wish(), id.clone());
-    let entered = form.clone();
+    let (wish, key, meant) = (form.wish(), id.clone(), !form.look_alike.is_empty());
     let changed = desk
         .write(signed.actor(), move |tx| {
-            let renamed = users::find(tx.conn, &key)?.profile.user_name != wish.profile.user_name;
-            if renamed {
-                entered.tell_apart(tx.conn, Some(&key))?;
+            let before = users::find(tx.conn, &key)?.profile.user_name;
+            let user = by_hand::change(tx, &key, wish)?;
+            if user.profile.user_name != before {
+                look_alike::tell_apart(tx.conn, Written::UserName, &user, meant)?;
             }
             by_hand::change(tx, &key, wish)
         })
@@ -196,9 +192,10 @@ pub(in crate::web::console) async fn set_federated_id(
     let (wish, key, meant) = (form.federated_id.clone(), id.clone(), !form.federated_look_alike.is_empty());
     let changed = desk
         .write(signed.actor(), move |tx| {
-            if users::find(tx.conn, &key)?.federated_id.as_deref().unwrap_or_default() != wish.trim() {
-                let (field, label) = ("federated_look_alike", "federated id");
-                look_alike::tell_apart(tx.conn, field, label, &wish, Some(&key), meant)?;
+            let before = users::find(tx.conn, &key)?.federated_id;
+            let user = federation::set_federated_id(tx, &key, Some(&wish))?;
+            if user.federated_id != before {
+                look_alike::tell_apart(tx.conn, Written::FederatedId, &user, meant)?;
             }
             federation::set_federated_id(tx, &key, Some(&wish))
         })
