@@ -3,8 +3,8 @@
 use crate::harness::idp::Says;
 use crate::harness::{Console, Entra, PASSWORD};
 use rollcall::domain::admins::links;
-use rollcall::domain::users::{User, by_hand, lifecycle};
-use rollcall::domain::{Role, admins};
+use rollcall::domain::users::{EntraState, User, by_hand, lifecycle};
+use rollcall::domain::{Role, admins, guard, held};
 use serde_json::{Value, json};
 
 const ANN: &str = "ann@x.example";
@@ -161,5 +161,53 @@ async fn a_plain_user_who_was_deactivated_by_hand_is_entra_ids_to_reactivate() {
     let key = console.find(ANN).unwrap().id;
     console.write(move |tx| lifecycle::deactivate(tx, &key));
     entra.patch(&format!("/Users/{id}"), set("active", true)).await;
+    assert!(console.find(ANN).unwrap().active);
+}
+
+#[actix_web::test]
+async fn a_deactivation_by_hand_stays_whatever_was_held_back_before() {
+    for deletes in [false, true] {
+        let (console, entra) = ann(Role::Administrator).await;
+        let (id, scim_id) = console.find(ANN).map(|user| (user.id, user.scim_id)).unwrap();
+        let none = guard::Measure { people: 0, share: 0 };
+        let accounts = guard::Measures { hour: none, day: none };
+        console.write(move |tx| guard::set(tx, guard::Limits { accounts, ..guard::Limits::default() }));
+        if deletes {
+            assert_eq!(entra.delete(&format!("/Users/{scim_id}")).await.status, 204);
+        } else {
+            patch(&console, &entra, set("active", false)).await;
+        }
+        assert!(console.find(ANN).unwrap().is_held(), "{deletes}");
+        let olga = console.signed_in("olga").await;
+        let page = format!("/users/{id}");
+        assert_eq!(olga.submit(&page, &format!("{page}/deactivate"), &[]).await.status, 303);
+        let now = console.find(ANN).unwrap();
+        assert!(!now.active && now.deactivated_by_hand && !now.is_held(), "{deletes}: decided");
+        assert_eq!(now.entra_state == EntraState::Deleted, deletes, "what Entra ID saw done is done");
+        assert!(!olga.get(&page).await.text().contains("keeps access"), "{deletes}");
+        // Whatever the token says then, an owner decided.
+        if deletes {
+            let again = entra.post("/Users", json!({ "userName": ANN, "active": true })).await;
+            assert_eq!((again.status, again.at("/active")), (201, &json!(false)));
+        } else {
+            patch(&console, &entra, set("active", true)).await;
+        }
+        assert!(!console.find(ANN).unwrap().active, "{deletes}");
+    }
+}
+
+#[actix_web::test]
+async fn what_the_guard_lets_go_is_entra_ids_doing_and_entra_ids_to_undo() {
+    let (console, entra) = ann(Role::Administrator).await;
+    let none = guard::Measure { people: 0, share: 0 };
+    let accounts = guard::Measures { hour: none, day: none };
+    console.write(move |tx| guard::set(tx, guard::Limits { accounts, ..guard::Limits::default() }));
+    patch(&console, &entra, set("active", false)).await;
+    let id = console.find(ANN).unwrap().id;
+    console
+        .write(move |tx| held::decide(tx, held::Verdict::Release, &[held::Named { id, shown: None }], &[]));
+    let now = console.find(ANN).unwrap();
+    assert!(!now.active && !now.deactivated_by_hand);
+    patch(&console, &entra, set("active", true)).await;
     assert!(console.find(ANN).unwrap().active);
 }

@@ -264,7 +264,7 @@ fn equip(tx: &mut Tx, dice: &mut StdRng, ids: &[String], kinds: &[String]) -> Re
 fn leave(tx: &mut Tx, leavers: &[String], ago: TimeDelta, token: &str) -> Result<()> {
     at(tx, &Actor::Entra, ago, |tx| {
         for id in leavers {
-            let user = lifecycle::deactivate(tx, id)?;
+            let user = lifecycle::deactivate_as_asked(tx, id)?;
             let report = Report {
                 user_id: Some(id.clone()),
                 subject: Some(user.name()),

@@ -228,7 +228,7 @@ fn decide_user(tx: &mut Tx, verdict: Verdict, named: &Named) -> Result<bool> {
         Verdict::Keep => guard::kept(tx, Loss::Account, id)?,
     }
     match (verdict, held) {
-        (Verdict::Release, Held::Deactivate) => lifecycle::deactivate(tx, id).map(drop),
+        (Verdict::Release, Held::Deactivate) => lifecycle::deactivate_as_asked(tx, id).map(drop),
         (Verdict::Release, Held::Delete) => by_entra::delete(tx, user).map(drop),
         // Entra ID has forgotten the user: the account goes on under local management.
         (Verdict::Keep, Held::Delete) => by_hand::release(tx, id).map(drop),

@@ -1,6 +1,6 @@
 //! What Entra ID does to accounts, by the rules of linking, ownership and sites.
 
-use super::lifecycle::{retire, set_active};
+use super::lifecycle::{self, retire, set_active};
 use super::profile::{email_changes, emails_without_hidden};
 use super::recognition;
 use super::store::{insert_new, not_of_a_role_holder};
@@ -270,7 +270,7 @@ fn toggle(tx: &mut Tx, user: &mut User, active: bool) -> Result<Option<String>> 
     if active {
         returning::begin_anew(tx, user)?;
     }
-    set_active(tx, user, active)?;
+    set_active(tx, user, active, lifecycle::Wish::Entras)?;
     Ok(None)
 }
 
@@ -341,8 +341,9 @@ pub(in crate::domain) fn delete(tx: &mut Tx, mut user: User) -> Result<User> {
         let cause = format!("{} is a protected owner, whom Entra ID does not delete.", user.name());
         return Err(Error::Conflict(cause));
     }
+    may_decide(tx, &user)?;
     if user.active {
-        set_active(tx, &mut user, false)?;
+        set_active(tx, &mut user, false, lifecycle::Wish::Entras)?;
     }
     user.entra_state = EntraState::Deleted;
     user.deleted_in_entra_at = Some(tx.now);

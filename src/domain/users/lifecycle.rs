@@ -1,13 +1,13 @@
 //! May a user sign in, and does the account exist at all: one place for every door.
 
 use super::store::uncount;
-use super::{EntraState, Held, User, find, keep_an_owner, may_decide, note, store};
+use super::{EntraState, Held, User, by_entra, find, keep_an_owner, may_decide, note, store, troubles};
 use crate::db::Conn;
 use crate::db::schema::{
     license_assignments, license_types, password_links, retired_scim_ids, sessions, users,
 };
 use crate::domain::audit::{Action, Change};
-use crate::domain::{Actor, Tx, rfc3339};
+use crate::domain::{Tx, rfc3339};
 use crate::error::{Error, Result};
 use chrono::NaiveDateTime;
 use diesel::prelude::*;
@@ -28,15 +28,41 @@ pub struct Retired {
     pub retired_at: NaiveDateTime,
 }
 
-/// Bars the user from signing in and ends what they have open. Licence and settings stay.
+/// Whose wish it is that somebody may sign in, or no longer: not always that of whoever carries it out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Wish {
+    /// That of the person who does it here.
+    Ours,
+    /// Entra ID's, also where a person lets go what the guard had held back of it.
+    Entras,
+}
+
+/// Bars the user from signing in and ends what they have open. Licence and settings stay. What Entra ID asked for and the
+/// guard holds back of the same account is settled by it: nothing is left to decide.
 ///
 /// Asking twice is no error and leaves no second trace: Entra ID repeats itself.
 pub fn deactivate(tx: &mut Tx, id: &str) -> Result<User> {
     let mut user = find(tx.conn, id)?;
     if user.active {
-        set_active(tx, &mut user, false)?;
+        set_active(tx, &mut user, false, Wish::Ours)?;
+        if user.held == Some(Held::Delete) {
+            return by_entra::delete(tx, user);
+        }
         store(tx, &mut user, None)?;
     }
+    Ok(user)
+}
+
+/// As [`deactivate`], where Entra ID asked for it and an administrator lets it go.
+pub fn deactivate_as_asked(tx: &mut Tx, id: &str) -> Result<User> {
+    let mut user = find(tx.conn, id)?;
+    if user.active {
+        set_active(tx, &mut user, false, Wish::Entras)?;
+    } else {
+        may_decide(tx, &user)?;
+        (user.held, user.held_at) = (None, None);
+    }
+    store(tx, &mut user, None)?;
     Ok(user)
 }
 
@@ -50,14 +76,14 @@ pub fn reactivate(tx: &mut Tx, id: &str) -> Result<User> {
         )));
     }
     if !user.active {
-        set_active(tx, &mut user, true)?;
+        set_active(tx, &mut user, true, Wish::Ours)?;
         store(tx, &mut user, None)?;
     }
     Ok(user)
 }
 
 /// The change itself, for whoever stores the account next.
-pub(super) fn set_active(tx: &mut Tx, user: &mut User, active: bool) -> Result<()> {
+pub(super) fn set_active(tx: &mut Tx, user: &mut User, active: bool, wish: Wish) -> Result<()> {
     may_decide(tx, user)?;
     if !active {
         if tx.actor.is(&user.id) {
@@ -67,8 +93,7 @@ pub(super) fn set_active(tx: &mut Tx, user: &mut User, active: bool) -> Result<(
         end_sessions(tx, &user.id)?;
         void_links(tx, &user.id)?;
     }
-    // What Entra ID asked for and was held back is its own doing, whoever lets it go.
-    user.deactivated_by_hand = !active && tx.actor != &Actor::Entra && user.held.is_none();
+    user.deactivated_by_hand = !active && wish == Wish::Ours;
     // Decided now, whatever the guard held back.
     if user.held == Some(Held::Deactivate) {
         (user.held, user.held_at) = (None, None);
