@@ -301,3 +301,157 @@ async fn a_form_of_another_site_is_refused_before_anything_is_asked() {
     let refused = olga.post_bare("/identity/sso", &[("csrf", "planted"), ("password", PASSWORD)]).await;
     assert_eq!(refused.status, 403);
 }
+
+#[actix_web::test]
+async fn the_page_of_a_form_is_one_that_can_be_looked_at() {
+    let console = Console::open();
+    let key = console.user("ana", None).id;
+    let olga = console.signed_in("olga").await;
+    for route in ROUTES.iter().filter(|route| route.method == "POST") {
+        let path = of(route, &key);
+        let shown = olga.get(&path).await;
+        if shown.status != 405 {
+            continue;
+        }
+        let onward =
+            shown.attribute(".card a[href]", "href").unwrap_or_else(|| panic!("{path}: {}", shown.body));
+        assert_ne!(onward, path);
+        let next = olga.get(&onward).await;
+        assert!(next.status != 405 && next.status < 500, "{path} leads to {onward}: {}", next.status);
+    }
+    console.clock.advance(TimeDelta::minutes(30));
+    let fields = [("appointed", "ana"), ("role", "auditor")];
+    let asked = olga.submit("/administrators", "/administrators/appoint", &fields).await;
+    assert_eq!(asked.attribute("a.plain", "href").as_deref(), Some("/administrators"));
+}
+
+/// Requires single sign-on: at first for ten minutes, within which those who came in by password stay in.
+fn require_sso(console: &Console) {
+    console.write(policy::require);
+}
+
+#[actix_web::test]
+async fn whoever_came_in_by_password_proves_themselves_by_it_while_single_sign_on_is_tried_out() {
+    let console = Console::with_sso();
+    console.admin("adam", Role::Administrator);
+    let adam = console.signed_in("adam").await;
+    adam.get("/account").await;
+    console.clock.advance(TimeDelta::minutes(30));
+    require_sso(&console);
+    let asked = adam.submit("/identity", "/identity/sso/require/lift", &[]).await;
+    assert!(is_asked(&asked), "{}", asked.text());
+    let done = asked.submit("/identity/sso/require/lift", &[("password", PASSWORD)]).await;
+    assert_eq!(done.status, 303, "{}", done.text());
+    let now = console.clock.now();
+    let standing = console.org.read(move |conn| policy::standing(conn, now)).unwrap();
+    assert_eq!(standing.requirement, policy::Requirement::Off);
+
+    require_sso(&console);
+    let another = "four unrelated orbit kettles";
+    let fields = [("current", PASSWORD), ("password", another), ("password_again", another)];
+    let changed = adam.submit("/account", "/account/password", &fields).await;
+    assert_eq!(changed.status, 303, "{}", changed.text());
+}
+
+#[actix_web::test]
+async fn a_password_that_proves_nothing_at_present_is_not_called_wrong_and_not_counted() {
+    let console = Console::with_sso();
+    console.admin("adam", Role::Administrator);
+    let adam = console.browser();
+    assert_eq!(adam.bring(&Says::of(&console, "adam")).await.status, 303);
+    console.clock.advance(TimeDelta::minutes(30));
+    require_sso(&console);
+    for _ in 0..8 {
+        let page = adam.get("/account").await;
+        let csrf = page.value("input[name=csrf]").unwrap();
+        let told =
+            adam.post_bare("/confirm", &[("csrf", &csrf), ("next", "/"), ("password", PASSWORD)]).await;
+        assert!(told.text().contains("requires single sign-on"), "{} {}", told.status, told.text());
+        assert!(!told.text().contains("wrong."), "{}", told.text());
+        let fields = [("current", PASSWORD), ("password", "x"), ("password_again", "x")];
+        let told = page.submit("/account/password", &fields).await;
+        assert!(told.text().contains("requires single sign-on"), "{}", told.text());
+    }
+    let log = console.org.read(|conn| audit::list(conn, &audit::Filter::default(), &At::Start, 99)).unwrap();
+    let mut actions = log.items.iter().map(|event| event.action.as_str());
+    assert!(!actions.any(|action| action == audit::Action::ProofRefused.as_str()));
+}
+
+#[actix_web::test]
+async fn what_was_typed_waits_while_the_person_proves_themselves_at_entra_id() {
+    let console = Console::with_sso();
+    console.admin("ada@contoso.example", Role::Owner);
+    console.user("ana", None);
+    let ada = console.browser();
+    ada.sign_in_by_entra(&console, "ada@contoso.example").await;
+    console.clock.advance(TimeDelta::minutes(11));
+    let fields = [("appointed", "ana"), ("role", "auditor")];
+    let asked = ada.submit("/administrators", "/administrators/appoint", &fields).await;
+    assert!(is_asked(&asked) && asked.text().contains("Nothing was changed yet"), "{}", asked.text());
+    let way = asked.attribute("a.button.primary", "href").unwrap();
+    let request = ada.ask_entra(&way).await;
+    let back = ada.bring(&Says::of(&console, "ada@contoso.example").answering(&request)).await;
+    assert_eq!(back.location(), "/administrators");
+    let shown = back.follow().await;
+    assert!(shown.text().contains("It is you. Nothing was changed yet."), "{}", shown.text());
+    assert_eq!(console.find("ana").unwrap().role, Role::None);
+    let kept = ada.get(&shown.attribute(".notice a[href]", "href").unwrap()).await;
+    assert!(kept.text().contains("Carry on"), "{}", kept.text());
+    let done = kept.submit("/administrators/appoint", &[]).await;
+    assert_eq!((done.status, console.find("ana").unwrap().role), (303, Role::Auditor), "{}", done.text());
+    assert_eq!(ada.get("/confirm/form").await.status, 303, "it is kept once");
+
+    // Nobody else goes on with it, and what is secret or large is not kept.
+    console.clock.advance(TimeDelta::minutes(11));
+    let long = "x".repeat(20_000);
+    for fields in [[("appointed", "ana"), ("role", "owner"), ("name", long.as_str())]] {
+        ada.submit("/administrators", "/administrators/appoint", &fields).await;
+    }
+    let request = ada.ask_entra("/sso/start?again=1&next=%2Fadministrators").await;
+    let back = ada.bring(&Says::of(&console, "ada@contoso.example").answering(&request)).await.follow().await;
+    assert!(back.text().contains("It is you. Nothing was changed yet: do it once more."), "{}", back.text());
+    assert!(!back.has(".notice a[href='/confirm/form']"));
+}
+
+#[actix_web::test]
+async fn what_was_pasted_in_a_form_with_a_place_for_a_file_travels_with_the_question() {
+    let console = Console::open();
+    let olga = console.signed_in("olga").await;
+    console.clock.advance(TimeDelta::minutes(11));
+    let pem = String::from_utf8(include_bytes!("fixtures/certificates/entra.pem").to_vec()).unwrap();
+    let action = "/identity/sso/certificates";
+    let asked = olga.upload("/identity", action, &[("pasted", &pem)], "", b"").await;
+    assert!(is_asked(&asked), "{} {}", asked.status, asked.text());
+    let done = asked.submit(action, &[("password", PASSWORD)]).await.follow().await;
+    assert!(done.text().contains("The certificate was added."), "{}", done.text());
+    // A private key goes nowhere.
+    console.clock.advance(TimeDelta::minutes(11));
+    let key = "-----BEGIN PRIVATE KEY-----\nMIIEvQIBADAN\n-----END PRIVATE KEY-----\n";
+    let asked = olga.upload("/identity", action, &[("pasted", key)], "", b"").await;
+    assert_eq!(asked.location(), "/confirm?next=%2Fidentity");
+    asked.follow().await.submit("/confirm", &[("password", PASSWORD)]).await;
+    let told = olga.upload("/identity", action, &[("pasted", key)], "", b"").await;
+    assert!(told.status == 422 && !told.body.contains("MIIEvQIBADAN"), "{}", told.text());
+    let told = olga.upload("/identity", "/identity/sso/import", &[("metadata", key)], "", b"").await;
+    assert!(told.status == 422 && !told.body.contains("MIIEvQIBADAN"), "{}", told.text());
+}
+
+/// A browser keeps whatever answers such a link as the file: also a page that asks who sits there.
+#[test]
+fn no_link_has_a_browser_keep_whatever_is_answered() {
+    let mut folders = vec![std::path::PathBuf::from("templates")];
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(folder).unwrap().map(Result::unwrap) {
+            if entry.path().is_dir() {
+                folders.push(entry.path());
+                continue;
+            }
+            let template = std::fs::read_to_string(entry.path()).unwrap();
+            assert!(
+                !template.contains(" download>") && !template.contains(" download="),
+                "{:?}",
+                entry.path()
+            );
+        }
+    }
+}

@@ -66,8 +66,7 @@ pub(super) fn allow(routes: &[Route]) -> String {
 
 /// The page on which a form stands, or a file is offered: the nearest address above its own that can be looked at.
 pub(super) fn standing_page(routes: &[Route], address: &str) -> String {
-    let is_page =
-        |path: &str| !is_file(path) && routes.iter().any(|route| route.method == "GET" && route.is_at(path));
+    let is_page = |path: &str| !is_file(path) && is_looked_at(routes, path);
     let mut path = address;
     while !is_page(path) {
         match path.rsplit_once('/') {
@@ -76,6 +75,13 @@ pub(super) fn standing_page(routes: &[Route], address: &str) -> String {
         }
     }
     path.to_owned()
+}
+
+/// Whether there is something to look at here. As requests are answered, of the patterns that a path fits the first in
+/// the table is its own: `/administrators/appoint` is nobody's page although it fits `/administrators/{id}`.
+fn is_looked_at(routes: &[Route], path: &str) -> bool {
+    let own = routes.iter().find(|route| route.is_at(path)).map(|route| route.path);
+    own.is_some_and(|own| routes.iter().any(|route| route.path == own && route.method == "GET"))
 }
 
 /// Whether a file to keep is at this address: a browser that is led there stays where it was.
