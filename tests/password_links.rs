@@ -173,3 +173,44 @@ async fn a_link_is_for_the_role_that_its_holder_had() {
     console.write(move |tx| admins::appoint(tx, &adam, Role::Owner));
     assert_eq!(console.browser().get(&link).await.status, 404);
 }
+
+#[actix_web::test]
+async fn a_new_password_voids_the_links_that_the_account_had_made() {
+    let console = Console::open();
+    let bea = console.admin("bea", Role::Owner).id;
+    let cay = console.admin("cay", Role::Owner).id;
+    let is_good = async |link: &str| console.browser().get(link).await.status == 200;
+    let in_her_session = async |browser: &Browser| {
+        let path = format!("/administrators/{cay}");
+        link(&browser.submit(&path, &format!("{path}/password"), &[]).await)
+    };
+    // By another owner's link, and by the command line.
+    let made = in_her_session(&console.signed_in("bea").await).await;
+    let id = bea.clone();
+    let hers = format!("/password/{}", console.write(move |tx| admins::links::make(tx, &id)).1.secret);
+    assert_eq!(choose(&console.browser(), &hers, CHOSEN).await.status, 303);
+    assert!(!is_good(&made).await);
+    let her_own = console.browser();
+    her_own.submit("/sign-in", "/sign-in", &[("user_name", "bea"), ("password", CHOSEN)]).await;
+    let made = in_her_session(&her_own).await;
+    assert!(is_good(&made).await);
+    let prepared = passwords::prepare(&console.org, &bea, PASSWORD).unwrap();
+    console.write(move |tx| admins::set_password(tx, prepared));
+    assert!(!is_good(&made).await);
+}
+
+#[actix_web::test]
+async fn a_link_tells_that_single_sign_on_is_required() {
+    let console = Console::with_sso();
+    console.write(rollcall::domain::sso::policy::require);
+    let olga = console.signed_in("olga").await;
+    let made = olga.submit("/administrators", "/administrators", &NEW).await;
+    assert!(made.text().contains("Single sign-on is required of everybody but owners"), "{}", made.text());
+    let (his, path) = (console.browser(), link(&made));
+    assert!(his.get(&path).await.text().contains("you sign in with Entra ID"));
+    let chosen = choose(&his, &path, CHOSEN).await.follow().await;
+    assert!(chosen.text().contains("everybody else with Entra ID"), "{}", chosen.text());
+    let owners = [("name", "Bea"), ("user_name", "bea"), ("role", "owner")];
+    let made = olga.submit("/administrators", "/administrators", &owners).await;
+    assert!(!made.text().contains("Single sign-on is required"), "{}", made.text());
+}

@@ -122,10 +122,11 @@ impl Admin {
                         Some(text) => Error::Conflict(format!("{text} To do so, add --look-alike.")),
                         None => refusal,
                     })?;
-                    admins::create(tx, &admins::Wish { name, user_name, password, role })
+                    Ok(user)
                 })?;
                 let role = made.role.word().to_lowercase();
                 say([format!("{} may sign in as {role}.", made.profile.user_name)]);
+                say(barred(org, &made)?);
             }
             Self::ResetPassword { user_name } => {
                 let password = password_from_input()?;
@@ -134,10 +135,19 @@ impl Admin {
                 let prepared = passwords::prepare(org, &user.id, &password)?;
                 org.write(&ACTOR, move |tx| admins::set_password(tx, prepared))?;
                 say(["The password is set, and the account's sessions are ended.".to_owned()]);
+                say(barred(org, &user)?);
             }
         }
         Ok(())
     }
+}
+
+/// That a password will be refused at sign-in all the same, where it will.
+fn barred(org: &Org, user: &User) -> Result<Option<String>, Error> {
+    let (user, now) = (user.clone(), org.now());
+    let is_barred = org.read(move |conn| policy::bars_password(conn, &user, now))?;
+    let text = "Single sign-on is required of everybody but owners: the password is good only once that is no longer required.";
+    Ok(is_barred.then(|| text.to_owned()))
 }
 
 impl Provisioning {

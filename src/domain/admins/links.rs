@@ -7,6 +7,7 @@ use super::{only_owners, set_password};
 use crate::db::Conn;
 use crate::db::schema::{password_links, users as accounts};
 use crate::domain::audit::{self, Action, Change};
+use crate::domain::sso::policy;
 use crate::domain::users::{self, User};
 use crate::domain::{Actor, Role, Tx, rfc3339};
 use crate::error::{Error, Result};
@@ -27,6 +28,8 @@ pub struct Link {
     pub secret: String,
     /// Until when it is good, in UTC.
     pub expires_at: NaiveDateTime,
+    /// Whether the password would be refused at sign-in as things are: single sign-on is required of its holder.
+    pub is_barred: bool,
 }
 
 /// Makes a link for an account with a role; the one before it is void. A password that there is stays good until another
@@ -36,7 +39,8 @@ pub fn make(tx: &mut Tx, id: &str) -> Result<(User, Link)> {
     let user = users::find(tx.conn, id)?;
     may_choose(&user)?;
     let good_for = if user.password_hash.is_some() { NEXT } else { FIRST };
-    let link = Link { secret: seal::secret(), expires_at: tx.now + good_for };
+    let is_barred = policy::bars_password(tx.conn, &user, tx.now)?;
+    let link = Link { secret: seal::secret(), expires_at: tx.now + good_for, is_barred };
     end(tx, id)?;
     diesel::insert_into(password_links::table)
         .values((

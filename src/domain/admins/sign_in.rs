@@ -95,6 +95,9 @@ pub fn welcome(
     device: Option<&str>,
 ) -> Result<Welcome> {
     let user = &unchanged(tx, user)?;
+    if policy::bars_password(tx.conn, user, tx.now)? {
+        return Err(wrong());
+    }
     throttle::forgive(tx, &user.profile.user_name, &user.id, origin, caller)?;
     let name = user.name();
     audit::note(tx, Action::SignedIn, user.subject(&name), &[Change::set("address", &origin.address)])?;
@@ -107,8 +110,7 @@ pub fn welcome(
 fn unchanged(tx: &mut Tx, verified: &User) -> Result<User> {
     let present = candidate(tx.conn, &verified.profile.user_name)?;
     let same = |user: &User| user.id == verified.id && user.password_hash == verified.password_hash;
-    let user = present.filter(same).ok_or_else(wrong)?;
-    if policy::bars_password(tx.conn, &user, tx.now)? { Err(wrong()) } else { Ok(user) }
+    present.filter(same).ok_or_else(wrong)
 }
 
 /// The one refusal of whatever is wrong with what was entered.

@@ -3,6 +3,7 @@
 use crate::domain::admins::passwords;
 use crate::domain::admins::sign_in::{self, Caller, Origin, Welcome};
 use crate::domain::authority::Authority;
+use crate::domain::sessions::Method;
 use crate::domain::sso::policy;
 use crate::domain::users::User;
 use crate::domain::{Actor, Org};
@@ -56,6 +57,9 @@ pub(super) async fn sign_in(
 
 /// Whether somebody signed in knows their password, when they are asked again. Whoever isn't signed in as them cannot
 /// use up their tries, nor can who has another of their sessions.
+///
+/// Whoever came in by password proves themselves by it as long as the session lives. Whoever came through Entra ID while
+/// that is required of them is told so before anything is tried or counted.
 pub(super) async fn prove(
     request: &HttpRequest,
     signed: &Signed,
@@ -63,7 +67,17 @@ pub(super) async fn prove(
     address: &Address,
     password: &str,
 ) -> Result<()> {
-    let session = Visit::of(request).root().unwrap_or_else(|| signed.0.id.clone());
+    let visit = Visit::of(request);
+    if visit.method() == Method::Sso {
+        let (me, now) = (signed.0.clone(), desk.org().now());
+        if desk.read(move |conn| policy::bars_password(conn, &me, now)).await? {
+            let cause = "Your organisation requires single sign-on of everybody but owners, so your password proves \
+                         nothing at present. Nothing was changed, and nothing counts as a wrong try: sign in through \
+                         Entra ID anew.";
+            return Err(Error::Conflict(cause.to_owned()));
+        }
+    }
+    let session = visit.root().unwrap_or_else(|| signed.0.id.clone());
     let (origin, caller) = (Origin::of(&address.0), Caller::Session(session));
     let tried = Try {
         user_name: signed.0.profile.user_name.clone(),
@@ -91,8 +105,8 @@ async fn verify(desk: &Desk, tried: Try) -> Result<User> {
         Some(place) => desk.wait(place.wait(attempt.pause)).await?,
         None => desk.wait(tokio::time::sleep(attempt.pause)).await,
     }
-    let name = user_name.clone();
-    let found = match desk.prepare(line, move |org| check(org, &name, &password)).await {
+    let (name, is_proof) = (user_name.clone(), matches!(caller, Caller::Session(_)));
+    let found = match desk.prepare(line, move |org| check(org, &name, &password, is_proof)).await {
         Err(busy @ Error::Busy(_)) => {
             desk.write(Actor::Rollcall, move |tx| sign_in::take_back(tx, &user_name, &origin, &caller))
                 .await?;
@@ -112,11 +126,12 @@ async fn verify(desk: &Desk, tried: Try) -> Result<User> {
     Err(refusal)
 }
 
-/// The account whose password this is, and whether it must sign in with Entra ID all the same. Slow.
-fn check(org: &Org, name: &str, password: &str) -> Result<Option<(bool, User)>> {
+/// The account whose password this is, and whether it must sign in with Entra ID all the same: not where somebody who is
+/// in proves that it is still they. Slow.
+fn check(org: &Org, name: &str, password: &str, is_proof: bool) -> Result<Option<(bool, User)>> {
     let now = org.now();
     let candidate = org.read(|conn| match sign_in::candidate(conn, name)? {
-        Some(user) => Ok(Some((policy::bars_password(conn, &user, now)?, user))),
+        Some(user) => Ok(Some((!is_proof && policy::bars_password(conn, &user, now)?, user))),
         None => Ok(None),
     })?;
     // The connection went back: others read with it while this is verified.

@@ -2,6 +2,7 @@
 
 use crate::domain::admins::{links, passwords};
 use crate::domain::authority::Authority;
+use crate::domain::sso::policy;
 use crate::domain::users::User;
 use crate::error::{Error, Result};
 use crate::web::House;
@@ -18,6 +19,8 @@ pub(super) struct ShownLink {
     pub(super) name: String,
     pub(super) address: String,
     pub(super) until: String,
+    /// Whether single sign-on is required of the person, so that the password is not good yet.
+    pub(super) is_barred: bool,
 }
 
 impl ShownLink {
@@ -26,6 +29,7 @@ impl ShownLink {
             name: user.name(),
             address: house.address(&format!("/password/{}", link.secret)),
             until: when(link.expires_at),
+            is_barred: link.is_barred,
         }
     }
 }
@@ -36,18 +40,31 @@ struct ChoosePage {
     frame: Frame,
     path: String,
     user_name: String,
+    /// Whether single sign-on is required of the person, so that the password is not good yet.
+    is_barred: bool,
     refusal: Refused,
 }
 
-async fn holder(desk: &Desk, secret: &str) -> Result<User> {
+/// Who chooses a password, and whether it will be refused at sign-in as things are.
+async fn holder(desk: &Desk, secret: &str) -> Result<(User, bool)> {
     let (keys, now, secret) = (desk.org().keys().clone(), desk.org().now(), secret.to_owned());
-    desk.read(move |conn| links::holder(conn, &keys, &secret, now)).await
+    desk.read(move |conn| {
+        let user = links::holder(conn, &keys, &secret, now)?;
+        let is_barred = policy::bars_password(conn, &user, now)?;
+        Ok((user, is_barred))
+    })
+    .await
 }
 
-fn asked(request: &HttpRequest, frame: Frame, user: &User, refusal: Option<Error>) -> Answer {
+fn asked(
+    request: &HttpRequest,
+    frame: Frame,
+    (user, is_barred): &(User, bool),
+    refusal: Option<Error>,
+) -> Answer {
     let (path, user_name) = (request.path().to_owned(), user.profile.user_name.clone());
-    let refusal = Refused(refusal);
-    let page = ChoosePage { frame: frame.refusing(&refusal), path, user_name, refusal };
+    let (refusal, is_barred) = (Refused(refusal), *is_barred);
+    let page = ChoosePage { frame: frame.refusing(&refusal), path, user_name, is_barred, refusal };
     page::show_form(&page.refusal, &page.frame, &page)
 }
 
@@ -74,7 +91,7 @@ pub(super) async fn choose(
 ) -> Answer {
     let Posted(form) = form;
     let user = holder(&desk, &secret).await?;
-    match set(&desk, &user, address, secret.into_inner(), form).await {
+    match set(&desk, &user.0, address, secret.into_inner(), form).await {
         Ok(()) => {
             let mut response = page::go("/sign-in?chosen");
             Visit::of(&request).leave(&request, &mut response)?;

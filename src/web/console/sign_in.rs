@@ -73,16 +73,20 @@ pub(super) async fn show(request: HttpRequest, frame: Frame, desk: Desk, way: Qu
     if frame.person.is_some() {
         return Ok(page::go(&next));
     }
+    let ways = Ways::of(&request, &desk, &next).await?;
     let note = match (&way.ended, &way.left) {
         (Some(_), _) => Some("Your session has ended, and nothing was changed. Sign in and do it again."),
         (_, Some(_)) => Some("You are signed out."),
+        _ if way.chosen.is_some() && ways.required => Some(
+            "Your password is set. Your organisation requires single sign-on at present: only owners sign in with a \
+             password, everybody else with Entra ID.",
+        ),
         _ if way.chosen.is_some() => Some("Your password is set. Sign in with it."),
         _ if desk.read(admins::is_unclaimed).await? => Some(
             "Nobody owns this instance yet. Open the set-up link that the program printed when it started.",
         ),
         _ => None,
     };
-    let ways = Ways::of(&request, &desk, &next).await?;
     let page = SignInPage { frame, user_name: String::new(), next, error: None, note, ways };
     page::show(&page.frame, &page)
 }
