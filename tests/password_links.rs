@@ -2,6 +2,7 @@
 
 use crate::harness::{Browser, Console, PASSWORD, Page};
 use chrono::TimeDelta;
+use rollcall::domain::admins::passwords;
 use rollcall::domain::{Role, admins, users};
 
 const NEW: [(&str, &str); 3] = [("name", "Adam Ames"), ("user_name", "adam"), ("role", "administrator")];

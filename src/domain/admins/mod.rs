@@ -256,7 +256,8 @@ pub fn set_password(tx: &mut Tx, prepared: Prepared) -> Result<User> {
     user.password_hash = Some(hash.into_stored());
     store(tx, &mut user, None)?;
     lifecycle::end_sessions(tx, &id)?;
-    links::end(tx, &id)?;
+    // Whoever sat in one of those sessions may have made links in it.
+    links::end_all_of(tx, &id)?;
     throttle::forgive_all(tx, &id)?;
     devices::forget(tx, &id)?;
     let name = user.name();
