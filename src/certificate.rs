@@ -77,6 +77,12 @@ const LENIENT: GeneralPurpose = GeneralPurpose::new(
     GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
 );
 
+/// Whether somebody gave away a private key: it is neither kept nor shown again.
+#[must_use]
+pub fn holds_private_key(text: &str) -> bool {
+    text.contains("PRIVATE KEY-----")
+}
+
 /// Reads every certificate in a file, of which there is at least one: PEM or Base64, on many lines or one, indented or
 /// not, in UTF-8, UTF-16 or UTF-32, or DER; alone or in PKCS #7.
 pub fn read(file: &[u8]) -> Result<Vec<Certificate>, Fault> {
@@ -84,7 +90,7 @@ pub fn read(file: &[u8]) -> Result<Vec<Certificate>, Fault> {
         return Err(Fault::TooLarge);
     }
     let text = text_of(file);
-    if text.contains("PRIVATE KEY-----") {
+    if holds_private_key(&text) {
         return Err(Fault::PrivateKey);
     }
     if text.contains(BEGIN) {

@@ -4,6 +4,7 @@ use crate::harness::idp::Says;
 use crate::harness::{Browser, Console, PASSWORD, Page};
 use chrono::TimeDelta;
 use rollcall::domain::page::At;
+use rollcall::domain::sso::policy;
 use rollcall::domain::{Role, audit};
 use rollcall::web::console::{ROUTES, Route};
 

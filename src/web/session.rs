@@ -30,6 +30,7 @@ const SITTING: &str = "sitting";
 /// The session that was reserved for whoever has just been let in, until it begins.
 const RESERVED: &str = "reserved";
 const ROOT: &str = "root";
+const FORM: &str = "form";
 const PURPOSE: &str = "session";
 /// What decides who has power or where trust lies wants a proof that is no older.
 const PROOF_MINUTES: i64 = 10;
@@ -51,6 +52,22 @@ pub(super) struct Flash {
     /// The part of the page where it belongs; empty for its head.
     #[serde(default)]
     pub(super) place: String,
+    /// Where it leads on to, and what that is called.
+    #[serde(default)]
+    pub(super) onward: Option<(String, String)>,
+}
+
+/// A form that was sent and waits until the person has proved at Entra ID that it is they.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(super) struct KeptForm {
+    /// Whose it is: nobody else goes on with it.
+    pub(super) user: String,
+    /// Where it goes.
+    pub(super) action: String,
+    /// The page on which it stands.
+    pub(super) page: String,
+    /// What was entered; nothing where that is secret, a file, or more than is kept.
+    pub(super) fields: Option<Vec<(String, String)>>,
 }
 
 impl Visit {
@@ -169,7 +186,41 @@ impl Visit {
             return;
         }
         let mut flashes: Vec<Flash> = self.get(FLASHES).unwrap_or_default();
-        flashes.push(Flash { kind: kind.to_owned(), text: text.into(), place: place.to_owned() });
+        let (kind, place) = (kind.to_owned(), place.to_owned());
+        flashes.push(Flash { kind, text: text.into(), place, onward: None });
+        self.put(FLASHES, &flashes);
+    }
+
+    /// Keeps a form until the person has proved at Entra ID that it is they; one at a time.
+    pub(super) fn keep_form(&self, form: &KeptForm) {
+        self.put(FORM, form);
+    }
+
+    /// The form that is kept.
+    pub(super) fn kept_form(&self) -> Option<KeptForm> {
+        self.get(FORM)
+    }
+
+    /// Forgets it.
+    pub(super) fn forget_form(&self) {
+        self.session.remove(FORM);
+    }
+
+    /// Goes on after a proof at Entra ID with what was asked before it: the next page says so, and leads on to it.
+    pub(super) fn resume(&self, kept: &KeptForm, onward: &str) {
+        let (text, onward) = match kept.fields {
+            Some(_) => {
+                self.keep_form(kept);
+                (
+                    "It is you. Nothing was changed yet.",
+                    Some((onward.to_owned(), "Carry on with what you entered".to_owned())),
+                )
+            }
+            None => ("It is you. Nothing was changed yet: do it once more.", None),
+        };
+        let flash = Flash { kind: "note".to_owned(), text: text.to_owned(), place: String::new(), onward };
+        let mut flashes: Vec<Flash> = self.get(FLASHES).unwrap_or_default();
+        flashes.push(flash);
         self.put(FLASHES, &flashes);
     }
 
@@ -207,6 +258,17 @@ impl Store {
     fn digest(&self, key: &str) -> String {
         self.house.org().keys().digest(PURPOSE, key)
     }
+
+    async fn begin(&self, packed: Packed) -> Result<SessionKey> {
+        let key = seal::secret();
+        let (id, limits) = (self.digest(&key), self.house.0.limits);
+        let begin = self.desk.write(Actor::Rollcall, move |tx| {
+            let Packed { holder, reserved, state } = packed;
+            sessions::begin(tx, &id, reserved.as_ref(), holder, state, limits)
+        });
+        begin.await?;
+        SessionKey::try_from(key).map_err(crate::error::Error::internal)
+    }
 }
 
 /// The values of a session, as actix-session hands them over: JSON by name.
@@ -239,6 +301,17 @@ fn holder(user: Option<String>, foreign: Option<Foreign>) -> Holder {
     }
 }
 
+/// What a session that ended with its own request still had to tell, for a session of nobody.
+fn farewell(state: &str) -> Option<Packed> {
+    let before: State = serde_json::from_str(state).ok()?;
+    let mut flashes: Vec<Flash> = serde_json::from_str(before.get(FLASHES)?).ok()?;
+    let text = "Your session has ended. Sign in again to go on.".to_owned();
+    flashes.push(Flash { kind: "note".to_owned(), text, place: String::new(), onward: None });
+    let flashes = serde_json::to_string(&flashes).ok()?;
+    let state = serde_json::to_string(&State::from([(FLASHES.to_owned(), flashes)])).ok()?;
+    Some(Packed { holder: holder(None, None), reserved: None, state })
+}
+
 impl SessionStore for Store {
     async fn load(&self, key: &SessionKey) -> Result<Option<State>, LoadError> {
         let (id, now, limits) = (self.digest(key.as_ref()), self.house.org().now(), self.house.0.limits);
@@ -261,25 +334,22 @@ impl SessionStore for Store {
     }
 
     async fn save(&self, state: State, _: &Duration) -> Result<SessionKey, SaveError> {
-        let key = seal::secret();
         let packed = pack(state).map_err(|cause| SaveError::Serialization(cause.into()))?;
-        let (id, limits) = (self.digest(&key), self.house.0.limits);
-        let begin = self.desk.write(Actor::Rollcall, move |tx| {
-            let Packed { holder, reserved, state } = packed;
-            sessions::begin(tx, &id, reserved.as_ref(), holder, state, limits)
-        });
-        begin.await.map_err(|cause| SaveError::Other(cause.into()))?;
-        SessionKey::try_from(key).map_err(|cause| SaveError::Other(cause.into()))
+        self.begin(packed).await.map_err(|cause| SaveError::Other(cause.into()))
     }
 
     async fn update(&self, key: SessionKey, state: State, _: &Duration) -> Result<SessionKey, UpdateError> {
         let Packed { holder, state, .. } =
             pack(state).map_err(|cause| UpdateError::Serialization(cause.into()))?;
-        let id = self.digest(key.as_ref());
+        let (id, kept) = (self.digest(key.as_ref()), state.clone());
         // A session that was ended while its request was under way stays ended.
-        let update = self.desk.write(Actor::Rollcall, move |tx| sessions::update(tx, &id, holder, &state));
-        update.await.map_err(|cause| UpdateError::Other(cause.into()))?;
-        Ok(key)
+        let update = self.desk.write(Actor::Rollcall, move |tx| sessions::update(tx, &id, holder, &kept));
+        let stands = update.await.map_err(|cause| UpdateError::Other(cause.into()))?;
+        match farewell(&state).filter(|_| !stands) {
+            // What came of the request is still told: in a session of nobody.
+            Some(told) => self.begin(told).await.map_err(|cause| UpdateError::Other(cause.into())),
+            None => Ok(key),
+        }
     }
 
     async fn update_ttl(&self, _: &SessionKey, _: &Duration) -> Result<(), anyhow::Error> {

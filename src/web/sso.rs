@@ -123,6 +123,9 @@ pub(super) async fn new_pair(house: &House) -> Result<KeyPair> {
     house.0.key_maker.run(move || keys::generate(&here, now)).await
 }
 
+/// Where whoever has proved themselves goes on with the form that they had sent.
+pub(super) const KEPT_FORM: &str = "/confirm/form";
+
 #[derive(Default, Deserialize)]
 #[serde(default)]
 pub(super) struct Start {
@@ -300,8 +303,10 @@ pub(super) async fn consume(
     let secret = browser.clone();
     let standing = desk.read(move |conn| Standing::read(conn, &ring, secret.as_deref(), now)).await?;
     // Nobody comes in then: nothing is looked into, and nothing is kept of it.
+    let is_plain = !house.is_https();
     let closed = |frame| {
-        let sentence = help::for_the_person("switched_off");
+        let sentence =
+            if is_plain { help::SWITCHED_OFF_OVER_HTTP } else { help::for_the_person("switched_off") };
         RefusedPage { frame, sentence, reference: None, another: false }.show()
     };
     if !standing.is_open {
@@ -393,13 +398,13 @@ async fn enter(request: &HttpRequest, desk: &Desk, entry: Entry) -> Answer {
         came_by: arrival.came_by,
         until: arrival.until,
     };
-    Visit::of(request).sign_in_from(
-        &arrival.user.id,
-        &reserved,
-        &foreign,
-        arrival.proved_at,
-        desk.org().now(),
-    );
+    let (visit, now) = (Visit::of(request), desk.org().now());
+    let kept = visit.kept_form().filter(|kept| kept.user == arrival.user.id);
+    visit.sign_in_from(&arrival.user.id, &reserved, &foreign, arrival.proved_at, now);
+    // A sign-in that proves nothing leaves the question as it was.
+    if let Some(kept) = kept.filter(|_| visit.is_proved(now)) {
+        visit.resume(&kept, KEPT_FORM);
+    }
     let return_to = page::own_path(Some(&arrival.return_to));
     // Whoever has no role has one page.
     let allowed = arrival.user.role > Role::None || return_to.starts_with("/account");

@@ -24,6 +24,12 @@ const NOT_SET_UP: &str = "Signing in with Entra ID is not set up correctly yet."
 const NO_ACCOUNT: &str = "Entra ID knows you, but you cannot enter here.";
 const AGAIN: &str = "That sign-in is over or was used already. Start again from the sign-in page.";
 
+/// What is told where single sign-on is switched off and the console is served over plain http: a test sign-in comes back
+/// without the cookie that says who began it, and then looks like a stranger's.
+pub const SWITCHED_OFF_OVER_HTTP: &str = "Signing in with Entra ID is switched off here. If you were trying it out: \
+    Entra ID's answer is posted from another site, and browsers send our cookie with it over https only, so the test could \
+    not be recognised. Serve Rollcall over https, or switch single sign-on on before the test.";
+
 const fn cause(
     code: &'static str,
     title: &'static str,
@@ -389,7 +395,7 @@ pub const CAUSES: &[Cause] = &[
     cause(
         "recognition_not_confirmed",
         "An owner has not confirmed how the account is recognised",
-        "The account has a role here, and its user name or federated id was changed by somebody who is no owner. An owner opens the account under Administrators and confirms how it is recognised. Meanwhile the password works.",
+        "The account has a role here, and its user name or federated id was changed and no owner has confirmed it since. An owner opens the account under Administrators and confirms how it is recognised. Meanwhile the password works.",
         "If the name was changed by mistake, change it back.",
         "Sign in with your password, or ask an owner: your account here must be confirmed first.",
     ),

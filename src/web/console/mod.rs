@@ -35,6 +35,7 @@ routes! {
     "/password/{secret}" { GET anyone password_link::show; POST anyone password_link::choose; }
     "/sign-out" { POST anyone sign_in::leave; }
     "/confirm" { GET auditor sign_in::ask_again; POST auditor sign_in::prove; }
+    "/confirm/form" { GET auditor sign_in::carry_on; }
     "/" { GET user home::show; }
 
     "/sso/metadata" { GET anyone sso::metadata; }

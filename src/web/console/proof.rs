@@ -3,19 +3,24 @@
 
 use super::ROUTES;
 use super::sign_in::Prompt;
+use crate::certificate;
 use crate::domain::authority::Wanted;
+use crate::domain::sessions::Method;
 use crate::error::{Error, Result};
 use crate::web::csrf;
-use crate::web::extract::{Address, Desk, Fields, LARGEST_FORM, Signed, values, whole};
+use crate::web::extract::{Address, Desk, Fields, LARGEST_FORM, Signed, Upload, values, whole};
 use crate::web::page::{self, Failure, Frame};
 use crate::web::route::{Route, standing_page};
-use crate::web::session::Visit;
+use crate::web::session::{KeptForm, Visit};
 use actix_web::body::BoxBody;
 use actix_web::dev::{Payload, ServiceRequest, ServiceResponse};
-use actix_web::http::{Method, header};
+use actix_web::http::header::{self, HeaderValue};
 use actix_web::middleware::Next;
 use actix_web::web::Bytes;
 use actix_web::{HttpMessage, HttpRequest, HttpResponse, ResponseError};
+
+/// So many bytes of a form are kept in a session.
+const LARGEST_KEPT: usize = 16 * 1024;
 
 /// The field with which a form can bring the proof itself.
 const PASSWORD: &str = "password";
@@ -46,30 +51,71 @@ async fn question(request: &mut ServiceRequest, wanted: Wanted) -> Result<Option
     if is_proved || !desk.read(move |conn| wanted.applies(conn)).await? {
         return Ok(None);
     }
-    if request.method() != Method::POST {
+    if request.method() != actix_web::http::Method::POST {
+        Visit::of(request.request()).forget_form();
         let asked = request.uri().path_and_query().map_or("/", |path| path.as_str()).to_owned();
         return Ok(Some(confirm_first(&asked)));
     }
     let back = standing_page(ROUTES, request.path());
-    if is_upload(request.request()) {
-        let said = "Nothing was changed yet. Confirm that it is you, then choose the file or paste the text once more.";
-        Visit::of(request.request()).flash("note", said);
-        return Ok(Some(confirm_first(&back)));
-    }
-    let payload = request.take_payload();
-    let body = whole(request.request(), payload, LARGEST_FORM).await?;
-    let fields: Fields = serde_urlencoded::from_bytes(&body).unwrap_or_default();
-    csrf::check(request.request(), &fields)?;
-    // What is secret is neither shown nor kept: such a form is filled in again.
-    if fields.iter().any(|(name, _)| name == "password_again") {
-        Visit::of(request.request()).flash("note", "Nothing was changed yet: enter the new password again.");
-        return Ok(Some(confirm_first(&back)));
-    }
+    let fields = match fields(request).await? {
+        Sent::Fields(fields) => fields,
+        Sent::Unrepeatable(said) => {
+            let kept = KeptForm { fields: None, ..kept(request, &back)? };
+            let visit = Visit::of(request.request());
+            visit.keep_form(&kept);
+            visit.flash("note", said);
+            return Ok(Some(confirm_first(&back)));
+        }
+    };
     let asked = prompt(request, &desk, &fields, &back).await?;
     if asked.is_none() {
         give_back(request, fields)?;
     }
     Ok(asked)
+}
+
+/// What a form sent.
+enum Sent {
+    /// Fields, which travel with the question.
+    Fields(Fields),
+    /// What is not sent once more by itself; what to do then.
+    Unrepeatable(&'static str),
+}
+
+const NEW_PASSWORD: &str = "Nothing was changed yet: enter the new password again.";
+const FILE: &str =
+    "Nothing was changed yet. Confirm that it is you, then choose the file or paste the text once more.";
+
+async fn fields(request: &mut ServiceRequest) -> Result<Sent, Failure> {
+    let payload = request.take_payload();
+    let fields = if is_upload(request.request()) {
+        match Upload::read(request.request(), payload, LARGEST_FORM).await {
+            // Where there is no file, it is a form like others.
+            Ok(upload) if upload.file.is_empty() => upload.fields,
+            Ok(_) | Err(Failure(Error::TooLarge(_))) => return Ok(Sent::Unrepeatable(FILE)),
+            Err(failure) => return Err(failure),
+        }
+    } else {
+        let body = whole(request.request(), payload, LARGEST_FORM).await?;
+        let fields: Fields = serde_urlencoded::from_bytes(&body).unwrap_or_default();
+        csrf::check(request.request(), &fields)?;
+        fields
+    };
+    // What is secret is neither shown nor kept: such a form is filled in again.
+    Ok(if fields.iter().any(|(name, _)| name == "password_again") {
+        Sent::Unrepeatable(NEW_PASSWORD)
+    } else if fields.iter().any(|(_, value)| certificate::holds_private_key(value)) {
+        Sent::Unrepeatable(FILE)
+    } else {
+        Sent::Fields(fields)
+    })
+}
+
+/// The form as it is kept for whoever proves themselves at Entra ID.
+fn kept(request: &ServiceRequest, back: &str) -> Result<KeptForm> {
+    let user = Visit::of(request.request()).user().ok_or(Error::SignedOut)?;
+    let action = format!("{}{}", request.path(), fragment(request.path()));
+    Ok(KeptForm { user, action, page: back.to_owned(), fields: None })
 }
 
 /// The page that asks for the password and carries the form along, unless the form brought the right one.
@@ -88,6 +134,15 @@ async fn prompt(
         .filter(|(name, _)| ![PASSWORD, csrf::FIELD].contains(name))
         .collect();
     let password = values(fields, PASSWORD).pop().unwrap_or_default();
+    let visit = Visit::of(request.request());
+    if visit.method() == Method::Sso {
+        // Entra ID sends nothing of it back.
+        let size: usize = carried.iter().map(|(name, value)| name.len() + value.len()).sum();
+        let owned =
+            || carried.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+        let fields = (size <= LARGEST_KEPT).then(owned);
+        visit.keep_form(&KeptForm { fields, ..kept(request, back)? });
+    }
     let prompt = Prompt { frame: &frame, action: &action, hidden: &carried, next: back };
     prompt.unless_proved(request.request(), &signed, desk, &address, &password).await
 }
@@ -106,7 +161,9 @@ fn is_upload(request: &HttpRequest) -> bool {
 fn give_back(request: &mut ServiceRequest, mut fields: Fields) -> Result<()> {
     fields.retain(|(name, _)| name != PASSWORD);
     let body = serde_urlencoded::to_string(fields).map_err(Error::internal)?;
-    // It has another length than the one that was announced.
+    // It has another length than the one that was announced, and may have come as parts.
+    let kind = HeaderValue::from_static("application/x-www-form-urlencoded");
+    request.headers_mut().insert(header::CONTENT_TYPE, kind);
     request.headers_mut().remove(header::CONTENT_LENGTH);
     request.set_payload(Payload::from(Bytes::from(body)));
     Ok(())

@@ -10,7 +10,7 @@ use crate::web::extract::{Address, Desk, Fields, Posted, Signed};
 use crate::web::page::{self, Answer, Failure, Frame};
 use crate::web::query::Query;
 use crate::web::route::{is_file, standing_page};
-use crate::web::session::Visit;
+use crate::web::session::{KeptForm, Visit};
 use crate::web::sso::{self as sso_door, WAY, remember_way};
 use actix_web::{HttpRequest, HttpResponse};
 use askama::Template;
@@ -276,4 +276,26 @@ impl Prompt<'_> {
             None => page::show(self.frame, &page),
         }
     }
+}
+
+#[derive(Template)]
+#[template(path = "sign_in/carry_on.html")]
+struct CarryOnPage {
+    frame: Frame,
+    kept: KeptForm,
+    fields: Vec<(String, String)>,
+}
+
+/// The form that somebody had sent before they proved at Entra ID that it is they: one press sends it once more.
+pub(super) async fn carry_on(request: HttpRequest, signed: Signed, frame: Frame, desk: Desk) -> Answer {
+    let visit = Visit::of(&request);
+    let kept = visit.kept_form().filter(|kept| kept.user == signed.0.id);
+    let Some(mut kept) = kept else { return Ok(page::go("/")) };
+    let Some(fields) = kept.fields.take() else { return Ok(page::go(&kept.page)) };
+    if visit.is_proved(desk.org().now()) {
+        // It stands in the page from now on.
+        visit.forget_form();
+    }
+    let page = CarryOnPage { frame, kept, fields };
+    page::show(&page.frame, &page)
 }

@@ -1,6 +1,7 @@
 //! Single sign-on on the Identity Management page: setting it up, testing it, requiring it.
 
 use super::identity::{Said, render};
+use crate::certificate;
 use crate::domain::sso::certificates::{self, Added};
 use crate::domain::sso::keys;
 use crate::domain::sso::metadata::{self, Document, Imported};
@@ -102,6 +103,12 @@ pub(in crate::web::console) async fn save_options(
     }
 }
 
+/// What was pasted, for the form that is shown again: a private key is not shown once more by the page that says how bad
+/// that is.
+fn shown_again(pasted: String) -> String {
+    if certificate::holds_private_key(&pasted) { String::new() } else { pasted }
+}
+
 async fn refused(
     request: &HttpRequest,
     signed: &Signed,
@@ -129,6 +136,7 @@ pub(in crate::web::console) async fn import(
     };
     match import_from(&request, &signed, &desk, form.clone(), upload.file).await {
         Err(refusal @ Error::Invalid(_)) => {
+            let form = Import { metadata: shown_again(form.metadata), ..form };
             let entered = Entered { import: Some(form), ..Entered::default() };
             refused(&request, &signed, frame, &desk, refusal, entered).await
         }
@@ -196,6 +204,7 @@ pub(in crate::web::console) async fn add_certificate(
     let is_owner = signed.0.role == Role::Owner;
     match desk.write(signed.actor(), move |tx| certificates::add(tx, &file)).await {
         Err(refusal @ Error::Invalid(_)) => {
+            let pasted = shown_again(pasted);
             let entered = Entered { pasted, ..Entered::default() };
             refused(&request, &signed, frame, &desk, refusal, entered).await
         }
