@@ -117,3 +117,34 @@ async fn without_a_token_there_is_nothing_to_test() {
     let told = olga.submit("/identity", "/identity/provisioning/test#health", &[]).await.follow().await;
     assert!(told.text().contains("There is no live API token."));
 }
+
+#[actix_web::test]
+async fn what_somebody_settles_here_is_no_longer_told_as_failing() {
+    use rollcall::domain::users::{by_hand, lifecycle};
+    let (console, entra) = Console::with_entra();
+    let made = |name: &'static str| console.user(name, None).id;
+    let [ana, bob, cy] = ["ana", "bob", "cy"].map(made);
+    let failing = async |console: &Console| {
+        console.write(settings::touch);
+        home(console).await
+    };
+    for name in ["ana", "bob", "cy"] {
+        assert_eq!(entra.post("/Users", json!({ "userName": name, "active": true })).await.status, 409);
+    }
+    let told = failing(&console).await;
+    assert!(
+        told.contains("3 users: An account with userName exists and is not linked to Entra ID. Link the"),
+        "{told}"
+    );
+    assert!(!told.contains("can link it, under Users"), "a remedy is told once: {told}");
+    console.write(move |tx| lifecycle::delete(tx, &[ana]));
+    assert!(failing(&console).await.contains("2 users: An account"));
+    console.write(move |tx| by_hand::link(tx, &bob));
+    assert!(!failing(&console).await.contains("2 users"));
+    console.write(move |tx| {
+        let profile = rollcall::domain::users::Profile::named("cyrus");
+        by_hand::change(tx, &cy, by_hand::Wish { profile, email: None })
+    });
+    let told = failing(&console).await;
+    assert!(!told.contains("not linked to Entra ID"), "{told}");
+}

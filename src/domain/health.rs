@@ -6,6 +6,7 @@ use super::provisioning::troubles::{self, Open};
 use super::sites;
 use crate::db::Conn;
 use crate::db::schema::{provisioning_events, provisioning_hours};
+use crate::domain::counted::counted;
 use crate::error::{Error, Result};
 use chrono::{DurationRound, NaiveDateTime, TimeDelta};
 use diesel::prelude::*;
@@ -166,11 +167,12 @@ fn credentials(conn: &mut Conn, now: NaiveDateTime) -> Result<Option<Warning>> {
     let days = ending
         .expires_at
         .map_or(0, |end| (end - now + TimeDelta::days(1) - TimeDelta::seconds(1)).num_days());
+    let days = counted(days, "day", "days");
     Ok(if lasting {
-        warning(Severity::Warn, format!("The API token “{}” expires in {days} days.", ending.label))
+        warning(Severity::Warn, format!("The API token “{}” expires in {days}.", ending.label))
     } else {
         let text = format!(
-            "The API token “{}” expires in {days} days, and no other lasts longer: provisioning stops then. Create \
+            "The API token “{}” expires in {days}, and no other lasts longer: provisioning stops then. Create \
              the next token and enter it in Entra ID.",
             ending.label
         );
@@ -226,7 +228,7 @@ fn summary(conn: &mut Conn, now: NaiveDateTime, health: &Health, open: &[Open]) 
     let (severity, text) = if repeated {
         let text = format!(
             "{failed} of the last day’s {requests} provisioning requests failed. Most often: {}",
-            most.sentence
+            told_of(most, &most.sentence)
         );
         (Severity::Bad, text)
     } else if failed == 1 {
@@ -239,10 +241,20 @@ fn summary(conn: &mut Conn, now: NaiveDateTime, health: &Health, open: &[Open]) 
     Ok(Some(Warning { severity, text, path, link: "See why" }))
 }
 
+/// With this begins what only a client needs to be told.
+const FOR_CLIENTS: &str = " An administrator of Rollcall can ";
+
 /// All who fail for one cause, in one line.
 fn cause(open: &Open) -> Warning {
-    let remedy = open.remedy.as_ref().map(|remedy| format!(" {remedy}")).unwrap_or_default();
-    let text = format!("{}{remedy}", said(open));
+    let text = match &open.remedy {
+        // What a client is told of the remedy is not said twice.
+        Some(remedy) => {
+            let said = said(open);
+            let said = said.split(FOR_CLIENTS).next().unwrap_or_default();
+            format!("{said} {}", told_of(open, remedy))
+        }
+        None => said(open),
+    };
     let link = if open.things == 1 { "See why" } else { "See them" };
     Warning { severity: Severity::Warn, text, path: filtered(open), link }
 }
@@ -264,7 +276,26 @@ fn said(open: &Open) -> String {
         (_, 1, _) => "One request".to_owned(),
         (_, many, _) => format!("{many} requests"),
     };
-    format!("{what}: {}", open.sentence)
+    format!("{what}: {}", told_of(open, &open.sentence))
+}
+
+/// What a sentence says of those for whom one cause holds: of several it names nobody, and leaves no gap where a name
+/// stood.
+fn told_of(open: &Open, sentence: &str) -> String {
+    if open.things == 1 {
+        return sentence.to_owned();
+    }
+    let gaps =
+        [(" “…” of “…”", ""), (" (“…”)", ""), (" “…”", ""), (" \"…\"", ""), ("“…”", "Another account")];
+    let told = gaps.iter().fold(sentence.to_owned(), |told, (gap, instead)| told.replace(gap, instead));
+    without_positions(&told)
+}
+
+/// The place of a character in a name is another in each.
+fn without_positions(sentence: &str) -> String {
+    let mut parts = sentence.split(" at position ");
+    let first = parts.next().unwrap_or_default().to_owned();
+    parts.fold(first, |told, rest| told + rest.trim_start_matches(|char: char| char.is_ascii_digit()))
 }
 
 fn filtered(open: &Open) -> Cow<'static, str> {

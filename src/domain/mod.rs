@@ -19,6 +19,7 @@ pub mod alignment;
 pub mod audit;
 pub mod authority;
 pub mod condition;
+pub mod counted;
 pub mod demo;
 pub mod groups;
 pub mod guard;

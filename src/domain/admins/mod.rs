@@ -225,6 +225,10 @@ pub fn hand_over(tx: &mut Tx, id: &str, handed_over: bool) -> Result<User> {
         by_hand::protect(tx, &mut user)?;
     }
     store(tx, &mut user, None)?;
+    if handed_over {
+        // Entra ID was refused this account until now.
+        users::troubles::settle(tx, &user, &user.profile.user_name)?;
+    }
     let action = if handed_over { Action::OwnerHandedOver } else { Action::OwnerProtected };
     let name = user.name();
     audit::note(tx, action, user.subject(&name), &[])?;

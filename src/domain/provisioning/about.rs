@@ -262,7 +262,7 @@ impl Thing {
             (About::Credential(holder), ..) => {
                 return Self { kind: Kind::Credential, key: credential(holder) };
             }
-            (_, Some(user), _) => (Kind::User, format!("user {user}")),
+            (_, Some(user), _) => (Kind::User, users::troubles::thing_of(user)),
             (_, _, Some(group)) => (Kind::Group, format!("group {group}")),
             (About::User(id), ..) => (Kind::User, format!("user id {id}")),
             (About::NewUser(name), ..) => (Kind::User, format!("user name {}", fold(name))),

@@ -4,6 +4,7 @@ use super::profile::email_changes;
 use super::recognition;
 use super::{
     Email, EntraState, Held, Origin, Profile, User, emails, find, insert, may_decide, note, returning, store,
+    troubles,
 };
 use crate::characters;
 use crate::db::Conn;
@@ -104,6 +105,9 @@ fn put(tx: &mut Tx, id: &str, wish: Wish, confirms: bool) -> Result<User> {
         return Ok(user);
     }
     let renamed = user.profile.user_name != profile.user_name;
+    if renamed {
+        troubles::settle(tx, &user, &user.profile.user_name)?;
+    }
     user.profile = profile;
     if renamed && user.role != Role::None && confirms {
         user.confirm_user_name();
@@ -243,6 +247,7 @@ pub fn link(tx: &mut Tx, id: &str) -> Result<User> {
     user.entra_state = EntraState::Linked;
     store(tx, &mut user, None)?;
     dismiss_link(tx, id)?;
+    troubles::settle(tx, &user, &user.profile.user_name)?;
     let change = Change::of("external id", before.as_deref(), user.profile.external_id.as_deref());
     note(tx, Action::UserLinked, &user, change.as_slice())?;
     Ok(user)

@@ -40,7 +40,7 @@ pub enum Wish {
 /// Bars the user from signing in and ends what they have open. Licence and settings stay. What Entra ID asked for and the
 /// guard holds back of the same account is settled by it: nothing is left to decide.
 ///
-/// Asking twice is no error and leaves no second trace: Entra ID repeats itself.
+/// Asking twice is no error and leaves no second trace.
 pub fn deactivate(tx: &mut Tx, id: &str) -> Result<User> {
     let mut user = find(tx.conn, id)?;
     if user.active {
@@ -143,6 +143,7 @@ fn delete_one(tx: &mut Tx, id: &str) -> Result<()> {
     // Sessions, addresses, the licence and a waiting link go with it: the tables say so.
     diesel::delete(users::table.find(id)).execute(tx.conn)?;
     uncount(tx, &user)?;
+    troubles::settle(tx, &user, &user.profile.user_name)?;
     let tombstone = [
         Change::of("user name", Some(&user.profile.user_name), None),
         Change::of("SCIM id", Some(&user.scim_id), None),

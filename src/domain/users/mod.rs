@@ -16,6 +16,7 @@
 //! | `look_alike`    | names that look like another's                             |
 //! | `list`          | search, filters, orders, pages                             |
 //! | `search`        | finding and paging as Entra ID does                        |
+//! | `troubles`      | failures of Entra ID that are settled here                 |
 //! | `query`         | what a SCIM filter can ask of an account                   |
 
 use super::audit::{self, Kind, Subject};
@@ -44,6 +45,7 @@ pub mod recognition;
 mod returning;
 pub mod search;
 mod store;
+pub(in crate::domain) mod troubles;
 
 pub use look_alike::{LookAlikes, all_looking_like};
 pub use profile::{Email, Profile};
