@@ -418,8 +418,20 @@ async fn a_file_of_names_that_an_owner_accepts_confirms_none_of_an_account_with_
     let olga = console.signed_in("olga").await;
     let page = olga.upload("/users/alignment", "/users/alignment", &[], "users.csv", file.as_bytes()).await;
     let id = page.location().rsplit('/').next().unwrap().split('?').next().unwrap().to_owned();
-    let kinds: Vec<alignment::Kind> = alignment::Kind::ALL.to_vec();
-    console.write(move |tx| alignment::accept_all(tx, &id, &kinds));
+    let kinds: Vec<(&str, &str)> = alignment::Kind::ALL.iter().map(|kind| ("kind", kind.as_str())).collect();
+    let path = format!("/users/alignment/{id}");
+    let preview = olga
+        .get(&format!(
+            "{path}/preview?{}",
+            kinds.iter().map(|(_, kind)| format!("kind={kind}&")).collect::<String>()
+        ))
+        .await;
+    let told = preview.submit(&format!("{path}/accept"), &kinds).await.follow().await;
+    assert!(
+        told.text().contains("the new name counts at sign-in once an owner confirms it"),
+        "{}",
+        told.text()
+    );
     assert_eq!(console.person(ANA).role, Role::Administrator, "renamed");
     assert!(!comes_in(&console, &Says::of(&console, ANA)).await, "an owner looks at the name first");
     let key = console.person(ANA).id;

@@ -164,12 +164,12 @@ pub(in crate::web::console) fn concerns(conn: &mut Conn) -> Result<Vec<(&'static
     match recognition::waiting(conn)?.as_slice() {
         [] => {}
         [one] => all.push(("bad", format!(
-            "How {} is recognised at sign-in was changed by somebody who is no owner. It waits for an owner.",
+            "How {} is recognised at sign-in was changed, and waits for an owner to confirm it, under Administrators.",
             one.name()
         ))),
         many => all.push(("bad", format!(
-            "How {} accounts with a role are recognised at sign-in was changed by somebody who is no owner. It waits for \
-             an owner.",
+            "How {} accounts with a role are recognised at sign-in was changed, and waits for an owner to confirm it, \
+             under Administrators.",
             many.len()
         ))),
     }

@@ -1,8 +1,10 @@
 //! Aligning user names with Entra ID's before provisioning is switched on.
 
+use crate::domain::Tx;
 use crate::domain::alignment::{self, Alignment, Kind, Outcome, Row, State, outlook};
 use crate::domain::identity::switch;
 use crate::domain::users::by_entra::Scope;
+use crate::domain::users::recognition;
 use crate::error::Error;
 use crate::web::extract::{Desk, Fields, Posted, Signed, UpTo, values};
 use crate::web::page::{self, Answer, Frame, Refused, when};
@@ -198,8 +200,35 @@ pub(in crate::web::console) async fn accept_all(
 ) -> Answer {
     let (id, chosen) = (id.into_inner(), kinds(&form.0));
     let path = format!("{HOME}/{id}");
-    let outcome = desk.write(signed.actor(), move |tx| alignment::accept_all(tx, &id, &chosen)).await;
-    page::settle(&request, outcome, |outcome| told("renamed", outcome), &path)
+    let outcome = desk
+        .write(signed.actor(), move |tx| telling_who_waits(tx, |tx| alignment::accept_all(tx, &id, &chosen)))
+        .await;
+    page::settle(&request, outcome, |(outcome, waiting)| told("renamed", outcome) + waiting, &path)
+}
+
+/// Does something to user names, and says of how many accounts with a role the new name waits for an owner since: whoever
+/// accepts a list of names confirms none of those.
+fn telling_who_waits<T>(
+    tx: &mut Tx,
+    act: impl FnOnce(&mut Tx) -> Result<T, Error>,
+) -> Result<(T, String), Error> {
+    let before = recognition::waiting(tx.conn)?;
+    let done = act(tx)?;
+    let mut since = recognition::waiting(tx.conn)?;
+    since.retain(|user| before.iter().all(|waited| waited.id != user.id));
+    let told = match since.as_slice() {
+        [] => String::new(),
+        [one] => format!(
+            " {} has a role here: the new name counts at sign-in once an owner confirms it, under Administrators.",
+            one.name()
+        ),
+        many => format!(
+            " {} of them have a role here: their new names count at sign-in once an owner confirms each, under \
+             Administrators.",
+            many.len()
+        ),
+    };
+    Ok((done, told))
 }
 
 fn told(what: &str, outcome: &Outcome) -> String {
@@ -229,10 +258,12 @@ pub(in crate::web::console) async fn accept(
 ) -> Answer {
     let (id, number) = row(key)?;
     let path = format!("{HOME}/{id}");
-    let outcome = desk.write(signed.actor(), move |tx| alignment::accept(tx, &id, number)).await;
-    let said = |row: &Row| match &row.note {
+    let outcome = desk
+        .write(signed.actor(), move |tx| telling_who_waits(tx, |tx| alignment::accept(tx, &id, number)))
+        .await;
+    let said = |(row, waiting): &(Row, String)| match &row.note {
         Some(note) => format!("{} was left as they are. {note}", row.name),
-        None => format!("{} is “{}” now.", row.name, row.entra_name.as_deref().unwrap_or_default()),
+        None => format!("{} is “{}” now.{waiting}", row.name, row.entra_name.as_deref().unwrap_or_default()),
     };
     page::settle(&request, outcome, said, &path)
 }
@@ -246,9 +277,12 @@ pub(in crate::web::console) async fn undo(
 ) -> Answer {
     let (id, number) = row(key)?;
     let path = format!("{HOME}/{id}");
-    let outcome = desk.write(signed.actor(), move |tx| alignment::undo(tx, &id, number)).await;
-    let said =
-        |row: &Row| format!("{} is “{}” again.", row.name, row.user_name.as_deref().unwrap_or_default());
+    let outcome = desk
+        .write(signed.actor(), move |tx| telling_who_waits(tx, |tx| alignment::undo(tx, &id, number)))
+        .await;
+    let said = |(row, waiting): &(Row, String)| {
+        format!("{} is “{}” again.{waiting}", row.name, row.user_name.as_deref().unwrap_or_default())
+    };
     page::settle(&request, outcome, said, &path)
 }
 
@@ -261,8 +295,10 @@ pub(in crate::web::console) async fn undo_all(
 ) -> Answer {
     let id = id.into_inner();
     let path = format!("{HOME}/{id}");
-    let outcome = desk.write(signed.actor(), move |tx| alignment::undo_all(tx, &id)).await;
-    page::settle(&request, outcome, |outcome| told("given the old name back", outcome), &path)
+    let outcome =
+        desk.write(signed.actor(), move |tx| telling_who_waits(tx, |tx| alignment::undo_all(tx, &id))).await;
+    let said = |(outcome, waiting): &(Outcome, String)| told("given the old name back", outcome) + waiting;
+    page::settle(&request, outcome, said, &path)
 }
 
 pub(in crate::web::console) async fn discard(

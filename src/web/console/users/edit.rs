@@ -156,7 +156,7 @@ pub(in crate::web::console) async fn change(
             if user.profile.user_name != before {
                 look_alike::tell_apart(tx.conn, Written::UserName, &user, meant)?;
             }
-            by_hand::change(tx, &key, wish)
+            Ok(user)
         })
         .await;
     saved(request, signed, frame, desk, (id, form), changed).await
@@ -197,7 +197,7 @@ pub(in crate::web::console) async fn set_federated_id(
             if user.federated_id != before {
                 look_alike::tell_apart(tx.conn, Written::FederatedId, &user, meant)?;
             }
-            federation::set_federated_id(tx, &key, Some(&wish))
+            Ok(user)
         })
         .await;
     let form = Form { federated_id: form.federated_id, ..stored_form(&desk, &id).await? };
@@ -225,7 +225,16 @@ async fn saved(
 ) -> Answer {
     match outcome {
         Ok(user) => {
-            Visit::of(&request).flash("good", format!("{} was saved.", user.name()));
+            let visit = Visit::of(&request);
+            visit.flash("good", format!("{} was saved.", user.name()));
+            if user.waits_for_an_owner() {
+                // Saving is no confirmation: this page does not show who wrote what stands there.
+                let text = format!(
+                    "How {} is recognised at sign-in still waits: an owner confirms it under Administrators.",
+                    user.name()
+                );
+                visit.flash("note", text);
+            }
             Ok(page::go(&format!("/users/{id}")))
         }
         Err(refusal @ (Error::Invalid(_) | Error::Taken(_))) => {
