@@ -109,6 +109,15 @@ async fn names_that_entra_id_sent_are_settled_for_all_who_wait() {
     let settle = async |name: &str, action: &str| {
         olga.post_bare("/sites/settle", &[("csrf", &csrf), ("name", name), ("action", action)]).await
     };
+    assert_eq!(
+        page.attribute("form[action='/sites/settle'] option", "value").as_deref(),
+        Some(""),
+        "nothing is chosen"
+    );
+    assert!(page.has("form[action='/sites/settle'][data-confirm]"));
+    let nothing = settle("Hamburg", "").await.follow().await;
+    assert!(nothing.text().contains("Choose what is to become of the name first"), "{}", nothing.text());
+    assert!(console.find("ana").unwrap().site_id.is_none());
     settle("Hamburg", "create").await;
     settle("Delft Works", &delft.id).await;
     let hamburg = console.find("ana").unwrap().site_id;

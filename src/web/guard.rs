@@ -166,7 +166,7 @@ pub(super) async fn authorize(
     }
     match refusal {
         None => next.call(request).await,
-        Some(Error::SignedOut) => Ok(to_sign_in(request)),
+        Some(Error::SignedOut) => Ok(to_sign_in(all, request)),
         Some(refusal) => Ok(request.into_response(Failure(refusal).error_response())),
     }
 }
@@ -244,13 +244,15 @@ async fn recognise(request: &HttpRequest, route: Option<&'static Route>) -> Resu
 }
 
 /// To the sign-in page, and from there back to the page that was asked for.
-fn to_sign_in(request: ServiceRequest) -> ServiceResponse<BoxBody> {
+fn to_sign_in(all: &[Route], request: ServiceRequest) -> ServiceResponse<BoxBody> {
     let target = if [Method::GET, Method::HEAD].contains(request.method()) {
         let path = request.uri().path_and_query().map_or("/", |path| path.as_str());
         let query = serde_urlencoded::to_string([("next", path)]).unwrap_or_default();
         if path == "/" { "/sign-in".to_owned() } else { format!("/sign-in?{query}") }
     } else {
-        "/sign-in?ended".to_owned()
+        // The form is filled in once more where it stands.
+        let query = serde_urlencoded::to_string([("next", standing_page(all, request.path()))]);
+        format!("/sign-in?ended&{}", query.unwrap_or_default())
     };
     let mut response = HttpResponse::new(StatusCode::SEE_OTHER);
     if let Ok(target) = HeaderValue::from_str(&target) {

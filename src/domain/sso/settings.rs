@@ -275,7 +275,7 @@ pub fn changes(before: &Settings, after: &Settings) -> Vec<Change> {
     };
     let skew = [before, after].map(|one| format!("{} seconds", one.skew_s));
     [
-        flag("switch", |one| one.enabled),
+        flag("single sign-on", |one| one.enabled),
         text("login URL", |one| &one.login_url),
         text("issuer", |one| &one.issuer),
         text("logout URL", |one| &one.logout_url),

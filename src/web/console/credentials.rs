@@ -2,6 +2,7 @@
 
 use super::identity::{self, Said};
 use crate::db::Conn;
+use crate::domain::counted::counted;
 use crate::domain::identity::clients::{self, Client, Secret};
 use crate::domain::identity::federation::{self, Federation, Wish};
 use crate::error::{Error, Result};
@@ -129,7 +130,7 @@ impl ListedSecret {
         let badge = match (secret.revoked_at, (secret.expires_at - now).num_days()) {
             (Some(_), _) => ("quiet", "Revoked".to_owned()),
             (None, _) if !is_live => ("bad", "Expired".to_owned()),
-            (None, days @ ..=60) => ("warn", format!("{days} days left")),
+            (None, days @ ..=60) => ("warn", format!("{} left", counted(days, "day", "days"))),
             (None, _) => ("good", "Live".to_owned()),
         };
         Self {

@@ -1,6 +1,7 @@
 //! Licences in bulk: upload a CSV file, see what it would do, apply it.
 
 use crate::domain::Tx;
+use crate::domain::counted::counted;
 use crate::domain::imports::{self, Import, Row, State, Upload as File};
 use crate::domain::sites;
 use crate::error::Error;
@@ -180,7 +181,9 @@ pub(super) async fn apply(
     let id = id.into_inner();
     let back = format!("/imports/{id}");
     let outcome = desk.write(signed.actor(), move |tx| imports::apply(tx, &id)).await;
-    let said = |import: &Import| format!("The file was applied: {} changes.", import.counts.changes());
+    let said = |import: &Import| {
+        format!("The file was applied: {}.", counted(import.counts.changes(), "change", "changes"))
+    };
     page::settle(&request, outcome, said, &back)
 }
 

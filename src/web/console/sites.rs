@@ -64,6 +64,9 @@ pub(super) async fn settle(request: HttpRequest, signed: Signed, desk: Desk, for
     let Posted(Form { name, action }) = form;
     let said = format!("“{name}” is settled: the users who waited for it have their site.");
     let outcome = desk.write(signed.actor(), move |tx| match action.as_str() {
+        "" => Err(Error::Conflict(
+            "Choose what is to become of the name first. Nothing was changed.".to_owned(),
+        )),
         "create" => sites::create(tx, &name).map(drop),
         site => sites::alias(tx, site, &name),
     });

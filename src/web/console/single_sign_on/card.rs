@@ -2,6 +2,7 @@
 
 use crate::db::Conn;
 use crate::domain::Role;
+use crate::domain::counted::counted;
 use crate::domain::sso::keys::{self, Key, State};
 use crate::domain::sso::metadata::{self, Reading};
 use crate::domain::sso::policy::{self, Requirement, Standing};
@@ -290,7 +291,7 @@ impl Certificate {
     pub(super) fn of(trusted: Trusted, now: NaiveDateTime) -> Self {
         let badge = match trusted.days_left(now) {
             ..0 => ("bad", "Expired".to_owned()),
-            days @ 0..=60 => ("warn", format!("{days} days left")),
+            days @ 0..=60 => ("warn", format!("{} left", counted(days, "day", "days"))),
             _ => ("good", "Valid".to_owned()),
         };
         Self {
