@@ -93,14 +93,14 @@ async fn files_are_read_as_spreadsheets_write_them() {
     let utf16: Vec<u8> =
         [0xFF, 0xFE].into_iter().chain(plain.encode_utf16().flat_map(u16::to_le_bytes)).collect();
     let page = upload(&olga, &[], &utf16).await.follow().await;
-    assert!(page.text().contains("Apply 1 changes"), "{}", page.text());
+    assert!(page.text().contains("Apply 1 change"), "{}", page.text());
     assert!(page.text().contains("Floor"), "an extra column is named");
 
     console.user("zoë", Some("Delft"));
     let windows = b"userName,license\r\nzo\xEB,X2\r\n";
     let page = upload(&olga, &[], windows).await.follow().await;
     assert!(page.text().contains("Windows-1252"), "{}", page.text());
-    assert!(page.text().contains("Apply 1 changes"), "{}", page.text());
+    assert!(page.text().contains("Apply 1 change"), "{}", page.text());
 }
 
 #[actix_web::test]
@@ -248,7 +248,7 @@ async fn a_row_given_twice_alike_is_a_remark_and_one_given_otherwise_a_fault() {
     let checked = upload(&olga, &[], b"userName,license\nana,X2\nANA,x2\n").await;
     let page = checked.follow().await;
     assert!(page.text().contains("Row 3 repeats another row alike"), "{}", page.text());
-    assert!(page.text().contains("Apply 1 changes"), "{}", page.text());
+    assert!(page.text().contains("Apply 1 change"), "{}", page.text());
     apply(&checked).await;
     assert_eq!(held(&console, "ana").as_deref(), Some("X2"));
     let differing = upload(&olga, &[], b"userName,license\nbob,X2\nbob,X4\nbob,X2\n").await.follow().await;

@@ -302,7 +302,7 @@ async fn our_own_test_is_ours_in_the_log_and_no_contact_of_entra() {
     olga.submit("/identity", "/identity/provisioning/test#health", &[]).await;
     let page = identity(&console, &olga).await.text();
     assert!(page.contains("Entra ID has not called for"), "{page}");
-    assert!(page.contains("In the last 24 hours 1 requests, of which 0 failed"), "{page}");
+    assert!(page.contains("In the last 24 hours 1 request, of which 0 failed"), "{page}");
 }
 
 #[actix_web::test]
@@ -340,7 +340,7 @@ async fn causes_are_counted_by_kind_and_each_leads_to_its_own_events() {
     }
     let text = identity(&console, &olga).await.text();
     assert!(text.contains("2 users: ") && text.contains("12 users: "), "{text}");
-    assert!(text.contains("The account “…” of “…” belongs to a protected owner"), "{text}");
+    assert!(text.contains("The account belongs to a protected owner"), "{text}");
     let home = olga.get("/").await;
     assert_eq!(home.text().matches("12 users: ").count(), 1);
     // The summary leads to all trouble, the first line to what most fail for.
@@ -438,7 +438,7 @@ async fn strangers_cannot_fill_the_log_or_hide_what_matters_or_sound_the_alarm()
     );
     let olga = console.signed_in("olga").await;
     let text = identity(&console, &olga).await.text();
-    assert!(text.contains("In the last 24 hours 1 requests, of which 0 failed"), "{text}");
+    assert!(text.contains("In the last 24 hours 1 request, of which 0 failed"), "{text}");
     assert!(!text.contains("provisioning requests failed"), "{text}");
     assert!(text.contains("A credential was refused, and none has been accepted since."), "{text}");
     entra.find("nobody").await;

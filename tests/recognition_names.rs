@@ -207,8 +207,8 @@ async fn confirming_a_new_name_leaves_what_an_owner_confirmed_before() {
         let page = format!("/users/{id}");
         let fields = [("federated_id", "ann@corp.example")];
         assert_eq!(olga.submit(&page, &format!("{page}/federated-id"), &fields).await.status, 303);
-        let hers = Says::of(&console, "ann@corp.example").with(OBJECT_ID, OBJECT);
-        assert_eq!(console.browser().bring(&hers).await.status, 303);
+        let hers = || Says::of(&console, "ann@corp.example").with(OBJECT_ID, OBJECT);
+        assert_eq!(console.browser().bring(&hers()).await.status, 303);
         rename(&console, &entra, "ann@x.example", "ann.new@x.example").await;
 
         let page = format!("/administrators/{id}");
@@ -225,7 +225,7 @@ async fn confirming_a_new_name_leaves_what_an_owner_confirmed_before() {
         assert!(!now.waits_for_an_owner(), "{by_form}");
         let kept = (now.federated_id.as_deref(), now.entra_object_id.as_deref());
         assert_eq!(kept, (Some("ann@corp.example"), Some(OBJECT)), "{by_form}");
-        assert_eq!(console.browser().bring(&hers).await.status, 303, "she comes in as before");
+        assert_eq!(console.browser().bring(&hers()).await.status, 303, "she comes in as before");
         let another =
             Says::of(&console, "ann.new@x.example").with(OBJECT_ID, "99999999-2222-3333-4444-555555555555");
         assert_eq!(console.browser().bring(&another).await.status, 403, "and nobody else of that name");

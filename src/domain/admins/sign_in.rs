@@ -94,10 +94,7 @@ pub fn welcome(
     caller: &Caller,
     device: Option<&str>,
 ) -> Result<Welcome> {
-    let user = &unchanged(tx, user)?;
-    if policy::bars_password(tx.conn, user, tx.now)? {
-        return Err(wrong());
-    }
+    let user = &unchanged(tx, user, caller)?;
     throttle::forgive(tx, &user.profile.user_name, &user.id, origin, caller)?;
     let name = user.name();
     audit::note(tx, Action::SignedIn, user.subject(&name), &[Change::set("address", &origin.address)])?;
@@ -106,11 +103,14 @@ pub fn welcome(
     Ok(Welcome { reserved, device })
 }
 
-/// The account as it is now, if the password that was verified is still the one that lets it in.
-fn unchanged(tx: &mut Tx, verified: &User) -> Result<User> {
+/// The account as it is now, if the password that was verified is still the one that lets it in; whoever is in already
+/// proves themselves by it even while nobody comes in by it.
+fn unchanged(tx: &mut Tx, verified: &User, caller: &Caller) -> Result<User> {
     let present = candidate(tx.conn, &verified.profile.user_name)?;
     let same = |user: &User| user.id == verified.id && user.password_hash == verified.password_hash;
-    present.filter(same).ok_or_else(wrong)
+    let user = present.filter(same).ok_or_else(wrong)?;
+    let is_in = matches!(caller, Caller::Session(_));
+    if !is_in && policy::bars_password(tx.conn, &user, tx.now)? { Err(wrong()) } else { Ok(user) }
 }
 
 /// The one refusal of whatever is wrong with what was entered.
@@ -122,7 +122,7 @@ pub fn wrong() -> Error {
 /// Forgets the wrong tries of somebody signed in who showed the right password when asked again. Refused if the account
 /// is no longer what it was when the password was verified.
 pub fn confirm(tx: &mut Tx, user: &User, origin: &Origin, caller: &Caller) -> Result<()> {
-    let user = &unchanged(tx, user)?;
+    let user = &unchanged(tx, user, caller)?;
     throttle::forgive(tx, &user.profile.user_name, &user.id, origin, caller)
 }
 

@@ -2,6 +2,7 @@
 //! run from here.
 
 use super::identity::{self, Said};
+use crate::domain::counted::counted;
 use crate::domain::health::{Health, Hour, Severity, Warning};
 use crate::domain::identity::{own_test, switch, tokens};
 use crate::error::{Error, Result};
@@ -88,9 +89,9 @@ impl Bar {
             failed_y: HEIGHT - height,
             failed: failed.min(height),
             words: format!(
-                "{} UTC: {} requests, {} failed",
+                "{} UTC: {}, {} failed",
                 hour.start.format("%H:00"),
-                hour.requests,
+                counted(hour.requests, "request", "requests"),
                 hour.failures
             ),
         }
