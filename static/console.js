@@ -13,7 +13,11 @@
 
   // What is wrong with a form is looked at first, wherever the browser stood.
   const complaints = document.getElementById('complaints');
-  if (complaints) complaints.focus();
+  if (complaints) {
+    complaints.focus();
+    // An address that leads to a part of the page takes the focus away once more when all is there.
+    if (location.hash) addEventListener('load', () => setTimeout(() => complaints.focus()));
+  }
 
   // Copy buttons beside read-only values.
   for (const button of all('[data-copy]')) {

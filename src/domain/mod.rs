@@ -304,6 +304,12 @@ pub fn rfc3339(at: NaiveDateTime) -> String {
     DateTime::<Utc>::from_naive_utc_and_offset(at, Utc).to_rfc3339_opts(chrono::SecondsFormat::Millis, true)
 }
 
+/// A time as people write it, in UTC.
+#[must_use]
+pub fn in_words(at: NaiveDateTime) -> String {
+    at.format("%-d %b %Y, %H:%M UTC").to_string()
+}
+
 #[cfg(test)]
 pub(crate) mod testing {
     use super::{Actor, Clock, Org, Tx};

@@ -258,7 +258,7 @@ pub(super) fn own_path(asked: Option<&str>) -> String {
 
 /// A moment as people write it, in UTC.
 pub(super) fn when(at: NaiveDateTime) -> String {
-    at.format("%-d %b %Y, %H:%M UTC").to_string()
+    crate::domain::in_words(at)
 }
 
 /// How long ago a moment was, in one rough word or two.

@@ -107,6 +107,13 @@ impl Tour {
         let script = r"
             const faults = [];
             if (document.documentElement.lang !== 'en') faults.push('no language');
+            // On a large screen what decides is seen without scrolling to the side.
+            if (document.documentElement.clientWidth >= 1200) {
+                for (const button of document.querySelectorAll('.scroll button')) {
+                    const edge = button.closest('.scroll').getBoundingClientRect().right;
+                    if (button.getBoundingClientRect().right > edge + 1) faults.push(`out of view: ${button.textContent}`);
+                }
+            }
             if (document.querySelectorAll('h1').length !== 1) faults.push('not one h1');
             if (!document.querySelector('main')) faults.push('no main');
             const named = (one) => one.labels && one.labels.length || one.getAttribute('aria-label')

@@ -9,7 +9,7 @@ use crate::db::schema::{password_links, users as accounts};
 use crate::domain::audit::{self, Action, Change};
 use crate::domain::sso::policy;
 use crate::domain::users::{self, User};
-use crate::domain::{Actor, Role, Tx, rfc3339};
+use crate::domain::{Actor, Role, Tx, in_words};
 use crate::error::{Error, Result};
 use crate::seal::{self, Keyring};
 use chrono::{NaiveDateTime, TimeDelta};
@@ -54,7 +54,7 @@ pub fn make(tx: &mut Tx, id: &str) -> Result<(User, Link)> {
         ))
         .execute(tx.conn)?;
     let name = user.name();
-    let until = Change::set("good until", rfc3339(link.expires_at));
+    let until = Change::set("good until", in_words(link.expires_at));
     audit::note(tx, Action::PasswordLinkMade, user.subject(&name), &[until])?;
     Ok((user, link))
 }

@@ -122,13 +122,13 @@ impl Limits {
     }
 
     fn check(self) -> Result<()> {
-        let complaints = self.numbers().into_iter().filter_map(|(field, _, value)| {
+        let complaints = self.numbers().into_iter().filter_map(|(field, name, value)| {
             let (range, what) = match field {
                 "minutes" => (MOST_MINUTES, "a number of minutes"),
                 _ if field.ends_with("share") => (MOST_SHARE, "a percentage"),
                 _ => (MOST_PEOPLE, "a number of people"),
             };
-            let message = format!("Enter {what} from {} to {}.", range.start(), range.end());
+            let message = format!("Enter {what} from {} to {}, as “{name}”.", range.start(), range.end());
             (!range.contains(&value)).then_some(Complaint { field, message })
         });
         let complaints: Vec<Complaint> = complaints.collect();

@@ -5,7 +5,7 @@ use crate::db::Conn;
 use crate::domain::fold;
 use crate::domain::groups::{self, Group};
 use crate::domain::identity::switch;
-use crate::domain::rfc3339;
+use crate::domain::in_words;
 use crate::domain::users::by_entra::Scope;
 use crate::domain::users::lifecycle::{self, Retired};
 use crate::domain::users::{self, EntraState, Held, User};
@@ -123,7 +123,7 @@ fn of_group(conn: &mut Conn, scim_id: &str) -> Result<Known> {
             let remedy = format!(
                 "The group {} went on {}. Restart provisioning in Entra ID, so that it is matched or created again.",
                 retired.user_name,
-                rfc3339(retired.retired_at)
+                in_words(retired.retired_at)
             );
             let sentence = "Entra ID asks for a group by an id that is gone.";
             Known { absence: Some(Absence { cause: "group-gone", sentence, remedy }), ..gone(&retired) }

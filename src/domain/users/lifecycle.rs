@@ -7,7 +7,7 @@ use crate::db::schema::{
     license_assignments, license_types, password_links, retired_scim_ids, sessions, users,
 };
 use crate::domain::audit::{Action, Change};
-use crate::domain::{Tx, rfc3339};
+use crate::domain::{Tx, in_words};
 use crate::error::{Error, Result};
 use chrono::NaiveDateTime;
 use diesel::prelude::*;
@@ -175,7 +175,7 @@ impl Retired {
     /// What to tell the person who reads the log.
     #[must_use]
     pub fn remedy(&self) -> String {
-        let when = rfc3339(self.retired_at);
+        let when = in_words(self.retired_at);
         if self.reason == "deleted" {
             return format!(
                 "{} deleted {} here by hand on {when}. In Entra ID, unassign the user from the application, or \

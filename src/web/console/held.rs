@@ -124,7 +124,10 @@ impl Form {
     }
 
     fn number(&self, field: &'static str) -> Result<i64> {
-        self.value(field).trim().parse().map_err(|_| Error::invalid(field, "Enter a whole number."))
+        let name = Limits::default().numbers().into_iter().find(|(known, ..)| *known == field);
+        let name = name.map_or(field, |(_, name, _)| name);
+        let complaint = || Error::invalid(field, format!("Enter a whole number, as “{name}”."));
+        self.value(field).trim().parse().map_err(|_| complaint())
     }
 
     fn limits(&self) -> Result<Limits> {

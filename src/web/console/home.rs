@@ -274,6 +274,17 @@ fn attention(
     if is_owner {
         all.extend(guessing(conn, now)?);
     }
+    if !may_change {
+        // Whoever changes nothing is led to what is to be seen.
+        for attention in &mut all {
+            attention.link = match attention.link {
+                "Decide" | "Settle them" => "See them",
+                "Review them" => "See who",
+                "Renew it" | "Create another token" => "Look at it",
+                other => other,
+            };
+        }
+    }
     // The worst first.
     all.sort_by_key(|attention| ["bad", "warn"].iter().position(|kind| *kind == attention.kind).unwrap_or(2));
     Ok(all)
