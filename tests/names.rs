@@ -269,6 +269,9 @@ async fn whoever_has_the_greatest_role_is_named_first() {
     assert!(page.text().contains(", and like one more."), "{}", page.text());
 }
 
+/// A page, the form on it, and what is filled in.
+type Way<'a> = (&'a str, &'a str, &'a [(&'a str, &'a str)]);
+
 #[actix_web::test]
 async fn what_no_tick_mends_is_told_before_a_likeness() {
     let console = Console::open();
@@ -277,7 +280,7 @@ async fn what_no_tick_mends_is_told_before_a_likeness() {
     let bo = console.user("bo@x.example", None).id;
     let path = format!("/users/{bo}");
     for hidden in ["an\u{202E}a@x.example", "a\u{200B}na@x.example", "ana\u{2060}@x.example"] {
-        let ways: [(&str, &str, &[(&str, &str)]); 4] = [
+        let ways: [Way; 4] = [
             ("/users/new", "/users", &[("user_name", hidden)]),
             ("/administrators", "/administrators", &[("user_name", hidden), ("role", "auditor")]),
             (&path, &path, &[("user_name", hidden)]),

@@ -420,12 +420,8 @@ async fn a_file_of_names_that_an_owner_accepts_confirms_none_of_an_account_with_
     let id = page.location().rsplit('/').next().unwrap().split('?').next().unwrap().to_owned();
     let kinds: Vec<(&str, &str)> = alignment::Kind::ALL.iter().map(|kind| ("kind", kind.as_str())).collect();
     let path = format!("/users/alignment/{id}");
-    let preview = olga
-        .get(&format!(
-            "{path}/preview?{}",
-            kinds.iter().map(|(_, kind)| format!("kind={kind}&")).collect::<String>()
-        ))
-        .await;
+    let query = serde_urlencoded::to_string(&kinds).unwrap();
+    let preview = olga.get(&format!("{path}/preview?{query}")).await;
     let told = preview.submit(&format!("{path}/accept"), &kinds).await.follow().await;
     assert!(
         told.text().contains("the new name counts at sign-in once an owner confirms it"),
