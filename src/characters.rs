@@ -127,6 +127,17 @@ pub fn visible(text: &str) -> (String, Vec<Hidden>) {
     (kept.map(|(_, char)| char).collect(), hidden)
 }
 
+/// What to tell of characters that were left out of a value: `The title came with U+200B …`.
+#[must_use]
+pub fn left_out(label: &str, hidden: &[Hidden]) -> Option<String> {
+    let first = hidden.first()?;
+    let more = match hidden.len() {
+        1 => String::new(),
+        count => format!(" and {} more", count - 1),
+    };
+    Some(format!("The {label} came with {first}{more}, which cannot be seen: it was left out."))
+}
+
 fn all_hidden(text: &str) -> impl Iterator<Item = Hidden> {
     let chars: Vec<char> = if text.is_ascii() { Vec::new() } else { text.chars().collect() };
     let controls = text.chars().take(if text.is_ascii() { text.len() } else { 0 });

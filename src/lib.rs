@@ -8,7 +8,7 @@
 //! | 3     | the doors     | [`web`], [`cli`], [`worker`]                                          |
 //! | 2     | the rules     | [`domain`]                                                            |
 //! | 1     | the store     | [`db`]                                                                |
-//! | 0     | the ground    | [`error`], [`config`], [`seal`], [`characters`], [`address`], [`scim`], [`saml`], [`certificate`], [`fetch`], [`network`], [`pool`] |
+//! | 0     | the ground    | [`error`], [`config`], [`seal`], [`address`], [`scim`], [`saml`], [`certificate`], [`fetch`], [`network`], [`pool`]; all may use [`characters`] |
 
 pub mod address;
 pub mod certificate;

@@ -24,6 +24,8 @@ fn people() -> Vec<Value> {
             "urn:ietf:params:scim:schemas:extension:rollcall:2.0:User": { "site": "A1" },
             "phoneNumbers": [{ "type": "work", "value": "1", "display": "A1" }, { "type": "work", "value": "2" }, { "type": "Mobile", "value": "A1" }],
             "name": { "familyName": "A1" } }),
+        json!({ "userName": " pad ", "displayName": "Pad ", "title": " pad", "emails": [{ "type": "work", "value": " pad " }],
+            "nickName": "p\u{200B}ad", "phoneNumbers": [{ "type": "work", "value": "pad\u{AD} " }] }),
     ]
 }
 
@@ -75,6 +77,12 @@ fn comparison() -> impl Strategy<Value = String> {
         "Z",
         "crew",
         " ",
+        "pad",
+        "pad ",
+        " PAD",
+        " p",
+        "p\u{200B}ad",
+        "\u{200B}",
     ];
     let sampled = |list: &[&'static str]| prop::sample::select(list.to_vec());
     prop_oneof![

@@ -46,13 +46,9 @@ pub(super) fn seen(field: &'static str, label: &str, name: &str) -> Result<()> {
 /// Takes out of a value what cannot be seen; answers what to tell of it.
 pub(super) fn leave_out(label: &str, value: &mut String) -> Option<String> {
     let (kept, hidden) = characters::visible(value);
-    let first = hidden.first()?;
-    let more = match hidden.len() {
-        1 => String::new(),
-        count => format!(" and {} more", count - 1),
-    };
+    let told = characters::left_out(label, &hidden)?;
     *value = kept;
-    Some(format!("The {label} came with {first}{more}, which cannot be seen: it was left out."))
+    Some(told)
 }
 
 fn told(field: &'static str, label: &str, hidden: Hidden) -> Complaint {

@@ -1,13 +1,14 @@
 //! What an operation makes of the value, or the values, of one attribute (RFC 7644 section 3.5.2.1 to 3.5.2.3).
 
 use super::evaluate::value_meets;
+use super::filter::CompareOp;
 use super::packing;
 use super::patch::Op;
 use super::path::{Target, described};
 use super::schema::Attribute;
 use super::tolerance::Notes;
 use super::values::{self, MANAGER, Reading, Shape, is_empty, is_primary};
-use super::{Fault, ScimType};
+use super::{Fault, ScimType, texts};
 use serde_json::{Map, Value};
 use std::borrow::Cow;
 
@@ -39,7 +40,9 @@ pub(super) fn one(held: Option<Value>, op: Op, target: &Target, value: &Value, n
         Some(Value::Object(members)) => Some(members),
         _ => None,
     };
-    let value = if attribute.sub.is_empty() { Cow::Borrowed(value) } else { packing::single(value) };
+    // A part's value is read as that of any text, which may come packed, too.
+    let is_whole = target.part.is_none() && !attribute.sub.is_empty();
+    let value = if is_whole { packing::single(value) } else { Cow::Borrowed(value) };
     if let Some(part) = target.part {
         let named = Map::from_iter([(
             part.name.to_owned(),
@@ -59,7 +62,7 @@ pub(super) fn one(held: Option<Value>, op: Op, target: &Target, value: &Value, n
         (_, Some(held), Value::Object(named)) if !attribute.sub.is_empty() => {
             merged(attribute, held, named, notes)
         }
-        (_, _, value) => values::one(attribute, value, None, attribute.name, notes).into(),
+        (_, _, value) => values::one(attribute, value, None, attribute.name.into(), notes).into(),
     }
 }
 
@@ -73,7 +76,7 @@ fn merged(
     let named = values::with_reference(attribute, Cow::Borrowed(named));
     let value = values::parts(attribute, &named, held, Some(&before), notes);
     if attribute.name == MANAGER
-        && before.is_empty()
+        && value == before
         && values::member(&named, "value").is_none()
         && !named.values().all(is_empty)
     {
@@ -150,7 +153,7 @@ fn all(
 fn is_meant(attribute: &Attribute, held: &Value, named: &Value) -> bool {
     let same = |part: &Attribute| match (held.get(part.name), named.get(part.name)) {
         (Some(Value::String(held)), Some(Value::String(named))) if !part.case_exact => {
-            held.to_lowercase() == named.to_lowercase()
+            texts::compares(part, held, CompareOp::Eq, named)
         }
         (held, named) => held == named,
     };
@@ -179,7 +182,8 @@ fn chosen(
         .iter()
         .map(|value| target.filter.as_ref().is_none_or(|filter| value_meets(filter, attribute, value)))
         .collect();
-    let clears = op == Op::Remove || (op == Op::Replace && is_empty(value));
+    let empty = if target.part.is_some() { packing::says_nothing(value) } else { is_empty(value) };
+    let clears = op == Op::Remove || (op == Op::Replace && empty);
     if target.part.is_none() && clears {
         let mut chosen = chosen.into_iter();
         list.retain(|_| !chosen.next().unwrap_or(false));
@@ -193,7 +197,7 @@ fn chosen(
         None => first(attribute, value, notes)?,
     };
     // A value that is taken away may take with it what it was a part of; one that is not complete yet may become so.
-    let may_go = clears || is_empty(value);
+    let may_go = clears || empty;
     let told = notes.count();
     let newest = if chosen.contains(&true) {
         for (held, _) in list.iter_mut().zip(&chosen).filter(|(_, chosen)| **chosen) {
@@ -208,7 +212,7 @@ fn chosen(
             .find(|(held, chosen)| **chosen && is_primary(held))
             .map(|(held, _)| held.clone())
     } else {
-        if clears || is_empty(value) {
+        if clears || empty {
             return None;
         }
         let created =

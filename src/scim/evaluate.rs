@@ -5,7 +5,7 @@
 use super::filter::{AttrExp, AttrPath, CompValue, CompareOp, Filter, ValFilter};
 use super::path::Spot;
 use super::schema::{Attribute, Kind, Mutability, Resource};
-use super::{Fault, ROLLCALL_USER, ROLLCALL_USER_8X8, ScimType};
+use super::{Fault, ROLLCALL_USER, ROLLCALL_USER_8X8, ScimType, texts};
 use chrono::{DateTime, NaiveDateTime, Utc};
 use serde_json::Value;
 
@@ -182,15 +182,7 @@ fn compares(leaf: &Attribute, held: &Value, op: CompareOp, wanted: &CompValue) -
                 _ => false,
             }
         }
-        (Value::String(held), CompValue::Text(text)) => {
-            let (held, text) = (folded(leaf, held), folded(leaf, text));
-            match op {
-                CompareOp::Co => held.contains(&text),
-                CompareOp::Sw => held.starts_with(&text),
-                CompareOp::Ew => held.ends_with(&text),
-                _ => ordered(&held, op, &text),
-            }
-        }
+        (Value::String(held), CompValue::Text(text)) => texts::compares(leaf, held, op, text),
         _ => false,
     }
 }
@@ -223,10 +215,6 @@ pub fn truth(value: &CompValue) -> Option<bool> {
     }
 }
 
-fn folded(leaf: &Attribute, text: &str) -> String {
-    if leaf.case_exact { text.to_owned() } else { text.to_lowercase() }
-}
-
 /// What a resource sorts by: of several values, or of those that meet the filter, the primary one, else the first.
 /// Nothing sorts last.
 #[must_use]
@@ -238,7 +226,8 @@ pub fn sort_key(spot: &Spot, among: Option<&ValFilter>, resource: &Value) -> Opt
     let value = primary.or(values.first())?;
     let value = if spot.attribute.kind == Kind::Complex { value.get(leaf.name)? } else { value };
     match value {
-        Value::String(text) => Some(folded(leaf, text)),
+        Value::String(text) if leaf.trimmed => Some(texts::folded(leaf, text.trim())),
+        Value::String(text) => Some(texts::folded(leaf, text)),
         Value::Bool(truth) => Some(truth.to_string()),
         _ => None,
     }

@@ -4,7 +4,7 @@
 
 use super::change::whole_members;
 use super::filter::{AttrExp, CompValue, CompareOp, ValFilter};
-use super::patch::{Op, Operation, Patch, members_without_path, read_only};
+use super::patch::{Op, Operation, Patch, READ_ONLY, members_without_path, nothing_writable};
 use super::path::{self, Astray, Path, Target};
 use super::schema::GROUPS;
 use super::tolerance::{Notes, Sent};
@@ -89,7 +89,7 @@ impl Wanted {
             external_id: text("externalId"),
             members: ids(normal.get("members")),
         };
-        Ok(Sent { wish, notes, bars: false, names_site: false })
+        Ok(Sent { wish, notes, bars: false, names_site: false, names_user: false })
     }
 
     /// The name and the id; members that cannot be read refuse the whole.
@@ -102,16 +102,18 @@ impl Wanted {
 /// Reads the body of a PATCH, in Entra ID's two dialects and Okta's.
 pub fn read_changes(body: &Value) -> Result<Sent<Vec<Change>>, Fault> {
     let (patch, mut notes, mut changes) = (Patch::read(body)?, Notes::default(), Vec::new());
-    for operation in patch.operations(&mut notes) {
+    let operations = patch.operations(&mut notes);
+    nothing_writable(&GROUPS, &operations).into_iter().for_each(|fault| notes.refuse(fault));
+    for operation in operations {
         read_operation(operation, &mut changes, &mut notes);
     }
-    Ok(Sent { wish: changes, notes, bars: false, names_site: false })
+    Ok(Sent { wish: changes, notes, bars: false, names_site: false, names_user: false })
 }
 
 fn read_operation(operation: &Operation, into: &mut Vec<Change>, notes: &mut Notes) {
     let Operation { op, path, value, doubled } = operation;
-    if let Some(fault) = doubled.clone().or_else(|| json::within(value)) {
-        return notes.refuse(fault);
+    if let Some(fault) = doubled {
+        return notes.refuse(fault.clone());
     }
     let Some(text) = path else {
         match members_without_path(operation) {
@@ -121,7 +123,7 @@ fn read_operation(operation: &Operation, into: &mut Vec<Change>, notes: &mut Not
         return;
     };
     match path::parse(&GROUPS, text) {
-        Ok(Path::Target(target)) if target.is_read_only() => notes.refuse(read_only(text)),
+        Ok(Path::Target(target)) if target.is_read_only() => notes.left_out(text, READ_ONLY),
         Ok(Path::Target(target)) => into.extend(change(*op, &target, value, text, Shape::ListOrOne, notes)),
         Ok(Path::Schema(_)) if *op == Op::Remove => notes.refuse(Fault::bad(
             ScimType::Mutability,
@@ -135,6 +137,9 @@ fn read_operation(operation: &Operation, into: &mut Vec<Change>, notes: &mut Not
 
 /// Read-only names are passed over: Okta sends `id` along.
 fn without_path(op: Op, members: &Map<String, Value>, into: &mut Vec<Change>, notes: &mut Notes) {
+    if let Some(fault) = json::doubled(members) {
+        return notes.refuse(fault);
+    }
     for (name, value) in members.iter().filter(|(name, _)| !name.eq_ignore_ascii_case("schemas")) {
         match path::parse(&GROUPS, name) {
             Ok(Path::Target(target)) if target.is_read_only() => {}
@@ -165,6 +170,10 @@ fn change(
     notes: &mut Notes,
 ) -> Option<Change> {
     let attribute = target.attribute;
+    if let Some(fault) = json::within(value) {
+        notes.refuse(fault);
+        return None;
+    }
     match (attribute.name, op) {
         ("displayName", Op::Remove) => {
             let detail = "displayName is required and cannot be removed.";

@@ -5,6 +5,7 @@
 //! might have been meant. The innermost object in which a name stands twice is marked, so that whoever reads it refuses
 //! what depends on it and no more.
 
+use super::texts::NO_CHARACTER;
 use super::{Fault, ScimType, grammar};
 use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Value};
@@ -18,8 +19,11 @@ const FEW: usize = 24;
 
 /// Reads the bytes of a body.
 pub fn read(bytes: &[u8]) -> Result<Value, Fault> {
-    let mut source = serde_json::Deserializer::from_slice(bytes);
-    let value = Seed.deserialize(&mut source).and_then(|value| source.end().map(|()| value));
+    // Some tools begin a body with a byte-order mark (RFC 8259 section 8.1: it may be ignored).
+    let bytes = bytes.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(bytes);
+    // Half a character keeps nothing else out: it is left out where it stands.
+    let value =
+        parsed(bytes).or_else(|cause| whole_characters(bytes).map_or(Err(cause), |bytes| parsed(&bytes)));
     value.map_err(|cause| {
         let detail = match (cause.line(), cause.column()) {
             (0, _) => "The body is not JSON.".to_owned(),
@@ -32,6 +36,39 @@ pub fn read(bytes: &[u8]) -> Result<Value, Fault> {
         };
         Fault::bad(ScimType::InvalidSyntax, detail)
     })
+}
+
+fn parsed(bytes: &[u8]) -> serde_json::Result<Value> {
+    let mut source = serde_json::Deserializer::from_slice(bytes);
+    Seed.deserialize(&mut source).and_then(|value| source.end().map(|()| value))
+}
+
+/// The text with [`NO_CHARACTER`] in the place of each `\uD800` to `\uDFFF` that is no part of a pair (RFC 8259 section
+/// 8.2); nothing where there is none.
+fn whole_characters(bytes: &[u8]) -> Option<Vec<u8>> {
+    let unit = |at: usize| {
+        let digits = bytes.get(at..at + 6)?.strip_prefix(b"\\u")?;
+        u16::from_str_radix(std::str::from_utf8(digits).ok()?, 16).ok()
+    };
+    let stand_in = format!("\\u{:04X}", u32::from(NO_CHARACTER)).into_bytes();
+    let (mut whole, mut at, mut mended) = (Vec::with_capacity(bytes.len()), 0, false);
+    while let Some(byte) = bytes.get(at) {
+        let pair = || unit(at + 6).is_some_and(|low| (0xDC00..0xE000).contains(&low));
+        let length = match (byte, unit(at)) {
+            (b'\\', Some(0xD800..0xDC00)) if pair() => 12,
+            (b'\\', Some(0xD800..0xE000)) => {
+                whole.extend_from_slice(&stand_in);
+                (at, mended) = (at + 6, true);
+                continue;
+            }
+            (b'\\', _) => 2,
+            _ => 1,
+        };
+        let end = (at + length).min(bytes.len());
+        whole.extend_from_slice(&bytes[at..end]);
+        at = end;
+    }
+    mended.then_some(whole)
 }
 
 /// The refusal of an object in which a name stands twice.
@@ -150,6 +187,10 @@ impl<'de> Visitor<'de> for Seed {
             // Two paths that differ in the case of a value may mean two values.
             if again && (object.contains_key(&name) || !name.contains('[')) {
                 twice.push(name.clone().into());
+            }
+            // Of two values the last word counts, where one of them does.
+            if again {
+                object.shift_remove(&name);
             }
             object.insert(name, value);
         }

@@ -11,6 +11,7 @@
 //! | [`group`]   | a group, typed, and changes of one                               |
 //! | [`patch`], `change`, `members` | changes of a user (RFC 7644 section 3.5.2)    |
 //! | [`query`]   | what a search asks for (section 3.4.2)                           |
+//! | [`texts`]   | in what form texts are kept, and compared                        |
 //! | [`filter`]  | filters and paths as trees                                       |
 //! | [`evaluate`]| whether a resource meets a filter, and how resources sort        |
 //! | [`bulk`]    | many operations in one request (section 3.7)                     |
@@ -30,6 +31,8 @@ pub mod filter;
 mod grammar;
 pub mod group;
 pub mod json;
+#[cfg(test)]
+mod mapping_tests;
 mod members;
 pub mod message;
 pub mod outline;
@@ -46,6 +49,7 @@ pub mod schema;
 mod shapes_tests;
 #[cfg(test)]
 mod tests;
+pub mod texts;
 pub mod tolerance;
 #[cfg(test)]
 mod tolerance_tests;
@@ -141,6 +145,18 @@ impl Fault {
 /// Reads a filter (RFC 7644 section 3.4.2.2).
 pub fn parse_filter(text: &str) -> Result<Filter, Fault> {
     grammar::filter(text).map_err(|trouble| {
-        Fault::bad(ScimType::InvalidFilter, format!("The filter cannot be read: {trouble}."))
+        let detail = if names_a_secret(text) {
+            "The filter cannot be read, and names an attribute that is a secret.".to_owned()
+        } else {
+            format!("The filter cannot be read: {trouble}.")
+        };
+        Fault::bad(ScimType::InvalidFilter, detail)
     })
+}
+
+/// Whether a text that a client wrote names a secret, so that what else stands in it may be one and is not repeated.
+#[must_use]
+pub fn names_a_secret(text: &str) -> bool {
+    let text = text.to_ascii_lowercase();
+    ["token", "secret", "password", "assertion"].iter().any(|word| text.contains(word))
 }

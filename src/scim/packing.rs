@@ -1,8 +1,10 @@
 //! Values that come packed: as JSON in a string, as a list of one, or in the `value` of an object.
 
+use super::json;
+use super::read::UNKNOWN;
 use super::schema::Attribute;
 use super::tolerance::Notes;
-use super::values::{is_label, member};
+use super::values::{is_empty, is_label, member};
 use serde_json::{Map, Value};
 use std::borrow::Cow;
 
@@ -21,26 +23,62 @@ pub(super) fn packed_text(value: &Value) -> Option<Value> {
         Value::Object(members) => members,
         _ => return None,
     };
-    let inner = members.get("value").filter(|inner| inner.is_string() || inner.is_null())?;
-    members.keys().all(|name| matches!(name.as_str(), "value" | "$ref")).then(|| inner.clone())
+    let inner = member(members, "value").filter(|inner| inner.is_string() || inner.is_null())?;
+    members.keys().all(|name| is_value(name) || is_label(name)).then(|| inner.clone())
 }
 
-/// The value that stands in a list of one, in the `value` of an object, or in either of these packed into a string.
-pub(super) fn innermost(value: &Value) -> Cow<'_, Value> {
+/// The `value` of an object, or of the one object in a list, and the names of what stands beside it and says something.
+pub(super) fn in_value(value: &Value) -> Option<(&Value, Vec<&str>)> {
+    let members = match value {
+        Value::Array(items) => match items.as_slice() {
+            [Value::Object(members)] => members,
+            _ => return None,
+        },
+        Value::Object(members) => members,
+        _ => return None,
+    };
+    let inner = member(members, "value")?;
+    let beside = members.iter().filter(|(name, value)| {
+        !(is_value(name) || is_label(name) || json::is_mark(name) || is_empty(value))
+    });
+    Some((inner, beside.map(|(name, _)| name.as_str()).collect()))
+}
+
+fn is_value(name: &str) -> bool {
+    name.eq_ignore_ascii_case("value")
+}
+
+/// Whether what was sent for a text is none, packed or not.
+pub(super) fn says_nothing(value: &Value) -> bool {
+    is_empty(value)
+        || packed_text(value).is_some_and(|inner| is_empty(&inner))
+        || in_value(value).is_some_and(|(inner, _)| says_nothing(inner))
+}
+
+/// The value that stands in a list of one, in the `value` of an object, or in either of these packed into a string. What
+/// stands beside it is left out.
+pub(super) fn innermost<'a>(value: &'a Value, label: &str, notes: &mut Notes) -> Cow<'a, Value> {
     let mut found = Cow::Borrowed(value);
     for _ in 0..2 * DEEPEST_PACKING {
         let inner = match found.as_ref() {
             text @ Value::String(_) => unpack(text),
-            Value::Array(items) if items.len() == 1 => items.first().cloned(),
-            Value::Object(members) if members.keys().all(|name| is_label(name) || name == "value") => {
-                members.get("value").cloned()
-            }
+            Value::Array(items) => only(items).cloned(),
+            object @ Value::Object(_) => in_value(object).map(|(inner, beside)| {
+                beside.iter().for_each(|name| notes.left_out(&format!("{label}.{name}"), UNKNOWN));
+                inner.clone()
+            }),
             _ => None,
         };
         let Some(inner) = inner else { break };
         found = Cow::Owned(inner);
     }
     found
+}
+
+/// The one value of a list, however often it stands there; null is none.
+fn only(items: &[Value]) -> Option<&Value> {
+    let first = items.iter().find(|item| !item.is_null()).or(items.first())?;
+    items.iter().all(|item| item.is_null() || item == first).then_some(first)
 }
 
 /// One object, where it came packed into a string or as a list of one; any other value as it is.

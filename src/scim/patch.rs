@@ -8,7 +8,7 @@ use super::members::{Member, flatten, refuse_doubled};
 use super::message::PATCH_OP;
 use super::path::{self, Astray, Path, Target};
 use super::read::{self, ACTIVE, home, leave_password_out};
-use super::schema::{Attribute, Mutability, Schema, USERS};
+use super::schema::{Attribute, Mutability, Resource, Schema, USERS};
 use super::tolerance::{Notes, Sent};
 use super::user::{self, SiteUrn, User};
 use super::values::{self, member};
@@ -46,13 +46,22 @@ impl Patch {
     pub fn read(body: &Value) -> Result<Self, Fault> {
         let syntax = |detail: &str| Fault::bad(ScimType::InvalidSyntax, detail);
         let body = body.as_object().ok_or_else(|| syntax("The body must be a JSON object."))?;
-        let operations = member(body, "Operations").ok_or_else(|| syntax("The body has no Operations."))?;
-        let operations = operations.as_array().ok_or_else(|| syntax("Operations must be a list."))?;
+        // Where the list stands twice all is refused, unless one of its operations bars a user.
+        let lists = body.iter().filter(|(name, _)| name.eq_ignore_ascii_case("Operations"));
+        let lists: Option<Vec<&Vec<Value>>> = lists.map(|(_, list)| list.as_array()).collect();
+        let lists = lists.ok_or_else(|| syntax("Operations must be a list."))?;
+        if lists.is_empty() {
+            return Err(syntax("The body has no Operations."));
+        }
+        let operations: Vec<&Value> = lists.into_iter().flatten().collect();
         if operations.len() > MOST_OPERATIONS {
             return Err(syntax(&format!("There are more than {MOST_OPERATIONS} Operations.")));
         }
         let faults = json::doubled(body).into_iter().chain(read::message(body, PATCH_OP).err());
-        Ok(Self { faults: faults.collect(), operations: operations.iter().map(Operation::read).collect() })
+        Ok(Self {
+            faults: faults.collect(),
+            operations: operations.into_iter().map(Operation::read).collect(),
+        })
     }
 
     /// The operations that could be read; what is wrong with the others, and with the message, goes into the notes.
@@ -73,16 +82,20 @@ impl Patch {
         for name in ["id", "meta"] {
             work.user.remove(name);
         }
-        for operation in self.operations(&mut notes) {
+        let operations = self.operations(&mut notes);
+        nothing_writable(&USERS, &operations).into_iter().for_each(|fault| notes.refuse(fault));
+        for operation in operations {
             work.apply(operation, &mut notes);
         }
         work.complete(&mut notes);
-        let changed = User::from_normal(work.user, &mut notes).unwrap_or_else(|fault| {
+        work.settle_site(&mut notes);
+        let changed = User::from_normal(std::mem::take(&mut work.user), &mut notes).unwrap_or_else(|fault| {
             notes.refuse(fault);
             current.clone()
         });
         let wish = User { id: current.id.clone(), meta: current.meta.clone(), ..changed };
-        Sent { wish, notes, bars: work.bars, names_site: work.names_site }
+        let Work { bars, names_site, names_user, .. } = work;
+        Sent { wish, notes, bars, names_site, names_user }
     }
 }
 
@@ -126,10 +139,20 @@ pub(super) fn members_without_path(operation: &Operation) -> Result<Map<String, 
     }
 }
 
-/// The refusal of a change of something that clients do not write.
-pub(super) fn read_only(text: &str) -> Fault {
-    Fault::bad(ScimType::Mutability, format!("{} is read-only.", super::grammar::shown(text)))
+/// The refusal of a change that names nothing but what clients do not write (RFC 7644 section 3.5.2). Beside other operations
+/// each is left out: it keeps nothing else out.
+pub(super) fn nothing_writable(kind: &Resource, operations: &[&Operation]) -> Option<Fault> {
+    let text = operations.first()?.path.as_deref()?;
+    let is_read_only = |operation: &&Operation| {
+        let path = operation.path.as_deref().map(|text| path::parse(kind, text));
+        matches!(path, Some(Ok(Path::Target(target))) if target.is_read_only())
+    };
+    let detail = || format!("{} is read-only.", super::grammar::shown(text));
+    operations.iter().all(is_read_only).then(|| Fault::bad(ScimType::Mutability, detail()))
 }
+
+/// Why something that clients do not write is left out.
+pub(super) const READ_ONLY: &str = "it is read-only";
 
 /// A user under change.
 #[derive(Default)]
@@ -139,15 +162,16 @@ struct Work {
     bars: bool,
     /// Whether something was said of the site.
     names_site: bool,
-    /// The sites that the present operation sent.
-    sites: Vec<(SiteUrn, String)>,
+    /// Whether something was said of the user name.
+    names_user: bool,
+    /// What was last said of the site under each schema; nothing where it was taken away.
+    sites: Vec<(SiteUrn, Option<String>)>,
     /// Lists that were changed, whose values may not be complete.
     changed: Vec<&'static Attribute>,
 }
 
 impl Work {
     fn apply(&mut self, operation: &Operation, notes: &mut Notes) {
-        self.sites.clear();
         let Operation { op, path, value, doubled } = operation;
         doubled.iter().for_each(|fault| notes.refuse(fault.clone()));
         let only_active = doubled.is_some();
@@ -160,13 +184,10 @@ impl Work {
         };
         match path::parse(&USERS, text) {
             Ok(Path::Target(target)) if only_active && target.attribute.name != ACTIVE => {}
-            Ok(Path::Target(target)) if target.is_read_only() => notes.refuse(read_only(text)),
+            Ok(Path::Target(target)) if target.is_read_only() => notes.left_out(text, READ_ONLY),
             Ok(Path::Target(target)) => self.change(*op, &target, value, values::Shape::ListOrOne, notes),
             Ok(Path::Schema(schema)) => self.schema(*op, schema, value, only_active, notes),
-            Err(Astray::Unknown(why)) => match json::within(value) {
-                Some(fault) => notes.refuse(fault),
-                None => notes.left_out(text, &why),
-            },
+            Err(Astray::Unknown(why)) => notes.left_out(text, &why),
             Err(Astray::Wrong(fault)) => notes.refuse(fault),
         }
     }
@@ -194,10 +215,10 @@ impl Work {
             }
             value if is_own && values::is_empty(value) => {}
             value if op == Op::Remove || (op == Op::Replace && values::is_empty(value)) => {
-                if let Some(urn) = site_urn(Some(schema.urn)) {
-                    self.no_site(urn);
+                match site_urn(Some(schema.urn)) {
+                    Some(urn) => self.say_site(urn, None),
+                    None => drop(self.user.shift_remove(schema.urn)),
                 }
-                self.user.shift_remove(schema.urn);
             }
             value if values::is_empty(value) => {}
             _ => notes.refuse(read::wrong(schema.urn, "an object")),
@@ -225,10 +246,7 @@ impl Work {
                 Ok(Path::Target(target)) => self.change(op, &target, &value, values::Shape::List, notes),
                 Ok(Path::Schema(schema)) => self.schema(op, schema, &value, only_active, notes),
                 Err(_) if values::is_empty(&value) => {}
-                Err(Astray::Unknown(why)) => match json::within(&value) {
-                    Some(fault) => notes.refuse(fault),
-                    None => notes.left_out(&name, &why),
-                },
+                Err(Astray::Unknown(why)) => notes.left_out(&name, &why),
                 Err(Astray::Wrong(fault)) => notes.refuse(fault),
             }
         }
@@ -252,6 +270,7 @@ impl Work {
                 return;
             }
         }
+        self.names_user |= attribute.name == USER_NAME;
         let held = home(&mut self.user, target.urn).get(attribute.name).cloned();
         let changed = if attribute.multi {
             self.changed.push(attribute);
@@ -270,7 +289,7 @@ impl Work {
                 self.user.shift_remove(ACTIVE);
             }
             changed => match site_urn(target.urn) {
-                Some(urn) => self.change_site(urn, changed, notes),
+                Some(urn) => self.change_site(urn, changed),
                 None => self.store(target, changed),
             },
         }
@@ -297,34 +316,44 @@ impl Work {
         }
     }
 
-    /// A site comes under one schema or the other: the one that is sent takes the place of the one that is stored, and
-    /// of two in one operation the one under the client's own schema counts.
-    fn change_site(&mut self, urn: SiteUrn, changed: Changed, notes: &mut Notes) {
-        let name = match changed {
-            Changed::Not => return,
-            Changed::Gone => return self.no_site(urn),
-            Changed::To(value) => value.as_str().unwrap_or_default().to_owned(),
-        };
-        self.names_site = true;
-        let other = self.sites.iter().find(|(other, _)| *other == urn.other()).map(|(_, name)| name.clone());
-        self.sites.push((urn, name.clone()));
-        let gives_way = other.is_some() && urn == SiteUrn::Rollcall;
-        if let Some(other) = other {
-            let (taken, left) = if gives_way { (&other, &name) } else { (&name, &other) };
-            user::two_sites(taken, left, notes);
-        }
-        if !gives_way {
-            self.user.shift_remove(urn.other().as_str());
-            home(&mut self.user, Some(urn.as_str())).insert(SITE.to_owned(), name.into());
+    /// A site comes under one schema or the other.
+    fn change_site(&mut self, urn: SiteUrn, changed: Changed) {
+        match changed {
+            Changed::Not => {}
+            Changed::Gone => self.say_site(urn, None),
+            Changed::To(value) => {
+                let name = value.as_str().unwrap_or_default().trim().to_owned();
+                self.say_site(urn, Some(name).filter(|name| !name.is_empty()));
+            }
         }
     }
 
-    /// There is no site under this schema, nor one that was stored under the other.
-    fn no_site(&mut self, urn: SiteUrn) {
-        self.names_site = true;
-        self.user.shift_remove(urn.as_str());
-        if !self.sites.iter().any(|(other, _)| *other == urn.other()) {
+    /// The last word under a schema counts.
+    fn say_site(&mut self, urn: SiteUrn, name: Option<String>) {
+        self.sites.retain(|(other, _)| *other != urn);
+        self.sites.push((urn, name));
+    }
+
+    /// A site that is sent takes the place of the one that is stored, under whichever schema; of two the one under the
+    /// client's own counts. One that is taken away goes where it stood under the same schema.
+    fn settle_site(&mut self, notes: &mut Notes) {
+        let said =
+            |urn: SiteUrn| self.sites.iter().find(|(one, _)| *one == urn).map(|(_, name)| name.clone());
+        let [own, other] = [SiteUrn::EightByEight, SiteUrn::Rollcall].map(|urn| (urn, said(urn)));
+        if let (Some(Some(taken)), Some(Some(left))) = (&own.1, &other.1) {
+            user::two_sites(taken, left, notes);
+        }
+        let sent = [&own, &other].into_iter().find_map(|(urn, name)| Some((*urn, name.clone()??)));
+        if let Some((urn, name)) = sent {
+            self.names_site = true;
             self.user.shift_remove(urn.other().as_str());
+            home(&mut self.user, Some(urn.as_str())).insert(SITE.to_owned(), name.into());
+            return;
+        }
+        for (urn, _) in [own, other].into_iter().filter(|(_, said)| said.is_some()) {
+            let held = self.user.shift_remove(urn.as_str()).is_some();
+            // Under the other schema it stays: the client spoke of none.
+            self.names_site |= held || !self.user.contains_key(urn.other().as_str());
         }
     }
 
@@ -342,6 +371,8 @@ impl Work {
     }
 }
 
+/// The attribute that names a user.
+const USER_NAME: &str = "userName";
 /// The attribute that names a site.
 const SITE: &str = "site";
 

@@ -2,7 +2,7 @@
 
 use super::filter::{AttrExp, AttrPath, ChosenPath, CompValue, CompareOp, ValFilter};
 use super::schema::{self, Attribute, Kind, Resource, Schema};
-use super::{Fault, ScimType, evaluate, grammar, read};
+use super::{Fault, ScimType, evaluate, grammar, read, texts};
 use serde_json::{Map, Value};
 use std::fmt;
 
@@ -199,7 +199,7 @@ fn describe(
                 (wanted, Kind::Boolean) => {
                     Value::Bool(evaluate::truth(wanted).ok_or_else(|| no_target(attribute))?)
                 }
-                (CompValue::Text(text), _) => Value::String(text.clone()),
+                (CompValue::Text(text), _) => Value::String(texts::kept(part, text).0),
             };
             into.insert(part.name.to_owned(), value);
             Ok(())

@@ -2,10 +2,13 @@
 //!
 //! What comes out is normal: names in their own spelling, real booleans, no nulls, nothing unknown.
 
+use super::change::{self, Changed};
+use super::patch::Op;
+use super::path::{self, Path, Target};
 use super::schema::{self, Attribute, Mutability, Resource, Schema};
 use super::tolerance::Notes;
 use super::values::{self, Reading};
-use super::{Fault, ScimType, json, packing};
+use super::{Fault, ScimType, evaluate, json, packing};
 use serde_json::{Map, Value};
 
 /// Why an attribute is left out that no schema has.
@@ -36,8 +39,10 @@ pub(super) fn resource(
     let Value::Object(members) = body else {
         return Err(Fault::bad(ScimType::InvalidSyntax, "The body must be a JSON object."));
     };
-    let mut reader = Reader { kind, before, normal: Map::new(), seen: Vec::new(), bars: false };
+    let mut reader =
+        Reader { kind, before, normal: Map::new(), seen: Vec::new(), further: Vec::new(), bars: false };
     reader.top(members, notes);
+    reader.further(notes);
     let Reader { mut normal, bars, .. } = reader;
     require(kind, &mut normal, before, notes);
     Ok(Whole { normal, bars })
@@ -127,6 +132,8 @@ struct Reader<'a> {
     normal: Map<String, Value>,
     /// The attributes that were read: one may come under two names.
     seen: Vec<(Option<&'static str>, &'static str)>,
+    /// Names that are no attribute's own, with their values: what they mean depends on what else was sent.
+    further: Vec<(String, Value)>,
     bars: bool,
 }
 
@@ -148,11 +155,9 @@ impl Reader<'_> {
                 self.extension(extension, value, notes);
             } else if let Some((urn, attribute)) = self.kind.named(name) {
                 self.put(urn, attribute, members, (name, value), notes);
-            } else if let Some(fault) = json::within(value) {
-                notes.refuse(fault);
             } else if !values::is_empty(value) {
                 // Entra ID sends `department` and `manager` at the top as well, mostly as nulls.
-                notes.left_out(name, UNKNOWN);
+                self.further.push((name.clone(), value.clone()));
             }
         }
     }
@@ -174,11 +179,66 @@ impl Reader<'_> {
             match schema::find(schema.attributes, name) {
                 Some(attribute) => self.put(Some(schema.urn), attribute, members, (name, value), notes),
                 None if values::is_empty(value) => {}
-                None => match json::within(value) {
-                    Some(fault) => notes.refuse(fault),
-                    None => notes.left_out(&format!("{}:{name}", schema.urn), UNKNOWN),
-                },
+                None => self.further.push((format!("{}:{name}", schema.urn), value.clone())),
             }
+        }
+    }
+
+    /// Names that a change takes as well: `department` at the top, `name.givenName`, `emails[type eq "work"].value`. What
+    /// was sent under its own name wins.
+    fn further(&mut self, notes: &mut Notes) {
+        for (name, value) in std::mem::take(&mut self.further) {
+            match path::parse(self.kind, &name) {
+                Ok(Path::Target(target)) if target.is_read_only() => {}
+                Ok(Path::Target(target)) if target.filter.is_none() && target.part.is_none() => {
+                    let is_seen = |(urn, seen): &(Option<&str>, &str)| {
+                        *seen == target.attribute.name && urn.is_some() == target.urn.is_some()
+                    };
+                    if !self.seen.iter().any(is_seen) {
+                        self.put(target.urn, target.attribute, &Map::new(), (&name, &value), notes);
+                    }
+                }
+                Ok(Path::Target(target)) => self.put_part(&target, &value, notes),
+                _ => notes.left_out(&name, UNKNOWN),
+            }
+        }
+    }
+
+    /// A part of a value, unless it was sent with the whole.
+    fn put_part(&mut self, target: &Target, value: &Value, notes: &mut Notes) {
+        if let Some(fault) = json::within(value) {
+            return notes.refuse(fault);
+        }
+        let attribute = target.attribute;
+        let held = home(&mut self.normal, target.urn).get(attribute.name).cloned();
+        let meant = held.iter().flat_map(|held| match held {
+            Value::Array(items) => items.as_slice(),
+            one => std::slice::from_ref(one),
+        });
+        let is_meant = |value: &&Value| {
+            target.filter.as_ref().is_none_or(|filter| evaluate::value_meets(filter, attribute, value))
+        };
+        let is_there = |value: &Value| target.part.is_none_or(|part| value.get(part.name).is_some());
+        let changed = if meant.filter(is_meant).any(is_there) {
+            Changed::Not
+        } else if attribute.multi {
+            change::several(held, Op::Replace, target, value, values::Shape::List, notes)
+        } else {
+            change::one(held, Op::Replace, target, value, notes)
+        };
+        if let Changed::To(value) = changed {
+            let value = match value {
+                Value::Array(list) => Value::Array(change::completed(attribute, list, notes)),
+                one => one,
+            };
+            if !values::is_empty(&value) {
+                home(&mut self.normal, target.urn).insert(attribute.name.to_owned(), value);
+            }
+        }
+        if let Some(urn) = target.urn
+            && home(&mut self.normal, Some(urn)).is_empty()
+        {
+            self.normal.shift_remove(urn);
         }
     }
 

@@ -52,6 +52,10 @@ pub struct Attribute {
     pub unique: bool,
     /// Whether a complex value without this part is none here. `/Schemas` does not tell: Entra ID would want it mapped.
     pub essential: bool,
+    /// Whether spaces at its ends tell two values apart as little as case does: it is looked up by a key without them.
+    pub trimmed: bool,
+    /// Whether it may have several lines.
+    pub lines: bool,
     /// The most values it may hold.
     pub most: usize,
     /// What it means.
@@ -88,6 +92,8 @@ const fn text(name: &'static str, description: &'static str) -> Attribute {
         always: false,
         unique: false,
         essential: false,
+        trimmed: false,
+        lines: false,
         most: MOST_VALUES,
         description,
         canonical: &[],
@@ -133,6 +139,14 @@ impl Attribute {
         Self { essential: true, ..self }
     }
 
+    const fn trimmed(self) -> Self {
+        Self { trimmed: true, ..self }
+    }
+
+    const fn lines(self) -> Self {
+        Self { lines: true, ..self }
+    }
+
     const fn one_of(self, canonical: &'static [&'static str]) -> Self {
         Self { canonical, ..self }
     }
@@ -171,8 +185,8 @@ const NAME: &[Attribute] = &[
 ];
 
 const ADDRESS: &[Attribute] = &[
-    text("formatted", "The full address, ready to show."),
-    text("streetAddress", "Street, house number and the like."),
+    text("formatted", "The full address, ready to show.").lines(),
+    text("streetAddress", "Street, house number and the like.").lines(),
     text("locality", "The city."),
     text("region", "The state or region."),
     text("postalCode", "The postal code."),
@@ -181,7 +195,8 @@ const ADDRESS: &[Attribute] = &[
     PRIMARY,
 ];
 
-const EMAIL: &[Attribute] = &[VALUE.essential(), DISPLAY, TYPE.one_of(&["work", "home", "other"]), PRIMARY];
+const EMAIL: &[Attribute] =
+    &[VALUE.essential().trimmed(), DISPLAY, TYPE.one_of(&["work", "home", "other"]), PRIMARY];
 const PHONE: &[Attribute] =
     &[VALUE, DISPLAY, TYPE.one_of(&["work", "home", "mobile", "fax", "pager", "other"]), PRIMARY];
 const LABELLED: &[Attribute] = &[VALUE, DISPLAY, TYPE, PRIMARY];
@@ -204,6 +219,7 @@ const USER_ATTRIBUTES: &[Attribute] = &[
     Attribute {
         required: true,
         unique: true,
+        trimmed: true,
         ..text("userName", "The name to sign in with: unique in the organisation, ignoring case.")
     },
     complex("name", "The parts of the name.", NAME),
@@ -249,6 +265,7 @@ const ENTERPRISE_ATTRIBUTES: &[Attribute] = &[
 // Where the RFC would refuse a later value, it is left out with a warning: Entra ID must not fail for it.
 const SITE_ATTRIBUTES: &[Attribute] =
     &[text("site", "The name of the user's site. Fixed once it is set: a later value is left out.")
+        .trimmed()
         .immutable()];
 
 const COMMON_ATTRIBUTES: &[Attribute] = &[
@@ -276,6 +293,7 @@ const GROUP_ATTRIBUTES: &[Attribute] = &[
     Attribute {
         required: true,
         unique: true,
+        trimmed: true,
         ..text("displayName", "The name to show: unique among groups, ignoring case.")
     },
     Attribute { most: MOST_MEMBERS, ..several("members", "Users and groups that are in the group.", MEMBER) },

@@ -6,6 +6,7 @@
 //! | what cannot be stored: too long, too many, a list's item without its value | left out, with a warning           |
 //! | what Rollcall does not take from a client: a password                     | left out, with a warning           |
 //! | read-only attributes in a whole resource or a change without a path       | ignored (RFC 7644 section 3.5.1)   |
+//! | a read-only attribute as the path of a change, beside others              | left out, with a warning           |
 //! | a required value missing or removed, a value of the wrong type, text that cannot be read | all refused         |
 //! | any of the last in a request that sets `active` to false for a linked user | that is carried out, the rest left out, with a warning |
 //!
@@ -37,6 +38,8 @@ pub struct Sent<T> {
     pub bars: bool,
     /// Whether it says something of the user's site, be it that there is none.
     pub names_site: bool,
+    /// Whether it says what the user is called.
+    pub names_user: bool,
 }
 
 impl Notes {
@@ -107,6 +110,12 @@ impl<T> Sent<T> {
 
     /// The same with another form of the wish.
     pub fn map<U>(self, change: impl FnOnce(T) -> U) -> Sent<U> {
-        Sent { wish: change(self.wish), notes: self.notes, bars: self.bars, names_site: self.names_site }
+        Sent {
+            wish: change(self.wish),
+            notes: self.notes,
+            bars: self.bars,
+            names_site: self.names_site,
+            names_user: self.names_user,
+        }
     }
 }

@@ -308,7 +308,6 @@ fn whatever_stands_beside_it_a_request_that_bars_a_user_says_so() {
         json!({ "op": "replace", "path": "userName", "value": "" }),
         json!({ "op": "replace", "path": "userName", "value": 5 }),
         json!({ "op": "remove", "path": "userName" }),
-        json!({ "op": "replace", "path": "id", "value": "x" }),
         json!({ "op": "replace", "path": "emails[type eq", "value": "x" }),
         json!({ "op": "replace", "path": "emails[value co \"nobody\"].display", "value": "x" }),
         json!({ "op": "replace", "path": "title", "value": { "a": 1 } }),

@@ -246,7 +246,7 @@ impl User {
             normal.shift_remove(name);
         }
         let wish = Self::from_normal(normal, &mut notes)?;
-        Ok(Sent { wish, notes, bars, names_site: true })
+        Ok(Sent { wish, notes, bars, names_site: true, names_user: true })
     }
 
     /// The user from attributes in normal form.

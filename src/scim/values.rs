@@ -1,8 +1,9 @@
 //! Reading the values of attributes: strings, booleans, complex values, lists, and what Entra ID packs into strings.
 
-use super::packing::{flatten, innermost, packed_text, unpack};
+use super::packing::{flatten, innermost, unpack};
 use super::read::{UNKNOWN, wrong};
 use super::schema::{Attribute, Kind};
+use super::texts::{self, Label};
 use super::tolerance::Notes;
 use super::{Fault, ScimType};
 use serde_json::{Map, Value};
@@ -15,6 +16,8 @@ const LONGEST_BINARY: usize = 64 * 1024;
 pub(super) const NOBODY: &str = "it does not say by an id who that is";
 /// The attribute that names a manager.
 pub(super) const MANAGER: &str = "manager";
+/// The attribute that names who is in a group.
+const MEMBERS: &str = "members";
 
 /// What a value came to.
 #[derive(Clone, Debug, PartialEq)]
@@ -46,7 +49,7 @@ pub(super) fn whole(
     if attribute.multi {
         return several(attribute, value, Shape::List, notes);
     }
-    one(attribute, value, before, attribute.name, notes)
+    one(attribute, value, before, attribute.name.into(), notes)
 }
 
 /// Several values.
@@ -75,7 +78,7 @@ pub(super) fn several(
     items.iter().for_each(|item| flatten(item, 0, &mut flat));
     if flat.len() > attribute.most {
         let too_many = format!("{} has more than {} values", attribute.name, attribute.most);
-        if attribute.name == "members" {
+        if attribute.name == MEMBERS {
             notes.refuse(Fault::bad(ScimType::InvalidValue, format!("{too_many}.")));
             return Reading::Unread;
         }
@@ -86,7 +89,7 @@ pub(super) fn several(
     let mut list = Vec::with_capacity(flat.len());
     for (place, item) in flat.iter().enumerate() {
         let label = || format!("{}[{place}]", attribute.name);
-        match one(attribute, item, None, attribute.name, notes) {
+        match one(attribute, item, None, attribute.name.into(), notes) {
             Reading::Value(value) => list.push(value),
             Reading::Nothing if says_empty(attribute, item) => {}
             Reading::Nothing => notes.left_out(&label(), "it has no value"),
@@ -119,72 +122,27 @@ pub(super) fn one(
     attribute: &'static Attribute,
     value: &Value,
     before: Option<&Value>,
-    label: &str,
+    label: Label<'_>,
     notes: &mut Notes,
 ) -> Reading {
     match attribute.kind {
         Kind::Complex => object(attribute, value, before, notes),
-        Kind::Boolean => boolean(value, label, notes),
-        Kind::Binary => string(attribute, value, label, LONGEST_BINARY, notes),
+        Kind::Boolean => boolean(value, label.path, notes),
+        Kind::Binary => texts::read(attribute, value, label, LONGEST_BINARY, notes),
         Kind::String | Kind::Reference | Kind::DateTime => {
-            string(attribute, value, label, LONGEST_TEXT, notes)
+            texts::read(attribute, value, label, LONGEST_TEXT, notes)
         }
     }
 }
 
-fn refused(label: &str, wanted: &str, notes: &mut Notes) -> Reading {
+pub(super) fn refused(label: &str, wanted: &str, notes: &mut Notes) -> Reading {
     notes.refuse(wrong(label, wanted));
     Reading::Unread
 }
 
-fn string(attribute: &Attribute, value: &Value, label: &str, longest: usize, notes: &mut Notes) -> Reading {
-    match value {
-        Value::Null => Reading::Nothing,
-        Value::String(text) if text.is_empty() => Reading::Nothing,
-        Value::String(text) => {
-            if let Some(inner) = packed_text(value) {
-                return string(attribute, &inner, label, longest, notes);
-            }
-            // The rules refuse a name that tells resources apart: it is not cut, and a user's is not cleaned.
-            let names = attribute.required && attribute.unique;
-            if names && attribute.name == "userName" {
-                return Reading::Value(Value::String(text.clone()));
-            }
-            if text.chars().count() > longest && !names {
-                notes.left_out(label, &format!("it is longer than {longest} characters"));
-                return Reading::Unread;
-            }
-            clean(attribute, text, label, notes)
-        }
-        // As Entra ID wrote strings in 2018: `[{"$ref": null, "value": "x"}]`.
-        Value::Array(items) => match items.as_slice() {
-            [] => Reading::Nothing,
-            [Value::Object(item)] if item.contains_key("value") => {
-                string(attribute, &item["value"], label, longest, notes)
-            }
-            _ => refused(label, "a string", notes),
-        },
-        _ => refused(label, "a string", notes),
-    }
-}
-
-/// The text without control characters. An identifier is kept whole or not at all.
-fn clean(attribute: &Attribute, text: &str, label: &str, notes: &mut Notes) -> Reading {
-    let odd = |char: &char| char.is_control() && !matches!(char, '\n' | '\r' | '\t');
-    let Some(first) = text.chars().find(odd) else { return Reading::Value(Value::String(text.to_owned())) };
-    let named = format!("the control character U+{:04X}", u32::from(first));
-    if attribute.case_exact {
-        notes.left_out(label, &format!("it holds {named}"));
-        return Reading::Unread;
-    }
-    notes.warn(format!("In “{label}” {named} was left out."));
-    let rest: String = text.chars().filter(|char| !odd(char)).collect();
-    if rest.is_empty() { Reading::Nothing } else { Reading::Value(Value::String(rest)) }
-}
-
 /// Entra ID writes booleans as strings, capitalised.
 fn boolean(value: &Value, label: &str, notes: &mut Notes) -> Reading {
-    match innermost(value).as_ref() {
+    match innermost(value, label, notes).as_ref() {
         Value::Null => Reading::Nothing,
         Value::Bool(truth) => Reading::Value(Value::Bool(*truth)),
         Value::Array(items) if items.is_empty() => Reading::Nothing,
@@ -237,12 +195,13 @@ fn object(
     Reading::Nothing
 }
 
-/// A manager who is named by address alone (RFC 7643 section 2.4: `$ref`) has the last step of it as id.
+/// A manager or a member who is named by address alone (RFC 7643 section 2.4: `$ref`) has the last step of it as id.
 pub(super) fn with_reference<'a>(
     attribute: &Attribute,
     members: Cow<'a, Map<String, Value>>,
 ) -> Cow<'a, Map<String, Value>> {
-    if attribute.name != MANAGER || member(&members, "value").is_some() {
+    let is_reference = attribute.name == MANAGER || attribute.name == MEMBERS;
+    if !is_reference || member(&members, "value").is_some() {
         return members;
     }
     let address = member(&members, "$ref").and_then(Value::as_str).unwrap_or_default();
@@ -268,6 +227,8 @@ pub(super) fn parts(
     before: Option<&Map<String, Value>>,
     notes: &mut Notes,
 ) -> Map<String, Value> {
+    let kind = member(members, "type").and_then(Value::as_str);
+    let kind = kind.or_else(|| into.get("type").and_then(Value::as_str)).map(str::to_owned);
     for (name, value) in members {
         let label = || format!("{}.{name}", attribute.name);
         let Some(part) = part_of(attribute, name, members) else {
@@ -282,7 +243,8 @@ pub(super) fn parts(
         let is_nobody =
             attribute.name == MANAGER && part.name == "value" && value.as_str().is_some_and(is_nobody);
         let value = if is_nobody { &Value::Null } else { value };
-        match one(part, value, None, &format!("{}.{}", attribute.name, part.name), notes) {
+        let path = format!("{}.{}", attribute.name, part.name);
+        match one(part, value, None, Label { path: &path, kind: kind.as_deref() }, notes) {
             Reading::Value(value) => {
                 into.insert(part.name.to_owned(), value);
             }
@@ -320,7 +282,7 @@ pub(super) fn is_something(attribute: &Attribute, value: &Map<String, Value>) ->
 }
 
 pub(super) fn is_label(name: &str) -> bool {
-    matches!(name, "type" | "primary" | "$ref")
+    ["type", "primary", "$ref"].iter().any(|label| name.eq_ignore_ascii_case(label))
 }
 
 /// Whether an item says itself that there is nothing: its value, or what else it is about, is null or empty.
@@ -349,11 +311,9 @@ pub(super) fn is_primary(value: &Value) -> bool {
     value.get("primary") == Some(&Value::Bool(true))
 }
 
-/// The member of this name, ignoring case.
+/// The member of this name, ignoring case. Of one that stands twice the last: so whoever is barred by it is.
 pub(super) fn member<'a>(members: &'a Map<String, Value>, name: &str) -> Option<&'a Value> {
-    members.get(name).or_else(|| {
-        members.iter().find(|(member, _)| member.eq_ignore_ascii_case(name)).map(|(_, value)| value)
-    })
+    members.iter().rfind(|(member, _)| member.eq_ignore_ascii_case(name)).map(|(_, value)| value)
 }
 
 /// The objects that a value stands for, whatever parts they have.

@@ -110,13 +110,18 @@ pub fn replace(tx: &mut Tx, group: Group, wish: Wish) -> Result<Done> {
 pub fn change(tx: &mut Tx, group: Group, wishes: Vec<Change>) -> Result<Done> {
     let before = group.clone();
     let (mut group, mut moved) = (group, Moved::default());
+    let moves = wishes.iter().any(|wish| !matches!(wish, Change::Name(_)));
     for wish in wishes {
         match wish {
             Change::Name(mut name) => {
                 if name != before.name {
                     moved.warnings.extend(names::leave_out("name of the group", &mut name));
                 }
-                rename(tx, &mut group, &name)?;
+                match checked(&name) {
+                    // A name that cannot be kept keeps nobody out of the group.
+                    Err(fault) if moves => moved.warnings.push(format!("The new name was left out: {fault}")),
+                    _ => rename(tx, &mut group, &name)?,
+                }
             }
             Change::ExternalId(id) => group.external_id = id,
             Change::Add(ids) => members::add(tx, &group, &ids, &mut moved)?,

@@ -86,6 +86,15 @@ pub(super) fn add(tx: &mut Tx, group: &Group, ids: &[String], moved: &mut Moved)
             ),
         });
     }
+    // Entra ID deleted them, although the guard holds that back: nobody whom it sees.
+    let gone = wanted.iter().filter(|member| member.held);
+    moved.warnings.extend(gone.map(|member| {
+        format!(
+            "{} was left out of the group: Entra ID deleted that user before, which is held back.",
+            member.name
+        )
+    }));
+    wanted.retain(|member| !member.held);
     let all = wanted.len();
     wanted.retain(|member| member.id != group.id);
     if wanted.len() < all {
@@ -156,14 +165,14 @@ fn resolve(conn: &mut Conn, ids: &[String]) -> Result<Vec<Member>> {
         let mine = users::table
             .filter(users::scim_id.eq_any(some))
             .filter(users::seen.gt(0).or(users::held.eq(Held::Delete).assume_not_null()));
-        let people: Vec<(String, String, Profile)> =
-            mine.select((users::id, users::scim_id, Profile::as_select())).load(conn)?;
-        found.extend(people.into_iter().map(|(id, scim_id, profile)| Member {
+        let people: Vec<(String, String, Option<Held>, Profile)> =
+            mine.select((users::id, users::scim_id, users::held, Profile::as_select())).load(conn)?;
+        found.extend(people.into_iter().map(|(id, scim_id, held, profile)| Member {
             id,
             scim_id,
             name: profile.name(),
             is_group: false,
-            held: false,
+            held: held == Some(Held::Delete),
         }));
         let mine =
             user_groups::table.filter(user_groups::scim_id.eq_any(some)).filter(user_groups::linked.eq(true));

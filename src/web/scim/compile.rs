@@ -3,6 +3,7 @@
 //! What a filter means is said by [`evaluate`]. A condition here finds all that meet the filter; where it may find more
 //! it says so, and the door looks at each of them.
 
+use super::texts::{any_of, is_search, joined, test, text};
 use crate::domain::condition::{Condition, Test};
 use crate::domain::groups::search as of_groups;
 use crate::domain::users::query::{self as of_users, Moment};
@@ -11,6 +12,7 @@ use crate::scim::evaluate::{self, absent_meets, truth};
 use crate::scim::filter::{AttrExp, CompValue, CompareOp, Filter, ValFilter};
 use crate::scim::path::Spot;
 use crate::scim::schema::{GROUPS, Kind, Resource, USERS};
+use crate::scim::texts::asked;
 use chrono::{NaiveDate, NaiveDateTime, NaiveTime};
 use serde_json::json;
 
@@ -36,7 +38,7 @@ pub(super) struct Compiled<L> {
 }
 
 impl<L> Compiled<L> {
-    fn exactly(condition: Condition<L>) -> Self {
+    pub(super) fn exactly(condition: Condition<L>) -> Self {
         Self { condition, exact: true }
     }
 
@@ -121,7 +123,7 @@ fn user_leaf(spot: &Spot, expression: &AttrExp) -> Compiled<of_users::Leaf> {
     use of_users::Leaf;
     let name = spot.name();
     if let Some(field) = user_field(&name) {
-        return text(expression, |test| {
+        return text(spot, expression, |test| {
             test.map_or(Leaf::Present(field), |(test, text)| Leaf::Text(field, test, text))
         });
     }
@@ -136,9 +138,10 @@ fn user_leaf(spot: &Spot, expression: &AttrExp) -> Compiled<of_users::Leaf> {
             // Never null.
             _ => Compiled::constant(matches!(op, CompareOp::Ne)),
         },
-        ("emails", _) => text(expression, |test| Leaf::Email(None, test)),
+        ("emails", _) => text(spot, expression, |test| Leaf::Email(None, test)),
         ("emails.type", AttrExp::Comparison(_, CompareOp::Eq, CompValue::Text(kind))) => {
-            Compiled::exactly(Condition::Is(Leaf::Email(Some(kind.clone()), None)))
+            let (condition, exact) = any_of(spot, CompareOp::Eq, kind, |kind| Leaf::Email(Some(kind), None));
+            Compiled { condition, exact }
         }
         ("emails.type", AttrExp::Present(_)) => Compiled::at_least(Condition::Is(Leaf::Email(None, None))),
         ("groups", AttrExp::Comparison(_, CompareOp::Eq, CompValue::Text(id))) => {
@@ -147,7 +150,7 @@ fn user_leaf(spot: &Spot, expression: &AttrExp) -> Compiled<of_users::Leaf> {
         (_, AttrExp::Comparison(_, CompareOp::Eq, CompValue::Text(site)))
             if spot.attribute.name == "site" =>
         {
-            Compiled::at_least(Condition::Is(Leaf::Site(site.clone())))
+            Compiled::at_least(any_of(spot, CompareOp::Eq, site, Leaf::Site).0)
         }
         _ => kept(spot, expression),
     }
@@ -167,14 +170,19 @@ fn kept(spot: &Spot, expression: &AttrExp) -> Compiled<of_users::Leaf> {
     if !is_kept || spot.leaf().is_some_and(|leaf| leaf.kind == Kind::Boolean) {
         return Compiled::at_least(Condition::All);
     }
-    let (mention, test) = match expression {
-        AttrExp::Present(_) => (format!("\"{}\":", spot.attribute.name), None),
-        AttrExp::Comparison(_, op, CompValue::Text(text)) if is_search(*op) && !text.is_empty() => {
-            (inside_json(text), Some((test(*op), text.clone())))
+    let (mentions, tests): (Vec<String>, Vec<_>) = match (expression, spot.leaf()) {
+        (AttrExp::Present(_), _) => (vec![format!("\"{}\":", spot.attribute.name)], vec![None]),
+        (AttrExp::Comparison(_, op, CompValue::Text(text)), Some(leaf))
+            if is_search(*op) && !text.is_empty() =>
+        {
+            let (texts, _) = asked(leaf, *op, text);
+            let mentions = texts.iter().map(|text| inside_json(text)).collect();
+            (mentions, texts.into_iter().map(|text| Some((test(*op), text))).collect())
         }
-        AttrExp::Comparison(..) => return Compiled::at_least(Condition::All),
+        (AttrExp::Comparison(..), _) => return Compiled::at_least(Condition::All),
     };
-    let mut found = vec![Condition::Is(Leaf::Mentions(mention))];
+    let mut found: Vec<_> =
+        mentions.into_iter().map(|mention| Condition::Is(Leaf::Mentions(mention))).collect();
     let columns = match spot.attribute.name {
         "phoneNumbers" => [Field::WorkPhone, Field::MobilePhone].as_slice(),
         "name" => [Field::GivenName, Field::FamilyName].as_slice(),
@@ -185,10 +193,12 @@ fn kept(spot: &Spot, expression: &AttrExp) -> Compiled<of_users::Leaf> {
         if spot.attribute.multi && spot.part.is_some_and(|part| part.name != "value") {
             return Compiled::at_least(Condition::All);
         }
-        found.extend(columns.iter().map(|field| {
-            Condition::Is(match &test {
-                Some((test, text)) => Leaf::Text(*field, *test, text.clone()),
-                None => Leaf::Present(*field),
+        found.extend(columns.iter().flat_map(|field| {
+            tests.iter().map(|test| {
+                Condition::Is(match test {
+                    Some((test, text)) => Leaf::Text(*field, *test, text.clone()),
+                    None => Leaf::Present(*field),
+                })
             })
         }));
     }
@@ -202,7 +212,7 @@ fn user_values(spot: &Spot, filter: &ValFilter) -> Compiled<of_users::Leaf> {
         single => vec![single],
     };
     if spot.attribute.name == "emails" {
-        return emails(&parts);
+        return emails(spot, &parts);
     }
     // All parts must be met by one value, so their texts stand in what is kept.
     let mentions = parts.into_iter().filter_map(|part| {
@@ -217,9 +227,12 @@ fn user_values(spot: &Spot, filter: &ValFilter) -> Compiled<of_users::Leaf> {
 }
 
 /// Addresses have a table of their own, with an index by address: what is asked of type and address is asked there.
-fn emails(parts: &[&ValFilter]) -> Compiled<of_users::Leaf> {
+fn emails(spot: &Spot, parts: &[&ValFilter]) -> Compiled<of_users::Leaf> {
     use of_users::Leaf;
     let (mut kind, mut value, mut exact) = (None, None, true);
+    let asked = |part: &str, op: CompareOp, text: &str| {
+        spot.attribute.part(part).map_or_else(|| (vec![text.to_owned()], true), |leaf| asked(leaf, op, text))
+    };
     for part in parts {
         let ValFilter::Attr(expression) = part else {
             exact = false;
@@ -228,17 +241,28 @@ fn emails(parts: &[&ValFilter]) -> Compiled<of_users::Leaf> {
         let is = |name: &str| expression.path().name.eq_ignore_ascii_case(name);
         match expression {
             AttrExp::Comparison(_, CompareOp::Eq, CompValue::Text(text)) if is("type") && kind.is_none() => {
-                kind = Some(text.clone());
+                let (mut kinds, _) = asked("type", CompareOp::Eq, text);
+                // One that is kept today; an older one is found among all.
+                exact &= kinds.len() == 1;
+                kind = kinds.pop().filter(|_| kinds.is_empty());
             }
             AttrExp::Comparison(_, op, CompValue::Text(text)) if is("value") && value.is_none() => {
-                value = Some((test(*op), text.clone()));
+                let (texts, is_exact) = asked("value", *op, text);
+                exact &= is_exact;
+                value = Some((test(*op), texts));
             }
             // Each address is one.
             AttrExp::Present(_) if is("value") => {}
             _ => exact = false,
         }
     }
-    let mut condition = Condition::Is(Leaf::Email(kind.clone(), value.clone()));
+    let mut condition = match &value {
+        None => Condition::Is(Leaf::Email(kind.clone(), None)),
+        Some((test, texts)) => {
+            let each = texts.iter().map(|text| Leaf::Email(kind.clone(), Some((*test, text.clone()))));
+            joined(*test, each.map(Condition::Is).collect())
+        }
+    };
     if matches!(value, Some((Test::Ne, _))) {
         // Alone that is met by whoever has none of the kind.
         condition = Condition::And(vec![Condition::Is(Leaf::Email(kind, None)), condition]);
@@ -250,7 +274,7 @@ fn group_leaf(spot: &Spot, expression: &AttrExp) -> Compiled<of_groups::Leaf> {
     use of_groups::Leaf;
     let name = spot.name();
     if let Some(field) = group_field(&name) {
-        return text(expression, |test| {
+        return text(spot, expression, |test| {
             test.map_or(Leaf::Present(field), |(test, text)| Leaf::Text(field, test, text))
         });
     }
@@ -273,20 +297,6 @@ fn group_values(spot: &Spot, filter: &ValFilter) -> Compiled<of_groups::Leaf> {
             Compiled::exactly(Condition::Is(of_groups::Leaf::Member(id.clone())))
         }
         _ => Compiled::at_least(Condition::All),
-    }
-}
-
-/// `None` asks whether there is a value at all.
-fn text<L>(expression: &AttrExp, leaf: impl Fn(Option<(Test, String)>) -> L) -> Compiled<L> {
-    let present = || Condition::Is(leaf(None));
-    match expression {
-        AttrExp::Present(_) | AttrExp::Comparison(_, CompareOp::Ne, CompValue::Null) => {
-            Compiled::exactly(present())
-        }
-        AttrExp::Comparison(_, _, CompValue::Null) => Compiled::exactly(Condition::Not(Box::new(present()))),
-        AttrExp::Comparison(_, op, CompValue::Text(text)) => {
-            Compiled::exactly(Condition::Is(leaf(Some((test(*op), text.clone())))))
-        }
     }
 }
 
@@ -349,26 +359,7 @@ fn moment_of(name: &str) -> Option<Moment> {
     }
 }
 
-/// Whether what is looked for must stand in the text as it is.
-fn is_search(op: CompareOp) -> bool {
-    matches!(op, CompareOp::Eq | CompareOp::Co | CompareOp::Sw | CompareOp::Ew)
-}
-
 /// The text as it stands within a JSON string.
 fn inside_json(text: &str) -> String {
     json!(text).to_string().trim_matches('"').to_owned()
-}
-
-fn test(op: CompareOp) -> Test {
-    match op {
-        CompareOp::Eq => Test::Eq,
-        CompareOp::Ne => Test::Ne,
-        CompareOp::Co => Test::Co,
-        CompareOp::Sw => Test::Sw,
-        CompareOp::Ew => Test::Ew,
-        CompareOp::Gt => Test::Gt,
-        CompareOp::Lt => Test::Lt,
-        CompareOp::Ge => Test::Ge,
-        CompareOp::Le => Test::Le,
-    }
 }

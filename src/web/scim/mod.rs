@@ -8,7 +8,7 @@
 //! | this              | the routes; a refusal told as SCIM                         |
 //! | [`client`]        | who asks, may they; [`log`] is what is said of them         |
 //! | [`users`], [`groups`], [`bulk`] | operations                                   |
-//! | [`search`], [`sought`], [`sources`] | lists; [`compile`] makes conditions of filters, [`cursor`] and [`walks`] mark pages |
+//! | [`search`], [`sought`], [`sources`] | lists; [`compile`] and [`texts`] make conditions of filters, [`cursor`] and [`walks`] mark pages |
 //! | [`respond`]       | answers with a resource; [`precondition`] compares versions |
 //! | [`mapping`]       | which attribute lives in which column                      |
 //! | [`about`]         | what this server says of itself                            |
@@ -40,6 +40,7 @@ mod respond;
 mod search;
 mod sought;
 mod sources;
+mod texts;
 mod users;
 mod walks;
 
