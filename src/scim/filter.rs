@@ -114,9 +114,30 @@ impl Filter {
                 .collect(),
         )
     }
+
+    /// What it asks about, whatever the values: the attributes, and the parts by which values are chosen.
+    #[must_use]
+    pub fn asks_about(&self) -> Vec<String> {
+        match self {
+            Self::Attr(expression) => vec![expression.path().to_string()],
+            Self::ValuePath(ValuePath { attr, filter }) => {
+                filter.asks_about().into_iter().map(|part| format!("{attr}.{part}")).collect()
+            }
+            Self::Not(part) => part.asks_about(),
+            Self::And(parts) | Self::Or(parts) => parts.iter().flat_map(Self::asks_about).collect(),
+        }
+    }
 }
 
 impl ValFilter {
+    fn asks_about(&self) -> Vec<String> {
+        match self {
+            Self::Attr(expression) => vec![expression.path().to_string()],
+            Self::Not(part) => part.asks_about(),
+            Self::And(parts) | Self::Or(parts) => parts.iter().flat_map(Self::asks_about).collect(),
+        }
+    }
+
     /// Both; chains become one node.
     #[must_use]
     pub fn and(all: Vec<Self>) -> Self {

@@ -21,8 +21,12 @@ pub struct Outline {
     pub user_name: Option<String>,
     /// The display name, where there is one.
     pub display_name: Option<String>,
-    /// What else says who or what it is, where there is no name: the key or an address.
-    pub known_by: Option<String>,
+    /// The client's own key, where there is one.
+    pub external_id: Option<String>,
+    /// The first e-mail address, where there is one.
+    pub mail: Option<String>,
+    /// What a search by POST looks for.
+    pub filter: Option<String>,
     /// A line for each attribute or operation.
     pub lines: Vec<String>,
 }
@@ -52,7 +56,9 @@ impl Outline {
         Self {
             user_name: text("userName"),
             display_name: text("displayName"),
-            known_by: text("externalId").filter(told).or_else(mail).filter(told),
+            external_id: text("externalId").filter(told),
+            mail: mail().filter(told),
+            filter: text("filter"),
             lines: lines.finish(),
         }
     }

@@ -19,14 +19,31 @@ pub enum About {
     Nothing,
     /// The user of this SCIM id.
     User(String),
-    /// A user to be made, by user name.
-    NewUser(String),
+    /// A look-up, by what it asks about, without what it looks for.
+    Search {
+        /// The method and the path.
+        address: String,
+        /// The attributes.
+        asked: String,
+    },
+    /// A user to be made, by user name, and what else was sent that tells who it is.
+    NewUser {
+        /// The user name.
+        name: String,
+        /// What a create without one would be counted by.
+        called: Vec<String>,
+    },
     /// A user to be made without a user name, by what else was sent that tells who it is.
     NamelessUser(String),
     /// The group of this SCIM id.
     Group(String),
-    /// A group to be made, by name.
-    NewGroup(String),
+    /// A group to be made, by name, and what else was sent that tells which it is.
+    NewGroup {
+        /// The name.
+        name: String,
+        /// What a create without one would be counted by.
+        called: Vec<String>,
+    },
     /// A group to be made without a name, by what else was sent that tells which it is.
     NamelessGroup(String),
     /// Whoever presents this credential, by the key of its holder; empty where it is not known.
@@ -59,10 +76,10 @@ pub(super) struct Absence {
 impl Known {
     pub(super) fn of(conn: &mut Conn, about: &About) -> Result<Self> {
         match about {
-            About::Nothing | About::Credential(_) => Ok(Self::default()),
+            About::Nothing | About::Search { .. } | About::Credential(_) => Ok(Self::default()),
             About::User(scim_id) => of_user(conn, scim_id),
             About::Group(scim_id) => of_group(conn, scim_id),
-            About::NewUser(name) => Ok(Self {
+            About::NewUser { name, .. } => Ok(Self {
                 user_id: users::named(conn, name)?.map(|user| user.id),
                 name: Some(name.clone()),
                 unique_name: Some(name.clone()),
@@ -71,7 +88,7 @@ impl Known {
             About::NamelessUser(told) | About::NamelessGroup(told) => {
                 Ok(Self { name: Some(told.clone()), ..Self::default() })
             }
-            About::NewGroup(name) => Ok(Self {
+            About::NewGroup { name, .. } => Ok(Self {
                 group_id: groups::named(conn, name)?.map(|group| group.id),
                 name: Some(name.clone()),
                 unique_name: Some(name.clone()),
@@ -85,7 +102,7 @@ impl Known {
 pub(super) fn group(conn: &mut Conn, about: &About) -> Result<Option<String>> {
     Ok(match about {
         About::Group(scim_id) => groups::with_scim_id(conn, scim_id)?.map(|group| group.id),
-        About::NewGroup(name) => groups::named(conn, name)?.map(|group| group.id),
+        About::NewGroup { name, .. } => groups::named(conn, name)?.map(|group| group.id),
         _ => None,
     })
 }
@@ -201,6 +218,9 @@ pub fn remedy_for_namesake(user: &User) -> String {
     if user.is_protected() {
         return hand_over(user);
     }
+    if let Some(remedy) = decide_held_name(user) {
+        return remedy;
+    }
     match user.entra_state {
         EntraState::Unlinked => {
             "Link the account under Users, Waiting to be linked. Entra ID finds it at its next try."
@@ -211,11 +231,37 @@ pub fn remedy_for_namesake(user: &User) -> String {
     }
 }
 
-/// What to do where Entra ID would give an account the user name of another.
-#[must_use]
-pub fn remedy_for_rename(holder: &User) -> String {
+/// What to do where Entra ID would give an account (`own` is its key) the user name of another: one that it has, that
+/// waits to be released, or by which single sign-on knows somebody with a role.
+pub fn remedy_for_rename(conn: &mut Conn, user_name: &str, own: &str) -> Result<Option<String>> {
+    let others = |user: &User| user.id != own;
+    if let Some(holder) = users::named(conn, user_name)?.filter(others) {
+        return Ok(Some(remedy_against(&holder)));
+    }
+    if let Some(known) = users::role_holder_known_as(conn, user_name)?.filter(others) {
+        return Ok(Some(remedy_for_federated(&known)));
+    }
+    let waiting = users::waiting_for_name(conn, user_name)?.filter(others);
+    Ok(waiting
+        .and_then(|user| if user.is_protected() { Some(hand_over(&user)) } else { decide_held_name(&user) }))
+}
+
+/// Where the holder's own new name waits, nothing but a decision on it frees, or settles, the name.
+fn decide_held_name(holder: &User) -> Option<String> {
+    let new = holder.held_name.as_deref()?;
+    Some(format!(
+        "“{}” (“{}”) is to be called “{new}”, which is held back. Release it, or keep the old name, under Held back.",
+        holder.name(),
+        holder.profile.user_name
+    ))
+}
+
+fn remedy_against(holder: &User) -> String {
     if holder.is_protected() {
         return hand_over(holder);
+    }
+    if let Some(remedy) = decide_held_name(holder) {
+        return remedy;
     }
     format!(
         "“{}” has this user name here (“{}”). Give one of the two another name, in Entra ID or here; or delete the \
@@ -226,8 +272,7 @@ pub fn remedy_for_rename(holder: &User) -> String {
 }
 
 /// What to do where Entra ID would give an account the name by which single sign-on knows another that has a role.
-#[must_use]
-pub fn remedy_for_federated(holder: &User) -> String {
+fn remedy_for_federated(holder: &User) -> String {
     format!(
         "“{}” (“{}”) has a role here and this name as federated id. If it is the same person, make it that account's user \
          name, or take the person out of the scope in Entra ID; otherwise correct the federated id.",
@@ -265,11 +310,14 @@ impl Thing {
             (_, Some(user), _) => (Kind::User, users::troubles::thing_of(user)),
             (_, _, Some(group)) => (Kind::Group, format!("group {group}")),
             (About::User(id), ..) => (Kind::User, format!("user id {id}")),
-            (About::NewUser(name), ..) => (Kind::User, format!("user name {}", fold(name))),
+            (About::NewUser { name, .. }, ..) => (Kind::User, format!("user name {}", fold(name))),
             (About::NamelessUser(told), ..) => (Kind::User, format!("user called {}", fold(told))),
             (About::NamelessGroup(told), ..) => (Kind::Group, format!("group called {}", fold(told))),
             (About::Group(id), ..) => (Kind::Group, format!("group id {id}")),
-            (About::NewGroup(name), ..) => (Kind::Group, format!("group name {}", fold(name))),
+            (About::NewGroup { name, .. }, ..) => (Kind::Group, format!("group name {}", fold(name))),
+            (About::Search { address, asked }, ..) => {
+                (Kind::Request, format!("request {address} by {asked}"))
+            }
             (About::Nothing, ..) => {
                 let line = report.request.as_deref().and_then(|request| request.lines().next());
                 // What is looked for differs from request to request, and what is wrong with it does not.
@@ -280,6 +328,14 @@ impl Thing {
         Self { kind, key: super::cut(&format!("{class} {key}"), super::LONGEST_TEXT) }
     }
 
+    /// With what begins every look-up at the address of this one.
+    pub(super) fn look_ups_beside(report: &Report) -> Option<String> {
+        match &report.about {
+            About::Search { address, .. } => Some(format!("read request {address} by ")),
+            _ => None,
+        }
+    }
+
     /// All under which an earlier failure may stand that this success settles.
     pub(super) fn settled_by(report: &Report) -> Vec<String> {
         let mut settled = vec![Self::of(report).key];
@@ -287,11 +343,23 @@ impl Thing {
             let unknown = Report { user_id: None, group_id: None, ..report.clone() };
             settled.push(Self::of(&unknown).key);
         }
+        settled.extend(without_name(report).into_iter().map(|key| super::cut(&key, super::LONGEST_TEXT)));
         if let Some(token) = &report.token_id {
             settled.extend([credential(token), credential("")]);
         }
         settled
     }
+}
+
+/// Under what a create that goes well failed before, while its name was missing or its body could not be read.
+fn without_name(report: &Report) -> Vec<String> {
+    let (kind, endpoint, called) = match &report.about {
+        About::NewUser { called, .. } => ("user", "/Users", called),
+        About::NewGroup { called, .. } => ("group", "/Groups", called),
+        _ => return Vec::new(),
+    };
+    let called = called.iter().map(|told| format!("write {kind} called {}", fold(told)));
+    called.chain([endpoint, "/Bulk"].map(|address| format!("write request POST {address}"))).collect()
 }
 
 fn credential(holder: &str) -> String {

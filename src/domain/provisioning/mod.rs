@@ -27,7 +27,7 @@ pub mod troubles;
 mod words;
 
 use about::Known;
-pub use about::{About, remedy_for_federated, remedy_for_namesake, remedy_for_rename};
+pub use about::{About, remedy_for_namesake, remedy_for_rename};
 use cause::Cause;
 pub use log::{Filter, find, list};
 pub use strangers::Sparing;

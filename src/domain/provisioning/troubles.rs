@@ -8,6 +8,7 @@ use super::cause::{self, Cause};
 use super::{Outcome, Report};
 use crate::db::Conn;
 use crate::db::schema::provisioning_troubles as troubles;
+use crate::domain::condition::{Test, pattern};
 use crate::domain::text_enum::text_enum;
 use crate::domain::{Tx, fold, new_id};
 use crate::error::Result;
@@ -18,6 +19,9 @@ use diesel::prelude::*;
 /// Entra ID tries a failing user again at least once a day: what it does not try for so long is over.
 /// Source: learn.microsoft.com, "How application provisioning works", Errors and retries.
 const OPEN_FOR: TimeDelta = TimeDelta::days(3);
+/// Entra ID begins a cycle every 20 to 40 minutes: a look-up that it does not repeat while others go well is given up, as
+/// where another attribute matches users now.
+const GIVEN_UP: TimeDelta = TimeDelta::hours(2);
 /// Attempts are counted anew after so long without one.
 const DAY: TimeDelta = TimeDelta::hours(24);
 /// So many rows are kept; the oldest go first.
@@ -140,6 +144,11 @@ fn settle(tx: &mut Tx, report: &Report) -> Result<()> {
     }
     let settled = troubles::thing.eq_any(Thing::settled_by(report));
     diesel::delete(troubles::table.filter(settled)).execute(tx.conn)?;
+    if let Some(others) = Thing::look_ups_beside(report) {
+        let given_up = troubles::thing.like(pattern(Test::Sw, &others)).escape('\\');
+        let given_up = troubles::table.filter(given_up).filter(troubles::last_at.lt(tx.now - GIVEN_UP));
+        diesel::delete(given_up).execute(tx.conn)?;
+    }
     if report.operation.is_read() {
         return Ok(());
     }

@@ -123,7 +123,31 @@ impl Wish {
     }
 }
 
+/// What a request says itself, beside what was so before.
+#[derive(Clone, Copy, Debug)]
+pub struct Says {
+    /// That the user is not active.
+    pub inactive: bool,
+    /// What the user is called.
+    pub user_name: bool,
+}
+
 impl Done {
+    /// Tells again what the guard holds back already and the request asks for once more.
+    #[must_use]
+    pub fn telling_holds(mut self, says: Says) -> Self {
+        let user = &self.known.user;
+        let stays = user.held.filter(|_| says.inactive).map(|_| stays_in(user));
+        let waits = user.held_name.as_deref().filter(|_| says.user_name).map(|new| waits_for(user, new));
+        for told in stays.into_iter().chain(waits) {
+            self.held = true;
+            if !self.warnings.contains(&told) {
+                self.warnings.push(told);
+            }
+        }
+        self
+    }
+
     fn warning_first(mut self, told: Vec<String>) -> Self {
         self.warnings.splice(0..0, told);
         self
@@ -265,7 +289,7 @@ fn toggle(tx: &mut Tx, user: &mut User, active: bool) -> Result<Option<String>> 
     if !active && guard::holds(tx, Loss::Account, &user.id, false)? {
         (user.held, user.held_at) = (Some(Held::Deactivate), Some(tx.now));
         note(tx, Action::UserDeactivationHeld, user, &[])?;
-        return Ok(Some(held_back(&format!("{} may still sign in", user.name()))));
+        return Ok(Some(stays_in(user)));
     }
     if active {
         returning::begin_anew(tx, user)?;
@@ -296,11 +320,7 @@ fn rename(tx: &mut Tx, user: &mut User, wish: &mut Profile) -> Result<Option<(Op
     }
     let change = Change::of("user name", Some(&old), Some(&new));
     note(tx, Action::UserRenameHeld, user, change.as_slice())?;
-    let warning = format!(
-        "Held back: too many user names changed at once, so {} keeps “{old}” until an administrator releases “{new}” or \
-         keeps the old name, under Held back.",
-        user.name()
-    );
+    let warning = waits_for(user, &new);
     user.held_name = Some(new);
     Ok(Some((change, warning)))
 }
@@ -353,6 +373,19 @@ pub(in crate::domain) fn delete(tx: &mut Tx, mut user: User) -> Result<User> {
     store(tx, &mut user, None)?;
     note(tx, Action::UserDeletedInEntra, &user, &[])?;
     Ok(user)
+}
+
+fn stays_in(user: &User) -> String {
+    held_back(&format!("{} may still sign in", user.name()))
+}
+
+fn waits_for(user: &User, new: &str) -> String {
+    format!(
+        "Held back: too many user names changed at once, so {} keeps “{}” until an administrator releases “{new}” or \
+         keeps the old name, under Held back.",
+        user.name(),
+        user.profile.user_name
+    )
 }
 
 fn held_back(state: &str) -> String {

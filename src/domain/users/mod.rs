@@ -343,7 +343,7 @@ pub fn with_scim_id(conn: &mut Conn, scim_id: &str) -> Result<Option<User>> {
 }
 
 /// The account to which Entra ID gave this user name, where the guard holds that back.
-pub(super) fn waiting_for_name(conn: &mut Conn, user_name: &str) -> Result<Option<User>> {
+pub(in crate::domain) fn waiting_for_name(conn: &mut Conn, user_name: &str) -> Result<Option<User>> {
     let mine = users::table.filter(users::held_name_key.eq(fold(user_name)));
     Ok(mine.select(User::as_select()).first(conn).optional()?)
 }

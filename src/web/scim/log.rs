@@ -9,14 +9,15 @@ use crate::error::Error;
 use crate::scim::bulk::{self, Wish};
 use crate::scim::outline::Outline;
 use crate::scim::schema::USERS;
+use crate::scim::{names_a_secret, parse_filter};
 use actix_web::http::Method;
 use actix_web::{HttpMessage, HttpRequest};
 use url::form_urlencoded;
 
+/// Where a search is sent by POST.
+const SEARCH: &str = "/.search";
 /// So many characters of an address are told.
 const LONGEST_ADDRESS: usize = 300;
-/// What stands under such a name in an address is not told.
-const SECRET: [&str; 4] = ["token", "secret", "password", "assertion"];
 
 /// What is to be said of a request in the log.
 #[derive(Default)]
@@ -47,9 +48,7 @@ impl Asked {
         let mut line = format!("{} {}", request.method(), if path.is_empty() { "/" } else { path });
         for (number, (name, value)) in form_urlencoded::parse(request.query_string().as_bytes()).enumerate() {
             // A filter may name an attribute that is a secret, and what it is to be.
-            let is_secret = SECRET
-                .iter()
-                .any(|word| [&name, &value].iter().any(|text| text.to_ascii_lowercase().contains(word)));
+            let is_secret = names_a_secret(&name) || names_a_secret(&value);
             line.push(if number == 0 { '?' } else { '&' });
             line.push_str(&name);
             line.push('=');
@@ -63,9 +62,9 @@ impl Asked {
         let about = match (path.split('/').nth(1).unwrap_or_default(), id) {
             ("Users", Some(id)) => About::User(id),
             ("Groups", Some(id)) => About::Group(id),
-            ("Users", None) if is_post => new_user(&outline),
-            ("Groups", None) if is_post => new_group(&outline),
-            _ => About::Nothing,
+            ("Users", None) if is_post && !path.ends_with(SEARCH) => new_user(&outline),
+            ("Groups", None) if is_post && !path.ends_with(SEARCH) => new_group(&outline),
+            _ => search(request, path, &outline),
         };
         Self { about, lines: [vec![cut(&line)], outline.lines].concat() }
     }
@@ -94,13 +93,48 @@ impl Asked {
 }
 
 fn new_user(outline: &Outline) -> About {
-    let nameless = || first([&outline.display_name, &outline.known_by]).map(About::NamelessUser);
-    first([&outline.user_name]).map(About::NewUser).or_else(nameless).unwrap_or_default()
+    let called = called([&outline.display_name, &outline.external_id, &outline.mail]);
+    match first([&outline.user_name]) {
+        Some(name) => About::NewUser { name, called },
+        None => called.into_iter().next().map(About::NamelessUser).unwrap_or_default(),
+    }
 }
 
 fn new_group(outline: &Outline) -> About {
-    let nameless = || first([&outline.known_by]).map(About::NamelessGroup);
-    first([&outline.display_name]).map(About::NewGroup).or_else(nameless).unwrap_or_default()
+    let called = called([&outline.external_id]);
+    match first([&outline.display_name]) {
+        Some(name) => About::NewGroup { name, called },
+        None => called.into_iter().next().map(About::NamelessGroup).unwrap_or_default(),
+    }
+}
+
+/// A look-up, by what it asks about: one that is wrong is no better for another that goes well.
+fn search(request: &HttpRequest, path: &str, outline: &Outline) -> About {
+    let mut pairs = form_urlencoded::parse(request.query_string().as_bytes());
+    let filter =
+        pairs.find(|(name, _)| name.eq_ignore_ascii_case("filter")).map(|(_, value)| value.into_owned());
+    let Some(filter) = filter.or_else(|| outline.filter.clone().filter(|_| path.ends_with(SEARCH))) else {
+        return About::Nothing;
+    };
+    let asked = match parse_filter(&filter) {
+        Ok(filter) => {
+            let mut all = filter.asks_about();
+            all.iter_mut().for_each(|path| path.make_ascii_lowercase());
+            all.sort_unstable();
+            all.dedup();
+            all.join(", ")
+        }
+        // What cannot be read may be a value: no more than its first word is told.
+        Err(_) => {
+            let end = filter.find(|char: char| !(char.is_ascii_alphanumeric() || ":._-$".contains(char)));
+            format!("{} (cannot be read)", &filter[..end.unwrap_or(filter.len())])
+        }
+    };
+    About::Search { address: cut(&format!("{} {path}", request.method())), asked: cut(&asked) }
+}
+
+fn called<const COUNT: usize>(names: [&Option<String>; COUNT]) -> Vec<String> {
+    names.into_iter().flatten().filter(|name| !name.trim().is_empty()).cloned().collect()
 }
 
 /// The first of the names that says something.

@@ -4,9 +4,9 @@ use super::client::{Body, Client, Told};
 use super::precondition::Precondition;
 use super::{Done, InTheWay, Refusal, Shown, mapping, projection, respond};
 use crate::db::Conn;
-use crate::domain::provisioning::{Operation, remedy_for_federated, remedy_for_namesake, remedy_for_rename};
-use crate::domain::users::by_entra::{self, Known, Scope, SiteWish, Wish};
-use crate::domain::users::{EntraState, Reach, leaver, named, role_holder_known_as};
+use crate::domain::provisioning::{Operation, remedy_for_namesake, remedy_for_rename};
+use crate::domain::users::by_entra::{self, Known, Says, Scope, SiteWish, Wish};
+use crate::domain::users::{EntraState, Reach, leaver, named};
 use crate::domain::{Tx, groups};
 use crate::error::Error;
 use crate::scim::Fault;
@@ -115,6 +115,7 @@ pub(super) fn change(
     };
     version.check(known.user.version)?;
     let bars = sent.bars;
+    let says = Says { inactive: bars, user_name: sent.names_user };
     let no_site = match wanted {
         _ if !sent.names_site => SiteWish::Unsaid,
         Wanted::Whole(_) => SiteWish::Absent,
@@ -123,14 +124,13 @@ pub(super) fn change(
     let (user, warnings) = if bars { sent.tolerated() } else { sent.strict()? };
     let wish = mapping::wish(user, known.user.active_for_entra(), no_site);
     if !bars {
-        return Ok(reported(store(tx, known, wish)?, warnings, 200));
+        return Ok(reported(store(tx, known, wish)?.telling_holds(says), warnings, 200));
     }
     let (id, user_name) = (known.user.id.clone(), wish.profile.user_name.clone());
     let done = leaver::bar(tx, known, wish)?;
     // What would have been refused tells of it as the refusal would.
-    let holder = if done.warnings.is_empty() { None } else { named(tx.conn, &user_name)? };
-    let remedy = holder.filter(|holder| holder.id != id).map(|holder| remedy_for_rename(&holder));
-    let done = reported(done, warnings, 200);
+    let remedy = if done.warnings.is_empty() { None } else { remedy_for_rename(tx.conn, &user_name, &id)? };
+    let done = reported(done.telling_holds(says), warnings, 200);
     Ok(Done { told: Told { remedy, ..done.told }, ..done })
 }
 
@@ -196,7 +196,7 @@ fn collision(
     external_id: Option<String>,
 ) -> Result<Refusal, Error> {
     let Some(met) = named(conn, user_name)? else {
-        let remedy = role_holder_known_as(conn, user_name)?.map(|holder| remedy_for_federated(&holder));
+        let remedy = remedy_for_rename(conn, user_name, "")?;
         return Ok(Refusal { remedy, ..Refusal::from(taken) });
     };
     let remedy = remedy_for_namesake(&met);
@@ -207,15 +207,10 @@ fn collision(
 
 /// Makes the account what was wished. Where another has the user name, the log says which.
 fn store(tx: &mut Tx, known: Known, wish: Wish) -> Result<by_entra::Done, Refusal> {
-    let user_name = wish.profile.user_name.clone();
+    let (id, user_name) = (known.user.id.clone(), wish.profile.user_name.clone());
     match by_entra::change(tx, known, wish) {
         Err(taken @ Error::Taken(_)) => {
-            let remedy = match named(tx.conn, &user_name)? {
-                Some(holder) => Some(remedy_for_rename(&holder)),
-                None => {
-                    role_holder_known_as(tx.conn, &user_name)?.map(|holder| remedy_for_federated(&holder))
-                }
-            };
+            let remedy = remedy_for_rename(tx.conn, &user_name, &id)?;
             Err(Refusal { remedy, ..Refusal::from(taken) })
         }
         other => Ok(other?),
