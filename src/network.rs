@@ -9,6 +9,7 @@ use std::net::IpAddr;
 
 const BLOCK_V4: u8 = 24;
 const BLOCK_V6: u8 = 64;
+const END_SITE_V6: u8 = 48;
 
 /// The neighbourhood of an address: its /24 (IPv4) or its /64 (IPv6). An IPv4-mapped IPv6 address (RFC 4291 section
 /// 2.5.5.2) is in the block of the IPv4 address.
@@ -51,6 +52,16 @@ pub fn subscriber(address: &str) -> String {
     }
 }
 
+/// What one party holds at the most where each takes turns with others, of an address that is at hand as text: its /24
+/// (IPv4), or the /48 that an end site may have (IPv6, RFC 6177 section 2).
+#[must_use]
+pub fn end_site(address: &str) -> String {
+    match address.parse::<IpAddr>().map(|address| address.to_canonical()) {
+        Ok(IpAddr::V6(v6)) => Ipv6Net::new_assert(v6, END_SITE_V6).trunc().to_string(),
+        Ok(IpAddr::V4(_)) | Err(_) => block(address),
+    }
+}
+
 /// Whether an address is in one of these networks, whichever way either is spelt.
 #[must_use]
 pub fn is_within(networks: &[IpNet], address: IpAddr) -> bool {
@@ -80,5 +91,7 @@ mod tests {
         assert_eq!(subscriber("::ffff:192.0.2.77"), "192.0.2.77");
         assert_eq!(subscriber("2001:db8:1:2:3::4"), "2001:db8:1:2::/64");
         assert_eq!(subscriber("unknown"), "unknown");
+        assert_eq!(end_site("2001:db8:1:2:3::4"), end_site("2001:db8:1:ffff::1"));
+        assert_eq!(end_site("192.0.2.77"), "192.0.2.0/24");
     }
 }

@@ -12,11 +12,12 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use tokio::sync::oneshot;
 
-/// The most jobs that usually wait for those who are known here, and as many for strangers.
-const MOST_WAITING: usize = 32;
+/// The most jobs that usually wait for those who are known here, and as many for strangers: each is a closure and the
+/// connection of whoever waits for it.
+const MOST_WAITING: usize = 512;
 /// Groups of which it is remembered how much was done for them.
 const MOST_REMEMBERED: usize = 10_000;
-/// When to ask again after the queue was full, in seconds: by then it is empty.
+/// When to ask again after the queue was full, in seconds.
 pub const RETRY_S: u64 = 3;
 
 /// Why work was not done, or not to its end.
@@ -159,7 +160,9 @@ impl Lines {
         let (in_group, in_line) = own.map_or((0, 0), |own| (own.count, own.waiting(&place.member)));
         let served = |key: &str| self.served.get(key).copied().unwrap_or_default();
         let groups = self.groups.iter().enumerate();
-        let largest = groups.max_by_key(|(_, (key, group))| (group.count, served(key))).map(|(at, _)| at);
+        // Among equals it is anybody: were it the newest, each who comes would throw out who came just before.
+        let rank = |key: &str, group: &Group| (group.count, served(key), rand::random::<u32>());
+        let largest = groups.max_by_key(|(_, (key, group))| rank(key, group)).map(|(at, _)| at);
         let made = match largest.map(|at| &mut self.groups[at].1) {
             Some(group) if group.count > in_group + 1 || (in_group == 0 && group.count == 1) => {
                 group.shorten(0)
@@ -347,6 +350,16 @@ mod tests {
         lines.push(stranger("olga"));
         let done = order(&lines);
         assert_eq!((done.len(), done.last()), (MOST_WAITING, Some(&MOST_WAITING)));
+    }
+
+    #[test]
+    fn many_who_came_alone_do_not_throw_out_whoever_came_just_before() {
+        let came_late = MOST_WAITING + 1;
+        let survived = (0..20).filter(|_| {
+            let lines: Vec<Line> = (0..came_late + 8).map(|number| stranger(&number.to_string())).collect();
+            order(&lines).contains(&came_late)
+        });
+        assert!(survived.count() >= 15, "the next eight would each have thrown out the newest");
     }
 
     #[test]

@@ -27,7 +27,7 @@ pub(super) struct Address(pub(super) String);
 impl Address {
     /// Where slow work waits that a stranger at this address asked for: in the turn of its network.
     pub(super) fn line(&self) -> Line {
-        Line::Stranger(Place::within(&network::block(&self.0), &self.0))
+        Line::Stranger(Place::within(&network::end_site(&self.0), &self.0))
     }
 }
 

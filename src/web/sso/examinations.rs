@@ -25,7 +25,7 @@ impl Default for Examinations {
 /// Where a message waits that came from this address. One that is expected goes first; as anybody can ask to be sent to
 /// the identity provider, those wait by network too.
 pub(super) fn line(address: &str, is_expected: bool) -> Line {
-    let place = Place::within(&network::block(address), address);
+    let place = Place::within(&network::end_site(address), address);
     if is_expected { Line::Known(place) } else { Line::Stranger(place) }
 }
 
