@@ -3,7 +3,8 @@
 //! A connection costs a descriptor and memory from the moment it is made, long before anybody has proved anything. So
 //! each is counted under the block of its peer's address, no block holds more than its share, and what waits for its
 //! client (for a request, for a body, for an answer to be taken) is cut when it waits too long, or when another
-//! connection needs its place. So is one that we keep waiting ourselves, see [`Connection::while_it_waits`]. One that is
+//! connection needs its place: in a block one of the client that has most of them goes, and one that has brought no
+//! request before one that has. So is one that we keep waiting ourselves, see [`Connection::while_it_waits`]. One that is
 //! being worked for is never cut. Whoever comes is thus served whatever others hold, their neighbours in the same
 //! network included.
 //!
@@ -13,6 +14,7 @@
 use crate::network::{Block, is_within};
 use futures_util::task::AtomicWaker;
 use ipnet::IpNet;
+use std::cmp::Reverse;
 use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
@@ -122,6 +124,8 @@ pub(super) struct Connection {
     is_between: AtomicBool,
     /// Whether the request under way has a body without announced length that was not read to its end.
     unread: AtomicBool,
+    /// Whether a request is under way.
+    has_request: AtomicBool,
     /// What the request's body holds of the strangers' memory.
     bytes: AtomicUsize,
     task: AtomicWaker,
@@ -153,6 +157,7 @@ impl Connections {
             is_cut: AtomicBool::new(false),
             is_between: AtomicBool::new(false),
             unread: AtomicBool::new(false),
+            has_request: AtomicBool::new(false),
             bytes: AtomicUsize::new(0),
             task: AtomicWaker::new(),
         });
@@ -169,7 +174,7 @@ impl Connections {
     fn keep_share(&self, held: &mut Held, holder: Holder) -> Option<()> {
         let mine = held.get_mut(&holder).filter(|_| holder != Holder::Proxies);
         match mine {
-            Some(mine) if mine.len() >= self.0.room.share => cut_longest_waiting(mine),
+            Some(mine) if mine.len() >= self.0.room.share => cut_of_most(mine),
             _ => Some(()),
         }
     }
@@ -191,7 +196,7 @@ impl Connections {
 /// Cuts one of whoever holds most, named proxies last: they carry others.
 fn make_room(held: &mut Held) -> Option<()> {
     let mut holders: Vec<(&Holder, &mut Vec<Arc<Connection>>)> = held.iter_mut().collect();
-    holders.sort_by_key(|(holder, mine)| (**holder == Holder::Proxies, std::cmp::Reverse(mine.len())));
+    holders.sort_by_key(|(holder, mine)| (**holder == Holder::Proxies, Reverse(mine.len())));
     let made = holders.into_iter().find_map(|(_, mine)| cut_longest_waiting(mine));
     held.retain(|_, holder| !holder.is_empty());
     made
@@ -203,14 +208,35 @@ fn cut_longest_waiting(holder: &mut Vec<Arc<Connection>>) -> Option<()> {
     Some(())
 }
 
+/// Cuts one of the client that has most connections here, of those who have any that can go.
+fn cut_of_most(holder: &mut Vec<Arc<Connection>>) -> Option<()> {
+    let clients: Vec<IpAddr> = holder.iter().map(|one| one.whose().1).collect();
+    let mut counts: HashMap<IpAddr, usize> = HashMap::new();
+    for client in &clients {
+        *counts.entry(*client).or_default() += 1;
+    }
+    let waiting = holder.iter().enumerate().filter(|(_, one)| one.since() != WORKING);
+    let rank = |(place, one): &(usize, &Arc<Connection>)| {
+        let has_request = one.has_request.load(Ordering::Relaxed);
+        (counts.get(&clients[*place]).copied(), !has_request, Reverse((one.since(), *place)))
+    };
+    let (place, _) = waiting.max_by_key(rank)?;
+    holder.swap_remove(place).cut();
+    Some(())
+}
+
 /// The place of the one that waits longest, of those that are meant.
 fn longest_waiting(holder: &[Arc<Connection>], is_meant: impl Fn(&Connection) -> bool) -> Option<usize> {
-    let since = |connection: &Connection| connection.waits_since.load(Ordering::Relaxed);
-    let waiting = holder.iter().enumerate().filter(|(_, one)| since(one) != WORKING && is_meant(one));
-    waiting.min_by_key(|(_, connection)| since(connection)).map(|(place, _)| place)
+    let waiting = holder.iter().enumerate().filter(|(_, one)| one.since() != WORKING && is_meant(one));
+    waiting.min_by_key(|(_, connection)| connection.since()).map(|(place, _)| place)
 }
 
 impl Connection {
+    /// Since when the client is waited for, or [`WORKING`].
+    fn since(&self) -> u64 {
+        self.waits_since.load(Ordering::Relaxed)
+    }
+
     /// The client is worked for from now on.
     fn works(&self) {
         self.waits_since.store(WORKING, Ordering::Relaxed);
@@ -221,6 +247,7 @@ impl Connection {
     fn begins(&self, endless: bool) {
         self.unread.store(endless, Ordering::Relaxed);
         self.is_between.store(false, Ordering::Relaxed);
+        self.has_request.store(true, Ordering::Relaxed);
         self.works();
     }
 
@@ -228,6 +255,7 @@ impl Connection {
     fn rests(&self) {
         self.lets_go_of_body();
         self.is_between.store(true, Ordering::Relaxed);
+        self.has_request.store(false, Ordering::Relaxed);
         self.waits();
         if self.home == Holder::Proxies {
             let proxy = self.whose().1;

@@ -112,6 +112,22 @@ fn a_client_behind_a_proxy_has_a_share_while_it_is_served() {
 }
 
 #[test]
+fn in_a_full_share_the_client_with_most_makes_room_and_who_asks_goes_last() {
+    let connections = Connections::new(Room { most: 64, share: 16 }, Patience::default(), Vec::new());
+    let neighbour = admit(&connections, "192.0.2.1").unwrap();
+    neighbour.connection.begins(false);
+    neighbour.connection.waits_for_body();
+    let flood: Vec<_> = (0..100).map(|_| admit(&connections, "192.0.2.66").unwrap()).collect();
+    assert!(!is_cut(&neighbour) && is_cut(&flood[0]), "the one who waits longest has only one");
+    // Where each address has one, as in somebody's own /64, whoever has brought a request stays.
+    let asking = admit(&connections, "2001:db8::1").unwrap();
+    asking.connection.begins(false);
+    asking.connection.waits_for_body();
+    let flood: Vec<_> = (2..100).map(|n| admit(&connections, &format!("2001:db8::{n:x}")).unwrap()).collect();
+    assert!(!is_cut(&asking) && is_cut(&flood[0]));
+}
+
+#[test]
 fn a_proxys_connection_is_kept_for_longer_than_proxies_keep_theirs() {
     let connections = connections();
     let kept = |peer: &str| {
