@@ -4,6 +4,10 @@ use crate::harness::{Browser, Console, PASSWORD, Page};
 use chrono::TimeDelta;
 use rollcall::domain::audit::{self, Action};
 use rollcall::domain::{Role, admins};
+use rollcall::web::Room;
+use std::time::Duration;
+use tokio::net::TcpStream;
+use tokio::time::timeout;
 
 const NEW: &str = "another fine pass phrase";
 
@@ -116,16 +120,20 @@ async fn nobody_else_can_keep_somebody_from_proving_themselves_again() {
         assert_eq!(wrong.status, 422);
         assert!(wrong.text().contains("The password is wrong."));
     }
-    let waits = olga.submit("/confirm", "/confirm", &[("password", PASSWORD)]).await;
+    // Whoever has her session and not her device waits, and does not make her wait.
+    let thief = console.browser();
+    thief.set_cookie("rollcall_session", &olga.cookie("rollcall_session").unwrap());
+    let waits = thief.submit("/confirm", "/confirm", &[("password", PASSWORD)]).await;
     assert_eq!(waits.status, 429);
     assert!(waits.headers.contains_key("retry-after"));
     let fields = [("current", PASSWORD), ("password", NEW), ("password_again", NEW)];
-    let account = olga.submit("/account", "/account/password", &fields).await;
+    let account = thief.submit("/account", "/account/password", &fields).await;
     assert_eq!(
         (account.status, account.headers.contains_key("retry-after")),
         (429, true),
         "one budget for both"
     );
+    assert_eq!(olga.submit("/confirm", "/confirm", &[("password", PASSWORD)]).await.status, 303);
     assert_eq!(sign_in(&console.browser_at("127.0.0.66"), "olga", PASSWORD).await.status, 303);
     console.clock.advance(TimeDelta::minutes(5));
     assert_eq!(olga.submit("/confirm", "/confirm", &[("password", PASSWORD)]).await.status, 303);
@@ -139,10 +147,12 @@ async fn a_stolen_session_guesses_no_more_from_other_addresses_and_is_seen() {
     let networks = vec!["127.0.0.0/8".parse().unwrap()];
     let header = rollcall::config::ForwardedHeader::XForwardedFor;
     let address = console.served_with(|site| site.proxies = rollcall::web::Proxies { networks, header });
-    let [thief, owner] = [Browser::new(&address), Browser::new(&address)];
-    for browser in [&thief, &owner] {
+    let [robbed, owner] = [Browser::new(&address), Browser::new(&address)];
+    for browser in [&robbed, &owner] {
         assert_eq!(sign_in(browser, "olga", PASSWORD).await.status, 303);
     }
+    let thief = Browser::new(&address);
+    thief.set_cookie("rollcall_session", &robbed.cookie("rollcall_session").unwrap());
     let mut heard = Vec::new();
     for number in 0..12 {
         let token = thief.get("/confirm").await.value("form input[name=csrf]").unwrap();
@@ -164,6 +174,49 @@ async fn a_stolen_session_guesses_no_more_from_other_addresses_and_is_seen() {
     assert_eq!(sign_in(&owner, "olga", PASSWORD).await.status, 303);
     let proved = owner.submit("/confirm", "/confirm", &[("password", PASSWORD)]).await;
     assert_eq!(proved.status, 303, "another session of hers is not held up");
+}
+
+/// How many tries with olga's password are counted.
+fn tries(console: &Console) -> i32 {
+    use diesel::prelude::*;
+    use rollcall::db::schema::sign_in_failures::dsl::{failures, sign_in_failures, user_id};
+    let hers = sign_in_failures.filter(user_id.is_not_null()).select(failures);
+    console.org.read(|conn| Ok(hers.first(conn)?)).unwrap()
+}
+
+async fn tries_are(console: &Console, count: i32) {
+    let are = async {
+        while tries(console) != count {
+            actix_web::rt::task::yield_now().await;
+        }
+    };
+    timeout(Duration::from_secs(20), are).await.unwrap_or_else(|_| panic!("{} tries", tries(console)));
+}
+
+#[actix_web::test]
+async fn a_try_whose_password_nobody_looked_at_is_taken_back() {
+    let mut console = Console::open();
+    let address = console.served_with(|site| site.room = Room { most: 64, share: 2 });
+    let browser = Browser::new(&address);
+    // From the third mistake on a try waits before its password is looked at.
+    for _ in 0..3 {
+        assert_eq!(sign_in(&browser, "olga", "wrong").await.status, 422);
+    }
+    let begin = async |password: &'static str| {
+        let browser = Browser::new(&address);
+        let token = browser.get("/sign-in").await.value("form input[name=csrf]").unwrap();
+        let form = [("csrf", token.as_str()), ("user_name", "olga"), ("password", password)];
+        let request = browser.request(reqwest::Method::POST, "/sign-in").form(&form);
+        actix_web::rt::spawn(request.header("cookie", browser.cookies()).send())
+    };
+    let right = begin(PASSWORD).await;
+    tries_are(&console, 4).await;
+    let _wrong = begin("wrong").await;
+    tries_are(&console, 5).await;
+    // The share of this address is used up: the one that waits longest goes.
+    let _third = TcpStream::connect(address.trim_start_matches("http://")).await.unwrap();
+    assert!(right.await.unwrap().is_err(), "its connection was cut");
+    tries_are(&console, 4).await;
 }
 
 #[actix_web::test]
@@ -222,13 +275,12 @@ async fn strangers_leave_few_entries_an_hour_for_each_account_and_network() {
 
 /// Refuses so many sign-ins under these names, each from a network of its own.
 fn refuse(console: &Console, names: &'static [&'static str], networks: std::ops::Range<u32>, locks: bool) {
-    use rollcall::domain::admins::sign_in::{self, Attempt, Caller, Origin};
+    use rollcall::domain::admins::sign_in::{self, Origin};
     console.write(move |tx| {
         for network in networks {
             let origin = Origin::of(&format!("10.{}.{}.7", network / 250, network % 250));
-            let attempt = Attempt { pause: std::time::Duration::ZERO, locks };
             for name in names {
-                sign_in::refuse(tx, name, &origin, &Caller::Stranger, &attempt)?;
+                sign_in::refuse(tx, name, &origin, false, locks)?;
             }
         }
         Ok(())

@@ -81,10 +81,14 @@ impl Browser {
         self.cookies.lock().unwrap().insert(name.to_owned(), value.to_owned());
     }
 
+    /// All cookies, as the value of a header.
+    pub fn cookies(&self) -> String {
+        let cookies = self.cookies.lock().unwrap();
+        cookies.iter().map(|(name, value)| format!("{name}={value}")).collect::<Vec<_>>().join("; ")
+    }
+
     pub async fn send(&self, request: RequestBuilder) -> Page {
-        let cookies: Vec<String> =
-            self.cookies.lock().unwrap().iter().map(|(name, value)| format!("{name}={value}")).collect();
-        let response = request.header(COOKIE, cookies.join("; ")).send().await.unwrap();
+        let response = request.header(COOKIE, self.cookies()).send().await.unwrap();
         for line in response.headers().get_all(SET_COOKIE) {
             let line = line.to_str().unwrap();
             let (name, value) = line.split(';').next().unwrap().split_once('=').unwrap();

@@ -132,24 +132,19 @@ pub fn farewell(tx: &mut Tx, user: &User) -> Result<()> {
     audit::note(tx, Action::SignedOut, user.subject(&name), &[])
 }
 
-/// Notes that somebody was turned away.
-pub fn refuse(
-    tx: &mut Tx,
-    user_name: &str,
-    origin: &Origin,
-    caller: &Caller,
-    attempt: &Attempt,
-) -> Result<()> {
+/// Notes that somebody was turned away: `again` if they are signed in and were asked for their password once more,
+/// `locks` if further tries must wait.
+pub fn refuse(tx: &mut Tx, user_name: &str, origin: &Origin, again: bool, locks: bool) -> Result<()> {
     let user = users::named(tx.conn, user_name)?;
     let id = user.as_ref().map_or("", |user| user.id.as_str());
     // What was typed is not kept: people type passwords into the wrong field.
     let name = user.as_ref().map_or_else(|| "an unknown user name".to_owned(), User::name);
     let subject = Subject { kind: Kind::User, id, name: &name };
     let change = [Change::set("address", &origin.address)];
-    let action = match caller {
-        Caller::Session(_) => Action::ProofRefused,
-        _ if attempt.locks => Action::SignInLocked,
-        _ => Action::SignInRefused,
+    let action = match (again, locks) {
+        (true, _) => Action::ProofRefused,
+        (false, true) => Action::SignInLocked,
+        (false, false) => Action::SignInRefused,
     };
     let mut so_often = |kind: String| throttle::times_of(tx, &kind, COUNTED_FOR);
     let word = action.as_str();

@@ -6,13 +6,15 @@ use crate::domain::authority::Authority;
 use crate::domain::sessions::Method;
 use crate::domain::sso::policy;
 use crate::domain::users::User;
-use crate::domain::{Actor, Org};
+use crate::domain::{Actor, Org, Tx};
 use crate::error::{Error, Result};
 use crate::pool::{Line, Place};
 use crate::web::device;
 use crate::web::extract::{Address, Desk, Signed};
 use crate::web::session::Visit;
 use actix_web::HttpRequest;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 /// Who tries what.
 struct Try {
@@ -22,6 +24,8 @@ struct Try {
     caller: Caller,
     line: Line,
     authority: Authority,
+    /// Whether they are signed in and are asked again.
+    again: bool,
 }
 
 /// The account of these credentials, and what it comes in with. Every refusal of them reads the same and takes the same
@@ -44,7 +48,15 @@ pub(super) async fn sign_in(
     let origin = Origin::of(&address.0);
     let (user_name, password) = (user_name.to_owned(), password.to_owned());
     let authority = Actor::Rollcall.into();
-    let tried = Try { user_name, password, origin: origin.clone(), caller: caller.clone(), line, authority };
+    let tried = Try {
+        user_name,
+        password,
+        origin: origin.clone(),
+        caller: caller.clone(),
+        line,
+        authority,
+        again: false,
+    };
     let user = verify(desk, tried).await?;
     let welcomed = user.clone();
     // Whether the account is still what it was, the rule looks at itself.
@@ -56,7 +68,7 @@ pub(super) async fn sign_in(
 }
 
 /// Whether somebody signed in knows their password, when they are asked again. Whoever isn't signed in as them cannot
-/// use up their tries, nor can who has another of their sessions.
+/// use up their tries, nor can who has another of their sessions, or this one on a device that they did not sign in on.
 ///
 /// Whoever came in by password proves themselves by it as long as the session lives. Whoever came through Entra ID while
 /// that is required of them is told so before anything is tried or counted.
@@ -78,7 +90,18 @@ pub(super) async fn prove(
         }
     }
     let session = visit.root().unwrap_or_else(|| signed.0.id.clone());
-    let (origin, caller) = (Origin::of(&address.0), Caller::Session(session));
+    let (origin, session) = (Origin::of(&address.0), Caller::Session(session));
+    let (keys, name, now) = (desk.org().keys().clone(), signed.0.profile.user_name.clone(), desk.org().now());
+    let (device, from) = (device::secret(request), origin.clone());
+    // Whoever took the session alone does not bar its owner on their own device.
+    let caller = desk.read(move |conn| {
+        if sign_in::may_try(conn, &keys, &name, &from, &session, now).is_ok() {
+            return Ok(session);
+        }
+        let known = sign_in::caller(conn, &keys, &name, device.as_deref(), now)?;
+        Ok(if matches!(known, Caller::Device(_)) { known } else { session })
+    });
+    let caller = caller.await?;
     let tried = Try {
         user_name: signed.0.profile.user_name.clone(),
         password: password.to_owned(),
@@ -86,6 +109,7 @@ pub(super) async fn prove(
         caller: caller.clone(),
         line: signed.line(),
         authority: signed.actor().without_proof(),
+        again: true,
     };
     let user = verify(desk, tried).await?;
     let authority = signed.actor().without_proof();
@@ -93,23 +117,30 @@ pub(super) async fn prove(
 }
 
 async fn verify(desk: &Desk, tried: Try) -> Result<User> {
-    let Try { user_name, password, origin, caller, line, authority } = tried;
+    let Try { user_name, password, origin, caller, line, authority, again } = tried;
     let (keys, now) = (desk.org().keys().clone(), desk.org().now());
     let (name, from, who) = (user_name.clone(), origin.clone(), caller.clone());
     desk.read(move |conn| sign_in::may_try(conn, &keys, &name, &from, &who, now)).await?;
     // Who is known here is not bound by what others of the same network do.
-    let place = matches!(caller, Caller::Stranger).then(|| desk.pauses().enter(&origin)).transpose()?;
+    let place = match caller {
+        Caller::Stranger => Some(desk.wait(desk.pauses().enter(&origin)).await?),
+        Caller::Device(_) | Caller::Session(_) => None,
+    };
     let (name, from, who) = (user_name.clone(), origin.clone(), caller.clone());
     let attempt = desk.write(Actor::Rollcall, move |tx| sign_in::register(tx, &name, &from, &who)).await??;
+    let counted = Counted::new(desk.org(), &user_name, &origin, &caller);
     match place {
-        Some(place) => desk.wait(place.wait(attempt.pause)).await?,
+        Some(place) => desk.wait(place.wait(attempt.pause)).await,
         None => desk.wait(tokio::time::sleep(attempt.pause)).await,
     }
-    let (name, is_proof) = (user_name.clone(), matches!(caller, Caller::Session(_)));
-    let found = match desk.prepare(line, move |org| check(org, &name, &password, is_proof)).await {
+    let (name, looked_at) = (user_name.clone(), counted.looked_at.clone());
+    let found = desk.prepare(line, move |org| {
+        looked_at.store(true, Ordering::Relaxed);
+        check(org, &name, &password, again)
+    });
+    let found = match found.await {
         Err(busy @ Error::Busy(_)) => {
-            desk.write(Actor::Rollcall, move |tx| sign_in::take_back(tx, &user_name, &origin, &caller))
-                .await?;
+            counted.take_back(desk).await?;
             return Err(busy);
         }
         found => found?,
@@ -122,8 +153,44 @@ async fn verify(desk: &Desk, tried: Try) -> Result<User> {
         }
         None => sign_in::wrong(),
     };
-    desk.write(authority, move |tx| sign_in::refuse(tx, &user_name, &origin, &caller, &attempt)).await?;
+    let locks = attempt.locks;
+    desk.write(authority, move |tx| sign_in::refuse(tx, &user_name, &origin, again, locks)).await?;
     Err(refusal)
+}
+
+/// A try that was counted. It is taken back unless its password was looked at, also where the connection was cut before.
+/// Once that has begun it counts, whoever hangs up.
+struct Counted {
+    org: Org,
+    subject: Option<(String, Origin, Caller)>,
+    looked_at: Arc<AtomicBool>,
+}
+
+impl Counted {
+    fn new(org: &Org, user_name: &str, origin: &Origin, caller: &Caller) -> Self {
+        let subject = Some((user_name.to_owned(), origin.clone(), caller.clone()));
+        Self { org: org.clone(), subject, looked_at: Arc::default() }
+    }
+
+    async fn take_back(mut self, desk: &Desk) -> Result<()> {
+        let Some((user_name, origin, caller)) = self.subject.take() else { return Ok(()) };
+        desk.write(Actor::Rollcall, move |tx| sign_in::take_back(tx, &user_name, &origin, &caller)).await
+    }
+}
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        let Some((user_name, origin, caller)) = self.subject.take() else { return };
+        if self.looked_at.load(Ordering::Relaxed) {
+            return;
+        }
+        let undo = move |tx: &mut Tx| sign_in::take_back(tx, &user_name, &origin, &caller);
+        self.org.submit(Actor::Rollcall, undo, |outcome| {
+            if let Err(cause) = outcome {
+                tracing::warn!(%cause, "a try with a password that nobody looked at is counted");
+            }
+        });
+    }
 }
 
 /// The account whose password this is, and whether it must sign in with Entra ID all the same: not where somebody who is
