@@ -15,6 +15,7 @@ mod federation;
 mod floors;
 mod forms;
 mod guard;
+mod guard_newcomers;
 mod guard_verdicts;
 mod guessing;
 mod harness;

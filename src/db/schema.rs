@@ -84,6 +84,7 @@ diesel::table! {
         object_id_found_as -> Nullable<Text>,
         held_no -> Nullable<BigInt>,
         held_first_no -> Nullable<BigInt>,
+        reactivated_at -> Nullable<Timestamp>,
     }
 }
 
@@ -485,6 +486,7 @@ diesel::table! {
         at -> Timestamp,
         outcome -> Text,
         kept_at -> Nullable<Timestamp>,
+        came_at -> Timestamp,
     }
 }
 
@@ -494,6 +496,8 @@ diesel::table! {
         minute -> Timestamp,
         people -> BigInt,
         active -> BigInt,
+        there_hour -> Nullable<BigInt>,
+        there_day -> Nullable<BigInt>,
     }
 }
 

@@ -14,6 +14,7 @@ use chrono::{DateTime, DurationRound, NaiveDateTime, TimeDelta};
 use diesel::prelude::*;
 
 mod limits;
+mod there;
 
 pub use limits::{DAY, Limits, Measure, Measures, limits, set};
 
@@ -51,6 +52,8 @@ struct Person {
     outcome: Outcome,
     /// When an administrator kept the person as they are.
     kept_at: Option<NaiveDateTime>,
+    /// Since when the person had been active at the first try.
+    came_at: NaiveDateTime,
 }
 
 /// One minute in which people were counted.
@@ -85,11 +88,16 @@ pub(super) fn holds(tx: &mut Tx, loss: Loss, user: &str, pending: bool) -> Resul
     let mine = guard_people::table.find((loss, user)).select(Person::as_select());
     let before: Option<Person> = mine.first(tx.conn).optional()?;
     let counted = before.filter(|person| person.at > since);
-    count_person(tx, loss, user, counted.map(|person| person.at), limits)?;
+    let came_at = match counted {
+        // Whoever is switched off, on and off again is no newcomer.
+        Some(person) => person.came_at,
+        None => there::came_at(tx.conn, user)?.unwrap_or(tx.now),
+    };
+    count_person(tx, loss, user, counted.map(|person| person.at), came_at, limits)?;
     let kept = before.is_some_and(|person| person.kept_at.is_some_and(|at| at.max(person.at) > since));
     // Whoever went within the window takes nobody else's place by going again.
     let went = counted.is_some_and(|person| person.outcome == Outcome::Went);
-    let held = pending || kept || (!went && is_exceeded(tx.conn, loss, limits, tx.now)?);
+    let held = pending || kept || (!went && is_exceeded(tx, loss, limits)?);
     let outcome = if held { Outcome::Held } else { Outcome::Went };
     let mine = guard_people::table.find((loss, user));
     diesel::update(mine).set(guard_people::outcome.eq(outcome)).execute(tx.conn)?;
@@ -123,6 +131,14 @@ pub(super) fn kept(tx: &mut Tx, loss: Loss, user: &str) -> Result<()> {
     Ok(())
 }
 
+/// Whether the person was counted for this loss within the longest window: before the first of those tries they were
+/// active.
+pub(super) fn was_counted(tx: &mut Tx, loss: Loss, user: &str) -> Result<bool> {
+    let since = tx.now - TimeDelta::minutes(limits(tx.conn)?.longest());
+    let at = guard_people::table.find((loss, user)).select(guard_people::at);
+    Ok(at.first::<NaiveDateTime>(tx.conn).optional()?.is_some_and(|at| at > since))
+}
+
 /// Begins to count a loss anew: an administrator has looked, and all of it is right. Whoever was kept stays kept as long
 /// as before, and those in `still` go on being counted.
 pub(super) fn begin_anew(tx: &mut Tx, loss: Loss, still: &[String]) -> Result<()> {
@@ -132,19 +148,21 @@ pub(super) fn begin_anew(tx: &mut Tx, loss: Loss, still: &[String]) -> Result<()
     let last_try = guard_people::kept_at.eq(guard_people::at.nullable());
     diesel::update(tried_later).set(last_try).execute(tx.conn)?;
     diesel::update(kept()).set(guard_people::at.eq(long_ago())).execute(tx.conn)?;
-    let mut left: Vec<(String, NaiveDateTime)> = Vec::new();
+    let mut left: Vec<(String, NaiveDateTime, NaiveDateTime)> = Vec::new();
     for some in still.chunks(CHUNK) {
         let these = mine().filter(guard_people::kept_at.is_null()).filter(guard_people::user_id.eq_any(some));
-        left.extend(these.select((guard_people::user_id, guard_people::at)).load::<(String, _)>(tx.conn)?);
+        let columns = (guard_people::user_id, guard_people::at, guard_people::came_at);
+        left.extend(these.select(columns).load::<(String, _, _)>(tx.conn)?);
     }
     diesel::delete(mine().filter(guard_people::kept_at.is_null())).execute(tx.conn)?;
     diesel::delete(guard_minutes::table.filter(guard_minutes::loss.eq(loss))).execute(tx.conn)?;
-    for (user, at) in left {
+    for (user, at, came_at) in left {
         add_to_minute(tx, loss, at)?;
         let row = (
             guard_people::loss.eq(loss),
             guard_people::user_id.eq(user),
             guard_people::at.eq(at),
+            guard_people::came_at.eq(came_at),
             guard_people::outcome.eq(Outcome::Held),
         );
         diesel::insert_into(guard_people::table).values(row).execute(tx.conn)?;
@@ -160,23 +178,33 @@ pub fn counted(conn: &mut Conn, loss: Loss, now: NaiveDateTime) -> Result<Count>
     Ok(Count { hour: within(limits.minutes)?, day: within(DAY)? })
 }
 
-fn is_exceeded(conn: &mut Conn, loss: Loss, limits: Limits, now: NaiveDateTime) -> Result<bool> {
+/// Whether more go than may, of all or of those who were there when a window began. Who came since counts for nothing
+/// there: whoever can take people away can make some up, too.
+fn is_exceeded(tx: &mut Tx, loss: Loss, limits: Limits) -> Result<bool> {
     let measures = match loss {
         Loss::Account => limits.accounts,
         Loss::UserName => limits.user_names,
     };
-    let minutes = minutes(conn, loss, now - TimeDelta::minutes(limits.longest()))?;
-    for (measure, length) in [(measures.hour, limits.minutes), (measures.day, DAY)] {
-        let (people, then) = window(conn, loss, &minutes, now, length)?;
-        // Who came since the window began counts for nothing: whoever can take people away can make some up, too.
-        if measure.is_exceeded(people, then) {
+    let now = tx.now;
+    let minutes = minutes(tx.conn, loss, now - TimeDelta::minutes(limits.longest()))?;
+    let windows =
+        [(there::Window::Hour, measures.hour, limits.minutes), (there::Window::Day, measures.day, DAY)];
+    for (window, measure, length) in windows {
+        let (people, active) = self::window(tx.conn, loss, &minutes, now, length)?;
+        if measure.is_exceeded(people, active) {
+            return Ok(true);
+        }
+        let since = now - TimeDelta::minutes(length);
+        let old = people - there::newcomers_counted(tx.conn, loss, since)?;
+        // Of one, nobody is too many.
+        if old > 1 && measure.is_exceeded(old, there::count(tx, loss, window, since)?) {
             return Ok(true);
         }
     }
     Ok(false)
 }
 
-/// How many people were counted within so many minutes, and how many were active when that window began.
+/// How many people were counted within so many minutes, and how many were active before the first of them.
 fn window(
     conn: &mut Conn,
     loss: Loss,
@@ -212,6 +240,7 @@ fn count_person(
     loss: Loss,
     user: &str,
     before: Option<NaiveDateTime>,
+    came_at: NaiveDateTime,
     limits: Limits,
 ) -> Result<()> {
     if let Some(at) = before {
@@ -221,10 +250,11 @@ fn count_person(
     if add_to_minute(tx, loss, tx.now)? {
         sweep(tx, limits)?;
     }
+    let tried = (guard_people::at.eq(tx.now), guard_people::came_at.eq(came_at));
     let row = (
         guard_people::loss.eq(loss),
         guard_people::user_id.eq(user),
-        guard_people::at.eq(tx.now),
+        tried,
         guard_people::outcome.eq(Outcome::Held),
     );
     let place = (guard_people::loss, guard_people::user_id);
@@ -232,7 +262,7 @@ fn count_person(
         .values(row)
         .on_conflict(place)
         .do_update()
-        .set(guard_people::at.eq(tx.now))
+        .set(tried)
         .execute(tx.conn)?;
     Ok(())
 }

@@ -7,6 +7,7 @@ use crate::db::schema::{
     license_assignments, license_types, password_links, retired_scim_ids, sessions, users,
 };
 use crate::domain::audit::{Action, Change};
+use crate::domain::guard::{self, Loss};
 use crate::domain::{Tx, in_words};
 use crate::error::{Error, Result};
 use chrono::NaiveDateTime;
@@ -97,6 +98,11 @@ pub(super) fn set_active(tx: &mut Tx, user: &mut User, active: bool, wish: Wish)
     // Decided now, whatever the guard held back.
     if user.held == Some(Held::Deactivate) {
         (user.held, user.held_at) = (None, None);
+    }
+    // To the guard they are new, unless it was Entra ID that has just switched them off.
+    if active && !user.active && !guard::was_counted(tx, Loss::Account, &user.id)? {
+        let theirs = users::table.find(&user.id);
+        diesel::update(theirs).set(users::reactivated_at.eq(tx.now)).execute(tx.conn)?;
     }
     user.active = active;
     user.deactivated_at = (!active).then_some(tx.now);
