@@ -440,6 +440,7 @@ diesel::table! {
         license_type_id -> Nullable<Text>,
         site -> Nullable<Text>,
         site_id -> Nullable<Text>,
+        remark -> Nullable<Text>,
     }
 }
 

@@ -10,6 +10,14 @@ impl Row {
     /// What became of the row, in plain words, given the state of its import.
     #[must_use]
     pub fn outcome(&self, state: State) -> String {
+        let outcome = self.step_outcome(state);
+        match &self.remark {
+            Some(remark) => format!("{outcome}. {remark}"),
+            None => outcome,
+        }
+    }
+
+    fn step_outcome(&self, state: State) -> String {
         let before = self.license_before.as_deref().unwrap_or_default();
         let (done, planned) = match self.step {
             Step::Assign => ("Assigned".to_owned(), "assign".to_owned()),

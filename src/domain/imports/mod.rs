@@ -6,6 +6,7 @@
 //! | `store`    | how imports are kept and found                                       |
 //! | `read`     | text to lines: delimiter, row numbers                                |
 //! | `columns`  | the header, and the shape of the rows below it                       |
+//! | `namesakes` | which rows name the same user                                       |
 //! | `plan`     | lines to steps and faults, seats counted                             |
 //! | `apply`    | steps to changes, in an order in which seats never run out midway    |
 //! | `download` | the result and the example as CSV files                              |
@@ -23,6 +24,7 @@ use serde::{Deserialize, Serialize};
 mod apply;
 mod columns;
 mod download;
+mod namesakes;
 mod plan;
 mod read;
 mod store;
@@ -201,6 +203,8 @@ pub struct Row {
     pub site: Option<String>,
     /// The site that the row gives a user who has none.
     pub site_id: Option<String>,
+    /// What deserves a thought although nothing is wrong.
+    pub remark: Option<String>,
 }
 
 impl SeatLine {
@@ -290,7 +294,7 @@ pub fn check(conn: &mut Conn, upload: &Upload) -> Result<Checked> {
 pub fn keep(tx: &mut Tx, file_name: &str, take_away: bool, checked: Checked) -> Result<Import> {
     let Checked { sheet_remarks, plan } = checked;
     let counts = Counts::of(&plan.rows);
-    let remarks = sheet_remarks.into_iter().chain(plan.remark).collect();
+    let remarks = sheet_remarks.into_iter().chain(plan.remarks).collect();
     let import = Import {
         id: new_id(),
         file_name: names::of_file(file_name),

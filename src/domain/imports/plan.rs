@@ -1,5 +1,6 @@
 //! What each line would do at this moment, and what stands in its way. Reads only.
 
+use super::namesakes::Namesakes;
 use super::read::{Line, Problem};
 use super::{Row, SeatLine, Step, counted};
 use crate::characters;
@@ -20,8 +21,8 @@ pub(super) struct Plan {
     pub(super) rows: Vec<Row>,
     pub(super) seats: Vec<SeatLine>,
     pub(super) state: Present,
-    /// What to tell of rows that repeat another.
-    pub(super) remark: Option<String>,
+    /// What to tell of the file as a whole.
+    pub(super) remarks: Vec<String>,
 }
 
 /// What the database says about those whom the file names.
@@ -39,14 +40,22 @@ pub(super) struct Present {
 
 pub(super) fn plan(conn: &mut Conn, lines: &[Line], take_away: bool) -> Result<Plan> {
     let state = Present::load(conn, lines)?;
-    let codes = state.codes();
-    let namesakes = namesakes(lines);
-    let judge = Judge { state: &state, codes: &codes, namesakes: &namesakes, take_away };
+    let namesakes = Namesakes::of(lines, |line| state.asks(line));
+    let judge = Judge {
+        state: &state,
+        codes: state.codes(),
+        kinds: state.kinds(),
+        known_codes: state.known_codes(),
+        known_sites: state.known_sites(),
+        namesakes: &namesakes,
+        take_away,
+    };
     let mut rows: Vec<Row> = lines.iter().map(|line| judge.row(line)).collect();
-    let repeats = lines.iter().filter(|line| judge.repeats(line)).map(|line| line.number);
-    let remark = told_repeats(&repeats.collect::<Vec<_>>());
+    let repeats = lines.iter().filter(|line| namesakes.repeats(line)).map(|line| line.number);
+    let repeats = told_repeats(&repeats.collect::<Vec<_>>());
+    let remarks = repeats.into_iter().chain(told_other_sites(&rows)).collect();
     let seats = seat(&mut rows, &state);
-    Ok(Plan { rows, seats, state, remark })
+    Ok(Plan { rows, seats, state, remarks })
 }
 
 impl Present {
@@ -72,23 +81,20 @@ impl Present {
         self.stock.iter().map(|stock| (fold(&stock.kind.code), &stock.kind)).collect()
     }
 
-    fn held_by(&self, user: &User) -> Option<&LicenseType> {
-        let id = self.held.get(&user.id)?;
-        self.stock.iter().map(|stock| &stock.kind).find(|kind| kind.id == *id)
+    fn kinds(&self) -> HashMap<&str, &LicenseType> {
+        self.stock.iter().map(|stock| (stock.kind.id.as_str(), &stock.kind)).collect()
+    }
+
+    /// What a row asks for its user. A site is one under all its names.
+    fn asks(&self, line: &Line) -> (String, String) {
+        let site = fold(line.site.as_deref().unwrap_or_default());
+        let known = self.sites.get(&site).and_then(Option::as_ref);
+        (fold(&line.license), known.map_or(site, |known| known.id.clone()))
     }
 
     fn code(&self, id: &str) -> &str {
         self.stock.iter().find(|stock| stock.kind.id == id).map_or("", |stock| &stock.kind.code)
     }
-}
-
-/// The rows in which each user name stands, ignoring case.
-fn namesakes(lines: &[Line]) -> HashMap<String, Vec<&Line>> {
-    let mut rows: HashMap<String, Vec<&Line>> = HashMap::new();
-    for line in lines {
-        rows.entry(fold(&line.user_name)).or_default().push(line);
-    }
-    rows
 }
 
 fn told_repeats(rows: &[i32]) -> Option<String> {
@@ -107,10 +113,30 @@ fn told_repeats(rows: &[i32]) -> Option<String> {
     }
 }
 
+/// A site is set for good: what Entra ID asked for is not to be passed over without a word.
+fn told_other_sites(rows: &[Row]) -> Option<String> {
+    match rows.iter().filter(|row| row.remark.is_some()).count() {
+        0 => None,
+        1 => Some(
+            "One of the users whose site this file sets waits for a site that Entra ID named, which is not made yet. A \
+             site is fixed once it is set: look at that row."
+                .to_owned(),
+        ),
+        count => Some(format!(
+            "{count} of the users whose site this file sets wait for a site that Entra ID named, which is not made yet. \
+             A site is fixed once it is set: look at those rows."
+        )),
+    }
+}
+
+/// What each line is judged by; all that is the same for every line is made once.
 struct Judge<'a> {
     state: &'a Present,
-    codes: &'a HashMap<String, &'a LicenseType>,
-    namesakes: &'a HashMap<String, Vec<&'a Line>>,
+    codes: HashMap<String, &'a LicenseType>,
+    kinds: HashMap<&'a str, &'a LicenseType>,
+    known_codes: String,
+    known_sites: String,
+    namesakes: &'a Namesakes<(String, String)>,
     take_away: bool,
 }
 
@@ -119,14 +145,16 @@ impl Judge<'_> {
     fn row(&self, line: &Line) -> Row {
         let user = self.state.users.get(&fold(&line.user_name));
         let kind = self.codes.get(&fold(&line.license)).copied();
-        let before = user.and_then(|user| self.state.held_by(user));
+        let before = user.and_then(|user| self.held_by(user));
         let problems = match &line.problem {
             Some(problem) => vec![problem.clone()],
             None => self.problems(line, user, kind, before),
         };
+        let repeats = self.namesakes.repeats(line);
+        let site = self.new_site(line, user).filter(|_| problems.is_empty() && !repeats);
         let step = match (kind, before) {
             _ if !problems.is_empty() => Step::Fault,
-            _ if self.repeats(line) => Step::Nothing,
+            _ if repeats => Step::Nothing,
             (Some(kind), Some(before)) if kind.id == before.id => Step::Nothing,
             (Some(_), Some(_)) => Step::Change,
             (Some(_), None) => Step::Assign,
@@ -146,10 +174,8 @@ impl Judge<'_> {
             user_id: user.map(|user| user.id.clone()),
             license_type_id: kind.map(|kind| kind.id.clone()),
             site: line.site.clone(),
-            site_id: match self.new_site(line, user) {
-                Some(site) if problems.is_empty() && !self.repeats(line) => Some(site.id.clone()),
-                _ => None,
-            },
+            site_id: site.map(|site| site.id.clone()),
+            remark: site.and_then(|site| other_site(user?, site)),
         };
         row.blame(&problems);
         row
@@ -173,13 +199,13 @@ impl Judge<'_> {
             }
             Some(_) => {}
         }
-        problems.extend(self.twice(line));
+        problems.extend(self.namesakes.twice(line, &self.state.asks(line)));
         problems.extend(self.site_problem(line, user));
         if kind.is_none() && !line.license.is_empty() {
             let hidden = characters::hidden(&line.license)
                 .map(|hidden| format!(" The code has {hidden}, which cannot be seen."));
             let fault = format!("There is no licence type “{}”.{}", line.license, hidden.unwrap_or_default());
-            problems.push(Problem::new(fault, self.known_codes()));
+            problems.push(Problem::new(fault, self.known_codes.clone()));
         }
         if let (Some(user), Some(kind)) = (user, kind)
             && before.is_none_or(|before| before.id != kind.id)
@@ -196,33 +222,8 @@ impl Judge<'_> {
         problems
     }
 
-    /// What a row asks for its user. A site is one under all its names.
-    fn asks(&self, line: &Line) -> (String, String) {
-        let site = fold(line.site.as_deref().unwrap_or_default());
-        let known = self.state.sites.get(&site).and_then(Option::as_ref);
-        (fold(&line.license), known.map_or(site, |known| known.id.clone()))
-    }
-
-    fn twice(&self, line: &Line) -> Option<Problem> {
-        if line.user_name.is_empty() {
-            return None;
-        }
-        let rows = self.namesakes.get(&fold(&line.user_name))?;
-        let other = rows.iter().find(|other| self.asks(other) != self.asks(line))?.number;
-        let fault = match rows.len() {
-            2 => format!("The same user stands in row {other}."),
-            more => format!("The same user stands in {more} rows, such as row {other}."),
-        };
-        Some(Problem::new(fault, "Keep one row for each user."))
-    }
-
-    /// Whether the line says again what one above it says.
-    fn repeats(&self, line: &Line) -> bool {
-        let rows = self.namesakes.get(&fold(&line.user_name)).filter(|_| !line.user_name.is_empty());
-        rows.is_some_and(|rows| {
-            rows.iter().all(|other| self.asks(other) == self.asks(line) && other.problem.is_none())
-                && rows.first().is_some_and(|first| first.number != line.number)
-        })
+    fn held_by(&self, user: &User) -> Option<&LicenseType> {
+        self.kinds.get(self.state.held.get(&user.id)?.as_str()).copied()
     }
 
     /// The site that the line gives a user who has none.
@@ -237,16 +238,19 @@ impl Judge<'_> {
             let hidden = characters::hidden(name)
                 .map(|hidden| format!(" The name has {hidden}, which cannot be seen."));
             let fault = format!("There is no site “{name}”.{}", hidden.unwrap_or_default());
-            return Some(Problem::new(fault, self.known_sites()));
+            return Some(Problem::new(fault, self.known_sites.clone()));
         };
         let fixed = user?.site_id.as_ref().filter(|fixed| **fixed != site.id)?;
         let current = self.state.site_names.get(fixed).map_or("another", String::as_str);
         let fault = format!("{} has the site {current}, and a site is fixed once it is set.", user?.name());
         Some(Problem::new(fault, format!("Write {current}, or leave the site empty.")))
     }
+}
 
+/// What there is instead of what a line names.
+impl Present {
     fn known_sites(&self) -> String {
-        let mut names: Vec<&str> = self.state.site_names.values().map(String::as_str).collect();
+        let mut names: Vec<&str> = self.site_names.values().map(String::as_str).collect();
         names.sort_unstable();
         if names.len() > MOST_CODES {
             names.truncate(MOST_CODES);
@@ -262,7 +266,7 @@ impl Judge<'_> {
     }
 
     fn known_codes(&self) -> String {
-        let stock = &self.state.stock;
+        let stock = &self.stock;
         let mut codes: Vec<&str> =
             stock.iter().take(MOST_CODES).map(|stock| stock.kind.code.as_str()).collect();
         if stock.len() > MOST_CODES {
@@ -274,6 +278,15 @@ impl Judge<'_> {
             codes => format!("Use one of these: {}. Or create the type under Licences.", codes.join(", ")),
         }
     }
+}
+
+/// What to say where Entra ID named another site for the user than the row sets.
+fn other_site(user: &User, site: &Site) -> Option<String> {
+    let sent = user.site_sent.as_deref().filter(|sent| fold(sent) != fold(&site.name))?;
+    Some(format!(
+        "Entra ID named the site “{sent}” for this user, which is not made yet; {} is set in its place.",
+        site.name
+    ))
 }
 
 fn names_a_site(line: &Line) -> bool {

@@ -9,7 +9,7 @@ use chrono::NaiveDateTime;
 use diesel::prelude::*;
 use serde::Serialize;
 
-/// How many rows one statement inserts: twelve columns each, far below what a database takes.
+/// How many rows one statement inserts: thirteen columns each, far below what a database takes.
 const BATCH: usize = 500;
 
 #[derive(Queryable, Selectable, Insertable)]
