@@ -16,6 +16,7 @@ mod floors;
 mod forms;
 mod guard;
 mod guard_newcomers;
+mod guard_roles;
 mod guard_verdicts;
 mod guessing;
 mod harness;

@@ -8,7 +8,7 @@ use super::audit::{self, Action, Change};
 use super::groups::{self, Group, by_entra as entras_groups};
 use super::guard::{self, Loss};
 use super::page::{At, Page};
-use super::users::{self, Held, User, by_entra, by_hand, lifecycle};
+use super::users::{self, Held, User, by_entra, by_hand, lifecycle, may_decide};
 use crate::db::Conn;
 use crate::db::schema::{group_members, user_groups, users as table};
 use crate::error::{Error, Result};
@@ -220,6 +220,8 @@ fn decide_user(tx: &mut Tx, verdict: Verdict, named: &Named) -> Result<bool> {
     if !user.is_held() {
         return Ok(false);
     }
+    // Either verdict decides over the account: whether it stays, and by which name it is known.
+    may_decide(tx, &user)?;
     decide_name(tx, verdict, user)?;
     let mut user = users::find(tx.conn, id)?;
     let Some(held) = user.held else { return Ok(true) };

@@ -193,7 +193,8 @@ pub fn set_site_of(tx: &mut Tx, ids: &[String], site: &str) -> Result<Placed> {
 pub fn release(tx: &mut Tx, id: &str) -> Result<User> {
     let mut user = find(tx.conn, id)?;
     may_decide(tx, &user)?;
-    if user.entra_state == EntraState::Unlinked {
+    // Of an account that is not linked a deletion may wait: Entra ID saw it and read that it is gone.
+    if user.entra_state == EntraState::Unlinked && user.held != Some(Held::Delete) {
         return Ok(user);
     }
     unlink(tx, &mut user)?;

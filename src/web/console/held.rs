@@ -192,11 +192,20 @@ async fn render(frame: Frame, desk: Desk, asked: Asked, entered: Option<(Form, E
 }
 
 /// Releases what was chosen, or keeps it as it is; or all of it.
-pub(super) async fn decide(request: HttpRequest, signed: Signed, desk: Desk, form: Posted<Fields>) -> Answer {
+pub(super) async fn decide(
+    request: HttpRequest,
+    signed: Signed,
+    frame: Frame,
+    desk: Desk,
+    form: Posted<Fields>,
+) -> Answer {
     let Posted(form) = form;
-    let word = values(&form, "verdict").into_iter().next().unwrap_or_default();
-    let verdict = if word.starts_with("release") { Verdict::Release } else { Verdict::Keep };
-    if word.ends_with("-all") {
+    let Some((verdict, all)) = verdict(&form) else {
+        let refusal = Error::invalid("verdict", "Choose Release or Keep. Nothing was done.");
+        let limits = desk.read(guard::limits).await?;
+        return render(frame, desk, Asked::default(), Some((limits.into(), refusal))).await;
+    };
+    if all {
         let shown = values(&form, "shown_until").into_iter().find_map(|number| number.parse().ok());
         let outcome = decide_all(&desk, signed.actor(), verdict, shown).await;
         let told = |decided: &Decided| match (verdict, *decided) {
@@ -208,6 +217,20 @@ pub(super) async fn decide(request: HttpRequest, signed: Signed, desk: Desk, for
     let (users, groups) = (named(&form), values(&form, "group"));
     let outcome = desk.write(signed.actor(), move |tx| held::decide(tx, verdict, &users, &groups)).await;
     page::settle(&request, outcome, |decided| said(verdict, *decided), PATH)
+}
+
+/// The verdict, and whether it is on everything; none where it is no word that the page has.
+fn verdict(form: &Fields) -> Option<(Verdict, bool)> {
+    match values(form, "verdict").as_slice() {
+        [word] => match word.as_str() {
+            "release" => Some((Verdict::Release, false)),
+            "discard" => Some((Verdict::Keep, false)),
+            "release-all" => Some((Verdict::Release, true)),
+            "discard-all" => Some((Verdict::Keep, true)),
+            _ => None,
+        },
+        _ => None,
+    }
 }
 
 /// The users who were chosen, each with what the page showed of them.
