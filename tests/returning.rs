@@ -1,6 +1,6 @@
 //! An account with a role that Entra ID gives back, or gives to another person: nothing that the one before knows is good.
 
-use crate::harness::idp::Says;
+use crate::harness::idp::{OBJECT_ID, Says};
 use crate::harness::{Console, Entra, PASSWORD};
 use rollcall::domain::admins::links;
 use rollcall::domain::users::{EntraState, User, by_hand, lifecycle};
@@ -210,4 +210,44 @@ async fn what_the_guard_lets_go_is_entra_ids_doing_and_entra_ids_to_undo() {
     assert!(!now.active && !now.deactivated_by_hand);
     patch(&console, &entra, set("active", true)).await;
     assert!(console.find(ANN).unwrap().active);
+}
+
+#[actix_web::test]
+async fn another_object_is_let_in_and_the_former_is_not_whichever_way_the_account_came_to_it() {
+    const FORMER: &str = "aaaaaaaa-1111-4111-8111-aaaaaaaaaaaa";
+    const LATTER: &str = "bbbbbbbb-2222-4222-8222-bbbbbbbbbbbb";
+    let (console, entra) = Console::with_entra();
+    console.trust_entra(true);
+    for way in ["linked by hand", "deleted and created", "another external id"] {
+        let name = format!("{}@x.example", way.replace(' ', "-"));
+        let status = async |object: &str, name: &str| {
+            let object = format!("{}{:02}", &object[..34], way.len());
+            console.browser().bring(&Says::of(&console, name).with(OBJECT_ID, &object)).await.status
+        };
+        let person = |id: &str| json!({ "userName": name, "externalId": id, "active": true });
+        assert_eq!(entra.post("/Users", person("old")).await.status, 201);
+        assert_eq!(status(FORMER, &name).await, 303, "{way}");
+        let user = console.find(&name).unwrap();
+        assert!(user.entra_object_id.is_some());
+        let (path, key) = (format!("/Users/{}", user.scim_id), user.id.clone());
+        match way {
+            "linked by hand" => {
+                assert_eq!(entra.delete(&path).await.status, 204);
+                console.write(move |tx| by_hand::release(tx, &key));
+                assert_eq!(entra.post("/Users", person("new")).await.status, 409);
+                let key = user.id.clone();
+                console.write(move |tx| by_hand::link(tx, &key));
+                let found = console.find(&name).unwrap().scim_id;
+                assert_eq!(entra.patch(&format!("/Users/{found}"), set("active", true)).await.status, 200);
+            }
+            "deleted and created" => {
+                assert_eq!(entra.delete(&path).await.status, 204);
+                assert_eq!(entra.post("/Users", person("new")).await.status, 201);
+            }
+            _ => assert_eq!(entra.patch(&path, set("externalId", "new")).await.status, 200),
+        }
+        assert_eq!(console.find(&name).unwrap().entra_object_id, None, "{way}");
+        assert_eq!(status(LATTER, &name).await, 303, "{way}: the new object");
+        assert_eq!(status(FORMER, "somebody@x.example").await, 403, "{way}: the old object");
+    }
 }

@@ -229,8 +229,7 @@ pub fn change(tx: &mut Tx, known: Known, mut wish: Wish) -> Result<Done> {
         returning::is_another(user.profile.external_id.as_deref(), wish.profile.external_id.as_deref());
     user.profile = wish.profile;
     if is_another {
-        forget_object(&mut user);
-        returning::begin_anew(tx, &mut user)?;
+        returning::goes_to_another(tx, &mut user)?;
     }
     if !changes.is_empty() {
         note(tx, Action::UserChanged, &user, &changes)?;
@@ -418,22 +417,13 @@ fn adopt(tx: &mut Tx, mut user: User, wish: Wish) -> Result<Done> {
     user.scim_id = new_scim_id();
     user.entra_state = EntraState::Linked;
     user.deleted_in_entra_at = None;
-    forget_object(&mut user);
-    returning::begin_anew(tx, &mut user)?;
+    returning::goes_to_another(tx, &mut user)?;
     (user.held, user.held_at) = (None, None);
     note(tx, Action::UserAdopted, &user, &[])?;
     let emails = emails(tx.conn, &user.id)?;
     store(tx, &mut user, None)?;
     let known = known_with(tx.conn, user, emails)?;
     change(tx, known, wish)
-}
-
-/// A person who returns has a new object in the directory: single sign-on finds them by name again. Not so an account
-/// with a role in the console: there an administrator decides.
-fn forget_object(user: &mut User) {
-    if user.role == Role::None {
-        user.forget_object_id();
-    }
 }
 
 fn left_to_an_owner(user: &User) -> String {

@@ -243,7 +243,7 @@ pub fn link(tx: &mut Tx, id: &str) -> Result<User> {
     let before = user.profile.external_id.clone();
     user.profile.external_id = request.external_id.or(user.profile.external_id);
     if returning::is_another(before.as_deref(), user.profile.external_id.as_deref()) {
-        returning::begin_anew(tx, &mut user)?;
+        returning::goes_to_another(tx, &mut user)?;
     }
     user.entra_state = EntraState::Linked;
     store(tx, &mut user, None)?;

@@ -10,6 +10,18 @@ use crate::domain::{Role, Tx};
 use crate::error::Result;
 use diesel::prelude::*;
 
+/// The account goes on as that of another object of the directory: by hand or by Entra ID, as a rename of its key or as a
+/// return. For whoever stores it next.
+///
+/// Single sign-on finds the new object by name. Not so an account with a role in the console: there an administrator
+/// decides, and what the person before may know is taken.
+pub(super) fn goes_to_another(tx: &mut Tx, user: &mut User) -> Result<()> {
+    if user.role == Role::None {
+        user.forget_object_id();
+    }
+    begin_anew(tx, user)
+}
+
 /// Takes what the person before may know or hold; for whoever stores the account next.
 pub(super) fn begin_anew(tx: &mut Tx, user: &mut User) -> Result<()> {
     if user.role == Role::None {
