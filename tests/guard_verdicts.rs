@@ -248,3 +248,37 @@ async fn what_is_held_back_is_marked_wherever_the_person_is_seen() {
         assert!(page.text().contains("Deactivation held back"), "{path}: {}", page.text());
     }
 }
+
+#[actix_web::test]
+async fn a_user_name_that_is_held_back_is_found_where_somebody_meets_it() {
+    let (console, entra, ids) = crew(18);
+    console.trust_entra(true);
+    for (number, id) in ids.iter().enumerate().take(10) {
+        entra.patch(&format!("/Users/{id}"), renamed(&format!("Person{number}@example.org"))).await;
+    }
+    let waiting = console.find(&name(9)).unwrap();
+    assert_eq!(waiting.held_name.as_deref(), Some("Person9@example.org"));
+    let olga = console.signed_in("olga").await;
+    let found = olga.get("/users?q=person9%40example.org").await;
+    assert!(found.body.contains(&format!("/users/{}", waiting.id)), "{}", found.text());
+    // At sign-in by the new name nobody is told to create the user, nor is one made.
+    console.sso(|settings| settings.create_users = true);
+    assert_eq!(console.browser().bring(&Says::of(&console, "person9@EXAMPLE.org")).await.status, 403);
+    assert_eq!(console.find("person9@example.org").map(|user| user.id), None);
+    let line = olga.get("/activity/sign-ins").await;
+    let reference =
+        line.body.split("/activity/sign-ins/").nth(1).unwrap().split('"').next().unwrap().to_owned();
+    let reference = format!("/activity/sign-ins/{reference}");
+    let event = olga.get(&reference).await;
+    assert!(event.text().contains("the guard holds the new name back"), "{}", event.text());
+    assert!(event.has("a[href='/held']") && event.text().contains("user_name_held"));
+    assert!(event.body.contains(&format!("/users/{}", waiting.id)), "it names the account");
+    // Whoever waits for both is marked so.
+    bar_all(&entra, &ids[..10]).await;
+    let list = olga.get("/users?q=user9").await.text();
+    assert!(list.contains("Deactivation and new user name held back"), "{list}");
+    // Decided on, the name is looked for no more.
+    let id = waiting.id.clone();
+    decide_bare(&olga, &[("verdict", "discard"), ("user", &id)]).await;
+    assert!(!olga.get("/users?q=person9%40example.org").await.body.contains(&format!("/users/{id}")));
+}

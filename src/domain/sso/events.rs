@@ -21,12 +21,13 @@ use serde::{Deserialize, Serialize};
 
 /// Causes that are told of an assertion when it is presented for the first time, after which it is a repeat. Lines of all
 /// others can be multiplied by whoever has one response, genuine or not.
-const TOLD_ONCE: [&str; 15] = [
+const TOLD_ONCE: [&str; 16] = [
     "switched_off",
     "changed_meanwhile",
     "claim_missing",
     "object_id_invalid",
     "user_unknown",
+    "user_name_held",
     "user_deactivated",
     "user_deleted_in_entra",
     "other_object_id",

@@ -351,6 +351,13 @@ pub const CAUSES: &[Cause] = &[
         "Entra ID knows you, but there is no account for you here.",
     ),
     cause(
+        "user_name_held",
+        "The new user name is held back",
+        "Nothing is to be created: the account is there, under its old name. Look under Users, Held back, and release the new name, or keep the old one.",
+        "Too many user names changed at once. Check the mapping of userName; if the new names are wrong, change them back there.",
+        "Entra ID knows you by a new name, which waits here for an administrator to look at it.",
+    ),
+    cause(
         "user_deactivated",
         "The user is deactivated",
         "Reactivate the user on their page; if Entra ID owns the account, there.",
@@ -508,6 +515,7 @@ mod tests {
             Nobody::ClaimMissing,
             Nobody::ObjectIdInvalid,
             Nobody::Unknown,
+            Nobody::NameHeld,
             Nobody::Deactivated,
             Nobody::DeletedInEntra,
             Nobody::OtherObject,

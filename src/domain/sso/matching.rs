@@ -73,6 +73,8 @@ pub enum Nobody {
     ObjectIdInvalid,
     /// No account has this name.
     Unknown,
+    /// No account has this name yet: the guard holds it back for one.
+    NameHeld,
     /// The account may not sign in.
     Deactivated,
     /// Entra ID deleted the account.
@@ -97,6 +99,7 @@ impl Nobody {
             Self::ClaimMissing => "claim_missing",
             Self::ObjectIdInvalid => "object_id_invalid",
             Self::Unknown => "user_unknown",
+            Self::NameHeld => "user_name_held",
             Self::Deactivated => "user_deactivated",
             Self::DeletedInEntra => "user_deleted_in_entra",
             Self::OtherObject => "other_object_id",
@@ -244,6 +247,12 @@ fn standing(user: &User) -> Option<Nobody> {
     } else {
         Some(Nobody::Deactivated)
     }
+}
+
+/// The account that Entra ID gave this name, where the guard holds that back.
+pub fn waiting_for(conn: &mut Conn, name: &str) -> Result<Option<User>> {
+    let waiting = users::waiting_for_name(conn, name)?;
+    Ok(waiting.filter(|user| user.held_name.as_deref().is_some_and(|held| is_called(name, held))))
 }
 
 /// User names that may have been meant: the same before the @, the same e-mail address, or a few letters apart.

@@ -189,8 +189,15 @@ fn matched(
     if who.name.is_none() && who.object_id.is_none() {
         return Ok(Err((nobody(Nobody::ClaimMissing), None)));
     }
-    let found = match matching::find(tx.conn, who)? {
+    let found = matching::find(tx.conn, who)?;
+    let waiting = match (&found, &who.name) {
+        (None, Some(name)) => matching::waiting_for(tx.conn, name)?,
+        _ => None,
+    };
+    let found = match found {
         Some(found) => found,
+        // An account of that name is not to be made beside the one that waits for it.
+        None if waiting.is_some() => return Ok(Err((nobody(Nobody::NameHeld), waiting))),
         None if settings::read(tx.conn)?.create_users && !is_test && !who.opaque && who.name.is_some() => {
             match creation::create(tx, who, accepted, details)? {
                 Ok(user) => Found { user, by: matching::By::UserName, barred: None },
@@ -223,6 +230,7 @@ fn nobody(why: Nobody) -> Cause {
             "The object id in the response is not one that Entra ID gives: it is no GUID, or the empty one."
         }
         Nobody::Unknown => "No user here has the name that Entra ID sent.",
+        Nobody::NameHeld => "Entra ID gave a user here this name, and the guard holds the new name back.",
         Nobody::Deactivated => "The user is deactivated here.",
         Nobody::DeletedInEntra => "The user was deleted in Entra ID, and waits here for deletion.",
         Nobody::OtherObject => {

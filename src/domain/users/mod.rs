@@ -296,6 +296,7 @@ impl User {
                 .flatten()
                 .cloned(),
         );
+        words.extend(self.held_name.clone());
         words.extend(emails.iter().map(|email| email.value.clone()));
         self.search_text = fold(&words.join(" "));
         self.seen = self.as_seen();

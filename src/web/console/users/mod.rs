@@ -31,8 +31,10 @@ pub(super) fn state_badge(user: &User) -> (&'static str, &'static str) {
 /// What Entra ID asked for and the guard holds back, in a few words.
 pub(super) fn held_words(user: &User) -> Option<&'static str> {
     Some(match (user.held, &user.held_name) {
-        (Some(Held::Deactivate), _) => "Deactivation held back",
-        (Some(Held::Delete), _) => "Deletion held back",
+        (Some(Held::Deactivate), None) => "Deactivation held back",
+        (Some(Held::Delete), None) => "Deletion held back",
+        (Some(Held::Deactivate), Some(_)) => "Deactivation and new user name held back",
+        (Some(Held::Delete), Some(_)) => "Deletion and new user name held back",
         (None, Some(_)) => "New user name held back",
         (None, None) => return None,
     })
