@@ -138,6 +138,42 @@ pub fn left_out(label: &str, hidden: &[Hidden]) -> Option<String> {
     Some(format!("The {label} came with {first}{more}, which cannot be seen: it was left out."))
 }
 
+/// The text with what cannot be seen written out, as `[U+202E]`: for sentences that quote what somebody else wrote, where
+/// it would hide a name, or turn round the words after it.
+#[must_use]
+pub fn shown(text: &str) -> String {
+    let mut hidden = all_hidden(text).map(|hidden| hidden.position).peekable();
+    let shown = (1..).zip(text.chars()).map(|(at, char)| match hidden.next_if_eq(&at) {
+        Some(_) => format!("[U+{:04X}]", u32::from(char)),
+        None => char.to_string(),
+    });
+    shown.collect()
+}
+
+/// As [`shown`], for texts of several lines.
+#[must_use]
+pub fn shown_lines(text: &str) -> String {
+    text.split('\n').map(shown).collect::<Vec<_>>().join("\n")
+}
+
+/// As [`visible`], with one space for each run of tabs and line breaks: they cannot be seen, but they part words.
+#[must_use]
+pub fn visible_words(text: &str) -> (String, Vec<Hidden>) {
+    (visible(&spaced(text)).0, all_hidden(text).collect())
+}
+
+fn spaced(text: &str) -> String {
+    if !text.contains(parts_words) {
+        return text.to_owned();
+    }
+    let words = text.split(parts_words).map(str::trim).filter(|word| !word.is_empty());
+    words.collect::<Vec<_>>().join(" ")
+}
+
+fn parts_words(char: char) -> bool {
+    matches!(char, '\t'..='\r' | '\u{85}' | '\u{2028}' | '\u{2029}')
+}
+
 fn all_hidden(text: &str) -> impl Iterator<Item = Hidden> {
     let chars: Vec<char> = if text.is_ascii() { Vec::new() } else { text.chars().collect() };
     let controls = text.chars().take(if text.is_ascii() { text.len() } else { 0 });
@@ -189,21 +225,29 @@ fn parts_joining_letters(chars: &[char], at: usize) -> bool {
         && matches!(right, Some(JoiningType::RightJoining | JoiningType::DualJoining))
 }
 
-/// What a folded name looks like: names that look the same have the same look (the skeleton of UTS #39 section 4, in
-/// lower case). Nearly all usual names are their own look, so that few need it beside them.
+/// What a name looks like: names that look the same have the same look (the skeleton of UTS #39 section 4, in lower
+/// case). User names are one whatever their case, and a capital I looks like an l: so i, I, l and 1 are one here.
 #[must_use]
-pub fn look(folded: &str) -> String {
+pub fn look(name: &str) -> String {
     let ignorable = CodePointSetData::new::<DefaultIgnorableCodePoint>();
-    let seen: String = folded.chars().filter(|char| !ignorable.contains(*char)).collect();
+    let seen: String = name.chars().filter(|char| !ignorable.contains(*char)).collect();
     let skeleton: String = unicode_security::confusable_detection::skeleton(&seen).collect();
     // The skeleton writes each m as r and n.
-    skeleton.to_lowercase().replace("rn", "m")
+    skeleton.to_lowercase().replace("rn", "m").replace('i', "l")
 }
 
 /// The look that a stored name must have beside it: nothing where that is the folded name itself.
 #[must_use]
 pub fn look_apart(folded: &str) -> Option<String> {
     Some(look(folded)).filter(|look| look != folded)
+}
+
+/// The look of a stored name as it is written, which it must have beside that of its folded form: nothing where the two
+/// are the same. Capitals may look like other letters than small ones do.
+#[must_use]
+pub fn look_as_written(name: &str, folded: &str) -> Option<String> {
+    // Of plain ASCII a capital has the look of its small letter, or of an l.
+    (!name.is_ascii()).then(|| look(name.trim())).filter(|written| *written != look(folded))
 }
 
 /// How a name is written that looks like another, as part of a sentence: `written with Cyrillic letters`.
@@ -289,6 +333,22 @@ mod tests {
     }
 
     #[test]
+    fn what_cannot_be_seen_is_shown_by_its_number() {
+        assert_eq!(shown("moc.elpmaxe@\u{202E}ana"), "moc.elpmaxe@[U+202E]ana");
+        assert_eq!(shown("\u{200B}"), "[U+200B]");
+        assert_eq!(shown("a\tb\u{E0041}"), "a[U+0009]b[U+E0041]");
+        assert_eq!(shown("Zoë می\u{200C}خواهم"), "Zoë می\u{200C}خواهم");
+        assert_eq!(shown_lines("PATCH /x\u{202E}\ntitle: q"), "PATCH /x[U+202E]\ntitle: q");
+    }
+
+    #[test]
+    fn tabs_and_line_breaks_part_words() {
+        assert_eq!(spaced("Ana\tLima"), "Ana Lima");
+        assert_eq!(spaced("Ana \r\n Lima\n"), "Ana Lima");
+        assert_eq!(spaced("Ana  Lima "), "Ana  Lima ", "what has none stays as it is");
+    }
+
+    #[test]
     fn names_of_people_in_any_script_are_seen() {
         let names = [
             "Ana Lima",
@@ -353,13 +413,18 @@ mod tests {
             ("ana.lima@example.com", "ana.1ima@example.com"),
             ("ana.lima@example.com", "ana.lirna@example.com"),
             ("bob@example.com", "b0b@example.com"),
+            ("ian@example.com", "lan@example.com"),
+            ("Ian@example.com", "1an@example.com"),
+            ("ILSE@example.com", "llse@example.com"),
             ("ana@example.com", "ana\u{200B}@example.com"),
             ("scope", "ѕсоре"),
         ] {
             assert_eq!(look(one), look(other), "{one} {other}");
         }
         assert_ne!(look("ana.lima@example.com"), look("ana.lina@example.com"));
-        assert_eq!(look_apart("ana.lima-mueller_x@example.com"), None, "usual names are their own look");
+        assert_eq!(look_apart("ana.drews-mueller_x@example.com"), None, "a name may be its own look");
+        assert_eq!(look_as_written("Ana.Ilic@example.com", "ana.ilic@example.com"), None);
+        assert_eq!(look_as_written("Вob@example.com", "вob@example.com").as_deref(), Some("bob@example.com"));
     }
 
     #[test]

@@ -125,6 +125,11 @@ diesel::define_sql_function! {
     fn look_apart(text: Nullable<Text>) -> Nullable<Text>;
 }
 
+diesel::define_sql_function! {
+    /// What a user name looks like as it is written: see `characters::look_as_written`.
+    fn look_as_written(name: Nullable<Text>, folded: Nullable<Text>) -> Nullable<Text>;
+}
+
 fn connect(url: &str) -> Result<Conn, String> {
     let mut conn = Conn::establish(url).map_err(|cause| cause.to_string())?;
     prepare(&mut conn).map_err(|cause| cause.to_string())?;
@@ -135,6 +140,9 @@ fn prepare(conn: &mut Conn) -> diesel::QueryResult<()> {
     conn.batch_execute(SETTINGS)?;
     look_apart_utils::register_impl(conn, |text: Option<String>| {
         text.and_then(|text| crate::characters::look_apart(&text))
+    })?;
+    look_as_written_utils::register_impl(conn, |name: Option<String>, folded: Option<String>| {
+        crate::characters::look_as_written(&name?, &folded?)
     })?;
     lower_case_utils::register_impl(conn, |text: Option<String>| text.map(|text| text.to_lowercase()))
 }

@@ -85,6 +85,7 @@ diesel::table! {
         held_no -> Nullable<BigInt>,
         held_first_no -> Nullable<BigInt>,
         reactivated_at -> Nullable<Timestamp>,
+        look_written -> Nullable<Text>,
     }
 }
 

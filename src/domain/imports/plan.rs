@@ -15,6 +15,8 @@ use std::collections::hash_map::Entry;
 
 const MOST_CODES: usize = 20;
 const MOST_ROWS_NAMED: usize = 10;
+/// So many who might be meant by a name are told.
+const MOST_MEANT: usize = 3;
 
 /// What all lines would do.
 pub(super) struct Plan {
@@ -295,7 +297,7 @@ fn names_a_site(line: &Line) -> bool {
 
 fn unknown_user(name: &str, meant: &[&User]) -> Problem {
     let mine = characters::writing(name);
-    let names = meant.iter().map(|user| user.profile.user_name.as_str());
+    let names = meant.iter().take(MOST_MEANT).map(|user| user.profile.user_name.as_str());
     if let Some(hidden) = characters::hidden_in_user_name(name) {
         let meant = names.map(|name| format!("“{name}”")).collect::<Vec<_>>().join(" or ");
         let meant = if meant.is_empty() { meant } else { format!(" Did you mean {meant}?") };

@@ -15,14 +15,33 @@ const MOST_TOLD: usize = 3;
 
 /// Accounts by what their user names look like: all that share a look.
 #[derive(Debug, Default)]
-pub struct LookAlikes(HashMap<String, Vec<User>>);
+pub struct LookAlikes {
+    users: Vec<User>,
+    by_look: HashMap<String, Vec<usize>>,
+}
 
 impl LookAlikes {
+    fn of(users: Vec<User>) -> Self {
+        let mut by_look: HashMap<String, Vec<usize>> = HashMap::new();
+        for (at, user) in users.iter().enumerate() {
+            let look = user.look_key.clone().unwrap_or_else(|| user.user_name_key.clone());
+            for look in user.look_written.iter().cloned().chain([look]) {
+                by_look.entry(look).or_default().push(at);
+            }
+        }
+        Self { users, by_look }
+    }
+
+    fn alike(&self, user_name: &str) -> Vec<&User> {
+        let looks = looks(user_name);
+        let found = looks.iter().filter_map(|look| self.by_look.get(look)).flatten();
+        found.filter_map(|at| self.users.get(*at)).collect()
+    }
+
     /// Those whose user names look like this one, or are it; whoever has the greatest role comes first.
     #[must_use]
     pub fn meant_by(&self, user_name: &str) -> Vec<&User> {
-        let looks = looks(user_name);
-        let mut alike: Vec<&User> = looks.iter().filter_map(|look| self.0.get(look)).flatten().collect();
+        let mut alike = self.alike(user_name);
         alike.sort_by_key(|user| (Reverse(user.role), &user.user_name_key));
         alike.dedup_by(|one, other| one.id == other.id);
         alike
@@ -73,23 +92,23 @@ impl Written {
 
 /// The accounts whose user names look like one of these.
 pub fn all_looking_like(conn: &mut Conn, user_names: &[&str]) -> Result<LookAlikes> {
-    let mut found: HashMap<String, Vec<User>> = HashMap::new();
-    for some in user_names.chunks(CHUNK / 4) {
-        let looks: Vec<String> = some.iter().flat_map(|name| looks(name)).collect();
+    let mut found: HashMap<String, User> = HashMap::new();
+    for some in user_names.chunks(CHUNK / 6) {
+        let mut looks: Vec<String> = some.iter().flat_map(|name| looks(name)).collect();
+        looks.sort_unstable();
+        looks.dedup();
         let apart =
             table::look_key.is_not_null().and(table::look_key.assume_not_null().eq_any(looks.clone()));
-        let mine = table::table.filter(table::user_name_key.eq_any(looks).or(apart));
+        let written = table::look_written
+            .is_not_null()
+            .and(table::look_written.assume_not_null().eq_any(looks.clone()));
+        let mine = table::table.filter(table::user_name_key.eq_any(looks).or(apart).or(written));
         let accounts: Vec<User> = mine.select(User::as_select()).load(conn)?;
-        for user in accounts {
-            let look = user.look_key.clone().unwrap_or_else(|| user.user_name_key.clone());
-            let alike = found.entry(look).or_default();
-            // Two names of a list may look like the same one.
-            if alike.iter().all(|known| known.id != user.id) {
-                alike.push(user);
-            }
-        }
+        found.extend(accounts.into_iter().map(|user| (user.id.clone(), user)));
     }
-    Ok(LookAlikes(found))
+    let mut users: Vec<User> = found.into_values().collect();
+    users.sort_unstable_by(|one, other| one.id.cmp(&other.id));
+    Ok(LookAlikes::of(users))
 }
 
 /// Points out accounts whose user names, or for accounts with a role whose federated ids, look like the name that was
@@ -149,7 +168,7 @@ fn federated_looking_like(conn: &mut Conn, name: &str, own: &str) -> Result<Vec<
     Ok(others.filter(|(_, its)| alike(its)).collect())
 }
 
-/// What a name looks like: in the case in which it is written, a capital I looks like an l, and folded it does not.
+/// What a name looks like, folded and as it is written: capitals may look like other letters than small ones do.
 fn looks(user_name: &str) -> [String; 2] {
     [characters::look(&fold(user_name)), characters::look(user_name.trim())]
 }

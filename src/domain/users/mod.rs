@@ -159,6 +159,7 @@ pub struct User {
     held_no: Option<i64>,
     held_first_no: Option<i64>,
     look_key: Option<String>,
+    look_written: Option<String>,
     name_last_confirmed: Option<String>,
     federated_id_last_confirmed: Option<String>,
     /// Whether a person here deactivated the account, and not Entra ID.
@@ -239,6 +240,7 @@ impl User {
             held_no: None,
             held_first_no: None,
             look_key: None,
+            look_written: None,
             name_last_confirmed: None,
             federated_id_last_confirmed: None,
             deactivated_by_hand: false,
@@ -284,6 +286,7 @@ impl User {
             self.look_key = characters::look_apart(&key);
             self.user_name_key = key;
         }
+        self.look_written = characters::look_as_written(&self.profile.user_name, &self.user_name_key);
         self.sort_name = fold(&self.name());
         self.site_sent_key = self.site_sent.as_deref().map(fold);
         self.federated_key = self.federated_id.as_deref().map(fold);

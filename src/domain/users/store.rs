@@ -92,8 +92,8 @@ pub(in crate::domain) fn store_over(
         users::version.eq(user.version),
     );
     let name = (user.profile.user_name != before.profile.user_name).then(|| {
-        let keys = (users::user_name_key.eq(&user.user_name_key), users::look_key.eq(&user.look_key));
-        (users::user_name.eq(&profile.user_name), keys)
+        let looks = (users::look_key.eq(&user.look_key), users::look_written.eq(&user.look_written));
+        (users::user_name.eq(&profile.user_name), users::user_name_key.eq(&user.user_name_key), looks)
     });
     let sort_name = (user.sort_name != before.sort_name).then(|| users::sort_name.eq(&user.sort_name));
     let external_id = (profile.external_id != before.profile.external_id)
