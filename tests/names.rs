@@ -294,3 +294,81 @@ async fn what_no_tick_mends_is_told_before_a_likeness() {
         }
     }
 }
+
+#[actix_web::test]
+async fn names_that_look_alike_meet_whichever_was_there_first() {
+    for (there, new) in [
+        ("Ian@example.com", "lan@example.com"),
+        ("lan@example.com", "Ian@example.com"),
+        ("ian@example.com", "1an@example.com"),
+        ("1an@example.com", "ian@example.com"),
+        ("ILSE@example.com", "llse@example.com"),
+        ("Ivo.Ilic@example.com", "lvo.lIic@example.com"),
+        // A Cyrillic capital looks like a B; its small letter does not.
+        ("\u{412}ob@example.com", "Bob@example.com"),
+        ("Bob@example.com", "\u{412}ob@example.com"),
+    ] {
+        let console = Console::open();
+        console.user(there, None);
+        let browser = console.signed_in("olga").await;
+        let page = browser.submit("/users/new", "/users", &[("user_name", new)]).await;
+        assert_eq!(page.status, 422, "{new} beside {there}");
+        assert!(
+            page.text().contains(&format!("looks like “{there}”")),
+            "{new} beside {there}: {}",
+            page.text()
+        );
+        let file = format!("userName,license\n{new},X2\n");
+        let sent =
+            browser.upload("/licenses/import", "/licenses/import", &[], "a.csv", file.as_bytes()).await;
+        let text = sent.follow().await.text();
+        assert!(text.contains(&format!("Did you mean “{there}”")), "{new} beside {there}: {text}");
+    }
+}
+
+#[actix_web::test]
+async fn our_own_sentences_write_out_what_cannot_be_seen() {
+    let (console, entra) = Console::with_entra();
+    let id = entra.post("/Users", json!({ "userName": "a@x" })).await.id();
+    for (name, shown) in [("moc.elpmaxe@\u{202E}ana", "moc.elpmaxe@[U+202E]ana"), ("\u{200B}", "[U+200B]")] {
+        assert_eq!(entra.post("/Users", json!({ "userName": name })).await.status, 400);
+        console.write(rollcall::domain::settings::touch);
+        let olga = console.signed_in("olga").await;
+        let log = olga.get("/activity/provisioning").await;
+        assert!(log.text().contains(&format!("tried to create {shown}.")), "{}", log.text());
+    }
+    entra
+        .patch(
+            &format!("/Users/{id}"),
+            json!([{ "op": "Replace", "path": "userName", "value": "b\u{202E}ob@x" }]),
+        )
+        .await;
+    entra
+        .patch("/Users/x\u{202E}y", json!([{ "op": "Replace", "path": "title", "value": "q\u{2066}" }]))
+        .await;
+    entra.post("/Groups", json!({ "displayName": "\u{202E}" })).await;
+    entra.post("/Users", json!({ "displayName": "Evil\u{202E}Name" })).await;
+    entra.get("/Users?filter=userName%20eq%20%22q%E2%80%AEq%22&sortBy=%E2%80%AE").await;
+    console.write(rollcall::domain::settings::touch);
+    let olga = console.signed_in("olga").await;
+    let log = olga.get("/activity/provisioning").await;
+    let events =
+        log.body.split("href=\"/activity/provisioning/").skip(1).map(|rest| rest.split('"').next().unwrap());
+    let paths = events.map(|event| format!("/activity/provisioning/{event}"));
+    for path in ["/".to_owned(), "/activity/provisioning".to_owned()].into_iter().chain(paths) {
+        let page = olga.get(&path).await;
+        assert!(!page.body.contains(['\u{202E}', '\u{200B}', '\u{2066}']), "{path}: {}", page.text());
+    }
+}
+
+#[actix_web::test]
+async fn tabs_and_line_breaks_in_a_name_from_entra_id_part_its_words() {
+    let (console, entra) = Console::with_entra();
+    for (at, sent) in
+        ["Ana\tLima", "Ana\nLima", "Ana\r\nLima\n", "Ana\u{2028}Lima", "\tAna Lima"].into_iter().enumerate()
+    {
+        let name = format!("ana{at}@x");
+        assert_eq!(entra.post("/Users", json!({ "userName": name, "displayName": sent })).await.status, 201);
+        assert_eq!(console.find(&name).unwrap().name(), "Ana Lima", "{sent:?}");
+    }
+}

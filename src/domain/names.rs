@@ -45,7 +45,7 @@ pub(super) fn seen(field: &'static str, label: &str, name: &str) -> Result<()> {
 
 /// Takes out of a value what cannot be seen; answers what to tell of it.
 pub(super) fn leave_out(label: &str, value: &mut String) -> Option<String> {
-    let (kept, hidden) = characters::visible(value);
+    let (kept, hidden) = characters::visible_words(value);
     let told = characters::left_out(label, &hidden)?;
     *value = kept;
     Some(told)

@@ -176,7 +176,7 @@ fn what_cannot_be_seen_is_taken_out_before_values_meet() {
     let lines =
         made(json!({ "userName": "t", "title": "a\nb", "addresses": [{ "formatted": "a\u{200B}\nb" }] }));
     let (user, warnings) = lines.strict().unwrap();
-    assert_eq!((user.title.as_deref(), user.addresses[0].formatted.as_deref()), (Some("ab"), Some("a\nb")));
+    assert_eq!((user.title.as_deref(), user.addresses[0].formatted.as_deref()), (Some("a b"), Some("a\nb")));
     assert_eq!(warnings.len(), 2, "{warnings:?}");
     let group = Wanted::read(&json!({ "displayName": "\u{200B}" }), None).unwrap();
     assert_eq!(group.strict().unwrap_err().kind, Some(ScimType::InvalidValue));

@@ -111,11 +111,11 @@ pub(super) fn kept(leaf: &Attribute, text: &str) -> (String, Vec<Hidden>) {
         return (text.to_owned(), Vec::new());
     }
     if !leaf.lines {
-        return characters::visible(text);
+        return characters::visible_words(text);
     }
     let mut hidden = Vec::new();
     let lines = text.split('\n').map(|line| {
-        let (seen, found) = characters::visible(line);
+        let (seen, found) = characters::visible_words(line);
         hidden.extend(found);
         seen
     });

@@ -244,6 +244,7 @@ pub fn note_all(tx: &mut Tx, reports: Vec<Report>) -> Result<()> {
 }
 
 fn insert(tx: &mut Tx, mut report: Report) -> Result<()> {
+    report.show_hidden();
     let cause = if report.is_failure() {
         let absent = name(tx, &mut report)?;
         report.remedy = report.remedy.or_else(|| usual_remedy(report.status).map(str::to_owned));
@@ -292,6 +293,7 @@ fn name(tx: &mut Tx, report: &mut Report) -> Result<Option<Cause>> {
     // A name of nothing but space would leave a hole in the sentence.
     let told = |name: &String| !name.trim().is_empty();
     report.subject = report.subject.take().filter(told).or(known.name.filter(told)).or(unnamed);
+    report.show_hidden();
     let Some(absence) = known.absence.filter(|_| report.status == 404) else { return Ok(None) };
     report.remedy = report.remedy.take().or(Some(absence.remedy));
     Ok(Some(Cause { key: format!("404-{}", absence.cause), sentence: absence.sentence.to_owned() }))

@@ -1,6 +1,7 @@
 //! An event as a sentence for the person who reads the log.
 
-use super::{Event, Operation, Outcome};
+use super::{Event, Operation, Outcome, Report};
+use crate::characters;
 use crate::domain::audit::Change;
 use crate::domain::groups::by_entra::{MEMBERS_ADDED, MEMBERS_REMOVED};
 
@@ -28,6 +29,23 @@ impl Operation {
             Self::Search => "Search",
             Self::Bulk => "Bulk",
             Self::Other => "Other",
+        }
+    }
+}
+
+impl Report {
+    /// Writes out what cannot be seen in all that is shown of the request: it would hide a name, or turn round our own
+    /// words beside it.
+    pub(super) fn show_hidden(&mut self) {
+        let texts = [&mut self.subject, &mut self.error, &mut self.remedy, &mut self.request];
+        for text in texts.into_iter().flatten() {
+            *text = characters::shown_lines(text);
+        }
+        for change in &mut self.changes {
+            change.attribute = characters::shown(&change.attribute);
+            for value in [&mut change.before, &mut change.after].into_iter().flatten() {
+                *value = characters::shown_lines(value);
+            }
         }
     }
 }

@@ -6,6 +6,7 @@
 //! identity provider signed in.
 
 use super::requests::Purpose;
+use crate::characters;
 use crate::db::Conn;
 use crate::db::schema::sso_events;
 use crate::domain::page::{At, Page};
@@ -198,7 +199,7 @@ pub fn note(tx: &mut Tx, report: Report) -> Result<Event> {
         sentence: cut(&report.sentence, LONGEST_SENTENCE),
         user_id: report.user_id,
         started_by: report.started_by,
-        name_id: report.name_id.map(|name| Unproven(&name).to_string()),
+        name_id: report.name_id.map(|name| shown(&name)),
         network: network::block(&report.address),
         address: report.address,
         details: serde_json::to_string(&shortened(report.details)).map_err(Error::internal)?,
@@ -212,6 +213,11 @@ pub fn note(tx: &mut Tx, report: Report) -> Result<Event> {
     Ok(event)
 }
 
+/// A text that somebody sent: cut, and with what cannot be seen written out.
+fn shown(text: &str) -> String {
+    characters::shown_lines(&Unproven(text).to_string())
+}
+
 fn cut(text: &str, most: usize) -> String {
     match text.char_indices().nth(most) {
         Some((at, _)) => format!("{}…", &text[..at]),
@@ -220,7 +226,7 @@ fn cut(text: &str, most: usize) -> String {
 }
 
 fn shortened(mut details: Details) -> Details {
-    let short = |text: &mut String| *text = Unproven(text).to_string();
+    let short = |text: &mut String| *text = shown(text);
     details.checks.iter_mut().for_each(|check| short(&mut check.received));
     details.name_format.iter_mut().for_each(short);
     let mut left = MOST_VALUES;
