@@ -142,3 +142,46 @@ async fn an_administrator_renames_no_account_that_belongs_to_the_owners() {
     assert!(done.text().contains("0 users were renamed."), "{}", done.text());
     assert!(console.find("aud@old.example").is_some());
 }
+
+#[actix_web::test]
+async fn capitals_that_sign_in_tells_apart_are_proposed_with_their_own_reason() {
+    let console = Console::open();
+    console.user("Ünal@x.example", None);
+    console.user("Case@x.example", None);
+    let olga = console.signed_in("olga").await;
+    let page =
+        compare(&olga, &["ünal@x.example,Unal,,,,1,Member,True", "case@x.example,Case,,,,2,Member,True"])
+            .await;
+    let text = page.text();
+    assert!(text.contains("Capitals that sign-in tells apart 1"), "{text}");
+    assert!(text.contains("single sign-on takes only A to Z and a to z for the same"), "{text}");
+    assert!(text.contains("Differ in capitals only 1"), "{text}");
+    let at = path(&page);
+    olga.get(&format!("{at}/preview")).await.submit(&format!("{at}/accept"), &[]).await;
+    assert_eq!(console.find("ünal@x.example").unwrap().profile.user_name, "ünal@x.example");
+}
+
+#[actix_web::test]
+async fn a_name_that_cannot_be_seen_whole_is_pointed_out_and_a_crowd_is_not_listed() {
+    let console = Console::open();
+    console.write(|tx| {
+        use rollcall::domain::users::{Profile, by_hand};
+        for number in 0..3 {
+            let profile =
+                Profile { display_name: Some("Ana Lima".into()), ..Profile::named(&format!("q{number}")) };
+            by_hand::create(tx, by_hand::Wish { profile, email: None }, None)?;
+        }
+        Ok(())
+    });
+    let olga = console.signed_in("olga").await;
+    let rows: Vec<String> =
+        (0..500).map(|at| format!("p{at}@x.example,\"Lima, Ana\",,,,{at},Member,True")).collect();
+    let mut rows: Vec<&str> = rows.iter().map(String::as_str).collect();
+    rows.push("zoe\u{202E}@x.example,Zoe,,,,999,Member,True");
+    let page = compare(&olga, &rows).await;
+    let ambiguous = olga.get(&format!("{}?kind=ambiguous", path(&page))).await;
+    assert_eq!(ambiguous.text().matches("May be one of 500 who have that name in Entra ID").count(), 3);
+    assert!(ambiguous.body.len() < 100_000, "{}", ambiguous.body.len());
+    let name = olga.get(&format!("{}?kind=only_in_entra&after=498", path(&page))).await.text();
+    assert!(name.contains("U+202E RIGHT-TO-LEFT OVERRIDE at position 4, which cannot be seen"), "{name}");
+}

@@ -7,14 +7,19 @@
 
 use super::read::Theirs;
 use crate::domain::fold;
+use crate::domain::names::is_called;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::hash::{BuildHasher, RandomState};
 
 /// Names that need more letters changed than this are others.
 const FAR: usize = 2;
 /// Shorter ones resemble each other by chance.
 const SHORTEST: usize = 6;
-/// More that share a letter pattern than this are a naming scheme, not typing errors.
+/// More that share a letter pattern than this are a naming scheme, not typing errors; and more that share an address or a
+/// name cannot be told apart by it.
 const CROWD: usize = 8;
+/// Longer names are not compared letter by letter: each has as many patterns as it has letters.
+const LONGEST: usize = 64;
 
 /// A user as we have them.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -29,6 +34,7 @@ pub(super) struct Ours {
 pub(super) enum Evidence {
     Same,
     Case,
+    Letters,
     Email,
     Domain,
     Edit,
@@ -43,6 +49,8 @@ pub(super) struct Found {
     /// Ours, and all of theirs that might be meant.
     pub(super) ambiguous: Vec<(usize, Vec<usize>)>,
     pub(super) only_here: Vec<usize>,
+    /// Of those only here, how many of theirs are alike, where they are too many to be looked at one by one.
+    pub(super) crowds: BTreeMap<usize, (Evidence, usize)>,
     pub(super) only_in_entra: Vec<usize>,
 }
 
@@ -57,19 +65,34 @@ pub(super) fn compare(ours: &[Ours], theirs: &[Theirs]) -> Found {
         theirs.iter().enumerate().map(|(at, user)| (fold(&user.name), at)).collect();
     for (at, user) in ours.iter().enumerate() {
         if let Some(other) = by_name.get(&fold(&user.user_name)) {
-            let same = theirs[*other].name == user.user_name;
-            found.pairs.push((at, *other, if same { Evidence::Same } else { Evidence::Case }));
+            found.pairs.push((at, *other, likeness(&user.user_name, &theirs[*other].name)));
             left.remove(&at);
             right.remove(other);
         }
     }
     for evidence in [Evidence::Email, Evidence::Domain, Evidence::Edit, Evidence::Name] {
-        let links = links(evidence, ours, theirs, &left, &right);
+        let links = match evidence {
+            Evidence::Edit => near(ours, theirs, &left, &right),
+            _ => links(evidence, ours, theirs, (&left, &right), &mut found.crowds),
+        };
         take(evidence, &links, &mut found, &mut left, &mut right);
     }
+    found.crowds.retain(|at, _| left.contains(at));
     found.only_here = left.into_iter().collect();
     found.only_in_entra = right.into_iter().collect();
     found
+}
+
+/// How two names stand to each other that are one when letters are folded as Unicode does. Sign-in folds those of ASCII
+/// alone.
+fn likeness(ours: &str, theirs: &str) -> Evidence {
+    if ours == theirs {
+        Evidence::Same
+    } else if is_called(ours, theirs) {
+        Evidence::Case
+    } else {
+        Evidence::Letters
+    }
 }
 
 /// Takes the pairs of which neither side has another partner, and leaves the others to a person.
@@ -103,8 +126,8 @@ fn links(
     evidence: Evidence,
     ours: &[Ours],
     theirs: &[Theirs],
-    left: &BTreeSet<usize>,
-    right: &BTreeSet<usize>,
+    (left, right): (&BTreeSet<usize>, &BTreeSet<usize>),
+    crowds: &mut BTreeMap<usize, (Evidence, usize)>,
 ) -> Links {
     let mut index: HashMap<String, Vec<usize>> = HashMap::new();
     for other in right {
@@ -115,10 +138,42 @@ fn links(
     let mut links = Links::new();
     for at in left {
         for key in our_keys(evidence, &ours[*at]) {
-            let others = index.get(&key).filter(|others| evidence != Evidence::Edit || others.len() <= CROWD);
-            for other in others.into_iter().flatten() {
-                if evidence != Evidence::Edit || is_near(&ours[*at].user_name, &theirs[*other].name) {
-                    links.entry(*at).or_default().insert(*other);
+            match index.get(&key) {
+                Some(others) if others.len() > CROWD => {
+                    crowds.entry(*at).or_insert((evidence, others.len()));
+                }
+                Some(others) => links.entry(*at).or_default().extend(others),
+                None => {}
+            }
+        }
+    }
+    links
+}
+
+/// Names a letter or two apart, by the patterns that they share. Patterns are kept as numbers in one list: there are as
+/// many as letters in the file.
+fn near(ours: &[Ours], theirs: &[Theirs], left: &BTreeSet<usize>, right: &BTreeSet<usize>) -> Links {
+    let hasher = RandomState::new();
+    let patterns = |name: &str| -> Vec<u64> {
+        thinned(&fold(name)).into_iter().map(|pattern| hasher.hash_one(pattern)).collect()
+    };
+    let mut index: Vec<(u64, usize)> = Vec::new();
+    for other in right {
+        index.extend(patterns(&theirs[*other].name).into_iter().map(|pattern| (pattern, *other)));
+    }
+    index.sort_unstable();
+    let mut links = Links::new();
+    for at in left {
+        for pattern in patterns(&ours[*at].user_name) {
+            let start = index.partition_point(|(other, _)| *other < pattern);
+            let others = index[start..].iter().take_while(|(other, _)| *other == pattern);
+            let others: Vec<usize> = others.take(CROWD + 1).map(|(_, other)| *other).collect();
+            if others.len() > CROWD {
+                continue;
+            }
+            for other in others {
+                if is_near(&ours[*at].user_name, &theirs[other].name) {
+                    links.entry(*at).or_default().insert(other);
                 }
             }
         }
@@ -130,9 +185,8 @@ fn our_keys(evidence: Evidence, user: &Ours) -> Vec<String> {
     match evidence {
         Evidence::Email => user.emails.iter().chain([&user.user_name]).map(|email| fold(email)).collect(),
         Evidence::Domain => local_part(&user.user_name).into_iter().collect(),
-        Evidence::Edit => thinned(&fold(&user.user_name)),
         Evidence::Name => spoken(&user.name).into_iter().collect(),
-        Evidence::Same | Evidence::Case => Vec::new(),
+        Evidence::Same | Evidence::Case | Evidence::Letters | Evidence::Edit => Vec::new(),
     }
 }
 
@@ -140,9 +194,8 @@ fn their_keys(evidence: Evidence, user: &Theirs) -> Vec<String> {
     match evidence {
         Evidence::Email => user.mail.iter().chain([&user.name]).map(|email| fold(email)).collect(),
         Evidence::Domain => local_part(&user.name).into_iter().collect(),
-        Evidence::Edit => thinned(&fold(&user.name)),
         Evidence::Name => spoken(&user.display_name).into_iter().collect(),
-        Evidence::Same | Evidence::Case => Vec::new(),
+        Evidence::Same | Evidence::Case | Evidence::Letters | Evidence::Edit => Vec::new(),
     }
 }
 
@@ -161,9 +214,9 @@ fn spoken(name: &str) -> Option<String> {
     (words.len() > 1).then(|| words.join(" "))
 }
 
-/// The name, and the name with each letter taken away in turn.
+/// The name, and the name with each letter taken away in turn; nothing of names that are too short or too long.
 fn thinned(name: &str) -> Vec<String> {
-    if name.chars().count() < SHORTEST {
+    if !(SHORTEST..=LONGEST).contains(&name.chars().count()) {
         return Vec::new();
     }
     let without =
@@ -209,6 +262,38 @@ mod tests {
         assert_eq!(one(ours("user7", "Ana Silva", ""), theirs(x, "Silva, Ana", "")), Some(Evidence::Name));
         assert_eq!(one(ours("user7", "Ana", ""), theirs(x, "Ana", "")), None);
         assert_eq!(one(ours("bob@x.example", "", ""), theirs(x, "", "")), None);
+    }
+
+    #[test]
+    fn letters_that_only_unicode_folds_are_not_the_same_name_in_capitals() {
+        for (ours_is, theirs_is) in
+            [("Ünal@x.example", "ünal@x.example"), ("\u{212A}im@x", "kim@x"), ("ÉVA@x", "Éva@x.example")]
+        {
+            let found = one(ours(ours_is, "", ""), theirs(theirs_is, "", ""));
+            assert!(matches!(found, Some(Evidence::Letters | Evidence::Domain)), "{ours_is}: {found:?}");
+        }
+        assert_eq!(one(ours("ünal@X", "", ""), theirs("ünal@x", "", "")), Some(Evidence::Case));
+    }
+
+    #[test]
+    fn of_a_crowd_with_one_address_or_name_nobody_is_looked_at_one_by_one() {
+        let here: Vec<Ours> = (0..3).map(|at| ours(&format!("user{at}"), "Ana Lima", "")).collect();
+        let there: Vec<Theirs> = (0..5000).map(|at| theirs(&format!("a{at}@x"), "Lima, Ana", "")).collect();
+        let found = compare(&here, &there);
+        assert!(found.pairs.is_empty() && found.ambiguous.is_empty());
+        assert_eq!(found.crowds.len(), 3);
+        assert_eq!(found.crowds[&0], (Evidence::Name, 5000));
+        assert_eq!(found.only_here, [0, 1, 2]);
+        // Whoever is found by something else is no part of it.
+        let here = [ours("user7", "Ana Lima", "a7@x")];
+        assert_eq!(compare(&here, &there).pairs, [(0, 7, Evidence::Email)]);
+    }
+
+    #[test]
+    fn long_names_have_no_patterns() {
+        assert!(thinned(&"a".repeat(LONGEST + 1)).is_empty());
+        let distinct: String = ('a'..='z').chain('0'..='9').collect();
+        assert_eq!(thinned(&distinct).len(), distinct.len() + 1);
     }
 
     #[test]

@@ -16,12 +16,12 @@ use crate::db::Conn;
 use crate::db::schema::{alignment_rows, alignments, user_emails, users as users_table};
 use crate::error::{Error, Result};
 use chrono::NaiveDateTime;
-use compare::{Evidence, Found, Ours};
+use compare::Ours;
 use diesel::prelude::*;
-use read::Theirs;
 use std::collections::HashMap;
 
 mod compare;
+mod findings;
 mod outlook;
 mod read;
 mod rename;
@@ -37,6 +37,8 @@ text_enum! {
         Same = "same",
         /// The same but for capitals.
         Case = "case",
+        /// The same but for capitals beyond a to z, which sign-in tells apart.
+        Letters = "letters",
         /// The same e-mail address.
         Email = "email",
         /// The same before the @, another domain.
@@ -89,6 +91,7 @@ impl Kind {
         match self {
             Self::Same => "Match",
             Self::Case => "Differ in capitals only",
+            Self::Letters => "Capitals that sign-in tells apart",
             Self::Email => "Same e-mail address",
             Self::Domain => "Same name, other domain",
             Self::Edit => "A letter or two apart",
@@ -102,7 +105,7 @@ impl Kind {
     /// Whether a rename is proposed.
     #[must_use]
     pub fn proposes(self) -> bool {
-        matches!(self, Self::Case | Self::Email | Self::Domain | Self::Edit | Self::Name)
+        matches!(self, Self::Case | Self::Letters | Self::Email | Self::Domain | Self::Edit | Self::Name)
     }
 }
 
@@ -182,7 +185,7 @@ pub fn compare(conn: &mut Conn, file: &[u8]) -> Result<Compared> {
     let (accounts, ours) = everybody(conn)?;
     let found = compare::compare(&ours, &theirs);
     let row_count = i32::try_from(theirs.len()).map_err(Error::internal)?;
-    let mut rows = rows_of(&accounts, &theirs, &found);
+    let mut rows = findings::rows(&accounts, &theirs, &found);
     point_out_look_alikes(conn, &mut rows)?;
     Ok(Compared { rows, row_count, remarks })
 }
@@ -249,85 +252,6 @@ fn everybody(conn: &mut Conn) -> Result<(Vec<User>, Vec<Ours>)> {
         })
         .collect();
     Ok((accounts, ours))
-}
-
-fn rows_of(accounts: &[User], theirs: &[Theirs], found: &Found) -> Vec<Row> {
-    let blank = |kind: Kind, user: Option<&User>, other: Option<&Theirs>, reason: String| Row {
-        alignment_id: String::new(),
-        number: 0,
-        kind,
-        user_id: user.map(|user| user.id.clone()),
-        user_name: user.map(|user| user.profile.user_name.clone()),
-        standing: user.map_or(Standing::Nobody, standing),
-        entra_name: other.map(|other| other.name.clone()),
-        entra_id: other.and_then(|other| other.object_id.clone()),
-        name: user
-            .map(User::name)
-            .or_else(|| other.map(|other| other.display_name.clone()))
-            .unwrap_or_default(),
-        reason,
-        warning: other.and_then(warning),
-        state: State::Open,
-        note: None,
-    };
-    let mut rows = Vec::new();
-    for (at, other, evidence) in &found.pairs {
-        let (kind, reason) = explained(*evidence);
-        rows.push(blank(kind, Some(&accounts[*at]), Some(&theirs[*other]), reason.to_owned()));
-    }
-    for (at, others) in &found.ambiguous {
-        let names: Vec<&str> = others.iter().map(|other| theirs[*other].name.as_str()).collect();
-        let reason = format!("May be {}. Decide on the user's page.", names.join(" or "));
-        rows.push(blank(Kind::Ambiguous, Some(&accounts[*at]), None, reason));
-    }
-    for at in &found.only_here {
-        rows.push(blank(
-            Kind::OnlyHere,
-            Some(&accounts[*at]),
-            None,
-            "Nobody in the file resembles this user.".to_owned(),
-        ));
-    }
-    for other in &found.only_in_entra {
-        let reason = "Nobody here resembles this user.".to_owned();
-        rows.push(blank(Kind::OnlyInEntra, None, Some(&theirs[*other]), reason));
-    }
-    (1..).zip(&mut rows).for_each(|(number, row)| row.number = number);
-    rows
-}
-
-fn standing(user: &User) -> Standing {
-    if user.is_protected() {
-        Standing::Protected
-    } else if user.is_linked() {
-        Standing::Linked
-    } else {
-        Standing::Free
-    }
-}
-
-fn explained(evidence: Evidence) -> (Kind, &'static str) {
-    match evidence {
-        Evidence::Same => (Kind::Same, "The names are the same."),
-        Evidence::Case => (Kind::Case, "The names differ in capitals only, which makes no difference."),
-        Evidence::Email => (Kind::Email, "An e-mail address here is the name or the address in Entra ID."),
-        Evidence::Domain => (Kind::Domain, "What stands before the @ is the same."),
-        Evidence::Edit => (Kind::Edit, "The names are a letter or two apart."),
-        Evidence::Name => (Kind::Name, "The person's name is the same: look twice, people share names."),
-    }
-}
-
-fn warning(user: &Theirs) -> Option<String> {
-    let text = if user.name.to_uppercase().contains("#EXT#") {
-        "A guest: the name was made up by Entra ID. Better set a federated id on the account than rename it."
-    } else if user.is_guest {
-        "A guest of the organisation."
-    } else if user.is_disabled {
-        "Disabled in Entra ID: the account will be deactivated here."
-    } else {
-        return None;
-    };
-    Some(text.to_owned())
 }
 
 /// The comparison with this key.

@@ -93,7 +93,7 @@ fn rename(tx: &mut Tx, row: &Row) -> Result<()> {
     if Some(user.profile.user_name.as_str()) != row.user_name.as_deref() {
         return Err(Error::Conflict(format!("The user was renamed to “{}” since.", user.profile.user_name)));
     }
-    if user.is_protected() || super::standing(&user) != Standing::Free {
+    if user.is_protected() || super::findings::standing(&user) != Standing::Free {
         return Err(Error::Conflict("Entra ID owns the account since, or it is protected.".to_owned()));
     }
     give(tx, &user, row.entra_name.as_deref().unwrap_or_default())

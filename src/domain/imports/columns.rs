@@ -2,7 +2,7 @@
 
 use super::counted;
 use super::read::{Line, Problem, refused};
-use crate::domain::spreadsheets::{FORMULA, key};
+use crate::domain::spreadsheets::{key, unguarded};
 use crate::error::Result;
 use csv::StringRecord;
 use std::collections::BTreeSet;
@@ -125,11 +125,6 @@ impl Columns {
             )),
         }
     }
-}
-
-/// Takes off the apostrophe with which a result file guards a cell, so that it can be corrected and uploaded again.
-fn unguarded(cell: &str) -> &str {
-    cell.strip_prefix('\'').filter(|rest| rest.starts_with(FORMULA)).unwrap_or(cell)
 }
 
 fn cut(text: &str, longest: usize) -> String {

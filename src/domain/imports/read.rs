@@ -1,10 +1,9 @@
 //! From a file to lines with a user name and a licence, numbered as a spreadsheet numbers them.
 
 use super::columns::Columns;
-use crate::domain::spreadsheets::decode;
 pub(super) use crate::domain::spreadsheets::refused;
+use crate::domain::spreadsheets::{Records, Text};
 use crate::error::Result;
-use csv::{ReaderBuilder, StringRecord};
 use std::collections::BTreeSet;
 
 /// The most rows that one file may have, header and blank rows apart: all of them change in one transaction.
@@ -14,10 +13,7 @@ pub const MOST_MIB: usize = 5;
 /// The same in bytes.
 pub const MOST_BYTES: usize = MOST_MIB * 1024 * 1024;
 
-const DELIMITERS: [u8; 3] = *b",;\t";
 const HOW: &str = "Its first row must be userName,license and each row below it names a user and a licence.";
-/// Stands after the last row. It is no row of its own when a quotation mark was left open. No text has a NUL.
-const END: &str = "\0";
 
 /// A file that could be read.
 pub(super) struct Sheet {
@@ -57,28 +53,20 @@ pub(super) fn read(bytes: &[u8]) -> Result<Sheet> {
             bytes.len()
         )));
     }
-    let mut remarks = Vec::new();
-    let text = decode::text(bytes, &mut remarks)?.replace("\r\n", "\n").replace('\r', "\n");
-    let (stated, body) = stated_delimiter(&text);
-    let body = format!("{body}\n{END}");
-    let delimiter = stated.unwrap_or_else(|| likely_delimiter(&body));
-    let mut records = Records::new(&body, delimiter);
-    let header = records.next().transpose()?.filter(|record| !record.is_end());
+    let text = Text::read(bytes, |header| Columns::find(header).is_ok())?;
+    let mut records = text.records();
+    let header = records.next().transpose()?;
     let header = header.ok_or_else(|| refused(format!("The file is empty. {HOW}")))?;
     let columns = Columns::find(&header.cells)?;
-    let (lines, filled) = lines(records, &columns)?;
-    remarks.extend(columns.ignored(&header.cells, &filled));
-    Ok(Sheet { lines, remarks })
+    let (lines, filled) = lines(&mut records, &columns)?;
+    let ignored = columns.ignored(&header.cells, &filled);
+    Ok(Sheet { lines, remarks: text.remarks.iter().cloned().chain(ignored).collect() })
 }
 
-fn lines(records: Records, columns: &Columns) -> Result<(Vec<Line>, BTreeSet<usize>)> {
-    let (mut lines, mut filled, mut count, mut closed) = (Vec::new(), BTreeSet::new(), 0, false);
-    for record in records {
+fn lines(records: &mut Records, columns: &Columns) -> Result<(Vec<Line>, BTreeSet<usize>)> {
+    let (mut lines, mut filled, mut count) = (Vec::new(), BTreeSet::new(), 0);
+    for record in records.by_ref() {
         let record = record?;
-        if record.is_end() {
-            closed = true;
-            break;
-        }
         count += 1;
         if count <= MOST_ROWS {
             filled.extend(
@@ -93,7 +81,7 @@ fn lines(records: Records, columns: &Columns) -> Result<(Vec<Line>, BTreeSet<usi
         )));
     }
     match lines.last_mut() {
-        Some(last) if !closed => {
+        Some(last) if records.is_open() => {
             last.problem = Some(Problem::new(
                 "A quotation mark is opened in this row and never closed, so the rest of the file was read as one cell.",
                 "Close the quotation mark, or remove it.",
@@ -103,92 +91,6 @@ fn lines(records: Records, columns: &Columns) -> Result<(Vec<Line>, BTreeSet<usi
         None => return Err(refused(format!("The file has a header but no rows. {HOW}"))),
     }
     Ok((lines, filled))
-}
-
-/// Excel's own first line `sep=;` names the delimiter and is not shown as a row.
-fn stated_delimiter(text: &str) -> (Option<u8>, &str) {
-    let (first, rest) = text.split_once('\n').unwrap_or((text, ""));
-    let bare = first.trim_matches([' ', '"']).as_bytes();
-    match bare {
-        [s, e, p, b'=', delimiter]
-            if [*s, *e, *p].eq_ignore_ascii_case(b"sep")
-                && delimiter.is_ascii()
-                && !b"\"\0".contains(delimiter) =>
-        {
-            (Some(*delimiter), rest)
-        }
-        _ => (None, text),
-    }
-}
-
-/// The delimiter by which the header has both columns, else the one that parts it into the most cells.
-fn likely_delimiter(body: &str) -> u8 {
-    let score = |delimiter: u8| {
-        let header = Records::new(body, delimiter).next().and_then(Result::ok);
-        header.map_or((false, 0), |header| (Columns::find(&header.cells).is_ok(), header.cells.len()))
-    };
-    // The first of equals: `max_by_key` would answer the last.
-    DELIMITERS.into_iter().rev().max_by_key(|delimiter| score(*delimiter)).unwrap_or(b',')
-}
-
-/// A row as it stands in the file.
-struct Record {
-    number: i32,
-    cells: StringRecord,
-}
-
-impl Record {
-    fn is_end(&self) -> bool {
-        self.cells.len() == 1 && self.cells.get(0) == Some(END)
-    }
-
-    fn is_blank(&self) -> bool {
-        self.cells.iter().all(|cell| cell.trim().is_empty())
-    }
-}
-
-/// The rows that are not blank. Blank ones count in the numbers; a line break inside a cell does not.
-struct Records<'a> {
-    text: &'a str,
-    reader: csv::Reader<&'a [u8]>,
-    number: i32,
-}
-
-impl<'a> Records<'a> {
-    fn new(text: &'a str, delimiter: u8) -> Self {
-        let reader = ReaderBuilder::new()
-            .delimiter(delimiter)
-            .has_headers(false)
-            .flexible(true)
-            .terminator(csv::Terminator::Any(b'\n'))
-            .from_reader(text.as_bytes());
-        Self { text, reader, number: 0 }
-    }
-}
-
-impl Iterator for Records<'_> {
-    type Item = Result<Record>;
-
-    fn next(&mut self) -> Option<Self::Item> {
-        loop {
-            let start = usize::try_from(self.reader.position().byte()).unwrap_or(usize::MAX);
-            let mut cells = StringRecord::new();
-            match self.reader.read_record(&mut cells) {
-                Ok(true) => {}
-                Ok(false) => return None,
-                Err(cause) => return Some(Err(refused(format!("The file cannot be read as CSV: {cause}.")))),
-            }
-            // The reader passes over empty lines without a word.
-            let rest = self.text.as_bytes().get(start..).unwrap_or_default();
-            let empty = rest.iter().take_while(|byte| **byte == b'\n').count();
-            self.number =
-                self.number.saturating_add(1).saturating_add(i32::try_from(empty).unwrap_or(i32::MAX));
-            let record = Record { number: self.number, cells };
-            if !record.is_blank() {
-                return Some(Ok(record));
-            }
-        }
-    }
 }
 
 #[cfg(test)]
@@ -228,6 +130,20 @@ mod tests {
             assert_eq!(told(&format!("{first}\r\nuserName;license\r\nana;X2\r\n")), [row(2, "ana", "X2")]);
         }
         assert_eq!(told("sep=|\nuserName|license\nana|X2\n"), [row(2, "ana", "X2")]);
+    }
+
+    #[test]
+    fn a_first_line_that_names_the_wrong_delimiter_is_pointed_out_and_not_believed() {
+        let wrong = sheet("sep=;\nuserName,license\nana,X2\n");
+        assert_eq!((wrong.lines.len(), wrong.lines[0].license.as_str()), (1, "X2"));
+        assert!(
+            wrong.remarks[0].contains("parted by “;”, but they are parted by “,”"),
+            "{:?}",
+            wrong.remarks
+        );
+        assert_eq!(told("sep=\\t\nuserName\tlicense\nana\tX2\n"), [row(2, "ana", "X2")]);
+        assert_eq!(told("sep=\nuserName,license\nana,X2\n"), [row(2, "ana", "X2")]);
+        assert!(refusal(b"sep=;\nname,code\nana,X2\n").contains("“name,code”"));
     }
 
     #[test]

@@ -6,8 +6,12 @@ use encoding_rs::{Encoding, UTF_8, UTF_16BE, UTF_16LE, WINDOWS_1252};
 
 /// How a ZIP archive begins, which is what an .xlsx workbook is, and how an old .xls workbook begins.
 const WORKBOOKS: [&[u8]; 3] = [b"PK\x03\x04", b"PK\x05\x06", b"\xD0\xCF\x11\xE0"];
-/// How many bytes tell UTF-16 without a byte-order mark: a header is plain ASCII.
-const SAMPLE: usize = 64;
+/// How many bytes tell UTF-16 without a byte-order mark.
+const SAMPLE: usize = 64 * 1024;
+/// So many NULs tell it at least: a header has more letters of plain ASCII, whatever else the file is written in.
+const FEWEST: usize = 4;
+/// With which files of DOS end.
+const CTRL_Z: char = '\u{1A}';
 
 /// The text of a file. What the administrator should know about the reading goes to `remarks`.
 pub(in crate::domain) fn text(bytes: &[u8], remarks: &mut Vec<String>) -> Result<String> {
@@ -41,16 +45,18 @@ pub(in crate::domain) fn text(bytes: &[u8], remarks: &mut Vec<String>) -> Result
             "This is not a text file; perhaps it is a workbook. In Excel choose Save As, CSV UTF-8, and upload that file.",
         ));
     }
-    Ok(text.trim_start_matches('\u{FEFF}').to_owned())
+    let text = text.trim_start_matches('\u{FEFF}');
+    let end = text.trim_end();
+    Ok(if end.ends_with(CTRL_Z) { end.trim_end_matches(CTRL_Z) } else { text }.to_owned())
 }
 
-/// In UTF-16, every other byte of plain ASCII is a NUL.
+/// In UTF-16 every other byte of plain ASCII is a NUL, and hardly any byte between; in UTF-8 there is none at all.
 fn without_mark(bytes: &[u8]) -> &'static Encoding {
     let sample = bytes.get(..SAMPLE).unwrap_or(bytes);
     let nuls = |first: usize| sample.iter().skip(first).step_by(2).filter(|byte| **byte == 0).count();
     match (nuls(0), nuls(1)) {
-        (0, low) if low * 4 > sample.len() => UTF_16LE,
-        (high, 0) if high * 4 > sample.len() => UTF_16BE,
+        (high, low) if low >= FEWEST && high * 8 <= low => UTF_16LE,
+        (high, low) if high >= FEWEST && low * 8 <= high => UTF_16BE,
         _ => UTF_8,
     }
 }
@@ -83,6 +89,27 @@ mod tests {
             for marked in [text.to_owned(), format!("\u{FEFF}{text}")] {
                 assert_eq!(decoded(&wide(&marked, bytes_of)), (text.to_owned(), vec![]));
             }
+        }
+    }
+
+    #[test]
+    fn utf_16_without_a_mark_is_known_whatever_letters_come_first() {
+        let before = "Отображаемое имя пользователя,Подразделение организации,Страна";
+        let text = format!("{before},userName,license\nАнна,Продажи,Нидерланды,anna@x.example,X2\n");
+        for bytes_of in [u16::to_le_bytes, u16::to_be_bytes] {
+            assert_eq!(decoded(&wide(&text, bytes_of)), (text.clone(), vec![]));
+        }
+        let latin = "Ānna,userName\nĀ,Ā@x.example";
+        assert_eq!(decoded(&wide(latin, u16::to_le_bytes)).0, latin);
+    }
+
+    #[test]
+    fn the_end_of_a_dos_file_is_no_row() {
+        for end in ["\u{1A}", "\r\n\u{1A}", "\n\u{1A}\u{1A}\r\n"] {
+            assert_eq!(
+                decoded(format!("userName,license\nana,X2{end}").as_bytes()).0.trim_end(),
+                "userName,license\nana,X2"
+            );
         }
     }
 

@@ -162,7 +162,11 @@ struct AcceptPage {
 /// Which kinds of proposals are meant; all but the weakest where none are named.
 fn kinds(fields: &Fields) -> Vec<Kind> {
     let named: Vec<Kind> = values(fields, "kind").iter().filter_map(|word| Kind::parse(word)).collect();
-    if named.is_empty() { vec![Kind::Case, Kind::Email, Kind::Domain, Kind::Edit] } else { named }
+    if named.is_empty() {
+        vec![Kind::Case, Kind::Letters, Kind::Email, Kind::Domain, Kind::Edit]
+    } else {
+        named
+    }
 }
 
 /// Shows what would be renamed, all of it, before it is.
