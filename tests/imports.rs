@@ -4,6 +4,7 @@ use crate::harness::{Browser, Console, Page};
 use serde_json::json;
 
 const NEW: &str = "/licenses/import";
+const SITE: &str = "urn:ietf:params:scim:schemas:extension:rollcall:2.0:User";
 
 /// A console with the site Delft, X2 with two seats, X4 with one, and ana, bob and eve at Delft.
 fn staffed() -> Console {
@@ -314,4 +315,49 @@ async fn the_site_is_chosen_with_what_entra_id_asked_for_in_view_and_leads_back_
     let fields = [("id", bo.as_str()), ("list", &query), ("site", &delft)];
     let done = ask.submit("/users/site", &fields).await;
     assert_eq!(done.location(), "/users?state=active&site=none");
+}
+
+#[actix_web::test]
+async fn a_site_that_entra_id_named_otherwise_is_pointed_out_before_it_is_set_for_good() {
+    let (console, entra) = Console::with_entra();
+    console.site("Delft");
+    console.license("X2", 9);
+    for (name, site) in [("cy", Some("Ghost")), ("di", None)] {
+        let mut person = json!({ "userName": name });
+        if let Some(site) = site {
+            person[SITE] = json!({ "site": site });
+        }
+        assert_eq!(entra.post("/Users", person).await.status, 201);
+    }
+    let olga = console.signed_in("olga").await;
+    let checked = upload(&olga, &[], b"userName,license,site\ncy,X2,Delft\ndi,X2,Delft\n").await;
+    let page = checked.follow().await;
+    let text = page.text();
+    assert!(text.contains("waits for a site that Entra ID named"), "{text}");
+    assert!(text.contains("Entra ID named the site “Ghost” for this user"), "{text}");
+    assert_eq!(text.matches("Ghost").count(), 1, "{text}");
+    let done = apply(&checked).await;
+    assert!(done.text().contains("Entra ID named the site “Ghost”"), "{}", done.text());
+    assert!(console.find("cy").unwrap().site_id.is_some());
+}
+
+#[actix_web::test]
+async fn whoever_was_deleted_meanwhile_is_left_out_when_sites_are_set_and_named() {
+    let console = staffed();
+    let olga = console.signed_in("olga").await;
+    let (cy, di) = (console.user("cy", None).id, console.user("di", None).id);
+    let site = console.find("ana").unwrap().site_id.unwrap();
+    let ask = olga.get(&format!("/users/site?id={cy}&id={di}&id={di}")).await;
+    let csrf = ask.value("form[action='/users/site'] input[name=csrf]").unwrap();
+    let gone = cy.clone();
+    console.write(move |tx| rollcall::domain::users::lifecycle::delete(tx, &[gone]));
+    let fields =
+        [("csrf", csrf.as_str()), ("id", &cy), ("id", &di), ("id", &di), ("site", &site), ("id", "nobody")];
+    let done = olga.post_bare("/users/site", &fields).await;
+    assert_eq!(done.status, 303, "{}", done.text());
+    let text = done.follow().await.text();
+    assert!(text.contains("The site was set for one user."), "{text}");
+    assert!(text.contains("deleted meanwhile: cy, somebody unknown here."), "{text}");
+    assert!(!text.contains("Left alone"), "{text}");
+    assert_eq!(console.find("di").unwrap().site_id, Some(site));
 }

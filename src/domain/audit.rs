@@ -464,6 +464,15 @@ pub fn beginning(conn: &mut Conn, subject: &str, action: Action) -> Result<Optio
     Ok(made.order(audit_events::id).select(Event::as_select()).first(conn).optional()?)
 }
 
+/// What a thing of this sort was called last; it may be gone since.
+pub fn name_of(conn: &mut Conn, kind: Kind, subject: &str) -> Result<Option<String>> {
+    let theirs = audit_events::table
+        .filter(audit_events::subject_id.eq(subject))
+        .filter(audit_events::subject_kind.eq(kind));
+    let last = theirs.order(audit_events::id.desc()).select(audit_events::subject_name);
+    Ok(last.first(conn).optional()?)
+}
+
 /// How often this was done since that moment.
 pub fn count_since(conn: &mut Conn, action: Action, since: NaiveDateTime) -> Result<i64> {
     let done = audit_events::table.filter(audit_events::action.eq(action)).filter(audit_events::at.ge(since));

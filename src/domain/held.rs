@@ -215,7 +215,11 @@ fn decide_group(tx: &mut Tx, verdict: Verdict, id: &str) -> Result<()> {
 /// Tells whether something of this user was held back.
 fn decide_user(tx: &mut Tx, verdict: Verdict, named: &Named) -> Result<bool> {
     let id = &named.id;
-    let user = users::find(tx.conn, id)?;
+    let user = match users::find(tx.conn, id) {
+        // Deleted by hand meanwhile: nothing waits any longer.
+        Err(Error::NotFound(_)) => return Ok(false),
+        found => found?,
+    };
     is_what_was_shown(&user, verdict, named.shown)?;
     if !user.is_held() {
         return Ok(false);

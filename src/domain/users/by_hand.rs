@@ -9,12 +9,13 @@ use super::{
 use crate::characters;
 use crate::db::Conn;
 use crate::db::schema::{link_requests, users};
-use crate::domain::audit::{Action, Change};
+use crate::domain::audit::{self, Action, Change, Kind};
 use crate::domain::guard::{self, Loss};
 use crate::domain::{Role, Tx, new_id, sites};
 use crate::error::{Complaint, Error, Result};
 use chrono::NaiveDateTime;
 use diesel::prelude::*;
+use std::collections::HashSet;
 
 /// What an administrator may enter for an account under local management.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -171,14 +172,25 @@ pub struct Placed {
     pub set: usize,
     /// The names of those who had a site already and were left alone.
     pub left: Vec<String>,
+    /// Those who are gone by now: their names, as far as they are remembered.
+    pub gone: Vec<String>,
 }
 
-/// As [`set_site`], for many at once: whoever has a site already is left alone.
+/// As [`set_site`], for many at once: whoever has a site already is left alone, and whoever is gone is left out.
 pub fn set_site_of(tx: &mut Tx, ids: &[String], site: &str) -> Result<Placed> {
     sites::find(tx.conn, site)?;
     let mut placed = Placed::default();
-    for id in ids {
-        let user = find(tx.conn, id)?;
+    let mut seen = HashSet::new();
+    for id in ids.iter().filter(|id| seen.insert(*id)) {
+        let user = match find(tx.conn, id) {
+            Ok(user) => user,
+            Err(Error::NotFound(_)) => {
+                let name = audit::name_of(tx.conn, Kind::User, id)?;
+                placed.gone.push(name.unwrap_or_else(|| "somebody unknown here".to_owned()));
+                continue;
+            }
+            Err(other) => return Err(other),
+        };
         if user.site_id.is_some() {
             placed.left.push(user.name());
         } else {

@@ -12,6 +12,7 @@ use crate::domain::{Tx, in_words};
 use crate::error::{Error, Result};
 use chrono::NaiveDateTime;
 use diesel::prelude::*;
+use std::collections::BTreeSet;
 
 /// A SCIM id that is gone for good.
 #[derive(Clone, Debug, Queryable, Selectable, Insertable)]
@@ -126,10 +127,11 @@ pub fn end_sessions(tx: &mut Tx, id: &str) -> Result<()> {
 ///
 /// Licences and extensions are free again; the audit log keeps who, when, the user name and the SCIM id.
 pub fn delete(tx: &mut Tx, ids: &[String]) -> Result<usize> {
-    for id in ids {
+    let distinct: BTreeSet<&String> = ids.iter().collect();
+    for id in &distinct {
         delete_one(tx, id)?;
     }
-    Ok(ids.len())
+    Ok(distinct.len())
 }
 
 fn delete_one(tx: &mut Tx, id: &str) -> Result<()> {

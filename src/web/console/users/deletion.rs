@@ -11,6 +11,7 @@ use crate::web::page::{self, Answer, Frame, Refused};
 use crate::web::query::Pairs;
 use actix_web::HttpRequest;
 use askama::Template;
+use std::collections::HashSet;
 
 /// More than a page of a list can choose.
 const MOST: usize = 500;
@@ -98,7 +99,8 @@ fn chosen(conn: &mut Conn, ids: &[String]) -> Result<Vec<Listed>> {
         return Err(Error::Conflict(format!("Select from 1 to {MOST} users.")));
     }
     let rows = list::these(conn, ids)?;
-    if rows.len() == ids.len() {
+    let distinct: HashSet<&String> = ids.iter().collect();
+    if rows.len() == distinct.len() {
         Ok(rows)
     } else {
         Err(Error::NotFound("user: perhaps somebody else deleted one"))

@@ -100,13 +100,18 @@ fn said(placed: &Placed) -> String {
         1 => "The site was set for one user.".to_owned(),
         count => format!("The site was set for {count} users."),
     };
-    let names = placed.left.iter().take(MOST_NAMED).map(String::as_str).collect::<Vec<_>>().join(", ");
-    match placed.left.len() {
-        0 => done,
-        count if count > MOST_NAMED => {
-            format!("{done} Left alone, since they have a site: {names} and {} more.", count - MOST_NAMED)
-        }
-        _ => format!("{done} Left alone, since they have a site: {names}."),
+    let left = told("Left alone, since they have a site", &placed.left);
+    let gone = told("Left out, since they were deleted meanwhile", &placed.gone);
+    [Some(done), left, gone].into_iter().flatten().collect::<Vec<_>>().join(" ")
+}
+
+/// Names behind what is true of them; nothing where there are none.
+fn told(what: &str, names: &[String]) -> Option<String> {
+    let shown = names.iter().take(MOST_NAMED).map(String::as_str).collect::<Vec<_>>().join(", ");
+    match names.len() {
+        0 => None,
+        count if count > MOST_NAMED => Some(format!("{what}: {shown} and {} more.", count - MOST_NAMED)),
+        _ => Some(format!("{what}: {shown}.")),
     }
 }
 
