@@ -22,6 +22,8 @@ pub struct Certificate {
     pub der: String,
     /// Whom it names.
     pub subject: String,
+    /// Who issued it.
+    pub issuer: String,
     /// Its SHA-256 fingerprint: `AB:CD:…`.
     pub fingerprint: String,
     /// Its SHA-1 thumbprint, as Entra ID's pages show it: `ABCD…`.
@@ -102,6 +104,32 @@ pub fn read(file: &[u8]) -> Result<Vec<Certificate>, Fault> {
     }
 }
 
+/// Parts a chain: those that sign messages, and those that only issued another one of it. Whoever hands on a certificate
+/// often hands on its authorities' with it, and with those nobody signs messages. One that names itself as its issuer was
+/// issued by no other.
+#[must_use]
+pub fn part(chain: Vec<Certificate>) -> (Vec<Certificate>, Vec<Certificate>) {
+    let issued = |one: &Certificate, by: &Certificate| one.issuer != one.subject && one.issuer == by.subject;
+    let issuers: Vec<bool> = chain.iter().map(|by| chain.iter().any(|one| issued(one, by))).collect();
+    let (issuers, leaves): (Vec<_>, Vec<_>) = chain.into_iter().zip(issuers).partition(|(_, issuer)| *issuer);
+    let only = |pairs: Vec<(Certificate, bool)>| pairs.into_iter().map(|(one, _)| one).collect();
+    (only(leaves), only(issuers))
+}
+
+/// Of certificates that are said to lead to one key, the one that holds it, and the others: it issued none of them, and
+/// stands first among such.
+#[must_use]
+pub fn signer(chain: Vec<Certificate>) -> (Option<Certificate>, Vec<Certificate>) {
+    let (mut leaves, mut others) = part(chain);
+    if leaves.is_empty() {
+        std::mem::swap(&mut leaves, &mut others);
+    }
+    let mut leaves = leaves.into_iter();
+    let signer = leaves.next();
+    others.extend(leaves);
+    (signer, others)
+}
+
 /// The SHA-1 thumbprint of a certificate in DER form, as Entra ID's pages show it: 40 digits, capitals, no colons. It is
 /// for comparing by eye; nothing is decided by it.
 #[must_use]
@@ -172,6 +200,7 @@ fn read_der(der: &[u8]) -> Result<Certificate, Fault> {
     Ok(Certificate {
         der: BASE64.encode(der),
         subject: parsed.subject().to_string(),
+        issuer: parsed.issuer().to_string(),
         fingerprint: fingerprint.join(":"),
         thumbprint: thumbprint(der),
         not_before: time(parsed.validity().not_before.timestamp())?,
@@ -283,6 +312,35 @@ mod tests {
     #[test]
     fn several_certificates_in_one_file_are_all_read() {
         assert_eq!(read(&[PEM, PEM].concat()).unwrap().len(), 2);
+    }
+
+    #[test]
+    fn of_a_chain_those_that_issued_another_one_are_left_out() {
+        let one = |subject: &str, issuer: &str| Certificate {
+            subject: subject.to_owned(),
+            issuer: issuer.to_owned(),
+            ..read(DER).unwrap().remove(0)
+        };
+        let names = |all: Vec<Certificate>| all.into_iter().map(|one| one.subject).collect::<Vec<_>>();
+        let (leaves, issuers) = part(vec![
+            one("leaf", "middle"),
+            one("middle", "root"),
+            one("root", "root"),
+            one("other", "other"),
+        ]);
+        assert_eq!(
+            (names(leaves), names(issuers)),
+            (vec!["leaf".into(), "other".into()], vec!["middle".into(), "root".into()])
+        );
+        // Entra ID's certificates all have one name, and each issued itself.
+        let (leaves, issuers) = part(vec![one("entra", "entra"), one("entra", "entra")]);
+        assert_eq!((leaves.len(), issuers.len()), (2, 0));
+        // Of what is said to lead to one key there is one that holds it.
+        let signer = |chain| signer(chain).0.map(|one| one.subject);
+        assert_eq!(signer(vec![one("root", "root"), one("leaf", "root")]).as_deref(), Some("leaf"));
+        assert_eq!(signer(vec![one("leaf", "leaf"), one("root", "root")]).as_deref(), Some("leaf"));
+        assert_eq!(signer(vec![one("a", "b"), one("b", "a")]).as_deref(), Some("a"));
+        assert_eq!(signer(Vec::new()), None);
     }
 
     #[test]

@@ -226,7 +226,7 @@ async fn a_certificate_that_no_owner_approved_of_signs_out_nobody_with_a_role() 
 }
 
 /// As many certificates as are wished for: what signed them is not looked at, so that a changed signature makes another.
-fn certificates_like(pem: &[u8], count: u8) -> Vec<Vec<u8>> {
+pub fn certificates_like(pem: &[u8], count: u8) -> Vec<Vec<u8>> {
     use base64::Engine;
     let text = String::from_utf8_lossy(pem);
     let base64: String = text.lines().filter(|line| !line.starts_with("---")).collect();

@@ -1,6 +1,7 @@
 //! Single sign-on from the command line: what to enter in Entra ID, what Entra ID says, and the switch.
 
 use super::{Failure, say};
+use crate::address;
 use crate::config::Settings;
 use crate::domain::sso::metadata::{self, Document};
 use crate::domain::sso::policy::{self, Requirement};
@@ -67,13 +68,17 @@ impl Sso {
             Self::ImportMetadata { source, refresh } => {
                 let imported = import(org, program, &source, refresh)?;
                 say([
-                    format!("The metadata of {} was taken over.", imported.issuer),
+                    format!("The metadata of {} was taken over.", address::as_read(&imported.issuer)),
                     format!(
                         "New certificates: {}; known ones that waited and are approved of now: {}; expired and left \
                          out: {}.",
                         imported.added, imported.approved, imported.expired
                     ),
                 ]);
+                if imported.removed_before > 0 {
+                    let count = imported.removed_before;
+                    say([format!("Removed here before, waiting for an owner's approval: {count}.")]);
+                }
                 say(imported.useless.into_iter().map(|why| format!("Left out: {why}")));
             }
             Self::Enable => {
@@ -126,7 +131,7 @@ fn status(org: &Org) -> Result<Vec<String>> {
         let mut lines = vec![
             format!("state: {}", if settings.enabled { "on" } else { "off" }),
             format!("required: {required}"),
-            format!("issuer: {}", text(settings.issuer)),
+            format!("issuer: {}", text(settings.issuer.as_deref().map(address::as_read))),
             format!("login URL: {}", text(settings.login_url)),
             format!("logout URL: {}", text(settings.logout_url)),
         ];
@@ -137,14 +142,20 @@ fn status(org: &Org) -> Result<Vec<String>> {
                 format!("waits for an owner: {}: {value}", change.attribute)
             }));
         }
+        let shown = settings::entered(conn, false)?;
+        lines.extend(shown.remarks().into_iter().map(|(what, remark)| format!("{what}: {remark}")));
         for certificate in certificates::list(conn)? {
             let (until, print) = (rfc3339(certificate.not_after), &certificate.fingerprint);
             let thumbprint = certificate.thumbprint();
             let state = if certificate.not_after <= now { "expired" } else { "valid" };
-            let approved = match (certificate.approved, certificate.kept_at_upgrade) {
-                (true, _) => "",
-                (false, true) => "\twaits for an owner, signs in auditors and administrators",
-                (false, false) => "\twaits for an owner",
+            let approved = match &certificate {
+                one if one.approved && one.former_issuer.is_some() => {
+                    "\ttrusted since before the issuer was changed"
+                }
+                one if one.approved => "",
+                one if one.kept_at_upgrade => "\twaits for an owner, signs in auditors and administrators",
+                one if one.withdrawn => "\twaits for an owner, removed before, signs in nobody",
+                _ => "\twaits for an owner",
             };
             lines.push(format!(
                 "certificate: {print}\t{state}\tuntil {until}\tthumbprint {thumbprint}{approved}"

@@ -238,6 +238,16 @@ diesel::table! {
         created_at -> Timestamp,
         approved -> Bool,
         kept_at_upgrade -> Bool,
+        withdrawn -> Bool,
+        former_issuer -> Nullable<Text>,
+    }
+}
+
+diesel::table! {
+    idp_certificates_removed (fingerprint) {
+        fingerprint -> Text,
+        removed_at -> Timestamp,
+        by_owner -> Bool,
     }
 }
 
@@ -578,6 +588,7 @@ diesel::allow_tables_to_appear_in_same_query!(
     sso_settings,
     sso_waiting,
     idp_certificates,
+    idp_certificates_removed,
     pending_sign_ins,
     api_tokens,
     provisioning_events,

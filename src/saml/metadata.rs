@@ -22,8 +22,9 @@ pub struct IdentityProvider {
     pub login_url: Option<String>,
     /// Where sign-out requests go, by redirect.
     pub logout_url: Option<String>,
-    /// Its signing certificates, in Base64 of their DER form or PEM.
-    pub certificates: Vec<String>,
+    /// Its signing certificates, in Base64 of their DER form or PEM, each with the others that stand beside it: of those one
+    /// holds the key, and the others are a chain that leads to it (XML Signature section 4.5.4).
+    pub certificates: Vec<Vec<String>>,
 }
 
 /// Why a file is no metadata of an identity provider, and what to do.
@@ -167,25 +168,28 @@ fn describe(entity: Node) -> Result<IdentityProvider, NotMetadata> {
 }
 
 /// A key without a use serves every use, so for signing too (SAML metadata section 2.4.1.1).
-fn signing_certificates(role: Node) -> Vec<String> {
-    let mut certificates: Vec<String> = Vec::new();
+fn signing_certificates(role: Node) -> Vec<Vec<String>> {
+    let mut chains: Vec<Vec<String>> = Vec::new();
     for key in role.all(METADATA, "KeyDescriptor") {
         if !matches!(key.attribute("use"), None | Some("signing")) {
             continue;
         }
         let data = key.only(DSIG, "KeyInfo").map(|info| info.all(DSIG, "X509Data")).unwrap_or_default();
-        let found = data.into_iter().flat_map(|data| data.all(DSIG, "X509Certificate"));
-        for text in found.filter_map(Node::text) {
-            // Some write PEM with its armour in here, whose lines are words.
-            let is_pem = text.contains("-----");
-            let text: String =
-                if is_pem { super::trim(&text).to_owned() } else { text.split_whitespace().collect() };
-            if !text.is_empty() && !certificates.contains(&text) {
-                certificates.push(text);
+        for data in data {
+            let texts = data.all(DSIG, "X509Certificate").into_iter().filter_map(Node::text);
+            let chain: Vec<String> = texts.map(|text| plain(&text)).filter(|text| !text.is_empty()).collect();
+            if !chain.is_empty() && !chains.contains(&chain) {
+                chains.push(chain);
             }
         }
     }
-    certificates
+    chains
+}
+
+/// Some write PEM with its armour in here, whose lines are words.
+fn plain(text: &str) -> String {
+    let is_pem = text.contains("-----");
+    if is_pem { super::trim(text).to_owned() } else { text.split_whitespace().collect() }
 }
 
 /// What we tell the identity provider about us.

@@ -6,7 +6,7 @@
 use super::{SUBJECT, settings, waiting};
 use crate::certificate::{self, Certificate};
 use crate::db::Conn;
-use crate::db::schema::idp_certificates;
+use crate::db::schema::{idp_certificates, idp_certificates_removed};
 use crate::domain::audit::{self, Action, Change};
 use crate::domain::{Role, Tx, new_id, sessions};
 use crate::error::{Error, Result};
@@ -15,6 +15,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use chrono::NaiveDateTime;
 use diesel::prelude::*;
+use std::collections::HashMap;
 
 /// So many are kept that an owner approved of, and as many that wait for one: those take no place from these.
 const MOST: usize = 10;
@@ -40,6 +41,10 @@ pub struct Trusted {
     pub approved: bool,
     /// Whether it was trusted before owners had to approve of it for all roles.
     pub kept_at_upgrade: bool,
+    /// Whether an owner removed it before it came again: it signs in nobody until an owner approves of it.
+    pub withdrawn: bool,
+    /// The issuer under which it was trusted, where another one is in force since and nobody said that it is that one's.
+    pub former_issuer: Option<String>,
 }
 
 impl Trusted {
@@ -81,6 +86,11 @@ pub fn list(conn: &mut Conn) -> Result<Vec<Trusted>> {
     Ok(idp_certificates::table.order(order).select(Trusted::as_select()).load(conn)?)
 }
 
+/// Those that sign anybody in: not those that an owner removed and that only came again.
+pub fn in_use(conn: &mut Conn) -> Result<Vec<Trusted>> {
+    Ok(list(conn)?.into_iter().filter(|one| !one.withdrawn).collect())
+}
+
 /// The certificates as signatures are held against them.
 pub fn keys(conn: &mut Conn) -> Result<Vec<TrustedKey>> {
     let key = |trusted: Trusted| TrustedKey {
@@ -88,7 +98,7 @@ pub fn keys(conn: &mut Conn) -> Result<Vec<TrustedKey>> {
         fingerprint: trusted.fingerprint,
         not_after: trusted.not_after,
     };
-    Ok(list(conn)?.into_iter().map(key).collect())
+    Ok(in_use(conn)?.into_iter().map(key).collect())
 }
 
 /// What came of trusting some.
@@ -98,11 +108,25 @@ pub struct Added {
     pub new: usize,
     /// How many were known and waited for an owner, who stands behind them now.
     pub approved: usize,
+    /// How many were removed here before, and so wait for an owner's approval.
+    pub removed_before: usize,
+    /// How many were left out because they only issued another one.
+    pub issuers: usize,
+}
+
+/// Who says that a certificate is to be trusted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum By {
+    /// A person, who entered this very one.
+    Entry,
+    /// A document, which lists several. It brings none back that was removed here: that is a decision of its own.
+    Listing,
 }
 
 /// Trusts every certificate in the file; where an owner adds it, also for accounts with a role.
 pub fn add(tx: &mut Tx, file: &[u8]) -> Result<Added> {
     let found = certificate::read(file).map_err(|fault| Error::invalid("certificate", fault.to_string()))?;
+    let (found, issuers) = certificate::part(found);
     let known = list(tx.conn)?;
     let is_new = |one: &&Certificate| known.iter().all(|known| known.fingerprint != one.fingerprint);
     if let Some(expired) = found.iter().filter(is_new).find(|certificate| certificate.not_after <= tx.now) {
@@ -111,48 +135,115 @@ pub fn add(tx: &mut Tx, file: &[u8]) -> Result<Added> {
         return Err(Error::invalid("certificate", message));
     }
     let approved = tx.actor.is_owner();
-    trust_all(tx, found, approved)
+    Ok(Added { issuers: issuers.len(), ..trust_all(tx, found, approved, By::Entry)? })
 }
 
 /// Trusts these; `approved` tells whether an owner stands behind them. What was added before by somebody who is no owner
 /// is approved of then, too: who came first makes no difference.
-pub(super) fn trust_all(tx: &mut Tx, found: Vec<Certificate>, approved: bool) -> Result<Added> {
-    let known = list(tx.conn)?;
+pub(super) fn trust_all(tx: &mut Tx, found: Vec<Certificate>, approved: bool, by: By) -> Result<Added> {
+    let (known, removed) = (list(tx.conn)?, removed(tx.conn)?);
     let mut added = Added::default();
-    let mut new: Vec<Certificate> = Vec::new();
+    let (mut good, mut waiting): (Vec<Certificate>, Vec<Certificate>) = (Vec::new(), Vec::new());
     for certificate in found {
-        match known.iter().find(|known| known.fingerprint == certificate.fingerprint) {
-            Some(known) if approved && !known.approved => {
+        let fingerprint = &certificate.fingerprint;
+        let is_kept_out = by == By::Listing && removed.contains_key(fingerprint);
+        let approved = approved && !is_kept_out;
+        if let Some(known) = known.iter().find(|known| known.fingerprint == *fingerprint) {
+            if approved && !known.approved {
                 may_add(tx.conn, true, 1)?;
-                stand_behind(tx, known)?;
                 added.approved += 1;
             }
-            Some(_) => {}
-            None if new.iter().any(|other| other.fingerprint == certificate.fingerprint) => {}
-            None => new.push(certificate),
+            if approved && (!known.approved || known.former_issuer.is_some()) {
+                stand_behind(tx, known)?;
+            }
+        } else if !good.iter().chain(&waiting).any(|other| other.fingerprint == *fingerprint) {
+            if is_kept_out {
+                added.removed_before += 1;
+                // What nobody asked for takes no place from what somebody enters, and hinders nothing else.
+                if may_add(tx.conn, false, waiting.len() + 1).is_err() {
+                    continue;
+                }
+            }
+            if approved { good.push(certificate) } else { waiting.push(certificate) }
         }
     }
-    may_add(tx.conn, approved, new.len())?;
-    added.new = new.len();
-    for certificate in new {
-        let trusted = Trusted {
-            id: new_id(),
-            der: certificate.der,
-            subject: certificate.subject,
-            fingerprint: certificate.fingerprint,
-            not_before: certificate.not_before,
-            not_after: certificate.not_after,
-            created_at: tx.now,
-            approved,
-            kept_at_upgrade: false,
-        };
-        diesel::insert_into(idp_certificates::table).values(&trusted).execute(tx.conn)?;
-        audit::note(tx, Action::SsoChanged, SUBJECT, &[Change::set("certificate", trusted.prints())])?;
+    may_add(tx.conn, true, good.len())?;
+    may_add(tx.conn, false, waiting.len())?;
+    added.new = good.len() + waiting.len();
+    let all = good.into_iter().map(|one| (one, true)).chain(waiting.into_iter().map(|one| (one, false)));
+    for (certificate, approved) in all {
+        let withdrawn = !approved && removed.get(&certificate.fingerprint) == Some(&true);
+        insert(tx, certificate, approved, withdrawn)?;
     }
     if added.new > 0 {
         settings::trust_changed(tx)?;
     }
     Ok(added)
+}
+
+fn insert(tx: &mut Tx, certificate: Certificate, approved: bool, withdrawn: bool) -> Result<()> {
+    let trusted = Trusted {
+        id: new_id(),
+        der: certificate.der,
+        subject: certificate.subject,
+        fingerprint: certificate.fingerprint,
+        not_before: certificate.not_before,
+        not_after: certificate.not_after,
+        created_at: tx.now,
+        approved,
+        kept_at_upgrade: false,
+        withdrawn,
+        former_issuer: None,
+    };
+    diesel::insert_into(idp_certificates::table).values(&trusted).execute(tx.conn)?;
+    if approved {
+        forget_removal(tx, &trusted.fingerprint)?;
+    }
+    let what =
+        if withdrawn { "certificate that an owner had removed, good for nobody" } else { "certificate" };
+    audit::note(tx, Action::SsoChanged, SUBJECT, &[Change::set(what, trusted.prints())])
+}
+
+/// The fingerprints of those that were removed here and that no owner approved of since; whether an owner removed them.
+fn removed(conn: &mut Conn) -> Result<HashMap<String, bool>> {
+    use idp_certificates_removed::{by_owner, fingerprint, table};
+    Ok(table.select((fingerprint, by_owner)).load(conn)?.into_iter().collect())
+}
+
+fn remember_removal(tx: &mut Tx, fingerprint: &str) -> Result<()> {
+    let by_owner = tx.actor.is_owner() || removed(tx.conn)?.get(fingerprint) == Some(&true);
+    forget_removal(tx, fingerprint)?;
+    let row = (
+        idp_certificates_removed::fingerprint.eq(fingerprint),
+        idp_certificates_removed::removed_at.eq(tx.now),
+        idp_certificates_removed::by_owner.eq(by_owner),
+    );
+    diesel::insert_into(idp_certificates_removed::table).values(row).execute(tx.conn)?;
+    Ok(())
+}
+
+fn forget_removal(tx: &mut Tx, fingerprint: &str) -> Result<()> {
+    diesel::delete(idp_certificates_removed::table.find(fingerprint)).execute(tx.conn)?;
+    Ok(())
+}
+
+/// Notes of those that are trusted under which issuer they were, now that another one is in force: the former one's own
+/// may be among them. Those of an issuer that is in force again are its own.
+pub(super) fn mark_former(tx: &mut Tx, former: &str, now: Option<&str>) -> Result<()> {
+    let mark = idp_certificates::former_issuer;
+    let own = idp_certificates::table.filter(mark.is_null());
+    diesel::update(own).set(mark.eq(Some(former))).execute(tx.conn)?;
+    if let Some(now) = now {
+        let again = idp_certificates::table.filter(mark.eq(now));
+        diesel::update(again).set(mark.eq(None::<String>)).execute(tx.conn)?;
+    }
+    Ok(())
+}
+
+/// Those that sign in accounts with a role and were trusted under an issuer that is in force no longer.
+pub fn of_former_issuer(conn: &mut Conn) -> Result<Vec<Trusted>> {
+    let is_former = |one: &Trusted| one.former_issuer.is_some() && one.good_for() > Role::None;
+    Ok(list(conn)?.into_iter().filter(is_former).collect())
 }
 
 /// Refuses more than are kept of one sort.
@@ -171,9 +262,20 @@ fn may_add(conn: &mut Conn, approved: bool, more: usize) -> Result<()> {
 
 fn stand_behind(tx: &mut Tx, certificate: &Trusted) -> Result<()> {
     diesel::update(idp_certificates::table.find(&certificate.id))
-        .set((idp_certificates::approved.eq(true), idp_certificates::kept_at_upgrade.eq(false)))
+        .set((
+            idp_certificates::approved.eq(true),
+            idp_certificates::kept_at_upgrade.eq(false),
+            idp_certificates::withdrawn.eq(false),
+            idp_certificates::former_issuer.eq(None::<String>),
+        ))
         .execute(tx.conn)?;
-    let change = Change::set("certificate approved for owners", certificate.prints());
+    forget_removal(tx, &certificate.fingerprint)?;
+    let what = if certificate.approved {
+        "certificate of the former issuer, kept"
+    } else {
+        "certificate approved for owners"
+    };
+    let change = Change::set(what, certificate.prints());
     audit::note(tx, Action::SsoChanged, SUBJECT, &[change])
 }
 
@@ -192,17 +294,21 @@ pub fn approve(tx: &mut Tx, id: &str, issuer: Option<&str>) -> Result<Trusted> {
         if let Some(issuer) = issuer {
             waiting::approve_first_issuer(tx, issuer)?;
         }
+    } else if certificate.former_issuer.is_some() {
+        stand_behind(tx, &certificate)?;
     }
     Ok(certificate)
 }
 
-/// Trusts a certificate no longer; whoever came in by it goes. The last one by which accounts with a role sign in is an
+/// Trusts a certificate no longer; whoever came in by it goes. It is remembered, so that no document brings it back by
+/// itself. The last one by which accounts with a role sign in is an
 /// owner's to remove.
 pub fn remove(tx: &mut Tx, id: &str) -> Result<()> {
     let all = list(tx.conn)?;
     let certificate =
         all.iter().find(|certificate| certificate.id == id).ok_or(Error::NotFound("certificate"))?;
-    if settings::read(tx.conn)?.enabled && all.len() == 1 {
+    let others = all.iter().any(|one| one.id != id && !one.withdrawn);
+    if settings::read(tx.conn)?.enabled && !others && !certificate.withdrawn {
         let message = "This is the only certificate. Add the next one first, or switch single sign-on off.";
         return Err(Error::Conflict(message.to_owned()));
     }
@@ -214,6 +320,7 @@ pub fn remove(tx: &mut Tx, id: &str) -> Result<()> {
         return Err(Error::Conflict(message.to_owned()));
     }
     diesel::delete(idp_certificates::table.find(id)).execute(tx.conn)?;
+    remember_removal(tx, &certificate.fingerprint)?;
     sessions::end_by_certificate(tx, &certificate.fingerprint)?;
     settings::trust_changed(tx)?;
     let change = Change::of("certificate", Some(&certificate.prints()), None);

@@ -3,6 +3,7 @@
 use super::certificates;
 use super::settings::Settings;
 use crate::address;
+use crate::characters;
 use crate::db::Conn;
 use crate::error::{Complaint, Error, Result};
 use url::Url;
@@ -23,8 +24,14 @@ pub(super) fn checked(wish: &Settings) -> Result<Settings> {
         if !is_address(&value) {
             let message = format!("The {label} must be a complete https address, such as {example}");
             complaints.push(Complaint { field, message });
+        } else if field != "metadata_url" && address::is_ipv6(&value) {
+            let message = format!(
+                "The {label} must lead to a host name: the pages’ security policy (Content-Security-Policy) can name no \
+                 IPv6 address, so that browsers would not follow it."
+            );
+            complaints.push(Complaint { field, message });
         }
-        Some(value)
+        Some(address::as_read(&value))
     };
     let entra = "https://login.microsoftonline.com/…";
     let login_url = url("login_url", "login URL", &wish.login_url, entra);
@@ -36,6 +43,10 @@ pub(super) fn checked(wish: &Settings) -> Result<Settings> {
     if issuer.as_deref().is_some_and(|text| !is_uri(text)) {
         let message = "The issuer must be the Microsoft Entra Identifier, such as https://sts.windows.net/…/"
             .to_owned();
+        complaints.push(Complaint { field: "issuer", message });
+    }
+    if let Some(hidden) = issuer.as_deref().and_then(characters::hidden) {
+        let message = format!("The issuer holds {hidden}, which cannot be seen. Copy it from Entra ID anew.");
         complaints.push(Complaint { field: "issuer", message });
     }
     let match_claim = trimmed(&wish.match_claim);
@@ -75,7 +86,7 @@ pub(super) fn complete(conn: &mut Conn, before: &Settings, wish: &Settings) -> R
     need(wish.login_url.is_some(), before.login_url.is_some(), "login_url", login);
     let issuer = "Enter the Microsoft Entra Identifier before switching single sign-on on.";
     need(wish.issuer.is_some(), before.issuer.is_some(), "issuer", issuer);
-    let certified = !begins || !certificates::list(conn)?.is_empty();
+    let certified = !begins || !certificates::in_use(conn)?.is_empty();
     let certificate = "Add a signing certificate before switching single sign-on on.";
     need(certified, true, "certificate", certificate);
     if missing.is_empty() { Ok(()) } else { Err(Error::Invalid(missing)) }

@@ -4,8 +4,9 @@
 //! <https://learn.microsoft.com/entra/identity/enterprise-apps/app-gallery-sso-requirements>.
 
 use super::ONLY;
-use super::certificates::{self, Added};
+use super::certificates::{self, Added, By};
 use super::settings::{self, Settings};
+use crate::address;
 use crate::certificate::{self, Certificate};
 use crate::db::Conn;
 use crate::db::schema::sso_settings;
@@ -36,6 +37,8 @@ pub struct Imported {
     pub added: usize,
     /// How many were known and waited for an owner, who stands behind them now.
     pub approved: usize,
+    /// How many were removed here before, and so wait for an owner's approval.
+    pub removed_before: usize,
     /// How many were left out because they had expired.
     pub expired: usize,
     /// Why others were left out, one sentence each.
@@ -64,15 +67,26 @@ impl Document {
     fn of(read: Result<saml::metadata::IdentityProvider, saml::metadata::NotMetadata>) -> Result<Self> {
         let found = read.map_err(|fault| refuse(fault.to_string()))?;
         let (mut certificates, mut useless) = (Vec::new(), Vec::new());
-        for text in &found.certificates {
-            match certificate::read(text.as_bytes()) {
-                Ok(some) => certificates.extend(some),
-                // Others may be among them that are of use: an identity provider may sign for others in another way.
-                Err(fault @ (certificate::Fault::NotRsa | certificate::Fault::ShortKey(_))) => {
-                    useless.push(fault.to_string());
+        for chain in &found.certificates {
+            let mut read = Vec::new();
+            for text in chain {
+                match certificate::read(text.as_bytes()) {
+                    Ok(some) => read.extend(some),
+                    // Others may be among them that are of use: an identity provider may sign for others in another way.
+                    Err(fault @ (certificate::Fault::NotRsa | certificate::Fault::ShortKey(_))) => {
+                        useless.push(fault.to_string());
+                    }
+                    Err(fault) => return Err(refuse(fault.to_string())),
                 }
-                Err(fault) => return Err(refuse(fault.to_string())),
             }
+            let (signer, others) = certificate::signer(read);
+            if let Some(one) = signer
+                && !certificates.contains(&one)
+            {
+                certificates.push(one);
+            }
+            let beside = "it stands beside a signing certificate as its issuer, and signs nothing itself";
+            useless.extend(others.iter().map(|one| format!("{}: {beside}.", one.subject)));
         }
         match useless.first().filter(|_| certificates.is_empty()) {
             Some(fault) => Err(refuse(fault.clone())),
@@ -130,9 +144,11 @@ pub fn take(tx: &mut Tx, document: Document) -> Result<Imported> {
         logout_url: found.logout_url,
         ..before
     };
-    let Added { new: added, approved } = certificates::trust_all(tx, usable, approved)?;
+    // The issuer first: its certificates are none of a former one's.
     settings::save(tx, &wish)?;
-    Ok(Imported { issuer: found.entity_id, added, approved, expired, useless })
+    let Added { new: added, approved, removed_before, .. } =
+        certificates::trust_all(tx, usable, approved, By::Listing)?;
+    Ok(Imported { issuer: found.entity_id, added, approved, removed_before, expired, useless })
 }
 
 /// Takes over what was fetched from `url`, and remembers the address.
@@ -244,10 +260,10 @@ fn take_over(tx: &mut Tx, document: Document) -> Result<()> {
     if before.issuer.as_deref() != Some(found.entity_id.as_str()) {
         return Err(Error::Conflict(format!(
             "The metadata now names another issuer, {}. Nothing was taken over: import it by hand if that is right.",
-            found.entity_id
+            address::as_read(&found.entity_id)
         )));
     }
-    certificates::trust_all(tx, usable, approved)?;
+    certificates::trust_all(tx, usable, approved, By::Listing)?;
     // Whether sign-out reaches Entra ID is the administrator's choice: only its address follows.
     let logout_url = before.logout_url.clone().and(found.logout_url.or(before.logout_url.clone()));
     let wish =

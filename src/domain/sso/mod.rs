@@ -4,6 +4,7 @@
 //! |------------------|----------------------------------------------------------------------------|
 //! | [`settings`]     | what the administrator entered                                             |
 //! | `waiting`        | what an administrator changed of it, while it waits for an owner           |
+//! | `remarks`        | addresses that may look like others                                        |
 //! | `checks`         | what settings must be to be kept                                           |
 //! | [`certificates`] | with which certificates Entra ID may sign                                  |
 //! | [`first_look`]   | what was trusted before owners had to approve of it                        |
@@ -42,6 +43,7 @@ pub mod metadata;
 pub mod microsoft;
 pub mod pending;
 pub mod policy;
+mod remarks;
 pub mod requests;
 pub mod settings;
 pub mod sign_in;

@@ -6,8 +6,10 @@
 //! sent to an address that waits.
 
 use super::checks::{checked, complete};
+use super::remarks::remark;
 use super::waiting::{settle, wait};
-use super::{ONLY, SUBJECT, policy};
+use super::{ONLY, SUBJECT, certificates, policy};
+use crate::address;
 use crate::db::Conn;
 use crate::db::schema::sso_settings;
 use crate::domain::audit::{self, Action, Change};
@@ -114,6 +116,31 @@ impl Settings {
         Self { login_url, issuer, logout_url, allow_sha1, metadata_url, refresh_metadata, ..self }
     }
 
+    /// With the addresses as browsers read them. The issuer stays as it is: it is a name, compared letter by letter (SAML
+    /// core section 8.3.6).
+    pub(super) fn as_read(self) -> Self {
+        let read = |address: Option<String>| address.map(|address| address::as_read(&address));
+        Self {
+            login_url: read(self.login_url),
+            logout_url: read(self.logout_url),
+            metadata_url: read(self.metadata_url),
+            ..self
+        }
+    }
+
+    /// What is to be known of addresses that may look like others: which of them, and what.
+    #[must_use]
+    pub fn remarks(&self) -> Vec<(&'static str, String)> {
+        let all = [
+            ("login URL", &self.login_url),
+            ("issuer", &self.issuer),
+            ("logout URL", &self.logout_url),
+            ("metadata URL", &self.metadata_url),
+        ];
+        let told = |address: &Option<String>| remark(address.as_deref()?);
+        all.into_iter().filter_map(|(what, address)| Some((what, told(address)?))).collect()
+    }
+
     /// What responses are held against.
     #[must_use]
     pub fn rules(&self) -> Rules {
@@ -130,7 +157,7 @@ impl Settings {
 /// The settings in force; empty and off before the first time.
 pub fn read(conn: &mut Conn) -> Result<Settings> {
     let stored = sso_settings::table.find(ONLY).select(Settings::as_select()).first(conn).optional()?;
-    Ok(stored.unwrap_or_default())
+    Ok(stored.unwrap_or_default().as_read())
 }
 
 /// The addresses of the identity provider to which browsers are sent, as they are stored, while single sign-on is on;
@@ -179,7 +206,7 @@ pub(super) fn put(tx: &mut Tx, wish: &Settings, approved: bool) -> Result<Settin
 
 pub(super) fn put_in_force(tx: &mut Tx, before: &Settings, wish: &Settings) -> Result<()> {
     let changes = changes(before, wish);
-    if changes.is_empty() {
+    if before == wish {
         return Ok(());
     }
     store(tx, wish)?;
@@ -198,8 +225,11 @@ pub(super) fn put_in_force(tx: &mut Tx, before: &Settings, wish: &Settings) -> R
     if before.enabled && !wish.enabled {
         policy::lift(tx)?;
     }
-    let another =
-        (before.issuer.is_some() && before.issuer != wish.issuer) || before.match_claim != wish.match_claim;
+    let mut another = before.match_claim != wish.match_claim;
+    if let Some(former) = before.issuer.as_deref().filter(|_| before.issuer != wish.issuer) {
+        certificates::mark_former(tx, former, wish.issuer.as_deref())?;
+        another = true;
+    }
     if (before.enabled && !wish.enabled) || another {
         sessions::end_all_from_sso(tx)?;
     }
@@ -271,7 +301,12 @@ pub fn changes(before: &Settings, after: &Settings) -> Vec<Change> {
         Change::of(name, Some(on_off(pick(before))), Some(on_off(pick(after))))
     };
     let text = |name, pick: fn(&Settings) -> &Option<String>| {
-        Change::of(name, pick(before).as_deref(), pick(after).as_deref())
+        let [before, after] = [pick(before), pick(after)];
+        let [read, read_after] = [before, after].map(|one| one.as_deref().map(address::as_read));
+        // Two names that are read alike are two names.
+        let is_told = read != read_after || before == after;
+        let [read, read_after] = if is_told { [read, read_after] } else { [before.clone(), after.clone()] };
+        Change::of(name, read.as_deref(), read_after.as_deref())
     };
     let skew = [before, after].map(|one| format!("{} seconds", one.skew_s));
     [
@@ -279,7 +314,7 @@ pub fn changes(before: &Settings, after: &Settings) -> Vec<Change> {
         text("login URL", |one| &one.login_url),
         text("issuer", |one| &one.issuer),
         text("logout URL", |one| &one.logout_url),
-        text("claim that names the user", |one| &one.match_claim),
+        Change::of("claim that names the user", before.match_claim.as_deref(), after.match_claim.as_deref()),
         flag("accounts made at the first sign-in", |one| one.create_users),
         flag("sign-in from My Apps", |one| one.allow_unsolicited),
         flag("signed requests", |one| one.sign_requests),

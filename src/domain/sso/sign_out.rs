@@ -174,14 +174,15 @@ fn obey(
     let up_to = match &message.signed_by {
         None => Role::Owner,
         // Whom a certificate does not sign in it does not sign out.
-        Some(signer) => match certificates::list(tx.conn)?.into_iter().find(|one| one.fingerprint == *signer)
-        {
-            Some(one) => one.good_for(),
-            None => {
-                let cause = "The certificate that signed the sign-out request was removed meanwhile.";
-                return Ok(Err(Refusal { fault: Fault::UnknownCertificate, cause: cause.to_owned() }));
+        Some(signer) => {
+            match certificates::in_use(tx.conn)?.into_iter().find(|one| one.fingerprint == *signer) {
+                Some(one) => one.good_for(),
+                None => {
+                    let cause = "The certificate that signed the sign-out request was removed meanwhile.";
+                    return Ok(Err(Refusal { fault: Fault::UnknownCertificate, cause: cause.to_owned() }));
+                }
             }
-        },
+        }
     };
     let signed = message.signed_by.is_some();
     // One that nobody signed can be written anew by whoever could bring it again.

@@ -21,7 +21,7 @@ pub struct Worry {
 pub fn list(conn: &mut Conn, now: NaiveDateTime) -> Result<Vec<Worry>> {
     let mut worries = Vec::new();
     let settings = settings::read(conn)?;
-    let trusted = certificates::list(conn)?;
+    let trusted = certificates::in_use(conn)?;
     // The longest valid comes first: while that one is good, Entra ID has what it needs here.
     if let Some(last) = trusted.first() {
         worries.extend(match last.days_left(now) {
@@ -47,6 +47,20 @@ pub fn list(conn: &mut Conn, now: NaiveDateTime) -> Result<Vec<Worry>> {
     if settings.enabled && trusted.iter().any(|one| !one.approved && !one.kept_at_upgrade) {
         let text = "An administrator added a signing certificate. It signs in nobody with a role until an owner approves of it.";
         worries.push(Worry { bad: false, text: text.to_owned() });
+    }
+    if settings.enabled && certificates::list(conn)?.iter().any(|one| one.withdrawn) {
+        let text = "A signing certificate that an owner had removed was listed or added again. It signs in nobody until an \
+                    owner approves of it, or removes it again.";
+        worries.push(Worry { bad: false, text: text.to_owned() });
+    }
+    if let Some(former) = certificates::of_former_issuer(conn)?.first().filter(|_| settings.enabled) {
+        let text = format!(
+            "The issuer was changed, and the signing certificate {}, {}, is still trusted from before. An owner looks \
+             under “Whom single sign-on trusts” whether the new one signs with it.",
+            former.subject,
+            former.prints()
+        );
+        worries.push(Worry { bad: false, text });
     }
     if let Some(fault) = metadata::reading(conn)?.fault.filter(|_| settings.refresh_metadata) {
         let text = format!("Entra ID's metadata could not be taken over at the daily reading. {fault}");

@@ -1,5 +1,6 @@
 //! What the card shows, and what it is made of.
 
+use crate::address;
 use crate::db::Conn;
 use crate::domain::Role;
 use crate::domain::counted::counted;
@@ -28,6 +29,8 @@ pub(in crate::web::console) struct Card {
     /// As this person's forms show them.
     pub(in crate::web::console) settings: Settings,
     in_force: Settings,
+    /// What is to be known of addresses in the forms that may look like others.
+    pub(in crate::web::console) remarks: Vec<(&'static str, String)>,
     /// Whether something waits for an owner.
     pub(in crate::web::console) waits: bool,
     /// The issuer that comes into force with the first certificate that an owner approves of.
@@ -136,6 +139,10 @@ pub(in crate::web::console) struct Certificate {
     pub(in crate::web::console) approved: bool,
     /// Whether it signs in auditors and administrators without an owner's approval, as it did before an upgrade.
     pub(in crate::web::console) kept: bool,
+    /// Whether an owner removed it before it came again.
+    pub(in crate::web::console) withdrawn: bool,
+    /// The issuer under which it was trusted, where that is in force no longer.
+    pub(in crate::web::console) former_issuer: Option<String>,
 }
 
 /// A certificate of ours as the page shows it.
@@ -202,6 +209,7 @@ impl Card {
             standing: loaded.standing,
             tested: loaded.tested,
             came_by_sso: Visit::of(request).foreign().is_some(),
+            remarks: loaded.settings.remarks(),
             settings: loaded.settings,
             in_force: loaded.in_force,
             waits: loaded.waits,
@@ -303,6 +311,8 @@ impl Certificate {
             badge,
             approved: trusted.approved,
             kept: trusted.kept_at_upgrade,
+            withdrawn: trusted.withdrawn,
+            former_issuer: trusted.former_issuer.map(|issuer| address::as_read(&issuer)),
         }
     }
 }

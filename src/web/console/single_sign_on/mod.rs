@@ -1,6 +1,7 @@
 //! Single sign-on on the Identity Management page: setting it up, testing it, requiring it.
 
 use super::identity::{Said, render};
+use crate::address;
 use crate::certificate;
 use crate::domain::sso::certificates::{self, Added};
 use crate::domain::sso::keys;
@@ -43,30 +44,42 @@ pub(in crate::web::console) async fn save(
         let is_owner = tx.actor.is_owner();
         let wish = wish.over(settings::entered(tx.conn, is_owner)?);
         settings::save(tx, &wish)?;
-        waits(tx)
+        beside(tx)
     });
     match outcome.await {
         Err(refusal @ Error::Invalid(_)) => {
             let entered = Entered { form: Some(form), ..Entered::default() };
             refused(&request, &signed, frame, &desk, refusal, entered).await
         }
-        outcome => page::settle(&request, outcome, |waits| said("Single sign-on was saved.", *waits), PATH),
+        outcome => page::settle(&request, outcome, |beside| said("Single sign-on was saved.", *beside), PATH),
     }
 }
 
-/// Whether what this person entered waits for an owner.
-fn waits(tx: &mut Tx) -> Result<bool> {
-    Ok(!tx.actor.is_owner() && settings::waiting(tx.conn)?.is_some())
+/// What is told beside that something was saved.
+#[derive(Clone, Copy)]
+struct Beside {
+    /// Whether what this person entered waits for an owner.
+    waits: bool,
+    /// Whether certificates are trusted from before another issuer was entered.
+    former: bool,
 }
 
-fn said(done: &str, waits: bool) -> String {
-    if !waits {
-        return done.to_owned();
-    }
-    format!(
-        "{done} Whom to trust waits for an owner, who is asked on Home: until then nobody with a role signs in by it, and \
-         no browser is sent to a new address."
-    )
+fn beside(tx: &mut Tx) -> Result<Beside> {
+    let is_owner = tx.actor.is_owner();
+    Ok(Beside {
+        waits: !is_owner && settings::waiting(tx.conn)?.is_some(),
+        former: is_owner && !certificates::of_former_issuer(tx.conn)?.is_empty(),
+    })
+}
+
+fn said(done: &str, beside: Beside) -> String {
+    let waits = " Whom to trust waits for an owner, who is asked on Home: until then nobody with a role signs in by it, \
+                 and no browser is sent to a new address.";
+    let former = " The certificates of the former issuer are still trusted: remove below those with which the new one does \
+                  not sign.";
+    let more = [(beside.waits, waits), (beside.former, former)];
+    let told: String = more.into_iter().filter_map(|(is_so, text)| is_so.then_some(text)).collect();
+    format!("{done}{told}")
 }
 
 pub(in crate::web::console) async fn save_options(
@@ -82,7 +95,7 @@ pub(in crate::web::console) async fn save_options(
         let is_owner = tx.actor.is_owner();
         let wish = wish.over(settings::entered(tx.conn, is_owner)?);
         settings::save(tx, &wish)?;
-        waits(tx)
+        beside(tx)
     });
     let entered = || Entered { options: Some(form), ..Entered::default() };
     match outcome.await {
@@ -98,7 +111,7 @@ pub(in crate::web::console) async fn save_options(
         }
         outcome => {
             let done = "How sign-ins are to be was saved.";
-            page::settle(&request, outcome, |waits| said(done, *waits), PATH)
+            page::settle(&request, outcome, |beside| said(done, *beside), PATH)
         }
     }
 }
@@ -140,7 +153,9 @@ pub(in crate::web::console) async fn import(
             let entered = Entered { import: Some(form), ..Entered::default() };
             refused(&request, &signed, frame, &desk, refusal, entered).await
         }
-        outcome => page::settle(&request, outcome, |(done, waits)| said(&said_of_import(done), *waits), PATH),
+        outcome => {
+            page::settle(&request, outcome, |(done, beside)| said(&said_of_import(done), *beside), PATH)
+        }
     }
 }
 
@@ -150,7 +165,7 @@ async fn import_from(
     desk: &Desk,
     form: Import,
     file: Vec<u8>,
-) -> Result<(Imported, bool)> {
+) -> Result<(Imported, Beside)> {
     let Import { metadata_url: address, metadata: pasted, refresh_metadata } = form;
     let refresh = !refresh_metadata.is_empty();
     if !file.is_empty() || !pasted.trim().is_empty() {
@@ -159,7 +174,7 @@ async fn import_from(
         } else {
             desk.prepare(signed.line(), move |_| Document::of_file(&file)).await?
         };
-        return desk.write(signed.actor(), move |tx| Ok((metadata::take(tx, document)?, waits(tx)?))).await;
+        return desk.write(signed.actor(), move |tx| Ok((metadata::take(tx, document)?, beside(tx)?))).await;
     }
     if address.trim().is_empty() {
         let text = "Choose the file “Federation Metadata XML” of Entra ID, paste it, or enter its address.";
@@ -169,7 +184,7 @@ async fn import_from(
     let url = Url::parse(address.trim()).map_err(|_| wrong())?;
     let file = metadata::fetch(&url, house(request)?.0.metadata_from_private_networks).await?;
     let document = desk.prepare(signed.line(), move |_| Document::of_file(&file)).await?;
-    desk.write(signed.actor(), move |tx| Ok((metadata::take_from(tx, &url, document, refresh)?, waits(tx)?)))
+    desk.write(signed.actor(), move |tx| Ok((metadata::take_from(tx, &url, document, refresh)?, beside(tx)?)))
         .await
 }
 
@@ -185,10 +200,14 @@ fn said_of_import(imported: &Imported) -> String {
         0 => String::new(),
         count => format!("{count} had expired and were left out."),
     };
+    let removed = said_of_removed(imported.removed_before);
     let useless = imported.useless.iter().map(|why| format!("Left out: {why}"));
-    let more: Vec<String> =
-        [added, approved, expired].into_iter().chain(useless).filter(|text| !text.is_empty()).collect();
-    format!("The metadata of {} was taken over. {}", imported.issuer, more.join(" "))
+    let more: Vec<String> = [added, approved, removed, expired]
+        .into_iter()
+        .chain(useless)
+        .filter(|text| !text.is_empty())
+        .collect();
+    format!("The metadata of {} was taken over. {}", address::as_read(&imported.issuer), more.join(" "))
 }
 
 /// Trusts the certificates in an uploaded file or a pasted text.
@@ -214,14 +233,21 @@ pub(in crate::web::console) async fn add_certificate(
 
 fn said_of_certificates(added: Added, is_owner: bool) -> String {
     let new = match added.new {
-        0 if added.approved == 0 => return "This certificate was trusted already.".to_owned(),
+        0 if added.approved == 0 && added.issuers == 0 => {
+            return "This certificate was trusted already.".to_owned();
+        }
         0 => String::new(),
         1 => "The certificate was added.".to_owned(),
         new => format!("{new} certificates were added."),
     };
     let waits = "Nobody with a role signs in by it until an owner approves of it.";
     let more = if is_owner { said_of_approved(added.approved) } else { waits.to_owned() };
-    [new, more].join(" ").trim().to_owned()
+    let issuers = match added.issuers {
+        0 => "",
+        1 => "One was left out: it only issued another one in the file, and signs nothing itself.",
+        _ => "Some were left out: they only issued others in the file, and sign nothing themselves.",
+    };
+    [new.as_str(), more.as_str(), issuers].join(" ").trim().to_owned()
 }
 
 /// What an owner entered that an administrator had entered before.
@@ -234,6 +260,18 @@ fn said_of_approved(count: usize) -> String {
         }
         count => format!(
             "{count} that an administrator had added are approved of now, and sign in accounts with a role, too."
+        ),
+    }
+}
+
+/// What a document lists although it was removed here.
+fn said_of_removed(count: usize) -> String {
+    match count {
+        0 => String::new(),
+        1 => "One was removed here before: it signs in nobody with a role until an owner approves of it."
+            .to_owned(),
+        count => format!(
+            "{count} were removed here before: they sign in nobody with a role until an owner approves of them."
         ),
     }
 }
@@ -264,7 +302,9 @@ pub(in crate::web::console) async fn remove_certificate(
     _form: Posted<Fields>,
 ) -> Answer {
     let outcome = desk.write(signed.actor(), move |tx| certificates::remove(tx, &id)).await;
-    page::settle(&request, outcome, |()| "The certificate was removed.".to_owned(), PATH)
+    let said = "The certificate was removed. If Entra ID’s metadata still lists it, it comes back without approval: then an \
+                owner decides.";
+    page::settle(&request, outcome, |()| said.to_owned(), PATH)
 }
 
 /// Makes a key of ours: the first, or the next.

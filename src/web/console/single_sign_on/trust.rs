@@ -23,8 +23,12 @@ struct TrustPage {
     frame: Frame,
     waiting: Option<Waiting>,
     in_force: Vec<Change>,
+    /// What is to be known of addresses that may look like others.
+    remarks: Vec<(&'static str, String)>,
     unapproved: Vec<Certificate>,
     approved: Vec<Certificate>,
+    /// Of those, the ones that were trusted under another issuer.
+    former: Vec<Certificate>,
     people: Vec<User>,
     look: Option<Look>,
     metadata_approved: bool,
@@ -34,13 +38,15 @@ struct TrustPage {
 /// What waits for an owner.
 struct Waiting {
     changes: Vec<Change>,
+    remarks: Vec<(&'static str, String)>,
     /// What was shown, to be compared when the owner decides.
     shown: String,
 }
 
 impl TrustPage {
     fn nothing_waits(&self) -> bool {
-        self.waiting.is_none() && self.unapproved.is_empty() && self.people.is_empty() && self.look.is_none()
+        let certificates = self.unapproved.is_empty() && self.former.is_empty();
+        self.waiting.is_none() && certificates && self.people.is_empty() && self.look.is_none()
     }
 }
 
@@ -63,10 +69,12 @@ pub(in crate::web::console) async fn show(frame: Frame, desk: Desk) -> Answer {
     let waiting = match waiting {
         Some(waiting) => Some(Waiting {
             changes: settings::changes(&in_force, &waiting),
+            remarks: waiting.remarks(),
             shown: serde_json::to_string(&waiting.trust()).map_err(Error::internal)?,
         }),
         None => None,
     };
+    let former = trusted.iter().filter(|one| one.former_issuer.is_some() && one.approved).cloned().collect();
     let (approved, unapproved) = trusted.into_iter().partition::<Vec<_>, _>(|one| one.approved);
     let shown = |all: Vec<Trusted>| all.into_iter().map(|one| Certificate::of(one, now)).collect();
     let page = TrustPage {
@@ -74,10 +82,12 @@ pub(in crate::web::console) async fn show(frame: Frame, desk: Desk) -> Answer {
         waiting,
         unapproved: shown(unapproved),
         approved: shown(approved),
+        former: shown(former),
         people,
         look,
         first_issuer,
         metadata_approved: metadata_approved || in_force.metadata_url.is_none(),
+        remarks: in_force.remarks(),
         in_force: settings::changes(&Settings::default(), &in_force),
     };
     page::show(&page.frame, &page)
