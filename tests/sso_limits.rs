@@ -147,6 +147,23 @@ async fn an_opaque_name_becomes_no_account_and_is_pointed_out() {
         assert!(warnings.iter().any(|text| text.contains(hint)), "{name}: {warnings:?}");
     }
     assert!(console.find("xTwRGoD0bLNdo9k5NNoCL-UEiMPTFXhxEXoXfXvTtcc").is_none());
+    let opaque = [
+        ("9f86d081884c7d659a2feaa0c55ad015", formats[0]),
+        ("_9f86d081884c7d659a2feaa0c55ad015a3bf4f1b", formats[0]),
+        ("7c2f1d7e-0b1e-4f58-9a34-0d6f1f3f9a11", formats[0]),
+        ("3q2+7wAAbbCCdd0123456A==", "urn:oasis:names:tc:SAML:1.1:nameid-format:emailAddress"),
+    ];
+    console.sso(|settings| settings.match_claim = None);
+    for (name, format) in opaque {
+        let says = Says { name_format: format, ..Says::of(&console, name) };
+        assert_eq!(console.browser().bring(&says).await.status, 403, "{name}");
+        assert!(console.find(name).is_none(), "{name}");
+    }
+    for name in ["MariaDeLaCruzGomez01", "EMP2024GermanyBerlin1", "maria_Fernandez-Lopez2"] {
+        let says = Says { name_format: formats[0], ..Says::of(&console, name) };
+        assert_eq!(console.browser().bring(&says).await.status, 303, "{name}: people are called so");
+    }
+    console.sso(|settings| settings.match_claim = Some("x:upn".to_owned()));
     for name in ["ana", "AnaLima2", "ana.lima", "ANALIMA", "ana-lima-of-the-second-floor"] {
         let says = Says { name_format: formats[0], ..Says::of(&console, ANA).with("x:upn", name) };
         assert_eq!(console.browser().bring(&says).await.status, 303, "{name}");

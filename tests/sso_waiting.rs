@@ -185,3 +185,25 @@ async fn every_rule_that_is_changed_while_a_response_is_examined_refuses_it() {
         assert!(matches!(landing, Landing::Refused { .. }), "{what}");
     }
 }
+
+#[actix_web::test]
+async fn whoever_is_asked_for_a_proof_reads_why_none_came_of_it() {
+    let console = Console::with_sso();
+    console.admin("adam", Role::Administrator);
+    let adam = console.browser();
+    adam.sign_in_by_entra(&console, "adam").await;
+    let request = adam.ask_entra("/sso/start?again=1&next=/identity").await;
+    let late = TimeDelta::minutes(-20);
+    let says = Says { from: TimeDelta::minutes(-60), until: late, ..Says::of(&console, "adam") };
+    let home = adam.bring(&says.clone().answering(&request)).await;
+    assert_eq!(home.location(), "/");
+    let told = home.follow().await;
+    assert!(told.text().contains("Reference:"), "{}", told.text());
+    // Whoever goes back to an answer that was taken misses nothing.
+    let request = adam.ask_entra("/sso/start?again=1&next=/identity").await;
+    let says = Says::of(&console, "adam").answering(&request);
+    assert_eq!(adam.bring(&says).await.location(), "/identity");
+    let home = adam.bring(&says).await;
+    assert_eq!(home.location(), "/");
+    assert!(!home.follow().await.text().contains("Reference:"));
+}

@@ -19,7 +19,6 @@ use crate::domain::sso::sign_out::Foreign;
 use crate::domain::sso::{Here, Settings, help, requests, settings};
 use crate::domain::{Actor, Role, Tx, sessions};
 use crate::error::{Error, Result};
-use crate::network;
 use crate::saml::key_pair::KeyPair;
 use crate::saml::redirect::{self, Kind};
 use crate::saml::request::SignIn;
@@ -44,6 +43,7 @@ mod visits;
 use turned_away::turn_away;
 
 pub(super) use leaving::{leave, logout};
+use visits::Payer;
 pub(super) use visits::Visits;
 
 /// Where answers are posted: the one form that comes from another site.
@@ -145,7 +145,9 @@ pub(super) async fn start(
     start: Query<Start>,
 ) -> Answer {
     let house = house(&request)?;
-    if let Err(refusal) = house.0.visits.take(visits::Purpose::Start, &network::block(&address.0)) {
+    let signed_in = Visit::of(&request).user().filter(|_| frame.person.is_some());
+    let payer = signed_in.clone().map_or_else(|| Payer::at(&address.0), Payer::Known);
+    if let Err(refusal) = house.0.visits.take(visits::Purpose::Start, &payer) {
         return turn_away(house, frame, &desk, &address.0, refusal).await;
     }
     if request.method() == Method::HEAD {
@@ -163,7 +165,7 @@ pub(super) async fn start(
         return Err(Failure(Error::Conflict(text.to_owned())));
     }
     // Whoever is signed in and comes to prove it must be the one who answers.
-    let prover = Visit::of(&request).user().filter(|_| frame.person.is_some() && start.another.is_none());
+    let prover = signed_in.filter(|_| start.another.is_none());
     let purpose = if prover.is_some() { Purpose::Proof } else { Purpose::SignIn };
     let asker = prover.map_or_else(|| From::Address(address.0.clone()), From::Person);
     let mut response = match send(&request, &desk, purpose, &next, asker, force).await {
@@ -362,7 +364,11 @@ pub(super) async fn consume(
         Landing::Pending { secret, arrival } => switch::hold(&request, frame, secret, &arrival, &present),
         Landing::Tested { reference } => Ok(page::go(&format!("/identity/sso/tests/{reference}"))),
         // Going back to an answer that was used misses nothing.
-        Landing::Refused { is_over: true, .. } if frame.person.is_some() => Ok(page::go("/")),
+        Landing::Refused { is_repeat: true, .. } if frame.person.is_some() => Ok(page::go("/")),
+        // Of what did not come of an answer whoever is signed in is told: they may have been asked to prove who they are.
+        Landing::Refused { is_over: true, sentence, reference, .. } if frame.person.is_some() => {
+            Ok(switch::told(&request, sentence, &reference))
+        }
         Landing::Refused { is_over: true, reference, .. } if present == Present::Unknown => {
             Ok(page::go(&switch::refused_at(&reference)))
         }
@@ -379,15 +385,16 @@ fn payer(
     standing: Standing,
     browser: Option<&str>,
     address: &str,
-) -> Result<(visits::Purpose, String)> {
-    if let Some(browser) = browser.filter(|_| standing.has_asked)
-        && visits.may(visits::Purpose::Browser, browser).is_ok()
-    {
-        return Ok((visits::Purpose::Browser, browser.to_owned()));
+) -> Result<(visits::Purpose, Payer)> {
+    if let Some(browser) = browser.filter(|_| standing.has_asked) {
+        let browser = Payer::Known(browser.to_owned());
+        if visits.may(visits::Purpose::Browser, &browser).is_ok() {
+            return Ok((visits::Purpose::Browser, browser));
+        }
     }
-    let block = network::block(address);
-    visits.may(visits::Purpose::Response, &block)?;
-    Ok((visits::Purpose::Response, block))
+    let network = Payer::at(address);
+    visits.may(visits::Purpose::Response, &network)?;
+    Ok((visits::Purpose::Response, network))
 }
 
 async fn enter(request: &HttpRequest, desk: &Desk, entry: Entry) -> Answer {

@@ -67,8 +67,10 @@ pub enum Landing {
         sentence: &'static str,
         /// The event's reference.
         reference: String,
-        /// Whether it is about a sign-in that is over, so that whoever is signed in already misses nothing.
+        /// Whether it is about a sign-in that is over, so that whoever is signed in stays so.
         is_over: bool,
+        /// Whether it was answered already, so that whoever is signed in misses nothing.
+        is_repeat: bool,
         /// Whether another account may fare better.
         is_about_the_account: bool,
     },

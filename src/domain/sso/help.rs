@@ -483,7 +483,13 @@ pub fn for_whoever_leaves(code: &str) -> &'static str {
     sign_out::for_the_person(code)
 }
 
-/// Whether a cause is that a sign-in is over or was used: whoever is signed in by then misses nothing by it.
+/// Whether a cause is that a sign-in was used already: whoever is signed in by then misses nothing by it.
+#[must_use]
+pub fn is_repeat(code: &str) -> bool {
+    code == "replay"
+}
+
+/// Whether a cause is that a sign-in is over or was used: whoever is signed in by then is still signed in.
 #[must_use]
 pub fn is_over(code: &str) -> bool {
     matches!(code, "replay" | "in_response_to" | "request_expired" | "expired")

@@ -22,9 +22,10 @@ const PERSISTENT: &str = "urn:oasis:names:tc:SAML:2.0:nameid-format:persistent";
 const TRANSIENT: &str = "urn:oasis:names:tc:SAML:2.0:nameid-format:transient";
 /// The end of the formats that say nothing: of SAML 1.1, and of 2.0 as some write it.
 const UNSPECIFIED: &str = ":nameid-format:unspecified";
-/// From how many characters on a name may be random bytes: with the padding of Base64, and without.
+/// From how many characters on a name may be random bytes: with the padding of Base64, and without. People have user names
+/// of twenty and more; Entra ID's pairwise keys have 43.
 const PADDED_FROM: usize = 6;
-const OPAQUE_FROM: usize = 20;
+const OPAQUE_FROM: usize = 32;
 /// So many names are offered, and looked at.
 const NEAREST: usize = 5;
 const LOOKED_AT: i64 = 500;
@@ -158,22 +159,37 @@ pub fn is_opaque(name: &NameId) -> bool {
     match name.format.as_deref() {
         Some(PERSISTENT | TRANSIENT) => !name.value.contains('@'),
         None => is_opaque_text(&name.value),
-        Some(format) => format.ends_with(UNSPECIFIED) && is_opaque_text(&name.value),
+        // Of any other format, none is padded Base64 that is what its format says.
+        Some(format) => {
+            let is_opaque = if format.ends_with(UNSPECIFIED) { is_opaque_text } else { is_padded };
+            is_opaque(&name.value)
+        }
     }
 }
 
-/// Whether a text looks like random bytes in Base64: Entra ID's pairwise keys are.
+/// Whether a text looks like random bytes: a GUID, long hexadecimal digits, or Base64, as Entra ID's pairwise keys are.
 #[must_use]
 pub fn is_opaque_text(text: &str) -> bool {
     let text = saml::trim(text);
-    let body = text.trim_end_matches('=');
-    let has = |kind: fn(&char) -> bool| body.chars().any(|char| kind(&char));
-    let is_base64 =
-        body.chars().all(|char| char.is_ascii_alphanumeric() || matches!(char, '+' | '/' | '-' | '_'));
-    let is_padded = body.len() < text.len() && text.len().is_multiple_of(4);
+    let is_guid = text.len() == 36 && Uuid::try_parse(text).is_ok();
+    let digits = text.strip_prefix('_').unwrap_or(text);
+    let is_hex = digits.len() >= OPAQUE_FROM && digits.bytes().all(|byte| byte.is_ascii_hexdigit());
+    let has = |kind: fn(&char) -> bool| text.chars().any(|char| kind(&char));
     let is_mixed =
         has(char::is_ascii_uppercase) && has(char::is_ascii_lowercase) && has(char::is_ascii_digit);
-    is_base64 && ((is_padded && body.len() >= PADDED_FROM) || (is_mixed && body.len() >= OPAQUE_FROM))
+    is_guid || is_hex || is_padded(text) || (is_base64(text) && is_mixed && text.len() >= OPAQUE_FROM)
+}
+
+fn is_base64(text: &str) -> bool {
+    text.chars().all(|char| char.is_ascii_alphanumeric() || matches!(char, '+' | '/' | '-' | '_'))
+}
+
+/// Whether a text is Base64 with its padding.
+fn is_padded(text: &str) -> bool {
+    let text = saml::trim(text);
+    let body = text.trim_end_matches('=');
+    let is_whole = body.len() < text.len() && text.len() - body.len() <= 2 && text.len().is_multiple_of(4);
+    is_whole && is_base64(body) && body.len() >= PADDED_FROM
 }
 
 /// An object id as Entra ID writes it: a GUID of 36 characters that is not the empty one, in small letters.

@@ -13,8 +13,9 @@ use uuid::Uuid;
 
 /// Long enough to register a second factor on the way.
 const LIFETIME: TimeDelta = TimeDelta::minutes(30);
-/// How many requests of people who are not signed in may be open: of one network, which may be a whole company's, and
-/// altogether. Anybody can ask to be sent to the identity provider, and each request is a line in the store.
+/// How many requests of people who are not signed in may be open: of one subscriber, behind whose address a whole company
+/// may be, and altogether. Anybody can ask to be sent to the identity provider, and each request is a line in the store.
+/// Neighbours in a network are told apart, so that none of them pushes another's sign-in out.
 pub const MOST_OF_A_NETWORK: i64 = 2_000;
 /// How many may be open altogether.
 pub const MOST_OPEN: i64 = 10_000;
@@ -53,7 +54,7 @@ pub struct Request {
     pub expires_at: NaiveDateTime,
     /// When it was answered, in UTC.
     pub answered_at: Option<NaiveDateTime>,
-    /// The network from which it was asked for, while it is open, by somebody who was not signed in; else empty.
+    /// The subscriber's address from which it was asked for, while it is open, by somebody who was not signed in; else empty.
     network: String,
 }
 
@@ -83,11 +84,11 @@ pub enum Asker<'a> {
     Leaver,
 }
 
-/// Notes that a request is sent. Of strangers' requests only so many are kept: the oldest of their own network go.
+/// Notes that a request is sent. Of strangers' requests only so many are kept: the oldest of their own address go.
 pub fn begin(tx: &mut Tx, purpose: Purpose, browser: &str, return_to: &str, asker: Asker) -> Result<Request> {
     let (started_by, network) = match asker {
         Asker::Person(id) => (Some(id), String::new()),
-        Asker::Stranger(address) => (None, network::block(address)),
+        Asker::Stranger(address) => (None, network::subscriber(address)),
         Asker::Leaver => (None, String::new()),
     };
     let request = Request {
@@ -110,7 +111,7 @@ pub fn begin(tx: &mut Tx, purpose: Purpose, browser: &str, return_to: &str, aske
     Ok(request)
 }
 
-/// Forgets the oldest open requests of a network.
+/// Forgets the oldest open requests of an address.
 fn keep_newest(tx: &mut Tx, network: &str, most: i64) -> Result<()> {
     let oldest: Vec<String> = saml_requests::table
         .filter(saml_requests::network.eq(network))
@@ -125,7 +126,7 @@ fn keep_newest(tx: &mut Tx, network: &str, most: i64) -> Result<()> {
     Ok(())
 }
 
-/// Where too many are open altogether, the network that has most of them loses its oldest: nobody who has few does.
+/// Where too many are open altogether, the address that has most of them loses its oldest: nobody who has few does.
 fn make_room(tx: &mut Tx, most: i64) -> Result<()> {
     let open = saml_requests::table.filter(saml_requests::network.gt(""));
     if open.count().get_result::<i64>(tx.conn)? <= most {
@@ -238,12 +239,11 @@ mod tests {
     use crate::domain::testing::house;
 
     #[test]
-    fn where_too_many_are_open_the_network_with_most_loses_its_oldest() {
+    fn where_too_many_are_open_the_address_with_most_loses_its_oldest() {
         let house = house();
         let left = house.write(&Actor::Rollcall, |tx| {
             let mut ids = Vec::new();
-            for address in
-                ["192.0.2.1", "192.0.2.2", "192.0.2.3", "198.51.100.1", "203.0.113.1", "203.0.113.2"]
+            for address in ["192.0.2.1", "192.0.2.1", "192.0.2.1", "192.0.2.2", "203.0.113.1", "203.0.113.1"]
             {
                 ids.push(begin(tx, Purpose::SignIn, "", "/", Asker::Stranger(address))?.id);
             }

@@ -113,7 +113,7 @@ fn basis(tx: &mut Tx, accepted: &Accepted, judged_by: Option<&Settings>) -> Resu
         let sentence = "Whom to trust was changed while the person was signing in.";
         return Ok(Err(Cause::new("changed_meanwhile", sentence)));
     }
-    let trusted = certificates::list(tx.conn)?;
+    let trusted = certificates::in_use(tx.conn)?;
     let (mut good_for, mut lacking) = (Role::Owner, Nobody::NotForOwners);
     if !approved {
         (good_for, lacking) = (Role::None, Nobody::SettingsNotApproved);
@@ -369,6 +369,12 @@ impl Case<'_> {
     }
 
     fn refuse(self, tx: &mut Tx, cause: Cause, details: Details) -> Result<Landing> {
+        let answered = match &self.seen.answers {
+            Some(id) => requests::find(tx.conn, id)?.is_some_and(|request| request.answered_at.is_some()),
+            None => false,
+        };
+        // What answers a request for the first time has just been counted as its answer.
+        let is_repeat = help::is_repeat(cause.code) || (answered && self.request.is_none());
         let report = self.report(Some(cause.code), cause.sentence, self.user.as_ref(), details);
         let reference = events::note(tx, report)?.reference;
         if self.is_test() {
@@ -378,6 +384,7 @@ impl Case<'_> {
             sentence: help::for_the_person(cause.code),
             reference,
             is_over: help::is_over(cause.code),
+            is_repeat,
             is_about_the_account: !self.seen.proofs.is_empty(),
         })
     }

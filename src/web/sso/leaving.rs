@@ -1,12 +1,12 @@
 //! Leaving: Entra ID ends sessions here, and we end its session if that is wished for.
 
-use super::{examinations, here, own_keys, visits};
+use super::visits::Payer;
+use super::{examinations, here, own_keys, turn_away, visits};
 use crate::domain::sso::requests::Purpose;
 use crate::domain::sso::sign_out::{self, Heard, Message};
 use crate::domain::sso::{events, help, settings};
 use crate::domain::{Actor, Tx};
 use crate::error::{Error, Result};
-use crate::network;
 use crate::saml::Refusal;
 use crate::web::extract::{Address, Desk, house};
 use crate::web::page::{self, Answer, Failure, Frame};
@@ -91,10 +91,13 @@ pub(in crate::web) async fn logout(
     if !query.contains("SAMLRequest=") && !query.contains("SAMLResponse=") {
         return Ok(page::go("/"));
     }
-    let block = network::block(&address.0);
     let house = house(&request)?;
-    house.0.visits.may(visits::Purpose::SignOut, &block)?;
     let visit = Visit::of(&request);
+    // Whoever is signed in ends their own session, whatever their neighbours do.
+    let payer = visit.user().map_or_else(|| Payer::at(&address.0), Payer::Known);
+    if let Err(refusal) = house.0.visits.may(visits::Purpose::SignOut, &payer) {
+        return turn_away(house, frame, &desk, &address.0, refusal).await;
+    }
     let (here, own, from) = (here(house), visit.foreign(), address.0);
     let (now, known) = (desk.org().now(), here.clone());
     let grounds = desk.read(move |conn| sign_out::Grounds::read(conn, &known)).await?;
@@ -102,9 +105,15 @@ pub(in crate::web) async fn logout(
         return Err(Failure(Error::Conflict(help::for_the_person("switched_off").to_owned())));
     }
     let line = examinations::line(&from, visit.user().is_some());
-    let message = desk.wait(house.0.examinations.run(line, move || grounds.examine(&query, now))).await?;
+    let message = desk.wait(house.0.examinations.run(line, move || grounds.examine(&query, now))).await;
+    let message = match message {
+        Err(refusal @ (Error::Busy(_) | Error::TooMany(_))) => {
+            return turn_away(house, frame, &desk, &from, refusal).await;
+        }
+        message => message?,
+    };
     if !message.as_ref().is_ok_and(Message::is_signed) {
-        house.0.visits.charge(visits::Purpose::SignOut, &block);
+        house.0.visits.charge(visits::Purpose::SignOut, &payer);
     }
     let heard = desk
         .write(Actor::Rollcall, move |tx| {

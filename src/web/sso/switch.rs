@@ -106,9 +106,13 @@ pub(in crate::web) async fn agree(
 async fn over(request: &HttpRequest, desk: &Desk, address: &Address) -> Answer {
     let way = Way::WaitedTooLong;
     let reference = turned_away::noted(desk, way, &address.0).await?;
-    let sentence = help::for_the_person(way.code());
+    Ok(told(request, help::for_the_person(way.code()), &reference))
+}
+
+/// Whoever is signed in goes home, and reads what did not come of a sign-in.
+pub(super) fn told(request: &HttpRequest, sentence: &str, reference: &str) -> HttpResponse {
     Visit::of(request).flash("bad", format!("{sentence} Reference: {reference}"));
-    Ok(page::go("/"))
+    page::go("/")
 }
 
 async fn take(request: &HttpRequest, desk: &Desk, secret: String, address: Address) -> Answer {
@@ -124,13 +128,25 @@ async fn take(request: &HttpRequest, desk: &Desk, secret: String, address: Addre
     Ok(response)
 }
 
-/// An answer that came again: whoever is signed in goes home, others read why nobody came in by it.
-pub(in crate::web) async fn refused(frame: Frame, desk: Desk, reference: Path<String>) -> Answer {
+/// An answer that came too late or again: whoever is signed in goes home, and reads of the former; others read why nobody came in by it.
+pub(in crate::web) async fn refused(
+    request: HttpRequest,
+    frame: Frame,
+    desk: Desk,
+    reference: Path<String>,
+) -> Answer {
+    let event = desk.read(move |conn| events::find(conn, &reference)).await;
+    let event = match event {
+        // There is nothing to read, and nothing to miss.
+        Err(_) if frame.person.is_some() => return Ok(page::go("/")),
+        event => event?,
+    };
+    let cause = event.cause.as_deref().unwrap_or_default();
+    let sentence = help::for_the_person(cause);
     if frame.person.is_some() {
-        return Ok(page::go("/"));
+        let is_silent = help::is_repeat(cause) || !help::is_over(cause);
+        return Ok(if is_silent { page::go("/") } else { told(&request, sentence, &event.reference) });
     }
-    let event = desk.read(move |conn| events::find(conn, &reference)).await?;
-    let sentence = help::for_the_person(event.cause.as_deref().unwrap_or_default());
     let page = RefusedPage { frame, sentence, reference: Some(event.reference), another: false };
     page::show_as(StatusCode::FORBIDDEN, &page.frame, &page)
 }

@@ -2,9 +2,11 @@
 //! something: a budget for each thing that they do, so that whoever uses one up bars nobody from the others.
 //!
 //! A message that turns out to be Entra ID's costs nothing, and a browser that holds an open request of ours has a few
-//! tries of its own: a stranger keeps nobody of the same network from coming in.
+//! tries of its own. Where a network has used its budget up, each address in it still has a small one, so that a neighbour
+//! who does not stop keeps nobody else from coming in; and whoever is signed in has their own.
 
 use crate::error::{Error, Result};
+use crate::network;
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 use std::time::Instant;
@@ -32,6 +34,27 @@ impl Purpose {
     }
 }
 
+/// How many visits an address has at once, and how many more a second, when its network has none left.
+const OF_AN_ADDRESS: (f64, f64) = (100.0, 1.0);
+/// And a person who is signed in, whatever comes from their network.
+const OF_A_PERSON: (f64, f64) = (100.0, 1.0);
+
+/// Whose budget a visit is charged to.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(in crate::web) enum Payer {
+    /// A network, and the subscriber in it.
+    Network(String, String),
+    /// Somebody known: a person who is signed in, or a browser.
+    Known(String),
+}
+
+impl Payer {
+    /// Whoever comes from this address.
+    pub(super) fn at(address: &str) -> Self {
+        Self::Network(network::block(address), network::subscriber(address))
+    }
+}
+
 /// So many networks are remembered; whose budgets are whole again are forgotten first.
 const MOST: usize = 10_000;
 
@@ -46,6 +69,7 @@ pub(in crate::web) struct Visits {
 struct Spent {
     visits: f64,
     at: f64,
+    budget: (f64, f64),
 }
 
 impl Default for Visits {
@@ -55,9 +79,23 @@ impl Default for Visits {
 }
 
 impl Spent {
-    fn left_of(self, purpose: Purpose, now: f64) -> f64 {
-        let (_, a_second) = purpose.budget();
-        ((now - self.at).max(0.0).mul_add(-a_second, self.visits)).max(0.0)
+    fn now(self, now: f64) -> f64 {
+        ((now - self.at).max(0.0).mul_add(-self.budget.1, self.visits)).max(0.0)
+    }
+}
+
+/// The budgets of a payer, each by its key: one of them having something left is enough.
+fn budgets(purpose: Purpose, who: &Payer) -> Vec<(String, (f64, f64))> {
+    match who {
+        // A subscriber who holds the whole network has no other budget.
+        Payer::Network(network, subscriber) if network == subscriber => {
+            vec![(network.clone(), purpose.budget())]
+        }
+        Payer::Network(network, subscriber) => {
+            vec![(network.clone(), purpose.budget()), (subscriber.clone(), OF_AN_ADDRESS)]
+        }
+        Payer::Known(browser) if purpose == Purpose::Browser => vec![(browser.clone(), purpose.budget())],
+        Payer::Known(person) => vec![(person.clone(), OF_A_PERSON)],
     }
 }
 
@@ -66,34 +104,41 @@ impl Visits {
     ///
     /// # Errors
     /// [`Error::TooMany`].
-    pub(super) fn may(&self, purpose: Purpose, who: &str) -> Result<()> {
+    pub(super) fn may(&self, purpose: Purpose, who: &Payer) -> Result<()> {
         let now = self.epoch.elapsed().as_secs_f64();
         let spent = self.spent.lock().unwrap_or_else(PoisonError::into_inner);
-        let (most, a_second) = purpose.budget();
-        let used = spent.get(&(purpose, who.to_owned())).map_or(0.0, |spent| spent.left_of(purpose, now));
-        if used + 1.0 <= most {
-            return Ok(());
+        let mut wait = f64::INFINITY;
+        for (key, (most, a_second)) in budgets(purpose, who) {
+            let used = spent.get(&(purpose, key)).map_or(0.0, |spent| spent.now(now));
+            if used + 1.0 <= most {
+                return Ok(());
+            }
+            wait = wait.min((used + 1.0 - most) / a_second);
         }
-        let wait = std::time::Duration::from_secs_f64((used + 1.0 - most) / a_second);
-        Err(Error::TooMany(wait.as_secs() + 1))
+        Err(Error::TooMany(std::time::Duration::from_secs_f64(wait).as_secs() + 1))
     }
 
     /// Charges a visit.
-    pub(super) fn charge(&self, purpose: Purpose, who: &str) {
+    pub(super) fn charge(&self, purpose: Purpose, who: &Payer) {
         let now = self.epoch.elapsed().as_secs_f64();
         let mut spent = self.spent.lock().unwrap_or_else(PoisonError::into_inner);
         if spent.len() >= MOST {
-            spent.retain(|(purpose, _), spent| spent.left_of(*purpose, now) > 0.0);
+            spent.retain(|_, spent| spent.now(now) > 0.0);
         }
-        let mine = spent.entry((purpose, who.to_owned())).or_insert(Spent { visits: 0.0, at: now });
-        *mine = Spent { visits: mine.left_of(purpose, now) + 1.0, at: now };
+        let all = budgets(purpose, who);
+        let used = |key: &String| spent.get(&(purpose, key.clone())).map_or(0.0, |spent| spent.now(now));
+        // The first that has something left; nobody owes more than all of it, so that who stops has something again soon.
+        let has_left = |(key, (most, _)): &&(String, (f64, f64))| used(key) + 1.0 <= *most;
+        let Some((key, budget)) = all.iter().find(has_left).or(all.first()).cloned() else { return };
+        let visits = (used(&key) + 1.0).min(budget.0);
+        spent.insert((purpose, key), Spent { visits, at: now, budget });
     }
 
     /// Charges a visit if there is something left for it.
     ///
     /// # Errors
     /// [`Error::TooMany`].
-    pub(super) fn take(&self, purpose: Purpose, who: &str) -> Result<()> {
+    pub(super) fn take(&self, purpose: Purpose, who: &Payer) -> Result<()> {
         self.may(purpose, who)?;
         self.charge(purpose, who);
         Ok(())
@@ -107,26 +152,43 @@ mod tests {
     #[test]
     fn each_purpose_and_each_network_has_a_budget_of_its_own() {
         let visits = Visits::default();
+        let neighbour = Payer::at("192.0.2.1");
         let mut taken = 0;
-        while visits.take(Purpose::Start, "192.0.2.0/24").is_ok() {
+        while visits.take(Purpose::Start, &neighbour).is_ok() {
             taken += 1;
         }
-        assert!((2_000..2_100).contains(&taken), "{taken}");
-        let refused = visits.take(Purpose::Start, "192.0.2.0/24");
+        assert!((2_100..2_300).contains(&taken), "{taken}");
+        let refused = visits.take(Purpose::Start, &neighbour);
         assert!(matches!(refused, Err(Error::TooMany(1))), "{refused:?}");
-        assert!(visits.may(Purpose::Response, "192.0.2.0/24").is_ok());
-        assert!(visits.take(Purpose::Start, "198.51.100.0/24").is_ok());
+        assert!(visits.may(Purpose::Response, &neighbour).is_ok());
+        assert!(visits.take(Purpose::Start, &Payer::at("198.51.100.1")).is_ok());
+    }
+
+    #[test]
+    fn a_neighbour_who_does_not_stop_keeps_nobody_else_of_the_network_out() {
+        let visits = Visits::default();
+        while visits.take(Purpose::SignOut, &Payer::at("192.0.2.1")).is_ok() {}
+        for address in ["192.0.2.2", "192.0.2.3"] {
+            for _ in 0..100 {
+                assert!(visits.take(Purpose::SignOut, &Payer::at(address)).is_ok(), "{address}");
+            }
+        }
+        assert!(visits.take(Purpose::SignOut, &Payer::Known("olga".to_owned())).is_ok());
+        // A subscriber holds a whole IPv6 /64: its addresses are no neighbours.
+        while visits.take(Purpose::SignOut, &Payer::at("2001:db8::1")).is_ok() {}
+        assert!(visits.may(Purpose::SignOut, &Payer::at("2001:db8::2")).is_err());
     }
 
     #[test]
     fn looking_charges_nothing() {
         let visits = Visits::default();
+        let browser = Payer::Known("secret".to_owned());
         for _ in 0..100 {
-            assert!(visits.may(Purpose::Browser, "secret").is_ok());
+            assert!(visits.may(Purpose::Browser, &browser).is_ok());
         }
         for _ in 0..20 {
-            visits.charge(Purpose::Browser, "secret");
+            visits.charge(Purpose::Browser, &browser);
         }
-        assert!(visits.may(Purpose::Browser, "secret").is_err());
+        assert!(visits.may(Purpose::Browser, &browser).is_err());
     }
 }
