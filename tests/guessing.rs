@@ -202,16 +202,16 @@ async fn a_try_whose_password_nobody_looked_at_is_taken_back() {
     for _ in 0..3 {
         assert_eq!(sign_in(&browser, "olga", "wrong").await.status, 422);
     }
-    let begin = async |password: &'static str| {
+    let form = async |password: &'static str| {
         let browser = Browser::new(&address);
         let token = browser.get("/sign-in").await.value("form input[name=csrf]").unwrap();
         let form = [("csrf", token.as_str()), ("user_name", "olga"), ("password", password)];
         let request = browser.request(reqwest::Method::POST, "/sign-in").form(&form);
-        actix_web::rt::spawn(request.header("cookie", browser.cookies()).send())
+        request.header("cookie", browser.cookies())
     };
-    let right = begin(PASSWORD).await;
+    let right = actix_web::rt::spawn(form(PASSWORD).await.send());
     tries_are(&console, 4).await;
-    let _wrong = begin("wrong").await;
+    let _wrong = actix_web::rt::spawn(form("wrong").await.send());
     tries_are(&console, 5).await;
     // The share of this address is used up: the one that waits longest goes.
     let _third = TcpStream::connect(address.trim_start_matches("http://")).await.unwrap();

@@ -118,7 +118,7 @@ impl Settings {
 
     /// With the addresses as browsers read them. The issuer stays as it is: it is a name, compared letter by letter (SAML
     /// core section 8.3.6).
-    pub(super) fn as_read(self) -> Self {
+    pub(super) fn with_addresses_as_read(self) -> Self {
         let read = |address: Option<String>| address.map(|address| address::as_read(&address));
         Self {
             login_url: read(self.login_url),
@@ -157,7 +157,7 @@ impl Settings {
 /// The settings in force; empty and off before the first time.
 pub fn read(conn: &mut Conn) -> Result<Settings> {
     let stored = sso_settings::table.find(ONLY).select(Settings::as_select()).first(conn).optional()?;
-    Ok(stored.unwrap_or_default().as_read())
+    Ok(stored.unwrap_or_default().with_addresses_as_read())
 }
 
 /// The addresses of the identity provider to which browsers are sent, as they are stored, while single sign-on is on;

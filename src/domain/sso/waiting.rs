@@ -104,7 +104,7 @@ pub fn waiting(conn: &mut Conn) -> Result<Option<Settings>> {
     }
     let in_force = settings::read(conn)?;
     let trust = wished.over(in_force.trust());
-    Ok(Some(in_force.trusting(trust).as_read()))
+    Ok(Some(in_force.trusting(trust).with_addresses_as_read()))
 }
 
 /// The settings as a form shows them and a change builds on them: to an owner those in force, to others what they
