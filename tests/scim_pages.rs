@@ -77,13 +77,13 @@ impl Crowd<'_> {
                 assert_eq!(self.entra.delete(&format!("/{}/{id}", self.kind)).await.status, 204);
             }
             Event::Moves(whom, word) if !self.others.is_empty() => {
+                self.made += 1;
                 let id = &self.others[whom % self.others.len()];
                 let value = json!({ "displayName": format!("{word}{}", self.made), "title": word });
                 let moved = self
                     .entra
                     .patch(&format!("/{}/{id}", self.kind), json!([{ "op": "replace", "value": value }]))
                     .await;
-                self.made += 1;
                 assert!([200, 204].contains(&moved.status), "{}", moved.json);
             }
             Event::Goes(_) | Event::Moves(..) => {}
