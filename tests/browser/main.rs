@@ -106,8 +106,8 @@ async fn the_main_job(script: Script) {
     tour.choose_file("file", &file).await;
     tour.click("Check the file").await;
     tour.see("Nothing was changed yet.").await;
-    tour.click("Apply 1 changes").await;
-    tour.see("The file was applied: 1 changes.").await;
+    tour.click("Apply 1 change").await;
+    tour.see("The file was applied: 1 change.").await;
 
     entra.delete(&format!("/Users/{id}")).await;
     tour.go("/users/deleted-in-entra").await;
