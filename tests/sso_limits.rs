@@ -111,7 +111,7 @@ async fn of_a_claim_that_names_the_person_nothing_is_left_out_and_of_others_it_i
     let both = says.clone().with(OBJECT_ID, &long).with(OBJECT_ID, "11111111-2222-3333-4444-555555555555");
     for refused in [says.clone().with(OBJECT_ID, &long), both] {
         assert_eq!(console.browser().bring(&refused).await.status, 403);
-        assert_eq!(last_cause(&console).as_deref(), Some("structure"));
+        assert_eq!(last_cause(&console).as_deref(), Some("naming_claim"));
     }
     let good = says.with("http://contoso.example/biography", &long);
     assert_eq!(console.browser().bring(&good).await.status, 303);

@@ -310,7 +310,7 @@ fn read_claims(node: Node, expected: &Expected) -> Result<(Claims, Vec<String>),
             _ => "has more than one value",
         };
         let cause = format!("The claim “{}” says who the person is, and {what}.", Unproven(name));
-        return Err(Refusal::new(Fault::Structure, cause));
+        return Err(Refusal::new(Fault::NamingClaim, cause));
     }
     let short = claims.iter().filter(|(_, values)| values.contains(&None));
     let left_out = short.map(|(name, _)| name.clone()).take(MOST_NAMED).collect();

@@ -27,6 +27,8 @@ pub enum Fault {
     DuplicateId,
     /// Not the message that was expected, or parts of it where none belong.
     Structure,
+    /// A claim by which people are recognised that has several values, or one that is no name.
+    NamingClaim,
     /// Entra ID answered that it did not sign the person in.
     Status,
     /// No assertion, or more than one.
@@ -89,6 +91,7 @@ impl Fault {
             Self::Namespace => "namespace",
             Self::DuplicateId => "duplicate_id",
             Self::Structure => "structure",
+            Self::NamingClaim => "naming_claim",
             Self::Status => "status",
             Self::AssertionCount => "assertion_count",
             Self::SignatureMissing => "signature_missing",

@@ -120,6 +120,13 @@ pub const CAUSES: &[Cause] = &[
         BROKEN,
     ),
     cause(
+        "naming_claim",
+        "The claim that names the person has no single value",
+        "Nothing needs changing here, unless another claim is to name people: choose it under Matching.",
+        "Attributes & Claims: give the claim named above a source attribute that has exactly one value for every user, such as user.userprincipalname.",
+        NOT_SET_UP,
+    ),
+    cause(
         "status",
         "Entra ID did not sign the person in",
         "Nothing needs changing here.",
