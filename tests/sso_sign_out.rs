@@ -35,19 +35,47 @@ async fn signing_out_ends_entra_ids_session_too_when_it_has_a_logout_url() {
     assert!(request.xml.contains("<samlp:LogoutRequest"), "{}", request.xml);
     assert!(request.xml.contains(&says.session_index) && request.xml.contains(ADA));
     assert_eq!(browser.get("/account").await.status, 303, "ours is over at once");
-    // Entra ID answers under its other name.
+    let back = browser.get(&answer(&console, &request.id, "Success", None)).await;
+    assert_eq!(back.location(), "/sign-in?left", "{}", back.text());
+}
+
+/// Where Entra ID's answer to a sign-out goes, with its codes. It answers under its other name.
+fn answer(console: &Console, request: &str, code: &str, second: Option<&str>) -> String {
     let issuer = ISSUER.replace("https://sts.windows.net/", "https://login.microsoftonline.com/");
+    let status = "urn:oasis:names:tc:SAML:2.0:status:";
+    let second =
+        second.map(|code| format!("<samlp:StatusCode Value=\"{status}{code}\"/>")).unwrap_or_default();
     let answer = format!(
         "<samlp:LogoutResponse xmlns:samlp=\"urn:oasis:names:tc:SAML:2.0:protocol\" ID=\"_a\" Version=\"2.0\" \
-         IssueInstant=\"{}\" Destination=\"{}/sso/logout\" InResponseTo=\"{}\"><Issuer \
+         IssueInstant=\"{}\" Destination=\"{}/sso/logout\" InResponseTo=\"{request}\"><Issuer \
          xmlns=\"urn:oasis:names:tc:SAML:2.0:assertion\">{issuer}</Issuer><samlp:Status><samlp:StatusCode \
-         Value=\"urn:oasis:names:tc:SAML:2.0:status:Success\"/></samlp:Status></samlp:LogoutResponse>",
+         Value=\"{status}{code}\">{second}</samlp:StatusCode></samlp:Status></samlp:LogoutResponse>",
         console.clock.now().format("%Y-%m-%dT%H:%M:%SZ"),
         console.address,
-        request.id
     );
-    let back = browser.get(&format!("/sso/logout?SAMLResponse={}", packed(&answer))).await;
-    assert_eq!(back.location(), "/sign-in?left", "{}", back.text());
+    format!("/sso/logout?SAMLResponse={}", packed(&answer))
+}
+
+#[actix_web::test]
+async fn whose_session_at_microsoft_goes_on_is_told_so() {
+    let console = Console::with_sso();
+    console.user(ADA, None);
+    console.sso(|settings| settings.logout_url = Some(LOGIN_URL.to_owned()));
+    let browser = console.browser();
+    for (code, second) in [("Responder", None), ("Requester", None), ("Success", Some("PartialLogout"))] {
+        browser.bring(&Says::of(&console, ADA)).await;
+        let left = browser.submit("/account", "/sign-out", &[]).await;
+        let request = Request::read(left.location());
+        let before = events(&console).len();
+        let told = browser.get(&answer(&console, &request.id, code, second)).await;
+        assert!(told.text().contains("did not end its own session"), "{code}: {}", told.text());
+        assert_eq!(events(&console).len(), before + 1, "{code}");
+        assert_eq!(noted(&console, &told), "sign_out_elsewhere");
+        // The same answer again, or one to no request of ours, says nothing.
+        let again = browser.get(&answer(&console, &request.id, code, second)).await;
+        assert_eq!(again.location(), "/sign-in?left");
+        assert_eq!(events(&console).len(), before + 1);
+    }
 }
 
 fn packed(xml: &str) -> String {

@@ -5,7 +5,7 @@ use super::assertion::NameId;
 use super::report::{Fault, Refusal, Unproven};
 use super::request::write_issuer;
 use super::xml::{Node, Tree};
-use super::{ASSERTION, DSIG, PROTOCOL, SUCCESS, parse_timestamp, timestamp};
+use super::{ASSERTION, DSIG, PARTIAL_LOGOUT, PROTOCOL, SUCCESS, parse_timestamp, timestamp};
 use bergshamra::xml::uppsala::XmlWriter;
 use chrono::{NaiveDateTime, TimeDelta};
 
@@ -172,7 +172,10 @@ pub fn read_response(xml: &str, expected: &Expected) -> Result<Answered, Refusal
     let tree = Tree::parse(xml).map_err(|fault| Refusal::of(ANSWER, fault))?;
     let root = message(&tree, "LogoutResponse", ANSWER, expected)?;
     let code = root.only(PROTOCOL, "Status").and_then(|status| status.only(PROTOCOL, "StatusCode"));
-    let success = code.and_then(|code| code.attribute("Value")) == Some(SUCCESS);
+    let second = code.and_then(|code| code.only(PROTOCOL, "StatusCode"));
+    let is = |code: Option<Node>, value: &str| code.and_then(|code| code.attribute("Value")) == Some(value);
+    // A second code says that others were not signed out (SAML core section 3.2.2.2).
+    let success = is(code, SUCCESS) && !is(second, PARTIAL_LOGOUT);
     let in_response_to = root.attribute("InResponseTo").unwrap_or_default().to_owned();
     Ok(Answered { in_response_to, success })
 }

@@ -62,6 +62,9 @@ pub const XENC: &str = "http://www.w3.org/2001/04/xmlenc#";
 pub const EXC_C14N: &str = "http://www.w3.org/2001/10/xml-exc-c14n#";
 /// The status of a success (SAML core section 3.2.2.2).
 pub const SUCCESS: &str = "urn:oasis:names:tc:SAML:2.0:status:Success";
+
+/// The second status code of an answer to a sign-out of which not every session was ended.
+const PARTIAL_LOGOUT: &str = "urn:oasis:names:tc:SAML:2.0:status:PartialLogout";
 /// A request by redirect (SAML bindings section 3.4).
 pub const HTTP_REDIRECT: &str = "urn:oasis:names:tc:SAML:2.0:bindings:HTTP-Redirect";
 /// An answer by a form (SAML bindings section 3.5).

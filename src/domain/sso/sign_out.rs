@@ -71,8 +71,8 @@ pub enum Heard {
     },
     /// Entra ID answered our own request.
     Answered {
-        /// Whether its session is over.
-        success: bool,
+        /// Whether its session goes on all the same. Only an answer to a request that is open says so.
+        goes_on: bool,
     },
 }
 
@@ -156,9 +156,9 @@ pub fn hear(
 ) -> Result<Result<Heard, Refusal>> {
     match &message.kind {
         Asked::Response(answer) => {
-            // Nothing hangs on it: our own session ended before we asked.
-            let _ = requests::answer(tx, &answer.in_response_to, Some(""), &[Purpose::SignOut])?;
-            Ok(Ok(Heard::Answered { success: answer.success }))
+            // No session of ours hangs on it: that ended before we asked.
+            let request = requests::answer(tx, &answer.in_response_to, Some(""), &[Purpose::SignOut])?;
+            Ok(Ok(Heard::Answered { goes_on: request.is_ok() && !answer.success }))
         }
         Asked::Request(asked) => obey(tx, here, message, asked, own),
     }

@@ -22,6 +22,8 @@ enum Ending {
     Left,
     /// Another session ended, and the one of this browser goes on.
     OtherSession,
+    /// The session here ended, and Microsoft's goes on; the event's reference.
+    HereOnly(String),
     /// Nothing ended; the event's reference.
     Nothing(String),
     /// The message was refused; the sentence for the person, and the event's reference.
@@ -37,12 +39,13 @@ struct LeftPage {
 
 impl Ending {
     fn is_here(&self) -> bool {
-        matches!(self, Self::Left)
+        matches!(self, Self::Left | Self::HereOnly(_))
     }
 
     fn title(&self) -> &'static str {
         match self {
             Self::Left => "Signed out",
+            Self::HereOnly(_) => "Signed out of Rollcall only",
             Self::OtherSession => "Signed out elsewhere",
             Self::Nothing(_) => "Nothing was signed out",
             Self::Refused(..) => "You could not be signed out",
@@ -55,6 +58,7 @@ impl Ending {
             Self::OtherSession => {
                 "The session that Microsoft named was ended. It was not the one of this browser."
             }
+            Self::HereOnly(_) => help::for_whoever_leaves("sign_out_elsewhere"),
             Self::Nothing(_) => help::for_whoever_leaves("sign_out_nothing"),
             Self::Refused(sentence, _) => sentence,
         }
@@ -62,7 +66,9 @@ impl Ending {
 
     fn reference(&self) -> Option<&str> {
         match self {
-            Self::Nothing(reference) | Self::Refused(_, reference) => Some(reference),
+            Self::HereOnly(reference) | Self::Nothing(reference) | Self::Refused(_, reference) => {
+                Some(reference)
+            }
             _ => None,
         }
     }
@@ -128,7 +134,8 @@ pub(in crate::web) async fn logout(
     let nobody = frame.person.is_none();
     let show = |ending| LeftPage { frame, ending }.show();
     let (ends_here, response) = match heard {
-        (Ok(Heard::Answered { .. }), _) => return Ok(page::go("/sign-in?left")),
+        (Ok(Heard::Answered { .. }), Some(reference)) => (false, show(Ending::HereOnly(reference))),
+        (Ok(Heard::Answered { .. }), None) => return Ok(page::go("/sign-in?left")),
         (Ok(Heard::Ended { own, reply: Some(reply), .. }), None) => (own, Ok(page::go(&reply))),
         (Ok(Heard::Ended { own, .. }), None) if own || nobody => (own, show(Ending::Left)),
         (Ok(Heard::Ended { own, .. }), None) => (own, show(Ending::OtherSession)),
@@ -146,12 +153,16 @@ pub(in crate::web) async fn logout(
     Ok(response)
 }
 
-/// Notes a message that ended nothing; answers the event's reference.
+/// Notes a message that ended nothing, or not all; answers the event's reference.
 fn note(tx: &mut Tx, heard: &Result<Heard, Refusal>, address: String) -> Result<Option<String>> {
     let (cause, sentence) = match heard {
         Ok(Heard::Ended { sessions: 0, own: false, .. }) => {
             let sentence = "The sign-out request was good, but no session here is one that it names.";
             ("sign_out_nothing", sentence.to_owned())
+        }
+        Ok(Heard::Answered { goes_on: true }) => {
+            let sentence = "Entra ID answered a sign-out from here that it did not end its own session.";
+            ("sign_out_elsewhere", sentence.to_owned())
         }
         Ok(_) => return Ok(None),
         Err(refusal) => (refusal.fault.code(), refusal.cause.clone()),

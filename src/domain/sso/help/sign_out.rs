@@ -86,6 +86,13 @@ pub(super) const CAUSES: &[Cause] = &[
         "The sign-out request names no session that is open here.",
     ),
     cause(
+        "sign_out_elsewhere",
+        "Entra ID did not end its own session",
+        "Nothing needs changing here: the session in Rollcall ended before Entra ID was asked.",
+        "The sign-in log of Entra ID says why it kept the session. If this happens at every sign-out, compare the Logout URL in Basic SAML Configuration.",
+        "You are signed out of Rollcall, but Microsoft answered that it did not end its own session. Close the browser if others use it.",
+    ),
+    cause(
         "name_id",
         "It names nobody",
         "Nothing needs changing here.",
