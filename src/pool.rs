@@ -3,8 +3,8 @@
 //!
 //! Pages and writes go on while it works, and its memory is bounded by the number of its threads. Whoever asks too
 //! much waits behind themselves: each line is served in turn, by network and in it by address, and a full queue drops the
-//! newest of the longest line; of networks that have as many, of the one that was served most. So whoever comes alone finds
-//! a place.
+//! newest of the longest line; of networks that have as many, of any of those that were served most. So whoever comes
+//! alone finds a place. The queue is long enough to be full only when hundreds of networks come at once.
 
 use std::collections::{HashMap, VecDeque};
 use std::panic::{AssertUnwindSafe, catch_unwind};
