@@ -10,7 +10,7 @@ use diesel::connection::{Connection, SimpleConnection};
 use diesel::r2d2::{ConnectionManager, CustomizeConnection, Error as PoolError, Pool};
 use diesel::sql_types::{Nullable, Text};
 use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 pub mod schema;
@@ -36,6 +36,11 @@ const SETTINGS: &str = "PRAGMA busy_timeout = 10000; PRAGMA journal_mode = WAL; 
                         PRAGMA wal_autocheckpoint = 16000;";
 /// The writer touches every index: it keeps more pages (in KiB) than each of the readers.
 const WRITER_CACHE: &str = "PRAGMA cache_size = -16000;";
+/// Where the writer keeps what a savepoint may have to bring back. In memory that is a list, which is walked whenever a
+/// savepoint within another ends: each row of a large change would cost more than the one before.
+const WRITER_JOURNAL: &str = "PRAGMA temp_store = FILE;";
+/// Where the engine looks for a folder for temporary files, after those that variables name.
+const TEMPORARY_FOLDERS: [&str; 4] = ["/var/tmp", "/usr/tmp", "/tmp", "."];
 const READ_ONLY: &str = "PRAGMA query_only = ON; PRAGMA cache_size = -4000;";
 const READERS: u32 = 6;
 
@@ -69,10 +74,13 @@ impl Db {
             .connection_customizer(Box::new(ReadOnly))
             .build(ConnectionManager::new(&url))
             .map_err(|cause| failed(cause.to_string()))?;
-        conn.batch_execute(WRITER_CACHE).map_err(|cause| failed(cause.to_string()))?;
+        become_writer(&mut conn).map_err(|cause| failed(cause.to_string()))?;
         let again = url.clone();
-        let writer = writer::Writer::start(conn, move || connect(&again).ok())
-            .map_err(|cause| failed(cause.to_string()))?;
+        let open = move || {
+            let mut conn = connect(&again).ok()?;
+            become_writer(&mut conn).is_ok().then_some(conn)
+        };
+        let writer = writer::Writer::start(conn, open).map_err(|cause| failed(cause.to_string()))?;
         Ok(Self { readers, writer })
     }
 
@@ -108,6 +116,12 @@ impl Db {
         self.writer.submit(turn, work, answer);
     }
 
+    /// Whether somebody waits for their write: what is long makes room then.
+    #[must_use]
+    pub fn somebody_waits(&self) -> bool {
+        self.writer.somebody_waits()
+    }
+
     /// Whether migrations are waiting that this program knows and the database has not had.
     pub fn behind(&self) -> Result<bool> {
         let mut conn = self.readers.get().map_err(Error::internal)?;
@@ -134,6 +148,21 @@ fn connect(url: &str) -> Result<Conn, String> {
     let mut conn = Conn::establish(url).map_err(|cause| cause.to_string())?;
     prepare(&mut conn).map_err(|cause| cause.to_string())?;
     Ok(conn)
+}
+
+fn become_writer(conn: &mut Conn) -> diesel::QueryResult<()> {
+    conn.batch_execute(WRITER_CACHE)?;
+    if has_temporary_folder() { conn.batch_execute(WRITER_JOURNAL) } else { Ok(()) }
+}
+
+/// Whether temporary files can be made. Where none can, as in a container that is read only, memory serves.
+fn has_temporary_folder() -> bool {
+    let named = ["SQLITE_TMPDIR", "TMPDIR"].into_iter().filter_map(std::env::var_os).map(PathBuf::from);
+    let mut folders = named.chain(TEMPORARY_FOLDERS.map(PathBuf::from));
+    folders.any(|folder| {
+        let file = folder.join(format!("rollcall-{}", uuid::Uuid::now_v7()));
+        std::fs::File::create_new(&file).is_ok() && std::fs::remove_file(&file).is_ok()
+    })
 }
 
 fn prepare(conn: &mut Conn) -> diesel::QueryResult<()> {
@@ -246,6 +275,30 @@ mod tests {
         assert!(outcome.is_err());
         put(&db, "after").unwrap();
         assert_eq!(names(&db), ["after"]);
+    }
+
+    #[test]
+    fn a_slice_knows_that_somebody_waits_and_the_next_one_lets_them_go_first() {
+        let (_folder, db) = open();
+        let (order, done) = std::sync::mpsc::channel();
+        let (said, in_slice) = (order.clone(), db.clone());
+        let slice = move |_: &mut Conn| {
+            assert!(!in_slice.somebody_waits());
+            for (turn, name) in [(Turn::Between, "slice"), (Turn::First, "first"), (Turn::InLine, "in line")]
+            {
+                let said = said.clone();
+                in_slice.submit(turn, move |_| Ok(()), move |_| said.send(name).unwrap());
+            }
+            assert!(in_slice.somebody_waits());
+            Ok(())
+        };
+        db.submit(Turn::Between, slice, move |outcome| {
+            outcome.unwrap();
+            order.send("this").unwrap();
+        });
+        let order: Vec<&str> = done.iter().take(4).collect();
+        assert_eq!(order, ["this", "first", "in line", "slice"]);
+        assert!(!db.somebody_waits());
     }
 
     #[test]

@@ -2,12 +2,16 @@
 //!
 //! Each write runs in a savepoint of its own, so one that is refused leaves the others alone; each is answered after
 //! the commit, so an answer means that the change is on disk. One disk sync then serves many writes.
+//!
+//! Whoever submits a write is answered exactly once, also where it was never begun: see [`Promise`].
 
 use super::Conn;
 use crate::error::{Error, Result};
 use diesel::connection::{AnsiTransactionManager as Transactions, SimpleConnection, TransactionManager};
+use diesel::result::Error as Fault;
 use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
@@ -19,10 +23,12 @@ const GROUP: usize = 128;
 const CHECKPOINT_EVERY: u32 = 64;
 /// How long what nobody waits for waits for others to come.
 const ALONG_AFTER: Duration = Duration::from_millis(20);
-
-/// To be called with whether the group's commit reached the disk.
-type Answer = Box<dyn FnOnce(Result<(), String>) + Send>;
-type Job = Box<dyn FnOnce(&mut Conn) -> (bool, Answer) + Send>;
+/// A slice of long work goes before the others once it has waited so long: it advances, however busy the others are.
+const BETWEEN_AFTER: Duration = Duration::from_millis(100);
+/// So many writes wait at the most; beyond that whoever comes is asked to come again, and memory stays bounded.
+const MOST_WAITING: usize = 10_000;
+/// When to come again then, in seconds.
+const RETRY_S: u64 = 3;
 
 /// How soon a write is wanted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,6 +39,84 @@ pub enum Turn {
     InLine,
     /// With the next group, or by itself after a little while: nobody waits for it.
     Along,
+    /// By itself, while nobody else waits: a slice of long work.
+    Between,
+}
+
+/// What is owed to whoever submitted a write: an answer, exactly once. A promise that is dropped before it was kept
+/// answers that the write was lost, so that nobody waits for ever and nothing that must follow is left undone.
+struct Promise<T>(Option<Box<dyn FnOnce(Result<T>) + Send>>);
+
+impl<T> Promise<T> {
+    fn keep(mut self, outcome: Result<T>) {
+        self.answer(outcome);
+    }
+
+    fn answer(&mut self, outcome: Result<T>) {
+        let Some(answer) = self.0.take() else { return };
+        if catch_unwind(AssertUnwindSafe(|| answer(outcome))).is_err() {
+            tracing::error!("what follows a write panicked");
+        }
+    }
+}
+
+impl<T> Drop for Promise<T> {
+    fn drop(&mut self) {
+        if self.0.is_some() {
+            self.answer(Err(Error::internal("a write was dropped before it was done")));
+        }
+    }
+}
+
+/// A write that waits.
+trait Job: Send {
+    /// Does it; whether that is to be kept, and who is told once it is known whether the group's commit reached the disk.
+    fn run(self: Box<Self>, conn: &mut Conn) -> (bool, Box<dyn Told>);
+    /// Answers why it was not begun.
+    fn refuse(self: Box<Self>, cause: Error);
+}
+
+/// A write that was done, whose group is not committed yet.
+trait Told: Send {
+    /// Answers what came of it.
+    fn tell(self: Box<Self>, lost: Option<Error>);
+}
+
+struct Write<T, F> {
+    work: F,
+    promise: Promise<T>,
+}
+
+struct Done<T> {
+    outcome: Result<T>,
+    promise: Promise<T>,
+}
+
+impl<T, F> Job for Write<T, F>
+where
+    T: Send + 'static,
+    F: FnOnce(&mut Conn) -> Result<T> + Send + 'static,
+{
+    fn run(self: Box<Self>, conn: &mut Conn) -> (bool, Box<dyn Told>) {
+        let Self { work, promise } = *self;
+        let outcome = catch_unwind(AssertUnwindSafe(|| work(conn)))
+            .unwrap_or_else(|_| Err(Error::internal("a write panicked and was undone")));
+        (outcome.is_ok(), Box::new(Done { outcome, promise }))
+    }
+
+    fn refuse(self: Box<Self>, cause: Error) {
+        self.promise.keep(Err(cause));
+    }
+}
+
+impl<T: Send> Told for Done<T> {
+    fn tell(self: Box<Self>, lost: Option<Error>) {
+        self.promise.keep(match lost {
+            // What was refused stays refused, whatever became of the group.
+            Some(cause) => self.outcome.and(Err(cause)),
+            None => self.outcome,
+        });
+    }
 }
 
 /// A handle to the writer. The thread ends, after what waits is done, when the last one is gone.
@@ -42,15 +126,20 @@ pub(super) struct Writer(Arc<Queue>);
 struct Queue {
     waiting: Mutex<Waiting>,
     more: Condvar,
+    /// Whether somebody waits for their write: long work asks this every few rows.
+    somebody_waits: AtomicBool,
 }
 
 #[derive(Default)]
 struct Waiting {
-    first: VecDeque<Job>,
-    in_line: VecDeque<Job>,
-    along: VecDeque<Job>,
+    first: VecDeque<Box<dyn Job>>,
+    in_line: VecDeque<Box<dyn Job>>,
+    along: VecDeque<Box<dyn Job>>,
     /// When the oldest of those came.
     along_since: Option<Instant>,
+    between: VecDeque<Box<dyn Job>>,
+    /// Since when the next of those waits.
+    between_since: Option<Instant>,
     handles: usize,
 }
 
@@ -74,9 +163,9 @@ impl Queue {
     }
 
     /// The next group; nothing when no more can come.
-    fn next(&self) -> Option<Vec<Job>> {
+    fn next(&self) -> Option<Vec<Box<dyn Job>>> {
         let mut waiting = self.lock();
-        while waiting.first.is_empty() && waiting.in_line.is_empty() {
+        while !waiting.is_waited_for() && waiting.between.is_empty() {
             let left = waiting.along_since.map(|since| ALONG_AFTER.saturating_sub(since.elapsed()));
             waiting = match left {
                 None if waiting.handles == 0 => return None,
@@ -88,16 +177,49 @@ impl Queue {
                 }
             };
         }
-        Some(waiting.take())
+        let group = waiting.take();
+        self.somebody_waits.store(waiting.is_waited_for(), Ordering::Relaxed);
+        Some(group)
     }
 }
 
 impl Waiting {
-    fn take(&mut self) -> Vec<Job> {
+    fn is_waited_for(&self) -> bool {
+        !self.first.is_empty() || !self.in_line.is_empty()
+    }
+
+    fn take(&mut self) -> Vec<Box<dyn Job>> {
+        let is_due = self.between_since.is_some_and(|since| since.elapsed() >= BETWEEN_AFTER);
+        if (is_due || !self.is_waited_for())
+            && let Some(slice) = self.between.pop_front()
+        {
+            self.between_since = (!self.between.is_empty()).then(Instant::now);
+            return vec![slice];
+        }
         let first = self.first.len().min(GROUP);
         let in_line = self.in_line.len().min(GROUP - first);
         self.along_since = None;
         self.first.drain(..first).chain(self.in_line.drain(..in_line)).chain(self.along.drain(..)).collect()
+    }
+
+    /// Takes a write in; hands it back where too many wait already.
+    fn push(&mut self, turn: Turn, job: Box<dyn Job>) -> Option<Box<dyn Job>> {
+        let queue = match turn {
+            Turn::First => &mut self.first,
+            Turn::InLine => &mut self.in_line,
+            Turn::Along => &mut self.along,
+            Turn::Between => &mut self.between,
+        };
+        if queue.len() >= MOST_WAITING {
+            return Some(job);
+        }
+        queue.push_back(job);
+        match turn {
+            Turn::Along => drop(self.along_since.get_or_insert_with(Instant::now)),
+            Turn::Between => drop(self.between_since.get_or_insert_with(Instant::now)),
+            Turn::First | Turn::InLine => {}
+        }
+        None
     }
 }
 
@@ -125,30 +247,21 @@ impl Writer {
         T: Send + 'static,
         F: FnOnce(&mut Conn) -> Result<T> + Send + 'static,
     {
-        let job: Job = Box::new(move |conn| {
-            let outcome = catch_unwind(AssertUnwindSafe(|| work(conn)))
-                .unwrap_or_else(|_| Err(Error::internal("a write panicked and was undone")));
-            let keep = outcome.is_ok();
-            let told: Answer = Box::new(move |committed| {
-                answer(match committed {
-                    // What was refused stays refused, whatever became of the group.
-                    Ok(()) => outcome,
-                    Err(cause) => outcome.and(Err(Error::internal(cause))),
-                });
-            });
-            (keep, told)
-        });
+        let job = Box::new(Write { work, promise: Promise(Some(Box::new(answer))) });
         let mut waiting = self.0.lock();
-        match turn {
-            Turn::First => waiting.first.push_back(job),
-            Turn::InLine => waiting.in_line.push_back(job),
-            Turn::Along => {
-                waiting.along.push_back(job);
-                waiting.along_since.get_or_insert_with(Instant::now);
-            }
-        }
+        let too_many = waiting.push(turn, job);
+        self.0.somebody_waits.store(waiting.is_waited_for(), Ordering::Relaxed);
+        // Whoever is answered here may submit the next: not while the queue is locked.
         drop(waiting);
-        self.0.more.notify_one();
+        match too_many {
+            Some(job) => job.refuse(Error::Busy(RETRY_S)),
+            None => self.0.more.notify_one(),
+        }
+    }
+
+    /// Whether somebody waits for their write.
+    pub(super) fn somebody_waits(&self) -> bool {
+        self.0.somebody_waits.load(Ordering::Relaxed)
     }
 }
 
@@ -160,18 +273,32 @@ fn run(mut conn: Conn, open: impl Fn() -> Option<Conn>, jobs: &Queue, committed_
             // Where one is due already, that one serves.
             let _due_already = committed_some.try_send(()).is_err();
         }
-        let (mut answers, mut broken) = (Vec::with_capacity(group.len()), false);
-        let committed = commit_together(&mut conn, group, &mut answers).map_err(|cause| {
-            tracing::error!(%cause, "a group of writes was lost");
-            if close_down_to(&mut conn, 0).is_err() {
-                broken = true;
-            }
-            cause.to_string()
-        });
-        answers.into_iter().for_each(|answer| answer(committed.clone()));
-        if let Some(another) = broken.then(&open).flatten() {
+        if let Some(another) = write(&mut conn, group).then(&open).flatten() {
             conn = another;
         }
+    }
+}
+
+/// Writes a group and answers everybody in it; tells whether the connection is broken.
+fn write(conn: &mut Conn, group: Vec<Box<dyn Job>>) -> bool {
+    let (mut jobs, mut done, mut broken) = (VecDeque::from(group), Vec::new(), false);
+    let committed = commit_together(conn, &mut jobs, &mut done);
+    if let Err(cause) = &committed {
+        tracing::error!(%cause, "a group of writes was lost");
+        broken = close_down_to(conn, 0).is_err();
+    }
+    let lost = || committed.as_ref().err().map(|cause| Error::from(copy(cause)));
+    done.into_iter().for_each(|job| job.tell(lost()));
+    // What was not begun: there is a cause, or none would be left.
+    jobs.into_iter().for_each(|job| job.refuse(lost().unwrap_or_else(|| Error::internal("not begun"))));
+    broken
+}
+
+/// The same failure, for one more of those whom it befell.
+fn copy(cause: &Fault) -> Fault {
+    match cause {
+        Fault::DatabaseError(kind, told) => Fault::DatabaseError(*kind, Box::new(told.message().to_owned())),
+        other => Fault::QueryBuilderError(other.to_string().into()),
     }
 }
 
@@ -185,21 +312,41 @@ fn checkpoint(mut conn: Conn, due: &Receiver<()>) {
     }
 }
 
-fn commit_together(conn: &mut Conn, group: Vec<Job>, answers: &mut Vec<Answer>) -> diesel::QueryResult<()> {
+fn commit_together(
+    conn: &mut Conn,
+    jobs: &mut VecDeque<Box<dyn Job>>,
+    done: &mut Vec<Box<dyn Told>>,
+) -> diesel::QueryResult<()> {
     // Immediate: a reader that turns writer is refused while another process writes.
     Transactions::begin_transaction_sql(conn, "BEGIN IMMEDIATE")?;
-    for job in group {
-        in_savepoint(conn, job, answers)?;
+    if jobs.len() == 1
+        && let Some(job) = jobs.pop_front()
+    {
+        // One by itself needs no savepoint: what stands in one is kept a second time until it ends, for long.
+        return settle(conn, job, done, 1);
+    }
+    while let Some(job) = jobs.pop_front() {
+        // With a job that cannot be begun the group is lost, and the job is one of those that are answered so.
+        if let Err(cause) = Transactions::begin_transaction(conn) {
+            jobs.push_front(job);
+            return Err(cause);
+        }
+        settle(conn, job, done, 2)?;
     }
     Transactions::commit_transaction(conn)
 }
 
-fn in_savepoint(conn: &mut Conn, job: Job, answers: &mut Vec<Answer>) -> diesel::QueryResult<()> {
-    Transactions::begin_transaction(conn)?;
-    let (keep, answer) = job(conn);
-    answers.push(answer);
+/// Does a write in the transaction of this depth and ends that.
+fn settle(
+    conn: &mut Conn,
+    job: Box<dyn Job>,
+    done: &mut Vec<Box<dyn Told>>,
+    depth: u32,
+) -> diesel::QueryResult<()> {
+    let (keep, told) = job.run(conn);
+    done.push(told);
     // A panic may have left a nested savepoint open: close down to ours.
-    close_down_to(conn, 2)?;
+    close_down_to(conn, depth)?;
     if keep { Transactions::commit_transaction(conn) } else { Transactions::rollback_transaction(conn) }
 }
 
@@ -209,4 +356,78 @@ fn close_down_to(conn: &mut Conn, depth: u32) -> diesel::QueryResult<()> {
         Transactions::rollback_transaction(conn)?;
     }
     Ok(())
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use diesel::Connection;
+    use std::sync::mpsc;
+
+    fn told<T: Send + 'static>(sender: &mpsc::Sender<Result<T>>) -> Promise<T> {
+        let sender = sender.clone();
+        Promise(Some(Box::new(move |outcome| sender.send(outcome).unwrap())))
+    }
+
+    fn job(sender: &mpsc::Sender<Result<()>>) -> Box<dyn Job> {
+        Box::new(Write { work: |_: &mut Conn| Ok(()), promise: told(sender) })
+    }
+
+    #[test]
+    fn a_promise_that_is_dropped_is_answered_once() {
+        let (sender, receiver) = mpsc::channel();
+        drop(told::<()>(&sender));
+        told(&sender).keep(Ok(()));
+        drop(job(&sender));
+        drop(sender);
+        let outcomes: Vec<bool> = receiver.iter().map(|outcome| outcome.is_ok()).collect();
+        assert_eq!(outcomes, [false, true, false]);
+    }
+
+    #[test]
+    fn all_of_a_group_that_cannot_begin_are_answered_and_the_next_group_is_written() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("x.db").display().to_string();
+        let (mut other, mut conn) = (Conn::establish(&path).unwrap(), Conn::establish(&path).unwrap());
+        other.batch_execute("CREATE TABLE x (y); BEGIN IMMEDIATE").unwrap();
+        let (sender, receiver) = mpsc::channel();
+        for size in [1, 3] {
+            assert!(!write(&mut conn, (0..size).map(|_| job(&sender)).collect()), "the connection is good");
+            let outcomes: Vec<Result<()>> = receiver.try_iter().collect();
+            assert!(outcomes.len() == size && outcomes.iter().all(Result::is_err), "{outcomes:?}");
+        }
+        other.batch_execute("COMMIT").unwrap();
+        for size in [1, 3] {
+            write(&mut conn, (0..size).map(|_| job(&sender)).collect());
+            assert_eq!(receiver.try_iter().filter(Result::is_ok).count(), size);
+        }
+    }
+
+    #[test]
+    fn when_too_many_wait_whoever_comes_is_asked_to_come_again() {
+        let mut waiting = Waiting::default();
+        let (sender, receiver) = mpsc::channel();
+        for _ in 0..MOST_WAITING {
+            assert!(waiting.push(Turn::InLine, job(&sender)).is_none());
+        }
+        waiting.push(Turn::InLine, job(&sender)).unwrap().refuse(Error::Busy(RETRY_S));
+        assert!(matches!(receiver.try_recv(), Ok(Err(Error::Busy(_)))));
+        assert!(waiting.push(Turn::First, job(&sender)).is_none(), "those before a page wait elsewhere");
+    }
+
+    #[test]
+    fn slices_go_when_nobody_waits_by_themselves_and_in_any_case_after_a_while() {
+        let mut waiting = Waiting::default();
+        let (sender, _receiver) = mpsc::channel();
+        for turn in [Turn::Between, Turn::InLine, Turn::First, Turn::Along] {
+            waiting.push(turn, job(&sender));
+        }
+        assert_eq!((waiting.take().len(), waiting.between.len()), (3, 1), "the others go first");
+        assert_eq!((waiting.take().len(), waiting.between.len()), (1, 0));
+        waiting.push(Turn::Between, job(&sender));
+        waiting.push(Turn::First, job(&sender));
+        waiting.between_since = Instant::now().checked_sub(BETWEEN_AFTER);
+        assert_eq!((waiting.take().len(), waiting.first.len()), (1, 1), "it has waited long enough");
+    }
 }

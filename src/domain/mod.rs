@@ -164,6 +164,25 @@ impl Org {
         self.0.db.write(self.clone().transact(Authority::trusted(actor.clone()), work))
     }
 
+    /// A slice of long work: as [`Org::submit`], done by itself and while nobody else waits.
+    pub(crate) fn submit_slice<T, F>(
+        &self,
+        authority: impl Into<Authority>,
+        work: F,
+        answer: impl FnOnce(Result<T>) + Send + 'static,
+    ) where
+        T: Send + 'static,
+        F: FnOnce(&mut Tx) -> Result<T> + Send + 'static,
+    {
+        self.0.db.submit(Turn::Between, self.clone().transact(authority.into(), work), answer);
+    }
+
+    /// Whether somebody waits for a write of theirs.
+    #[must_use]
+    pub fn somebody_waits(&self) -> bool {
+        self.0.db.somebody_waits()
+    }
+
     /// As [`Org::write`], without waiting: `answer` is called once the outcome is on disk. What the authority rests on
     /// is looked up again in the transaction, and the work is refused where that holds no longer.
     pub fn submit<T, F>(
@@ -184,14 +203,27 @@ impl Org {
     /// Puts a line into the provisioning log, soon: whoever asked does not wait for it. What gathers while the disk is
     /// busy is written as one.
     pub fn note_later(&self, report: provisioning::Report) {
-        if !self.0.backlog.add(report) {
-            return;
+        if self.0.backlog.add(report) {
+            self.write_lines();
         }
-        let org = self.clone();
-        let write = move |tx: &mut Tx| provisioning::note_all(tx, org.0.backlog.take());
-        self.0.db.submit(Turn::Along, self.clone().transact(Actor::Entra.into(), write), |outcome| {
-            if let Err(Error::Internal(cause)) = outcome {
-                tracing::error!(%cause, "lines of the provisioning log were lost");
+    }
+
+    /// Tries lines of the provisioning log again that could not be written when their time came.
+    pub fn catch_up(&self) {
+        if self.0.backlog.is_left_alone() {
+            self.write_lines();
+        }
+    }
+
+    fn write_lines(&self) {
+        let (org, again) = (self.clone(), self.clone());
+        let write = move |tx: &mut Tx| provisioning::note_all(tx, org.0.backlog.begin());
+        self.0.db.submit(Turn::Along, self.clone().transact(Actor::Entra.into(), write), move |outcome| {
+            if let Err(cause) = &outcome {
+                tracing::error!(%cause, "lines of the provisioning log wait: they could not be written");
+            }
+            if again.0.backlog.end(outcome.is_ok()) {
+                again.write_lines();
             }
         });
     }

@@ -4,6 +4,7 @@
 //! |---------------|----------------------------------------------------------------------|
 //! | this          | the event, and how it is noted                                       |
 //! | `about`       | whom a request is about, and what is known of them                   |
+//! | `backlog`     | lines that wait to be written                                        |
 //! | `cause`       | what kind of failure it is                                           |
 //! | [`troubles`]  | what fails and has not gone well since, by kind                      |
 //! | `strangers`   | what is kept of requests without an accepted credential is bounded   |
@@ -17,9 +18,9 @@ use crate::db::schema::{provisioning_events, provisioning_hours};
 use crate::error::{Error, Result};
 use chrono::{DurationRound, NaiveDateTime, TimeDelta};
 use diesel::prelude::*;
-use std::sync::{Mutex, PoisonError};
 
 mod about;
+mod backlog;
 mod cause;
 mod log;
 mod strangers;
@@ -28,6 +29,7 @@ mod words;
 
 use about::Known;
 pub use about::{About, remedy_for_namesake, remedy_for_rename};
+pub use backlog::Backlog;
 use cause::Cause;
 pub use log::{Filter, find, list};
 pub use strangers::Sparing;
@@ -362,22 +364,4 @@ fn count(tx: &mut Tx, requests: usize, failures: usize) -> Result<()> {
         diesel::insert_into(provisioning_hours::table).values(first).execute(tx.conn)?;
     }
     Ok(())
-}
-
-/// Lines that wait to be written.
-#[derive(Debug, Default)]
-pub struct Backlog(Mutex<Vec<Report>>);
-
-impl Backlog {
-    /// Adds a line; answers whether it is the first that waits, so that somebody must see to it.
-    pub(super) fn add(&self, report: Report) -> bool {
-        let mut waiting = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        waiting.push(report);
-        waiting.len() == 1
-    }
-
-    /// All that wait; none do afterwards.
-    pub(super) fn take(&self) -> Vec<Report> {
-        std::mem::take(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
-    }
 }
