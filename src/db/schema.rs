@@ -180,6 +180,7 @@ diesel::table! {
         seats -> Integer,
         created_at -> Timestamp,
         updated_at -> Timestamp,
+        seats_taken -> BigInt,
     }
 }
 

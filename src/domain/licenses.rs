@@ -10,7 +10,6 @@ use crate::db::Conn;
 use crate::db::schema::{license_assignments, license_types};
 use crate::error::{Complaint, Error, Result};
 use chrono::NaiveDateTime;
-use diesel::dsl::count_star;
 use diesel::prelude::*;
 use std::collections::HashMap;
 
@@ -40,11 +39,15 @@ pub struct LicenseType {
 }
 
 /// A licence type and how many of its seats are taken.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Queryable, Selectable)]
+#[diesel(table_name = license_types)]
 pub struct Stock {
     /// The type.
+    #[diesel(embed)]
     pub kind: LicenseType,
-    /// Seats taken.
+    /// Seats taken: kept with the type by whatever gives or takes a licence, since counting many holders for each
+    /// takes long.
+    #[diesel(column_name = seats_taken)]
     pub used: i64,
 }
 
@@ -75,22 +78,14 @@ impl Stock {
 
 /// All licence types by code, with their seats taken.
 pub fn stock(conn: &mut Conn) -> Result<Vec<Stock>> {
-    let used: HashMap<String, i64> = license_assignments::table
-        .group_by(license_assignments::license_type_id)
-        .select((license_assignments::license_type_id, count_star()))
-        .load(conn)?
-        .into_iter()
-        .collect();
-    let kinds: Vec<LicenseType> =
-        license_types::table.order(license_types::code_key).select(LicenseType::as_select()).load(conn)?;
-    Ok(kinds.into_iter().map(|kind| Stock { used: used.get(&kind.id).copied().unwrap_or(0), kind }).collect())
+    let all = license_types::table.order(license_types::code_key).select(Stock::as_select());
+    Ok(all.load(conn)?)
 }
 
 /// The licence type with this key, with its seats taken.
 pub fn find(conn: &mut Conn, id: &str) -> Result<Stock> {
-    let kind = license_types::table.find(id).select(LicenseType::as_select()).first(conn).optional()?;
-    let kind: LicenseType = kind.ok_or(Error::NotFound("licence type"))?;
-    Ok(Stock { used: used(conn, id)?, kind })
+    let found = license_types::table.find(id).select(Stock::as_select()).first(conn).optional()?;
+    found.ok_or(Error::NotFound("licence type"))
 }
 
 /// The licence type with this code, ignoring case.
@@ -207,7 +202,9 @@ pub fn assign(tx: &mut Tx, user: &str, kind: &str) -> Result<User> {
             kind.code, kind.seats
         )));
     }
-    diesel::delete(of_user(&user.id)).execute(tx.conn)?;
+    if let Some(before) = &before {
+        take_from(tx.conn, &user.id, &before.id)?;
+    }
     let assignment = (
         license_assignments::id.eq(new_id()),
         license_assignments::user_id.eq(&user.id),
@@ -215,6 +212,8 @@ pub fn assign(tx: &mut Tx, user: &str, kind: &str) -> Result<User> {
         license_assignments::assigned_at.eq(tx.now),
     );
     diesel::insert_into(license_assignments::table).values(assignment).execute(tx.conn)?;
+    let taken = license_types::seats_taken.eq(license_types::seats_taken + 1);
+    diesel::update(license_types::table.find(&kind.id)).set(taken).execute(tx.conn)?;
     let change = Change::of("licence", before.map(|before| before.code).as_deref(), Some(&kind.code));
     audit::note(tx, Action::LicenseAssigned, user.subject(&user.name()), change.as_slice())?;
     Ok(user)
@@ -224,7 +223,7 @@ pub fn assign(tx: &mut Tx, user: &str, kind: &str) -> Result<User> {
 pub fn remove(tx: &mut Tx, user: &str) -> Result<User> {
     let user = users::find(tx.conn, user)?;
     if let Some(kind) = of(tx.conn, &user.id)? {
-        diesel::delete(of_user(&user.id)).execute(tx.conn)?;
+        take_from(tx.conn, &user.id, &kind.id)?;
         let change = Change::of("licence", Some(&kind.code), None);
         audit::note(tx, Action::LicenseRemoved, user.subject(&user.name()), change.as_slice())?;
     }
@@ -251,15 +250,10 @@ pub(super) fn bar(user: &User) -> Option<(String, &'static str)> {
     None
 }
 
-fn used(conn: &mut Conn, id: &str) -> Result<i64> {
-    let held = license_assignments::table.filter(license_assignments::license_type_id.eq(id));
-    Ok(held.count().get_result(conn)?)
-}
-
-fn of_user(
-    user: &str,
-) -> diesel::dsl::Filter<license_assignments::table, diesel::dsl::Eq<license_assignments::user_id, &str>> {
-    license_assignments::table.filter(license_assignments::user_id.eq(user))
+fn take_from(conn: &mut Conn, user: &str, kind: &str) -> Result<()> {
+    let mine = license_assignments::table.filter(license_assignments::user_id.eq(user));
+    diesel::delete(mine).execute(conn)?;
+    users::free_seat(conn, kind)
 }
 
 fn checked(conn: &mut Conn, wish: &Wish, own: Option<&str>) -> Result<Wish> {
@@ -345,6 +339,45 @@ mod tests {
         give(&house, &people[0], &kind).unwrap();
         give(&house, &people[0], &kind).unwrap();
         assert_eq!(house.org.read(|conn| find(conn, &kind)).unwrap().used, 1);
+    }
+
+    /// What is kept with each type, and what counting says.
+    fn kept_and_counted(house: &House) -> Vec<(i64, i64)> {
+        let both = house.org.read(|conn| {
+            let all = stock(conn)?.into_iter().map(|stock| {
+                let mine = license_assignments::table
+                    .filter(license_assignments::license_type_id.eq(&stock.kind.id));
+                Ok((stock.used, mine.count().get_result(conn)?))
+            });
+            all.collect::<Result<Vec<_>>>()
+        });
+        both.unwrap()
+    }
+
+    #[test]
+    fn the_number_of_seats_taken_is_kept_whatever_gives_and_takes_them() {
+        let (house, x2, people) = staffed(3);
+        let wish = Wish { code: "X4".into(), name: "Work X4".into(), seats: 3 };
+        let x4 = house.write(&Actor::CommandLine, move |tx| create(tx, &wish)).unwrap().id;
+        let [ana, bo, cy] = [&people[0], &people[1], &people[2]];
+        give(&house, ana, &x2).unwrap();
+        give(&house, ana, &x2).unwrap();
+        give(&house, bo, &x2).unwrap();
+        give(&house, bo, &x4).unwrap();
+        give(&house, cy, &x4).unwrap();
+        assert_eq!(kept_and_counted(&house), [(1, 1), (2, 2)]);
+        let (ana, bo, cy) = (ana.clone(), bo.clone(), cy.clone());
+        house
+            .write(&Actor::CommandLine, move |tx| remove(tx, &ana).and_then(|user| remove(tx, &user.id)))
+            .unwrap();
+        house.write(&Actor::CommandLine, move |tx| users::lifecycle::delete(tx, &[bo])).unwrap();
+        assert_eq!(kept_and_counted(&house), [(0, 0), (1, 1)]);
+        let undone = house.write(&Actor::CommandLine, move |tx| {
+            users::lifecycle::delete(tx, &[cy])?;
+            Err::<(), _>(Error::Conflict("no".to_owned()))
+        });
+        assert!(undone.is_err());
+        assert_eq!(kept_and_counted(&house), [(0, 0), (1, 1)]);
     }
 
     #[test]

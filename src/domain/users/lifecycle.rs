@@ -141,12 +141,16 @@ fn delete_one(tx: &mut Tx, id: &str) -> Result<()> {
         return Err(Error::Conflict("You cannot delete your own account.".to_owned()));
     }
     keep_an_owner(tx, &user)?;
-    let license: Option<String> = license_assignments::table
+    let license: Option<(String, String)> = license_assignments::table
         .inner_join(license_types::table)
         .filter(license_assignments::user_id.eq(id))
-        .select(license_types::code)
+        .select((license_types::id, license_types::code))
         .first(tx.conn)
         .optional()?;
+    let (license_id, license) = license.unzip();
+    if let Some(license) = license_id {
+        free_seat(tx.conn, &license)?;
+    }
     retire(tx, &user, "deleted")?;
     // Sessions, addresses, the licence and a waiting link go with it: the tables say so.
     diesel::delete(users::table.find(id)).execute(tx.conn)?;
@@ -159,6 +163,13 @@ fn delete_one(tx: &mut Tx, id: &str) -> Result<()> {
         Change::of("extension", user.extension.as_deref(), None),
     ];
     note(tx, Action::UserDeleted, &user, &tombstone.into_iter().flatten().collect::<Vec<_>>())
+}
+
+/// One seat of this licence type is free again.
+pub(in crate::domain) fn free_seat(conn: &mut Conn, license_type: &str) -> Result<()> {
+    let fewer = license_types::seats_taken.eq(license_types::seats_taken - 1);
+    diesel::update(license_types::table.find(license_type)).set(fewer).execute(conn)?;
+    Ok(())
 }
 
 /// Remembers that the account's SCIM id is gone.

@@ -47,6 +47,7 @@ pub mod search;
 mod store;
 pub(in crate::domain) mod troubles;
 
+pub(super) use lifecycle::free_seat;
 pub use look_alike::{LookAlikes, all_looking_like};
 pub use profile::{Email, Profile};
 pub use reach::Reach;

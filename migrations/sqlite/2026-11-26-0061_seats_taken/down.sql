@@ -1,0 +1,1 @@
+ALTER TABLE license_types DROP COLUMN seats_taken;
