@@ -194,6 +194,15 @@ impl Client {
         Arc::clone(&self.walks)
     }
 
+    /// Reads what may be much, for a request that is noted elsewhere.
+    pub(super) async fn look<T, F>(&self, work: F) -> Result<T, Error>
+    where
+        T: Send + 'static,
+        F: FnOnce(&mut Conn) -> Result<T, Error> + Send + 'static,
+    {
+        self.desk.read(work).await
+    }
+
     /// Reads one thing that is part of a request which is noted elsewhere.
     pub(super) fn glance<T>(&self, work: impl FnOnce(&mut Conn) -> Result<T, Error>) -> Result<T, Error> {
         self.desk.glance(work)

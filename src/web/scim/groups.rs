@@ -40,7 +40,7 @@ pub(super) async fn post(client: Client, request: HttpRequest, body: Body) -> An
     let sent = sent.map_err(|fault| client.refuse(Operation::CreateGroup, fault.into()))?;
     let subject = Some(sent.wish.display_name.clone());
     let done = client.write(Operation::CreateGroup, subject, move |tx, _| create(tx, sent));
-    respond::written(&client, done.await?, &projection)
+    written(&client, done.await?, &projection).await
 }
 
 pub(super) async fn put(client: Client, request: HttpRequest, id: Path<String>, body: Body) -> Answer {
@@ -49,7 +49,7 @@ pub(super) async fn put(client: Client, request: HttpRequest, id: Path<String>, 
     let known_version = Precondition::of(&request);
     let done =
         client.write(Operation::ReplaceGroup, None, move |tx, _| replace(tx, &id, &known_version, &body));
-    respond::written(&client, done.await?, &projection)
+    written(&client, done.await?, &projection).await
 }
 
 /// Entra ID wants no body back; whoever names attributes gets one (RFC 7644 section 3.5.2).
@@ -64,7 +64,7 @@ pub(super) async fn patch(client: Client, request: HttpRequest, id: Path<String>
         let status = if wants_body { 200 } else { 204 };
         Ok(Done { told: Told { status, ..done.told }, ..done })
     });
-    respond::written(&client, done.await?, &projection)
+    written(&client, done.await?, &projection).await
 }
 
 pub(super) async fn remove(client: Client, request: HttpRequest, id: Path<String>) -> Answer {
@@ -76,7 +76,7 @@ pub(super) async fn remove(client: Client, request: HttpRequest, id: Path<String
 pub(super) fn create(tx: &mut Tx, sent: Sent<Wanted>) -> Result<Done, Refusal> {
     let (wanted, warnings) = sent.strict()?;
     let done = by_entra::create(tx, wish(wanted))?;
-    reported(tx.conn, done, warnings, StatusCode::CREATED)
+    Ok(reported(done, warnings, StatusCode::CREATED))
 }
 
 pub(super) fn replace(tx: &mut Tx, id: &str, version: &Precondition, body: &Value) -> Result<Done, Refusal> {
@@ -89,7 +89,7 @@ pub(super) fn replace(tx: &mut Tx, id: &str, version: &Precondition, body: &Valu
     };
     let (wanted, warnings) = Wanted::read(body, Some(&before))?.strict()?;
     let done = by_entra::replace(tx, group, wish(wanted))?;
-    reported(tx.conn, done, warnings, StatusCode::OK)
+    Ok(reported(done, warnings, StatusCode::OK))
 }
 
 pub(super) fn change(
@@ -104,7 +104,7 @@ pub(super) fn change(
     let changes: Result<Vec<by_entra::Change>, Error> =
         changes.into_iter().map(|change| meant(tx.conn, &group, change)).collect();
     let done = by_entra::change(tx, group, changes?)?;
-    reported(tx.conn, done, warnings, StatusCode::OK)
+    Ok(reported(done, warnings, StatusCode::OK))
 }
 
 pub(super) fn delete(tx: &mut Tx, id: &str, version: &Precondition) -> Result<Done, Refusal> {
@@ -152,12 +152,8 @@ fn meant(conn: &mut Conn, group: &Group, change: Change) -> Result<by_entra::Cha
     })
 }
 
-fn reported(
-    conn: &mut Conn,
-    done: by_entra::Done,
-    left_out: Vec<String>,
-    status: StatusCode,
-) -> Result<Done, Refusal> {
+/// What was done, without the members: whoever answers with them loads them, once it is on disk.
+fn reported(done: by_entra::Done, left_out: Vec<String>, status: StatusCode) -> Done {
     let told = Told {
         subject: Some(done.group.name.clone()),
         changes: done.changes,
@@ -165,6 +161,19 @@ fn reported(
         status: status.as_u16(),
         ..Told::default()
     };
-    let members = groups::members_for_entra(conn, &done.group.id)?;
-    Ok(Done { shown: Shown::Group(Box::new(done.group), members), told })
+    Done { shown: Shown::Group(Box::new(done.group), Vec::new()), told }
+}
+
+/// Answers a write, with the members where they are shown. They are read once it is on disk: a group may have tens of
+/// thousands, and nobody else waits for that.
+async fn written(client: &Client, (shown, status): (Shown, u16), projection: &Projection) -> Answer {
+    let shows_members = status != StatusCode::NO_CONTENT && !projection.leaves_out(MEMBERS);
+    let shown = match shown {
+        Shown::Group(group, _) if shows_members => {
+            let id = group.id.clone();
+            Shown::Group(group, client.look(move |conn| groups::members_for_entra(conn, &id)).await?)
+        }
+        shown => shown,
+    };
+    respond::written(client, (shown, status), projection)
 }

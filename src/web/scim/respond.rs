@@ -22,7 +22,7 @@ pub(super) struct Done {
 pub(super) enum Shown {
     /// A user.
     User(Box<Known>),
-    /// A group, with its members.
+    /// A group, with its members where they are shown.
     Group(Box<Group>, Vec<groups::Member>),
     /// What was at this address, below the base, is gone.
     Nothing(String),
