@@ -4,12 +4,16 @@
 use crate::domain::provisioning::troubles;
 use crate::domain::sso::metadata::{self, Document};
 use crate::domain::sso::{policy, requests};
-use crate::domain::{Actor, Org};
+use crate::domain::tasks::{self, Task};
+use crate::domain::{Actor, Org, alignment, bulk};
 use crate::error::Result;
+use actix_web::rt::task::JoinHandle;
 use std::time::Duration;
 
 /// How often it looks for something to do.
 const EVERY: Duration = Duration::from_secs(60);
+/// How often it looks for long work that nobody sees to: begun by a machine, or before a restart.
+const LOOK_FOR_TASKS_EVERY: Duration = Duration::from_secs(2);
 
 /// Looks after the organisation until it is dropped.
 pub async fn work(org: Org, metadata_from_private_networks: bool) {
@@ -23,9 +27,36 @@ pub async fn work(org: Org, metadata_from_private_networks: bool) {
     }
 }
 
+/// Sees to long work that nobody sees to, until the organisation is dropped.
+pub async fn carry_on(org: Org) {
+    let mut clock = tokio::time::interval(LOOK_FOR_TASKS_EVERY);
+    clock.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    loop {
+        clock.tick().await;
+        match org.glance(tasks::running) {
+            Ok(running) => running.into_iter().for_each(|task| drop(begin(org.clone(), task))),
+            Err(cause) => tracing::error!(%cause, "looking for long work failed"),
+        }
+    }
+}
+
+/// Does a task on this thread, beside whatever else it does.
+fn begin(org: Org, task: Task) -> JoinHandle<()> {
+    actix_web::rt::spawn(async move {
+        let id = task.id.clone();
+        if let Err(cause) = bulk::run(org, task).await {
+            tracing::error!(%cause, task = id, "long work waits: it is tried again");
+        }
+    })
+}
+
 /// Does all that is due now.
 pub async fn round(org: &Org, metadata_from_private_networks: bool) -> Result<()> {
     let now = org.now();
+    org.catch_up();
+    if org.read(move |conn| alignment::is_untidy(conn, now))? {
+        org.write(&Actor::Rollcall, alignment::tidy)?;
+    }
     let lapsed = org.read(move |conn| Ok(policy::standing(conn, now)?.lapsed))?;
     if lapsed {
         org.write(&Actor::Rollcall, policy::settle)?;

@@ -115,6 +115,26 @@
     for (const button of all('[data-label]')) button.textContent = button.dataset.label;
   });
 
+  // What takes long says how far it is, without the page being loaded anew.
+  const follow = async () => {
+    const place = document.querySelector('[data-progress]');
+    if (!place) return;
+    try {
+      const answer = await fetch(location.href, { headers: { Accept: 'text/html' } });
+      const page = new DOMParser().parseFromString(await answer.text(), 'text/html');
+      const now = answer.ok && page.getElementById(place.id);
+      if (now) {
+        place.replaceWith(now);
+        const told = now.querySelector('[role]');
+        if (told) say(told.textContent.trim());
+      }
+    } catch {
+      // The server is not to be reached just now: it is asked again.
+    }
+    setTimeout(follow, 2000);
+  };
+  if (document.querySelector('[data-progress]')) setTimeout(follow, 1000);
+
   // Filters act when they are changed.
   for (const form of all('form[data-auto]')) {
     for (const select of all('select', form)) select.addEventListener('change', () => form.requestSubmit());

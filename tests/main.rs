@@ -24,6 +24,7 @@ mod health;
 mod identity;
 mod imports;
 mod licenses;
+mod long_tasks;
 mod names;
 mod password_links;
 mod proof;

@@ -71,11 +71,11 @@ async fn an_account_whose_deletion_is_held_back_is_out_of_reach_once_it_is_an_ow
     assert_eq!(console.find(&name).unwrap().role, Role::Owner);
     assert_out_of_reach(&console, &entra, &name, &before.scim_id).await;
     // Nor does a verdict on everything that is held back reach it.
-    console.write(|tx| {
+    let task = console.write(|tx| {
         let all = held::everything(tx.conn, None)?;
-        held::begin_all(tx, Verdict::Release, &all)?;
-        held::decide_each(tx, Verdict::Release, &all.users, &all.groups)
+        held::begin_all(tx, Verdict::Release, &all)
     });
+    rollcall::domain::bulk::run(console.org.clone(), task).await.unwrap();
     assert_out_of_reach(&console, &entra, &name, &before.scim_id).await;
 }
 

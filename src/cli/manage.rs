@@ -7,7 +7,9 @@ use crate::domain::identity::tokens;
 use crate::domain::sso::policy;
 use crate::domain::users::User;
 use crate::domain::users::look_alike::{self, Written};
-use crate::domain::{Actor, Org, Role, admins, demo as believable, health, licenses, rfc3339, sites, users};
+use crate::domain::{
+    Actor, Org, Role, admins, bulk, demo as believable, health, licenses, rfc3339, sites, users,
+};
 use crate::error::Error;
 use clap::Subcommand;
 
@@ -247,11 +249,17 @@ impl Site {
     pub(super) fn run(self, org: &Org) -> Result<(), Failure> {
         match self {
             Self::Create { name, aliases } => {
+                let names: Vec<String> = std::iter::once(&name).chain(&aliases).cloned().collect();
                 let made = org.write(&ACTOR, move |tx| {
                     let site = sites::create(tx, &name)?;
                     aliases.iter().try_for_each(|alias| sites::alias(tx, &site.id, alias))?;
                     Ok(site)
                 })?;
+                for name in names {
+                    if let Some(task) = org.read(move |conn| sites::being_settled(conn, &name))? {
+                        actix_web::rt::System::new().block_on(bulk::run(org.clone(), task))?;
+                    }
+                }
                 say([format!("The site {} is made.", made.name)]);
             }
             Self::List => {

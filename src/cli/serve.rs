@@ -42,6 +42,7 @@ pub(super) fn serve(settings: &Settings) -> Result<(), Failure> {
     let workers = std::thread::available_parallelism().map_or(2, usize::from);
     actix_web::rt::System::new()
         .block_on(async move {
+            actix_web::rt::spawn(worker::carry_on(looked_after.clone()));
             actix_web::rt::spawn(worker::work(looked_after, private));
             web::serve(house, listener, workers)?.await
         })

@@ -322,6 +322,7 @@ diesel::table! {
         row_count -> Integer,
         created_by -> Text,
         created_at -> Timestamp,
+        complete -> Bool,
     }
 }
 
@@ -479,6 +480,7 @@ diesel::table! {
         created_at -> Timestamp,
         updated_at -> Timestamp,
         version -> Integer,
+        deleted_at -> Nullable<Timestamp>,
     }
 }
 
@@ -558,6 +560,28 @@ diesel::table! {
         hour -> Timestamp,
         requests -> BigInt,
         failures -> BigInt,
+    }
+}
+
+diesel::table! {
+    long_tasks (id) {
+        id -> Text,
+        kind -> Text,
+        subject -> Text,
+        what -> Text,
+        state -> Text,
+        total -> BigInt,
+        done -> BigInt,
+        left_out -> BigInt,
+        position -> Nullable<Text>,
+        actor_kind -> Text,
+        actor_id -> Nullable<Text>,
+        actor_name -> Text,
+        actor_role -> Text,
+        started_at -> Timestamp,
+        updated_at -> Timestamp,
+        ended_at -> Nullable<Timestamp>,
+        fault -> Nullable<Text>,
     }
 }
 

@@ -8,12 +8,20 @@ use super::audit::{self, Action, Change};
 use super::groups::{self, Group, by_entra as entras_groups};
 use super::guard::{self, Loss};
 use super::page::{At, Page};
+use super::tasks::{self, Kind, Slice, Step, Task};
 use super::users::{self, Held, User, by_entra, by_hand, lifecycle, may_decide};
 use crate::db::Conn;
 use crate::db::schema::{group_members, user_groups, users as table};
 use crate::error::{Error, Result};
+use chrono::NaiveDateTime;
 use diesel::dsl::exists;
 use diesel::prelude::*;
+use serde::{Deserialize, Serialize};
+
+/// What a verdict on everything is on: one at a time.
+const SUBJECT: &str = "held";
+/// So many users are looked up at a time.
+const BITE: i64 = 100;
 
 /// A group of which something is held back.
 #[derive(Clone, Debug)]
@@ -67,9 +75,8 @@ pub fn groups(conn: &mut Conn) -> Result<Vec<HeldGroup>> {
     let groups: Vec<Group> =
         held_groups().order(user_groups::name_key).select(Group::as_select()).load(conn)?;
     let counted = groups.into_iter().map(|group| {
-        let held = group_members::table
-            .filter(group_members::group_id.eq(&group.id))
-            .filter(group_members::held.eq(true));
+        let held =
+            group_members::table.filter(group_members::group_id.eq(&group.id)).filter(group_members::held);
         Ok(HeldGroup { members: held.count().get_result(conn)?, group })
     });
     counted.collect()
@@ -96,12 +103,34 @@ pub struct Named {
 /// All that a verdict on everything concerns: what was held back when the page was shown.
 #[derive(Clone, Debug, Default)]
 pub struct Everything {
-    /// Users, with the state that they are in now.
-    pub users: Vec<Named>,
-    /// Groups, by key.
-    pub groups: Vec<String>,
+    /// How many users.
+    pub users: i64,
+    /// How many groups.
+    pub groups: i64,
     losses: Vec<Loss>,
     until: i64,
+}
+
+/// A verdict on everything, as its task keeps it.
+#[derive(Debug, Serialize, Deserialize)]
+struct Order {
+    /// The number of the latest hold that it concerns.
+    until: i64,
+    /// Of what the count begins anew.
+    losses: Vec<String>,
+    /// How many holds it did not concern.
+    newer: usize,
+}
+
+/// Where a verdict on everything has come to.
+#[derive(Debug, Serialize, Deserialize)]
+enum Position {
+    /// In the count of this loss, after this person.
+    Count(usize, String),
+    /// After the user with this hold.
+    Users(i64, String),
+    /// After this group.
+    Groups(String),
 }
 
 /// What came of a verdict on many.
@@ -134,69 +163,159 @@ pub fn decide(tx: &mut Tx, verdict: Verdict, users: &[Named], groups: &[String])
     Ok(decided)
 }
 
-/// All of whom something is held back. `shown` is the number of the latest hold when a page showed it
-/// ([`users::last_hold`]): what came later is left out.
+/// How much of it there is. `shown` is the number of the latest hold when a page showed it ([`users::last_hold`]): what
+/// came later is left out.
 pub fn everything(conn: &mut Conn, shown: Option<i64>) -> Result<Everything> {
     let until = match shown {
         Some(shown) => shown,
         None => users::last_hold(conn)?,
     };
-    let held = table::table.filter(table::held_at.is_not_null()).filter(table::held_no.le(until));
-    let columns = (table::id, table::held_no, table::held.is_not_null(), table::held_name.is_not_null());
-    let rows: Vec<(String, Option<i64>, bool, bool)> = held.select(columns).load(conn)?;
-    let accounts = rows.iter().any(|row| row.2).then_some(Loss::Account);
-    let names = rows.iter().any(|row| row.3).then_some(Loss::UserName);
+    let held = || table::table.filter(table::held_no.le(until));
+    let accounts = held().filter(table::held_at.is_not_null()).filter(table::held.is_not_null());
+    let names = held().filter(table::held_name_key.is_not_null());
+    let accounts: bool = diesel::select(exists(accounts)).get_result(conn)?;
+    let names: bool = diesel::select(exists(names)).get_result(conn)?;
+    let losses = [accounts.then_some(Loss::Account), names.then_some(Loss::UserName)];
     Ok(Everything {
-        users: rows.into_iter().map(|(id, shown, ..)| Named { id, shown }).collect(),
-        groups: held_groups().select(user_groups::id).load(conn)?,
-        losses: accounts.into_iter().chain(names).collect(),
+        users: held().count().get_result(conn)?,
+        groups: held_groups().count().get_result(conn)?,
+        losses: losses.into_iter().flatten().collect(),
         until,
     })
 }
 
-/// Begins a verdict on all of it, which [`decide_each`] carries out slice by slice. Releasing begins the count anew, of
-/// what is released; with nothing held back, of everything. Answers how many it does not concern.
-pub fn begin_all(tx: &mut Tx, verdict: Verdict, all: &Everything) -> Result<usize> {
-    let later = table::table.filter(table::held_at.is_not_null()).filter(table::held_no.gt(all.until));
-    let columns = (table::id, table::held.is_not_null(), table::held_name.is_not_null());
-    let newer: Vec<(String, bool, bool)> = later.select(columns).load(tx.conn)?;
-    if verdict == Verdict::Keep {
-        return Ok(newer.len());
+/// Begins a verdict on all of it, which [`decide_some`] carries out slice by slice. Releasing begins the count anew, of
+/// what is released; with nothing held back, of everything.
+pub fn begin_all(tx: &mut Tx, verdict: Verdict, all: &Everything) -> Result<Task> {
+    let kind = match verdict {
+        Verdict::Release => Kind::ReleaseHeld,
+        Verdict::Keep => Kind::KeepHeld,
+    };
+    if let Some(running) = tasks::running_on(tx.conn, SUBJECT)?.filter(|task| task.kind == kind) {
+        return Ok(running);
     }
-    let count = all.users.len() + all.groups.len();
-    let losses = if count + newer.len() == 0 { Loss::ALL } else { &all.losses };
-    for loss in losses {
-        let counts = |row: &&(String, bool, bool)| match loss {
-            Loss::Account => row.1,
-            Loss::UserName => row.2,
-        };
-        let still: Vec<String> = newer.iter().filter(counts).map(|row| row.0.clone()).collect();
-        guard::begin_anew(tx, *loss, &still)?;
+    let newer: i64 = table::table.filter(table::held_no.gt(all.until)).count().get_result(tx.conn)?;
+    let count = all.users + all.groups;
+    let losses = if count + newer == 0 { Loss::ALL } else { &all.losses };
+    let order = Order {
+        until: all.until,
+        losses: losses.iter().map(|loss| loss.as_str().to_owned()).collect(),
+        newer: usize::try_from(newer).map_err(Error::internal)?,
+    };
+    let task = tasks::begin(tx, kind, SUBJECT, &order, count)?;
+    if verdict == Verdict::Release && (!losses.is_empty() || count > 0) {
+        note_release(tx, usize::try_from(count).map_err(Error::internal)?)?;
     }
-    if !losses.is_empty() || count > 0 {
-        note_release(tx, count)?;
-    }
-    Ok(newer.len())
+    Ok(task)
 }
 
-/// Decides on a slice of it; what cannot be decided is left as it is, and the others go on.
-pub fn decide_each(tx: &mut Tx, verdict: Verdict, users: &[Named], groups: &[String]) -> Result<Decided> {
-    let mut decided = Decided::default();
-    let mut count = |outcome: Result<bool>| {
-        match outcome {
-            Ok(true) => decided.done += 1,
-            Err(cause @ Error::Internal(_)) => return Err(cause),
-            Ok(false) | Err(_) => decided.left += 1,
-        }
-        Ok(())
+/// What came of a verdict on everything.
+pub fn decided(task: &Task) -> Result<Decided> {
+    let count = |rows: i64| usize::try_from(rows).map_err(Error::internal);
+    Ok(Decided { done: count(task.done)?, left: count(task.left_out)?, newer: task.what::<Order>()?.newer })
+}
+
+/// Decides on some of it; what cannot be decided is left as it is, and the others go on.
+pub(super) fn decide_some(tx: &mut Tx, task: &mut Task, slice: &mut Slice) -> Result<Step> {
+    let order: Order = task.what()?;
+    let verdict = if task.kind == Kind::ReleaseHeld { Verdict::Release } else { Verdict::Keep };
+    let mut position = task.position()?.unwrap_or(match verdict {
+        Verdict::Release => Position::Count(0, String::new()),
+        Verdict::Keep => Position::Users(i64::MIN, String::new()),
+    });
+    let mut step = Step::More;
+    while step == Step::More && slice.goes_on() {
+        position = match position {
+            Position::Count(at, after) => count_anew(tx, &order, (at, &after), task.started_at)?,
+            Position::Users(no, id) => decide_users(tx, verdict, task, &order, (no, id), slice)?,
+            Position::Groups(after) => match decide_next_group(tx, verdict, task, &after)? {
+                Some(id) => Position::Groups(id),
+                None => {
+                    step = Step::Done;
+                    Position::Groups(after)
+                }
+            },
+        };
+    }
+    task.go_on_from(&position)?;
+    Ok(step)
+}
+
+/// Begins the count anew of some people; answers where to go on.
+fn count_anew(
+    tx: &mut Tx,
+    order: &Order,
+    (at, after): (usize, &str),
+    begun: NaiveDateTime,
+) -> Result<Position> {
+    let Some(loss) = order.losses.get(at).and_then(|word| Loss::parse(word)) else {
+        return Ok(Position::Users(i64::MIN, String::new()));
     };
-    for user in users {
-        count(tx.nested(|tx| decide_user(tx, verdict, user)))?;
+    let later = |conn: &mut Conn, ids: &[String]| {
+        let mine = table::table.filter(table::id.eq_any(ids)).filter(table::held_no.gt(order.until));
+        let still: Vec<String> = match loss {
+            Loss::Account => mine.filter(table::held.is_not_null()).select(table::id).load(conn)?,
+            Loss::UserName => mine.filter(table::held_name.is_not_null()).select(table::id).load(conn)?,
+        };
+        Ok(still.into_iter().collect())
+    };
+    Ok(match guard::uncount_some(tx, loss, after, begun, later)? {
+        Some(last) => Position::Count(at, last),
+        None => Position::Count(at + 1, String::new()),
+    })
+}
+
+/// Decides on users for as long as the slice goes on; answers where to go on.
+fn decide_users(
+    tx: &mut Tx,
+    verdict: Verdict,
+    task: &mut Task,
+    order: &Order,
+    (no, id): (i64, String),
+    slice: &mut Slice,
+) -> Result<Position> {
+    let after = table::held_no.gt(no).or(table::held_no.eq(no).and(table::id.gt(&id)));
+    let some = table::table
+        .filter(table::held_no.between(no, order.until))
+        .filter(after)
+        .order((table::held_no, table::id))
+        .limit(BITE)
+        .select((table::id, table::held_no.assume_not_null()));
+    let some: Vec<(String, i64)> = some.load(tx.conn)?;
+    if some.is_empty() {
+        return Ok(Position::Groups(String::new()));
     }
-    for id in groups {
-        count(tx.nested(|tx| decide_group(tx, verdict, id).map(|()| true)))?;
+    let mut last = (no, id);
+    for (id, no) in some {
+        let named = Named { id, shown: Some(no) };
+        let outcome = tx.nested(|tx| decide_user(tx, verdict, &named));
+        task.count(is_done(outcome)?);
+        last = (no, named.id);
+        if !slice.goes_on() {
+            break;
+        }
     }
-    Ok(decided)
+    Ok(Position::Users(last.0, last.1))
+}
+
+/// Decides on the next group, if there is one; answers which it was.
+fn decide_next_group(tx: &mut Tx, verdict: Verdict, task: &mut Task, after: &str) -> Result<Option<String>> {
+    let next = held_groups().filter(user_groups::id.gt(after)).order(user_groups::id);
+    let Some(id) = next.select(user_groups::id).first::<String>(tx.conn).optional()? else {
+        return Ok(None);
+    };
+    let outcome = tx.nested(|tx| decide_group(tx, verdict, &id).map(|()| true));
+    task.count(is_done(outcome)?);
+    Ok(Some(id))
+}
+
+/// Whether it was done; a failure of our own is none of what is left.
+fn is_done(outcome: Result<bool>) -> Result<bool> {
+    match outcome {
+        Err(cause @ Error::Internal(_)) => Err(cause),
+        Ok(is_done) => Ok(is_done),
+        Err(_) => Ok(false),
+    }
 }
 
 fn note_release(tx: &mut Tx, count: usize) -> Result<()> {
@@ -283,8 +402,7 @@ fn keep(tx: &mut Tx, mut user: User) -> Result<()> {
 
 #[diesel::dsl::auto_type]
 fn held_groups() -> _ {
-    let members = group_members::table
-        .filter(group_members::group_id.eq(user_groups::id))
-        .filter(group_members::held.eq(true));
+    let members =
+        group_members::table.filter(group_members::group_id.eq(user_groups::id)).filter(group_members::held);
     user_groups::table.filter(user_groups::held_at.is_not_null().or(exists(members)))
 }

@@ -1,7 +1,7 @@
 //! What the organisation may do, whichever door the request came through.
 //!
-//! Rooms, lowest first: [`page`], [`authority`], [`condition`], `names`, [`settings`], [`audit`], [`sites`], [`licenses`], [`guard`], [`users`],
-//! [`groups`], [`held`], [`sso`], [`admins`], [`identity`], [`provisioning`], [`health`], [`imports`], [`alignment`], [`demo`]. A room may use those before
+//! Rooms, lowest first: [`page`], [`authority`], [`condition`], `names`, [`settings`], [`tasks`], [`audit`], [`sites`], [`licenses`], [`guard`], [`users`],
+//! [`groups`], [`held`], [`sso`], [`admins`], [`identity`], [`provisioning`], [`health`], [`imports`], [`alignment`], [`bulk`], [`demo`]. A room may use those before
 //! it.
 
 use crate::db::{Conn, Db, Turn};
@@ -18,6 +18,7 @@ pub mod admins;
 pub mod alignment;
 pub mod audit;
 pub mod authority;
+pub mod bulk;
 pub mod condition;
 pub mod counted;
 pub mod demo;
@@ -36,6 +37,7 @@ pub mod settings;
 pub mod sites;
 mod spreadsheets;
 pub mod sso;
+pub mod tasks;
 mod text_enum;
 pub mod users;
 
@@ -50,6 +52,7 @@ struct Parts {
     bookmarks: users::search::Bookmarks,
     backlog: provisioning::Backlog,
     host: OnceLock<String>,
+    under_way: tasks::UnderWay,
 }
 
 /// A change under way: by whom, when, and the transaction it is part of.
@@ -141,8 +144,8 @@ impl Org {
     /// The organisation in `db`, whose secrets are sealed with `keys`.
     #[must_use]
     pub fn new(db: Db, keys: Keyring, clock: Clock) -> Self {
-        let (bookmarks, backlog, host) = Default::default();
-        Self(Arc::new(Parts { db, keys, clock, bookmarks, backlog, host }))
+        let (bookmarks, backlog, host, under_way) = Default::default();
+        Self(Arc::new(Parts { db, keys, clock, bookmarks, backlog, host, under_way }))
     }
 
     /// Reads, all of it from one moment's state.
@@ -181,6 +184,11 @@ impl Org {
     #[must_use]
     pub fn somebody_waits(&self) -> bool {
         self.0.db.somebody_waits()
+    }
+
+    /// The long work that is under way in this process.
+    pub(crate) fn under_way(&self) -> &tasks::UnderWay {
+        &self.0.under_way
     }
 
     /// As [`Org::write`], without waiting: `answer` is called once the outcome is on disk. What the authority rests on

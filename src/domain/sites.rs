@@ -3,6 +3,7 @@
 //! Once a user has a site it is never changed: [`place`] is the one door to it.
 
 use super::audit::{self, Action, Change, Kind, Subject};
+use super::tasks::{self, Kind as Work, Slice, Step, Task};
 use super::{Tx, fold, names, new_id};
 use crate::db::Conn;
 use crate::db::schema::{site_aliases, sites, users};
@@ -10,9 +11,20 @@ use crate::error::{Error, Result};
 use chrono::NaiveDateTime;
 use diesel::dsl::count_star;
 use diesel::prelude::*;
+use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
 
 const LONGEST_NAME: usize = 128;
+/// So many users are given a site at once.
+const AT_ONCE: i64 = 100;
+
+/// Whom a site is for, as the task keeps it.
+#[derive(Debug, Serialize, Deserialize)]
+struct Order {
+    site: String,
+    /// The name that they wait for.
+    name: String,
+}
 
 /// A site.
 #[derive(Clone, Debug, Queryable, Selectable, Insertable, AsChangeset)]
@@ -134,7 +146,7 @@ pub fn create(tx: &mut Tx, name: &str) -> Result<Site> {
     let site = Site { id: new_id(), name_key: fold(&name), name, created_at: tx.now };
     diesel::insert_into(sites::table).values(&site).execute(tx.conn)?;
     audit::note(tx, Action::SiteCreated, site.subject(), &[])?;
-    settle(tx, &site, &site.name_key)?;
+    settle(tx, &site, &site.name)?;
     Ok(site)
 }
 
@@ -153,7 +165,7 @@ pub fn rename(tx: &mut Tx, id: &str, name: &str) -> Result<Site> {
     if before.name_key != site.name_key {
         alias(tx, id, &before.name)?;
     }
-    settle(tx, &site, &site.name_key)?;
+    settle(tx, &site, &site.name)?;
     Ok(site)
 }
 
@@ -164,7 +176,7 @@ pub fn alias(tx: &mut Tx, id: &str, name: &str) -> Result<()> {
     let alias = Alias { id: new_id(), site_id: id.to_owned(), name_key: fold(&name), name };
     diesel::insert_into(site_aliases::table).values(&alias).execute(tx.conn)?;
     audit::note(tx, Action::SiteChanged, site.subject(), &[Change::set("alias", &alias.name)])?;
-    settle(tx, &site, &alias.name_key)
+    settle(tx, &site, &alias.name)
 }
 
 /// Takes an alias away. Users who got the site by it keep the site.
@@ -192,17 +204,64 @@ pub fn delete(tx: &mut Tx, id: &str) -> Result<()> {
     audit::note(tx, Action::SiteDeleted, site.subject(), &[])
 }
 
-/// Settles all who wait for the name with this key.
-fn settle(tx: &mut Tx, site: &Site, key: &str) -> Result<()> {
-    let waiting: Vec<(String, String)> = users::table
-        .filter(users::site_id.is_null())
-        .filter(users::site_sent_key.eq(key))
-        .select((users::id, users::user_name))
-        .load(tx.conn)?;
-    for (id, user_name) in waiting {
+/// Settles all who wait for this name: where they are few at once, else slice by slice.
+fn settle(tx: &mut Tx, site: &Site, name: &str) -> Result<()> {
+    let key = &fold(name);
+    let waiting: i64 = waiting_for(key).count().get_result(tx.conn)?;
+    let order = Order { site: site.id.clone(), name: name.to_owned() };
+    if waiting > AT_ONCE {
+        return tasks::begin(tx, Work::SettleSite, &subject_of(key), &order, waiting).map(drop);
+    }
+    for (id, user_name) in some_waiting_for(tx.conn, key)? {
         place(tx, &id, &user_name, site)?;
     }
     Ok(())
+}
+
+/// The task that settles those who wait for this name, while it is under way.
+pub fn being_settled(conn: &mut Conn, name: &str) -> Result<Option<Task>> {
+    tasks::running_on(conn, &subject_of(&fold(name)))
+}
+
+/// The name that a task settles.
+pub fn settled_name(task: &Task) -> Result<String> {
+    Ok(task.what::<Order>()?.name)
+}
+
+/// Settles some of those who wait.
+pub(super) fn settle_some(tx: &mut Tx, task: &mut Task, slice: &mut Slice) -> Result<Step> {
+    let order: Order = task.what()?;
+    let site = match find(tx.conn, &order.site) {
+        // It was deleted in the meantime: nobody has it.
+        Err(Error::NotFound(_)) => return Ok(Step::Done),
+        found => found?,
+    };
+    loop {
+        let some = some_waiting_for(tx.conn, &fold(&order.name))?;
+        if some.is_empty() {
+            return Ok(Step::Done);
+        }
+        for (id, user_name) in some {
+            if !slice.goes_on() {
+                return Ok(Step::More);
+            }
+            place(tx, &id, &user_name, &site)?;
+            task.count(true);
+        }
+    }
+}
+
+fn subject_of(key: &str) -> String {
+    format!("site named {key}")
+}
+
+#[diesel::dsl::auto_type]
+fn waiting_for<'a>(key: &'a str) -> _ {
+    users::table.filter(users::site_id.is_null()).filter(users::site_sent_key.eq(key))
+}
+
+fn some_waiting_for(conn: &mut Conn, key: &str) -> Result<Vec<(String, String)>> {
+    Ok(waiting_for(key).limit(AT_ONCE).select((users::id, users::user_name)).load(conn)?)
 }
 
 /// Gives a user who has no site this one, for good.

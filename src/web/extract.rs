@@ -175,6 +175,18 @@ impl Desk {
         receiver.await.map_err(Error::internal)?
     }
 
+    /// As [`Desk::write`], by itself and while nobody else waits: for what is all or nothing, and not little.
+    pub(super) async fn write_between<T, F>(&self, authority: impl Into<Authority>, work: F) -> Result<T>
+    where
+        T: Send + 'static,
+        F: FnOnce(&mut Tx) -> Result<T> + Send + 'static,
+    {
+        let (sender, receiver) = tokio::sync::oneshot::channel();
+        // As there.
+        self.org.submit_slice(authority, work, move |outcome| drop(sender.send(outcome)));
+        receiver.await.map_err(Error::internal)?
+    }
+
     /// A change that nobody waits for, such as a line in the log of a request that was only a read.
     pub(super) fn write_later<F>(&self, authority: impl Into<Authority>, work: F)
     where

@@ -18,8 +18,9 @@ use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
 use std::time::Duration;
 
-/// Requests that are under way when the program is told to stop have this long to finish,
-const SHUTDOWN_S: u64 = 20;
+/// Requests that are under way when the program is told to stop have this long to finish: the longest work is cut into
+/// slices, of which the rest is done after the next start,
+const SHUTDOWN_S: u64 = 4;
 /// and clients that are still to send theirs, or to take an answer, so long.
 const PATIENCE_AT_STOP: Duration = Duration::from_secs(2);
 /// Threads of each worker for what takes longer than a moment: no more than there are readers, or they only wait.

@@ -226,6 +226,11 @@ impl Console {
         events.items.iter().map(said).collect()
     }
 
+    /// The database, opened once more as another process would.
+    pub fn db(&self) -> Db {
+        Db::open(&self._folder.path().join("rollcall.db")).unwrap()
+    }
+
     /// A browser that has not signed in.
     pub fn browser(&self) -> Browser {
         Browser::new(&self.address)

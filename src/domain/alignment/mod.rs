@@ -11,7 +11,7 @@
 use super::page::{At, Page};
 use super::text_enum::text_enum;
 use super::users::{self, EntraState, User};
-use super::{Tx, names, new_id, spreadsheets};
+use super::{Tx, spreadsheets};
 use crate::db::Conn;
 use crate::db::schema::{alignment_rows, alignments, user_emails, users as users_table};
 use crate::error::{Error, Result};
@@ -20,15 +20,22 @@ use compare::Ours;
 use diesel::prelude::*;
 use std::collections::HashMap;
 
+mod bites;
 mod compare;
 mod findings;
 mod outlook;
 mod read;
 mod rename;
 
+pub(super) use bites::forget_some;
+pub use bites::{begin_keeping, discard, is_untidy, keep_rest, keep_some, tidy};
 pub use outlook::outlook;
 pub use read::MOST_BYTES;
-pub use rename::{Outcome, accept, accept_all, undo, undo_all};
+pub(super) use rename::rename_some;
+pub use rename::{
+    Outcome, accept, accept_all, begin_accepting, begin_undoing, count_accepted, outcome, undo, undo_all,
+    waiting_since,
+};
 
 text_enum! {
     /// How a row came about.
@@ -124,6 +131,8 @@ pub struct Alignment {
     pub created_by: String,
     /// When, in UTC.
     pub created_at: NaiveDateTime,
+    /// Whether all its rows are there: it is not seen before, nor once they go.
+    complete: bool,
 }
 
 impl Alignment {
@@ -136,7 +145,7 @@ impl Alignment {
 
 /// One user, here or in Entra ID or both.
 #[derive(Clone, Debug, Queryable, Selectable, Insertable)]
-#[diesel(table_name = alignment_rows)]
+#[diesel(table_name = alignment_rows, treat_none_as_default_value = false)]
 pub struct Row {
     alignment_id: String,
     /// Its place in the comparison.
@@ -213,22 +222,14 @@ fn point_out_look_alikes(conn: &mut Conn, rows: &mut [Row]) -> Result<()> {
     Ok(())
 }
 
-/// Keeps a comparison.
-pub fn keep(tx: &mut Tx, file_name: &str, compared: Compared) -> Result<Alignment> {
-    let alignment = Alignment {
-        id: new_id(),
-        file_name: names::of_file(file_name),
-        remarks: serde_json::to_string(&compared.remarks).map_err(Error::internal)?,
-        row_count: compared.row_count,
-        created_by: tx.actor.name().to_owned(),
-        created_at: tx.now,
-    };
-    diesel::insert_into(alignments::table).values(&alignment).execute(tx.conn)?;
-    for row in compared.rows {
-        let row = Row { alignment_id: alignment.id.clone(), ..row };
-        diesel::insert_into(alignment_rows::table).values(&row).execute(tx.conn)?;
+/// Keeps a comparison, in one go.
+pub fn keep(tx: &mut Tx, file_name: &str, mut compared: Compared) -> Result<Alignment> {
+    let bites = compared.take_bites();
+    let alignment = begin_keeping(tx, file_name, &compared)?;
+    for rows in bites {
+        keep_some(tx, &alignment.id, rows)?;
     }
-    Ok(alignment)
+    keep_rest(tx, &alignment.id)
 }
 
 /// Everybody here but those whom Entra ID deleted.
@@ -256,13 +257,15 @@ fn everybody(conn: &mut Conn) -> Result<(Vec<User>, Vec<Ours>)> {
 
 /// The comparison with this key.
 pub fn find(conn: &mut Conn, id: &str) -> Result<Alignment> {
-    let found = alignments::table.find(id).select(Alignment::as_select()).first(conn).optional()?;
+    let mine = alignments::table.find(id).filter(alignments::complete.eq(true));
+    let found = mine.select(Alignment::as_select()).first(conn).optional()?;
     found.ok_or(Error::NotFound("comparison"))
 }
 
 /// The latest comparisons.
 pub fn recent(conn: &mut Conn, most: i64) -> Result<Vec<Alignment>> {
-    let latest = alignments::table.order(alignments::id.desc()).limit(most);
+    let latest =
+        alignments::table.filter(alignments::complete.eq(true)).order(alignments::id.desc()).limit(most);
     Ok(latest.select(Alignment::as_select()).load(conn)?)
 }
 
@@ -311,23 +314,31 @@ pub fn rows(conn: &mut Conn, id: &str, kind: Option<Kind>, at: &At, size: usize)
     Ok(Page::new(found, at, size, |row: &Row| row.number.to_string()))
 }
 
-/// The proposals of these kinds that nobody has decided on.
-pub fn proposals(conn: &mut Conn, id: &str, kinds: &[Kind]) -> Result<Vec<Row>> {
-    let mine = alignment_rows::table
-        .filter(alignment_rows::alignment_id.eq(id))
-        .filter(alignment_rows::state.eq(State::Open))
-        .filter(alignment_rows::standing.eq(Standing::Free))
-        .filter(alignment_rows::kind.eq_any(kinds.iter().copied().filter(|kind| kind.proposes())))
-        .order(alignment_rows::number);
-    Ok(mine.select(Row::as_select()).load(conn)?)
+/// The proposals of these kinds that nobody has decided on: so many of those after this number.
+pub fn proposals(conn: &mut Conn, id: &str, kinds: &[Kind], after: i32, most: i64) -> Result<Vec<Row>> {
+    Ok(proposed(id, kinds)
+        .filter(alignment_rows::number.gt(after))
+        .order(alignment_rows::number)
+        .limit(most)
+        .select(Row::as_select())
+        .load(conn)?)
 }
 
-/// Forgets a comparison. What was renamed stays so.
-pub fn discard(tx: &mut Tx, id: &str) -> Result<()> {
-    find(tx.conn, id)?;
-    diesel::delete(alignment_rows::table.filter(alignment_rows::alignment_id.eq(id))).execute(tx.conn)?;
-    diesel::delete(alignments::table.find(id)).execute(tx.conn)?;
-    Ok(())
+/// How many proposals of these kinds nobody has decided on.
+pub fn count_proposals(conn: &mut Conn, id: &str, kinds: &[Kind]) -> Result<i64> {
+    Ok(proposed(id, kinds).count().get_result(conn)?)
+}
+
+#[diesel::dsl::auto_type]
+fn proposed<'a>(id: &'a str, kinds: &'a [Kind]) -> _ {
+    let kinds: Vec<Kind> = kinds.iter().copied().filter(|kind| kind.proposes()).collect();
+    let open: State = State::Open;
+    let free: Standing = Standing::Free;
+    alignment_rows::table
+        .filter(alignment_rows::alignment_id.eq(id))
+        .filter(alignment_rows::state.eq(open))
+        .filter(alignment_rows::standing.eq(free))
+        .filter(alignment_rows::kind.eq_any(kinds))
 }
 
 /// Every row as a file that spreadsheets open.

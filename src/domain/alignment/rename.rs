@@ -1,11 +1,28 @@
 //! Accepting a proposal, all of them, and taking them back. The rename itself is the domain's own.
 
 use super::{Kind, Row, Standing, State, find, proposals};
+use crate::db::Conn;
 use crate::db::schema::alignment_rows;
-use crate::domain::users::{self, User, by_hand};
+use crate::domain::tasks::{self, Kind as Work, Slice, Step, Task};
+use crate::domain::users::{self, User, by_hand, recognition};
 use crate::domain::{Tx, fold};
 use crate::error::{Error, Result};
 use diesel::prelude::*;
+use serde::{Deserialize, Serialize};
+
+/// So many rows are looked up at a time.
+const BITE: i64 = 100;
+
+/// Whose names are to change, as the task keeps it.
+#[derive(Debug, Serialize, Deserialize)]
+struct Order {
+    /// The kinds of proposals that are accepted.
+    kinds: Vec<String>,
+    /// The keys of the accounts with a role of which something waited for an owner before.
+    waited: Vec<String>,
+    /// The names of those whose new name waits since.
+    since: Vec<String>,
+}
 
 /// What came of many at once.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -32,19 +49,91 @@ pub fn accept(tx: &mut Tx, id: &str, number: i32) -> Result<Row> {
     settle(tx, &row, state, note)
 }
 
-/// As [`accept`], for all proposals of these kinds.
+/// As [`accept`], for all proposals of these kinds, in one go.
 pub fn accept_all(tx: &mut Tx, id: &str, kinds: &[Kind]) -> Result<Outcome> {
+    let total = super::count_proposals(tx.conn, id, kinds)?;
+    let task = begin_accepting(tx, id, kinds, total)?;
+    to_the_end(tx, &task)
+}
+
+/// Begins to accept all proposals of these kinds: so many as [`super::count_proposals`] says.
+pub fn begin_accepting(tx: &mut Tx, id: &str, kinds: &[Kind], total: i64) -> Result<Task> {
     find(tx.conn, id)?;
-    let mut outcome = Outcome::default();
-    for proposal in proposals(tx.conn, id, kinds)? {
-        match accept(tx, id, proposal.number) {
-            Ok(row) if row.state == State::Accepted => outcome.done += 1,
-            // Accounts that only an owner may rename are left for one.
-            Ok(_) | Err(Error::Forbidden(_)) => outcome.stale += 1,
-            Err(other) => return Err(other),
+    let kinds = kinds.iter().map(|kind| kind.as_str().to_owned()).collect();
+    let order = Order { kinds, waited: waiting(tx.conn)?, since: Vec::new() };
+    tasks::begin(tx, Work::AcceptRenames, id, &order, total)
+}
+
+/// The names of the accounts with a role whose new name waits for an owner since.
+pub fn waiting_since(task: &Task) -> Result<Vec<String>> {
+    Ok(task.what::<Order>()?.since)
+}
+
+/// The keys of the accounts with a role of which something waits for an owner.
+fn waiting(conn: &mut Conn) -> Result<Vec<String>> {
+    Ok(recognition::waiting(conn)?.into_iter().map(|user| user.id).collect())
+}
+
+/// Renames some of those whose turn it is, or gives them their old names back.
+pub(in crate::domain) fn rename_some(tx: &mut Tx, task: &mut Task, slice: &mut Slice) -> Result<Step> {
+    let (id, mut order) = (task.subject.clone(), task.what::<Order>()?);
+    let kinds: Vec<Kind> = order.kinds.iter().filter_map(|word| Kind::parse(word)).collect();
+    let mut after: i32 = task.position()?.unwrap_or_default();
+    loop {
+        let some = if task.kind == Work::AcceptRenames {
+            proposals(tx.conn, &id, &kinds, after, BITE)?.into_iter().map(|row| row.number).collect()
+        } else {
+            accepted(tx, &id, after)?
+        };
+        if some.is_empty() {
+            let mut since = recognition::waiting(tx.conn)?;
+            since.retain(|user| !order.waited.contains(&user.id));
+            order.since = since.iter().map(User::name).collect();
+            task.set_what(&order)?;
+            return Ok(Step::Done);
+        }
+        for number in some {
+            if !slice.goes_on() {
+                task.go_on_from(&after)?;
+                return Ok(Step::More);
+            }
+            let is_done = if task.kind == Work::AcceptRenames {
+                accept_one(tx, &id, number)?
+            } else {
+                undo_one(tx, &id, number)?
+            };
+            task.count(is_done);
+            after = number;
         }
     }
-    Ok(outcome)
+}
+
+fn accept_one(tx: &mut Tx, id: &str, number: i32) -> Result<bool> {
+    match accept(tx, id, number) {
+        Ok(row) => Ok(row.state == State::Accepted),
+        // Accounts that only an owner may rename are left for one.
+        Err(Error::Forbidden(_)) => Ok(false),
+        Err(other) => Err(other),
+    }
+}
+
+fn undo_one(tx: &mut Tx, id: &str, number: i32) -> Result<bool> {
+    match tx.nested(|tx| undo(tx, id, number)) {
+        Ok(_) => Ok(true),
+        Err(cause @ Error::Internal(_)) => Err(cause),
+        Err(_) => Ok(false),
+    }
+}
+
+/// What came of many.
+pub fn outcome(task: &Task) -> Result<Outcome> {
+    let count = |rows: i64| usize::try_from(rows).map_err(Error::internal);
+    Ok(Outcome { done: count(task.done)?, stale: count(task.left_out)? })
+}
+
+fn to_the_end(tx: &mut Tx, task: &Task) -> Result<Outcome> {
+    let work = |tx: &mut Tx, task: &mut Task| rename_some(tx, task, &mut Slice::whole());
+    outcome(&tasks::advance(tx, &task.id, work)?)
 }
 
 /// Gives the user of this row the old name back, if they still have the one that they were given.
@@ -64,24 +153,37 @@ pub fn undo(tx: &mut Tx, id: &str, number: i32) -> Result<Row> {
     settle(tx, &row, State::Undone, None)
 }
 
-/// As [`undo`], for all that were accepted.
+/// As [`undo`], for all that were accepted, in one go.
 pub fn undo_all(tx: &mut Tx, id: &str) -> Result<Outcome> {
+    let total = count_accepted(tx.conn, id)?;
+    let task = begin_undoing(tx, id, total)?;
+    to_the_end(tx, &task)
+}
+
+/// How many were accepted.
+pub fn count_accepted(conn: &mut Conn, id: &str) -> Result<i64> {
+    let mine = alignment_rows::table
+        .filter(alignment_rows::alignment_id.eq(id))
+        .filter(alignment_rows::state.eq(State::Accepted));
+    Ok(mine.count().get_result(conn)?)
+}
+
+/// Begins to take all back that were accepted: so many as [`count_accepted`] says.
+pub fn begin_undoing(tx: &mut Tx, id: &str, total: i64) -> Result<Task> {
     find(tx.conn, id)?;
-    let accepted: Vec<i32> = alignment_rows::table
+    let order = Order { kinds: Vec::new(), waited: waiting(tx.conn)?, since: Vec::new() };
+    tasks::begin(tx, Work::UndoRenames, id, &order, total)
+}
+
+fn accepted(tx: &mut Tx, id: &str, after: i32) -> Result<Vec<i32>> {
+    let some = alignment_rows::table
         .filter(alignment_rows::alignment_id.eq(id))
         .filter(alignment_rows::state.eq(State::Accepted))
+        .filter(alignment_rows::number.gt(after))
         .order(alignment_rows::number)
-        .select(alignment_rows::number)
-        .load(tx.conn)?;
-    let mut outcome = Outcome::default();
-    for number in accepted {
-        match tx.nested(|tx| undo(tx, id, number)) {
-            Ok(_) => outcome.done += 1,
-            Err(cause @ Error::Internal(_)) => return Err(cause),
-            Err(_) => outcome.stale += 1,
-        }
-    }
-    Ok(outcome)
+        .limit(BITE)
+        .select(alignment_rows::number);
+    Ok(some.load(tx.conn)?)
 }
 
 fn rename(tx: &mut Tx, row: &Row) -> Result<()> {

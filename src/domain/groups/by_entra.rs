@@ -1,5 +1,6 @@
 //! What Entra ID does to groups.
 
+use super::forget;
 use super::members::{self, Moved};
 use super::{Group, Tx, fold, named, new_id, note};
 use crate::db::Conn;
@@ -88,6 +89,7 @@ pub fn create(tx: &mut Tx, mut wish: Wish) -> Result<Done> {
                 created_at: tx.now,
                 updated_at: tx.now,
                 version: 0,
+                deleted_at: None,
             };
             diesel::insert_into(user_groups::table).values(&group).execute(tx.conn)?;
             note(tx, Action::GroupCreated, &group, &[])?;
@@ -175,7 +177,7 @@ pub(in crate::domain) fn delete(tx: &mut Tx, group: &Group) -> Result<()> {
 
 fn delete_noting(tx: &mut Tx, group: &Group, changes: &[audit::Change]) -> Result<()> {
     retire(tx, group)?;
-    diesel::delete(user_groups::table.find(&group.id)).execute(tx.conn)?;
+    forget::forget(tx, group)?;
     note(tx, Action::GroupDeleted, group, changes)
 }
 
@@ -197,9 +199,7 @@ pub(in crate::domain) fn release(tx: &mut Tx, group: &Group) -> Result<()> {
     if group.held_at.is_some() {
         return delete(tx, group);
     }
-    let held = group_members::table
-        .filter(group_members::group_id.eq(&group.id))
-        .filter(group_members::held.eq(true));
+    let held = group_members::table.filter(group_members::group_id.eq(&group.id)).filter(group_members::held);
     diesel::delete(held).execute(tx.conn)?;
     note(tx, Action::GroupChanged, group, &[audit::Change::set("members", "none")])
 }

@@ -4,6 +4,7 @@
 //! |-------------|--------------------------------------------|
 //! | this        | the group, how it is found, who is in it   |
 //! | `by_entra`  | what Entra ID does: create, change, delete |
+//! | `forget`    | the memberships of one that was deleted    |
 //! | `members`   | who comes and who goes                     |
 //! | `search`    | finding and paging as Entra ID does        |
 
@@ -19,8 +20,11 @@ use diesel::prelude::*;
 use std::collections::{HashMap, HashSet};
 
 pub mod by_entra;
+mod forget;
 mod members;
 pub mod search;
+
+pub(super) use forget::forget_some;
 
 /// A group.
 #[derive(Clone, Debug, PartialEq, Eq, Queryable, Selectable, Insertable, AsChangeset)]
@@ -45,6 +49,8 @@ pub struct Group {
     pub updated_at: NaiveDateTime,
     /// Counts the changes.
     pub version: i32,
+    /// When it was deleted: it is not seen any more, and its memberships go some at a time.
+    deleted_at: Option<NaiveDateTime>,
 }
 
 /// A group with what a list of groups shows.
@@ -77,34 +83,39 @@ impl Group {
     }
 }
 
+/// All but those that were deleted, whose memberships are still going.
+#[diesel::dsl::auto_type]
+fn living() -> _ {
+    user_groups::table.filter(user_groups::deleted_at.is_null())
+}
+
 /// The group with this key.
 pub fn find(conn: &mut Conn, id: &str) -> Result<Group> {
-    let found = user_groups::table.find(id).select(Group::as_select()).first(conn).optional()?;
+    let found = living().filter(user_groups::id.eq(id)).select(Group::as_select()).first(conn).optional()?;
     found.ok_or(Error::NotFound("group"))
 }
 
 /// Which of these keys are those of groups that exist.
 pub fn present(conn: &mut Conn, ids: &[&str]) -> Result<HashSet<String>> {
-    let present =
-        user_groups::table.filter(user_groups::id.eq_any(ids)).select(user_groups::id).load(conn)?;
+    let present = living().filter(user_groups::id.eq_any(ids)).select(user_groups::id).load(conn)?;
     Ok(present.into_iter().collect())
 }
 
 /// The group that SCIM knows, or knew, by this id: also one that Entra ID does not see any more.
 pub fn with_scim_id(conn: &mut Conn, scim_id: &str) -> Result<Option<Group>> {
-    let mine = user_groups::table.filter(user_groups::scim_id.eq(scim_id));
+    let mine = living().filter(user_groups::scim_id.eq(scim_id));
     Ok(mine.select(Group::as_select()).first(conn).optional()?)
 }
 
 /// The group of this name, ignoring case.
 pub fn named(conn: &mut Conn, name: &str) -> Result<Option<Group>> {
-    let mine = user_groups::table.filter(user_groups::name_key.eq(fold(name)));
+    let mine = living().filter(user_groups::name_key.eq(fold(name)));
     Ok(mine.select(Group::as_select()).first(conn).optional()?)
 }
 
 /// A page of the groups whose name holds these words, by name.
 pub fn list(conn: &mut Conn, words: &str, at: &At, size: usize) -> Result<Page<Listed>> {
-    let mut query = user_groups::table.select(Group::as_select()).into_boxed();
+    let mut query = living().select(Group::as_select()).into_boxed();
     for word in words.split_whitespace() {
         let pattern = super::condition::pattern(super::condition::Test::Co, &fold(word));
         query = query.filter(user_groups::name_key.like(pattern).escape('\\'));
@@ -132,7 +143,7 @@ pub fn list(conn: &mut Conn, words: &str, at: &At, size: usize) -> Result<Page<L
 
 /// How many groups there are.
 pub fn count(conn: &mut Conn) -> Result<i64> {
-    Ok(user_groups::table.count().get_result(conn)?)
+    Ok(living().count().get_result(conn)?)
 }
 
 /// A page of a group's members, in the order in which they came.
@@ -168,6 +179,7 @@ pub fn of_user(conn: &mut Conn, user: &str) -> Result<Vec<Group>> {
     let mine = group_members::table
         .inner_join(user_groups::table.on(user_groups::id.eq(group_members::group_id)))
         .filter(group_members::user_id.eq(user))
+        .filter(user_groups::deleted_at.is_null())
         .order(user_groups::name_key);
     Ok(mine.select(Group::as_select()).load(conn)?)
 }

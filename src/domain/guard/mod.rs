@@ -12,6 +12,7 @@ use crate::db::schema::{census, guard_minutes, guard_people};
 use crate::error::{Error, Result};
 use chrono::{DateTime, DurationRound, NaiveDateTime, TimeDelta};
 use diesel::prelude::*;
+use std::collections::{HashMap, HashSet};
 
 mod limits;
 mod there;
@@ -20,8 +21,8 @@ pub use limits::{DAY, Limits, Measure, Measures, limits, set};
 
 /// So many rows that no window reaches are deleted at a time.
 const SWEEP: i64 = 500;
-/// How many keys one query asks for.
-const CHUNK: usize = 500;
+/// So many people are gone through at a time when the count begins anew.
+const BITE: i64 = 200;
 
 text_enum! {
     /// What Entra ID may take from people; each loss has a measure of its own.
@@ -139,34 +140,60 @@ pub(super) fn was_counted(tx: &mut Tx, loss: Loss, user: &str) -> Result<bool> {
     Ok(at.first::<NaiveDateTime>(tx.conn).optional()?.is_some_and(|at| at > since))
 }
 
-/// Begins to count a loss anew: an administrator has looked, and all of it is right. Whoever was kept stays kept as long
-/// as before, and those in `still` go on being counted.
-pub(super) fn begin_anew(tx: &mut Tx, loss: Loss, still: &[String]) -> Result<()> {
+/// Begins to count a loss anew, some people at a time: an administrator has looked, and all of it is right. Whoever was
+/// kept stays kept as long as before. Those of whom Entra ID tried again since `until`, and those whom `still` names,
+/// go on being counted. Goes on after the key that it answered last; answers none once it is through.
+pub(super) fn uncount_some(
+    tx: &mut Tx,
+    loss: Loss,
+    after: &str,
+    until: NaiveDateTime,
+    still: impl FnOnce(&mut Conn, &[String]) -> Result<HashSet<String>>,
+) -> Result<Option<String>> {
     let mine = || guard_people::table.filter(guard_people::loss.eq(loss));
-    let kept = || mine().filter(guard_people::kept_at.is_not_null());
-    let tried_later = kept().filter(guard_people::at.gt(guard_people::kept_at.assume_not_null()));
-    let last_try = guard_people::kept_at.eq(guard_people::at.nullable());
-    diesel::update(tried_later).set(last_try).execute(tx.conn)?;
-    diesel::update(kept()).set(guard_people::at.eq(long_ago())).execute(tx.conn)?;
-    let mut left: Vec<(String, NaiveDateTime, NaiveDateTime)> = Vec::new();
-    for some in still.chunks(CHUNK) {
-        let these = mine().filter(guard_people::kept_at.is_null()).filter(guard_people::user_id.eq_any(some));
-        let columns = (guard_people::user_id, guard_people::at, guard_people::came_at);
-        left.extend(these.select(columns).load::<(String, _, _)>(tx.conn)?);
+    let some = mine().filter(guard_people::user_id.gt(after)).order(guard_people::user_id).limit(BITE);
+    let people: Vec<(String, Person)> =
+        some.select((guard_people::user_id, Person::as_select())).load(tx.conn)?;
+    let Some(last) = people.last().map(|(user, _)| user.clone()) else {
+        begin_minutes_anew(tx, loss)?;
+        return Ok(None);
+    };
+    let ids: Vec<String> = people.iter().map(|(user, _)| user.clone()).collect();
+    let still = still(tx.conn, &ids)?;
+    let (mut gone, mut minutes) = (Vec::new(), HashMap::new());
+    for (user, person) in people.iter().filter(|(_, person)| person.at <= until) {
+        if let Some(kept_at) = person.kept_at {
+            let last_try = kept_at.max(person.at);
+            let change = (guard_people::kept_at.eq(last_try), guard_people::at.eq(long_ago()));
+            diesel::update(guard_people::table.find((loss, user))).set(change).execute(tx.conn)?;
+        } else if still.contains(user) {
+            continue;
+        } else {
+            gone.push(user);
+        }
+        *minutes.entry(minute(person.at)?).or_insert(0) += 1;
     }
-    diesel::delete(mine().filter(guard_people::kept_at.is_null())).execute(tx.conn)?;
-    diesel::delete(guard_minutes::table.filter(guard_minutes::loss.eq(loss))).execute(tx.conn)?;
-    for (user, at, came_at) in left {
-        add_to_minute(tx, loss, at)?;
-        let row = (
-            guard_people::loss.eq(loss),
-            guard_people::user_id.eq(user),
-            guard_people::at.eq(at),
-            guard_people::came_at.eq(came_at),
-            guard_people::outcome.eq(Outcome::Held),
-        );
-        diesel::insert_into(guard_people::table).values(row).execute(tx.conn)?;
+    diesel::delete(mine().filter(guard_people::user_id.eq_any(gone))).execute(tx.conn)?;
+    for (minute, people) in minutes {
+        let this = guard_minutes::table.find((loss, minute));
+        diesel::update(this)
+            .set(guard_minutes::people.eq(guard_minutes::people - people))
+            .execute(tx.conn)?;
     }
+    Ok(Some(last))
+}
+
+/// What is left in the minutes is measured by how many are active now.
+fn begin_minutes_anew(tx: &mut Tx, loss: Loss) -> Result<()> {
+    let mine = || guard_minutes::table.filter(guard_minutes::loss.eq(loss));
+    diesel::delete(mine().filter(guard_minutes::people.le(0))).execute(tx.conn)?;
+    let active: i64 = census::table.select(census::active_users).first(tx.conn)?;
+    let anew = (
+        guard_minutes::active.eq(active),
+        guard_minutes::there_hour.eq(None::<i64>),
+        guard_minutes::there_day.eq(None::<i64>),
+    );
+    diesel::update(mine()).set(anew).execute(tx.conn)?;
     Ok(())
 }
 

@@ -11,10 +11,12 @@ use crate::db::Conn;
 use crate::db::schema::{link_requests, users};
 use crate::domain::audit::{self, Action, Change, Kind};
 use crate::domain::guard::{self, Loss};
+use crate::domain::tasks::{self, Kind as Work, Slice, Step, Task};
 use crate::domain::{Role, Tx, new_id, sites};
 use crate::error::{Complaint, Error, Result};
 use chrono::NaiveDateTime;
 use diesel::prelude::*;
+use serde::{Deserialize, Serialize};
 use std::collections::HashSet;
 
 /// What an administrator may enter for an account under local management.
@@ -176,29 +178,60 @@ pub struct Placed {
     pub gone: Vec<String>,
 }
 
-/// As [`set_site`], for many at once: whoever has a site already is left alone, and whoever is gone is left out.
-pub fn set_site_of(tx: &mut Tx, ids: &[String], site: &str) -> Result<Placed> {
-    sites::find(tx.conn, site)?;
-    let mut placed = Placed::default();
+/// Whose site is to be set, as the task keeps it.
+#[derive(Debug, Serialize, Deserialize)]
+struct Order {
+    ids: Vec<String>,
+    site: String,
+    /// What came of it so far.
+    left: Vec<String>,
+    gone: Vec<String>,
+}
+
+/// Begins to set a site for many, as [`set_site`] does for one: whoever has a site already is left alone, and whoever is
+/// gone is left out.
+pub fn begin_setting_site(tx: &mut Tx, ids: &[String], site: &str) -> Result<Task> {
+    let site = sites::find(tx.conn, site)?.id;
     let mut seen = HashSet::new();
-    for id in ids.iter().filter(|id| seen.insert(*id)) {
-        let user = match find(tx.conn, id) {
-            Ok(user) => user,
+    let ids: Vec<String> = ids.iter().filter(|id| seen.insert(*id)).cloned().collect();
+    let total = i64::try_from(ids.len()).map_err(Error::internal)?;
+    let order = Order { ids, site, left: Vec::new(), gone: Vec::new() };
+    tasks::begin(tx, Work::SetSite, &format!("selection {}", new_id()), &order, total)
+}
+
+/// Sets it for some of them.
+pub(in crate::domain) fn set_some_sites(tx: &mut Tx, task: &mut Task, slice: &mut Slice) -> Result<Step> {
+    let mut order: Order = task.what()?;
+    let mut at: usize = task.position()?.unwrap_or_default();
+    while let Some(id) = order.ids.get(at) {
+        if !slice.goes_on() {
+            task.set_what(&order)?;
+            task.go_on_from(&at)?;
+            return Ok(Step::More);
+        }
+        match find(tx.conn, id) {
+            Ok(user) if user.site_id.is_some() => order.left.push(user.name()),
+            Ok(_) => drop(set_site(tx, id, &order.site)?),
             Err(Error::NotFound(_)) => {
                 let name = audit::name_of(tx.conn, Kind::User, id)?;
-                placed.gone.push(name.unwrap_or_else(|| "somebody unknown here".to_owned()));
-                continue;
+                order.gone.push(name.unwrap_or_else(|| "somebody unknown here".to_owned()));
             }
             Err(other) => return Err(other),
-        };
-        if user.site_id.is_some() {
-            placed.left.push(user.name());
-        } else {
-            set_site(tx, id, site)?;
-            placed.set += 1;
         }
+        at += 1;
+        let passed = i64::try_from(at).map_err(Error::internal)?;
+        task.left_out = i64::try_from(order.left.len() + order.gone.len()).map_err(Error::internal)?;
+        task.done = passed - task.left_out;
     }
-    Ok(placed)
+    task.set_what(&order)?;
+    Ok(Step::Done)
+}
+
+/// What came of setting a site for many.
+pub fn placed(task: &Task) -> Result<Placed> {
+    let order: Order = task.what()?;
+    let set = usize::try_from(task.done).map_err(Error::internal)?;
+    Ok(Placed { set, left: order.left, gone: order.gone })
 }
 
 /// Takes an account back to local management: its fields can be edited until Entra ID next writes to it.

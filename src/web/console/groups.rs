@@ -1,7 +1,9 @@
 //! Groups as Entra ID keeps them here: which there are, and who is in them.
 
+use super::tasks;
 use super::users::held_words;
 use crate::domain::groups::{self, Group, Listed, Member};
+use crate::domain::tasks::running_on;
 use crate::domain::users;
 use crate::web::extract::{Desk, Fields, Posted, Signed};
 use crate::web::page::{self, Answer, Frame, when};
@@ -101,6 +103,13 @@ pub(super) async fn delete(
     id: Path<String>,
     _form: Posted<Fields>,
 ) -> Answer {
+    let key = id.clone();
     let outcome = desk.write(signed.actor(), move |tx| groups::delete(tx, &id)).await;
+    if outcome.is_ok()
+        && let Some(task) = desk.read(move |conn| running_on(conn, &key)).await?
+    {
+        // The group is not seen any more: nobody waits until its memberships are gone.
+        tasks::let_go_on(&desk, task);
+    }
     page::settle(&request, outcome, |group| format!("The group {} was deleted.", group.name), PATH)
 }

@@ -1,10 +1,10 @@
 //! What the guard holds back, and when it does.
 
-use crate::domain::authority::Authority;
+use super::tasks;
+use crate::domain::Role;
 use crate::domain::guard::{self, Limits, Loss, Measure, Measures};
 use crate::domain::held::{self, Count, Decided, HeldGroup, Named, Verdict};
 use crate::domain::users::{self, Held, User};
-use crate::domain::{Role, Tx};
 use crate::error::{Error, Result};
 use crate::web::extract::{Desk, Fields, Posted, Signed, values};
 use crate::web::page::{self, Answer, Frame, Refused, when};
@@ -15,8 +15,6 @@ use serde::Deserialize;
 
 const PATH: &str = "/held";
 const PAGE: usize = 50;
-/// So many are decided on in one transaction: a few tens of milliseconds.
-const SLICE: usize = 40;
 /// Stands between a user's key and the number of what is held back of them.
 const BETWEEN: char = ':';
 
@@ -207,12 +205,9 @@ pub(super) async fn decide(
     };
     if all {
         let shown = values(&form, "shown_until").into_iter().find_map(|number| number.parse().ok());
-        let outcome = decide_all(&desk, signed.actor(), verdict, shown).await;
-        let told = |decided: &Decided| match (verdict, *decided) {
-            (Verdict::Release, Decided { done: 0, left: 0, newer: 0 }) => "The count begins anew.".to_owned(),
-            (_, decided) => said(verdict, decided),
-        };
-        return page::settle(&request, outcome, told, PATH);
+        let all = desk.read(move |conn| held::everything(conn, shown)).await?;
+        let begun = desk.write(signed.actor(), move |tx| held::begin_all(tx, verdict, &all)).await;
+        return tasks::answer(&request, &desk, begun, PATH).await;
     }
     let (users, groups) = (named(&form), values(&form, "group"));
     let outcome = desk.write(signed.actor(), move |tx| held::decide(tx, verdict, &users, &groups)).await;
@@ -243,26 +238,12 @@ fn named(form: &Fields) -> Vec<Named> {
     values(form, "user").into_iter().map(|id| Named { shown: shown(&id), id }).collect()
 }
 
-/// Decides on everything, a slice at a time, so that others write in between.
-async fn decide_all(
-    desk: &Desk,
-    authority: Authority,
-    verdict: Verdict,
-    shown: Option<i64>,
-) -> Result<Decided> {
-    let all = desk.read(move |conn| held::everything(conn, shown)).await?;
-    let (users, groups) = (all.users.clone(), all.groups.clone());
-    let newer = desk.write(authority.clone(), move |tx| held::begin_all(tx, verdict, &all)).await?;
-    let authority = authority.without_proof();
-    let people = users.chunks(SLICE).map(|some| (some.to_vec(), Vec::new()));
-    let slices = people.chain(groups.chunks(SLICE).map(|some| (Vec::new(), some.to_vec())));
-    let mut sum = Decided { newer, ..Decided::default() };
-    for (users, groups) in slices {
-        let decide = move |tx: &mut Tx| held::decide_each(tx, verdict, &users, &groups);
-        let some = desk.write(authority.clone(), decide).await?;
-        (sum.done, sum.left) = (sum.done + some.done, sum.left + some.left);
+/// What came of a verdict on everything.
+pub(super) fn said_of_all(verdict: Verdict, decided: Decided) -> String {
+    match (verdict, decided) {
+        (Verdict::Release, Decided { done: 0, left: 0, newer: 0 }) => "The count begins anew.".to_owned(),
+        (_, decided) => said(verdict, decided),
     }
-    Ok(sum)
 }
 
 fn said(verdict: Verdict, decided: Decided) -> String {

@@ -180,7 +180,7 @@ pub(super) async fn apply(
 ) -> Answer {
     let id = id.into_inner();
     let back = format!("/imports/{id}");
-    let outcome = desk.write(signed.actor(), move |tx| imports::apply(tx, &id)).await;
+    let outcome = desk.write_between(signed.actor(), move |tx| imports::apply(tx, &id)).await;
     let said = |import: &Import| {
         format!("The file was applied: {}.", counted(import.counts.changes(), "change", "changes"))
     };

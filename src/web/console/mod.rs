@@ -25,6 +25,7 @@ mod sign_in;
 mod sign_ins;
 mod single_sign_on;
 mod sites;
+mod tasks;
 mod users;
 
 routes! {
@@ -122,6 +123,8 @@ routes! {
 
     "/held" { GET auditor held::show; POST administrator(proof) held::decide; }
     "/held/limits" { POST administrator(proof) held::set_limits; }
+
+    "/tasks/{id}" { GET auditor tasks::show; }
 
     "/activity" { GET auditor activity::show; }
     "/activity/sign-ins" { GET auditor sign_ins::list; }

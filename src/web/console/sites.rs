@@ -1,5 +1,6 @@
 //! Sites, their other names, and the names that Entra ID sent and nobody knows.
 
+use super::tasks;
 use crate::domain::sites::{self, Alias, Listed, Site, Unknown};
 use crate::error::{Error, Result};
 use crate::web::extract::{Desk, Fields, Posted, Signed};
@@ -54,15 +55,39 @@ pub(super) async fn create(
             render(frame, desk, form, Some(refusal)).await
         }
         outcome => {
-            page::settle(&request, outcome, |site| format!("The site {} was created.", site.name), PATH)
+            let said = |site: &Site| format!("The site {} was created.", site.name);
+            settled_with(&request, &desk, form.name, outcome, said, PATH).await
         }
     }
+}
+
+/// Says what came of it, once those who waited for the name have their site; or leads to how far that is.
+async fn settled_with<T>(
+    request: &HttpRequest,
+    desk: &Desk,
+    name: String,
+    outcome: Result<T>,
+    said: impl FnOnce(&T) -> String,
+    path: &str,
+) -> Answer {
+    if outcome.is_ok() {
+        let following = desk.read(move |conn| sites::being_settled(conn, &name)).await?;
+        if let Some(progress) = tasks::after(desk, following).await? {
+            return Ok(page::go(&progress));
+        }
+    }
+    page::settle(request, outcome, said, path)
+}
+
+/// What is said of a name that was settled.
+pub(super) fn settled(name: &str) -> String {
+    format!("“{name}” is settled: the users who waited for it have their site.")
 }
 
 /// Settles a name that Entra ID sent: as a site of its own, or as another name of a site.
 pub(super) async fn settle(request: HttpRequest, signed: Signed, desk: Desk, form: Posted<Form>) -> Answer {
     let Posted(Form { name, action }) = form;
-    let said = format!("“{name}” is settled: the users who waited for it have their site.");
+    let (said, key) = (settled(&name), name.clone());
     let outcome = desk.write(signed.actor(), move |tx| match action.as_str() {
         "" => Err(Error::Conflict(
             "Choose what is to become of the name first. Nothing was changed.".to_owned(),
@@ -70,7 +95,7 @@ pub(super) async fn settle(request: HttpRequest, signed: Signed, desk: Desk, for
         "create" => sites::create(tx, &name).map(drop),
         site => sites::alias(tx, site, &name),
     });
-    page::settle(&request, outcome.await, |()| said, PATH)
+    settled_with(&request, &desk, key, outcome.await, |()| said, PATH).await
 }
 
 #[derive(Template)]
@@ -131,7 +156,10 @@ pub(super) async fn rename(
             let entered = Entered { name: Some(name), ..Entered::default() };
             render_site(frame, desk, id, entered, Some(refusal)).await
         }
-        outcome => page::settle(&request, outcome, |site| format!("The site {} was saved.", site.name), PATH),
+        outcome => {
+            let said = |site: &Site| format!("The site {} was saved.", site.name);
+            settled_with(&request, &desk, name, outcome, said, PATH).await
+        }
     }
 }
 
@@ -151,7 +179,8 @@ pub(super) async fn add_alias(
             render_site(frame, desk, id, entered, Some(refusal.renamed("name", "alias"))).await
         }
         outcome => {
-            page::settle(&request, outcome, |()| "The alias was added.".to_owned(), &format!("{PATH}/{id}"))
+            let said = |()| "The alias was added.".to_owned();
+            settled_with(&request, &desk, alias, outcome, |done| said(*done), &format!("{PATH}/{id}")).await
         }
     }
 }

@@ -1,11 +1,13 @@
 //! Aligning user names with Entra ID's before provisioning is switched on.
 
 use crate::domain::Tx;
-use crate::domain::alignment::{self, Alignment, Kind, Outcome, Row, State, outlook};
+use crate::domain::alignment::{self, Alignment, Compared, Kind, Outcome, Row, State, outlook};
 use crate::domain::identity::switch;
+use crate::domain::tasks::Task;
 use crate::domain::users::by_entra::Scope;
-use crate::domain::users::recognition;
+use crate::domain::users::{User, recognition};
 use crate::error::Error;
+use crate::web::console::tasks;
 use crate::web::extract::{Desk, Fields, Posted, Signed, UpTo, values};
 use crate::web::page::{self, Answer, Frame, Refused, when};
 use crate::web::query::{Pairs, Query};
@@ -15,12 +17,15 @@ use actix_web::web::Path;
 use askama::Template;
 use serde::Deserialize;
 
+/// What is said of a comparison that was discarded.
+pub(in crate::web::console) const DISCARDED: &str =
+    "The comparison was discarded. What was renamed stays so.";
 const HOME: &str = "/users/alignment";
 const CSV: &str = "text/csv; charset=utf-8";
 const PAGE: usize = 100;
 const RECENT: i64 = 20;
 /// So many are shown before all are accepted; the rest is counted.
-const PREVIEW: usize = 500;
+const PREVIEW: i64 = 500;
 
 #[derive(Template)]
 #[template(path = "alignment/new.html")]
@@ -56,13 +61,27 @@ pub(in crate::web::console) async fn upload(
     let (name, file) = (upload.file_name, upload.file);
     // Comparing takes longer than keeping: nobody who writes waits for it.
     match desk.read(move |conn| alignment::compare(conn, &file)).await {
-        Ok(compared) => {
-            let keep = desk.write(signed.actor(), move |tx| alignment::keep(tx, &name, compared));
-            Ok(page::go(&format!("{HOME}/{}", keep.await?.id)))
-        }
+        Ok(compared) => Ok(page::go(&format!("{HOME}/{}", keep(&desk, &signed, name, compared).await?.id))),
         Err(refusal @ Error::Invalid(_)) => start(frame, desk, Some(refusal)).await,
         Err(other) => Err(other.into()),
     }
+}
+
+/// Keeps a comparison some rows at a time, so that others write in between.
+async fn keep(
+    desk: &Desk,
+    signed: &Signed,
+    name: String,
+    mut compared: Compared,
+) -> Result<Alignment, Error> {
+    let bites = compared.take_bites();
+    let begin = move |tx: &mut Tx| alignment::begin_keeping(tx, &name, &compared);
+    let id = desk.write(signed.actor(), begin).await?.id;
+    for rows in bites {
+        let id = id.clone();
+        desk.write(signed.actor(), move |tx| alignment::keep_some(tx, &id, rows)).await?;
+    }
+    desk.write(signed.actor(), move |tx| alignment::keep_rest(tx, &id)).await
 }
 
 #[derive(Template)]
@@ -178,14 +197,15 @@ pub(in crate::web::console) async fn preview(
 ) -> Answer {
     let (id, chosen) = (id.into_inner(), kinds(&asked));
     let wanted = chosen.clone();
-    let (found, counts, mut rows) = desk
+    let (found, counts, rows, all) = desk
         .read(move |conn| {
             let found = alignment::find(conn, &id)?;
-            Ok((found, alignment::counts(conn, &id)?, alignment::proposals(conn, &id, &wanted)?))
+            let rows = alignment::proposals(conn, &id, &wanted, 0, PREVIEW)?;
+            let all = alignment::count_proposals(conn, &id, &wanted)?;
+            Ok((found, alignment::counts(conn, &id)?, rows, all))
         })
         .await?;
-    let more = rows.len().saturating_sub(PREVIEW);
-    rows.truncate(PREVIEW);
+    let more = usize::try_from(all).unwrap_or(usize::MAX).saturating_sub(rows.len());
     let kinds = counts
         .into_iter()
         .filter(|(kind, _, open)| kind.proposes() && *open > 0)
@@ -204,10 +224,10 @@ pub(in crate::web::console) async fn accept_all(
 ) -> Answer {
     let (id, chosen) = (id.into_inner(), kinds(&form.0));
     let path = format!("{HOME}/{id}");
-    let outcome = desk
-        .write(signed.actor(), move |tx| telling_who_waits(tx, |tx| alignment::accept_all(tx, &id, &chosen)))
-        .await;
-    page::settle(&request, outcome, |(outcome, waiting)| told("renamed", outcome) + waiting, &path)
+    let (key, kinds) = (id.clone(), chosen.clone());
+    let total = desk.read(move |conn| alignment::count_proposals(conn, &key, &kinds)).await?;
+    let begin = move |tx: &mut Tx| alignment::begin_accepting(tx, &id, &chosen, total);
+    tasks::answer(&request, &desk, desk.write(signed.actor(), begin).await, &path).await
 }
 
 /// Does something to user names, and says of how many accounts with a role the new name waits for an owner since: whoever
@@ -220,19 +240,27 @@ fn telling_who_waits<T>(
     let done = act(tx)?;
     let mut since = recognition::waiting(tx.conn)?;
     since.retain(|user| before.iter().all(|waited| waited.id != user.id));
-    let told = match since.as_slice() {
+    Ok((done, told_who_waits(&since.iter().map(User::name).collect::<Vec<_>>())))
+}
+
+fn told_who_waits(names: &[String]) -> String {
+    match names {
         [] => String::new(),
         [one] => format!(
-            " {} has a role here: the new name counts at sign-in once an owner confirms it, under Administrators.",
-            one.name()
+            " {one} has a role here: the new name counts at sign-in once an owner confirms it, under Administrators.",
         ),
         many => format!(
             " {} of them have a role here: their new names count at sign-in once an owner confirms each, under \
              Administrators.",
             many.len()
         ),
-    };
-    Ok((done, told))
+    }
+}
+
+/// What came of all of them.
+pub(in crate::web::console) fn told_of_all(what: &str, task: &Task) -> Result<String, Error> {
+    let told = told(what, &alignment::outcome(task)?);
+    Ok(told + &told_who_waits(&alignment::waiting_since(task)?))
 }
 
 fn told(what: &str, outcome: &Outcome) -> String {
@@ -299,10 +327,10 @@ pub(in crate::web::console) async fn undo_all(
 ) -> Answer {
     let id = id.into_inner();
     let path = format!("{HOME}/{id}");
-    let outcome =
-        desk.write(signed.actor(), move |tx| telling_who_waits(tx, |tx| alignment::undo_all(tx, &id))).await;
-    let said = |(outcome, waiting): &(Outcome, String)| told("given the old name back", outcome) + waiting;
-    page::settle(&request, outcome, said, &path)
+    let key = id.clone();
+    let total = desk.read(move |conn| alignment::count_accepted(conn, &key)).await?;
+    let begin = move |tx: &mut Tx| alignment::begin_undoing(tx, &id, total);
+    tasks::answer(&request, &desk, desk.write(signed.actor(), begin).await, &path).await
 }
 
 pub(in crate::web::console) async fn discard(
@@ -313,12 +341,11 @@ pub(in crate::web::console) async fn discard(
     _form: Posted<Fields>,
 ) -> Answer {
     let outcome = desk.write(signed.actor(), move |tx| alignment::discard(tx, &id)).await;
-    page::settle(
-        &request,
-        outcome,
-        |()| "The comparison was discarded. What was renamed stays so.".to_owned(),
-        HOME,
-    )
+    if let Ok(task) = &outcome {
+        // It is not seen any more: nobody waits until its rows are gone.
+        tasks::let_go_on(&desk, task.clone());
+    }
+    page::settle(&request, outcome, |_| DISCARDED.to_owned(), HOME)
 }
 
 /// Every row as a file.

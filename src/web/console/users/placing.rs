@@ -7,6 +7,7 @@ use crate::domain::sites::{self, Site};
 use crate::domain::users::by_hand::{self, Placed};
 use crate::domain::users::list;
 use crate::error::{Error, Result};
+use crate::web::console::tasks;
 use crate::web::extract::{Desk, Fields, Posted, Signed, values};
 use crate::web::page::{self, Answer, Frame, Refused};
 use crate::web::query::Pairs;
@@ -87,14 +88,14 @@ pub(in crate::web::console) async fn place(
         let refusal = Error::invalid("site", "Choose the site. It cannot be changed later.");
         return render(frame, desk, ids, &fields, Some(refusal)).await;
     }
-    let outcome = match few_enough(&ids) {
-        Ok(()) => desk.write(signed.actor(), move |tx| by_hand::set_site_of(tx, &ids, &site)).await,
+    let begun = match few_enough(&ids) {
+        Ok(()) => desk.write(signed.actor(), move |tx| by_hand::begin_setting_site(tx, &ids, &site)).await,
         Err(refusal) => Err(refusal),
     };
-    page::settle(&request, outcome, said, &Back::of(&fields).path())
+    tasks::answer(&request, &desk, begun, &Back::of(&fields).path()).await
 }
 
-fn said(placed: &Placed) -> String {
+pub(in crate::web::console) fn said(placed: &Placed) -> String {
     let done = match placed.set {
         0 => "Nobody was given a site.".to_owned(),
         1 => "The site was set for one user.".to_owned(),

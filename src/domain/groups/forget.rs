@@ -1,0 +1,52 @@
+//! The memberships of a group that was deleted: where they are many they go some at a time, and nobody sees the group
+//! meanwhile.
+
+use super::Group;
+use crate::db::schema::{group_members, user_groups};
+use crate::domain::Tx;
+use crate::domain::tasks::{self, Kind, Slice, Step, Task};
+use crate::error::Result;
+use diesel::prelude::*;
+
+/// So many memberships go at once.
+const BITE: i64 = 200;
+
+/// Deletes the group itself, or hides it until its memberships are gone.
+pub(super) fn forget(tx: &mut Tx, group: &Group) -> Result<()> {
+    let mine = group_members::table.filter(group_members::group_id.eq(&group.id));
+    let members: i64 = mine.count().get_result(tx.conn)?;
+    if members <= BITE {
+        diesel::delete(user_groups::table.find(&group.id)).execute(tx.conn)?;
+        return Ok(());
+    }
+    tasks::begin(tx, Kind::ForgetGroup, &group.id, &(), members)?;
+    // Its name and its id are free, and no group has it as a member.
+    let hidden = (
+        user_groups::deleted_at.eq(tx.now),
+        user_groups::linked.eq(false),
+        user_groups::held_at.eq(None::<chrono::NaiveDateTime>),
+        user_groups::scim_id.eq(format!("deleted {}", group.id)),
+        user_groups::name_key.eq(format!("deleted {}", group.id)),
+        user_groups::external_id.eq(None::<String>),
+    );
+    diesel::update(user_groups::table.find(&group.id)).set(hidden).execute(tx.conn)?;
+    let elsewhere = group_members::table.filter(group_members::subgroup_id.eq(&group.id));
+    diesel::delete(elsewhere).execute(tx.conn)?;
+    Ok(())
+}
+
+/// Lets some memberships go, and with the last of them the group.
+pub(in crate::domain) fn forget_some(tx: &mut Tx, task: &mut Task, slice: &mut Slice) -> Result<Step> {
+    while slice.goes_on() {
+        let some = group_members::table.filter(group_members::group_id.eq(&task.subject)).limit(BITE);
+        let some: Vec<String> = some.select(group_members::id).load(tx.conn)?;
+        if some.is_empty() {
+            diesel::delete(user_groups::table.find(&task.subject)).execute(tx.conn)?;
+            return Ok(Step::Done);
+        }
+        let gone =
+            diesel::delete(group_members::table.filter(group_members::id.eq_any(some))).execute(tx.conn)?;
+        task.done += i64::try_from(gone).unwrap_or_default();
+    }
+    Ok(Step::More)
+}

@@ -1,0 +1,283 @@
+//! Work on many rows, which is done slice by slice: others write in between, a page says how far it is, and after a
+//! restart it goes on where it stood.
+//!
+//! A slice changes some rows and moves the task's position in one transaction, so that no row is done twice, or half.
+//! What the kinds of work are, and who does a slice of which, says [`bulk`](super::bulk).
+
+use super::text_enum::text_enum;
+use super::{Actor, Role, Tx, new_id};
+use crate::db::Conn;
+use crate::db::schema::long_tasks;
+use crate::error::{Error, Result};
+use chrono::NaiveDateTime;
+use diesel::prelude::*;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use std::collections::HashSet;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+mod slice;
+
+pub use slice::Slice;
+
+text_enum! {
+    /// What is done to many.
+    pub enum Kind {
+        /// All that is held back is done as Entra ID asked.
+        ReleaseHeld = "release_held",
+        /// Nothing of what is held back is done.
+        KeepHeld = "keep_held",
+        /// Proposals of a comparison are accepted.
+        AcceptRenames = "accept_renames",
+        /// Users who were renamed by a comparison get their old names back.
+        UndoRenames = "undo_renames",
+        /// The rows of a comparison that was discarded go.
+        ForgetComparison = "forget_comparison",
+        /// Those who wait for a site of this name get it.
+        SettleSite = "settle_site",
+        /// Selected users get a site.
+        SetSite = "set_site",
+        /// The memberships of a group that was deleted go.
+        ForgetGroup = "forget_group",
+    }
+}
+
+text_enum! {
+    /// How far it is.
+    pub enum State {
+        /// It goes on.
+        Running = "running",
+        /// All of it was done.
+        Done = "done",
+        /// Whoever began it may no longer do it: the rest was left.
+        Stopped = "stopped",
+        /// It was refused on the way: the rest was left.
+        Failed = "failed",
+    }
+}
+
+/// Whether a slice was the last.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Step {
+    /// There is more to do.
+    More,
+    /// All of it is done.
+    Done,
+}
+
+/// Work on many rows.
+#[derive(Clone, Debug, PartialEq, Eq, Queryable, Selectable, Insertable, AsChangeset)]
+#[diesel(table_name = long_tasks, treat_none_as_null = true)]
+pub struct Task {
+    /// Its key.
+    pub id: String,
+    /// What is done.
+    pub kind: Kind,
+    /// The key of what it is done to: one task at a time.
+    pub subject: String,
+    what: String,
+    /// How far it is.
+    pub state: State,
+    /// How many rows there are to do.
+    pub total: i64,
+    /// How many were done.
+    pub done: i64,
+    /// How many were left as they are.
+    pub left_out: i64,
+    position: Option<String>,
+    actor_kind: String,
+    actor_id: Option<String>,
+    /// The name of whoever began it.
+    pub actor_name: String,
+    actor_role: Role,
+    /// When it began, in UTC.
+    pub started_at: NaiveDateTime,
+    /// When it last advanced, in UTC.
+    pub updated_at: NaiveDateTime,
+    /// When it ended, in UTC.
+    pub ended_at: Option<NaiveDateTime>,
+    /// Why it did not come to its end.
+    pub fault: Option<String>,
+}
+
+impl Task {
+    /// Whether it goes on.
+    #[must_use]
+    pub fn is_running(&self) -> bool {
+        self.state == State::Running
+    }
+
+    /// Who began it, with the role that they had then.
+    #[must_use]
+    pub fn actor(&self) -> Actor {
+        match (self.actor_kind.as_str(), &self.actor_id) {
+            ("person", Some(id)) => {
+                Actor::Person { id: id.clone(), name: self.actor_name.clone(), role: self.actor_role }
+            }
+            ("entra", _) => Actor::Entra,
+            ("command line", _) => Actor::CommandLine,
+            _ => Actor::Rollcall,
+        }
+    }
+
+    /// What is to be done, as it was asked for.
+    pub fn what<T: DeserializeOwned>(&self) -> Result<T> {
+        serde_json::from_str(&self.what).map_err(Error::internal)
+    }
+
+    /// Notes what came of it on the way.
+    pub(super) fn set_what(&mut self, what: &impl Serialize) -> Result<()> {
+        self.what = serde_json::to_string(what).map_err(Error::internal)?;
+        Ok(())
+    }
+
+    /// Where the next slice goes on.
+    pub(super) fn position<T: DeserializeOwned>(&self) -> Result<Option<T>> {
+        self.position.as_deref().map(serde_json::from_str).transpose().map_err(Error::internal)
+    }
+
+    pub(super) fn go_on_from(&mut self, position: &impl Serialize) -> Result<()> {
+        self.position = Some(serde_json::to_string(position).map_err(Error::internal)?);
+        Ok(())
+    }
+
+    /// Notes a row that was done, or left.
+    pub(super) fn count(&mut self, is_done: bool) {
+        if is_done { self.done += 1 } else { self.left_out += 1 }
+    }
+
+    fn end(&mut self, state: State, now: NaiveDateTime) {
+        (self.state, self.updated_at, self.ended_at) = (state, now, Some(now));
+        // What went in the meantime was neither done nor left.
+        self.left_out = self.left_out.max(self.total - self.done);
+    }
+}
+
+/// Begins work on so many rows; the same work that is under way already is found again.
+///
+/// # Errors
+/// [`Error::Conflict`] while other work on the same thing is under way.
+pub(super) fn begin(
+    tx: &mut Tx,
+    kind: Kind,
+    subject: &str,
+    what: &impl Serialize,
+    total: i64,
+) -> Result<Task> {
+    if let Some(running) = running_on(tx.conn, subject)? {
+        if running.kind == kind {
+            return Ok(running);
+        }
+        return Err(Error::Conflict(format!(
+            "{} began another change of the same users, which is still under way: {} of {} are done. Nothing was \
+             changed now: wait until it has ended.",
+            running.actor_name, running.done, running.total
+        )));
+    }
+    let (actor_kind, actor_id, actor_role) = match tx.actor {
+        Actor::Person { id, role, .. } => ("person", Some(id.clone()), *role),
+        Actor::Entra => ("entra", None, Role::None),
+        Actor::CommandLine => ("command line", None, Role::Owner),
+        Actor::Rollcall => ("rollcall", None, Role::Owner),
+    };
+    let task = Task {
+        id: new_id(),
+        kind,
+        subject: subject.to_owned(),
+        what: serde_json::to_string(what).map_err(Error::internal)?,
+        state: State::Running,
+        total,
+        done: 0,
+        left_out: 0,
+        position: None,
+        actor_kind: actor_kind.to_owned(),
+        actor_id,
+        actor_name: tx.actor.name().to_owned(),
+        actor_role,
+        started_at: tx.now,
+        updated_at: tx.now,
+        ended_at: None,
+        fault: None,
+    };
+    diesel::insert_into(long_tasks::table).values(&task).execute(tx.conn)?;
+    Ok(task)
+}
+
+/// The task with this key.
+pub fn find(conn: &mut Conn, id: &str) -> Result<Task> {
+    let found = long_tasks::table.find(id).select(Task::as_select()).first(conn).optional()?;
+    found.ok_or(Error::NotFound("task"))
+}
+
+/// The task that is under way on this thing.
+pub fn running_on(conn: &mut Conn, subject: &str) -> Result<Option<Task>> {
+    let mine = long_tasks::table
+        .filter(long_tasks::subject.eq(subject))
+        .filter(long_tasks::state.eq(State::Running))
+        .select(Task::as_select());
+    Ok(mine.first(conn).optional()?)
+}
+
+/// All that are under way, the oldest first.
+pub fn running(conn: &mut Conn) -> Result<Vec<Task>> {
+    let all = long_tasks::table.filter(long_tasks::state.eq(State::Running)).order(long_tasks::id);
+    Ok(all.select(Task::as_select()).load(conn)?)
+}
+
+/// Does a slice of a task that is under way; answers how it stands then.
+pub(super) fn advance(
+    tx: &mut Tx,
+    id: &str,
+    work: impl FnOnce(&mut Tx, &mut Task) -> Result<Step>,
+) -> Result<Task> {
+    let mut task = find(tx.conn, id)?;
+    if !task.is_running() {
+        return Ok(task);
+    }
+    let step = work(tx, &mut task)?;
+    task.updated_at = tx.now;
+    if step == Step::Done {
+        task.end(State::Done, tx.now);
+    }
+    diesel::update(long_tasks::table.find(id)).set(&task).execute(tx.conn)?;
+    Ok(task)
+}
+
+/// Ends a task before its end: what was done stays, the rest is left.
+pub(super) fn give_up(tx: &mut Tx, id: &str, state: State, fault: &str) -> Result<Task> {
+    let mut task = find(tx.conn, id)?;
+    if task.is_running() {
+        task.end(state, tx.now);
+        task.fault = Some(fault.to_owned());
+        diesel::update(long_tasks::table.find(id)).set(&task).execute(tx.conn)?;
+    }
+    Ok(task)
+}
+
+/// The tasks that somebody in this process sees to.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct UnderWay(Arc<Mutex<HashSet<String>>>);
+
+/// A task that the holder sees to.
+#[derive(Debug)]
+pub(super) struct Claim {
+    id: String,
+    all: UnderWay,
+}
+
+impl UnderWay {
+    fn lock(&self) -> MutexGuard<'_, HashSet<String>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Takes a task on, unless somebody sees to it already.
+    pub(super) fn claim(&self, id: &str) -> Option<Claim> {
+        self.lock().insert(id.to_owned()).then(|| Claim { id: id.to_owned(), all: self.clone() })
+    }
+}
+
+impl Drop for Claim {
+    fn drop(&mut self) {
+        self.all.lock().remove(&self.id);
+    }
+}

@@ -1,0 +1,180 @@
+//! Work on many rows: it goes on by itself, a page says how far it is, and then what came of it.
+
+use super::{held, users};
+use crate::domain::held::{self as holds, Verdict};
+use crate::domain::tasks::{self, Kind, State, Task};
+use crate::domain::users::by_hand;
+use crate::domain::{bulk, sites};
+use crate::error::{Error, Result};
+use crate::web::extract::Desk;
+use crate::web::page::{self, Answer, Frame, when};
+use actix_web::HttpRequest;
+use actix_web::web::Path;
+use askama::Template;
+use std::time::{Duration, Instant};
+
+const PATH: &str = "/tasks";
+/// So long a request waits for the end of its own work; then the browser is led to the page that says how far it is.
+const PATIENCE: Duration = Duration::from_secs(2);
+/// How often it is looked how far work is that somebody else sees to.
+const LOOK_EVERY: Duration = Duration::from_millis(20);
+
+/// Lets work go on that was begun, and says on the page at `path` what came of it, if that is soon.
+pub(super) async fn answer(request: &HttpRequest, desk: &Desk, begun: Result<Task>, path: &str) -> Answer {
+    let task = match begun {
+        Ok(task) => task,
+        Err(refusal) => return page::settle(request, Err::<(), _>(refusal), |()| String::new(), path),
+    };
+    match carry_out(desk, task).await? {
+        Ok(ended) => page::settle(request, told(&ended), String::clone, path),
+        Err(progress) => Ok(page::go(&progress)),
+    }
+}
+
+/// As [`answer`], for what is done but for work that follows from it, if any does: that has words of its own only where
+/// it does not come to its end.
+pub(super) async fn after(desk: &Desk, task: Option<Task>) -> Result<Option<String>> {
+    let Some(task) = task else { return Ok(None) };
+    Ok(match carry_out(desk, task).await? {
+        Ok(ended) if ended.state == State::Done => None,
+        Ok(ended) => Some(address(&ended.id)),
+        Err(progress) => Some(progress),
+    })
+}
+
+/// Lets work go on that nobody waits for.
+pub(super) fn let_go_on(desk: &Desk, task: Task) {
+    drop(actix_web::rt::spawn(bulk::run(desk.org().clone(), task)));
+}
+
+/// Waits for a moment: answers the task once it has ended, else the page that says how far it is. It goes on in any
+/// case, also when the browser is closed.
+async fn carry_out(desk: &Desk, task: Task) -> Result<Result<Task, String>> {
+    let (progress, deadline) = (address(&task.id), Instant::now() + PATIENCE);
+    let work = actix_web::rt::spawn(bulk::run(desk.org().clone(), task));
+    let Ok(outcome) = tokio::time::timeout(PATIENCE, work).await else { return Ok(Err(progress)) };
+    let mut task = outcome.map_err(Error::internal)??;
+    // Somebody else sees to it already, such as the worker: it is waited for all the same.
+    while task.is_running() && Instant::now() < deadline {
+        tokio::time::sleep(LOOK_EVERY).await;
+        let id = task.id.clone();
+        task = desk.read(move |conn| tasks::find(conn, &id)).await?;
+    }
+    Ok(if task.is_running() { Err(progress) } else { Ok(task) })
+}
+
+fn address(id: &str) -> String {
+    format!("{PATH}/{id}")
+}
+
+/// What came of a task that has ended.
+fn told(task: &Task) -> Result<String> {
+    match task.state {
+        State::Running | State::Done => words(task),
+        State::Stopped | State::Failed => Err(Error::Conflict(format!(
+            "{}. {} of {} were done and stay so; the others were left as they are.",
+            task.fault.as_deref().unwrap_or("It was stopped").trim_end_matches('.'),
+            grouped(task.done),
+            grouped(task.total)
+        ))),
+    }
+}
+
+/// The words in which the form answers where all is done.
+fn words(task: &Task) -> Result<String> {
+    Ok(match task.kind {
+        Kind::ReleaseHeld => held::said_of_all(Verdict::Release, holds::decided(task)?),
+        Kind::KeepHeld => held::said_of_all(Verdict::Keep, holds::decided(task)?),
+        Kind::AcceptRenames => users::alignment::told_of_all("renamed", task)?,
+        Kind::UndoRenames => users::alignment::told_of_all("given the old name back", task)?,
+        Kind::ForgetComparison => users::alignment::DISCARDED.to_owned(),
+        Kind::SettleSite => super::sites::settled(&sites::settled_name(task)?),
+        Kind::SetSite => users::placing::said(&by_hand::placed(task)?),
+        Kind::ForgetGroup => "The group was deleted.".to_owned(),
+    })
+}
+
+/// What is being done, and the page on which it was begun: address and name.
+fn begun_at(task: &Task) -> (&'static str, String, &'static str) {
+    let comparison = || format!("/users/alignment/{}", task.subject);
+    match task.kind {
+        Kind::ReleaseHeld => ("Releasing what is held back", "/held".to_owned(), "Held back"),
+        Kind::KeepHeld => ("Keeping what is held back", "/held".to_owned(), "Held back"),
+        Kind::AcceptRenames => ("Renaming users", comparison(), "the comparison"),
+        Kind::UndoRenames => ("Giving old names back", comparison(), "the comparison"),
+        Kind::ForgetComparison => {
+            ("Discarding a comparison", "/users/alignment".to_owned(), "Align user names")
+        }
+        Kind::SettleSite => ("Giving users their site", "/sites".to_owned(), "Sites"),
+        Kind::SetSite => ("Setting the site of users", "/users".to_owned(), "Users"),
+        Kind::ForgetGroup => ("Deleting a group", "/groups".to_owned(), "Groups"),
+    }
+}
+
+#[derive(Template)]
+#[template(path = "tasks/show.html")]
+struct TaskPage {
+    frame: Frame,
+    task: Task,
+    doing: &'static str,
+    back: String,
+    page_name: &'static str,
+    since: String,
+    ended: Option<String>,
+    outcome: Result<String, String>,
+}
+
+impl TaskPage {
+    /// How many rows have had their turn.
+    fn passed(&self) -> i64 {
+        (self.task.done + self.task.left_out).min(self.task.total)
+    }
+
+    fn done_of_all(&self) -> String {
+        format!("{} of {}", grouped(self.passed()), grouped(self.task.total))
+    }
+}
+
+pub(super) async fn show(frame: Frame, desk: Desk, id: Path<String>) -> Answer {
+    let task = desk.read(move |conn| tasks::find(conn, &id)).await?;
+    let (doing, back, place) = begun_at(&task);
+    let outcome = match told(&task) {
+        Ok(text) => Ok(text),
+        Err(Error::Conflict(text)) => Err(text),
+        Err(other) => return Err(other.into()),
+    };
+    let room = if task.kind == Kind::SettleSite { "sites" } else { "users" };
+    let page = TaskPage {
+        frame: frame.of(room),
+        doing,
+        back,
+        page_name: place,
+        since: when(task.started_at),
+        ended: task.ended_at.map(when),
+        outcome,
+        task,
+    };
+    page::show(&page.frame, &page)
+}
+
+/// A number with its thousands parted.
+fn grouped(number: i64) -> String {
+    let digits = number.to_string();
+    let parts: Vec<&str> =
+        digits.as_bytes().rchunks(3).rev().filter_map(|part| std::str::from_utf8(part).ok()).collect();
+    parts.join(",")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn thousands_are_parted() {
+        for (number, text) in
+            [(0, "0"), (999, "999"), (1000, "1,000"), (23_459, "23,459"), (1_234_567, "1,234,567")]
+        {
+            assert_eq!(grouped(number), text);
+        }
+    }
+}
