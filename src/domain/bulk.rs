@@ -8,11 +8,12 @@
 //! | [`Kind::ForgetComparison`]           | [`alignment::forget_some`]                 |
 //! | [`Kind::SettleSite`]                 | [`sites::settle_some`]                     |
 //! | [`Kind::SetSite`]                    | [`by_hand::set_some_sites`]                |
+//! | [`Kind::DeleteUsers`]                | [`lifecycle::delete_some`]                 |
 //! | [`Kind::ForgetGroup`]                | [`groups::forget_some`]                    |
 
 use super::authority::Authority;
 use super::tasks::{self, Kind, Slice, State, Step, Task};
-use super::users::by_hand;
+use super::users::{by_hand, lifecycle};
 use super::{Actor, Org, Tx, alignment, groups, held, sites};
 use crate::error::{Error, Result};
 use std::time::Duration;
@@ -36,6 +37,7 @@ fn work(tx: &mut Tx, task: &mut Task, slice: &mut Slice) -> Result<Step> {
         Kind::ForgetComparison => alignment::forget_some(tx, task, slice),
         Kind::SettleSite => sites::settle_some(tx, task, slice),
         Kind::SetSite => by_hand::set_some_sites(tx, task, slice),
+        Kind::DeleteUsers => lifecycle::delete_some(tx, task, slice),
         Kind::ForgetGroup => groups::forget_some(tx, task, slice),
     }
 }

@@ -37,6 +37,8 @@ text_enum! {
         SettleSite = "settle_site",
         /// Selected users get a site.
         SetSite = "set_site",
+        /// Selected users are deleted for good.
+        DeleteUsers = "delete_users",
         /// The memberships of a group that was deleted go.
         ForgetGroup = "forget_group",
     }

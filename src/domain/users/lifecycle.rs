@@ -8,10 +8,12 @@ use crate::db::schema::{
 };
 use crate::domain::audit::{Action, Change};
 use crate::domain::guard::{self, Loss};
-use crate::domain::{Tx, in_words};
+use crate::domain::tasks::{self, Kind, Slice, Step, Task};
+use crate::domain::{Role, Tx, in_words, new_id};
 use crate::error::{Error, Result};
 use chrono::NaiveDateTime;
 use diesel::prelude::*;
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 
 /// A SCIM id that is gone for good.
@@ -134,13 +136,62 @@ pub fn delete(tx: &mut Tx, ids: &[String]) -> Result<usize> {
     Ok(distinct.len())
 }
 
-fn delete_one(tx: &mut Tx, id: &str) -> Result<()> {
+/// Whose accounts are to be deleted, as the task keeps it.
+#[derive(Debug, Serialize, Deserialize)]
+struct Order {
+    ids: Vec<String>,
+    /// Whether one that may not be deleted keeps them all: as long as they go in one transaction.
+    all_or_none: bool,
+}
+
+/// Begins to delete accounts, as [`delete`] does: none where one may not be. Who loses the possibility in the meantime
+/// is left. Where a role is among them it may depend on the others, so they go at once, all or none.
+pub fn begin_deleting(tx: &mut Tx, ids: &[String]) -> Result<Task> {
+    let distinct: BTreeSet<&String> = ids.iter().collect();
+    let mut all_or_none = false;
+    for id in &distinct {
+        all_or_none |= deletable(tx, id)?.role != Role::None;
+    }
+    let total = i64::try_from(distinct.len()).map_err(Error::internal)?;
+    let order = Order { ids: distinct.into_iter().cloned().collect(), all_or_none };
+    let task = tasks::begin(tx, Kind::DeleteUsers, &format!("selection {}", new_id()), &order, total)?;
+    if !all_or_none {
+        return Ok(task);
+    }
+    tasks::advance(tx, &task.id, |tx, task| delete_some(tx, task, &mut Slice::whole()))
+}
+
+/// Deletes some of them.
+pub(in crate::domain) fn delete_some(tx: &mut Tx, task: &mut Task, slice: &mut Slice) -> Result<Step> {
+    let order: Order = task.what()?;
+    let mut at: usize = task.position()?.unwrap_or_default();
+    while let Some(id) = order.ids.get(at) {
+        if !slice.goes_on() {
+            task.go_on_from(&at)?;
+            return Ok(Step::More);
+        }
+        match tx.nested(|tx| delete_one(tx, id)) {
+            Err(cause) if order.all_or_none || matches!(cause, Error::Internal(_)) => return Err(cause),
+            outcome => task.count(outcome.is_ok()),
+        }
+        at += 1;
+    }
+    Ok(Step::Done)
+}
+
+/// The account, if whoever acts may delete it.
+fn deletable(tx: &mut Tx, id: &str) -> Result<User> {
     let user = find(tx.conn, id)?;
     may_decide(tx, &user)?;
     if tx.actor.is(id) {
         return Err(Error::Conflict("You cannot delete your own account.".to_owned()));
     }
     keep_an_owner(tx, &user)?;
+    Ok(user)
+}
+
+fn delete_one(tx: &mut Tx, id: &str) -> Result<()> {
+    let user = deletable(tx, id)?;
     let license: Option<(String, String)> = license_assignments::table
         .inner_join(license_types::table)
         .filter(license_assignments::user_id.eq(id))

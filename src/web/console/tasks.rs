@@ -90,6 +90,7 @@ fn words(task: &Task) -> Result<String> {
         Kind::ForgetComparison => users::alignment::DISCARDED.to_owned(),
         Kind::SettleSite => super::sites::settled(&sites::settled_name(task)?),
         Kind::SetSite => users::placing::said(&by_hand::placed(task)?),
+        Kind::DeleteUsers => users::deletion::said(task.done, task.left_out),
         Kind::ForgetGroup => "The group was deleted.".to_owned(),
     })
 }
@@ -107,6 +108,7 @@ fn begun_at(task: &Task) -> (&'static str, String, &'static str) {
         }
         Kind::SettleSite => ("Giving users their site", "/sites".to_owned(), "Sites"),
         Kind::SetSite => ("Setting the site of users", "/users".to_owned(), "Users"),
+        Kind::DeleteUsers => ("Deleting users for good", "/users".to_owned(), "Users"),
         Kind::ForgetGroup => ("Deleting a group", "/groups".to_owned(), "Groups"),
     }
 }

@@ -6,6 +6,7 @@ use crate::db::Conn;
 use crate::domain::users::list::Listed;
 use crate::domain::users::{EntraState, lifecycle, list};
 use crate::error::{Error, Result};
+use crate::web::console::tasks;
 use crate::web::extract::{Desk, Fields, Posted, Signed, values};
 use crate::web::page::{self, Answer, Frame, Refused};
 use crate::web::query::Pairs;
@@ -78,12 +79,22 @@ pub(in crate::web::console) async fn delete(
             Error::invalid("typed", format!("Type “{wanted}” exactly to confirm. Nothing was deleted."));
         return render(frame, desk, ids, (Back::of(&fields), typed), Some(refusal)).await;
     }
-    let deleted = desk.write(signed.actor(), move |tx| lifecycle::delete(tx, &ids)).await;
-    let said = |count: &usize| match count {
+    let begun = desk.write(signed.actor(), move |tx| lifecycle::begin_deleting(tx, &ids)).await;
+    tasks::answer(&request, &desk, begun, &Back::of(&fields).path()).await
+}
+
+/// What came of it.
+pub(in crate::web::console) fn said(deleted: i64, left: i64) -> String {
+    let told = match deleted {
         1 => "The user was deleted for good.".to_owned(),
         count => format!("{count} users were deleted for good."),
     };
-    page::settle(&request, deleted, said, &Back::of(&fields).path())
+    match left {
+        0 => told,
+        left => format!(
+            "{told} {left} were left: they are gone already, or only an owner may delete them by now."
+        ),
+    }
 }
 
 /// What to type: the user name of one, the number of many.
