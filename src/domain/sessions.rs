@@ -16,6 +16,9 @@ const TOUCH_AFTER: TimeDelta = TimeDelta::minutes(1);
 /// How long a session is reserved for somebody who has proved themselves: until the answer to their request is made.
 const RESERVED_FOR: TimeDelta = TimeDelta::minutes(1);
 
+/// So many sessions that are over are forgotten whenever one begins: somebody waits to sign in.
+const FORGOTTEN_AT_ONCE: i64 = 100;
+
 /// How long a session lives.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
@@ -143,8 +146,9 @@ pub fn reserve(tx: &mut Tx, holder: Holder) -> Result<Reserved> {
 /// As [`reserve`], under this id and until this moment.
 pub(super) fn reserve_as(tx: &mut Tx, id: &str, holder: Holder, until: NaiveDateTime) -> Result<()> {
     let over = sessions::reserved_until.le(tx.now).assume_not_null();
-    diesel::delete(sessions::table.filter(sessions::reserved_until.is_not_null()).filter(over))
-        .execute(tx.conn)?;
+    let over = sessions::table.filter(sessions::reserved_until.is_not_null()).filter(over);
+    let some: Vec<String> = over.limit(FORGOTTEN_AT_ONCE).select(sessions::id).load(tx.conn)?;
+    diesel::delete(sessions::table.filter(sessions::id.eq_any(some))).execute(tx.conn)?;
     let session = holder.session(id, "{}".to_owned(), tx.now, Some(until));
     diesel::insert_into(sessions::table).values(&session).execute(tx.conn)?;
     Ok(())
@@ -156,7 +160,7 @@ pub fn is_reserved(conn: &mut Conn, reserved: &Reserved) -> Result<bool> {
     Ok(diesel::select(diesel::dsl::exists(mine)).get_result(conn)?)
 }
 
-/// Begins a session and forgets those that a limit has ended. Where the one that was reserved has ended while its request
+/// Begins a session and forgets some of those that a limit has ended. Where the one that was reserved has ended while its request
 /// was under way, it is a session of nobody.
 pub fn begin(
     tx: &mut Tx,
@@ -166,8 +170,9 @@ pub fn begin(
     state: String,
     limits: Limits,
 ) -> Result<()> {
-    let ended = sessions::last_seen_at.le(tx.now - limits.idle);
-    diesel::delete(sessions::table.filter(ended)).execute(tx.conn)?;
+    let ended = sessions::table.filter(sessions::last_seen_at.le(tx.now - limits.idle));
+    let some: Vec<String> = ended.limit(FORGOTTEN_AT_ONCE).select(sessions::id).load(tx.conn)?;
+    diesel::delete(sessions::table.filter(sessions::id.eq_any(some))).execute(tx.conn)?;
     let stands = match &holder.user {
         Some(user) => take(tx, reserved, user)?,
         None => true,
