@@ -12,6 +12,8 @@ use serde::{Deserialize, Serialize};
 
 /// So many records are pruned at a time, since somebody waits.
 const PRUNED_AT_ONCE: i64 = 100;
+/// So many records are written by one statement: ten columns each, far below what it takes.
+const NOTED_AT_ONCE: usize = 500;
 
 /// One attribute's value before and after. Secrets are never values here.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -274,7 +276,7 @@ impl Action {
 
 /// A record as it is stored.
 #[derive(Clone, Debug, Queryable, Selectable, Insertable)]
-#[diesel(table_name = audit_events)]
+#[diesel(table_name = audit_events, treat_none_as_default_value = false)]
 pub struct Event {
     /// Its key; later ones sort after earlier ones.
     pub id: String,
@@ -354,13 +356,32 @@ pub fn note_as(
     subject: Subject,
     changes: &[Change],
 ) -> Result<()> {
+    let event = event(tx, actor, action, subject, changes)?;
+    diesel::insert_into(audit_events::table).values(&event).execute(tx.conn)?;
+    Ok(())
+}
+
+/// As [`note`], for many things that were done at once.
+pub(super) fn note_many<'a>(
+    tx: &mut Tx,
+    notes: impl Iterator<Item = (Action, Subject<'a>, Vec<Change>)>,
+) -> Result<()> {
+    let events = notes.map(|(action, subject, changes)| event(tx, tx.actor, action, subject, &changes));
+    let events = events.collect::<Result<Vec<_>>>()?;
+    for some in events.chunks(NOTED_AT_ONCE) {
+        diesel::insert_into(audit_events::table).values(some).execute(tx.conn)?;
+    }
+    Ok(())
+}
+
+fn event(tx: &Tx, actor: &Actor, action: Action, subject: Subject, changes: &[Change]) -> Result<Event> {
     let (actor_kind, actor_id) = match actor {
         Actor::Person { id, .. } => ("person", Some(id.clone())),
         Actor::Entra => ("entra", None),
         Actor::CommandLine => ("command line", None),
         Actor::Rollcall => ("rollcall", None),
     };
-    let event = Event {
+    Ok(Event {
         id: new_id(),
         at: tx.now,
         actor_kind: actor_kind.to_owned(),
@@ -371,9 +392,7 @@ pub fn note_as(
         subject_id: subject.id.to_owned(),
         subject_name: subject.name.to_owned(),
         changes: serde_json::to_string(changes).map_err(Error::internal)?,
-    };
-    diesel::insert_into(audit_events::table).values(&event).execute(tx.conn)?;
-    Ok(())
+    })
 }
 
 /// Forgets the oldest records of an action that strangers can cause, beyond so many: of one subject, or of all but some.

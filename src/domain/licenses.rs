@@ -13,6 +13,10 @@ use chrono::NaiveDateTime;
 use diesel::prelude::*;
 use std::collections::HashMap;
 
+mod many;
+
+pub(super) use many::{Move, change_many};
+
 const LONGEST_CODE: usize = 32;
 const LONGEST_NAME: usize = 128;
 const MOST_SEATS: i32 = 10_000_000;

@@ -15,6 +15,8 @@ use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
 
 const LONGEST_NAME: usize = 128;
+/// How many keys one statement names.
+const CHUNK: usize = 500;
 /// So many users are given a site at once.
 const AT_ONCE: i64 = 100;
 
@@ -282,6 +284,30 @@ pub(super) fn place(tx: &mut Tx, user: &str, user_name: &str, site: &Site) -> Re
     }
     let subject = Subject { kind: Kind::User, id: user, name: user_name };
     audit::note(tx, Action::UserChanged, subject, &[Change::set("site", &site.name)])
+}
+
+/// As [`place`], for many users by key and name who are known to have no site.
+pub(super) fn place_many(tx: &mut Tx, these: &[(&str, &str)], site: &Site) -> Result<()> {
+    for some in these.chunks(CHUNK) {
+        let ids = some.iter().map(|(id, _)| *id);
+        let without = users::table.filter(users::id.eq_any(ids)).filter(users::site_id.is_null());
+        let set = (
+            users::site_id.eq(&site.id),
+            users::updated_at.eq(tx.now),
+            users::version.eq(users::version + 1),
+        );
+        if diesel::update(without).set(set).execute(tx.conn)? < some.len() {
+            return Err(Error::invalid(
+                "site",
+                "A user’s site is set already, and a site is fixed once it is set.",
+            ));
+        }
+    }
+    let notes = these.iter().map(|(id, name)| {
+        let subject = Subject { kind: Kind::User, id, name };
+        (Action::UserChanged, subject, vec![Change::set("site", &site.name)])
+    });
+    audit::note_many(tx, notes)
 }
 
 /// The name as it will be kept; refused when it is empty, long or another site's.

@@ -4,37 +4,82 @@ use super::plan::{self, Plan, Present};
 use super::read::Line;
 use super::store::{all_rows, find, finish};
 use super::{Import, Row, State, Step};
+use crate::db::Conn;
 use crate::domain::audit::Action;
+use crate::domain::licenses::{LicenseType, Move};
 use crate::domain::users::by_hand;
-use crate::domain::{Tx, licenses};
+use crate::domain::{Tx, licenses, sites};
 use crate::error::{Error, Result};
 use std::collections::{BTreeMap, HashMap, VecDeque};
 
 const MOST_TOLD: usize = 3;
 
-/// Does what was validated; refused, with nothing changed, when a row would no longer do the same.
-pub fn apply(tx: &mut Tx, id: &str) -> Result<Import> {
-    let mut import = find(tx.conn, id)?;
+/// What applying a file comes to, made ready on a reader: whoever writes waits for the writing only.
+pub struct Ready {
+    id: String,
+    plan: Plan,
+}
+
+/// Makes a file ready to be applied; refused when a row would no longer do what was validated.
+pub fn prepare(conn: &mut Conn, id: &str) -> Result<Ready> {
+    let import = find(conn, id)?;
     may_apply(&import)?;
-    let before = all_rows(tx.conn, id)?;
+    let before = all_rows(conn, id)?;
     let lines: Vec<Line> = before.iter().map(Row::line).collect();
-    let Plan { rows, seats, state, .. } = plan::plan(tx.conn, &lines, import.take_away)?;
-    unchanged(&before, &rows)?;
-    for row in &rows {
-        if let (Some(user), Some(site)) = (&row.user_id, &row.site_id) {
-            by_hand::set_site(tx, user, site)?;
-        }
-    }
-    for deed in order(&rows, &state) {
-        match deed {
-            Deed::Remove(user) => licenses::remove(tx, user)?,
-            Deed::Assign(user, kind) => licenses::assign(tx, user, kind)?,
+    let plan = plan::plan(conn, &lines, import.take_away)?;
+    unchanged(&before, &plan.rows)?;
+    Ok(Ready { id: id.to_owned(), plan })
+}
+
+/// Does what was made ready, all of it. What has changed in between is looked at anew.
+pub fn apply_ready(tx: &mut Tx, ready: Ready) -> Result<Import> {
+    let ready = if ready.plan.state.holds(tx.conn)? { ready } else { prepare(tx.conn, &ready.id)? };
+    let mut import = find(tx.conn, &ready.id)?;
+    may_apply(&import)?;
+    let Plan { rows, seats, state, .. } = ready.plan;
+    set_sites(tx, &rows, &state)?;
+    let mut held: HashMap<&str, &LicenseType> = state.holders();
+    let moves = order(&rows, &state).into_iter().filter_map(|deed| {
+        let (user, to) = match deed {
+            Deed::Remove(user) => (user, None),
+            Deed::Assign(user, kind) => (user, Some(state.kind(kind)?)),
         };
-    }
+        let from = match to {
+            Some(kind) => held.insert(user, kind),
+            None => held.remove(user),
+        };
+        Some(Move { user, name: state.name(user)?, from, to })
+    });
+    licenses::change_many(tx, &moves.collect::<Vec<_>>())?;
     import.seats = seats;
     finish(tx, &mut import, State::Applied)?;
     import.note(tx, Action::ImportApplied)?;
     Ok(import)
+}
+
+/// Does what was validated; refused, with nothing changed, when a row would no longer do the same.
+pub fn apply(tx: &mut Tx, id: &str) -> Result<Import> {
+    let ready = prepare(tx.conn, id)?;
+    apply_ready(tx, ready)
+}
+
+fn set_sites(tx: &mut Tx, rows: &[Row], state: &Present) -> Result<()> {
+    let mut many: BTreeMap<&str, Vec<(&str, &str)>> = BTreeMap::new();
+    for row in rows {
+        let (Some(user), Some(site)) = (row.user_id.as_deref(), row.site_id.as_deref()) else { continue };
+        let Some(account) = state.user(user) else { continue };
+        if account.site_sent.is_some() {
+            // What Entra ID sent is compared with it.
+            by_hand::set_site(tx, user, site)?;
+        } else {
+            many.entry(site).or_default().push((user, state.name(user).unwrap_or_default()));
+        }
+    }
+    for (site, users) in many {
+        let site = sites::find(tx.conn, site)?;
+        sites::place_many(tx, &users, &site)?;
+    }
+    Ok(())
 }
 
 fn may_apply(import: &Import) -> Result<()> {

@@ -31,7 +31,7 @@ mod store;
 #[cfg(test)]
 mod tests;
 
-pub use apply::apply;
+pub use apply::{Ready, apply, apply_ready, prepare};
 pub use download::{result_csv, template_csv};
 pub use read::{MOST_BYTES, MOST_MIB, MOST_ROWS};
 pub use store::{find, recent, rows};

@@ -30,6 +30,8 @@ pub(super) struct Plan {
 /// What the database says about those whom the file names.
 pub(super) struct Present {
     users: HashMap<String, User>,
+    /// The names to tell, by key.
+    names: HashMap<String, (String, String)>,
     /// The keys of licence types by the key of the user who holds it.
     pub(super) held: HashMap<String, String>,
     pub(super) stock: Vec<Stock>,
@@ -76,7 +78,48 @@ impl Present {
         }
         let all = sites::all(conn)?;
         let site_names = all.into_iter().map(|site| (site.id, site.name)).collect();
-        Ok(Self { users, held, stock, meant, sites, site_names })
+        let names = users.iter().map(|(key, user)| (user.id.clone(), (key.clone(), user.name()))).collect();
+        Ok(Self { users, names, held, stock, meant, sites, site_names })
+    }
+
+    /// Whether the database still says the same of them.
+    pub(super) fn holds(&self, conn: &mut Conn) -> Result<bool> {
+        let ids: Vec<&str> = self.users.values().map(|user| user.id.as_str()).collect();
+        let versions = users::versions(conn, &ids)?;
+        if self.users.values().any(|user| versions.get(&user.id) != Some(&user.version)) {
+            return Ok(false);
+        }
+        for (name, site) in &self.sites {
+            let now = sites::named(conn, name)?.map(|site| site.id);
+            if now.as_ref() != site.as_ref().map(|site| &site.id) {
+                return Ok(false);
+            }
+        }
+        let stock = |stock: &[Stock]| -> Vec<_> {
+            let said = |stock: &Stock| {
+                (stock.kind.id.clone(), stock.kind.code.clone(), stock.kind.seats, stock.used)
+            };
+            stock.iter().map(said).collect()
+        };
+        Ok(stock(&licenses::stock(conn)?) == stock(&self.stock)
+            && licenses::held_by(conn, &ids)? == self.held)
+    }
+
+    pub(super) fn user(&self, id: &str) -> Option<&User> {
+        self.users.get(&self.names.get(id)?.0)
+    }
+
+    pub(super) fn name(&self, id: &str) -> Option<&str> {
+        self.names.get(id).map(|(_, name)| name.as_str())
+    }
+
+    pub(super) fn kind(&self, id: &str) -> Option<&LicenseType> {
+        self.stock.iter().map(|stock| &stock.kind).find(|kind| kind.id == id)
+    }
+
+    /// What each of them holds, by the user's key.
+    pub(super) fn holders(&self) -> HashMap<&str, &LicenseType> {
+        self.held.iter().filter_map(|(user, kind)| Some((user.as_str(), self.kind(kind)?))).collect()
     }
 
     fn codes(&self) -> HashMap<String, &LicenseType> {

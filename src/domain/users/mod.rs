@@ -376,6 +376,16 @@ pub fn all_named(conn: &mut Conn, user_names: &[&str]) -> Result<HashMap<String,
     Ok(found)
 }
 
+/// The versions of these accounts, by key.
+pub(super) fn versions(conn: &mut Conn, ids: &[&str]) -> Result<HashMap<String, i32>> {
+    let mut versions = HashMap::new();
+    for some in ids.chunks(CHUNK) {
+        let mine = users::table.filter(users::id.eq_any(some)).select((users::id, users::version));
+        versions.extend(mine.load::<(String, i32)>(conn)?);
+    }
+    Ok(versions)
+}
+
 /// Which of these keys are those of accounts that exist.
 pub fn present(conn: &mut Conn, ids: &[&str]) -> Result<HashSet<String>> {
     let present = users::table.filter(users::id.eq_any(ids)).select(users::id).load(conn)?;

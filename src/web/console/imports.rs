@@ -180,7 +180,11 @@ pub(super) async fn apply(
 ) -> Answer {
     let id = id.into_inner();
     let back = format!("/imports/{id}");
-    let outcome = desk.write_between(signed.actor(), move |tx| imports::apply(tx, &id)).await;
+    let outcome = match desk.read(move |conn| imports::prepare(conn, &id)).await {
+        // All or nothing, and so in one transaction: by itself, while nobody else waits.
+        Ok(ready) => desk.write_between(signed.actor(), move |tx| imports::apply_ready(tx, ready)).await,
+        Err(refusal) => Err(refusal),
+    };
     let said = |import: &Import| {
         format!("The file was applied: {}.", counted(import.counts.changes(), "change", "changes"))
     };

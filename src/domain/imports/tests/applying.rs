@@ -250,3 +250,30 @@ fn whatever_a_validated_file_moves_can_be_applied_and_ends_as_the_file_says() {
     }
     assert!(applied > 10, "{applied}");
 }
+
+#[test]
+fn what_was_made_ready_is_applied_unless_the_world_changed_since() {
+    let house = staffed(2, 5);
+    let import = house.check("userName,license\nana,X2\nbo,X2\n");
+    let made_ready = house.org.read(|conn| prepare(conn, &import.id)).unwrap();
+    house.give("ana", "X4");
+    let refusal = house.write(&administrator(), move |tx| apply_ready(tx, made_ready)).unwrap_err();
+    assert!(refusal.to_string().contains("the user had no licence then and has X4 now"), "{refusal}");
+    assert_eq!((house.holds("bo"), house.find(&import).state), (None, State::Validated));
+
+    let import = house.check("userName,license\nbo,X2\ncy,X2\n");
+    let made_ready = house.org.read(|conn| prepare(conn, &import.id)).unwrap();
+    house.give("di", "X2");
+    let refusal = house.write(&administrator(), move |tx| apply_ready(tx, made_ready)).unwrap_err();
+    assert!(refusal.to_string().contains("finds none free"), "{refusal}");
+    assert_eq!((house.holds("bo"), house.holds("cy")), (None, None), "all or nothing");
+    let stock = house.org.read(licenses::stock).unwrap();
+    assert_eq!(stock.iter().map(|stock| stock.used).collect::<Vec<_>>(), [1, 1]);
+
+    let import = house.check("userName,license\nbo,X2\ncy,X4\n");
+    let made_ready = house.org.read(|conn| prepare(conn, &import.id)).unwrap();
+    house.write(&administrator(), move |tx| apply_ready(tx, made_ready)).unwrap();
+    assert_eq!((house.holds("bo").as_deref(), house.holds("cy").as_deref()), (Some("X2"), Some("X4")));
+    let stock = house.org.read(licenses::stock).unwrap();
+    assert_eq!(stock.iter().map(|stock| stock.used).collect::<Vec<_>>(), [2, 2], "kept with the type");
+}
