@@ -168,7 +168,7 @@ impl Org {
     }
 
     /// A slice of long work: as [`Org::submit`], done by itself and while nobody else waits.
-    pub(crate) fn submit_slice<T, F>(
+    pub fn submit_slice<T, F>(
         &self,
         authority: impl Into<Authority>,
         work: F,
