@@ -244,18 +244,18 @@ async fn a_large_group_that_is_deleted_is_gone_at_once_and_its_memberships_some_
 #[actix_web::test]
 async fn a_long_comparison_is_seen_when_it_is_whole_and_goes_at_once() {
     let console = Console::open();
-    let mut file = "userPrincipalName,displayName\n".to_owned();
+    let mut file = b"userPrincipalName,displayName\n".to_vec();
     for number in 0..1300 {
-        file.push_str(&format!("p{number}@contoso.example,Person {number}\n"));
+        writeln!(file, "p{number}@contoso.example,Person {number}").unwrap();
     }
     let olga = console.signed_in("olga").await;
-    let made = olga.upload("/users/alignment", "/users/alignment", &[], "users.csv", file.as_bytes()).await;
+    let made = olga.upload("/users/alignment", "/users/alignment", &[], "users.csv", &file).await;
     let path = made.location();
-    let page = olga.get(&path).await;
+    let page = olga.get(path).await;
     assert!(page.text().contains("1301") || page.text().contains("1300"), "{}", page.text());
-    let told = olga.submit(&path, &format!("{path}/discard"), &[]).await.follow().await;
+    let told = olga.submit(path, &format!("{path}/discard"), &[]).await.follow().await;
     assert!(told.text().contains("The comparison was discarded. What was renamed stays so."));
-    assert_eq!(olga.get(&path).await.status, 404);
+    assert_eq!(olga.get(path).await.status, 404);
 }
 
 #[actix_web::test]

@@ -257,6 +257,7 @@ fn subject_of(key: &str) -> String {
     format!("site named {key}")
 }
 
+#[allow(clippy::elidable_lifetime_names, reason = "the macro needs its name")]
 #[diesel::dsl::auto_type]
 fn waiting_for<'a>(key: &'a str) -> _ {
     users::table.filter(users::site_id.is_null()).filter(users::site_sent_key.eq(key))

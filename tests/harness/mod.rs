@@ -39,7 +39,7 @@ pub struct Console {
     pub address: String,
     authority: String,
     servers: Vec<ServerHandle>,
-    _folder: TempDir,
+    folder: TempDir,
 }
 
 /// Serves it, under the address of another server if one is given.
@@ -118,7 +118,7 @@ impl Console {
         let org = Org::new(db, Keyring::forgetful(), clock.clone());
         let (address, server) = serve(&org, authority, PLENTY, public);
         let authority = authority.to_owned();
-        Self { org, clock, address, authority, servers: vec![server], _folder: folder }
+        Self { org, clock, address, authority, servers: vec![server], folder }
     }
 
     /// Another server of the same organisation, as after a restart; its address.
@@ -228,7 +228,7 @@ impl Console {
 
     /// The database, opened once more as another process would.
     pub fn db(&self) -> Db {
-        Db::open(&self._folder.path().join("rollcall.db")).unwrap()
+        Db::open(&self.folder.path().join("rollcall.db")).unwrap()
     }
 
     /// A browser that has not signed in.

@@ -179,8 +179,8 @@ pub(super) async fn add_alias(
             render_site(frame, desk, id, entered, Some(refusal.renamed("name", "alias"))).await
         }
         outcome => {
-            let said = |()| "The alias was added.".to_owned();
-            settled_with(&request, &desk, alias, outcome, |done| said(*done), &format!("{PATH}/{id}")).await
+            let said = |(): &()| "The alias was added.".to_owned();
+            settled_with(&request, &desk, alias, outcome, said, &format!("{PATH}/{id}")).await
         }
     }
 }
