@@ -343,24 +343,19 @@ fn proposed<'a>(id: &'a str, kinds: &'a [Kind]) -> _ {
 
 /// Every row as a file that spreadsheets open.
 pub fn export(conn: &mut Conn, id: &str) -> Result<Vec<u8>> {
-    let all: Vec<Row> = alignment_rows::table
+    let scope = super::identity::switch::read(conn)?.scope;
+    let header = ["userName", "userPrincipalName", "name", "finding", "reason", "state", "whatWillHappen"];
+    let cells = |row: Row| {
+        let will_happen = outlook(&row, scope).to_owned();
+        let (ours, entras) = (row.user_name.unwrap_or_default(), row.entra_name.unwrap_or_default());
+        let (finding, state) = (row.kind.words().to_owned(), row.state.as_str().to_owned());
+        [ours, entras, row.name, finding, row.reason, state, will_happen]
+    };
+    let rows = alignment_rows::table
         .filter(alignment_rows::alignment_id.eq(id))
         .order(alignment_rows::number)
         .select(Row::as_select())
-        .load(conn)?;
-    let scope = super::identity::switch::read(conn)?.scope;
-    let header = ["userName", "userPrincipalName", "name", "finding", "reason", "state", "whatWillHappen"];
-    let rows = all.iter().map(|row| {
-        let text = |value: &Option<String>| value.clone().unwrap_or_default();
-        [
-            text(&row.user_name),
-            text(&row.entra_name),
-            row.name.clone(),
-            row.kind.words().to_owned(),
-            row.reason.clone(),
-            row.state.as_str().to_owned(),
-            outlook(row, scope).to_owned(),
-        ]
-    });
-    spreadsheets::file([header.map(str::to_owned)].into_iter().chain(rows))
+        .load_iter(conn)?
+        .map(|row| Ok(cells(row?)));
+    spreadsheets::file([Ok(header.map(str::to_owned))].into_iter().chain(rows))
 }

@@ -56,14 +56,14 @@ pub fn result_csv(conn: &mut Conn, id: &str) -> Result<Vec<u8>> {
     };
     if with_site {
         let header = ["row", "userName", "license", "site", "result", "remedy"].map(str::to_owned);
-        return spreadsheets::file([header].into_iter().chain(rows.into_iter().map(cells)));
+        return spreadsheets::file([header].into_iter().chain(rows.into_iter().map(cells)).map(Ok));
     }
     let header = ["row", "userName", "license", "result", "remedy"].map(str::to_owned);
     let rows = rows
         .into_iter()
         .map(cells)
         .map(|[row, user, license, _, result, remedy]| [row, user, license, result, remedy]);
-    spreadsheets::file([header].into_iter().chain(rows))
+    spreadsheets::file([header].into_iter().chain(rows).map(Ok))
 }
 
 /// A small file to start from.

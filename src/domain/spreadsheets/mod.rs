@@ -28,11 +28,11 @@ pub(super) fn guarded(cell: &str) -> String {
     if cell.starts_with(FORMULA) { format!("'{cell}") } else { cell.to_owned() }
 }
 
-/// A file that spreadsheets open, every cell guarded.
-pub(super) fn file<const N: usize>(rows: impl IntoIterator<Item = [String; N]>) -> Result<Vec<u8>> {
+/// A file that spreadsheets open, every cell guarded. Rows may come one by one from the database: none is kept.
+pub(super) fn file<const N: usize>(rows: impl IntoIterator<Item = Result<[String; N]>>) -> Result<Vec<u8>> {
     let mut writer = WriterBuilder::new().terminator(Terminator::CRLF).from_writer(MARK.as_bytes().to_vec());
     for row in rows {
-        writer.write_record(row.map(|cell| guarded(&cell))).map_err(Error::internal)?;
+        writer.write_record(row?.map(|cell| guarded(&cell))).map_err(Error::internal)?;
     }
     writer.into_inner().map_err(|cause| Error::internal(cause.to_string()))
 }
