@@ -121,6 +121,8 @@
     if (!place) return;
     try {
       const answer = await fetch(location.href, { headers: { Accept: 'text/html' } });
+      // Whoever is signed out meanwhile is led to the page that says so.
+      if (answer.redirected) { location.assign(answer.url); return; }
       const page = new DOMParser().parseFromString(await answer.text(), 'text/html');
       const now = answer.ok && page.getElementById(place.id);
       if (now) {

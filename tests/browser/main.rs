@@ -18,9 +18,10 @@ use rollcall::domain::guard::{self, Limits, Measure, Measures};
 use rollcall::domain::identity::clients;
 use rollcall::domain::page::At;
 use rollcall::domain::sso::events;
-use rollcall::domain::users::Profile;
+use rollcall::domain::tasks::Slice;
 use rollcall::domain::users::by_entra::{self, SiteWish, Wish};
-use rollcall::domain::{Actor, Role, admins, demo, groups};
+use rollcall::domain::users::{Profile, by_hand};
+use rollcall::domain::{Actor, Role, Tx, admins, bulk, demo, groups, sites};
 use tour::{Script, Tour};
 
 /// Every page that has an address of its own.
@@ -127,6 +128,37 @@ async fn the_main_job(script: Script) {
     tour.fill("password", "wrong").await;
     tour.click("Sign in").await;
     tour.see("The user name or the password is wrong.").await;
+    tour.end().await;
+}
+
+#[actix_web::test]
+async fn the_progress_of_long_work_shows_by_itself_with_javascript() {
+    the_progress_of_long_work(Script::On).await;
+}
+
+#[actix_web::test]
+async fn the_progress_of_long_work_shows_by_itself_without_javascript() {
+    the_progress_of_long_work(Script::Off).await;
+}
+
+/// A page that is left open follows work that goes on elsewhere, up to what came of it.
+async fn the_progress_of_long_work(script: Script) {
+    let console = Console::open();
+    let ids: Vec<String> =
+        (0..250).map(|number| console.user(&format!("p{number}@contoso.example"), None).id).collect();
+    let task = console.write(move |tx| {
+        let site = sites::create(tx, "Delft")?.id;
+        by_hand::begin_setting_site(tx, &ids, &site)
+    });
+    let tour = Tour::start(&console.address, script).await;
+    tour.sign_in("olga", PASSWORD).await;
+    tour.go(&format!("/tasks/{}", task.id)).await;
+    tour.see(" 0 of 250").await;
+    let slice = |id: String| move |tx: &mut Tx| bulk::advance(tx, &id, &mut Slice::new(&|| true));
+    let done = console.write(slice(task.id.clone())).done;
+    tour.see(&format!(" {done} of 250")).await;
+    while console.write(slice(task.id.clone())).is_running() {}
+    tour.see("Go to Users").await;
     tour.end().await;
 }
 
