@@ -189,8 +189,9 @@ impl Waiting {
     }
 
     fn take(&mut self) -> Vec<Box<dyn Job>> {
-        let is_due = self.between_since.is_some_and(|since| since.elapsed() >= BETWEEN_AFTER);
-        if (is_due || !self.is_waited_for())
+        let is_due = |since: Option<Instant>, after| since.is_some_and(|since| since.elapsed() >= after);
+        let others_wait = self.is_waited_for() || is_due(self.along_since, ALONG_AFTER);
+        if (is_due(self.between_since, BETWEEN_AFTER) || !others_wait)
             && let Some(slice) = self.between.pop_front()
         {
             self.between_since = (!self.between.is_empty()).then(Instant::now);
@@ -429,5 +430,18 @@ mod tests {
         waiting.push(Turn::First, job(&sender));
         waiting.between_since = Instant::now().checked_sub(BETWEEN_AFTER);
         assert_eq!((waiting.take().len(), waiting.first.len()), (1, 1), "it has waited long enough");
+    }
+
+    #[test]
+    fn what_nobody_waits_for_is_written_while_long_work_goes_on() {
+        let mut waiting = Waiting::default();
+        let (sender, _receiver) = mpsc::channel();
+        for turn in [Turn::Along, Turn::Between] {
+            waiting.push(turn, job(&sender));
+        }
+        waiting.along_since = Instant::now().checked_sub(ALONG_AFTER);
+        assert_eq!((waiting.take().len(), waiting.along.len()), (1, 0), "before the slice");
+        waiting.push(Turn::Along, job(&sender));
+        assert_eq!((waiting.take().len(), waiting.between.len()), (1, 0), "and not before its time");
     }
 }
