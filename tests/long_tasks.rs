@@ -103,6 +103,32 @@ async fn a_slice_that_fails_changes_nothing_and_moves_nothing() {
 }
 
 #[actix_web::test]
+async fn a_row_that_can_never_be_done_ends_the_task_which_says_which_row_it_is() {
+    let console = Console::open();
+    let task = begun(&console.org, &Actor::CommandLine, "Delft", 150);
+    let broken = "CREATE TRIGGER broken BEFORE UPDATE ON users WHEN OLD.user_name = 'Delft77@example.com' \
+                  BEGIN SELECT RAISE(ABORT, 'broken'); END";
+    console.write(move |tx| Ok(diesel::sql_query(broken).execute(tx.conn).map(drop)?));
+    let ended = bulk::run(console.org.clone(), task).await.unwrap();
+    assert_eq!((ended.state, ended.done), (State::Failed, with_site(&console.org)));
+    assert_eq!((notes(&console.org), ended.done), (77, 77), "all before it were done, and once");
+    let olga = console.signed_in("olga").await;
+    let page = olga.get(&format!("/tasks/{}", ended.id)).await.text();
+    for told in ["The user Delft77@example.com cannot be done", &ended.id, "77 of 150 were done and stay so"]
+    {
+        assert!(page.contains(told), "{page}");
+    }
+    assert!(!page.contains("broken"), "the cause is for the server's log: {page}");
+    // Once that is mended, the rest is done by the same form.
+    console.write(|tx| Ok(diesel::sql_query("DROP TRIGGER broken").execute(tx.conn).map(drop)?));
+    let site = console.org.read(|conn| sites::named(conn, "Delft")).unwrap().unwrap().id;
+    let told = olga.submit("/sites", "/sites/settle", &[("name", "Delft"), ("action", &site)]).await;
+    let told = told.follow().await.text();
+    assert!(told.contains("“Delft” is settled: the users who waited for it have their site."), "{told}");
+    assert_eq!((with_site(&console.org), notes(&console.org)), (150, 150));
+}
+
+#[actix_web::test]
 async fn the_page_says_how_far_it_is_and_then_what_the_form_would_have_said() {
     let console = Console::open();
     console.admin("audrey", Role::Auditor);

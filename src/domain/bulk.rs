@@ -12,9 +12,9 @@
 //! | [`Kind::ForgetGroup`]                | [`groups::forget_some`]                    |
 
 use super::authority::Authority;
-use super::tasks::{self, Kind, Slice, State, Step, Task};
-use super::users::{by_hand, lifecycle};
-use super::{Actor, Org, Tx, alignment, groups, held, sites};
+use super::tasks::{self, InHand, Kind, Row, Slice, State, Step, Task};
+use super::users::{self, by_hand, lifecycle};
+use super::{Actor, Org, Tx, alignment, groups, held, settings, sites};
 use crate::error::{Error, Result};
 use std::time::Duration;
 use tokio::sync::oneshot;
@@ -24,6 +24,8 @@ const PAUSE: Duration = Duration::from_millis(5);
 /// So long it is waited after a slice that failed, and so often; then the program's next round tries.
 const AFTER_FAILURE: Duration = Duration::from_secs(1);
 const MOST_FAILURES: u32 = 5;
+/// So many rows are done one by one after a slice that failed.
+const ONE_BY_ONE: u32 = 500;
 
 /// Does a slice of the task in a transaction.
 pub fn advance(tx: &mut Tx, id: &str, slice: &mut Slice) -> Result<Task> {
@@ -44,13 +46,18 @@ fn work(tx: &mut Tx, task: &mut Task, slice: &mut Slice) -> Result<Step> {
 
 /// Does a task slice by slice, on the authority of whoever began it, until it has ended; answers how it stands then. If
 /// somebody sees to it already, it is answered as it is.
+///
+/// A slice that fails while others can write has a row that cannot be done: rows are done one by one then, and a task that
+/// comes no further ends there.
 pub async fn run(org: Org, mut task: Task) -> Result<Task> {
     let Some(_claim) = org.under_way().claim(&task.id) else { return Ok(task) };
-    let mut failures = 0;
+    let (mut failures, mut rows_failed, mut one_by_one) = (0, 0, 0_u32);
     while task.is_running() {
-        match slice(&org, &task).await {
+        let in_hand = InHand::default();
+        match slice(&org, &task, in_hand.clone(), one_by_one > 0).await {
             Ok(advanced) => {
-                (task, failures) = (advanced, 0);
+                (task, failures, rows_failed) = (advanced, 0, 0);
+                one_by_one = one_by_one.saturating_sub(1);
                 tokio::time::sleep(PAUSE).await;
             }
             Err(Error::SignedOut) => {
@@ -58,12 +65,23 @@ pub async fn run(org: Org, mut task: Task) -> Result<Task> {
                 task = give_up(&org, task.id, State::Stopped, fault).await?;
             }
             Err(cause @ (Error::Internal(_) | Error::Busy(_) | Error::TooMany(_))) => {
-                failures += 1;
+                let is_internal = matches!(cause, Error::Internal(_));
+                tracing::error!(%cause, task = task.id, row = ?in_hand.row(), "a slice of long work failed");
+                let mut pause = AFTER_FAILURE;
+                if is_internal && others_can_write(&org).await {
+                    (rows_failed, one_by_one, pause) = (rows_failed + 1, ONE_BY_ONE, PAUSE);
+                } else {
+                    failures += 1;
+                }
+                if rows_failed >= MOST_FAILURES {
+                    let fault = stuck(&org, &task, in_hand.row())?;
+                    task = give_up(&org, task.id, State::Failed, fault).await?;
+                    continue;
+                }
                 if failures >= MOST_FAILURES {
                     return Err(cause);
                 }
-                tracing::error!(%cause, task = task.id, "a slice of long work failed; it is tried again");
-                tokio::time::sleep(AFTER_FAILURE).await;
+                tokio::time::sleep(pause).await;
             }
             Err(refusal) => task = give_up(&org, task.id, State::Failed, refusal.to_string()).await?,
         }
@@ -71,20 +89,54 @@ pub async fn run(org: Org, mut task: Task) -> Result<Task> {
     Ok(task)
 }
 
-async fn slice(org: &Org, task: &Task) -> Result<Task> {
-    let (waiting, id, (sender, receiver)) = (org.clone(), task.id.clone(), oneshot::channel());
-    let work = move |tx: &mut Tx| {
-        let somebody_waits = || waiting.somebody_waits();
-        advance(tx, &id, &mut Slice::new(&somebody_waits))
+async fn slice(org: &Org, task: &Task, in_hand: InHand, only_one: bool) -> Result<Task> {
+    let id = task.id.clone();
+    let work = move |tx: &mut Tx, slice: &mut Slice| {
+        slice.tell(in_hand);
+        if only_one {
+            slice.end_after_one();
+        }
+        advance(tx, &id, slice)
     };
-    // Whoever stopped waiting wants no answer: what was done stays.
-    org.submit_slice(Authority::from(task.actor()), work, |outcome| drop(sender.send(outcome)));
-    receiver.await.map_err(Error::internal)?
+    org.do_slice(task.actor(), work).await
+}
+
+/// Whether the database takes writes of others: then it is the work itself that fails.
+async fn others_can_write(org: &Org) -> bool {
+    by_rollcall(org, settings::touch).await.is_ok()
+}
+
+/// What is said of a task that comes no further.
+fn stuck(org: &Org, task: &Task, row: Option<Row>) -> Result<String> {
+    let what = org.read(move |conn| {
+        Ok(match row {
+            None => "The next row".to_owned(),
+            Some(Row::User(id)) => match users::find(conn, &id) {
+                Ok(user) => format!("The user {}", user.profile.user_name),
+                Err(_) => format!("The user with the key {id}"),
+            },
+            Some(Row::Group(id)) => match groups::find(conn, &id) {
+                Ok(group) => format!("The group {}", group.name),
+                Err(_) => format!("The group with the key {id}"),
+            },
+            Some(Row::Compared(number)) => format!("Row {number} of the comparison"),
+        })
+    })?;
+    Ok(format!(
+        "{what} cannot be done: something goes wrong on our side each time. The server’s log says what, beside the task {}",
+        task.id
+    ))
 }
 
 async fn give_up(org: &Org, id: String, state: State, fault: String) -> Result<Task> {
+    by_rollcall(org, move |tx| tasks::give_up(tx, &id, state, &fault)).await
+}
+
+async fn by_rollcall<T: Send + 'static>(
+    org: &Org,
+    work: impl FnOnce(&mut Tx) -> Result<T> + Send + 'static,
+) -> Result<T> {
     let (sender, receiver) = oneshot::channel();
-    let work = move |tx: &mut Tx| tasks::give_up(tx, &id, state, &fault);
     org.submit(Authority::trusted(Actor::Rollcall), work, |outcome| drop(sender.send(outcome)));
     receiver.await.map_err(Error::internal)?
 }

@@ -8,7 +8,7 @@ use super::audit::{self, Action, Change};
 use super::groups::{self, Group, by_entra as entras_groups};
 use super::guard::{self, Loss};
 use super::page::{At, Page};
-use super::tasks::{self, Kind, Slice, Step, Task};
+use super::tasks::{self, Kind, Row, Slice, Step, Task};
 use super::users::{self, Held, User, by_entra, by_hand, lifecycle, may_decide};
 use crate::db::Conn;
 use crate::db::schema::{group_members, user_groups, users as table};
@@ -228,7 +228,7 @@ pub(super) fn decide_some(tx: &mut Tx, task: &mut Task, slice: &mut Slice) -> Re
         position = match position {
             Position::Count(at, after) => count_anew(tx, &order, (at, &after), task.started_at)?,
             Position::Users(no, id) => decide_users(tx, verdict, task, &order, (no, id), slice)?,
-            Position::Groups(after) => match decide_next_group(tx, verdict, task, &after)? {
+            Position::Groups(after) => match decide_next_group(tx, verdict, task, &after, slice)? {
                 Some(id) => Position::Groups(id),
                 None => {
                     step = Step::Done;
@@ -288,6 +288,7 @@ fn decide_users(
     let mut last = (no, id);
     for (id, no) in some {
         let named = Named { id, shown: Some(no) };
+        slice.begins(Row::User(named.id.clone()));
         let outcome = tx.nested(|tx| decide_user(tx, verdict, &named));
         task.count(is_done(outcome)?);
         last = (no, named.id);
@@ -299,11 +300,18 @@ fn decide_users(
 }
 
 /// Decides on the next group, if there is one; answers which it was.
-fn decide_next_group(tx: &mut Tx, verdict: Verdict, task: &mut Task, after: &str) -> Result<Option<String>> {
+fn decide_next_group(
+    tx: &mut Tx,
+    verdict: Verdict,
+    task: &mut Task,
+    after: &str,
+    slice: &Slice,
+) -> Result<Option<String>> {
     let next = held_groups().filter(user_groups::id.gt(after)).order(user_groups::id);
     let Some(id) = next.select(user_groups::id).first::<String>(tx.conn).optional()? else {
         return Ok(None);
     };
+    slice.begins(Row::Group(id.clone()));
     let outcome = tx.nested(|tx| decide_group(tx, verdict, &id).map(|()| true));
     task.count(is_done(outcome)?);
     Ok(Some(id))

@@ -180,6 +180,22 @@ impl Org {
         self.0.db.submit(Turn::Between, self.clone().transact(authority.into(), work), answer);
     }
 
+    /// As [`Org::submit_slice`], for work that ends when the slice does; waits for what came of it.
+    pub(crate) async fn do_slice<T, F>(&self, authority: impl Into<Authority>, work: F) -> Result<T>
+    where
+        T: Send + 'static,
+        F: FnOnce(&mut Tx, &mut tasks::Slice) -> Result<T> + Send + 'static,
+    {
+        let (waiting, (sender, receiver)) = (self.clone(), tokio::sync::oneshot::channel());
+        let work = move |tx: &mut Tx| {
+            let somebody_waits = || waiting.somebody_waits();
+            work(tx, &mut tasks::Slice::new(&somebody_waits))
+        };
+        // Whoever stopped waiting wants no answer: what was done stays.
+        self.submit_slice(authority, work, |outcome| drop(sender.send(outcome)));
+        receiver.await.map_err(Error::internal)?
+    }
+
     /// Whether somebody waits for a write of theirs.
     #[must_use]
     pub fn somebody_waits(&self) -> bool {

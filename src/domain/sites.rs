@@ -3,7 +3,7 @@
 //! Once a user has a site it is never changed: [`place`] is the one door to it.
 
 use super::audit::{self, Action, Change, Kind, Subject};
-use super::tasks::{self, Kind as Work, Slice, Step, Task};
+use super::tasks::{self, Kind as Work, Row, Slice, Step, Task};
 use super::{Tx, fold, names, new_id};
 use crate::db::Conn;
 use crate::db::schema::{site_aliases, sites, users};
@@ -174,6 +174,9 @@ pub fn rename(tx: &mut Tx, id: &str, name: &str) -> Result<Site> {
 /// Gives a site one more name. Users who wait for it get the site.
 pub fn alias(tx: &mut Tx, id: &str, name: &str) -> Result<()> {
     let site = find(tx.conn, id)?;
+    if is_left_waiting(tx.conn, &site, name)? {
+        return settle(tx, &site, name);
+    }
     let name = checked(tx.conn, name, None)?;
     let alias = Alias { id: new_id(), site_id: id.to_owned(), name_key: fold(&name), name };
     diesel::insert_into(site_aliases::table).values(&alias).execute(tx.conn)?;
@@ -220,6 +223,12 @@ fn settle(tx: &mut Tx, site: &Site, name: &str) -> Result<()> {
     Ok(())
 }
 
+/// Whether users wait for this name although the site has it: work that gave it to them ended before its end.
+fn is_left_waiting(conn: &mut Conn, site: &Site, name: &str) -> Result<bool> {
+    let has_it = named(conn, name)?.is_some_and(|named| named.id == site.id);
+    Ok(has_it && !some_waiting_for(conn, &fold(name))?.is_empty())
+}
+
 /// The task that settles those who wait for this name, while it is under way.
 pub fn being_settled(conn: &mut Conn, name: &str) -> Result<Option<Task>> {
     tasks::running_on(conn, &subject_of(&fold(name)))
@@ -247,6 +256,7 @@ pub(super) fn settle_some(tx: &mut Tx, task: &mut Task, slice: &mut Slice) -> Re
             if !slice.goes_on() {
                 return Ok(Step::More);
             }
+            slice.begins(Row::User(id.clone()));
             place(tx, &id, &user_name, &site)?;
             task.count(true);
         }

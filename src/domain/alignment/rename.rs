@@ -97,6 +97,7 @@ pub(in crate::domain) fn rename_some(tx: &mut Tx, task: &mut Task, slice: &mut S
                 task.go_on_from(&after)?;
                 return Ok(Step::More);
             }
+            slice.begins(tasks::Row::Compared(number));
             let is_done = if task.kind == Work::AcceptRenames {
                 accept_one(tx, &id, number)?
             } else {

@@ -4,7 +4,7 @@
 use super::Group;
 use crate::db::schema::{group_members, user_groups};
 use crate::domain::Tx;
-use crate::domain::tasks::{self, Kind, Slice, Step, Task};
+use crate::domain::tasks::{self, Kind, Row, Slice, Step, Task};
 use crate::error::Result;
 use diesel::prelude::*;
 
@@ -37,6 +37,7 @@ pub(super) fn forget(tx: &mut Tx, group: &Group) -> Result<()> {
 
 /// Lets some memberships go, and with the last of them the group.
 pub(in crate::domain) fn forget_some(tx: &mut Tx, task: &mut Task, slice: &mut Slice) -> Result<Step> {
+    slice.begins(Row::Group(task.subject.clone()));
     while slice.goes_on() {
         let some = group_members::table.filter(group_members::group_id.eq(&task.subject)).limit(BITE);
         let some: Vec<String> = some.select(group_members::id).load(tx.conn)?;

@@ -18,7 +18,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 mod slice;
 
-pub use slice::Slice;
+pub use slice::{InHand, Row, Slice};
 
 text_enum! {
     /// What is done to many.

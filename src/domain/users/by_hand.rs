@@ -11,7 +11,7 @@ use crate::db::Conn;
 use crate::db::schema::{link_requests, users};
 use crate::domain::audit::{self, Action, Change, Kind};
 use crate::domain::guard::{self, Loss};
-use crate::domain::tasks::{self, Kind as Work, Slice, Step, Task};
+use crate::domain::tasks::{self, Kind as Work, Row, Slice, Step, Task};
 use crate::domain::{Role, Tx, new_id, sites};
 use crate::error::{Complaint, Error, Result};
 use chrono::NaiveDateTime;
@@ -209,6 +209,7 @@ pub(in crate::domain) fn set_some_sites(tx: &mut Tx, task: &mut Task, slice: &mu
             task.go_on_from(&at)?;
             return Ok(Step::More);
         }
+        slice.begins(Row::User(id.clone()));
         match find(tx.conn, id) {
             Ok(user) if user.site_id.is_some() => order.left.push(user.name()),
             Ok(_) => drop(set_site(tx, id, &order.site)?),

@@ -8,7 +8,7 @@ use crate::db::schema::{
 };
 use crate::domain::audit::{Action, Change};
 use crate::domain::guard::{self, Loss};
-use crate::domain::tasks::{self, Kind, Slice, Step, Task};
+use crate::domain::tasks::{self, Kind, Row, Slice, Step, Task};
 use crate::domain::{Role, Tx, in_words, new_id};
 use crate::error::{Error, Result};
 use chrono::NaiveDateTime;
@@ -170,6 +170,7 @@ pub(in crate::domain) fn delete_some(tx: &mut Tx, task: &mut Task, slice: &mut S
             task.go_on_from(&at)?;
             return Ok(Step::More);
         }
+        slice.begins(Row::User(id.clone()));
         match tx.nested(|tx| delete_one(tx, id)) {
             Err(cause) if order.all_or_none || matches!(cause, Error::Internal(_)) => return Err(cause),
             outcome => task.count(outcome.is_ok()),
