@@ -5,7 +5,7 @@ use crate::domain::provisioning::troubles;
 use crate::domain::sso::metadata::{self, Document};
 use crate::domain::sso::{policy, requests};
 use crate::domain::tasks::{self, Task};
-use crate::domain::{Actor, Org, alignment, bulk};
+use crate::domain::{Actor, Org, alignment, bulk, retention};
 use crate::error::Result;
 use actix_web::rt::task::JoinHandle;
 use std::time::Duration;
@@ -67,6 +67,7 @@ pub async fn round(org: &Org, metadata_from_private_networks: bool) -> Result<()
     if org.read(move |conn| troubles::is_untidy(conn, now))? {
         org.write(&Actor::Rollcall, troubles::prune)?;
     }
+    retention::prune(org).await?;
     if let Some(source) = org.read(move |conn| metadata::due(conn, now))?
         && let Some(url) = source.url()
     {

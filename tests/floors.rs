@@ -14,11 +14,12 @@ const FLOORS: [&[&str]; 5] = [
 /// The command line starts the server and the worker: the one door that opens others.
 const ALLOWED: [&str; 2] = ["cli uses web", "cli uses worker"];
 /// Rooms of the rules, lowest first, as `domain/mod.rs` states them.
-const ROOMS: [&str; 16] = [
+const ROOMS: [&str; 17] = [
     "page",
     "settings",
     "tasks",
     "audit",
+    "retention",
     "sessions",
     "sites",
     "users",

@@ -29,6 +29,7 @@ async fn nothing_is_refused_without_a_word() {
         ("/identity", "/identity/sso"),
         ("/identity", "/identity/sso/options"),
         ("/held", "/held/limits"),
+        ("/activity/retention", "/activity/retention"),
         ("/account", "/account/password"),
     ] {
         let form = olga.get(page).await;

@@ -33,6 +33,7 @@ mod reach;
 mod recognition;
 mod recognition_names;
 mod refused_forms;
+mod retention;
 mod returning;
 mod scim;
 mod scim_agreement;

@@ -129,6 +129,13 @@ const RUBBISH: &[Rubbish] = &[
         "minutes",
     ),
     form(
+        "/activity/retention",
+        "/activity/retention",
+        "/activity/retention",
+        &[("provisioning", "a month"), ("sign_ins", "100"), ("audit", "800")],
+        "provisioning",
+    ),
+    form(
         "/administrators",
         "/administrators",
         "/administrators",

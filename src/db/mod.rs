@@ -14,6 +14,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 pub mod schema;
+pub mod space;
 mod writer;
 
 pub use writer::Turn;

@@ -10,8 +10,6 @@ use chrono::NaiveDateTime;
 use diesel::prelude::*;
 use serde::{Deserialize, Serialize};
 
-/// So many records are pruned at a time, since somebody waits.
-const PRUNED_AT_ONCE: i64 = 100;
 /// So many records are written by one statement: ten columns each, far below what it takes.
 const NOTED_AT_ONCE: usize = 500;
 
@@ -123,6 +121,8 @@ text_enum! {
         ConnectionTested = "provisioning.tested",
         /// The limits of the guard changed.
         GuardChanged = "guard.changed",
+        /// The logs are kept for another number of days.
+        RetentionChanged = "retention.changed",
         /// An administrator released what the guard held back.
         HoldsReleased = "guard.released",
         /// A later site from Entra ID was ignored.
@@ -209,7 +209,8 @@ impl Action {
             | Self::SsoChanged
             | Self::ProvisioningChanged
             | Self::FederationChanged
-            | Self::GuardChanged => "changed {}",
+            | Self::GuardChanged
+            | Self::RetentionChanged => "changed {}",
             Self::ConnectionTested => "tested the connection of {}",
             Self::UserDeactivated => "deactivated {}",
             Self::UserReactivated => "reactivated {}",
@@ -393,30 +394,6 @@ fn event(tx: &Tx, actor: &Actor, action: Action, subject: Subject, changes: &[Ch
         subject_name: subject.name.to_owned(),
         changes: serde_json::to_string(changes).map_err(Error::internal)?,
     })
-}
-
-/// Forgets the oldest records of an action that strangers can cause, beyond so many: of one subject, or of all but some.
-pub(super) fn prune(
-    tx: &mut Tx,
-    action: Action,
-    subject: Option<&str>,
-    but: &[String],
-    most: i64,
-) -> Result<()> {
-    let mut surplus = audit_events::table
-        .filter(audit_events::action.eq(action))
-        .filter(audit_events::subject_id.ne_all(but))
-        .order(audit_events::id.desc())
-        .select(audit_events::id)
-        .into_boxed();
-    if let Some(subject) = subject {
-        surplus = surplus.filter(audit_events::subject_id.eq(subject));
-    }
-    let surplus: Vec<String> = surplus.offset(most).limit(PRUNED_AT_ONCE).load(tx.conn)?;
-    if !surplus.is_empty() {
-        diesel::delete(audit_events::table.filter(audit_events::id.eq_any(surplus))).execute(tx.conn)?;
-    }
-    Ok(())
 }
 
 /// Which records are asked for; an empty filter means all.

@@ -87,14 +87,21 @@ impl Health {
 
 /// How provisioning is doing at `now`.
 pub fn health(conn: &mut Conn, now: NaiveDateTime) -> Result<Health> {
+    Ok(Health { last_contact: last_contact(conn)?, hours: hours(conn, now)? })
+}
+
+/// When Entra ID called last. Once the log has no line of it any more, the hour is known.
+pub fn last_contact(conn: &mut Conn) -> Result<Option<NaiveDateTime>> {
     // Neither tests of our own nor strangers have a token.
-    let last_contact = provisioning_events::table
+    let last = provisioning_events::table
         .filter(provisioning_events::token_id.is_not_null())
         .order(provisioning_events::id.desc())
-        .select(provisioning_events::at)
-        .first(conn)
-        .optional()?;
-    Ok(Health { last_contact, hours: hours(conn, now)? })
+        .select(provisioning_events::at);
+    if let Some(last) = last.first(conn).optional()? {
+        return Ok(Some(last));
+    }
+    let last = provisioning_hours::table.order(provisioning_hours::hour.desc());
+    Ok(last.select(provisioning_hours::hour).first(conn).optional()?)
 }
 
 /// The last 24 hours, the present one last; an hour without a request has none.

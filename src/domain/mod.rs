@@ -1,6 +1,6 @@
 //! What the organisation may do, whichever door the request came through.
 //!
-//! Rooms, lowest first: [`page`], [`authority`], [`condition`], `names`, [`settings`], [`tasks`], [`audit`], [`sites`], [`licenses`], [`guard`], [`users`],
+//! Rooms, lowest first: [`page`], [`authority`], [`condition`], `names`, [`settings`], [`tasks`], [`audit`], [`retention`], [`sites`], [`licenses`], [`guard`], [`users`],
 //! [`groups`], [`held`], [`sso`], [`admins`], [`identity`], [`provisioning`], [`health`], [`imports`], [`alignment`], [`bulk`], [`demo`]. A room may use those before
 //! it.
 
@@ -32,6 +32,7 @@ pub mod licenses;
 mod names;
 pub mod page;
 pub mod provisioning;
+pub mod retention;
 pub mod sessions;
 pub mod settings;
 pub mod sites;

@@ -20,6 +20,8 @@ pub mod names {
     pub const FEDERATION: &str = "federation";
     /// When many departures at once are held back: see `domain::guard`.
     pub const GUARD: &str = "guard";
+    /// For how many days each log is kept: see `domain::retention`.
+    pub const LOG_DAYS: &str = "log_days";
     /// A sealed word that tells whether the key file belongs to this database.
     pub const KEY_CHECK: &str = "key_check";
     /// Whether an owner is yet to look, once, at what was trusted before owners had to approve of it.

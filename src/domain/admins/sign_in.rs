@@ -6,6 +6,7 @@ pub use super::throttle::{Attempt, Caller, Origin};
 use super::{devices, throttle};
 use crate::db::Conn;
 use crate::domain::audit::{self, Action, Change, Kind, Subject};
+use crate::domain::retention::surplus;
 use crate::domain::sessions::{Holder, Reserved};
 use crate::domain::sso::policy;
 use crate::domain::users::{self, User};
@@ -160,7 +161,7 @@ pub fn refuse(tx: &mut Tx, user_name: &str, origin: &Origin, again: bool, locks:
         return Ok(());
     }
     audit::note(tx, action, subject, &change)?;
-    audit::prune(tx, action, Some(id), &[], MOST_KEPT_OF_AN_ACCOUNT)?;
+    surplus::of_entries(tx, action, Some(id), &[], MOST_KEPT_OF_AN_ACCOUNT)?;
     let owners = users::with_role(tx.conn, Role::Owner)?;
-    audit::prune(tx, action, None, &owners, MOST_KEPT)
+    surplus::of_entries(tx, action, None, &owners, MOST_KEPT)
 }

@@ -12,6 +12,7 @@
 //! | `log`         | the events, newest first, filtered                                   |
 
 use super::audit::Change;
+use super::retention::surplus;
 use super::text_enum::text_enum;
 use super::{Tx, new_id};
 use crate::db::schema::{provisioning_events, provisioning_hours};
@@ -280,7 +281,7 @@ fn insert(tx: &mut Tx, mut report: Report) -> Result<()> {
         cause: cause.map(|cause| cause.key),
     };
     diesel::insert_into(provisioning_events::table).values(&event).execute(tx.conn)?;
-    if is_stranger { strangers::prune(tx, event.cause.as_deref()) } else { Ok(()) }
+    if is_stranger { surplus::of_requests(tx, event.cause.as_deref()) } else { Ok(()) }
 }
 
 /// Says of a failure whom it is about, with name and key, also where they are gone; answers what that explains.

@@ -1,11 +1,8 @@
-//! Requests without an accepted credential: anybody can send them, so what is kept of them is bounded.
+//! Requests without an accepted credential: anybody can send them, so what is written down of them is bounded here, and
+//! what is kept of that in [`surplus`](crate::domain::retention).
 
 use super::Report;
-use crate::db::schema::provisioning_events as events;
-use crate::domain::Tx;
-use crate::error::Result;
 use chrono::{NaiveDateTime, TimeDelta};
-use diesel::prelude::*;
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 
@@ -13,13 +10,6 @@ use std::sync::{Mutex, PoisonError};
 const EVERY: TimeDelta = TimeDelta::seconds(10);
 /// So many sorts are told apart; more are not written down.
 const MOST_SORTS: usize = 1000;
-/// So many events of a cause are kept: noise of one kind does not push out what is worth knowing of another.
-pub(super) const MOST_OF_A_CAUSE: i64 = 200;
-/// So many are kept in all.
-const MOST: i64 = 5000;
-/// So many go at once: an earlier version may have left millions.
-const AT_ONCE: i64 = 500;
-
 /// When a refusal of each sort was last written down. It lives as long as the process.
 #[derive(Debug, Default)]
 pub struct Sparing(Mutex<HashMap<String, NaiveDateTime>>);
@@ -44,26 +34,6 @@ impl Sparing {
 /// Whether a request came from somebody who did not show that they are Entra ID.
 pub(super) fn is_one(report: &Report) -> bool {
     report.token_id.is_none() && report.actor.is_none()
-}
-
-/// Forgets the oldest events of strangers where there are too many.
-pub(super) fn prune(tx: &mut Tx, cause: Option<&str>) -> Result<()> {
-    let mine = || events::table.filter(events::token_id.is_null()).filter(events::actor.is_null());
-    if let Some(cause) = cause {
-        let surplus = mine().filter(events::cause.eq(cause)).order(events::id.desc()).select(events::id);
-        let surplus: Vec<String> = surplus.offset(MOST_OF_A_CAUSE).limit(AT_ONCE).load(tx.conn)?;
-        forget(tx, &surplus)?;
-    }
-    let surplus = mine().order(events::id.desc()).select(events::id);
-    let surplus: Vec<String> = surplus.offset(MOST).limit(AT_ONCE).load(tx.conn)?;
-    forget(tx, &surplus)
-}
-
-fn forget(tx: &mut Tx, ids: &[String]) -> Result<()> {
-    if !ids.is_empty() {
-        diesel::delete(events::table.filter(events::id.eq_any(ids))).execute(tx.conn)?;
-    }
-    Ok(())
 }
 
 #[cfg(test)]

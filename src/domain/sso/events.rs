@@ -10,6 +10,7 @@ use crate::characters;
 use crate::db::Conn;
 use crate::db::schema::sso_events;
 use crate::domain::page::{At, Page};
+use crate::domain::retention::surplus;
 use crate::domain::text_enum::text_enum;
 use crate::domain::{Tx, new_id};
 use crate::error::{Error, Result};
@@ -19,6 +20,8 @@ use chrono::NaiveDateTime;
 use diesel::prelude::*;
 use rand::RngExt;
 use serde::{Deserialize, Serialize};
+
+pub use surplus::{MOST_OF_A_NETWORK, MOST_UNPROVEN};
 
 /// Causes that are told of an assertion when it is presented for the first time, after which it is a repeat. Lines of all
 /// others can be multiplied by whoever has one response, genuine or not.
@@ -40,10 +43,6 @@ const TOLD_ONCE: [&str; 16] = [
     "other_person",
     "not_fresh",
 ];
-/// How many lines are kept that can be multiplied: of one network, and altogether; with and without a proof each.
-pub const MOST_OF_A_NETWORK: i64 = 500;
-/// How many lines are kept altogether that can be multiplied.
-pub const MOST_UNPROVEN: i64 = 5_000;
 /// The longest sentence in characters: it may name two addresses.
 const LONGEST_SENTENCE: usize = 1_000;
 /// As many values of claims are kept of one sign-in.
@@ -208,7 +207,7 @@ pub fn note(tx: &mut Tx, report: Report) -> Result<Event> {
     };
     diesel::insert_into(sso_events::table).values(&event).execute(tx.conn)?;
     if !event.lasting {
-        prune(tx, &event.network, event.proven)?;
+        surplus::of_sign_ins(tx, &event.network, event.proven)?;
     }
     Ok(event)
 }
@@ -238,31 +237,6 @@ fn shortened(mut details: Details) -> Details {
     }
     details.claims.truncate(MOST_VALUES);
     details
-}
-
-/// Forgets the oldest lines that can be multiplied, beyond as many as are kept.
-fn prune(tx: &mut Tx, network: &str, proven: bool) -> Result<()> {
-    let alike = sso_events::table.filter(sso_events::lasting.eq(false)).filter(sso_events::proven.eq(proven));
-    let theirs = alike.filter(sso_events::network.eq(network));
-    let oldest: Option<String> = theirs
-        .order(sso_events::id.desc())
-        .offset(MOST_OF_A_NETWORK)
-        .select(sso_events::id)
-        .first(tx.conn)
-        .optional()?;
-    if let Some(oldest) = oldest {
-        diesel::delete(theirs.filter(sso_events::id.le(oldest))).execute(tx.conn)?;
-    }
-    let oldest: Option<String> = alike
-        .order(sso_events::id.desc())
-        .offset(MOST_UNPROVEN)
-        .select(sso_events::id)
-        .first(tx.conn)
-        .optional()?;
-    if let Some(oldest) = oldest {
-        diesel::delete(alike.filter(sso_events::id.le(oldest))).execute(tx.conn)?;
-    }
-    Ok(())
 }
 
 /// Forty random bits in two groups that can be read aloud.

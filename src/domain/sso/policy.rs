@@ -7,6 +7,7 @@ use super::{ONLY, SUBJECT, events, settings};
 use crate::db::Conn;
 use crate::db::schema::{sessions, sso_settings, users};
 use crate::domain::audit::{self, Action, Change};
+use crate::domain::retention;
 use crate::domain::sessions::Method;
 use crate::domain::text_enum::text_enum;
 use crate::domain::users::User;
@@ -68,9 +69,11 @@ pub fn require(tx: &mut Tx) -> Result<Standing> {
     if let Actor::Person { id, .. } = tx.actor {
         let since = settings::trusted_since(tx.conn)?.unwrap_or_default();
         if events::good_test(tx.conn, id, since)?.is_none() {
-            let cause = "Run a test sign-in first, and let it succeed: after the last change of whom to trust, none of \
-                         yours has.";
-            return Err(Error::Conflict(cause.to_owned()));
+            return Err(Error::Conflict(format!(
+                "Run a test sign-in first, and let it succeed: after the last change of whom to trust, none of yours has \
+                 in the {} days for which sign-ins are kept.",
+                retention::days(tx.conn)?.sign_ins
+            )));
         }
     }
     set(tx, Requirement::Trial, Some(tx.now + TRIAL))?;

@@ -1,9 +1,11 @@
 //! Activity: what was changed by whom, and what Entra ID asked and was told.
 
+use super::retention as kept;
 use crate::db::Conn;
 use crate::domain::audit::{self, Change, Kind};
 use crate::domain::provisioning::{self, Operation, Outcome};
-use crate::domain::{groups, users};
+use crate::domain::retention::{self, Log};
+use crate::domain::{groups, health, users};
 use crate::error::Result;
 use crate::web::extract::Desk;
 use crate::web::page::{self, Answer, Frame, when};
@@ -57,6 +59,8 @@ struct AuditPage {
     kinds: Vec<(&'static str, &'static str)>,
     previous: Option<String>,
     next: Option<String>,
+    /// For how many days they are kept.
+    days: i64,
 }
 
 /// A record as the page shows it.
@@ -71,7 +75,7 @@ struct Line {
 pub(super) async fn show(frame: Frame, desk: Desk, asked: Query<Asked>) -> Answer {
     let asked = asked.into_inner();
     let wanted = asked.clone();
-    let (events, present) = desk
+    let (events, present, days) = desk
         .read(move |conn| {
             let (since, until) = wanted.between();
             let filter = audit::Filter {
@@ -85,7 +89,7 @@ pub(super) async fn show(frame: Frame, desk: Desk, asked: Query<Asked>) -> Answe
             let events = audit::list(conn, &filter, &at, PAGE)?;
             let ids: Vec<&str> = events.items.iter().map(|event| event.subject_id.as_str()).collect();
             let present = users::present(conn, &ids)?;
-            Ok((events, present))
+            Ok((events, present, retention::days(conn)?.audit))
         })
         .await?;
     let query = [
@@ -98,7 +102,7 @@ pub(super) async fn show(frame: Frame, desk: Desk, asked: Query<Asked>) -> Answe
     let (previous, next) = page::ways(&events, "/activity", &query);
     let lines = events.items.into_iter().map(|event| Line::of(&event, &present)).collect();
     let kinds = Kind::ALL.iter().map(|kind| (kind.as_str(), word(*kind))).collect();
-    let page = AuditPage { frame: frame.of("activity"), asked, lines, kinds, previous, next };
+    let page = AuditPage { frame: frame.of("activity"), asked, lines, kinds, previous, next, days };
     page::show(&page.frame, &page)
 }
 
@@ -138,6 +142,10 @@ struct ProvisioningPage {
     operations: Vec<(&'static str, &'static str)>,
     previous: Option<String>,
     next: Option<String>,
+    /// For how many days they are kept.
+    days: i64,
+    /// Whether Entra ID ever called.
+    has_called: bool,
 }
 
 /// A request of Entra ID as the page shows it.
@@ -166,7 +174,7 @@ struct Request {
 pub(super) async fn provisioning(frame: Frame, desk: Desk, asked: Query<Asked>) -> Answer {
     let asked = asked.into_inner();
     let wanted = asked.clone();
-    let (events, present) = desk
+    let (events, present, days, has_called) = desk
         .read(move |conn| {
             let (since, until) = wanted.between();
             let filter = provisioning::Filter {
@@ -181,7 +189,8 @@ pub(super) async fn provisioning(frame: Frame, desk: Desk, asked: Query<Asked>) 
             let at = page::at(wanted.after.clone(), wanted.before.clone());
             let events = provisioning::list(conn, &filter, &at, PAGE)?;
             let present = Present::of(conn, &events.items)?;
-            Ok((events, present))
+            let has_called = health::last_contact(conn)?.is_some();
+            Ok((events, present, retention::days(conn)?.provisioning, has_called))
         })
         .await?;
     let query = [
@@ -208,6 +217,8 @@ pub(super) async fn provisioning(frame: Frame, desk: Desk, asked: Query<Asked>) 
         operations: operations.chain([(OWN_TESTS, "Rollcall’s own tests")]).collect(),
         previous,
         next,
+        days,
+        has_called,
     };
     page::show(&page.frame, &page)
 }
@@ -272,13 +283,19 @@ struct RequestPage {
 
 /// One request, with all that is known of it.
 pub(super) async fn request(frame: Frame, desk: Desk, id: Path<String>) -> Answer {
-    let (event, present) = desk
+    let found = desk
         .read(move |conn| {
-            let event = provisioning::find(conn, &id)?;
-            let present = Present::of(conn, std::slice::from_ref(&event))?;
-            Ok((event, present))
+            let found = provisioning::find(conn, &id);
+            kept::found(conn, found, Log::Provisioning, |conn, event| {
+                let present = Present::of(conn, std::slice::from_ref(&event))?;
+                Ok((event, present))
+            })
         })
         .await?;
+    let (event, present) = match found {
+        Ok(found) => found,
+        Err(gone) => return gone.answer(frame.of("activity")),
+    };
     let page = RequestPage { frame: frame.of("activity"), event: Request::of(&event, &present) };
     page::show(&page.frame, &page)
 }

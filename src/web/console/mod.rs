@@ -20,6 +20,7 @@ mod imports;
 mod licenses;
 mod password_link;
 mod proof;
+mod retention;
 mod set_up;
 mod sign_in;
 mod sign_ins;
@@ -130,6 +131,7 @@ routes! {
     "/activity/sign-ins" { GET auditor sign_ins::list; }
     "/activity/sign-ins/{reference}" { GET auditor sign_ins::show; }
     "/activity/entra-errors" { GET auditor sign_ins::entra_errors; }
+    "/activity/retention" { GET auditor retention::show; POST owner(proof) retention::set; }
     "/activity/provisioning" { GET auditor activity::provisioning; }
     "/activity/provisioning/{id}" { GET auditor activity::request; }
 

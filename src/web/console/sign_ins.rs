@@ -1,12 +1,15 @@
 //! Activity: who signed in through Entra ID, who was turned away and why, by reference.
 
+use super::retention as kept;
+use crate::db::Conn;
 use crate::domain::page::Page;
+use crate::domain::retention::{self, Log};
 use crate::domain::sso::events::{self, Check, Event, Outcome, Proof};
 use crate::domain::sso::help::{self, Cause};
 use crate::domain::sso::microsoft::{self, MICROSOFT_ERRORS, MicrosoftError};
 use crate::domain::sso::requests::Purpose;
 use crate::domain::users;
-use crate::error::Error;
+use crate::error::{Error, Result};
 use crate::web::extract::Desk;
 use crate::web::page::{self, Answer, Frame, when};
 use crate::web::query::Query;
@@ -38,6 +41,8 @@ struct ListPage {
     not_found: bool,
     previous: Option<String>,
     next: Option<String>,
+    /// For how many days they are kept.
+    days: i64,
 }
 
 /// A sign-in as the list shows it.
@@ -62,7 +67,7 @@ pub(super) async fn list(frame: Frame, desk: Desk, asked: Query<Asked>) -> Answe
         }
     }
     let wanted = asked.clone();
-    let (found, names) = desk
+    let (found, names, days) = desk
         .read(move |conn| {
             let outcome = Outcome::parse(&wanted.outcome);
             let waits = match wanted.outcome.as_str() {
@@ -79,17 +84,17 @@ pub(super) async fn list(frame: Frame, desk: Desk, asked: Query<Asked>) -> Answe
             let at = page::at(wanted.after.clone(), wanted.before.clone());
             let found = events::list(conn, &filter, &at, PAGE)?;
             let names = names(conn, &found)?;
-            Ok((found, names))
+            Ok((found, names, retention::days(conn)?.sign_ins))
         })
         .await?;
     let query = [("outcome", asked.outcome.as_str()), ("user", &asked.user)];
     let (previous, next) = page::ways(&found, LIST, &query);
     let lines = found.items.iter().map(|event| Line::of(event, &names)).collect();
-    let page = ListPage { frame: frame.of("activity"), asked, lines, not_found, previous, next };
+    let page = ListPage { frame: frame.of("activity"), asked, lines, not_found, previous, next, days };
     page::show(&page.frame, &page)
 }
 
-fn names(conn: &mut crate::db::Conn, found: &Page<Event>) -> crate::error::Result<HashMap<String, String>> {
+fn names(conn: &mut Conn, found: &Page<Event>) -> Result<HashMap<String, String>> {
     let mut names = HashMap::new();
     for id in found.items.iter().filter_map(|event| event.user_id.as_ref()) {
         if !names.contains_key(id) {
@@ -160,24 +165,36 @@ struct EventPage {
 }
 
 pub(super) async fn show(frame: Frame, desk: Desk, reference: Path<String>) -> Answer {
-    let (event, user, nearest) = desk
+    let found = desk
         .read(move |conn| {
-            let event = events::find(conn, &reference)?;
-            let user = match event.user_id.as_deref().map(|id| users::find(conn, id)) {
-                Some(Ok(user)) => Some((user.id.clone(), user.name())),
-                Some(Err(Error::NotFound(_))) | None => None,
-                Some(Err(other)) => return Err(other),
-            };
-            let mut nearest = Vec::new();
-            for name in event.details().nearest {
-                let id = users::named(conn, &name)?.map(|user| user.id);
-                nearest.push((name, id));
-            }
-            Ok((event, user, nearest))
+            let found = events::find(conn, &reference);
+            kept::found(conn, found, Log::SignIns, about)
         })
         .await?;
+    let (event, user, nearest) = match found {
+        Ok(found) => found,
+        Err(gone) => return gone.answer(frame.of("activity")),
+    };
     let page = EventPage::of(frame, event, user, nearest);
     page::show(&page.frame, &page)
+}
+
+/// A sign-in with the user whose account it was, by key and name, and with names like the one that was not found, each
+/// with the key of the user who has it.
+type About = (Event, Option<(String, String)>, Vec<(String, Option<String>)>);
+
+fn about(conn: &mut Conn, event: Event) -> Result<About> {
+    let user = match event.user_id.as_deref().map(|id| users::find(conn, id)) {
+        Some(Ok(user)) => Some((user.id.clone(), user.name())),
+        Some(Err(Error::NotFound(_))) | None => None,
+        Some(Err(other)) => return Err(other),
+    };
+    let mut nearest = Vec::new();
+    for name in event.details().nearest {
+        let id = users::named(conn, &name)?.map(|user| user.id);
+        nearest.push((name, id));
+    }
+    Ok((event, user, nearest))
 }
 
 impl EventPage {

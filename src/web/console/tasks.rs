@@ -1,5 +1,6 @@
 //! Work on many rows: it goes on by itself, a page says how far it is, and then what came of it.
 
+use super::retention::Gone;
 use super::{held, users};
 use crate::domain::held::{self as holds, Verdict};
 use crate::domain::tasks::{self, Kind, State, Task};
@@ -138,7 +139,11 @@ impl TaskPage {
 }
 
 pub(super) async fn show(frame: Frame, desk: Desk, id: Path<String>) -> Answer {
-    let task = desk.read(move |conn| tasks::find(conn, &id)).await?;
+    let task = match desk.read(move |conn| tasks::find(conn, &id)).await {
+        Ok(task) => task,
+        Err(Error::NotFound(_)) => return Gone::TASK.answer(frame),
+        Err(other) => return Err(other.into()),
+    };
     let (doing, back, place) = begun_at(&task);
     let outcome = match told(&task) {
         Ok(text) => Ok(text),

@@ -3,6 +3,7 @@
 use crate::db::Conn;
 use crate::domain::Role;
 use crate::domain::audit::{self, Action};
+use crate::domain::retention;
 use crate::domain::users::User;
 use crate::domain::users::recognition::{Decision, Keep, Shown};
 use crate::error::Result;
@@ -74,7 +75,10 @@ fn writer(conn: &mut Conn, user: &User, what: &str) -> Result<String> {
         None if what == "user name" => audit::beginning(conn, &user.id, Action::UserCreated)?,
         wrote => wrote,
     };
-    Ok(wrote.map_or_else(|| "not in the log".to_owned(), |event| event.actor_name))
+    Ok(match wrote {
+        Some(event) => event.actor_name,
+        None => format!("not in the log, which is kept for {} days", retention::days(conn)?.audit),
+    })
 }
 
 /// What an owner decided, as a form sends it.

@@ -6,6 +6,7 @@ use crate::db::Conn;
 use crate::domain::groups::{self, Group};
 use crate::domain::licenses::{self, LicenseType, Stock};
 use crate::domain::page::At;
+use crate::domain::retention::{self, Days};
 use crate::domain::sites::{self, Site};
 use crate::domain::users::by_hand::{self, LinkRequest};
 use crate::domain::users::{self, Email, EntraState, Held, User};
@@ -42,6 +43,8 @@ struct About {
     manager: Option<String>,
     link_request: Option<LinkRequest>,
     lately: Vec<(String, String)>,
+    /// For how many days the logs are kept.
+    days: Days,
     last_request: Option<(String, String)>,
     /// What Entra ID last asked for that was not done as asked.
     left_out: Option<LeftOut>,
@@ -158,6 +161,7 @@ fn about(conn: &mut Conn, user: &User) -> Result<About> {
             .flat_map(|event| event.sentences().into_iter().map(|line| (line, when(event.at))))
             .take(LATELY)
             .collect(),
+        days: retention::days(conn)?,
         last_request: requests.first().map(|event| (event.sentence(), when(event.at))),
         left_out,
     })

@@ -1,0 +1,2 @@
+DROP INDEX long_tasks_by_end;
+DROP INDEX sso_events_by_at;

@@ -1,0 +1,153 @@
+//! What is older than the days for which it is kept goes, from the oldest on and a little at a time.
+
+use super::{Log, before, days};
+use crate::db::Conn;
+use crate::db::schema::{audit_events, long_tasks, provisioning_events, provisioning_hours, sso_events};
+use crate::db::space::{self, Space};
+use crate::domain::Tx;
+use crate::domain::tasks::Slice;
+use crate::error::Result;
+use chrono::NaiveDateTime;
+use diesel::prelude::*;
+
+/// For how many days work on many rows is kept that has ended.
+pub const TASK_DAYS: i64 = 90;
+/// So many rows are deleted by one statement.
+const BITE: u32 = 100;
+/// So many free pages stay for what comes next: of more the rest is given back to the disk.
+const SPARE_PAGES: i64 = 256;
+/// So many are given back by one statement.
+const PAGES: u32 = 50;
+
+/// What is kept for so many days.
+#[derive(Clone, Copy, Debug)]
+enum Kept {
+    Lines(Log),
+    /// How many requests came in each hour.
+    Hours,
+    /// Work on many rows that has ended.
+    Tasks,
+}
+
+const ALL_KEPT: [Kept; 5] = [
+    Kept::Lines(Log::Provisioning),
+    Kept::Lines(Log::SignIns),
+    Kept::Lines(Log::Audit),
+    Kept::Hours,
+    Kept::Tasks,
+];
+
+/// When the oldest line of a log was written.
+pub fn oldest(conn: &mut Conn, log: Log) -> Result<Option<NaiveDateTime>> {
+    oldest_of(conn, Kept::Lines(log))
+}
+
+fn oldest_of(conn: &mut Conn, kept: Kept) -> Result<Option<NaiveDateTime>> {
+    Ok(match kept {
+        Kept::Lines(Log::Provisioning) => {
+            let first = provisioning_events::table.order(provisioning_events::at);
+            first.select(provisioning_events::at).first(conn).optional()?
+        }
+        Kept::Lines(Log::SignIns) => {
+            sso_events::table.order(sso_events::at).select(sso_events::at).first(conn).optional()?
+        }
+        Kept::Lines(Log::Audit) => {
+            audit_events::table.order(audit_events::at).select(audit_events::at).first(conn).optional()?
+        }
+        Kept::Hours => {
+            // The last one stays: it tells when Entra ID called last, however long ago that is.
+            let some: Vec<NaiveDateTime> = provisioning_hours::table
+                .order(provisioning_hours::hour)
+                .select(provisioning_hours::hour)
+                .limit(2)
+                .load(conn)?;
+            (some.len() == 2).then(|| some[0])
+        }
+        Kept::Tasks => {
+            let ended = long_tasks::table.filter(long_tasks::ended_at.is_not_null());
+            let first = ended.order(long_tasks::ended_at).select(long_tasks::ended_at.assume_not_null());
+            first.first(conn).optional()?
+        }
+    })
+}
+
+/// Whether something is older than it is kept, or room is to be given back.
+pub fn is_due(conn: &mut Conn, now: NaiveDateTime) -> Result<bool> {
+    for (kept, since) in since(conn, now)? {
+        if oldest_of(conn, kept)?.is_some_and(|oldest| oldest < since) {
+            return Ok(true);
+        }
+    }
+    Ok(is_to_shrink(space::space(conn)?))
+}
+
+fn is_to_shrink(space: Space) -> bool {
+    space.can_shrink && space.free_pages > SPARE_PAGES
+}
+
+/// What is kept, and since when.
+fn since(conn: &mut Conn, now: NaiveDateTime) -> Result<[(Kept, NaiveDateTime); ALL_KEPT.len()]> {
+    let days = days(conn)?;
+    Ok(ALL_KEPT.map(|kept| {
+        let since = match kept {
+            Kept::Lines(log) => days.since(log, now),
+            Kept::Hours => days.since(Log::Provisioning, now),
+            Kept::Tasks => before(now, TASK_DAYS),
+        };
+        (kept, since)
+    }))
+}
+
+/// Deletes some of what is too old; once nothing is, gives back some of the room. Answers how many rows went.
+pub fn prune_some(tx: &mut Tx, slice: &mut Slice) -> Result<u64> {
+    let mut deleted = 0;
+    for (kept, since) in since(tx.conn, tx.now)? {
+        while slice.takes(BITE) {
+            let some = u64::try_from(delete(tx.conn, kept, since)?).unwrap_or_default();
+            deleted += some;
+            if some < BITE.into() {
+                break;
+            }
+        }
+    }
+    while is_to_shrink(space::space(tx.conn)?) && slice.takes(PAGES) {
+        space::give_back(tx.conn, PAGES)?;
+    }
+    Ok(deleted)
+}
+
+/// Deletes the oldest of what is older than this; answers how many rows went.
+fn delete(conn: &mut Conn, kept: Kept, since: NaiveDateTime) -> Result<usize> {
+    let most = i64::from(BITE);
+    Ok(match kept {
+        Kept::Lines(Log::Provisioning) => {
+            use provisioning_events::{at, id, table};
+            let some: Vec<String> = table.filter(at.lt(since)).order(at).limit(most).select(id).load(conn)?;
+            diesel::delete(table.filter(id.eq_any(some))).execute(conn)?
+        }
+        Kept::Lines(Log::SignIns) => {
+            use sso_events::{at, id, table};
+            let some: Vec<String> = table.filter(at.lt(since)).order(at).limit(most).select(id).load(conn)?;
+            diesel::delete(table.filter(id.eq_any(some))).execute(conn)?
+        }
+        Kept::Lines(Log::Audit) => {
+            use audit_events::{at, id, table};
+            let some: Vec<String> = table.filter(at.lt(since)).order(at).limit(most).select(id).load(conn)?;
+            diesel::delete(table.filter(id.eq_any(some))).execute(conn)?
+        }
+        Kept::Hours => {
+            use provisioning_hours::{hour, table};
+            let last: Option<NaiveDateTime> = table.order(hour.desc()).select(hour).first(conn).optional()?;
+            let since = last.map_or(since, |last| last.min(since));
+            let some: Vec<NaiveDateTime> =
+                table.filter(hour.lt(since)).order(hour).limit(most).select(hour).load(conn)?;
+            diesel::delete(table.filter(hour.eq_any(some))).execute(conn)?
+        }
+        Kept::Tasks => {
+            use long_tasks::{ended_at, id, table};
+            let over = table.filter(ended_at.is_not_null()).filter(ended_at.assume_not_null().lt(since));
+            let some: Vec<String> = over.order(ended_at).limit(most).select(id).load(conn)?;
+            diesel::delete(table.filter(id.eq_any(some))).execute(conn)?
+        }
+    })
+}

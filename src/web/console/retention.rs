@@ -1,0 +1,202 @@
+//! How long the logs are kept, and what is said of a line that may be gone.
+
+use crate::db::Conn;
+use crate::db::space::{self, Space};
+use crate::domain::retention::{self, Days, Log};
+use crate::error::{Error, Result};
+use crate::web::extract::{Desk, Fields, Posted, Signed, values};
+use crate::web::page::{self, Answer, Frame, Refused, when};
+use actix_web::HttpRequest;
+use actix_web::http::StatusCode;
+use askama::Template;
+
+const PATH: &str = "/activity/retention";
+
+#[derive(Template)]
+#[template(path = "activity/retention.html")]
+struct RetentionPage {
+    frame: Frame,
+    logs: Vec<Row>,
+    space: Room,
+    refusal: Refused,
+}
+
+/// A log, and for how long it is kept.
+struct Row {
+    field: &'static str,
+    label: &'static str,
+    /// As it is, or as it was typed.
+    days: String,
+    hint: String,
+}
+
+/// How much room the database takes.
+struct Room {
+    all: String,
+    free: String,
+    can_shrink: bool,
+}
+
+/// What was typed, field by field.
+struct Typed([(Log, String); Log::ALL.len()]);
+
+impl Typed {
+    /// The days in force with what was posted over them: what a form leaves out stays as it is.
+    fn over(days: Days, posted: &Fields) -> Self {
+        let typed = |log: Log| values(posted, log.as_str()).pop().unwrap_or_else(|| days.of(log).to_string());
+        Self([Log::Provisioning, Log::SignIns, Log::Audit].map(|log| (log, typed(log))))
+    }
+
+    fn of(&self, log: Log) -> &str {
+        self.0.iter().find(|(one, _)| *one == log).map_or("", |(_, text)| text)
+    }
+
+    fn days(&self) -> Result<Days> {
+        let mut complaints = Vec::new();
+        let mut number = |log: Log| {
+            let number = self.of(log).trim().parse().ok().filter(|days| log.bounds().contains(days));
+            number.unwrap_or_else(|| {
+                complaints.push(log.complaint());
+                0
+            })
+        };
+        let days = Days {
+            provisioning: number(Log::Provisioning),
+            sign_ins: number(Log::SignIns),
+            audit: number(Log::Audit),
+        };
+        if complaints.is_empty() { Ok(days) } else { Err(Error::Invalid(complaints)) }
+    }
+}
+
+/// The names that the logs have on their pages.
+fn label(log: Log) -> &'static str {
+    match log {
+        Log::Provisioning => "Provisioning by Entra ID, in days",
+        Log::SignIns => "Sign-ins with Entra ID, in days",
+        Log::Audit => "Changes (the audit log), in days",
+    }
+}
+
+impl Row {
+    fn of(conn: &mut Conn, log: Log, days: String) -> Result<Self> {
+        let bounds = log.bounds();
+        let (from, to) = (bounds.start(), bounds.end());
+        let hint = match retention::oldest(conn, log)? {
+            Some(at) => format!("From {from} to {to}. The oldest line is of {}.", when(at)),
+            None => format!("From {from} to {to}. There is no line yet."),
+        };
+        Ok(Self { field: log.as_str(), label: label(log), days, hint })
+    }
+}
+
+impl From<Space> for Room {
+    fn from(space: Space) -> Self {
+        Self { all: amount(space.bytes), free: amount(space.free_bytes), can_shrink: space.can_shrink }
+    }
+}
+
+/// Bytes as people say them.
+fn amount(bytes: i64) -> String {
+    const MIB: i64 = 1024 * 1024;
+    if bytes >= MIB { format!("{} MiB", bytes / MIB) } else { format!("{} KiB", bytes / 1024) }
+}
+
+pub(super) async fn show(frame: Frame, desk: Desk) -> Answer {
+    render(frame, desk, None).await
+}
+
+async fn render(frame: Frame, desk: Desk, entered: Option<(Typed, Error)>) -> Answer {
+    let (typed, refusal) = entered.unzip();
+    let (logs, space) = desk
+        .read(move |conn| {
+            let typed = typed.unwrap_or(Typed::over(retention::days(conn)?, &Fields::new()));
+            let rows = typed.0.into_iter().map(|(log, days)| Row::of(conn, log, days));
+            Ok((rows.collect::<Result<Vec<_>>>()?, space::space(conn)?))
+        })
+        .await?;
+    let refusal = Refused(refusal);
+    let frame = frame.of("activity").refusing(&refusal);
+    let page = RetentionPage { frame, logs, space: space.into(), refusal };
+    page::show_form(&page.refusal, &page.frame, &page)
+}
+
+pub(super) async fn set(
+    request: HttpRequest,
+    signed: Signed,
+    frame: Frame,
+    desk: Desk,
+    form: Posted<Fields>,
+) -> Answer {
+    let Posted(posted) = form;
+    let typed = Typed::over(desk.read(retention::days).await?, &posted);
+    let outcome = match typed.days() {
+        Ok(days) => desk.write(signed.actor(), move |tx| retention::set(tx, days)).await,
+        Err(refusal) => Err(refusal),
+    };
+    match outcome {
+        Err(refusal @ Error::Invalid(_)) => render(frame, desk, Some((typed, refusal))).await,
+        outcome => page::settle(&request, outcome, |()| SAVED.to_owned(), PATH),
+    }
+}
+
+const SAVED: &str = "Saved. What is older now is deleted within the next minutes, a little at a time.";
+
+/// Something of which lines are deleted after so many days was not found.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Gone {
+    /// What it is: `provisioning event`.
+    what: &'static str,
+    /// The same of all of its kind: `Requests of Entra ID`.
+    kind: &'static str,
+    /// For how many days it is kept.
+    days: i64,
+    /// The page on which those are that are kept: address and name.
+    back: (&'static str, &'static str),
+}
+
+impl Gone {
+    /// Work on many rows.
+    pub(super) const TASK: Self =
+        Self { what: "task", kind: "Tasks that have ended", days: retention::TASK_DAYS, back: ("/", "Home") };
+
+    fn of(log: Log, days: Days) -> Self {
+        let (what, kind, back) = match log {
+            Log::Provisioning => (
+                "provisioning event",
+                "Requests of Entra ID",
+                ("/activity/provisioning", "Provisioning by Entra ID"),
+            ),
+            Log::SignIns => ("sign-in", "Sign-ins", ("/activity/sign-ins", "Sign-ins with Entra ID")),
+            Log::Audit => ("change", "Changes", ("/activity", "Activity")),
+        };
+        Self { what, kind, days: days.of(log), back }
+    }
+
+    /// Says that it is not there, and that it may have been.
+    pub(super) fn answer(self, frame: Frame) -> Answer {
+        let page = GonePage { frame, gone: self };
+        page::show_as(StatusCode::NOT_FOUND, &page.frame, &page)
+    }
+}
+
+#[derive(Template)]
+#[template(path = "activity/gone.html")]
+struct GonePage {
+    frame: Frame,
+    gone: Gone,
+}
+
+/// What was found in a log, made ready to be shown; where it was not, that it may be gone.
+pub(super) fn found<F, T>(
+    conn: &mut Conn,
+    found: Result<F>,
+    log: Log,
+    ready: impl FnOnce(&mut Conn, F) -> Result<T>,
+) -> Result<Result<T, Gone>> {
+    match found {
+        Ok(found) => ready(conn, found).map(Ok),
+        Err(Error::NotFound(_)) => Ok(Err(Gone::of(log, retention::days(conn)?))),
+        Err(other) => Err(other),
+    }
+}
