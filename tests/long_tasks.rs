@@ -3,9 +3,10 @@
 
 use crate::harness::{Console, PASSWORD};
 use rollcall::db::Db;
-use rollcall::db::schema::{audit_events, group_members, users};
+use rollcall::db::schema::{audit_events, group_members, sessions, users};
 use rollcall::domain::authority::Authority;
 use rollcall::domain::held::{self, Verdict};
+use rollcall::domain::sessions::{Ending, Method, end_those};
 use rollcall::domain::tasks::{self, Slice, State, Task};
 use rollcall::domain::users::by_entra::Scope;
 use rollcall::domain::users::{Profile, by_hand};
@@ -308,6 +309,78 @@ async fn a_comparison_whose_rows_never_came_is_never_seen_and_goes() {
     let rows =
         |conn: &mut _| Ok(rollcall::db::schema::alignment_rows::table.count().get_result::<i64>(conn)?);
     assert_eq!(console.org.read(rows).unwrap(), 0);
+}
+
+/// A session of this user, that came in so and may be reserved.
+fn session(tx: &mut Tx, id: &str, user: &str, method: Method, is_reserved: bool) -> Result<()> {
+    let row = (
+        sessions::id.eq(id),
+        sessions::user_id.eq(user),
+        sessions::state.eq("{}"),
+        sessions::created_at.eq(tx.now),
+        sessions::last_seen_at.eq(tx.now),
+        sessions::method.eq(method),
+        sessions::came_by.eq("sha1 0123"),
+        sessions::reserved_until.eq(is_reserved.then_some(tx.now)),
+    );
+    diesel::insert_into(sessions::table).values(row).execute(tx.conn)?;
+    Ok(())
+}
+
+fn sessions_left(org: &Org) -> Vec<String> {
+    let all = |conn: &mut _| Ok(sessions::table.order(sessions::id).select(sessions::id).load(conn)?);
+    org.read(all).unwrap()
+}
+
+#[actix_web::test]
+async fn of_very_many_sessions_those_with_power_end_at_once_and_the_others_soon() {
+    for ending in [Ending::FromSso, Ending::BySha1, Ending::ByCertificate("0123".to_owned())] {
+        let console = Console::open();
+        let adam = console.admin("adam", Role::Auditor).id;
+        let ana = console.user("ana", None).id;
+        let (theirs, others) = (ana.clone(), ana.clone());
+        console.write(move |tx| {
+            (0..1500)
+                .try_for_each(|number| session(tx, &format!("{number:04}"), &theirs, Method::Sso, false))?;
+            session(tx, "of-adam", &adam, Method::Sso, false)?;
+            session(tx, "reserved", &theirs, Method::Sso, true)?;
+            end_those(tx, &ending)
+        });
+        let left = sessions_left(&console.org);
+        assert_eq!((left.len(), left.last().map(String::as_str)), (1500, Some("1499")));
+        let task = console.org.read(tasks::running).unwrap().remove(0);
+        assert_eq!(
+            (task.total, task.actor()),
+            (1500, Actor::Rollcall),
+            "whatever becomes of who took it away"
+        );
+        let id = task.id.clone();
+        let slice = console.write(move |tx| bulk::advance(tx, &id, &mut Slice::new(&|| true)));
+        assert_eq!(slice.done, 100, "somebody waits");
+        // Whoever signs in again meanwhile stays.
+        console.clock.advance(chrono::TimeDelta::seconds(1));
+        console.write(move |tx| session(tx, "again", &others, Method::Sso, false));
+        let ended = bulk::run(console.org.clone(), slice).await.unwrap();
+        assert_eq!((ended.state, ended.done), (State::Done, 1500));
+        assert_eq!(sessions_left(&console.org), ["again"]);
+    }
+}
+
+#[actix_web::test]
+async fn a_few_sessions_end_at_once_and_only_those_that_rest_on_what_was_taken_away() {
+    let console = Console::open();
+    let ana = console.user("ana", None).id;
+    console.write(move |tx| {
+        session(tx, "sso", &ana, Method::Sso, false)?;
+        session(tx, "password", &ana, Method::Password, false)?;
+        end_those(tx, &Ending::Unsolicited)?;
+        end_those(tx, &Ending::FromWaitingSettings)?;
+        end_those(tx, &Ending::ByCertificate("4567".to_owned()))
+    });
+    assert_eq!(sessions_left(&console.org), ["password", "sso"]);
+    console.write(|tx| end_those(tx, &Ending::FromSso));
+    assert_eq!(sessions_left(&console.org), ["password"]);
+    assert!(console.org.read(tasks::running).unwrap().is_empty());
 }
 
 /// The program, serving this folder.

@@ -10,11 +10,12 @@
 //! | [`Kind::SetSite`]                    | [`by_hand::set_some_sites`]                |
 //! | [`Kind::DeleteUsers`]                | [`lifecycle::delete_some`]                 |
 //! | [`Kind::ForgetGroup`]                | [`groups::forget_some`]                    |
+//! | [`Kind::EndSessions`]                | [`sessions::end_some`]                     |
 
 use super::authority::Authority;
 use super::tasks::{self, InHand, Kind, Row, Slice, State, Step, Task};
 use super::users::{self, by_hand, lifecycle};
-use super::{Actor, Org, Tx, alignment, groups, held, settings, sites};
+use super::{Actor, Org, Tx, alignment, groups, held, sessions, settings, sites};
 use crate::error::{Error, Result};
 use std::time::Duration;
 use tokio::sync::oneshot;
@@ -41,6 +42,7 @@ fn work(tx: &mut Tx, task: &mut Task, slice: &mut Slice) -> Result<Step> {
         Kind::SetSite => by_hand::set_some_sites(tx, task, slice),
         Kind::DeleteUsers => lifecycle::delete_some(tx, task, slice),
         Kind::ForgetGroup => groups::forget_some(tx, task, slice),
+        Kind::EndSessions => sessions::end_some(tx, task, slice),
     }
 }
 

@@ -10,6 +10,11 @@ use diesel::prelude::*;
 use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
 
+mod endings;
+
+pub(super) use endings::end_some;
+pub use endings::{Ending, end_those};
+
 /// How often a visit is written down at the most: a page view must not cost a disk sync.
 const TOUCH_AFTER: TimeDelta = TimeDelta::minutes(1);
 
@@ -267,46 +272,9 @@ pub fn end_foreign(tx: &mut Tx, name_id: &str, indexes: &[String], up_to: Role) 
     Ok(diesel::delete(sessions::table.filter(sessions::id.eq_any(ids))).execute(tx.conn)?)
 }
 
-/// Ends those that came through the identity provider: all of them.
-pub fn end_all_from_sso(tx: &mut Tx) -> Result<()> {
-    diesel::delete(sessions::table.filter(sessions::method.eq(Method::Sso))).execute(tx.conn)?;
-    Ok(())
-}
-
 /// Ends those that came through the identity provider into this account.
 pub fn end_from_sso(tx: &mut Tx, user: &str) -> Result<()> {
     let theirs = sessions::table.filter(sessions::user_id.eq(user)).filter(sessions::method.eq(Method::Sso));
-    diesel::delete(theirs).execute(tx.conn)?;
-    Ok(())
-}
-
-/// Ends those that came by this certificate, and those of which nobody knows by which they came.
-pub fn end_by_certificate(tx: &mut Tx, fingerprint: &str) -> Result<()> {
-    let by_it = sessions::came_by.is_null().or(sessions::came_by.like(format!("%{fingerprint}%")));
-    let theirs = sessions::table.filter(sessions::method.eq(Method::Sso)).filter(by_it);
-    diesel::delete(theirs).execute(tx.conn)?;
-    Ok(())
-}
-
-/// Ends those that came by settings that wait for an owner.
-pub fn end_from_waiting_settings(tx: &mut Tx) -> Result<()> {
-    let theirs = sessions::table.filter(sessions::came_by.like(format!("{WAITING} %")));
-    diesel::delete(theirs).execute(tx.conn)?;
-    Ok(())
-}
-
-/// Ends those that came by a signature by SHA-1.
-pub fn end_by_sha1(tx: &mut Tx) -> Result<()> {
-    end_marked(tx, SHA1)
-}
-
-/// Ends those that began at Entra ID.
-pub fn end_unsolicited(tx: &mut Tx) -> Result<()> {
-    end_marked(tx, UNSOLICITED)
-}
-
-fn end_marked(tx: &mut Tx, word: &str) -> Result<()> {
-    let theirs = sessions::table.filter(sessions::came_by.like(format!("%{word} %")));
     diesel::delete(theirs).execute(tx.conn)?;
     Ok(())
 }

@@ -8,7 +8,8 @@ use crate::certificate::{self, Certificate};
 use crate::db::Conn;
 use crate::db::schema::{idp_certificates, idp_certificates_removed};
 use crate::domain::audit::{self, Action, Change};
-use crate::domain::{Role, Tx, new_id, sessions};
+use crate::domain::sessions::{self, Ending};
+use crate::domain::{Role, Tx, new_id};
 use crate::error::{Error, Result};
 use crate::saml::TrustedKey;
 use base64::Engine;
@@ -321,7 +322,7 @@ pub fn remove(tx: &mut Tx, id: &str) -> Result<()> {
     }
     diesel::delete(idp_certificates::table.find(id)).execute(tx.conn)?;
     remember_removal(tx, &certificate.fingerprint)?;
-    sessions::end_by_certificate(tx, &certificate.fingerprint)?;
+    sessions::end_those(tx, &Ending::ByCertificate(certificate.fingerprint.clone()))?;
     settings::trust_changed(tx)?;
     let change = Change::of("certificate", Some(&certificate.prints()), None);
     audit::note(tx, Action::SsoChanged, SUBJECT, change.as_slice())

@@ -12,8 +12,9 @@ use super::{ONLY, SUBJECT, certificates, policy};
 use crate::address;
 use crate::db::Conn;
 use crate::db::schema::sso_settings;
+use crate::domain::Tx;
 use crate::domain::audit::{self, Action, Change};
-use crate::domain::{Tx, sessions};
+use crate::domain::sessions::{self, Ending};
 use crate::error::{Error, Result};
 use crate::saml::Rules;
 use chrono::{NaiveDateTime, TimeDelta};
@@ -231,13 +232,13 @@ pub(super) fn put_in_force(tx: &mut Tx, before: &Settings, wish: &Settings) -> R
         another = true;
     }
     if (before.enabled && !wish.enabled) || another {
-        sessions::end_all_from_sso(tx)?;
+        sessions::end_those(tx, &Ending::FromSso)?;
     }
     if before.allow_sha1 && !wish.allow_sha1 {
-        sessions::end_by_sha1(tx)?;
+        sessions::end_those(tx, &Ending::BySha1)?;
     }
     if before.allow_unsolicited && !wish.allow_unsolicited {
-        sessions::end_unsolicited(tx)?;
+        sessions::end_those(tx, &Ending::Unsolicited)?;
     }
     Ok(())
 }

@@ -7,9 +7,10 @@ use super::settings::{self, Settings, Trust, changes, put_in_force, trust_change
 use super::{SUBJECT, checks};
 use crate::db::Conn;
 use crate::db::schema::sso_waiting;
+use crate::domain::Tx;
 use crate::domain::audit::{self, Action, Change};
+use crate::domain::sessions::{self, Ending};
 use crate::domain::text_enum::text_enum;
-use crate::domain::{Tx, sessions};
 use crate::error::{Error, Result};
 use diesel::prelude::*;
 
@@ -155,7 +156,7 @@ pub(super) fn settle(tx: &mut Tx) -> Result<()> {
 /// Nothing waits any longer; what came in by it goes.
 fn forget(tx: &mut Tx) -> Result<()> {
     store(tx, &Wished::default())?;
-    sessions::end_from_waiting_settings(tx)
+    sessions::end_those(tx, &Ending::FromWaitingSettings)
 }
 
 /// Puts in force what an administrator entered. `shown` is what the owner looked at: refused if it is another by now.

@@ -41,6 +41,8 @@ text_enum! {
         DeleteUsers = "delete_users",
         /// The memberships of a group that was deleted go.
         ForgetGroup = "forget_group",
+        /// Sessions end that rest on something which was taken away.
+        EndSessions = "end_sessions",
     }
 }
 

@@ -93,6 +93,7 @@ fn words(task: &Task) -> Result<String> {
         Kind::SetSite => users::placing::said(&by_hand::placed(task)?),
         Kind::DeleteUsers => users::deletion::said(task.done, task.left_out),
         Kind::ForgetGroup => "The group was deleted.".to_owned(),
+        Kind::EndSessions => "The sessions were ended.".to_owned(),
     })
 }
 
@@ -111,6 +112,7 @@ fn begun_at(task: &Task) -> (&'static str, String, &'static str) {
         Kind::SetSite => ("Setting the site of users", "/users".to_owned(), "Users"),
         Kind::DeleteUsers => ("Deleting users for good", "/users".to_owned(), "Users"),
         Kind::ForgetGroup => ("Deleting a group", "/groups".to_owned(), "Groups"),
+        Kind::EndSessions => ("Ending sessions", "/identity".to_owned(), "Identity Management"),
     }
 }
 
