@@ -226,3 +226,35 @@ async fn members_whom_nobody_knows_keep_nobody_else_out_of_a_group() {
     }
     assert!(log.contains("“members[2]” was left out"), "{log}");
 }
+
+#[actix_web::test]
+async fn a_group_that_is_sent_again_as_it_is_changes_nothing() {
+    let (console, entra) = Console::with_entra();
+    let [ana, bo] = [user(&entra, "ana").await, user(&entra, "bo").await];
+    let inner = group(&entra, "Inner", &[&ana]).await;
+    let id = group(&entra, "Outer", &[&inner, &bo, &ana]).await;
+    let path = format!("/Groups/{id}");
+    let before = entra.get(&path).await;
+    let members = |ids: [&str; 3]| ids.map(|id| json!({ "value": id }));
+    let again = json!({ "displayName": "Outer", "members": members([&ana, &inner, &bo]) });
+    assert_eq!(entra.put(&path, again).await.status, 200);
+    let all = json!([{ "op": "replace", "path": "members", "value": members([&bo, &ana, &inner]) }]);
+    assert_eq!(entra.patch(&path, all).await.status, 204);
+    let after = entra.get(&path).await;
+    assert_eq!((after.at("/members"), after.at("/meta")), (before.at("/members"), before.at("/meta")));
+    let log = console.signed_in("olga").await.get("/activity?kind=group").await.text();
+    assert_eq!(log.matches("changed the group Outer").count(), 1, "when it was made: {log}");
+}
+
+#[actix_web::test]
+async fn however_many_members_nobody_knows_the_log_names_some_and_counts_the_rest() {
+    let (console, entra) = Console::with_entra();
+    let ana = user(&entra, "ana").await;
+    let strangers: Vec<String> = (0..50).map(|number| format!("stranger-{number:02}")).collect();
+    let sent: Vec<&str> = strangers.iter().map(String::as_str).chain([ana.as_str()]).collect();
+    let id = group(&entra, "Crew", &sent).await;
+    assert_eq!(members(&entra, &id).await, ["ana"]);
+    let log = console.signed_in("olga").await.get("/activity/provisioning").await.text();
+    assert!(log.contains("with the id “stranger-09”.") && !log.contains("stranger-10"), "{log}");
+    assert!(log.contains("So were 40 more, for there is no user or group with their ids."), "{log}");
+}

@@ -10,6 +10,8 @@ use std::collections::{HashMap, HashSet};
 
 /// How many keys one query asks for.
 const CHUNK: usize = 500;
+/// So many unknown ids are told of one request.
+const MOST_TOLD: usize = 10;
 /// So much of an unknown id is told.
 const LONGEST_ID_SHOWN: usize = 60;
 
@@ -74,18 +76,8 @@ pub(super) fn named(conn: &mut Conn, rows: Vec<Row>) -> Result<Vec<Member>> {
 pub(super) fn add(tx: &mut Tx, group: &Group, ids: &[String], moved: &mut Moved) -> Result<()> {
     let mut wanted = resolve(tx.conn, ids)?;
     let known: HashSet<&str> = wanted.iter().map(|member| member.scim_id.as_str()).collect();
-    for id in ids.iter().filter(|id| !known.contains(id.as_str())) {
-        let gone: Option<String> =
-            retired_scim_ids::table.find(id).select(retired_scim_ids::user_name).first(tx.conn).optional()?;
-        // One whom nobody knows must not keep all others out of the group.
-        moved.warnings.push(match gone {
-            Some(name) => format!("{name} was left out of the group: that user's id is gone for good."),
-            None => format!(
-                "A member was left out of the group: there is no user or group with the id “{}”.",
-                id.chars().take(LONGEST_ID_SHOWN).collect::<String>()
-            ),
-        });
-    }
+    let unknown: Vec<&String> = ids.iter().filter(|id| !known.contains(id.as_str())).collect();
+    moved.warnings.extend(left_out(tx.conn, &unknown)?);
     // Entra ID deleted them, although the guard holds that back: nobody whom it sees.
     let gone = wanted.iter().filter(|member| member.held);
     moved.warnings.extend(gone.map(|member| {
@@ -103,28 +95,52 @@ pub(super) fn add(tx: &mut Tx, group: &Group, ids: &[String], moved: &mut Moved)
             .push(format!("{} was left out of the group: a group is no member of itself.", group.name));
     }
     let present = present(tx.conn, group, &wanted)?;
+    let mut rows = Vec::new();
     for member in wanted {
         match present.get(&member.id) {
             Some(row) if row.held => {
                 let mine = group_members::table.find(&row.id);
                 diesel::update(mine).set(group_members::held.eq(false)).execute(tx.conn)?;
-                moved.added.push(member.name);
             }
-            Some(_) => {}
-            None => {
-                let row = Row {
-                    id: new_id(),
-                    group_id: group.id.clone(),
-                    user_id: (!member.is_group).then(|| member.id.clone()),
-                    subgroup_id: member.is_group.then(|| member.id.clone()),
-                    held: false,
-                };
-                diesel::insert_into(group_members::table).values(&row).execute(tx.conn)?;
-                moved.added.push(member.name);
-            }
+            Some(_) => continue,
+            None => rows.push(Row {
+                id: new_id(),
+                group_id: group.id.clone(),
+                user_id: (!member.is_group).then(|| member.id.clone()),
+                subgroup_id: member.is_group.then(|| member.id.clone()),
+                held: false,
+            }),
         }
+        moved.added.push(member.name);
+    }
+    for some in rows.chunks(CHUNK) {
+        diesel::insert_into(group_members::table).values(some).execute(tx.conn)?;
     }
     Ok(())
+}
+
+/// What is said of ids that nobody has. One whom nobody knows must not keep all others out of the group.
+fn left_out(conn: &mut Conn, ids: &[&String]) -> Result<Vec<String>> {
+    let (told, more) = ids.split_at(ids.len().min(MOST_TOLD));
+    let gone: Vec<(String, String)> = retired_scim_ids::table
+        .filter(retired_scim_ids::scim_id.eq_any(told))
+        .select((retired_scim_ids::scim_id, retired_scim_ids::user_name))
+        .load(conn)?;
+    let gone: HashMap<String, String> = gone.into_iter().collect();
+    let mut said: Vec<String> = told
+        .iter()
+        .map(|id| match gone.get(*id) {
+            Some(name) => format!("{name} was left out of the group: that user's id is gone for good."),
+            None => format!(
+                "A member was left out of the group: there is no user or group with the id “{}”.",
+                id.chars().take(LONGEST_ID_SHOWN).collect::<String>()
+            ),
+        })
+        .collect();
+    if !more.is_empty() {
+        said.push(format!("So were {} more, for there is no user or group with their ids.", more.len()));
+    }
+    Ok(said)
 }
 
 /// Takes those with these SCIM ids out of the group. Not being in it is no error.
@@ -146,15 +162,31 @@ pub(super) fn remove(tx: &mut Tx, group: &Group, ids: &[String], moved: &mut Mov
     Ok(())
 }
 
-/// Makes those with these SCIM ids the only members.
+/// Makes those with these SCIM ids the only members. What it costs grows with those who come and go, but for one look at
+/// the ids of those who are there.
 pub(super) fn replace(tx: &mut Tx, group: &Group, ids: &[String], moved: &mut Moved) -> Result<()> {
+    let present = scim_ids(tx.conn, group)?;
     let wanted: HashSet<&str> = ids.iter().map(String::as_str).collect();
-    let present = super::members_for_entra(tx.conn, &group.id)?;
-    let leaving: Vec<String> =
-        present.into_iter().map(|member| member.scim_id).filter(|id| !wanted.contains(id.as_str())).collect();
+    let there: HashSet<&str> = present.iter().map(String::as_str).collect();
+    let coming: Vec<String> = ids.iter().filter(|id| !there.contains(id.as_str())).cloned().collect();
+    let leaving: Vec<String> = present.iter().filter(|id| !wanted.contains(id.as_str())).cloned().collect();
     // First those who come: a group that changes all its members is not emptied.
-    add(tx, group, ids, moved)?;
+    add(tx, group, &coming, moved)?;
     remove(tx, group, &leaving, moved)
+}
+
+/// The SCIM ids of those whom Entra ID knows as members.
+fn scim_ids(conn: &mut Conn, group: &Group) -> Result<Vec<String>> {
+    let mine = group_members::table
+        .filter(group_members::group_id.eq(&group.id))
+        .filter(group_members::held.eq(false))
+        .order(group_members::id);
+    let people = mine.inner_join(users::table).filter(users::seen.gt(0)).select(users::scim_id);
+    let mut ids: Vec<String> = people.load(conn)?;
+    let subgroups = user_groups::id.nullable().eq(group_members::subgroup_id);
+    let subgroups = mine.inner_join(user_groups::table.on(subgroups)).select(user_groups::scim_id);
+    ids.extend(subgroups.load::<String>(conn)?);
+    Ok(ids)
 }
 
 fn resolve(conn: &mut Conn, ids: &[String]) -> Result<Vec<Member>> {
