@@ -15,6 +15,9 @@ const EVERY: Duration = Duration::from_secs(60);
 /// How often it looks for long work that nobody sees to: begun by a machine, or before a restart.
 const LOOK_FOR_TASKS_EVERY: Duration = Duration::from_secs(2);
 
+/// So many slices a round deletes what failed long ago; the next round goes on.
+const MOST_SLICES: u32 = 1000;
+
 /// Looks after the organisation until it is dropped.
 pub async fn work(org: Org, metadata_from_private_networks: bool) {
     let mut clock = tokio::time::interval(EVERY);
@@ -64,8 +67,11 @@ pub async fn round(org: &Org, metadata_from_private_networks: bool) -> Result<()
     if org.read(move |conn| requests::is_untidy(conn, now))? {
         org.write(&Actor::Rollcall, requests::tidy)?;
     }
-    if org.read(move |conn| troubles::is_untidy(conn, now))? {
-        org.write(&Actor::Rollcall, troubles::prune)?;
+    for _ in 0..MOST_SLICES {
+        if !org.read(move |conn| troubles::is_untidy(conn, now))? {
+            break;
+        }
+        org.do_slice(Actor::Rollcall, troubles::prune).await?;
     }
     retention::prune(org).await?;
     if let Some(source) = org.read(move |conn| metadata::due(conn, now))?

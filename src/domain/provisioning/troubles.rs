@@ -9,6 +9,7 @@ use super::{Outcome, Report};
 use crate::db::Conn;
 use crate::db::schema::provisioning_troubles as troubles;
 use crate::domain::condition::{Test, pattern};
+use crate::domain::tasks::Slice;
 use crate::domain::text_enum::text_enum;
 use crate::domain::{Tx, fold, new_id};
 use crate::error::Result;
@@ -26,7 +27,8 @@ const GIVEN_UP: TimeDelta = TimeDelta::hours(2);
 const DAY: TimeDelta = TimeDelta::hours(24);
 /// So many rows are kept; the oldest go first.
 const MOST: i64 = 10_000;
-const AT_ONCE: i64 = 500;
+/// So many go by one statement.
+const BITE: u32 = 100;
 /// So many causes are told apart on a page.
 const MOST_CAUSES: i64 = 50;
 
@@ -228,21 +230,25 @@ pub fn is_untidy(conn: &mut Conn, now: NaiveDateTime) -> Result<bool> {
     Ok(stale || !surplus(conn)?.is_empty())
 }
 
-/// Forgets what is over, and the oldest where there are too many.
-pub fn prune(tx: &mut Tx) -> Result<()> {
-    diesel::delete(troubles::table.filter(troubles::last_at.lt(tx.now - OPEN_FOR))).execute(tx.conn)?;
-    loop {
-        let some = surplus(tx.conn)?;
+/// Forgets some of what is over, and of the oldest where there are too many.
+pub fn prune(tx: &mut Tx, slice: &mut Slice) -> Result<()> {
+    while slice.takes(BITE) {
+        let stale = troubles::table.filter(troubles::last_at.lt(tx.now - OPEN_FOR)).order(troubles::last_at);
+        let mut some: Vec<String> = stale.limit(BITE.into()).select(troubles::id).load(tx.conn)?;
+        if some.is_empty() {
+            some = surplus(tx.conn)?;
+        }
         if some.is_empty() {
             return Ok(());
         }
         diesel::delete(troubles::table.filter(troubles::id.eq_any(some))).execute(tx.conn)?;
     }
+    Ok(())
 }
 
 fn surplus(conn: &mut Conn) -> Result<Vec<String>> {
     let oldest = troubles::table.order(troubles::last_at.desc()).select(troubles::id);
-    Ok(oldest.offset(MOST).limit(AT_ONCE).load(conn)?)
+    Ok(oldest.offset(MOST).limit(BITE.into()).load(conn)?)
 }
 
 diesel::define_sql_function! {
