@@ -42,6 +42,9 @@ const WRITER_CACHE: &str = "PRAGMA cache_size = -16000;";
 const WRITER_JOURNAL: &str = "PRAGMA temp_store = FILE;";
 /// Where the engine looks for a folder for temporary files, after those that variables name.
 const TEMPORARY_FOLDERS: [&str; 4] = ["/var/tmp", "/usr/tmp", "/tmp", "."];
+/// For a new database, before its first table: of one that has tables the whole file would have to be rewritten. Pages that
+/// are free can then be given back to the disk some at a time.
+const GIVES_ROOM_BACK: &str = "PRAGMA auto_vacuum = INCREMENTAL;";
 const READ_ONLY: &str = "PRAGMA query_only = ON; PRAGMA cache_size = -4000;";
 const READERS: u32 = 6;
 
@@ -65,7 +68,12 @@ impl Db {
     pub fn open(path: &Path) -> Result<Self, OpenError> {
         let url = path.display().to_string();
         let failed = |cause: String| OpenError { path: url.clone(), cause };
-        let mut conn = connect(&url).map_err(failed)?;
+        let is_new = std::fs::metadata(path).map_or(true, |file| file.len() == 0);
+        let mut conn = Conn::establish(&url).map_err(|cause| failed(cause.to_string()))?;
+        if is_new {
+            conn.batch_execute(GIVES_ROOM_BACK).map_err(|cause| failed(cause.to_string()))?;
+        }
+        prepare(&mut conn).map_err(|cause| failed(cause.to_string()))?;
         conn.run_pending_migrations(MIGRATIONS).map_err(|cause| failed(cause.to_string()))?;
         let readers = Pool::builder()
             .max_size(READERS)
@@ -243,6 +251,28 @@ mod tests {
                 .unwrap();
             assert_eq!(declared, made, "table {name}");
         }
+    }
+
+    #[derive(QueryableByName)]
+    struct Mode {
+        #[diesel(sql_type = Integer)]
+        auto_vacuum: i32,
+    }
+
+    #[test]
+    fn a_new_database_can_give_room_back_and_an_older_one_stays_as_it_was_made() {
+        let mode = |db: &Db| {
+            let mode = db.glance(|conn| Ok(sql_query("PRAGMA auto_vacuum").get_result::<Mode>(conn)?));
+            mode.unwrap().auto_vacuum
+        };
+        let (folder, db) = open();
+        assert_eq!(mode(&db), 2, "incremental");
+        let older = folder.path().join("older.db");
+        let mut conn = Conn::establish(older.to_str().unwrap()).unwrap();
+        conn.batch_execute("CREATE TABLE x (y)").unwrap();
+        assert_eq!(mode(&Db::open(&older).unwrap()), 0, "none");
+        std::fs::write(folder.path().join("empty.db"), "").unwrap();
+        assert_eq!(mode(&Db::open(&folder.path().join("empty.db")).unwrap()), 2);
     }
 
     #[test]
