@@ -10,9 +10,10 @@ use chacha20poly1305::{KeyInit, XChaCha20Poly1305, XNonce};
 use hmac::{Hmac, Mac};
 use rand::Rng;
 use sha2::Sha256;
-use std::fs::OpenOptions;
+use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Write};
-use std::path::Path;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
 use subtle::ConstantTimeEq;
 
 const KEY_BYTES: usize = 32;
@@ -27,10 +28,23 @@ pub struct Keyring {
 impl Keyring {
     /// Reads the secret from `path`, or makes one there that only the owner of the process may read.
     pub fn open(path: &Path) -> io::Result<Self> {
-        match read(path) {
-            Err(cause) if cause.kind() == io::ErrorKind::NotFound => create(path),
-            other => other,
+        Self::read(path)?.map_or_else(|| create(path), Ok)
+    }
+
+    /// Reads the secret from `path`. An empty file is none: whoever began to make it was interrupted.
+    pub fn read(path: &Path) -> io::Result<Option<Self>> {
+        let mut bytes = Vec::new();
+        match File::open(path).and_then(|mut file| file.read_to_end(&mut bytes)) {
+            Err(cause) if cause.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Err(cause) => return Err(io::Error::new(cause.kind(), format!("{}: {cause}", path.display()))),
+            Ok(0) => return Ok(None),
+            Ok(_) => {}
         }
+        let master = bytes.try_into().map_err(|_| {
+            let fault = format!("{} is not a key of {KEY_BYTES} bytes", path.display());
+            io::Error::new(io::ErrorKind::InvalidData, fault)
+        })?;
+        Ok(Some(Self { master }))
     }
 
     /// Keys that live as long as the process: for tests.
@@ -95,28 +109,32 @@ fn random<const N: usize>() -> [u8; N] {
     bytes
 }
 
-fn read(path: &Path) -> io::Result<Keyring> {
-    let mut bytes = Vec::new();
-    OpenOptions::new().read(true).open(path)?.read_to_end(&mut bytes)?;
-    let master = bytes.try_into().map_err(|_| {
-        io::Error::new(
-            io::ErrorKind::InvalidData,
-            format!("{} is not a key of {KEY_BYTES} bytes", path.display()),
-        )
-    })?;
-    Ok(Keyring { master })
-}
-
+/// Makes a secret at `path`: whole or not at all, whenever the process is killed or the power fails, and one only, however
+/// many processes try.
 fn create(path: &Path) -> io::Result<Keyring> {
-    let keys = Keyring::forgetful();
+    let unfinished = unfinished(path);
     let mut options = OpenOptions::new();
-    options.write(true).create_new(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    let mut file = options.open(path)?;
+    // Whoever comes while another makes it waits here, and may then hold what has become the key: nothing is cut off yet.
+    let mut file = options.write(true).create(true).truncate(false).mode(0o600).open(&unfinished)?;
+    file.lock()?;
+    if let Some(keys) = Keyring::read(path)? {
+        return Ok(keys);
+    }
+    let keys = Keyring::forgetful();
+    file.set_len(0)?;
     file.write_all(&keys.master)?;
     file.sync_all()?;
+    fs::rename(&unfinished, path)?;
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+    File::open(folder.unwrap_or(Path::new(".")))?.sync_all()?;
     Ok(keys)
+}
+
+/// Where a key is made, until it is whole.
+fn unfinished(path: &Path) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(".new");
+    name.into()
 }
 
 #[cfg(test)]
@@ -158,5 +176,31 @@ mod tests {
         }
         std::fs::write(&path, "short").unwrap();
         assert!(Keyring::open(&path).is_err());
+    }
+
+    #[test]
+    fn an_empty_file_is_no_key_and_half_a_key_that_was_left_behind_is_in_nobodys_way() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("secret.key");
+        std::fs::write(&path, "").unwrap();
+        std::fs::write(unfinished(&path), "half of a k").unwrap();
+        assert!(Keyring::read(&path).unwrap().is_none());
+        let keys = Keyring::open(&path).unwrap();
+        let again = Keyring::read(&path).unwrap().unwrap();
+        assert!(again.recognises("x", "y", &keys.digest("x", "y")));
+        assert!(!unfinished(&path).exists());
+    }
+
+    #[test]
+    fn many_who_make_a_key_at_once_make_one() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("secret.key");
+        let digests: std::collections::HashSet<String> = std::thread::scope(|scope| {
+            let making: Vec<_> =
+                (0..8).map(|_| scope.spawn(|| Keyring::open(&path).unwrap().digest("x", "y"))).collect();
+            making.into_iter().map(|thread| thread.join().unwrap()).collect()
+        });
+        assert_eq!(digests.len(), 1);
+        assert!(digests.contains(&Keyring::open(&path).unwrap().digest("x", "y")));
     }
 }
