@@ -1,5 +1,7 @@
 //! What can go wrong, in words fit for the person who asked.
 
+use std::fmt;
+
 /// What the rules and the store answer with.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
@@ -40,8 +42,104 @@ pub enum Error {
     #[error("The request did not come within the time that it had. Nothing was changed: try again.")]
     TooSlow,
     /// Nothing the person can mend: the cause goes to the log, never to the page.
-    #[error("Something went wrong on our side. Nothing was changed.")]
-    Internal(#[source] Box<dyn std::error::Error + Send + Sync>),
+    #[error("{}", .0.told())]
+    Internal(#[source] Fault),
+}
+
+/// What failed on our side.
+#[derive(Debug)]
+pub struct Fault {
+    cause: Box<dyn std::error::Error + Send + Sync>,
+    outage: Option<Outage>,
+}
+
+impl Fault {
+    /// What may be said of it to whoever asked.
+    fn told(&self) -> &'static str {
+        self.outage.map_or("Something went wrong on our side. Nothing was changed.", Outage::text)
+    }
+}
+
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.cause.fmt(f)
+    }
+}
+
+impl std::error::Error for Fault {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        self.cause.source()
+    }
+}
+
+/// What keeps the database from being read or written, where that is known: it is not of the request, and whoever runs
+/// the server can end it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outage {
+    /// There is no room on the disk.
+    DiskFull,
+    /// Another process holds the database.
+    Locked,
+    /// Nothing may be written.
+    ReadOnly,
+    /// The file is not there, is another one than was opened, or may not be opened.
+    Unreachable,
+    /// The disk fails.
+    DiskFailing,
+    /// What is in the file is no database, or no whole one.
+    Damaged,
+}
+
+impl Outage {
+    /// What is the matter, and what to do, for somebody before a page.
+    #[must_use]
+    pub fn text(self) -> &'static str {
+        match self {
+            Self::DiskFull => {
+                "The server’s disk is full, so nothing can be saved. Nothing was changed. Ask whoever runs the server to \
+                 make room on it, then try again."
+            }
+            Self::Locked => {
+                "Another program on the server holds the database, so nothing can be saved just now. Nothing was changed. \
+                 Try again in a moment. If it stays like this, ask whoever runs the server which program that is."
+            }
+            Self::ReadOnly => {
+                "The database on the server can be read but not written, so nothing can be saved. Nothing was changed. Ask \
+                 whoever runs the server to let Rollcall write to its data folder, then try again."
+            }
+            Self::Unreachable => {
+                "The database on the server cannot be reached: its file was moved, replaced or deleted, or may not be \
+                 opened. Nothing was changed. Ask whoever runs the server to look at the data folder and at the server’s log."
+            }
+            Self::DiskFailing => {
+                "The server’s disk cannot be read or written. Nothing was changed. Ask whoever runs the server to look at \
+                 the disk and at the server’s log, then try again."
+            }
+            Self::Damaged => {
+                "The database on the server is damaged. Nothing was changed. Ask whoever runs the server to stop Rollcall \
+                 and to put the last good backup in place."
+            }
+        }
+    }
+
+    /// The same as a heading.
+    #[must_use]
+    pub fn title(self) -> &'static str {
+        match self {
+            Self::DiskFull => "The disk is full",
+            Self::Locked => "The database is in use",
+            Self::ReadOnly => "The database is read-only",
+            Self::Unreachable => "The database cannot be reached",
+            Self::DiskFailing => "The disk fails",
+            Self::Damaged => "The database is damaged",
+        }
+    }
+
+    /// When to try again, in seconds.
+    #[must_use]
+    pub fn retry_after(self) -> u64 {
+        if self == Self::Locked { 10 } else { 60 }
+    }
 }
 
 /// One field of a form (or attribute of a resource) and what is wrong with it.
@@ -56,7 +154,21 @@ pub struct Complaint {
 impl Error {
     /// A failure on our side.
     pub fn internal(cause: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
-        Self::Internal(cause.into())
+        Self::Internal(Fault { cause: cause.into(), outage: None })
+    }
+
+    /// A failure of which it is known what keeps the database from its work.
+    pub fn unavailable(outage: Outage, cause: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
+        Self::Internal(Fault { cause: cause.into(), outage: Some(outage) })
+    }
+
+    /// What keeps the database from its work, if that is what is wrong.
+    #[must_use]
+    pub fn outage(&self) -> Option<Outage> {
+        match self {
+            Self::Internal(fault) => fault.outage,
+            _ => None,
+        }
     }
 
     /// A refusal of one field.
@@ -74,7 +186,7 @@ impl Error {
     pub fn retry_after(&self) -> Option<u64> {
         match self {
             Self::TooMany(seconds) | Self::Busy(seconds) => Some(*seconds),
-            _ => None,
+            other => other.outage().map(Outage::retry_after),
         }
     }
 
@@ -110,12 +222,6 @@ impl Error {
             .iter()
             .find(|complaint| complaint.field == field)
             .map(|complaint| complaint.message.as_str())
-    }
-}
-
-impl From<diesel::result::Error> for Error {
-    fn from(cause: diesel::result::Error) -> Self {
-        Self::internal(cause)
     }
 }
 

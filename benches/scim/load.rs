@@ -3,7 +3,7 @@
 //! HTTP is written by hand on one thread, because what the generator uses of the processor the servers lack.
 
 use crate::server::Server;
-use crate::workload::{Ask, Workload, get};
+use crate::workload::{Ask, Workload, refused};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
@@ -54,7 +54,9 @@ pub(crate) async fn drive(
     let runs = connections.iter_mut().map(|connection| run.one(connection, started));
     let mut times = futures_util::future::join_all(runs).await.concat();
     let (asked, rest) = (started.elapsed(), Instant::now());
-    connections[0].ask(&get(server.settled.to_owned(), String::new()), server).await;
+    if !server.nobody.is_empty() {
+        connections[0].ask(&refused(server.nobody.to_owned()), server).await;
+    }
     let settling = rest.elapsed();
     times.sort_unstable();
     let next = first + u64::try_from(times.len()).unwrap_or_default();

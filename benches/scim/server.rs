@@ -15,8 +15,9 @@ pub(crate) struct Server {
     pub(crate) token: String,
     /// The path of the smallest answer there is.
     pub(crate) empty: &'static str,
-    /// A path that is answered only after all writes that wait.
-    pub(crate) settled: &'static str,
+    /// The path of a user who is not there, and of whom a change is therefore refused: where that is noted in a log, it is
+    /// answered only after all writes that wait.
+    pub(crate) nobody: &'static str,
     process: Child,
 }
 
@@ -33,8 +34,8 @@ impl Server {
         let token = said(program().args(["token", "create", "--label", "bench"]));
         let log = File::create(folder.join("rollcall.log")).expect("the folder can be written");
         let (process, address) = start(program().args(["--listen", "127.0.0.1:0"]).stderr(log));
-        let (base, empty, settled) = ("/scim/v2", "/healthz", "/readyz");
-        Self { name: "Rollcall", address, base, token, empty, settled, process }
+        let (base, empty, nobody) = ("/scim/v2", "/healthz", "/scim/v2/Users/nobody");
+        Self { name: "Rollcall", address, base, token, empty, nobody, process }
     }
 
     /// This same program as a bare server: see `yardstick`.
@@ -42,8 +43,8 @@ impl Server {
         let program = std::env::current_exe().expect("this program is a file");
         let (process, address) = start(Command::new(program).arg("--yardstick").arg(folder));
         // It writes nothing that nobody waits for.
-        let (base, empty, settled) = ("", "/empty", "/empty");
-        Self { name: "Yardstick", address, base, token: "none".into(), empty, settled, process }
+        let (base, empty, nobody) = ("", "/empty", "");
+        Self { name: "Yardstick", address, base, token: "none".into(), empty, nobody, process }
     }
 
     /// Memory that the process holds at the moment, where the system tells.

@@ -79,6 +79,11 @@ pub(crate) fn get(path: String, says: String) -> Ask {
     Ask { method: "GET", path, body: String::new(), status: 200, says }
 }
 
+/// A change that is refused, as there is nobody at this path.
+pub(crate) fn refused(path: String) -> Ask {
+    Ask { method: "DELETE", path, body: String::new(), status: 404, says: String::new() }
+}
+
 fn user_name(n: u64) -> String {
     format!("user{n}@example.com")
 }

@@ -4,19 +4,29 @@
 //! that wait as a group: an answer means that the change is on disk. Which engine it is, is known here and in
 //! `migrations/`, nowhere else.
 
-use crate::error::{Error, Result};
+use crate::error::{Error, Outage, Result};
 use diesel::SqliteConnection;
 use diesel::connection::{Connection, SimpleConnection};
+use diesel::prelude::*;
 use diesel::r2d2::{ConnectionManager, CustomizeConnection, Error as PoolError, Pool};
-use diesel::sql_types::{Nullable, Text};
+use diesel::sql_types::{Integer, Nullable, Text};
 use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
+use file::Opened;
+use monitor::{Looker, Monitor, WriterState};
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
+use versions::{Newer, Standing};
 
+mod faults;
+pub mod file;
+mod monitor;
 pub mod schema;
 pub mod space;
+pub mod versions;
 mod writer;
 
+pub use monitor::Condition;
 pub use writer::Turn;
 
 /// The name of the thread that writes: slow work asks whether it is on it.
@@ -32,9 +42,17 @@ const MIGRATIONS: EmbeddedMigrations = embed_migrations!("migrations/sqlite");
 
 /// `FULL` makes each commit wait for the disk. Writers of other processes (the command line) are waited for. `LIKE`
 /// tells cases apart, as elsewhere: what must not is folded on both sides.
-const SETTINGS: &str = "PRAGMA busy_timeout = 10000; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; \
-                        PRAGMA foreign_keys = ON; PRAGMA temp_store = MEMORY; PRAGMA case_sensitive_like = ON; \
-                        PRAGMA wal_autocheckpoint = 16000;";
+const SETTINGS: &str = "PRAGMA busy_timeout = 10000; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON; \
+                        PRAGMA temp_store = MEMORY; PRAGMA case_sensitive_like = ON; \
+                        PRAGMA wal_autocheckpoint = 16000; PRAGMA journal_size_limit = 67108864;";
+/// Writes go into a log at first, so that nobody who reads waits for them. The database remembers this, so those who only
+/// read need not say it.
+const WITH_LOG: &str = "PRAGMA journal_mode = WAL;";
+/// Brings what was written into the database file itself, as far as nobody is in the way.
+const INTO_THE_FILE: &str = "PRAGMA wal_checkpoint(PASSIVE);";
+/// The same, and empties the log; whoever is in the way is waited for only a moment.
+const ALL_INTO_THE_FILE: &str = "PRAGMA wal_checkpoint(TRUNCATE)";
+const IMPATIENT: &str = "PRAGMA busy_timeout = 500;";
 /// The writer touches every index: it keeps more pages (in KiB) than each of the readers.
 const WRITER_CACHE: &str = "PRAGMA cache_size = -16000;";
 /// Where the writer keeps what a savepoint may have to bring back. In memory that is a list, which is walked whenever a
@@ -52,56 +70,230 @@ const READERS: u32 = 6;
 #[derive(Clone)]
 pub struct Db {
     readers: Pool<ConnectionManager<Conn>>,
-    writer: writer::Writer,
+    /// None where it was opened to be read only.
+    writer: Option<writer::Writer>,
+    origin: Arc<Origin>,
+}
+
+/// What a database was opened from, and how it does.
+struct Origin {
+    path: PathBuf,
+    url: String,
+    opened: Opened,
+    writer: Arc<WriterState>,
+    monitor: OnceLock<Option<Monitor>>,
 }
 
 /// Why the database did not open.
 #[derive(Debug, thiserror::Error)]
-#[error("the database {path} cannot be opened: {cause}")]
-pub struct OpenError {
-    path: String,
-    cause: String,
+pub enum OpenError {
+    /// The engine says why.
+    #[error("the database {path} cannot be opened: {cause}")]
+    Failed {
+        /// Where it is.
+        path: String,
+        /// Why.
+        cause: String,
+    },
+    /// A newer program has changed it.
+    #[error(
+        "the database {path} is newer than this program: {newer}. Run the newer program, or restore the backup that was \
+         made before the upgrade"
+    )]
+    Ahead {
+        /// Where it is.
+        path: String,
+        /// What was changed, and by which program.
+        newer: Newer,
+    },
+    /// It was to be read only, and this program's migrations have not run.
+    #[error(
+        "the database {path} was not brought up to date for Rollcall {program} yet. Start the server with it, or run a \
+         command that changes something"
+    )]
+    Behind {
+        /// Where it is.
+        path: String,
+        /// The version of this program.
+        program: &'static str,
+    },
+}
+
+impl OpenError {
+    fn failed(path: &Path, cause: &impl std::fmt::Display) -> Self {
+        let mut cause = cause.to_string();
+        if faults::outage_of_text(&cause) == Some(Outage::Damaged) {
+            cause.push_str(
+                ". If its -wal file was removed, or left behind when it was copied, bring that back; else restore the backup",
+            );
+        }
+        Self::Failed { path: path.display().to_string(), cause }
+    }
+}
+
+#[derive(QueryableByName)]
+struct Checkpoint {
+    #[diesel(sql_type = Integer)]
+    busy: i32,
 }
 
 impl Db {
     /// Opens the database file, makes it if it is not there, and brings its tables up to date.
     pub fn open(path: &Path) -> Result<Self, OpenError> {
-        let url = path.display().to_string();
-        let failed = |cause: String| OpenError { path: url.clone(), cause };
-        let is_new = std::fs::metadata(path).map_or(true, |file| file.len() == 0);
-        let mut conn = Conn::establish(&url).map_err(|cause| failed(cause.to_string()))?;
+        let failed = |cause: &dyn std::fmt::Display| OpenError::failed(path, &cause);
+        file::make(path).map_err(|cause| failed(&cause))?;
+        let is_new = file::state(path).map_err(|cause| failed(&cause))? == file::State::Empty;
+        let url = file::address(path, "mode=rw").map_err(|cause| failed(&cause))?;
+        let mut conn = Conn::establish(&url).map_err(|cause| failed(&cause))?;
         if is_new {
-            conn.batch_execute(GIVES_ROOM_BACK).map_err(|cause| failed(cause.to_string()))?;
+            conn.batch_execute(GIVES_ROOM_BACK).map_err(|cause| failed(&cause))?;
         }
-        prepare(&mut conn).map_err(|cause| failed(cause.to_string()))?;
-        conn.run_pending_migrations(MIGRATIONS).map_err(|cause| failed(cause.to_string()))?;
+        prepare(&mut conn).and_then(|()| conn.batch_execute(WITH_LOG)).map_err(|cause| failed(&cause))?;
+        match versions::standing(&mut conn).map_err(|cause| failed(&cause))? {
+            Standing::Current => {}
+            Standing::Behind => {
+                conn.run_pending_migrations(MIGRATIONS).map_err(|cause| failed(&cause))?;
+                conn.batch_execute(INTO_THE_FILE).map_err(|cause| failed(&cause))?;
+            }
+            Standing::Ahead(newer) => {
+                return Err(OpenError::Ahead { path: path.display().to_string(), newer });
+            }
+        }
+        become_writer(&mut conn).map_err(|cause| failed(&cause))?;
+        Self::on(path, url, Some(conn))
+    }
+
+    /// Opens the database to be read, and changes nothing: where it is not up to date, it is refused.
+    pub fn open_to_read(path: &Path) -> Result<Self, OpenError> {
+        let failed = |cause: &dyn std::fmt::Display| OpenError::failed(path, &cause);
+        let log = std::fs::metadata(file::log(path)).ok();
+        // Where there is a log, others use the database, or ended in the middle of it: it is read with it, and left. Else
+        // a log is made for a moment, or the file is read by itself where no file can be made.
+        let first = if log.is_some() { "mode=ro" } else { "mode=rw" };
+        let by_itself = log.is_none_or(|log| log.len() == 0).then_some("mode=ro&immutable=1");
+        let mut refusal = None;
+        for how in [Some(first), by_itself].into_iter().flatten() {
+            let url = file::address(path, how).map_err(|cause| failed(&cause))?;
+            let opened = connect(&url).and_then(|mut conn| {
+                conn.batch_execute(READ_ONLY).map_err(|cause| cause.to_string())?;
+                versions::standing(&mut conn).map_err(|cause| cause.to_string())
+            });
+            match opened {
+                Ok(Standing::Current) => return Self::on(path, url, None),
+                Ok(Standing::Behind) => {
+                    let path = path.display().to_string();
+                    return Err(OpenError::Behind { path, program: versions::PROGRAM });
+                }
+                Ok(Standing::Ahead(newer)) => {
+                    return Err(OpenError::Ahead { path: path.display().to_string(), newer });
+                }
+                Err(cause) => refusal = refusal.or(Some(cause)),
+            }
+        }
+        Err(failed(&refusal.unwrap_or_default()))
+    }
+
+    /// Whether nobody has ever used the database at this path: a first start was interrupted.
+    pub fn is_unused(path: &Path) -> Result<bool, OpenError> {
+        let failed = |cause: &dyn std::fmt::Display| OpenError::failed(path, &cause);
+        let url = file::address(path, "mode=rw").map_err(|cause| failed(&cause))?;
+        let mut conn = connect(&url).map_err(|cause| failed(&cause))?;
+        versions::is_unused(&mut conn).map_err(|cause| failed(&cause))
+    }
+
+    fn on(path: &Path, url: String, conn: Option<Conn>) -> Result<Self, OpenError> {
+        let failed = |cause: &dyn std::fmt::Display| OpenError::failed(path, &cause);
+        let opened = Opened::at(path).map_err(|cause| failed(&cause))?;
+        // A program that only reads does one thing after the other, and closes the one connection when it ends: with the
+        // last one the engine takes away what it had made beside the file.
+        let most = if conn.is_some() { READERS } else { 1 };
         let readers = Pool::builder()
-            .max_size(READERS)
+            .max_size(most)
             .min_idle(Some(1))
             .test_on_check_out(false)
             .connection_timeout(Duration::from_secs(10))
-            .connection_customizer(Box::new(ReadOnly))
+            .connection_customizer(Box::new(ReadOnly(opened.clone())))
             .build(ConnectionManager::new(&url))
-            .map_err(|cause| failed(cause.to_string()))?;
-        become_writer(&mut conn).map_err(|cause| failed(cause.to_string()))?;
-        let again = url.clone();
+            .map_err(|cause| failed(&cause))?;
+        let state = Arc::<WriterState>::default();
+        let (again, still) = (url.clone(), opened.clone());
         let open = move || {
-            let mut conn = connect(&again).ok()?;
+            let mut conn = (!still.is_replaced()).then(|| connect(&again).ok()).flatten()?;
             become_writer(&mut conn).is_ok().then_some(conn)
         };
-        let writer = writer::Writer::start(conn, open).map_err(|cause| failed(cause.to_string()))?;
-        Ok(Self { readers, writer })
+        let writer = conn.map(|conn| writer::Writer::start(conn, open, opened.clone(), Arc::clone(&state)));
+        let writer = writer.transpose().map_err(|cause| failed(&cause))?;
+        let (path, monitor) = (path.to_owned(), OnceLock::new());
+        Ok(Self { readers, writer, origin: Arc::new(Origin { path, url, opened, writer: state, monitor }) })
+    }
+
+    /// Asks whether the database can serve; `answer` is called soon, on a thread that waits for nobody.
+    pub fn look(&self, answer: impl FnOnce(Condition) + Send + 'static) {
+        match self.monitor() {
+            Some(monitor) => monitor.ask(answer),
+            None => answer(Condition::Broken),
+        }
+    }
+
+    /// What to say of the database while there is no answer.
+    #[must_use]
+    pub fn meanwhile(&self) -> Condition {
+        self.monitor().map_or(Condition::Broken, Monitor::meanwhile)
+    }
+
+    fn monitor(&self) -> Option<&Monitor> {
+        let start = || {
+            let url = self.origin.url.clone();
+            let open = move || {
+                let mut conn = connect(&url)?;
+                let settings = [READ_ONLY, IMPATIENT].concat();
+                conn.batch_execute(&settings).map_err(|cause| cause.to_string())?;
+                Ok(conn)
+            };
+            let looker = Looker::new(open, self.origin.opened.clone(), Arc::clone(&self.origin.writer));
+            let started = Monitor::start(looker);
+            started.map_err(|cause| tracing::error!(%cause, "nobody can look after the database")).ok()
+        };
+        self.origin.monitor.get_or_init(start).as_ref()
+    }
+
+    /// What kept the last group of writes from the disk, if something did.
+    #[must_use]
+    pub fn outage(&self) -> Option<Outage> {
+        self.origin.writer.outage()
+    }
+
+    /// Where the database file is, as a text that tells it from another one that took its place.
+    #[must_use]
+    pub fn identity(&self) -> Option<String> {
+        file::identity(&self.origin.path).ok()
+    }
+
+    /// Brings all that was written into the database file itself, so that this one file is all of the database; answers
+    /// whether it is. Whoever else uses it is waited for only a moment.
+    #[must_use]
+    pub fn settle(&self) -> bool {
+        if self.writer.is_none() || self.origin.opened.is_replaced() {
+            return false;
+        }
+        let settled = connect(&self.origin.url).and_then(|mut conn| {
+            let checkpoint = conn
+                .batch_execute(IMPATIENT)
+                .and_then(|()| diesel::sql_query(ALL_INTO_THE_FILE).get_result::<Checkpoint>(&mut conn));
+            checkpoint.map_err(|cause| cause.to_string())
+        });
+        settled.is_ok_and(|checkpoint| checkpoint.busy == 0)
     }
 
     /// Reads, all of it from one moment's state.
     pub fn read<T>(&self, work: impl FnOnce(&mut Conn) -> Result<T>) -> Result<T> {
-        let mut conn = self.readers.get().map_err(Error::internal)?;
+        let mut conn = self.readers.get().map_err(faults::no_reader)?;
         Conn::transaction(&mut conn, work)
     }
 
     /// Reads one thing, or things that need not be of one moment.
     pub fn glance<T>(&self, work: impl FnOnce(&mut Conn) -> Result<T>) -> Result<T> {
-        work(&mut *self.readers.get().map_err(Error::internal)?)
+        work(&mut *self.readers.get().map_err(faults::no_reader)?)
     }
 
     /// Does `work` in a transaction of its own, kept only if it returns `Ok`; waits until that is on disk.
@@ -122,19 +314,16 @@ impl Db {
         T: Send + 'static,
         F: FnOnce(&mut Conn) -> Result<T> + Send + 'static,
     {
-        self.writer.submit(turn, work, answer);
+        match &self.writer {
+            Some(writer) => writer.submit(turn, work, answer),
+            None => answer(Err(Error::unavailable(Outage::ReadOnly, "it was opened to be read only"))),
+        }
     }
 
     /// Whether somebody waits for their write: what is long makes room then.
     #[must_use]
     pub fn somebody_waits(&self) -> bool {
-        self.writer.somebody_waits()
-    }
-
-    /// Whether migrations are waiting that this program knows and the database has not had.
-    pub fn behind(&self) -> Result<bool> {
-        let mut conn = self.readers.get().map_err(Error::internal)?;
-        conn.has_pending_migration(MIGRATIONS).map_err(Error::internal)
+        self.writer.as_ref().is_some_and(writer::Writer::somebody_waits)
     }
 }
 
@@ -159,7 +348,8 @@ fn connect(url: &str) -> Result<Conn, String> {
     Ok(conn)
 }
 
-fn become_writer(conn: &mut Conn) -> diesel::QueryResult<()> {
+fn become_writer(conn: &mut Conn) -> QueryResult<()> {
+    conn.batch_execute(WITH_LOG)?;
     conn.batch_execute(WRITER_CACHE)?;
     if has_temporary_folder() { conn.batch_execute(WRITER_JOURNAL) } else { Ok(()) }
 }
@@ -174,7 +364,7 @@ fn has_temporary_folder() -> bool {
     })
 }
 
-fn prepare(conn: &mut Conn) -> diesel::QueryResult<()> {
+fn prepare(conn: &mut Conn) -> QueryResult<()> {
     conn.batch_execute(SETTINGS)?;
     look_apart_utils::register_impl(conn, |text: Option<String>| {
         text.and_then(|text| crate::characters::look_apart(&text))
@@ -185,11 +375,17 @@ fn prepare(conn: &mut Conn) -> diesel::QueryResult<()> {
     lower_case_utils::register_impl(conn, |text: Option<String>| text.map(|text| text.to_lowercase()))
 }
 
+/// Readers are opened all the time, and all of them read what the first one read.
 #[derive(Debug)]
-struct ReadOnly;
+struct ReadOnly(Opened);
 
 impl CustomizeConnection<Conn, PoolError> for ReadOnly {
     fn on_acquire(&self, conn: &mut Conn) -> Result<(), PoolError> {
+        if self.0.is_replaced() {
+            return Err(PoolError::ConnectionError(ConnectionError::BadConnection(
+                faults::REPLACED.to_owned(),
+            )));
+        }
         prepare(conn).and_then(|()| conn.batch_execute(READ_ONLY)).map_err(PoolError::QueryError)
     }
 }
@@ -198,9 +394,7 @@ impl CustomizeConnection<Conn, PoolError> for ReadOnly {
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
-    use diesel::prelude::*;
     use diesel::sql_query;
-    use diesel::sql_types::Integer;
     use schema::settings;
 
     #[derive(QueryableByName)]

@@ -10,6 +10,13 @@ diesel::table! {
 }
 
 diesel::table! {
+    oldest_programs (migration) {
+        migration -> Text,
+        program -> Text,
+    }
+}
+
+diesel::table! {
     sites (id) {
         id -> Text,
         name -> Text,

@@ -6,7 +6,10 @@
 //! Whoever submits a write is answered exactly once, also where it was never begun: see [`Promise`].
 
 use super::Conn;
-use crate::error::{Error, Result};
+use super::faults::{self, REPLACED};
+use super::file::Opened;
+use super::monitor::WriterState;
+use crate::error::{Error, Outage, Result};
 use diesel::connection::{AnsiTransactionManager as Transactions, SimpleConnection, TransactionManager};
 use diesel::result::Error as Fault;
 use std::collections::VecDeque;
@@ -78,6 +81,8 @@ trait Job: Send {
 
 /// A write that was done, whose group is not committed yet.
 trait Told: Send {
+    /// What kept it from the database, if that is why it failed.
+    fn outage(&self) -> Option<Outage>;
     /// Answers what came of it.
     fn tell(self: Box<Self>, lost: Option<Error>);
 }
@@ -110,6 +115,10 @@ where
 }
 
 impl<T: Send> Told for Done<T> {
+    fn outage(&self) -> Option<Outage> {
+        self.outcome.as_ref().err().and_then(Error::outage)
+    }
+
     fn tell(self: Box<Self>, lost: Option<Error>) {
         self.promise.keep(match lost {
             // What was refused stays refused, whatever became of the group.
@@ -229,6 +238,8 @@ impl Writer {
     pub(super) fn start(
         conn: Conn,
         open: impl Fn() -> Option<Conn> + Send + 'static,
+        opened: Opened,
+        state: Arc<WriterState>,
     ) -> std::io::Result<Self> {
         let queue = Arc::new(Queue::default());
         queue.lock().handles = 1;
@@ -239,7 +250,7 @@ impl Writer {
         }
         thread::Builder::new()
             .name(super::WRITER.into())
-            .spawn(move || run(conn, open, &jobs, &committed_some))?;
+            .spawn(move || run(conn, open, &jobs, &committed_some, (&opened, &state)))?;
         Ok(Self(queue))
     }
 
@@ -266,7 +277,13 @@ impl Writer {
     }
 }
 
-fn run(mut conn: Conn, open: impl Fn() -> Option<Conn>, jobs: &Queue, committed_some: &SyncSender<()>) {
+fn run(
+    mut conn: Conn,
+    open: impl Fn() -> Option<Conn>,
+    jobs: &Queue,
+    committed_some: &SyncSender<()>,
+    (opened, state): (&Opened, &WriterState),
+) {
     let mut groups = 0_u32;
     while let Some(group) = jobs.next() {
         groups = groups.wrapping_add(1);
@@ -274,31 +291,50 @@ fn run(mut conn: Conn, open: impl Fn() -> Option<Conn>, jobs: &Queue, committed_
             // Where one is due already, that one serves.
             let _due_already = committed_some.try_send(()).is_err();
         }
-        if let Some(another) = write(&mut conn, group).then(&open).flatten() {
+        if opened.is_replaced() {
+            // What would be written now would be lost with the file, although it was acknowledged.
+            state.end(Some(Outage::Unreachable));
+            group.into_iter().for_each(|job| job.refuse(Error::unavailable(Outage::Unreachable, REPLACED)));
+            continue;
+        }
+        state.begin();
+        if let Some(another) = write(&mut conn, group, state).then(&open).flatten() {
             conn = another;
         }
     }
 }
 
 /// Writes a group and answers everybody in it; tells whether the connection is broken.
-fn write(conn: &mut Conn, group: Vec<Box<dyn Job>>) -> bool {
-    let (mut jobs, mut done, mut broken) = (VecDeque::from(group), Vec::new(), false);
+fn write(conn: &mut Conn, group: Vec<Box<dyn Job>>, state: &WriterState) -> bool {
+    let (mut jobs, mut done, mut is_broken) = (VecDeque::from(group), Vec::new(), false);
     let committed = commit_together(conn, &mut jobs, &mut done);
     if let Err(cause) = &committed {
         tracing::error!(%cause, "a group of writes was lost");
-        broken = close_down_to(conn, 0).is_err();
+        is_broken = close_down_to(conn, 0).is_err();
     }
-    let lost = || committed.as_ref().err().map(|cause| Error::from(copy(cause)));
+    // The engine may undo a whole transaction by itself when one of its statements meets a full disk: what is said after
+    // that is only that there is none.
+    let of_one = done.iter().find_map(|job| job.outage());
+    let outage = committed.as_ref().err().and_then(faults::outage).or(of_one);
+    let lost = || {
+        committed.as_ref().err().map(|cause| match outage {
+            Some(outage) => Error::unavailable(outage, copy(cause)),
+            None => Error::from(copy(cause)),
+        })
+    };
+    // Whoever is answered may ask at once how the database does.
+    state.end(outage);
     done.into_iter().for_each(|job| job.tell(lost()));
     // What was not begun: there is a cause, or none would be left.
     jobs.into_iter().for_each(|job| job.refuse(lost().unwrap_or_else(|| Error::internal("not begun"))));
-    broken
+    is_broken
 }
 
 /// The same failure, for one more of those whom it befell.
 fn copy(cause: &Fault) -> Fault {
     match cause {
         Fault::DatabaseError(kind, told) => Fault::DatabaseError(*kind, Box::new(told.message().to_owned())),
+        Fault::RollbackErrorOnCommit { commit_error, .. } => copy(commit_error),
         other => Fault::QueryBuilderError(other.to_string().into()),
     }
 }
@@ -393,14 +429,19 @@ mod tests {
         let (mut other, mut conn) = (Conn::establish(&path).unwrap(), Conn::establish(&path).unwrap());
         other.batch_execute("CREATE TABLE x (y); BEGIN IMMEDIATE").unwrap();
         let (sender, receiver) = mpsc::channel();
+        let state = WriterState::default();
         for size in [1, 3] {
-            assert!(!write(&mut conn, (0..size).map(|_| job(&sender)).collect()), "the connection is good");
+            let is_broken = write(&mut conn, (0..size).map(|_| job(&sender)).collect(), &state);
+            assert!(!is_broken && state.outage() == Some(Outage::Locked));
             let outcomes: Vec<Result<()>> = receiver.try_iter().collect();
-            assert!(outcomes.len() == size && outcomes.iter().all(Result::is_err), "{outcomes:?}");
+            let is_locked = |outcome: &Result<()>| {
+                outcome.as_ref().is_err_and(|cause| cause.outage() == Some(Outage::Locked))
+            };
+            assert!(outcomes.len() == size && outcomes.iter().all(is_locked), "{outcomes:?}");
         }
         other.batch_execute("COMMIT").unwrap();
         for size in [1, 3] {
-            write(&mut conn, (0..size).map(|_| job(&sender)).collect());
+            write(&mut conn, (0..size).map(|_| job(&sender)).collect(), &state);
             assert_eq!(receiver.try_iter().flatten().count(), size);
         }
     }

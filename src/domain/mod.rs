@@ -4,8 +4,8 @@
 //! [`groups`], [`held`], [`sso`], [`admins`], [`identity`], [`provisioning`], [`health`], [`imports`], [`alignment`], [`bulk`], [`demo`]. A room may use those before
 //! it.
 
-use crate::db::{Conn, Db, Turn};
-use crate::error::{Error, Result};
+use crate::db::{Condition, Conn, Db, Turn};
+use crate::error::{Error, Outage, Result};
 use crate::seal::Keyring;
 use authority::Authority;
 use chrono::{DateTime, NaiveDateTime, SubsecRound, TimeDelta, Utc};
@@ -288,10 +288,34 @@ impl Org {
         &self.0.bookmarks
     }
 
-    /// Whether the database answers, can be written, and has had every migration.
-    pub fn ready(&self) -> Result<bool> {
-        self.write(&Actor::Rollcall, settings::touch)?;
-        Ok(!self.0.db.behind()?)
+    /// Asks whether the database can serve; `answer` is called soon, and waits for no other work.
+    pub fn look(&self, answer: impl FnOnce(Condition) + Send + 'static) {
+        // Writes alone tell when they are possible again, and while they are not nobody may try one.
+        if self.0.db.outage().is_some_and(|outage| outage != Outage::Locked) {
+            let touch = self.clone().transact(Authority::trusted(Actor::Rollcall), settings::touch);
+            // What came of it is seen at the next look.
+            self.0.db.submit(Turn::Along, touch, drop);
+        }
+        self.0.db.look(answer);
+    }
+
+    /// What to say of the database while there is no answer.
+    #[must_use]
+    pub fn meanwhile(&self) -> Condition {
+        self.0.db.meanwhile()
+    }
+
+    /// Which database file it is, as a text that tells it from another one in its place.
+    #[must_use]
+    pub fn identity(&self) -> Option<String> {
+        self.0.db.identity()
+    }
+
+    /// Brings all that was written into the database file itself, so that this one file is all of the database; answers
+    /// whether it is. For the end of a program: whoever else uses the database is waited for only a moment.
+    #[must_use]
+    pub fn settle(&self) -> bool {
+        self.0.db.settle()
     }
 
     fn transact<T>(

@@ -26,6 +26,10 @@ pub mod names {
     pub const KEY_CHECK: &str = "key_check";
     /// Whether an owner is yet to look, once, at what was trusted before owners had to approve of it.
     pub const LOOK_AT_TRUST: &str = "look_at_trust";
+    /// Which version of the program used the database last: one that is too old for it names that one.
+    pub const USED_BY: &str = crate::db::versions::USED_BY;
+    /// Which database file is being served; forgotten when the server ends as it should.
+    pub const SERVED: &str = "served";
     pub(super) const TOUCHED: &str = "touched";
 }
 

@@ -10,7 +10,7 @@ use super::pauses::Pauses;
 use super::route::{Least, Route};
 use super::session::Visit;
 use super::{House, csrf};
-use crate::db::Conn;
+use crate::db::{Condition, Conn};
 use crate::domain::authority::{Authority, Proof};
 use crate::domain::provisioning::Report;
 use crate::domain::users::User;
@@ -23,6 +23,7 @@ use futures_util::future::LocalBoxFuture;
 use serde::de::DeserializeOwned;
 use std::future::{Ready, ready};
 use std::sync::Arc;
+use std::time::Duration;
 
 /// Everything that the doors share.
 pub(super) fn house(request: &HttpRequest) -> Result<&House> {
@@ -204,9 +205,17 @@ impl Desk {
         self.org.note_later(report);
     }
 
-    pub(super) async fn ready(&self) -> Result<bool> {
-        let org = self.org.clone();
-        web::block(move || org.ready()).await.map_err(Error::internal)?
+    /// Whether the database can serve; whoever asks is answered within this time.
+    pub(super) async fn condition(&self, patience: Duration) -> Condition {
+        let (sender, receiver) = tokio::sync::oneshot::channel();
+        // Whoever waited no longer was told what there was to say.
+        self.org.look(move |condition| {
+            let _late = sender.send(condition);
+        });
+        match tokio::time::timeout(patience, receiver).await {
+            Ok(Ok(condition)) => condition,
+            _ => self.org.meanwhile(),
+        }
     }
 }
 

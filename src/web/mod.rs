@@ -201,6 +201,7 @@ fn app(
                 .wrap(from_fn(guard::same_origin))
                 .wrap(from_fn(page::tell_failures))
                 .wrap(sessions)
+                .wrap(from_fn(session::tell_lost))
                 .configure(console::configure)
                 .default_service(web::to(guard::nowhere)),
         )
@@ -218,6 +219,8 @@ fn status(error: &Error) -> StatusCode {
         Error::TooSlow => StatusCode::REQUEST_TIMEOUT,
         Error::TooMany(_) => StatusCode::TOO_MANY_REQUESTS,
         Error::Busy(_) => StatusCode::SERVICE_UNAVAILABLE,
+        // It is of the server's ground, not of the request, and will be over.
+        other if other.outage().is_some() => StatusCode::SERVICE_UNAVAILABLE,
         Error::Internal(_) => StatusCode::INTERNAL_SERVER_ERROR,
     }
 }

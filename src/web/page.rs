@@ -3,14 +3,14 @@
 use super::extract::Visitor;
 use super::guard::RequestId;
 use super::session::{Flash, Visit};
-use super::{assets, csrf, status};
+use super::{assets, csrf, session, status};
 use crate::domain::page::{At, Page};
-use crate::error::{Complaint, Error, Result};
+use crate::error::{Complaint, Error, Outage, Result};
 use actix_web::body::{BoxBody, EitherBody, MessageBody};
 use actix_web::cookie::Cookie;
 use actix_web::dev::{Payload, ServiceRequest, ServiceResponse};
-use actix_web::http::StatusCode;
 use actix_web::http::header::{self, ContentDisposition};
+use actix_web::http::{Method, StatusCode};
 use actix_web::middleware::Next;
 use actix_web::{FromRequest, HttpMessage, HttpRequest, HttpResponse, ResponseError};
 use askama::Template;
@@ -400,6 +400,9 @@ impl ResponseError for Failure {
             response.insert_header((header::RETRY_AFTER, seconds.to_string()));
         }
         let mut response = response.finish();
+        if let Some(outage) = self.0.outage() {
+            response.extensions_mut().insert(outage);
+        }
         response.extensions_mut().insert(Told::from(self.to_string()));
         response
     }
@@ -411,6 +414,8 @@ struct FailurePage {
     frame: Frame,
     title: &'static str,
     text: String,
+    /// Whether a form was sent that can be sent again as it was.
+    was_sent: bool,
     /// A page to go to; home in any case.
     onward: Option<String>,
     reference: String,
@@ -421,16 +426,24 @@ pub(super) async fn tell_failures<B: MessageBody>(
     request: ServiceRequest,
     next: Next<B>,
 ) -> Result<ServiceResponse<EitherBody<B, BoxBody>>, actix_web::Error> {
-    let response = next.call(request).await?;
+    let response = match session::lost() {
+        // Whether somebody is signed in is not known: nobody is treated as if they were not.
+        Some(cause) => request.into_response(Failure(cause).error_response()).map_into_right_body::<B>(),
+        None => next.call(request).await?.map_into_left_body(),
+    };
     let told = response.response().extensions().get::<Told>().cloned();
     let onward = response.response().extensions().get::<Onward>().map(|onward| onward.0.clone());
+    let outage = response.response().extensions().get::<Outage>().copied();
     let status = response.status();
     let text = match told {
         Some(text) => text.to_string(),
-        None => return Ok(response.map_into_left_body()),
+        None => return Ok(response),
     };
     let (request, response) = response.into_parts();
-    let page = failure_page(&request, status, text, onward);
+    let frame = Frame::around(&request).unwrap_or_default();
+    let title = outage.map_or_else(|| title(status), Outage::title);
+    let was_sent = outage.is_some() && request.method() == Method::POST;
+    let page = failure_page(&request, frame, title, text, (was_sent, onward));
     let mut told = HttpResponse::build(status);
     for (name, value) in response.headers() {
         told.insert_header((name.clone(), value.clone()));
@@ -439,8 +452,26 @@ pub(super) async fn tell_failures<B: MessageBody>(
     Ok(ServiceResponse::new(request, told).map_into_right_body())
 }
 
-fn failure_page(request: &HttpRequest, status: StatusCode, text: String, onward: Option<String>) -> String {
-    let title = match status {
+/// A failure that came after the answer was made, told in its place with what that had to say.
+pub(super) fn failed_after(
+    request: &HttpRequest,
+    error: &Error,
+    flashes: Vec<Flash>,
+    onward: Option<String>,
+) -> HttpResponse {
+    let status = status(error);
+    let frame = Frame { flashes, ..Frame::around(request).unwrap_or_default() };
+    let title = error.outage().map_or_else(|| title(status), Outage::title);
+    let page = failure_page(request, frame, title, error.to_string(), (false, onward));
+    let mut response = HttpResponse::build(status);
+    if let Some(seconds) = error.retry_after() {
+        response.insert_header((header::RETRY_AFTER, seconds.to_string()));
+    }
+    response.content_type("text/html; charset=utf-8").body(page)
+}
+
+fn title(status: StatusCode) -> &'static str {
+    match status {
         StatusCode::NOT_FOUND => "Not found",
         StatusCode::FORBIDDEN => "Not allowed",
         StatusCode::CONFLICT => "Not possible now",
@@ -449,9 +480,17 @@ fn failure_page(request: &HttpRequest, status: StatusCode, text: String, onward:
         StatusCode::SERVICE_UNAVAILABLE => "Busy just now",
         status if status.is_client_error() => "That did not work",
         _ => "Something went wrong",
-    };
+    }
+}
+
+fn failure_page(
+    request: &HttpRequest,
+    frame: Frame,
+    title: &'static str,
+    text: String,
+    (was_sent, onward): (bool, Option<String>),
+) -> String {
     let reference = request.extensions().get::<RequestId>().map(|id| id.0.clone()).unwrap_or_default();
-    let frame = Frame::around(request).unwrap_or_default();
-    let page = FailurePage { frame, title, text: text.clone(), onward, reference };
+    let page = FailurePage { frame, title, text: text.clone(), was_sent, onward, reference };
     page.render().unwrap_or(text)
 }

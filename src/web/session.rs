@@ -3,19 +3,31 @@
 use super::House;
 use super::cookies::{self, Name};
 use super::extract::Desk;
+use super::page::failed_after;
 use crate::domain::authority::Sitting;
 use crate::domain::sessions::{Holder, Method, Reserved};
 use crate::domain::sso::sign_out::Foreign;
 use crate::domain::{Actor, rfc3339, sessions};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::seal;
 use actix_session::storage::{LoadError, SaveError, SessionKey, SessionStore, UpdateError};
 use actix_session::{Session, SessionExt};
+use actix_web::body::{EitherBody, MessageBody};
 use actix_web::cookie::time::Duration;
+use actix_web::dev::{ServiceRequest, ServiceResponse};
+use actix_web::http::{StatusCode, header};
+use actix_web::middleware::Next;
 use actix_web::{HttpRequest, HttpResponse};
 use chrono::{DateTime, NaiveDateTime, TimeDelta};
 use serde::{Deserialize, Serialize};
+use std::cell::RefCell;
 use std::collections::HashMap;
+
+tokio::task_local! {
+    /// Why the session of the request under way could not be read or kept. `actix_session` would answer such a request
+    /// without a word, so the store says that all went well, and leaves here what did not.
+    static LOST: RefCell<Option<Lost>>;
+}
 
 /// The cookie's name.
 pub(super) const COOKIE: Name = Name::new("rollcall_session", "/");
@@ -244,6 +256,65 @@ impl Visit {
     }
 }
 
+/// A session that could not be read or kept.
+struct Lost {
+    cause: Error,
+    /// The lines that it was to show on the next page, where only such things of a session were to be kept that stands;
+    /// nothing where it was to begin or to end.
+    flashes: Option<Vec<Flash>>,
+}
+
+impl Lost {
+    /// Whether an answer with this status may not be given, because it rests on what was lost.
+    fn spoils(&self, status: StatusCode) -> bool {
+        match self.flashes {
+            Some(_) => status.is_redirection(),
+            None => !status.is_client_error() && !status.is_server_error(),
+        }
+    }
+}
+
+/// Keeps why a session was lost; hands it back where no request is under way.
+fn keep(cause: Error, flashes: Option<Vec<Flash>>) -> Result<()> {
+    tracing::error!(%cause, "a session could not be read or kept");
+    let mut lost = Some(Lost { cause, flashes });
+    let kept = LOST.try_with(|place| {
+        let mut place = place.borrow_mut();
+        // The first one is the cause of the others.
+        if place.is_none() {
+            *place = lost.take();
+        }
+    });
+    match (kept, lost) {
+        (Err(_), Some(lost)) => Err(lost.cause),
+        _ => Ok(()),
+    }
+}
+
+/// Why the session of this request could not be read, if it could not.
+pub(super) fn lost() -> Option<Error> {
+    LOST.try_with(RefCell::take).ok().flatten().map(|lost| lost.cause)
+}
+
+/// Tells that a session could not be kept, in place of an answer that would lead on as if it had been.
+pub(super) async fn tell_lost<B: MessageBody>(
+    request: ServiceRequest,
+    next: Next<B>,
+) -> Result<ServiceResponse<EitherBody<B>>, actix_web::Error> {
+    let answer = async {
+        let response = next.call(request).await?;
+        let Some(lost) = LOST.with(RefCell::take).filter(|lost| lost.spoils(response.status())) else {
+            return Ok(response.map_into_left_body());
+        };
+        let (request, response) = response.into_parts();
+        let onward = response.headers().get(header::LOCATION).and_then(|path| path.to_str().ok());
+        let onward = onward.filter(|path| path.starts_with('/')).map(str::to_owned);
+        let told = failed_after(&request, &lost.cause, lost.flashes.unwrap_or_default(), onward);
+        Ok(ServiceResponse::new(request, told).map_into_right_body())
+    };
+    LOST.scope(RefCell::default(), answer).await
+}
+
 /// The store behind the sessions.
 pub(super) struct Store {
     house: House,
@@ -301,6 +372,12 @@ fn holder(user: Option<String>, foreign: Option<Foreign>) -> Holder {
     }
 }
 
+/// The lines that a session shows next.
+fn flashes(state: &str) -> Vec<Flash> {
+    let state: State = serde_json::from_str(state).unwrap_or_default();
+    state.get(FLASHES).and_then(|flashes| serde_json::from_str(flashes).ok()).unwrap_or_default()
+}
+
 /// What a session that ended with its own request still had to tell, for a session of nobody.
 fn farewell(state: &str) -> Option<Packed> {
     let before: State = serde_json::from_str(state).ok()?;
@@ -316,7 +393,14 @@ impl SessionStore for Store {
     async fn load(&self, key: &SessionKey) -> Result<Option<State>, LoadError> {
         let (id, now, limits) = (self.digest(key.as_ref()), self.house.org().now(), self.house.0.limits);
         let found = self.desk.read(move |conn| sessions::find(conn, &id, now, limits)).await;
-        let Some(session) = found.map_err(|cause| LoadError::Other(cause.into()))? else { return Ok(None) };
+        let session = match found {
+            Ok(Some(session)) => session,
+            Ok(None) => return Ok(None),
+            Err(cause) => {
+                keep(cause, None).map_err(|cause| LoadError::Other(cause.into()))?;
+                return Ok(None);
+            }
+        };
         if session.is_stale(now) {
             let id = session.id.clone();
             self.desk.write_later(Actor::Rollcall, move |tx| sessions::touch(tx, &id));
@@ -335,7 +419,14 @@ impl SessionStore for Store {
 
     async fn save(&self, state: State, _: &Duration) -> Result<SessionKey, SaveError> {
         let packed = pack(state).map_err(|cause| SaveError::Serialization(cause.into()))?;
-        self.begin(packed).await.map_err(|cause| SaveError::Other(cause.into()))
+        match self.begin(packed).await {
+            Ok(key) => Ok(key),
+            Err(cause) => {
+                keep(cause, None).map_err(|cause| SaveError::Other(cause.into()))?;
+                // No browser gets it.
+                SessionKey::try_from(seal::secret()).map_err(|cause| SaveError::Other(cause.into()))
+            }
+        }
     }
 
     async fn update(&self, key: SessionKey, state: State, _: &Duration) -> Result<SessionKey, UpdateError> {
@@ -344,10 +435,22 @@ impl SessionStore for Store {
         let (id, kept) = (self.digest(key.as_ref()), state.clone());
         // A session that was ended while its request was under way stays ended.
         let update = self.desk.write(Actor::Rollcall, move |tx| sessions::update(tx, &id, holder, &kept));
-        let stands = update.await.map_err(|cause| UpdateError::Other(cause.into()))?;
+        let stands = match update.await {
+            Ok(stands) => stands,
+            Err(cause) => {
+                keep(cause, Some(flashes(&state))).map_err(|cause| UpdateError::Other(cause.into()))?;
+                return Ok(key);
+            }
+        };
         match farewell(&state).filter(|_| !stands) {
             // What came of the request is still told: in a session of nobody.
-            Some(told) => self.begin(told).await.map_err(|cause| UpdateError::Other(cause.into())),
+            Some(told) => match self.begin(told).await {
+                Ok(key) => Ok(key),
+                Err(cause) => {
+                    keep(cause, Some(flashes(&state))).map_err(|cause| UpdateError::Other(cause.into()))?;
+                    Ok(key)
+                }
+            },
             None => Ok(key),
         }
     }
@@ -359,6 +462,9 @@ impl SessionStore for Store {
 
     async fn delete(&self, key: &SessionKey) -> Result<(), anyhow::Error> {
         let id = self.digest(key.as_ref());
-        Ok(self.desk.write(Actor::Rollcall, move |tx| sessions::end(tx, &id)).await?)
+        match self.desk.write(Actor::Rollcall, move |tx| sessions::end(tx, &id)).await {
+            Ok(ended) => Ok(ended),
+            Err(cause) => Ok(keep(cause, None)?),
+        }
     }
 }

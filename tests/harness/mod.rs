@@ -231,6 +231,11 @@ impl Console {
         Db::open(&self.folder.path().join("rollcall.db")).unwrap()
     }
 
+    /// Where the database is.
+    pub fn folder(&self) -> &std::path::Path {
+        self.folder.path()
+    }
+
     /// A browser that has not signed in.
     pub fn browser(&self) -> Browser {
         Browser::new(&self.address)

@@ -169,6 +169,16 @@ impl From<Error> for Refusal {
         if let Error::Internal(cause) = &error {
             tracing::error!(%cause, "request failed");
         }
+        if let Some(outage) = error.outage() {
+            let cause = format!("An access token could not be issued. {error}");
+            let refusal = Self::new("temporarily_unavailable", outage.title(), cause, outage.text());
+            return Self {
+                status: StatusCode::SERVICE_UNAVAILABLE,
+                retry_after: u32::try_from(outage.retry_after()).ok(),
+                sort: outage.title().into(),
+                ..refusal
+            };
+        }
         let cause = "An access token could not be issued: something went wrong on our side.";
         let remedy = "Look in the server's own log.";
         let refusal = Self::new("server_error", "Something went wrong.", cause.to_owned(), remedy);

@@ -9,7 +9,7 @@ use super::{Done, Refusal, groups, json};
 use crate::domain::Tx;
 use crate::domain::provisioning::Operation as Logged;
 use crate::domain::users::by_entra::Scope;
-use crate::error::Error;
+use crate::error::{Error, Outage};
 use crate::scim::bulk::{Bulk, Method, Operation, Step, Wish, in_order, is_reference};
 use crate::scim::group;
 use crate::scim::message::BULK_RESPONSE;
@@ -34,10 +34,20 @@ pub(super) async fn post(client: Client, body: Body) -> Result<HttpResponse, Ref
     // Others wait while the one writer is busy: what can be found out before is.
     let steps = in_order(bulk.operations);
     let results = client.write_many(move |tx, scope| {
-        let mut run =
-            Run { scope, base: &base, known: HashMap::new(), results: Vec::new(), notes: Vec::new() };
+        let mut run = Run {
+            scope,
+            base: &base,
+            known: HashMap::new(),
+            results: Vec::new(),
+            notes: Vec::new(),
+            outage: None,
+        };
         run.all(tx, &steps, most);
-        (run.results, run.notes)
+        match run.outage {
+            // The engine may have undone the whole already: nothing of it is kept.
+            Some(outage) => Err(Error::unavailable(outage, "a bulk request was undone")),
+            None => Ok((run.results, run.notes)),
+        }
     });
     let results: Vec<Value> = results.await?.into_iter().map(|(_, result)| result).collect();
     let body = value!({ "schemas": [BULK_RESPONSE], "Operations": results });
@@ -55,6 +65,8 @@ struct Run<'a> {
     /// The results, with the place of their operation.
     results: Vec<(usize, Value)>,
     notes: Vec<Note>,
+    /// What kept an operation from the database.
+    outage: Option<Outage>,
 }
 
 impl Run<'_> {
@@ -66,6 +78,9 @@ impl Run<'_> {
                 break;
             }
             failures += u64::from(!self.one(tx, step));
+            if self.outage.is_some() {
+                return;
+            }
             done += 1;
         }
         for step in steps[..done].iter().filter(|step| step.is_early) {
@@ -108,6 +123,7 @@ impl Run<'_> {
                 result
             }
             Err(refusal) => {
+                self.outage = refusal.outage;
                 let result = self.failed(operation, &refusal);
                 self.notes.push((logged, asked, Err(refusal)));
                 result
@@ -129,7 +145,10 @@ impl Run<'_> {
         let replaced = logged_as(Method::Put, whole.kind);
         let mut done = match outcome {
             Ok(done) => done,
-            Err(refusal) => return self.notes.push((replaced, asked, Err(refusal))),
+            Err(refusal) => {
+                self.outage = self.outage.or(refusal.outage);
+                return self.notes.push((replaced, asked, Err(refusal)));
+            }
         };
         done.told.warnings.extend(not_made(&unknown));
         if let Some((_, result)) = self.results.iter_mut().find(|(at, _)| *at == place)

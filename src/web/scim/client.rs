@@ -281,8 +281,9 @@ impl Client {
                     Ok((shown, status))
                 }
                 Err(refusal) => {
+                    let undone = refusal.undone();
                     drop(refused.send(refusal));
-                    Err(Error::internal("undone"))
+                    Err(undone)
                 }
             }
         });
@@ -300,7 +301,7 @@ impl Client {
     pub(super) async fn write_many<T, F>(&self, work: F) -> Result<T, Refusal>
     where
         T: Send + 'static,
-        F: FnOnce(&mut Tx, Scope) -> (T, Vec<Note>) + Send + 'static,
+        F: FnOnce(&mut Tx, Scope) -> Result<(T, Vec<Note>), Error> + Send + 'static,
     {
         let (reporter, credential) = (self.reporter(), self.token.clone());
         let outcome = self.desk.write(Actor::Entra, move |tx| {
@@ -311,7 +312,7 @@ impl Client {
                     return Ok(Err(refusal));
                 }
             };
-            let (value, notes) = work(tx, scope);
+            let (value, notes) = work(tx, scope)?;
             let failed = notes.iter().filter(|(.., outcome)| outcome.is_err()).count();
             let subject = format!("{} operations, of which {failed} failed", notes.len());
             let told = Told { subject: Some(subject), status: 200, ..Told::default() };

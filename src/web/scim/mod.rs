@@ -14,7 +14,7 @@
 //! | [`about`]         | what this server says of itself                            |
 
 use crate::domain::provisioning::Operation;
-use crate::error::Error;
+use crate::error::{Error, Outage};
 use crate::scim::group::Group;
 use crate::scim::message::MEDIA_TYPE;
 use crate::scim::project::Projection;
@@ -118,6 +118,8 @@ pub(super) struct Refusal {
     /// For the worklist of links.
     in_the_way: Option<Box<InTheWay>>,
     advice: Option<Advice>,
+    /// What keeps the database from its work, if that is why.
+    outage: Option<Outage>,
 }
 
 /// An account that a create met.
@@ -140,11 +142,19 @@ enum Advice {
 
 impl Refusal {
     fn new(fault: Fault) -> Self {
-        Self { fault, remedy: None, in_the_way: None, advice: None }
+        Self { fault, remedy: None, in_the_way: None, advice: None, outage: None }
     }
 
     fn with_remedy(self, remedy: impl Into<String>) -> Self {
         Self { remedy: Some(remedy.into()), ..self }
+    }
+
+    /// What undoes the transaction that met it.
+    fn undone(&self) -> Error {
+        match self.outage {
+            Some(outage) => Error::unavailable(outage, "undone"),
+            None => Error::internal("undone"),
+        }
     }
 }
 
@@ -183,7 +193,8 @@ impl From<Error> for Refusal {
     fn from(error: Error) -> Self {
         let status = super::status(&error).as_u16();
         let detail = error.to_string();
-        Self::from(match error {
+        let (advice, outage) = (error.retry_after().map(Advice::RetryAfter), error.outage());
+        let refusal = Self::from(match error {
             Error::Invalid(_) => Fault::bad(ScimType::InvalidValue, detail),
             Error::Taken(_) => Fault { status, kind: Some(ScimType::Uniqueness), detail },
             Error::NotFound(_) => Fault::plain(status, "There is no such resource."),
@@ -192,7 +203,8 @@ impl From<Error> for Refusal {
                 Fault::plain(status, detail)
             }
             _ => Fault::plain(status, detail),
-        })
+        });
+        Self { advice, outage, ..refusal }
     }
 }
 
