@@ -131,6 +131,8 @@ pub struct Settings {
     pub log: String,
     /// How to write the log.
     pub log_format: LogFormat,
+    /// Whether a key without a database is the beginning of a new organisation: said for one start, never in a file.
+    pub new_organisation: bool,
 }
 
 impl Settings {
@@ -215,6 +217,7 @@ impl Partial {
             metadata_from_private_networks: self.metadata_from_private_networks.unwrap_or(false),
             log: self.log.unwrap_or_else(|| "info".to_owned()),
             log_format: self.log_format.unwrap_or_default(),
+            new_organisation: false,
         })
     }
 }

@@ -13,6 +13,7 @@ mod edge_bodies;
 mod edge_https;
 mod federation;
 mod floors;
+mod folder;
 mod forms;
 mod guard;
 mod guard_newcomers;

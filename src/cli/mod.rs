@@ -1,17 +1,18 @@
 //! The command line: what automation uses. It calls the same rules as the pages, and works while the server runs.
 
 use crate::config::{BadSetting, ForwardedHeader, LogFormat, Partial, Settings};
-use crate::db::{Db, OpenError};
-use crate::domain::{Actor, Clock, Org, Tx, settings};
+use crate::db::OpenError;
 use crate::error::Error;
-use crate::seal::Keyring;
 use clap::{Args, Parser, Subcommand};
 use std::io::{IsTerminal, Read, Write};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
+mod folder;
 mod manage;
 mod serve;
 mod sso;
+
+use folder::{open, open_to_read};
 
 const DATABASE: &str = "rollcall.db";
 const KEY_FILE: &str = "secret.key";
@@ -143,6 +144,9 @@ struct Flags {
     #[arg(long, global = true, env = "ROLLCALL_LOG_FORMAT", value_name = "FORMAT", help_heading = "Settings",
           value_parser = log_format)]
     log_format: Option<LogFormat>,
+    /// Begin a new organisation although there is a key without a database: usually the wrong folder
+    #[arg(long, global = true, help_heading = "Settings")]
+    new_organisation: bool,
 }
 
 #[derive(Debug, Subcommand)]
@@ -186,7 +190,12 @@ enum Failure {
 
 impl Failure {
     fn code(&self) -> u8 {
-        if matches!(self, Self::Refused(_)) { EXIT_REFUSED } else { EXIT_SETTING }
+        match self {
+            // It is the database that refuses, not a rule.
+            Self::Refused(error) if error.outage().is_some() => EXIT_SETTING,
+            Self::Refused(_) => EXIT_REFUSED,
+            _ => EXIT_SETTING,
+        }
     }
 }
 
@@ -212,16 +221,48 @@ pub fn run() -> std::process::ExitCode {
 }
 
 fn obey(arguments: Arguments) -> Result<(), Failure> {
-    let settings = settle(arguments.flags)?;
-    match arguments.command.unwrap_or(Command::Serve) {
-        Command::Serve => serve::serve(&settings),
-        Command::Admin(command) => command.run(&open(&settings)?),
-        Command::Provisioning(command) => command.run(&open(&settings)?),
-        Command::Token(command) => command.run(&open(&settings)?),
-        Command::Sso(command) => command.run(&open(&settings)?, &settings),
-        Command::LicenseType(command) => command.run(&open(&settings)?),
-        Command::Site(command) => command.run(&open(&settings)?),
-        Command::Demo => manage::demo(&open(&settings)?),
+    let new_organisation = arguments.flags.new_organisation;
+    let settings = Settings { new_organisation, ..settle(arguments.flags)? };
+    let command = arguments.command.unwrap_or(Command::Serve);
+    if let Command::Serve = command {
+        return serve::serve(&settings);
+    }
+    let org = if command.only_reads() { open_to_read(&settings) } else { open(&settings) }?;
+    let done = match command {
+        Command::Serve => Ok(()),
+        Command::Admin(command) => command.run(&org),
+        Command::Provisioning(command) => command.run(&org),
+        Command::Token(command) => command.run(&org),
+        Command::Sso(command) => command.run(&org, &settings),
+        Command::LicenseType(command) => command.run(&org),
+        Command::Site(command) => command.run(&org),
+        Command::Demo => manage::demo(&org),
+    };
+    // Where a server uses the database it does this itself.
+    let _all = org.settle();
+    done
+}
+
+impl Command {
+    /// Whether it shows something and changes nothing.
+    fn only_reads(&self) -> bool {
+        match self {
+            Self::Serve | Self::Demo | Self::Admin(_) => false,
+            Self::Provisioning(command) => matches!(command, manage::Provisioning::Status),
+            Self::Token(command) => matches!(command, manage::Token::List),
+            Self::LicenseType(command) => matches!(command, manage::LicenseType::List),
+            Self::Site(command) => matches!(command, manage::Site::List),
+            Self::Sso(command) => command.only_reads(),
+        }
+    }
+}
+
+/// Says something that is no failure: in the log, and on standard error where there is none.
+fn remark(text: &str) {
+    if tracing::enabled!(tracing::Level::WARN) {
+        tracing::warn!("{text}");
+    } else {
+        eprintln!("rollcall: {text}");
     }
 }
 
@@ -243,54 +284,6 @@ fn settle(flags: Flags) -> Result<Settings, BadSetting> {
         log_format: flags.log_format,
     };
     said.or(file).settle()
-}
-
-/// The organisation in the data folder, made if it is not there.
-fn open(settings: &Settings) -> Result<Org, Failure> {
-    let folder = &settings.data_dir;
-    let bad = |cause: String| {
-        Failure::Start(format!("the data folder {} cannot be used: {cause}", folder.display()))
-    };
-    make_private(folder).map_err(|cause| bad(cause.to_string()))?;
-    let database = folder.join(DATABASE);
-    let existed = database.exists();
-    let key_file = folder.join(KEY_FILE);
-    if existed && !key_file.exists() {
-        return Err(bad(format!(
-            "{KEY_FILE} is missing beside {DATABASE}. It opens the sealed secrets: restore it from the backup"
-        )));
-    }
-    let db = Db::open(&database)?;
-    let keys = Keyring::open(&key_file).map_err(|cause| bad(cause.to_string()))?;
-    let org = Org::new(db, keys, Clock::default());
-    if let Some(host) = settings.public_url.as_ref().and_then(|url| url.domain()) {
-        org.be_known_at(host);
-    }
-    let fits = org.write(&Actor::Rollcall, key_fits)?;
-    if fits { Ok(org) } else { Err(bad(format!("{KEY_FILE} is not the one that {DATABASE} was made with"))) }
-}
-
-fn key_fits(tx: &mut Tx) -> Result<bool, Error> {
-    let name = settings::names::KEY_CHECK;
-    match settings::get::<String>(tx.conn, name)? {
-        Some(sealed) => Ok(tx.keys.open_sealed(name, &sealed).as_deref() == Some(KEY_CHECK)),
-        None => {
-            let sealed = tx.keys.seal(name, KEY_CHECK);
-            settings::put(tx, name, &sealed)?;
-            Ok(true)
-        }
-    }
-}
-
-fn make_private(folder: &Path) -> std::io::Result<()> {
-    if folder.is_dir() {
-        return Ok(());
-    }
-    let mut builder = std::fs::DirBuilder::new();
-    builder.recursive(true);
-    #[cfg(unix)]
-    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-    builder.create(folder)
 }
 
 /// One line from standard input, without the line's end.

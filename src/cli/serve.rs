@@ -1,9 +1,9 @@
 //! `rollcall serve`: opens the database, says where the console is, and serves it until told to stop.
 
-use super::{Failure, open, say};
+use super::{Failure, folder, open, remark, say};
 use crate::config::{LogFormat, Settings, own_url};
 use crate::domain::sessions::Limits;
-use crate::domain::{Actor, Org, admins, settings as stored};
+use crate::domain::{Actor, Org, admins};
 use crate::web::{self, House, Patience, Proxies, Room, Site};
 use crate::worker;
 use chrono::TimeDelta;
@@ -15,10 +15,14 @@ use url::Url;
 
 pub(super) fn serve(settings: &Settings) -> Result<(), Failure> {
     start_log(settings)?;
+    let had_log = folder::has_log(settings);
     let org = open(settings)?;
     let listener = listen(settings.listen)?;
     let address = listener.local_addr().map_err(|cause| Failure::Start(cause.to_string()))?;
     let public_url = settings.public_url.clone().unwrap_or_else(|| own_url(address));
+    if let Some(odd) = folder::begin_service(settings, &org, had_log)? {
+        remark(&odd);
+    }
     announce(&org, address, &public_url)?;
     let limits = Limits {
         idle: TimeDelta::minutes(settings.session_idle_minutes.into()),
@@ -47,9 +51,7 @@ pub(super) fn serve(settings: &Settings) -> Result<(), Failure> {
             web::serve(house, listener, workers)?.await
         })
         .map_err(|cause| Failure::Start(format!("the server stopped: {cause}")))?;
-    // Lines of the provisioning log that nobody waits for are written along with this.
-    served.write(&Actor::Rollcall, stored::touch)?;
-    Ok(())
+    folder::end_service(&served)
 }
 
 /// How many descriptors the program may hold, after it asked for as many as it may ask for: the usual soft limit of 1,024

@@ -44,6 +44,11 @@ pub(super) enum Sso {
 }
 
 impl Sso {
+    /// Whether it shows something and changes nothing. Our own keys are made when they are first shown.
+    pub(super) fn only_reads(&self) -> bool {
+        matches!(self, Self::Status)
+    }
+
     pub(super) fn run(self, org: &Org, program: &Settings) -> Result<(), Failure> {
         match self {
             Self::ServiceProvider { metadata, certificate } => {
