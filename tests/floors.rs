@@ -6,7 +6,19 @@ use std::path::Path;
 /// From the ground up. Modules on one floor do not use each other.
 const FLOORS: [&[&str]; 5] = [
     &["characters"],
-    &["error", "config", "seal", "address", "scim", "saml", "certificate", "fetch", "network", "pool"],
+    &[
+        "error",
+        "config",
+        "seal",
+        "address",
+        "scim",
+        "saml",
+        "certificate",
+        "fetch",
+        "network",
+        "pool",
+        "search_text",
+    ],
     &["db"],
     &["domain"],
     &["web", "cli", "worker"],

@@ -16,6 +16,7 @@ use monitor::{Looker, Monitor, WriterState};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use versions::{Newer, Standing};
 
 mod faults;
@@ -23,6 +24,7 @@ pub mod file;
 mod monitor;
 pub mod schema;
 pub mod space;
+pub mod text_search;
 pub mod versions;
 mod writer;
 
@@ -70,6 +72,7 @@ const READERS: u32 = 6;
 #[derive(Clone)]
 pub struct Db {
     readers: Pool<ConnectionManager<Conn>>,
+    scans: Arc<Semaphore>,
     /// None where it was opened to be read only.
     writer: Option<writer::Writer>,
     origin: Arc<Origin>,
@@ -224,7 +227,7 @@ impl Db {
         let writer = conn.map(|conn| writer::Writer::start(conn, open, opened.clone(), Arc::clone(&state)));
         let writer = writer.transpose().map_err(|cause| failed(&cause))?;
         let (path, monitor) = (path.to_owned(), OnceLock::new());
-        Ok(Self { readers, writer, origin: Arc::new(Origin { path, url, opened, writer: state, monitor }) })
+        Ok(Self { readers, scans: Arc::new(Semaphore::new(1)), writer, origin: Arc::new(Origin { path, url, opened, writer: state, monitor }) })
     }
 
     /// Asks whether the database can serve; `answer` is called soon, on a thread that waits for nobody.
@@ -296,6 +299,13 @@ impl Db {
         work(&mut *self.readers.get().map_err(faults::no_reader)?)
     }
 
+    /// Waits for the turn among reads that look at all rows of a table, to be kept while one does. There is one such read
+    /// at a time, so that the others always find a reader.
+    pub async fn turn_to_scan(&self) -> Option<OwnedSemaphorePermit> {
+        // It is never closed.
+        Arc::clone(&self.scans).acquire_owned().await.ok()
+    }
+
     /// Does `work` in a transaction of its own, kept only if it returns `Ok`; waits until that is on disk.
     pub fn write<T, F>(&self, work: F) -> Result<T>
     where
@@ -342,6 +352,11 @@ diesel::define_sql_function! {
     fn look_as_written(name: Nullable<Text>, folded: Nullable<Text>) -> Nullable<Text>;
 }
 
+diesel::define_sql_function! {
+    /// The text by which somebody is searched, of all that they are found by: see `search_text`.
+    fn search_text(text: Text) -> Text;
+}
+
 fn connect(url: &str) -> Result<Conn, String> {
     let mut conn = Conn::establish(url).map_err(|cause| cause.to_string())?;
     prepare(&mut conn).map_err(|cause| cause.to_string())?;
@@ -372,6 +387,7 @@ fn prepare(conn: &mut Conn) -> QueryResult<()> {
     look_as_written_utils::register_impl(conn, |name: Option<String>, folded: Option<String>| {
         crate::characters::look_as_written(&name?, &folded?)
     })?;
+    search_text_utils::register_impl(conn, |text: String| crate::search_text::of(&text))?;
     lower_case_utils::register_impl(conn, |text: Option<String>| text.map(|text| text.to_lowercase()))
 }
 

@@ -93,6 +93,7 @@ diesel::table! {
         held_first_no -> Nullable<BigInt>,
         reactivated_at -> Nullable<Timestamp>,
         look_written -> Nullable<Text>,
+        search_no -> Nullable<BigInt>,
     }
 }
 
@@ -472,6 +473,9 @@ diesel::table! {
         active_users -> BigInt,
         shuffles -> BigInt,
         holds -> BigInt,
+        everyone -> BigInt,
+        everyone_active -> BigInt,
+        linked -> BigInt,
     }
 }
 

@@ -86,6 +86,11 @@ pub fn stock(conn: &mut Conn) -> Result<Vec<Stock>> {
     Ok(all.load(conn)?)
 }
 
+/// All licence types by code.
+pub fn all(conn: &mut Conn) -> Result<Vec<LicenseType>> {
+    Ok(license_types::table.order(license_types::code_key).select(LicenseType::as_select()).load(conn)?)
+}
+
 /// The licence type with this key, with its seats taken.
 pub fn find(conn: &mut Conn, id: &str) -> Result<Stock> {
     let found = license_types::table.find(id).select(Stock::as_select()).first(conn).optional()?;

@@ -12,6 +12,7 @@ use chrono::{DateTime, NaiveDateTime, SubsecRound, TimeDelta, Utc};
 use diesel::connection::Connection;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, OnceLock};
+use tokio::sync::OwnedSemaphorePermit;
 use uuid::Uuid;
 
 pub mod admins;
@@ -157,6 +158,11 @@ impl Org {
     /// Reads one thing, or things that need not be of one moment.
     pub fn glance<T>(&self, work: impl FnOnce(&mut Conn) -> Result<T>) -> Result<T> {
         self.0.db.glance(work)
+    }
+
+    /// Waits for the turn among reads that look at all rows of a table, to be kept while one does.
+    pub async fn turn_to_scan(&self) -> Option<OwnedSemaphorePermit> {
+        self.0.db.turn_to_scan().await
     }
 
     /// Does `work` in a transaction of its own, kept only if it returns `Ok`; waits until that is on disk.

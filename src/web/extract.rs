@@ -14,6 +14,7 @@ use crate::db::{Condition, Conn};
 use crate::domain::authority::{Authority, Proof};
 use crate::domain::provisioning::Report;
 use crate::domain::users::User;
+use crate::domain::users::list::Effort;
 use crate::domain::{Org, Tx};
 use crate::error::{Error, Result};
 use crate::pool::{Line, Place, Pool, RETRY_S, Undone};
@@ -140,6 +141,22 @@ impl Desk {
     {
         let org = self.org.clone();
         web::block(move || org.read(work)).await.map_err(Error::internal)?
+    }
+
+    /// Reads what may have to look at all users: for a moment at once, and if that does not do, when the turn for such
+    /// reads comes.
+    pub(super) async fn search<T, F>(&self, work: F) -> Result<T>
+    where
+        T: Send + 'static,
+        F: Fn(&mut Conn, Effort) -> Result<Option<T>> + Clone + Send + 'static,
+    {
+        let at_once = work.clone();
+        if let Some(found) = self.read(move |conn| at_once(conn, Effort::Moment)).await? {
+            return Ok(found);
+        }
+        let _turn = self.wait(self.org.turn_to_scan()).await;
+        let found = self.read(move |conn| work(conn, Effort::AllRows)).await?;
+        found.ok_or_else(|| Error::internal("a list was given up although it had its time"))
     }
 
     /// Slow work on passwords, on threads of its own: `prepare` here what is then committed by [`Desk::write`].

@@ -1,19 +1,32 @@
 //! The list of users: search, filters, orders, and pages by key.
+//!
+//! A filter is a number of [`Part`]s. Those whom one part leaves few of are found by its index, looked at and sorted;
+//! otherwise the order is walked, and each row is looked at, until the page is full. Which of them serves is counted
+//! first, up to a limit. Where neither is soon at its end, the list says so, and is asked once more where it may take
+//! its time.
 
-use super::{EntraState, User};
+use super::parts::{Part, and_all};
+use super::{EntraState, User, census};
 use crate::db::schema::{license_assignments, license_types, sites, users};
 use crate::db::{Backend, Conn};
-use crate::domain::condition::escaped;
 use crate::domain::page::{At, Page};
 use crate::domain::text_enum::text_enum;
-use crate::domain::{Role, fold};
 use crate::error::{Error, Result};
+use crate::search_text;
 use chrono::{NaiveDateTime, TimeDelta};
+use diesel::connection::DefaultLoadingMode;
 use diesel::dsl::IntoBoxed;
 use diesel::prelude::*;
+use std::fmt;
 
 const STAMP: &str = "%Y-%m-%dT%H:%M:%S%.3f";
 const KEY_LENGTH: usize = 36;
+/// Counted are so many.
+const MOST_COUNTED: i64 = 10_000;
+/// So few are all looked at and sorted.
+const FEW: i64 = 2_000;
+/// So many rows are looked at for a page, or a number, that is wanted at once.
+const MOST_LOOKED_AT: i64 = 5_000;
 
 /// Which users are asked for; an empty filter means all.
 #[derive(Clone, Debug, Default)]
@@ -75,22 +88,104 @@ pub struct Listed {
     pub license: Option<String>,
 }
 
+/// How many there are, counted up to a limit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Total {
+    /// So many.
+    Exactly(i64),
+    /// More than so many.
+    MoreThan(i64),
+}
+
+/// A page of a list, and how many are on all its pages.
+#[derive(Clone, Debug)]
+pub struct Found {
+    /// The page.
+    pub page: Page<Listed>,
+    /// How many there are.
+    pub total: Total,
+}
+
+/// How long a list may take.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Effort {
+    /// A moment: what takes longer is given up.
+    Moment,
+    /// As long as it takes, if all rows have to be looked at.
+    AllRows,
+}
+
+/// What a page of a list asks for.
+#[derive(Clone, Debug, Default)]
+pub struct Asked {
+    /// Who of the users.
+    pub filter: Filter,
+    /// In what order.
+    pub order: Order,
+    /// Whether the last comes first.
+    pub descending: bool,
+    /// Which page.
+    pub at: At,
+    /// How many stand on one.
+    pub size: usize,
+}
+
 type Query = IntoBoxed<'static, users::table, Backend>;
 
-/// One page of the users that meet the filter.
-pub fn list(
-    conn: &mut Conn,
-    filter: &Filter,
-    order: Order,
-    descending: bool,
-    at: &At,
-    size: usize,
-) -> Result<Page<Listed>> {
-    let limit = i64::try_from(size + 1).map_err(Error::internal)?;
-    let keys: Vec<String> = keys(filtered(filter), order, descending, at)?.limit(limit).load(conn)?;
+impl Total {
+    /// Of so many that were counted up to a limit.
+    fn counted(count: i64) -> Self {
+        if count > MOST_COUNTED { Self::MoreThan(MOST_COUNTED) } else { Self::Exactly(count) }
+    }
+
+    /// The number, or the one that it is more than.
+    #[must_use]
+    pub fn least(self) -> i64 {
+        match self {
+            Self::Exactly(count) | Self::MoreThan(count) => count,
+        }
+    }
+}
+
+/// As `122` or `More than 10,000`.
+impl fmt::Display for Total {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Exactly(count) => write!(out, "{count}"),
+            Self::MoreThan(count) if *count < 1_000 => write!(out, "More than {count}"),
+            Self::MoreThan(count) => write!(out, "More than {},{:03}", count / 1_000, count % 1_000),
+        }
+    }
+}
+
+/// A page of the users that meet a filter; nothing where that takes more than a moment and may not.
+pub fn list(conn: &mut Conn, asked: &Asked, effort: Effort) -> Result<Option<Found>> {
+    let Some(parts) = parts(&asked.filter) else {
+        let page = Page::new(Vec::new(), &At::Start, asked.size, |_: &Listed| String::new());
+        return Ok(Some(Found { page, total: Total::Exactly(0) }));
+    };
+    let best = fewest(conn, &parts)?;
+    let limit = asked.size + 1;
+    let keys = match best {
+        Some((part, count)) if count <= FEW => Some(among(conn, &parts, part, asked, limit)?),
+        _ => walk(conn, &parts, asked, limit, effort)?,
+    };
+    let keys = match (keys, &best) {
+        (Some(keys), _) => keys,
+        // Many, but all of them far on in the order.
+        (None, Some((part, count))) if effort == Effort::AllRows || *count <= MOST_COUNTED => {
+            among(conn, &parts, part, asked, limit)?
+        }
+        (None, _) => return Ok(None),
+    };
     let mut rows = listed(conn, &keys)?;
     rows.sort_by_key(|row| keys.iter().position(|key| *key == row.user.id));
-    Ok(Page::new(rows, at, size, |row| mark(&row.user, order)))
+    let page = Page::new(rows, &asked.at, asked.size, |row| mark(&row.user, asked.order));
+    let total = match (&asked.at, &page.next) {
+        (At::Start, None) => Total::Exactly(page.items.len().try_into().map_err(Error::internal)?),
+        _ => total(conn, &parts, best, effort)?,
+    };
+    Ok(Some(Found { page, total }))
 }
 
 /// These users, by name.
@@ -110,63 +205,123 @@ fn listed(conn: &mut Conn, ids: &[String]) -> Result<Vec<Listed>> {
 }
 
 /// How many users meet the filter.
-pub fn count(conn: &mut Conn, filter: &Filter) -> Result<i64> {
-    Ok(filtered(filter).count().get_result(conn)?)
+pub fn count(conn: &mut Conn, filter: &Filter) -> Result<Total> {
+    let Some(parts) = parts(filter) else { return Ok(Total::Exactly(0)) };
+    let best = fewest(conn, &parts)?;
+    total(conn, &parts, best, Effort::Moment)
 }
 
 /// The keys of those who meet the filter, at most `most` of them.
 pub fn ids(conn: &mut Conn, filter: &Filter, most: i64) -> Result<Vec<String>> {
-    Ok(filtered(filter).order(users::id).limit(most).select(users::id).load(conn)?)
+    let Some(parts) = parts(filter) else { return Ok(Vec::new()) };
+    let found = users::table.filter(and_all(&parts, None)).order(users::id).limit(most);
+    Ok(found.select(users::id).load(conn)?)
 }
 
 /// The filter of the worklist of leavers: inactive for so many days, of whom Entra ID may never speak again.
 #[must_use]
 pub fn inactive_for(days: i64, now: NaiveDateTime) -> Filter {
     let since = TimeDelta::try_days(days).and_then(|days| now.checked_sub_signed(days));
-    Filter { active: Some(false), inactive_since: since.or(Some(NaiveDateTime::MIN)), ..Filter::default() }
+    Filter { inactive_since: since.or(Some(NaiveDateTime::MIN)), ..Filter::default() }
 }
 
-fn filtered(filter: &Filter) -> Query {
-    let mut query = users::table.into_boxed();
-    for word in filter.words.split_whitespace().take(8) {
-        query = query.filter(users::search_text.like(format!("%{}%", escaped(&fold(word)))).escape('\\'));
-    }
-    if let Some(active) = filter.active {
-        query = query.filter(users::active.eq(active));
-    }
-    match filter.site.clone() {
-        Some(Which::This(site)) => query = query.filter(users::site_id.eq(site)),
-        Some(Which::Nothing) => query = query.filter(users::site_id.is_null()),
-        None => {}
-    }
-    let holders = license_assignments::table.select(license_assignments::user_id);
-    match filter.license.clone() {
-        Some(Which::This(kind)) => {
-            query =
-                query.filter(users::id.eq_any(holders.filter(license_assignments::license_type_id.eq(kind))));
+/// What the filter asks, part by part; nothing where nobody can meet it.
+fn parts(filter: &Filter) -> Option<Vec<Part>> {
+    let words = search_text::sought(&filter.words)?;
+    let asked = [
+        (!words.is_empty()).then_some(Part::Words(words)),
+        filter.active.map(Part::Active),
+        filter.inactive_since.map(Part::InactiveSince),
+        filter.site.clone().map(Part::Site),
+        filter.license.clone().map(Part::License),
+        filter.entra.map(Part::Entra),
+        filter.held.then_some(Part::Held),
+        filter.with_role.then_some(Part::WithRole),
+    ];
+    Some(asked.into_iter().flatten().collect())
+}
+
+/// Of the parts that have an index the one that fewest users meet, and how many they are, counted up to a limit.
+fn fewest<'a>(conn: &mut Conn, parts: &'a [Part]) -> Result<Option<(&'a Part, i64)>> {
+    let mut best: Option<(&Part, i64)> = None;
+    for part in parts {
+        let most = best.map_or(MOST_COUNTED + 1, |(_, count)| count);
+        if let Some(count) = part.count(conn, most)?
+            && best.is_none_or(|(_, least)| count < least)
+        {
+            best = Some((part, count));
         }
-        Some(Which::Nothing) => query = query.filter(users::id.ne_all(holders)),
-        None => {}
     }
-    if let Some(state) = filter.entra {
-        query = match state {
-            // Most are: in the order of their names they are found at once, by this index they would all be sorted.
-            EntraState::Linked => query
-                .filter(users::entra_state.ne(EntraState::Unlinked))
-                .filter(users::entra_state.ne(EntraState::Deleted)),
-            few => query.filter(users::entra_state.eq(few)),
-        };
+    Ok(best)
+}
+
+/// Finds those who meet one part by its index, looks at the other parts, and sorts.
+fn among(conn: &mut Conn, parts: &[Part], by: &Part, asked: &Asked, limit: usize) -> Result<Vec<String>> {
+    let met = users::table.filter(by.by_index()).filter(and_all(parts, Some(by))).into_boxed();
+    let limit = i64::try_from(limit).map_err(Error::internal)?;
+    Ok(placed(met, asked)?.select(users::id).limit(limit).load(conn)?)
+}
+
+/// Looks at one user after the other, in the order asked for, until enough meet all parts; nothing where that takes
+/// longer than it may.
+fn walk(
+    conn: &mut Conn,
+    parts: &[Part],
+    asked: &Asked,
+    limit: usize,
+    effort: Effort,
+) -> Result<Option<Vec<String>>> {
+    let most = if effort == Effort::AllRows && parts.iter().all(|part| !part.has_index()) {
+        i64::MAX
+    } else {
+        MOST_LOOKED_AT
+    };
+    let rows =
+        placed(users::table.into_boxed(), asked)?.select((users::id, and_all(parts, None))).limit(most);
+    let (mut looked_at, mut keys) = (0, Vec::with_capacity(limit));
+    for row in rows.load_iter::<(String, bool), DefaultLoadingMode>(conn)? {
+        let (key, meets) = row?;
+        looked_at += 1;
+        keys.extend(meets.then_some(key));
+        if keys.len() == limit {
+            return Ok(Some(keys));
+        }
     }
-    if filter.held {
-        query = query.filter(users::held_at.is_not_null());
+    Ok((looked_at < most).then_some(keys))
+}
+
+/// How many meet all parts, where `best` is met by fewest.
+fn total(conn: &mut Conn, parts: &[Part], best: Option<(&Part, i64)>, effort: Effort) -> Result<Total> {
+    match (parts, best) {
+        ([], _) => return Ok(Total::Exactly(census(conn)?.everyone)),
+        ([_], Some((part, count))) if count > MOST_COUNTED || !part.is_counted_roughly() => {
+            return Ok(Total::counted(count));
+        }
+        ([Part::License(Which::Nothing)], _) => {
+            let held: i64 = license_assignments::table.count().get_result(conn)?;
+            return Ok(Total::Exactly(census(conn)?.everyone - held));
+        }
+        _ => {}
     }
-    if filter.with_role {
-        query = query.filter(users::role.ne(Role::None));
+    let most = match (effort, best) {
+        (Effort::Moment, Some((_, count))) if count > MOST_COUNTED => MOST_LOOKED_AT,
+        (Effort::Moment, None) => MOST_LOOKED_AT,
+        _ => i64::MAX,
+    };
+    let by = best.map(|(part, _)| part);
+    let found = match by {
+        Some(part) => users::table.filter(part.by_index()).into_boxed(),
+        None => users::table.into_boxed(),
+    };
+    let (mut looked_at, mut met) = (0, 0);
+    for row in found.select(and_all(parts, by)).limit(most).load_iter::<bool, DefaultLoadingMode>(conn)? {
+        looked_at += 1;
+        met += i64::from(row?);
+        if met > MOST_COUNTED {
+            return Ok(Total::MoreThan(MOST_COUNTED));
+        }
     }
-    if let Some(since) = filter.inactive_since {
-        query = query.filter(users::deactivated_at.le(since));
-    }
-    query
+    Ok(if looked_at < most { Total::Exactly(met) } else { Total::MoreThan((met - 1).max(0)) })
 }
 
 /// Starts at the mark, by the order's index, and travels forwards or backwards from there.
@@ -189,17 +344,13 @@ macro_rules! by_key {
     }};
 }
 
-fn keys(
-    query: Query,
-    order: Order,
-    descending: bool,
-    at: &At,
-) -> Result<IntoBoxed<'static, diesel::dsl::Select<users::table, users::id>, Backend>> {
-    let mark = match at {
+/// The rows behind the mark, in the order asked for.
+fn placed(query: Query, asked: &Asked) -> Result<Query> {
+    let mark = match &asked.at {
         At::Start => None,
         At::After(mark) | At::Before(mark) => Some(unmark(mark)?),
     };
-    let up = descending == matches!(at, At::Before(_));
+    let up = asked.descending == matches!(asked.at, At::Before(_));
     let stamped = |mark: Option<(String, String)>| {
         let parsed = |(at, id): (String, String)| match NaiveDateTime::parse_from_str(&at, STAMP) {
             Ok(at) => Ok((at, id)),
@@ -207,13 +358,12 @@ fn keys(
         };
         mark.map(parsed).transpose()
     };
-    Ok(match order {
+    Ok(match asked.order {
         Order::Name => by_key!(query, users::sort_name, up, mark),
         Order::UserName => by_key!(query, users::user_name_key, up, mark),
         Order::Created => by_key!(query, users::created_at, up, stamped(mark)?),
         Order::Updated => by_key!(query, users::updated_at, up, stamped(mark)?),
-    }
-    .select(users::id))
+    })
 }
 
 fn mark(user: &User, order: Order) -> String {

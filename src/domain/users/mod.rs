@@ -26,6 +26,7 @@ use crate::characters;
 use crate::db::Conn;
 use crate::db::schema::{user_emails, users};
 use crate::error::{Error, Result};
+use crate::search_text;
 use chrono::NaiveDateTime;
 use diesel::prelude::*;
 use std::collections::{HashMap, HashSet};
@@ -38,6 +39,7 @@ pub mod leaver;
 pub mod lifecycle;
 pub mod list;
 pub mod look_alike;
+mod parts;
 mod profile;
 pub mod query;
 mod reach;
@@ -169,6 +171,8 @@ pub struct User {
     pub object_id_found_by: Option<federation::FoundBy>,
     /// That name.
     pub object_id_found_as: Option<String>,
+    /// By which the index of search texts knows the account.
+    search_no: Option<i64>,
 }
 
 impl User {
@@ -247,6 +251,7 @@ impl User {
             deactivated_by_hand: false,
             object_id_found_by: None,
             object_id_found_as: None,
+            search_no: None,
         }
     }
 
@@ -280,6 +285,21 @@ impl User {
         self.active && self.held != Some(Held::Deactivate)
     }
 
+    /// All that the account is found by in a search; telephone numbers also as one word, for they are written with spaces
+    /// and without.
+    fn found_by(&self, emails: &[Email]) -> String {
+        let profile = &self.profile;
+        let names = [&profile.display_name, &profile.given_name, &profile.family_name];
+        let place = [&profile.title, &profile.department, &self.extension];
+        let numbers = [&profile.work_phone, &profile.mobile_phone, &self.phone_number];
+        let mut parts = vec![profile.user_name.clone()];
+        parts.extend(self.held_name.clone());
+        parts.extend(names.into_iter().chain(place).chain(numbers).flatten().cloned());
+        parts.extend(numbers.into_iter().flatten().map(|number| number.replace(' ', "")));
+        parts.extend(emails.iter().map(|email| email.value.clone()));
+        parts.join(" ")
+    }
+
     /// Keeps the columns that follow from others in step with them.
     fn derive(&mut self, emails: &[Email]) {
         let key = fold(&self.profile.user_name);
@@ -292,17 +312,7 @@ impl User {
         self.site_sent_key = self.site_sent.as_deref().map(fold);
         self.federated_key = self.federated_id.as_deref().map(fold);
         self.held_name_key = self.held_name.as_deref().map(fold);
-        let profile = &self.profile;
-        let mut words = vec![self.name(), profile.user_name.clone()];
-        words.extend(
-            [&profile.given_name, &profile.family_name, &self.phone_number, &self.extension]
-                .into_iter()
-                .flatten()
-                .cloned(),
-        );
-        words.extend(self.held_name.clone());
-        words.extend(emails.iter().map(|email| email.value.clone()));
-        self.search_text = fold(&words.join(" "));
+        self.search_text = search_text::of(&self.found_by(emails));
         self.seen = self.as_seen();
     }
 }

@@ -7,6 +7,7 @@ use crate::db::Conn;
 use crate::db::schema::{census as table, user_emails, users};
 use crate::domain::{Tx, fold, new_id};
 use crate::error::{Error, Result};
+use diesel::dsl::max;
 use diesel::prelude::*;
 
 /// The one row of the census.
@@ -22,6 +23,12 @@ pub struct Census {
     pub entra_users: i64,
     /// Those of all whom it sees who may sign in.
     pub active_users: i64,
+    /// All accounts, whether it sees them or not.
+    pub everyone: i64,
+    /// Those of all accounts that may sign in.
+    pub everyone_active: i64,
+    /// Those of all accounts that are linked.
+    pub linked: i64,
     /// How often a user left the list or came into its middle: positions in the list hold while this does.
     pub shuffles: i64,
 }
@@ -40,6 +47,8 @@ pub(super) fn insert(tx: &mut Tx, mut user: User, emails: &[Email]) -> Result<Us
 /// As [`insert`], for whoever has just seen that the user name is free.
 pub(super) fn insert_new(tx: &mut Tx, user: &mut User, emails: &[Email]) -> Result<()> {
     user.derive(emails);
+    let last: Option<i64> = users::table.select(max(users::search_no)).first(tx.conn)?;
+    user.search_no = Some(last.unwrap_or_default() + 1);
     diesel::insert_into(users::table).values(&*user).execute(tx.conn)?;
     write_emails(tx, &user.id, emails)?;
     recount(tx.conn, None, Some(user), false)
@@ -175,21 +184,25 @@ pub(super) fn uncount(tx: &mut Tx, user: &User) -> Result<()> {
 fn recount(conn: &mut Conn, before: Option<&User>, after: Option<&User>, appears_inside: bool) -> Result<()> {
     let counted = |user: Option<&User>| {
         let seen = user.map_or(HIDDEN, |user| user.seen);
-        let active = seen > HIDDEN && user.is_some_and(|user| user.active);
-        [seen > HIDDEN, seen == SEEN_AS_ENTRAS, active].map(i64::from)
+        let (active, linked) = user.map_or((false, false), |user| (user.active, user.is_linked()));
+        let seen = [seen > HIDDEN, seen == SEEN_AS_ENTRAS, seen > HIDDEN && active];
+        (seen.map(i64::from), [user.is_some(), active, linked].map(i64::from))
     };
-    let ([all, entras, active], [all_before, entras_before, active_before]) =
-        (counted(after), counted(before));
-    let (all, entras, active) = (all - all_before, entras - entras_before, active - active_before);
-    if (all, entras, active) == (0, 0, 0) {
+    let less = |now: [i64; 3], before: [i64; 3]| [now[0] - before[0], now[1] - before[1], now[2] - before[2]];
+    let ((seen, there), (seen_before, there_before)) = (counted(after), counted(before));
+    let (seen, there) = (less(seen, seen_before), less(there, there_before));
+    if (seen, there) == ([0; 3], [0; 3]) {
         return Ok(());
     }
-    let shuffles = i64::from(appears_inside && (all, entras) != (0, 0));
+    let shuffles = i64::from(appears_inside && (seen[0], seen[1]) != (0, 0));
     diesel::update(table::table.find(USERS))
         .set((
-            table::all_users.eq(table::all_users + all),
-            table::entra_users.eq(table::entra_users + entras),
-            table::active_users.eq(table::active_users + active),
+            table::all_users.eq(table::all_users + seen[0]),
+            table::entra_users.eq(table::entra_users + seen[1]),
+            table::active_users.eq(table::active_users + seen[2]),
+            table::everyone.eq(table::everyone + there[0]),
+            table::everyone_active.eq(table::everyone_active + there[1]),
+            table::linked.eq(table::linked + there[2]),
             table::shuffles.eq(table::shuffles + shuffles),
         ))
         .execute(conn)?;

@@ -9,7 +9,7 @@ use crate::domain::identity::clients;
 use crate::domain::identity::switch::{self, State};
 use crate::domain::page::At;
 use crate::domain::sso::{self, warnings::Worry};
-use crate::domain::users::list::{self, Filter};
+use crate::domain::users::list::{self, Filter, Total};
 use crate::domain::users::{EntraState, by_hand};
 use crate::domain::{held, licenses, sites, users};
 use crate::error::Result;
@@ -122,8 +122,7 @@ fn unnamed_proxy(house: &House, now: NaiveDateTime) -> Option<Attention> {
 }
 
 fn standing(conn: &mut Conn, now: NaiveDateTime, who: (bool, bool)) -> Result<Standing> {
-    let count = |conn: &mut Conn, filter: Filter| list::count(conn, &filter);
-    let users = count(conn, Filter::default())?;
+    let census = users::census(conn)?;
     let stock = licenses::stock(conn)?;
     let health = health::health(conn, now)?;
     let provisioning = switch::read(conn)?.state;
@@ -131,9 +130,9 @@ fn standing(conn: &mut Conn, now: NaiveDateTime, who: (bool, bool)) -> Result<St
     Ok(Standing {
         steps: steps(conn, &health, provisioning, !stock.is_empty())?,
         attention: attention(conn, now, &health, who)?,
-        users,
-        active: count(conn, Filter { active: Some(true), ..Filter::default() })?,
-        linked: count(conn, Filter { entra: Some(EntraState::Linked), ..Filter::default() })?,
+        users: census.everyone,
+        active: census.everyone_active,
+        linked: census.linked,
         licensed: stock.iter().map(|stock| stock.used).sum(),
         seats: stock.iter().map(|stock| i64::from(stock.kind.seats)).sum(),
         health,
@@ -232,10 +231,14 @@ const RENAMED: Counted = Counted {
 
 impl Counted {
     fn times(&self, count: i64) -> Option<Attention> {
-        let text = match count {
-            ..=0 => return None,
-            1 => self.one.to_owned(),
-            _ => self.many.replace("{}", &count.to_string()),
+        self.up_to(Total::Exactly(count))
+    }
+
+    fn up_to(&self, total: Total) -> Option<Attention> {
+        let text = match total {
+            Total::Exactly(..=0) => return None,
+            Total::Exactly(1) => self.one.to_owned(),
+            total => self.many.replace("{}", &total.to_string()),
         };
         Some(Attention { kind: self.kind, text, path: self.path.into(), link: self.link })
     }
@@ -257,10 +260,10 @@ fn attention(
             Action::RoleHolderRenamed,
             now - TimeDelta::days(ALERT_DAYS),
         )?),
-        DELETED.times(list::count(conn, &deleted)?),
+        DELETED.up_to(list::count(conn, &deleted)?),
         TO_LINK.times(i64::try_from(by_hand::link_requests(conn)?.len()).unwrap_or(i64::MAX)),
         SECRETS.times(clients::ending(conn, now + TimeDelta::days(SECRET_WARNING_DAYS))?),
-        INACTIVE.times(list::count(conn, &list::inactive_for(INACTIVE_DAYS, now))?),
+        INACTIVE.up_to(list::count(conn, &list::inactive_for(INACTIVE_DAYS, now))?),
     ];
     let mut all: Vec<Attention> = counted.into_iter().flatten().collect();
     all.extend(sso::warnings::list(conn, now)?.into_iter().map(Attention::from));

@@ -1,13 +1,10 @@
 //! The list of users: search, filters, orders, pages.
 
 use super::{entra_badge, held_words, state_badge};
-use crate::db::Conn;
-use crate::domain::licenses::{self, Stock};
-use crate::domain::page::Page;
+use crate::domain::licenses::{self, LicenseType};
 use crate::domain::sites::{self, Site};
 use crate::domain::users::EntraState;
-use crate::domain::users::list::{self, Filter, Listed, Order, Which};
-use crate::error::Result;
+use crate::domain::users::list::{self, Filter, Found, Listed, Order, Total, Which};
 use crate::web::extract::{Desk, Fields, values};
 use crate::web::page::{self, Answer, Frame};
 use crate::web::query::Query;
@@ -38,11 +35,11 @@ struct ListPage {
     frame: Frame,
     asked: Asked,
     rows: Vec<Row>,
-    total: i64,
+    total: Total,
     previous: Option<String>,
     next: Option<String>,
     sites: Vec<Site>,
-    licenses: Vec<Stock>,
+    licenses: Vec<LicenseType>,
 }
 
 /// A line of a list of users.
@@ -170,7 +167,7 @@ impl ListPage {
 
     fn summary(&self) -> String {
         match self.total {
-            1 => "One user".to_owned(),
+            Total::Exactly(1) => "One user".to_owned(),
             total => format!("{total} users"),
         }
     }
@@ -178,19 +175,18 @@ impl ListPage {
 
 pub(in crate::web::console) async fn show(frame: Frame, desk: Desk, asked: Query<Asked>) -> Answer {
     let asked = asked.into_inner();
-    let wanted = asked.clone();
-    let (rows, total, sites, licenses) = desk.read(move |conn| load(conn, &wanted)).await?;
+    let wanted = list::Asked {
+        filter: asked.filter(),
+        order: asked.order(),
+        descending: !asked.desc.is_empty(),
+        at: page::at(asked.after.clone(), asked.before.clone()),
+        size: PAGE,
+    };
+    let Found { page: rows, total } =
+        desk.search(move |conn, effort| list::list(conn, &wanted, effort)).await?;
+    let (sites, licenses) = desk.read(|conn| Ok((sites::all(conn)?, licenses::all(conn)?))).await?;
     let (previous, next) = page::ways(&rows, "/users", &asked.query());
     let rows = rows.items.into_iter().map(Row::from).collect();
     let page = ListPage { frame: frame.of("users"), asked, rows, total, previous, next, sites, licenses };
     page::show(&page.frame, &page)
-}
-
-type Loaded = (Page<Listed>, i64, Vec<Site>, Vec<Stock>);
-
-fn load(conn: &mut Conn, asked: &Asked) -> Result<Loaded> {
-    let filter = asked.filter();
-    let at = page::at(asked.after.clone(), asked.before.clone());
-    let rows = list::list(conn, &filter, asked.order(), !asked.desc.is_empty(), &at, PAGE)?;
-    Ok((rows, list::count(conn, &filter)?, sites::all(conn)?, licenses::stock(conn)?))
 }

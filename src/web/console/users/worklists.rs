@@ -2,8 +2,7 @@
 
 use super::held_words;
 use super::list::Row;
-use crate::domain::page::Page;
-use crate::domain::users::list::{self, Filter, Listed, Order};
+use crate::domain::users::list::{self, Filter, Found, Total};
 use crate::domain::users::{EntraState, by_hand};
 use crate::web::console::home::INACTIVE_DAYS;
 use crate::web::extract::{Desk, Fields, Posted, Signed};
@@ -24,7 +23,7 @@ struct WorklistPage {
     lead: String,
     since: &'static str,
     rows: Vec<Row>,
-    total: i64,
+    total: Total,
     previous: Option<String>,
     next: Option<String>,
     days: Option<i64>,
@@ -45,7 +44,7 @@ pub(in crate::web::console) async fn deleted_in_entra(
     asked: Query<Asked>,
 ) -> Answer {
     let filter = Filter { entra: Some(EntraState::Deleted), ..Filter::default() };
-    let (rows, total) = load(&desk, filter, &asked).await?;
+    let Found { page: rows, total } = load(&desk, filter, &asked).await?;
     let (previous, next) = page::ways(&rows, "/users/deleted-in-entra", &[]);
     let page = WorklistPage {
         frame: frame.of("users"),
@@ -66,7 +65,7 @@ pub(in crate::web::console) async fn deleted_in_entra(
 pub(in crate::web::console) async fn inactive(frame: Frame, desk: Desk, asked: Query<Asked>) -> Answer {
     let days = asked.days.unwrap_or(INACTIVE_DAYS).clamp(0, 36_500);
     let filter = list::inactive_for(days, desk.org().now());
-    let (rows, total) = load(&desk, filter, &asked).await?;
+    let Found { page: rows, total } = load(&desk, filter, &asked).await?;
     let (previous, next) = page::ways(&rows, "/users/inactive", &[("days", &days.to_string())]);
     let page = WorklistPage {
         frame: frame.of("users"),
@@ -85,13 +84,10 @@ pub(in crate::web::console) async fn inactive(frame: Frame, desk: Desk, asked: Q
     page::show(&page.frame, &page)
 }
 
-async fn load(desk: &Desk, filter: Filter, asked: &Asked) -> crate::error::Result<(Page<Listed>, i64)> {
+async fn load(desk: &Desk, filter: Filter, asked: &Asked) -> crate::error::Result<Found> {
     let at = page::at(asked.after.clone(), asked.before.clone());
-    desk.read(move |conn| {
-        let rows = list::list(conn, &filter, Order::Name, false, &at, PAGE)?;
-        Ok((rows, list::count(conn, &filter)?))
-    })
-    .await
+    let asked = list::Asked { filter, at, size: PAGE, ..list::Asked::default() };
+    desk.search(move |conn, effort| list::list(conn, &asked, effort)).await
 }
 
 #[derive(Template)]

@@ -1,0 +1,3 @@
+ALTER TABLE census DROP COLUMN everyone;
+ALTER TABLE census DROP COLUMN everyone_active;
+ALTER TABLE census DROP COLUMN linked;
