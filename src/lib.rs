@@ -8,7 +8,7 @@
 //! | 3     | the doors     | [`web`], [`cli`], [`worker`]                                          |
 //! | 2     | the rules     | [`domain`]                                                            |
 //! | 1     | the store     | [`db`]                                                                |
-//! | 0     | the ground    | [`error`], [`config`], [`seal`], [`address`], [`scim`], [`saml`], [`certificate`], [`fetch`], [`network`], [`pool`], [`search_text`]; all may use [`characters`] |
+//! | 0     | the ground    | [`error`], [`config`], [`seal`], [`address`], [`scim`], [`saml`], [`certificate`], [`fetch`], [`network`], [`pool`], [`search_text`], [`threads`]; all may use [`characters`] |
 
 pub mod address;
 pub mod certificate;
@@ -25,5 +25,6 @@ pub mod saml;
 pub mod scim;
 pub mod seal;
 pub mod search_text;
+pub mod threads;
 pub mod web;
 pub mod worker;

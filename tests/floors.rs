@@ -18,6 +18,7 @@ const FLOORS: [&[&str]; 5] = [
         "network",
         "pool",
         "search_text",
+        "threads",
     ],
     &["db"],
     &["domain"],

@@ -4,6 +4,7 @@ use super::{Failure, folder, open, remark, say};
 use crate::config::{LogFormat, Settings, own_url};
 use crate::domain::sessions::Limits;
 use crate::domain::{Actor, Org, admins};
+use crate::threads::Threads;
 use crate::web::{self, House, Patience, Proxies, Room, Site};
 use crate::worker;
 use chrono::TimeDelta;
@@ -43,12 +44,11 @@ pub(super) fn serve(settings: &Settings) -> Result<(), Failure> {
     let house = House::new(org, site);
     house.prepare();
     let (looked_after, private) = (served.clone(), settings.metadata_from_private_networks);
-    let workers = std::thread::available_parallelism().map_or(2, usize::from);
     actix_web::rt::System::new()
         .block_on(async move {
             actix_web::rt::spawn(worker::carry_on(looked_after.clone()));
             actix_web::rt::spawn(worker::work(looked_after, private));
-            web::serve(house, listener, workers)?.await
+            web::serve(house, listener, Threads::here())?.await
         })
         .map_err(|cause| Failure::Start(format!("the server stopped: {cause}")))?;
     folder::end_service(&served)

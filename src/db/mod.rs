@@ -5,6 +5,7 @@
 //! `migrations/`, nowhere else.
 
 use crate::error::{Error, Outage, Result};
+use crate::threads::Threads;
 use diesel::SqliteConnection;
 use diesel::connection::{Connection, SimpleConnection};
 use diesel::prelude::*;
@@ -66,7 +67,6 @@ const TEMPORARY_FOLDERS: [&str; 4] = ["/var/tmp", "/usr/tmp", "/tmp", "."];
 /// are free can then be given back to the disk some at a time.
 const GIVES_ROOM_BACK: &str = "PRAGMA auto_vacuum = INCREMENTAL;";
 const READ_ONLY: &str = "PRAGMA query_only = ON; PRAGMA cache_size = -4000;";
-const READERS: u32 = 6;
 
 /// One database, open for as long as a copy of this handle lives.
 #[derive(Clone)]
@@ -209,7 +209,8 @@ impl Db {
         let opened = Opened::at(path).map_err(|cause| failed(&cause))?;
         // A program that only reads does one thing after the other, and closes the one connection when it ends: with the
         // last one the engine takes away what it had made beside the file.
-        let most = if conn.is_some() { READERS } else { 1 };
+        let most =
+            if conn.is_some() { u32::try_from(Threads::here().readers).unwrap_or(u32::MAX) } else { 1 };
         let readers = Pool::builder()
             .max_size(most)
             .min_idle(Some(1))
@@ -227,7 +228,12 @@ impl Db {
         let writer = conn.map(|conn| writer::Writer::start(conn, open, opened.clone(), Arc::clone(&state)));
         let writer = writer.transpose().map_err(|cause| failed(&cause))?;
         let (path, monitor) = (path.to_owned(), OnceLock::new());
-        Ok(Self { readers, scans: Arc::new(Semaphore::new(1)), writer, origin: Arc::new(Origin { path, url, opened, writer: state, monitor }) })
+        Ok(Self {
+            readers,
+            scans: Arc::new(Semaphore::new(1)),
+            writer,
+            origin: Arc::new(Origin { path, url, opened, writer: state, monitor }),
+        })
     }
 
     /// Asks whether the database can serve; `answer` is called soon, on a thread that waits for nobody.
@@ -391,6 +397,33 @@ fn prepare(conn: &mut Conn) -> QueryResult<()> {
     lower_case_utils::register_impl(conn, |text: Option<String>| text.map(|text| text.to_lowercase()))
 }
 
+/// How the database would answer a query: a line for each step.
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+pub(crate) fn explained(
+    conn: &mut Conn,
+    query: &impl diesel::query_builder::QueryFragment<Backend>,
+) -> Vec<String> {
+    #[derive(diesel::QueryableByName)]
+    struct Step {
+        #[diesel(sql_type = Text)]
+        detail: String,
+    }
+    let text = diesel::debug_query::<Backend, _>(query).to_string();
+    let sql = text.split(" -- binds").next().unwrap();
+    let steps: Vec<Step> = diesel::sql_query(format!("EXPLAIN QUERY PLAN {sql}")).load(conn).unwrap();
+    steps.into_iter().map(|step| step.detail).collect()
+}
+
+/// A new database in a folder of its own.
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+pub(crate) fn empty() -> (tempfile::TempDir, Db) {
+    let folder = tempfile::tempdir().unwrap();
+    let db = Db::open(&folder.path().join("rollcall.db")).unwrap();
+    (folder, db)
+}
+
 /// Readers are opened all the time, and all of them read what the first one read.
 #[derive(Debug)]
 struct ReadOnly(Opened);
@@ -421,11 +454,7 @@ mod tests {
         notnull: i32,
     }
 
-    fn open() -> (tempfile::TempDir, Db) {
-        let folder = tempfile::tempdir().unwrap();
-        let db = Db::open(&folder.path().join("rollcall.db")).unwrap();
-        (folder, db)
-    }
+    use super::empty as open;
 
     fn put(db: &Db, name: &'static str) -> Result<()> {
         db.write(move |conn| {

@@ -5,6 +5,7 @@ use super::connections::stream::Stream;
 use super::connections::{Connection, Connections};
 use super::{House, app};
 use crate::error::Error;
+use crate::threads::Threads;
 use actix_http::error::DispatchError;
 use actix_http::{ConnectionType, HttpMessage, HttpService, KeepAlive, Request, Response};
 use actix_service::{IntoServiceFactory, ServiceFactoryExt, fn_service, map_config};
@@ -23,8 +24,6 @@ use std::time::Duration;
 const SHUTDOWN_S: u64 = 4;
 /// and clients that are still to send theirs, or to take an answer, so long.
 const PATIENCE_AT_STOP: Duration = Duration::from_secs(2);
-/// Threads of each worker for what takes longer than a moment: no more than there are readers, or they only wait.
-const BLOCKING_THREADS: usize = 2;
 /// For how long the head of the first request is waited for.
 const HEAD: Duration = Duration::from_secs(5);
 /// For how long what a client still sends is thrown away after it was refused, so that it reads why
@@ -32,12 +31,12 @@ const HEAD: Duration = Duration::from_secs(5);
 const LINGER: Duration = Duration::from_secs(1);
 
 /// Serves the console on `listener` until the program is told to stop.
-pub fn serve(house: House, listener: TcpListener, workers: usize) -> io::Result<Server> {
+pub fn serve(house: House, listener: TcpListener, threads: Threads) -> io::Result<Server> {
     let proxies = house.0.proxies.networks.clone();
     let connections = Connections::new(house.0.room, house.0.patience, proxies);
     let builder = Server::build()
-        .workers(workers)
-        .worker_max_blocking_threads(BLOCKING_THREADS)
+        .workers(threads.workers)
+        .worker_max_blocking_threads(threads.blocking)
         .shutdown_timeout(SHUTDOWN_S);
     let stopping = builder.graceful_shutdown_signal();
     let (waiting, stop) = (connections.clone(), stopping.clone());

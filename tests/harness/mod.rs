@@ -13,6 +13,7 @@ use rollcall::domain::users::by_entra::Scope;
 use rollcall::domain::users::{Profile, User, by_hand};
 use rollcall::domain::{Actor, Clock, Org, Role, Tx, licenses, sites};
 use rollcall::seal::Keyring;
+use rollcall::threads::Threads;
 use rollcall::web::{self, House, Patience, Proxies, Room, Site};
 use std::net::TcpListener;
 use std::num::NonZeroU32;
@@ -71,7 +72,7 @@ fn serve_with(
     };
     change(&mut site);
     let house = House::new(org.clone(), site);
-    let server = web::serve(house, listener, 1).unwrap();
+    let server = web::serve(house, listener, Threads::of(1)).unwrap();
     let handle = server.handle();
     actix_web::rt::spawn(server);
     (address, handle)
