@@ -14,7 +14,7 @@ const GAP: &str = "  ";
 /// Words of a search that are looked for; the others are passed over.
 const MOST_WORDS: usize = 8;
 /// Characters of the text that are kept: much more than any name, department and list of addresses.
-const LONGEST: usize = 8_000;
+const LONGEST: usize = 60_000;
 /// A word without spaces within is found from each of its characters, unless it is longer than a name.
 const LONGEST_NAME: usize = 32;
 
@@ -43,6 +43,16 @@ pub fn sought(words: &str) -> Option<Vec<String>> {
     let folded = fold(words);
     let sought: Vec<String> = folded.split_whitespace().take(MOST_WORDS).map(run).collect();
     (!sought.is_empty() || words.trim().is_empty()).then_some(sought)
+}
+
+/// What stands in the text of whoever has a name, a title or a number that holds this: the longer words of it. Nothing
+/// where that cannot be told, as of accents, which the text has not.
+#[must_use]
+pub fn within(text: &str) -> Option<Vec<String>> {
+    let plain = text.is_ascii() && !text.chars().any(|char| char.is_ascii_control());
+    let words = text.split_whitespace().filter(|word| word.len() > 2).take(MOST_WORDS);
+    let runs: Vec<String> = words.map(str::to_ascii_lowercase).collect();
+    (plain && !runs.is_empty()).then_some(runs)
 }
 
 /// At least three characters: a short word with the spaces before it.

@@ -159,6 +159,16 @@ impl Desk {
         found.ok_or_else(|| Error::internal("a list was given up although it had its time"))
     }
 
+    /// Reads; where all rows of a large table have to be looked at, when the turn for such reads comes.
+    pub(super) async fn read_in_turn<T, F>(&self, looks_at_all: bool, work: F) -> Result<T>
+    where
+        T: Send + 'static,
+        F: FnOnce(&mut Conn) -> Result<T> + Send + 'static,
+    {
+        let _turn = if looks_at_all { self.wait(self.org.turn_to_scan()).await } else { None };
+        self.read(work).await
+    }
+
     /// Slow work on passwords, on threads of its own: `prepare` here what is then committed by [`Desk::write`].
     pub(super) async fn prepare<T, F>(&self, line: Line, work: F) -> Result<T>
     where

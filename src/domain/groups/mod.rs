@@ -174,6 +174,32 @@ pub fn members_for_entra(conn: &mut Conn, id: &str) -> Result<Vec<Member>> {
     members::named(conn, rows)
 }
 
+/// As [`members_for_entra`], but only so many behind a place; with the next place, where there are more.
+pub fn members_after(
+    conn: &mut Conn,
+    id: &str,
+    after: Option<&str>,
+    most: usize,
+) -> Result<(Vec<Member>, Option<String>)> {
+    let mut mine = group_members::table
+        .left_join(users::table)
+        .filter(group_members::group_id.eq(id))
+        .filter(group_members::held.eq(false))
+        .filter(group_members::user_id.is_null().or(users::seen.nullable().assume_not_null().gt(0)))
+        .order(group_members::id)
+        .limit(i64::try_from(most + 1).map_err(Error::internal)?)
+        .select(members::Row::as_select())
+        .into_boxed();
+    if let Some(after) = after {
+        mine = mine.filter(group_members::id.gt(after));
+    }
+    let mut rows: Vec<members::Row> = mine.load(conn)?;
+    let more = rows.len() > most;
+    rows.truncate(most);
+    let last = rows.last().map(|row| row.id.clone()).filter(|_| more);
+    Ok((members::named(conn, rows)?, last))
+}
+
 /// The groups that a user is in, by name.
 pub fn of_user(conn: &mut Conn, user: &str) -> Result<Vec<Group>> {
     let mine = group_members::table

@@ -11,6 +11,10 @@ use crate::error::{Error, Result};
 use chrono::NaiveDateTime;
 use diesel::dsl::{IntoBoxed, not};
 use diesel::prelude::*;
+use diesel::sql_types::Integer;
+
+/// How many keys one query asks for.
+const CHUNK: usize = 500;
 
 /// A condition over groups.
 pub type GroupCondition = Condition<Leaf>;
@@ -77,6 +81,35 @@ pub fn page(conn: &mut Conn, search: &Search, from: &From, count: i64) -> Result
         From::After(mark) => found(search).filter(behind(search, mark)),
     };
     Ok(ordered(query, search).limit(count).select(Group::as_select()).load(conn)?)
+}
+
+/// How many of these groups, in their order, have no more members together than that.
+pub fn with_members_up_to(conn: &mut Conn, ids: &[&str], most: i64) -> Result<usize> {
+    let (mut room, mut fitting) = (most, 0);
+    for some in ids.chunks(CHUNK) {
+        let members = members_of(conn, some, room + 1)?;
+        if members <= room {
+            room -= members;
+            fitting += some.len();
+            continue;
+        }
+        for id in some {
+            let members = members_of(conn, &[*id], room + 1)?;
+            if members > room {
+                return Ok(fitting);
+            }
+            room -= members;
+            fitting += 1;
+        }
+    }
+    Ok(fitting)
+}
+
+/// How many members these groups have, counted up to a limit.
+fn members_of(conn: &mut Conn, ids: &[&str], most: i64) -> Result<i64> {
+    let members = group_members::table.filter(group_members::group_id.eq_any(ids)).limit(most);
+    let members: Vec<i32> = members.select(1.into_sql::<Integer>()).load(conn)?;
+    i64::try_from(members.len()).map_err(Error::internal)
 }
 
 /// All that are found, unless they are more than `most`.

@@ -384,3 +384,80 @@ fn unmark(mark: &str) -> Result<(String, String)> {
 fn no_such_page() -> Error {
     Error::NotFound("page of this list")
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+mod tests {
+    use super::*;
+    use crate::db::{empty, explained};
+
+    fn all_parts() -> Vec<Part> {
+        let filter = Filter {
+            words: "ana an a".to_owned(),
+            active: Some(false),
+            site: Some(Which::This("site".to_owned())),
+            license: Some(Which::This("kind".to_owned())),
+            entra: Some(EntraState::Unlinked),
+            held: true,
+            with_role: true,
+            inactive_since: Some(NaiveDateTime::MIN),
+        };
+        let nothing = [Part::Site(Which::Nothing), Part::License(Which::Nothing)];
+        parts(&filter).unwrap().into_iter().chain(nothing).collect()
+    }
+
+    #[test]
+    fn whom_a_part_leaves_few_of_is_found_without_a_scan() {
+        let (_folder, db) = empty();
+        db.read(|conn| {
+            let parts = all_parts();
+            for part in parts.iter().filter(|part| part.has_index()) {
+                let query = users::table.filter(part.by_index()).filter(and_all(&parts, Some(part)));
+                let steps =
+                    explained(conn, &placed(query.into_boxed(), &Asked::default())?.select(users::id));
+                let scan = steps.iter().find(|step| step.starts_with("SCAN users"));
+                assert_eq!(scan, None, "{part:?}: {steps:?}");
+            }
+            Ok(())
+        })
+        .unwrap();
+    }
+
+    #[test]
+    fn a_walk_takes_the_order_from_an_index_and_sorts_nothing() {
+        let (_folder, db) = empty();
+        db.read(|conn| {
+            let parts = all_parts();
+            let id = "0".repeat(KEY_LENGTH);
+            for order in Order::ALL {
+                let value = if matches!(order, Order::Name | Order::UserName) {
+                    "ana"
+                } else {
+                    "2026-01-01T00:00:00.000"
+                };
+                for at in [At::Start, At::After(format!("{id}{value}")), At::Before(format!("{id}{value}"))] {
+                    for descending in [false, true] {
+                        let asked = Asked { order: *order, descending, at: at.clone(), ..Asked::default() };
+                        let query = placed(users::table.into_boxed(), &asked)?;
+                        let steps =
+                            explained(conn, &query.select((users::id, and_all(&parts, None))).limit(51));
+                        let text = steps.join("; ");
+                        assert!(!text.contains("TEMP B-TREE"), "{asked:?}: {text}");
+                        assert!(text.contains("users USING"), "{asked:?}: {text}");
+                    }
+                }
+            }
+            Ok(())
+        })
+        .unwrap();
+    }
+
+    #[test]
+    fn a_number_that_was_not_counted_to_the_end_says_so() {
+        assert_eq!(Total::counted(122).to_string(), "122");
+        assert_eq!(Total::counted(MOST_COUNTED).to_string(), "10000");
+        assert_eq!(Total::counted(MOST_COUNTED + 1).to_string(), "More than 10,000");
+        assert_eq!(Total::MoreThan(340).to_string(), "More than 340");
+        assert_eq!(Total::MoreThan(1_007).to_string(), "More than 1,007");
+    }
+}

@@ -18,6 +18,8 @@
 //! | `search`        | finding and paging as Entra ID does                        |
 //! | `troubles`      | failures of Entra ID that are settled here                 |
 //! | `query`         | what a SCIM filter can ask of an account                   |
+//! | `plan`          | how those are found, and when all must be looked at        |
+//! | `parts`         | what a filter of the list asks, and by which index         |
 
 use super::audit::{self, Kind, Subject};
 use super::text_enum::text_enum;
@@ -40,6 +42,7 @@ pub mod lifecycle;
 pub mod list;
 pub mod look_alike;
 mod parts;
+pub mod plan;
 mod profile;
 pub mod query;
 mod reach;

@@ -1,5 +1,6 @@
 //! What a SCIM filter can ask of an account in the database.
 
+use super::Held;
 use crate::db::lower_case;
 use crate::db::schema::{group_members, sites, user_emails, user_groups, users};
 use crate::domain::condition::{
@@ -71,7 +72,13 @@ pub(super) fn to_sql(leaf: &Leaf) -> OfUsers {
         Leaf::Text(field, Test::Ne, text) => Box::new(not(text_compares(*field, Test::Eq, text))),
         Leaf::Text(field, test, text) => text_compares(*field, *test, text),
         Leaf::Active(true) => Box::new(users::active.eq(true).and(not_held_back())),
-        Leaf::Active(false) => Box::new(users::active.eq(false).or(not(not_held_back()))),
+        // Each part has an index.
+        Leaf::Active(false) => Box::new(
+            users::active.eq(false).or(users::held_at
+                .is_not_null()
+                .and(users::held.is_not_null())
+                .and(users::held.assume_not_null().eq(Held::Deactivate))),
+        ),
         Leaf::Time(Moment::Created, test, at) => compare!(users::created_at, *test, *at),
         Leaf::Time(Moment::Changed, test, at) => compare!(users::updated_at, *test, *at),
         Leaf::Email(kind, comparison) => email(kind.as_deref(), comparison.as_ref()),

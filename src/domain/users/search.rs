@@ -1,8 +1,9 @@
 //! Users as Entra ID finds and pages them: by key, never by counting past rows that were shown before.
 
 use super::by_entra::{Known, Scope, known_all};
-use super::query::{Field, Moment, UserCondition, to_sql};
-use super::{SEEN, SEEN_AS_ENTRAS, User, census};
+use super::plan::Plan;
+use super::query::{Field, Leaf, Moment, UserCondition, to_sql};
+use super::{Held, SEEN, SEEN_AS_ENTRAS, User, census};
 use crate::db::schema::users;
 use crate::db::{Backend, Conn, lower_case};
 use crate::domain::condition::{Condition, Sql, behind, behind_or_absent};
@@ -27,6 +28,8 @@ pub struct Search {
     pub order: Option<Order>,
     /// Whether the last comes first.
     pub descending: bool,
+    /// How they are found: see [`plan`](super::plan::plan).
+    pub plan: Plan,
 }
 
 /// What the database can sort by. An absent value comes last (RFC 7644 section 3.4.2.3).
@@ -107,6 +110,14 @@ pub fn count(conn: &mut Conn, search: &Search, after: Option<&Mark>) -> Result<i
     if let Some(mark) = after {
         return Ok(found(search).filter(behind(search, mark)).count().get_result(conn)?);
     }
+    if let Plan::Among(keys) = &search.plan {
+        return i64::try_from(keys.len()).map_err(Error::internal);
+    }
+    if let (Condition::Is(Leaf::Active(active)), Scope::AllUsers) = (&search.condition, search.scope) {
+        let census = census(conn)?;
+        let let_be = census.active_users - held_back(conn)?;
+        return Ok(if *active { let_be } else { census.all_users - let_be });
+    }
     if search.condition == Condition::All {
         let census = census(conn)?;
         return Ok(match search.scope {
@@ -153,15 +164,28 @@ pub fn all(conn: &mut Conn, search: &Search, most: i64) -> Result<Option<Vec<Kno
     known_all(conn, rows, search.condition == Condition::All).map(Some)
 }
 
+/// How many are active whom Entra ID has deactivated as far as it knows.
+fn held_back(conn: &mut Conn) -> Result<i64> {
+    let held = users::table
+        .filter(users::held_at.is_not_null())
+        .filter(users::held.is_not_null())
+        .filter(users::held.assume_not_null().eq(Held::Deactivate))
+        .filter(users::seen.ge(SEEN).and(users::active.eq(true)));
+    Ok(held.count().get_result(conn)?)
+}
+
 fn found(search: &Search) -> Query {
     let seen = users::table.filter(users::seen.ge(least(search.scope))).into_boxed();
+    if let Plan::Among(keys) = &search.plan {
+        return seen.filter(users::id.eq_any(keys.clone()));
+    }
     match &search.condition {
         Condition::All => seen,
         condition => seen.filter(condition.to_sql(&to_sql)),
     }
 }
 
-fn least(scope: Scope) -> i32 {
+pub(super) fn least(scope: Scope) -> i32 {
     match scope {
         Scope::AllUsers => SEEN,
         Scope::OnlyCreatedByEntra => SEEN_AS_ENTRAS,
@@ -186,6 +210,14 @@ fn ordered(query: Query, search: &Search) -> Query {
             } else {
                 query.order(($column.is_null().asc(), $key.asc(), users::id.asc()))
             }
+        };
+    }
+    // Each user name is one account's: the index of it, without the key, is taken for the order.
+    if search.order == Some(Order::Text(Field::UserName)) {
+        return if search.descending {
+            query.order(users::user_name_key.desc())
+        } else {
+            query.order(users::user_name_key.asc())
         };
     }
     sorted!(search.order, by, by, absent_last, {
@@ -288,5 +320,34 @@ impl Bookmarks {
             *marked = Marked { scope, shuffles, keys: BTreeMap::new() };
         }
         marked.keys.insert(position, key);
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+mod tests {
+    use super::*;
+    use crate::db::{empty, explained};
+
+    #[test]
+    fn a_page_far_on_in_an_order_is_found_by_stepping_over_an_index() {
+        let (_folder, db) = empty();
+        let orders =
+            [Order::Text(Field::UserName), Order::Time(Moment::Created), Order::Time(Moment::Changed)];
+        db.read(|conn| {
+            for order in orders {
+                for descending in [false, true] {
+                    let (scope, condition) = (Scope::AllUsers, Condition::All);
+                    let search =
+                        Search { scope, condition, order: Some(order), descending, plan: Plan::ByIndex };
+                    let page = ordered(found(&search).offset(1), &search).limit(50);
+                    let steps = explained(conn, &page.select(User::as_select())).join("; ");
+                    assert!(steps.contains("users USING INDEX users_by_"), "{order:?}: {steps}");
+                    assert!(!steps.contains("TEMP B-TREE"), "{order:?}: {steps}");
+                }
+            }
+            Ok(())
+        })
+        .unwrap();
     }
 }

@@ -11,6 +11,7 @@ use crate::domain::identity::own_test;
 use crate::domain::identity::switch::{self, PauseAnswer, State};
 use crate::domain::provisioning::{self, Operation};
 use crate::domain::users::by_entra::Scope;
+use crate::domain::users::list::Effort;
 use crate::domain::{Actor, Org, Tx};
 use crate::error::Error;
 use crate::scim::message::{LARGEST_BODY, MEDIA_TYPE};
@@ -230,6 +231,38 @@ impl Client {
         let outcome =
             self.desk.read_at_once(|conn| Ok(looking(conn)?.and_then(|scope| work(conn, scope))))?;
         self.noted(operation, outcome)
+    }
+
+    /// As [`Client::read`], for what may have to look at all users: then in its turn among such reads. `at_once` is for
+    /// what is likely to take microseconds.
+    pub(super) async fn search<T, F>(
+        &self,
+        operation: Operation,
+        at_once: bool,
+        work: F,
+    ) -> Result<T, Refusal>
+    where
+        T: Send + 'static,
+        F: Fn(&mut Conn, Scope, Effort) -> Result<Option<(T, Operation, Told)>, Refusal>
+            + Clone
+            + Send
+            + 'static,
+    {
+        let (looking, first) = (self.looking(), work.clone());
+        let first =
+            move |conn: &mut Conn| Ok(looking(conn)?.and_then(|scope| first(conn, scope, Effort::Moment)));
+        let mut outcome =
+            if at_once { self.desk.read_at_once(first)? } else { self.desk.read(first).await? };
+        if matches!(outcome, Ok(None)) {
+            let _turn = self.desk.wait(self.org().turn_to_scan()).await;
+            let looking = self.looking();
+            let again = self
+                .desk
+                .read(move |conn| Ok(looking(conn)?.and_then(|scope| work(conn, scope, Effort::AllRows))));
+            outcome = again.await?;
+        }
+        let given_up = || Error::internal("a search was given up although it had its time").into();
+        self.noted(operation, outcome.and_then(|found| found.ok_or_else(given_up)))
     }
 
     /// Looks what the client may see. Nothing was waited for where no body was read.

@@ -2,7 +2,7 @@
 
 use super::client::{Body, Client, Told};
 use super::precondition::Precondition;
-use super::{Done, Refusal, Shown, mapping, projection, respond};
+use super::{Done, Refusal, Shown, mapping, members, projection, respond};
 use crate::db::Conn;
 use crate::domain::Tx;
 use crate::domain::groups::{self, Group, by_entra};
@@ -25,13 +25,22 @@ pub(super) const MEMBERS: &str = "members";
 pub(super) async fn get(client: Client, request: HttpRequest, id: Path<String>) -> Answer {
     let projection = projection(&client, Operation::GetGroup, &request)?;
     let without_members = projection.leaves_out(MEMBERS);
-    let shown = client.read(Operation::GetGroup, move |conn, _| {
+    let read = client.read(Operation::GetGroup, move |conn, _| {
         let group = by_entra::get(conn, &id)?;
         let told = Told { subject: Some(group.name.clone()), status: 200, ..Told::default() };
-        let members = if without_members { Vec::new() } else { groups::members_for_entra(conn, &group.id)? };
-        Ok((Shown::Group(Box::new(group), members), Operation::GetGroup, told))
+        let members = if without_members {
+            (Vec::new(), None)
+        } else {
+            groups::members_after(conn, &group.id, None, members::AT_ONCE)?
+        };
+        Ok(((group, members), Operation::GetGroup, told))
     });
-    respond::read(&client, shown.await?, &Precondition::of(&request), &projection)
+    let (group, (members, more)) = read.await?;
+    let known_version = Precondition::of(&request);
+    if more.is_some() {
+        return members::answer(client.org().clone(), client.base.clone(), group, &known_version, projection);
+    }
+    respond::read(&client, Shown::Group(Box::new(group), members), &known_version, &projection)
 }
 
 pub(super) async fn post(client: Client, request: HttpRequest, body: Body) -> Answer {

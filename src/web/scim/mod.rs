@@ -10,6 +10,7 @@
 //! | [`users`], [`groups`], [`bulk`] | operations                                   |
 //! | [`search`], [`sought`], [`sources`] | lists; [`compile`] and [`texts`] make conditions of filters, [`cursor`] and [`walks`] mark pages |
 //! | [`respond`]       | answers with a resource; [`precondition`] compares versions |
+//! | [`members`]       | a very large group, answered some members at a time        |
 //! | [`mapping`]       | which attribute lives in which column                      |
 //! | [`about`]         | what this server says of itself                            |
 
@@ -35,6 +36,7 @@ mod cursor;
 mod groups;
 mod log;
 mod mapping;
+mod members;
 mod precondition;
 mod respond;
 mod search;

@@ -108,7 +108,11 @@ pub(super) fn written(
     Ok(with(response, location, version))
 }
 
-fn with(mut response: HttpResponse, location: Option<String>, version: Option<i32>) -> HttpResponse {
+pub(super) fn with(
+    mut response: HttpResponse,
+    location: Option<String>,
+    version: Option<i32>,
+) -> HttpResponse {
     let headers = response.headers_mut();
     if let Some(Ok(value)) = location.map(|text| HeaderValue::from_str(&text)) {
         headers.insert(LOCATION, value);

@@ -10,6 +10,8 @@ use super::{OF_THE_CLIENT, Refusal, Rendered, json};
 use crate::db::Conn;
 use crate::domain::Org;
 use crate::domain::users::by_entra::Scope;
+use crate::domain::users::list::Effort;
+use crate::domain::users::plan;
 use crate::domain::users::search::{From, Mark as Spot};
 use crate::scim::message::{self, Place};
 use crate::scim::query::{Page, Query};
@@ -19,8 +21,12 @@ use actix_web::http::StatusCode;
 use actix_web::{HttpRequest, HttpResponse};
 use serde_json::Value;
 use std::cmp::Ordering;
+use std::sync::Arc;
 
 type Answer = Result<HttpResponse, Refusal>;
+
+/// A search that the database answers by itself, and what it sorts by.
+type ByDatabase<S> = (<S as Source>::Search, Option<<S as Source>::Order>);
 
 /// So many resources are looked at one by one for a filter or an order that the database can't answer by itself.
 pub(super) const MOST_LOOKED_AT: i64 = 10_000;
@@ -45,6 +51,8 @@ struct Found {
     resources: Vec<Rendered>,
     /// The place of the last resource that is shown.
     last: Option<Mark>,
+    /// Whether there are fewer than were asked for because one answer holds no more.
+    cut: bool,
 }
 
 /// How many resources to read, and how many of them are shown: one more tells whether another page follows.
@@ -102,22 +110,48 @@ async fn answer(client: Client, shelf: Shelf, query: Result<Query, Fault>) -> An
     let (org, base) = (client.org().clone(), client.base.clone());
     let (credential, walks) = (client.credential().to_owned(), client.walks());
     let is_look_up = look_up(&query).is_some();
-    let work = move |conn: &mut Conn, scope: Scope| {
+    let query = Arc::new(query);
+    let work = move |conn: &mut Conn, scope: Scope, effort: Effort| {
         let (credential, walks) = (credential.as_str(), &*walks);
         let lookup = Lookup { org: &org, scope, base: &base, query: &query, credential, walks };
+        if effort == Effort::Moment && lookup.looks_at_all(conn, shelf)? {
+            return Ok(None);
+        }
         let (place, found) = lookup.list(conn, shelf)?;
         let sought = query.filter.as_ref().and_then(sought);
         let operation = shelf.operation(sought.as_deref(), found.total);
         let told = Told { subject: sought, status: 200, ..Told::default() };
-        Ok((message::list(found.total, place, found.resources), operation, told))
+        Ok(Some((message::list(found.total, place, found.resources), operation, told)))
     };
     // One row by an index takes less time than handing the work to another thread.
-    let body =
-        if is_look_up { client.read_at_once(operation, work)? } else { client.read(operation, work).await? };
+    let body = client.search(operation, is_look_up, work).await?;
     Ok(json(StatusCode::OK, &body))
 }
 
 impl Lookup<'_> {
+    /// Whether all users have to be looked at, one way or another.
+    fn looks_at_all(&self, conn: &mut Conn, shelf: Shelf) -> Result<bool, Refusal> {
+        if shelf == Shelf::Groups {
+            return Ok(false);
+        }
+        let source = Users(self);
+        let position = match self.query.page {
+            Page::Index(start) => start,
+            Page::Cursor(_) => 0,
+        };
+        if shelf == Shelf::Both && self.query.sort.is_some() {
+            return Ok(true);
+        }
+        Ok(match self.by_database(conn, &source)? {
+            Some((search, _)) => plan::looks_at_all(conn, &search, position)?,
+            None => {
+                let condition = source.compile(self.query.filter.as_ref()).condition;
+                let search = source.search(conn, condition, None)?;
+                plan::has_many(conn, &search)?
+            }
+        })
+    }
+
     fn list(&self, conn: &mut Conn, shelf: Shelf) -> Result<(Place, Found), Refusal> {
         let stamp = Stamp::of(self.query, shelf.name(), self.scope);
         match &self.query.page {
@@ -130,7 +164,7 @@ impl Lookup<'_> {
                 // One more tells whether another page follows.
                 let wanted = self.query.count + i64::from(self.query.count > 0);
                 let mut found = self.page(conn, shelf, &start, self.fetch(wanted))?;
-                let more = length(&found) > self.query.count;
+                let more = found.cut || length(&found) > self.query.count;
                 found.resources.truncate(usize::try_from(self.query.count).unwrap_or_default());
                 let next = found.last.clone().filter(|_| more).map(|mark| stamp.write(self.org, mark));
                 Ok((Place::Cursor(next), found))
@@ -154,7 +188,7 @@ impl Lookup<'_> {
         let mut found = self.page(conn, shelf, &Start::After(before), self.fetch(count))?;
         let end = at + length(&found);
         // Who walks stops at the total: it must not lie before those who are still to come, nor behind the last.
-        if length(&found) < count {
+        if length(&found) < count && !found.cut {
             found.total = end;
         } else if end >= found.total
             && let Some(last) = &found.last
@@ -190,27 +224,33 @@ impl Lookup<'_> {
         start: &Start,
         fetch: Fetch,
     ) -> Result<Found, Refusal> {
-        match self.by_database(source) {
+        match self.by_database(conn, source)? {
             Some((search, order)) => by_search(conn, source, &search, order, start, fetch),
             None => Ok(self.slice(self.looked_at(conn, source)?, start, fetch)),
         }
     }
 
     /// The search that the database answers by itself, if it can.
-    fn by_database<S: Source>(&self, source: &S) -> Option<(S::Search, Option<S::Order>)> {
+    fn by_database<S: Source>(&self, conn: &mut Conn, source: &S) -> Result<Option<ByDatabase<S>>, Refusal> {
         let Compiled { condition, exact } = source.compile(self.query.filter.as_ref());
         let order = match self.query.sort_spot(source.kind()) {
             None => None,
-            Some(spot) => Some(source.order(&spot)?),
+            Some(spot) => match source.order(&spot) {
+                None => return Ok(None),
+                order => order,
+            },
         };
         // A path that this type does not have sorts nothing; one that chooses among values does.
-        (exact && self.query.sorts_plainly()).then(|| (source.search(condition, order), order))
+        if !exact || !self.query.sorts_plainly() {
+            return Ok(None);
+        }
+        Ok(Some((source.search(conn, condition, order)?, order)))
     }
 
     /// All that meet the filter, one by one, sorted; refused where that would be too many.
     fn looked_at<S: Source>(&self, conn: &mut Conn, source: &S) -> Result<Vec<Seen>, Refusal> {
         let condition = source.compile(self.query.filter.as_ref()).condition;
-        let search = source.search(condition, None);
+        let search = source.search(conn, condition, None)?;
         let Some(rows) = source.all(conn, &search)? else { return Err(too_many(source.kind())) };
         let kind = source.kind();
         let keys: Vec<String> = rows.iter().map(|row| source.mark(None, row).key).collect();
@@ -253,7 +293,7 @@ impl Lookup<'_> {
         let last = page.iter().take(shown).next_back().map(|seen| seen.mark.clone());
         let resources =
             page.into_iter().map(|seen| Rendered::Part(self.query.projection.apply(seen.whole))).collect();
-        Found { total, resources, last }
+        Found { total, resources, last, cut: false }
     }
 
     /// Users, then groups; together where they are sorted.
@@ -263,7 +303,7 @@ impl Lookup<'_> {
         }
         let behind_users = matches!(start, Start::After(mark) if mark.kind == kind_of(Groups(self).kind()));
         let people = if behind_users {
-            Found { total: self.total(conn, &Users(self))?, resources: Vec::new(), last: None }
+            Found { total: self.total(conn, &Users(self))?, resources: Vec::new(), last: None, cut: false }
         } else {
             self.one(conn, &Users(self), start, fetch)?
         };
@@ -279,7 +319,7 @@ impl Lookup<'_> {
         let last = if left.shown > 0 { teams.last.or(people.last) } else { people.last };
         let mut resources = people.resources;
         resources.append(&mut teams.resources);
-        Ok(Found { total: people.total + teams.total, resources, last })
+        Ok(Found { total: people.total + teams.total, resources, last, cut: teams.cut })
     }
 
     fn all_of_both(&self, conn: &mut Conn) -> Result<Vec<Seen>, Refusal> {
@@ -290,7 +330,7 @@ impl Lookup<'_> {
     }
 
     fn total<S: Source>(&self, conn: &mut Conn, source: &S) -> Result<i64, Refusal> {
-        Ok(match self.by_database(source) {
+        Ok(match self.by_database(conn, source)? {
             Some((search, _)) => source.count(conn, &search, None)?,
             None => i64::try_from(self.looked_at(conn, source)?.len()).unwrap_or_default(),
         })
@@ -310,7 +350,7 @@ impl Lookup<'_> {
     }
 
     fn rest_of<S: Source>(&self, conn: &mut Conn, source: &S, last: &Mark) -> Result<i64, Refusal> {
-        Ok(match self.by_database(source) {
+        Ok(match self.by_database(conn, source)? {
             Some((search, _)) => {
                 let place = Spot { value: last.value.clone(), key: last.key.clone() };
                 source.count(conn, &search, Some(&place))?
@@ -344,10 +384,12 @@ fn by_search<S: Source>(
     // A first page that was not filled tells the total by itself.
     let first = matches!(from, From::Position(0));
     let total = if first && read < count { read } else { source.count(conn, search, None)? };
+    let rows = source.fitting(conn, rows)?;
+    let cut = i64::try_from(rows.len()).unwrap_or_default() < read;
     let shown = usize::try_from(shown).unwrap_or_default();
     let last = rows.iter().take(shown).next_back().map(|row| source.mark(order, row));
     let last = last.map(|Spot { value, key }| Mark { kind: kind_of(source.kind()), value, key });
-    Ok(Found { total, resources: source.render(conn, rows)?, last })
+    Ok(Found { total, resources: source.render(conn, rows)?, last, cut })
 }
 
 fn length(found: &Found) -> i64 {

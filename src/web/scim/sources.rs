@@ -2,11 +2,12 @@
 
 use super::compile::{self, Compiled};
 use super::search::{Lookup, MOST_LOOKED_AT};
-use super::{Rendered, groups, users};
+use super::{Refusal, Rendered, groups, users};
 use crate::db::Conn;
 use crate::domain::condition::Condition;
 use crate::domain::groups::{Group, search as of_groups};
 use crate::domain::users::by_entra::Known;
+use crate::domain::users::plan::{self, Plan};
 use crate::domain::users::query;
 use crate::domain::users::search::{self as of_users, From, Mark};
 use crate::error::Error;
@@ -14,7 +15,11 @@ use crate::scim::filter::Filter;
 use crate::scim::path::Spot;
 use crate::scim::schema::{GROUPS, Resource, USERS};
 use crate::scim::user::User;
+use crate::scim::{Fault, ScimType};
 use serde_json::{Value, json};
+
+/// So many members are in one answer, unless a single group has more.
+const MOST_MEMBERS: i64 = 10_000;
 
 /// Where a type of resource comes from.
 pub(super) trait Source {
@@ -25,7 +30,14 @@ pub(super) trait Source {
     fn kind(&self) -> &'static Resource;
     fn compile(&self, filter: Option<&Filter>) -> Compiled<Self::Leaf>;
     fn order(&self, spot: &Spot) -> Option<Self::Order>;
-    fn search(&self, condition: Condition<Self::Leaf>, order: Option<Self::Order>) -> Self::Search;
+    fn search(
+        &self,
+        conn: &mut Conn,
+        condition: Condition<Self::Leaf>,
+        order: Option<Self::Order>,
+    ) -> Result<Self::Search, Error>;
+    /// As many of the first rows of a page as one answer holds, but one at least.
+    fn fitting(&self, conn: &mut Conn, rows: Vec<Self::Row>) -> Result<Vec<Self::Row>, Error>;
     /// How many are found; with a mark, how many behind it.
     fn count(&self, conn: &mut Conn, search: &Self::Search, after: Option<&Mark>) -> Result<i64, Error>;
     fn page(
@@ -41,7 +53,7 @@ pub(super) trait Source {
     /// The resources, as much of them as was asked for.
     fn render(&self, conn: &mut Conn, rows: Vec<Self::Row>) -> Result<Vec<Rendered>, Error>;
     /// The resources with all their attributes, to look into.
-    fn whole(&self, conn: &mut Conn, rows: Vec<Self::Row>) -> Result<Vec<Value>, Error>;
+    fn whole(&self, conn: &mut Conn, rows: Vec<Self::Row>) -> Result<Vec<Value>, Refusal>;
 }
 
 /// Users, as far as the client may see them.
@@ -67,9 +79,20 @@ impl Source for Users<'_> {
         compile::user_order(spot)
     }
 
-    fn search(&self, condition: Condition<Self::Leaf>, order: Option<Self::Order>) -> Self::Search {
+    fn search(
+        &self,
+        conn: &mut Conn,
+        condition: Condition<Self::Leaf>,
+        order: Option<Self::Order>,
+    ) -> Result<Self::Search, Error> {
         let descending = self.0.query.descending && order.is_some();
-        of_users::Search { scope: self.0.scope, condition, order, descending }
+        let search =
+            of_users::Search { scope: self.0.scope, condition, order, descending, plan: Plan::ByIndex };
+        Ok(of_users::Search { plan: plan::plan(conn, &search)?, ..search })
+    }
+
+    fn fitting(&self, _: &mut Conn, rows: Vec<Known>) -> Result<Vec<Known>, Error> {
+        Ok(rows)
     }
 
     fn count(&self, conn: &mut Conn, search: &Self::Search, after: Option<&Mark>) -> Result<i64, Error> {
@@ -100,7 +123,7 @@ impl Source for Users<'_> {
         Ok(users.into_iter().map(|user| Rendered::user(user, projection)).collect())
     }
 
-    fn whole(&self, conn: &mut Conn, rows: Vec<Known>) -> Result<Vec<Value>, Error> {
+    fn whole(&self, conn: &mut Conn, rows: Vec<Known>) -> Result<Vec<Value>, Refusal> {
         Ok(users::resources(conn, &rows, true, self.0.base)?.iter().map(User::to_json).collect())
     }
 }
@@ -123,8 +146,23 @@ impl Source for Groups<'_> {
         compile::group_order(spot)
     }
 
-    fn search(&self, condition: Condition<Self::Leaf>, order: Option<Self::Order>) -> Self::Search {
-        of_groups::Search { condition, order, descending: self.0.query.descending && order.is_some() }
+    fn search(
+        &self,
+        _: &mut Conn,
+        condition: Condition<Self::Leaf>,
+        order: Option<Self::Order>,
+    ) -> Result<Self::Search, Error> {
+        let descending = self.0.query.descending && order.is_some();
+        Ok(of_groups::Search { condition, order, descending })
+    }
+
+    fn fitting(&self, conn: &mut Conn, rows: Vec<Self::Row>) -> Result<Vec<Self::Row>, Error> {
+        if self.0.query.projection.leaves_out(groups::MEMBERS) {
+            return Ok(rows);
+        }
+        let ids: Vec<&str> = rows.iter().map(|group| group.id.as_str()).collect();
+        let fitting = of_groups::with_members_up_to(conn, &ids, MOST_MEMBERS)?.max(1);
+        Ok(rows.into_iter().take(fitting).collect())
     }
 
     fn count(&self, conn: &mut Conn, search: &Self::Search, after: Option<&Mark>) -> Result<i64, Error> {
@@ -159,7 +197,19 @@ impl Source for Groups<'_> {
         rows.iter().map(render).collect()
     }
 
-    fn whole(&self, conn: &mut Conn, rows: Vec<Self::Row>) -> Result<Vec<Value>, Error> {
+    fn whole(&self, conn: &mut Conn, rows: Vec<Self::Row>) -> Result<Vec<Value>, Refusal> {
+        let ids: Vec<&str> = rows.iter().map(|group| group.id.as_str()).collect();
+        if of_groups::with_members_up_to(conn, &ids, MOST_MEMBERS)? < ids.len() {
+            return Err(too_many_members());
+        }
         rows.iter().map(|row| Ok(json!(groups::resource(conn, row, true, self.0.base)?))).collect()
     }
+}
+
+fn too_many_members() -> Refusal {
+    let detail = format!(
+        "More than {MOST_MEMBERS} members of groups would have to be looked at one by one. Add a condition on id, \
+         displayName or externalId, or on members by equality."
+    );
+    Fault::bad(ScimType::TooMany, detail).into()
 }
