@@ -411,6 +411,16 @@ pub struct Filter {
     pub until: Option<NaiveDateTime>,
 }
 
+impl Filter {
+    /// Whether no index serves it: it then looks at each record that meets one of the conditions.
+    #[must_use]
+    pub fn looks_at_all(&self) -> bool {
+        let in_time = self.since.is_some() || self.until.is_some();
+        let conditions = usize::from(self.kind.is_some()) + usize::from(self.actor.is_some());
+        self.subject.is_none() && (in_time || conditions > 1)
+    }
+}
+
 /// The records, newest first.
 pub fn list(conn: &mut Conn, filter: &Filter, at: &At, size: usize) -> Result<Page<Event>> {
     let mut query = audit_events::table.select(Event::as_select()).into_boxed();

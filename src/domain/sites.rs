@@ -107,6 +107,15 @@ pub fn list(conn: &mut Conn) -> Result<Vec<Listed>> {
     Ok(listed.collect())
 }
 
+/// The site with this key, with what a list of sites shows.
+pub fn listed(conn: &mut Conn, id: &str) -> Result<Listed> {
+    let site = find(conn, id)?;
+    let aliases = site_aliases::table.filter(site_aliases::site_id.eq(id)).order(site_aliases::name_key);
+    let aliases = aliases.select(Alias::as_select()).load(conn)?;
+    let users = users::table.filter(users::site_id.eq(id)).count().get_result(conn)?;
+    Ok(Listed { site, aliases, users })
+}
+
 /// The site with this key.
 pub fn find(conn: &mut Conn, id: &str) -> Result<Site> {
     let found = sites::table.find(id).select(Site::as_select()).first(conn).optional()?;

@@ -98,8 +98,7 @@ pub fn set_up(tx: &mut Tx, secret: &str, organisation: &str, wish: &Wish) -> Res
 
 /// Everybody with a role in the console, by role and name.
 pub fn list(conn: &mut Conn) -> Result<Vec<User>> {
-    let holders = table::table.filter(table::role.ne(Role::None)).select(User::as_select());
-    let mut holders: Vec<User> = holders.order((table::sort_name, table::id)).load(conn)?;
+    let mut holders = recognition::role_holders(conn)?;
     holders.sort_by_key(|user| std::cmp::Reverse(user.role));
     Ok(holders)
 }

@@ -27,6 +27,17 @@ pub struct Filter {
     pub until: Option<NaiveDateTime>,
 }
 
+impl Filter {
+    /// Whether no index serves it: it then looks at each event that meets one of the conditions.
+    #[must_use]
+    pub fn looks_at_all(&self) -> bool {
+        let in_time = self.since.is_some() || self.until.is_some();
+        let conditions = [!self.outcomes.is_empty(), self.operation.is_some(), self.own_tests];
+        let conditions = conditions.into_iter().filter(|given| *given).count();
+        self.user.is_none() && self.cause.is_none() && (in_time || conditions > 1)
+    }
+}
+
 /// The events, newest first.
 pub fn list(conn: &mut Conn, filter: &Filter, at: &At, size: usize) -> Result<Page<Event>> {
     let mut query = provisioning_events::table.select(Event::as_select()).into_boxed();

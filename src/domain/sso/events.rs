@@ -273,6 +273,15 @@ pub struct Filter {
     pub until: Option<NaiveDateTime>,
 }
 
+impl Filter {
+    /// Whether no index serves it: it then looks at each sign-in that ended so, or at all.
+    #[must_use]
+    pub fn looks_at_all(&self) -> bool {
+        let in_time = self.since.is_some() || self.until.is_some();
+        self.user.is_none() && (in_time || self.waits == Some(true))
+    }
+}
+
 /// The sign-ins, newest first.
 pub fn list(conn: &mut Conn, filter: &Filter, at: &At, size: usize) -> Result<Page<Event>> {
     let mut query = sso_events::table.select(Event::as_select()).into_boxed();

@@ -11,6 +11,7 @@ use crate::db::Conn;
 use crate::db::schema::{link_requests, users};
 use crate::domain::audit::{self, Action, Change, Kind};
 use crate::domain::guard::{self, Loss};
+use crate::domain::page::{At, Page};
 use crate::domain::tasks::{self, Kind as Work, Row, Slice, Step, Task};
 use crate::domain::{Role, Tx, new_id, sites};
 use crate::error::{Complaint, Error, Result};
@@ -41,6 +42,7 @@ pub struct Telephony {
 #[derive(Clone, Debug, Queryable, Selectable)]
 #[diesel(table_name = link_requests)]
 pub struct LinkRequest {
+    id: String,
     /// The account.
     pub user_id: String,
     /// The external id that Entra ID sent.
@@ -307,12 +309,23 @@ pub fn link_request(conn: &mut Conn, id: &str) -> Result<Option<LinkRequest>> {
 }
 
 /// The worklist of links, newest first.
-pub fn link_requests(conn: &mut Conn) -> Result<Vec<(LinkRequest, User)>> {
+pub fn link_requests(conn: &mut Conn, at: &At, size: usize) -> Result<Page<(LinkRequest, User)>> {
     let waiting = link_requests::table
         .inner_join(users::table)
-        .order(link_requests::last_at.desc())
-        .select((LinkRequest::as_select(), User::as_select()));
-    Ok(waiting.load(conn)?)
+        .select((LinkRequest::as_select(), User::as_select()))
+        .into_boxed();
+    let waiting = match at {
+        At::Start => waiting.order(link_requests::id.desc()),
+        At::After(mark) => waiting.filter(link_requests::id.lt(mark)).order(link_requests::id.desc()),
+        At::Before(mark) => waiting.filter(link_requests::id.gt(mark)).order(link_requests::id.asc()),
+    };
+    let rows = waiting.limit(i64::try_from(size + 1).map_err(Error::internal)?).load(conn)?;
+    Ok(Page::new(rows, at, size, |(request, _): &(LinkRequest, User)| request.id.clone()))
+}
+
+/// How many wait on the worklist of links.
+pub fn count_link_requests(conn: &mut Conn) -> Result<i64> {
+    Ok(link_requests::table.count().get_result(conn)?)
 }
 
 /// Takes an account off the worklist of links.

@@ -74,24 +74,22 @@ struct Line {
 
 pub(super) async fn show(frame: Frame, desk: Desk, asked: Query<Asked>) -> Answer {
     let asked = asked.into_inner();
-    let wanted = asked.clone();
-    let (events, present, days) = desk
-        .read(move |conn| {
-            let (since, until) = wanted.between();
-            let filter = audit::Filter {
-                subject: Some(wanted.subject.clone()).filter(|id| !id.is_empty()),
-                kind: Kind::parse(&wanted.kind),
-                actor: Some(wanted.actor.clone()).filter(|actor| !actor.is_empty()),
-                since,
-                until,
-            };
-            let at = page::at(wanted.after.clone(), wanted.before.clone());
-            let events = audit::list(conn, &filter, &at, PAGE)?;
-            let ids: Vec<&str> = events.items.iter().map(|event| event.subject_id.as_str()).collect();
-            let present = users::present(conn, &ids)?;
-            Ok((events, present, retention::days(conn)?.audit))
-        })
-        .await?;
+    let (since, until) = asked.between();
+    let filter = audit::Filter {
+        subject: Some(asked.subject.clone()).filter(|id| !id.is_empty()),
+        kind: Kind::parse(&asked.kind),
+        actor: Some(asked.actor.clone()).filter(|actor| !actor.is_empty()),
+        since,
+        until,
+    };
+    let at = page::at(asked.after.clone(), asked.before.clone());
+    let read = desk.read_in_turn(filter.looks_at_all(), move |conn| {
+        let events = audit::list(conn, &filter, &at, PAGE)?;
+        let ids: Vec<&str> = events.items.iter().map(|event| event.subject_id.as_str()).collect();
+        let present = users::present(conn, &ids)?;
+        Ok((events, present, retention::days(conn)?.audit))
+    });
+    let (events, present, days) = read.await?;
     let query = [
         ("subject", asked.subject.as_str()),
         ("kind", &asked.kind),
@@ -173,26 +171,24 @@ struct Request {
 
 pub(super) async fn provisioning(frame: Frame, desk: Desk, asked: Query<Asked>) -> Answer {
     let asked = asked.into_inner();
-    let wanted = asked.clone();
-    let (events, present, days, has_called) = desk
-        .read(move |conn| {
-            let (since, until) = wanted.between();
-            let filter = provisioning::Filter {
-                user: Some(wanted.user.clone()).filter(|id| !id.is_empty()),
-                outcomes: outcomes(&wanted.outcome),
-                operation: Operation::parse(&wanted.operation),
-                cause: Some(wanted.cause.clone()).filter(|cause| !cause.is_empty()),
-                own_tests: wanted.operation == OWN_TESTS,
-                since,
-                until,
-            };
-            let at = page::at(wanted.after.clone(), wanted.before.clone());
-            let events = provisioning::list(conn, &filter, &at, PAGE)?;
-            let present = Present::of(conn, &events.items)?;
-            let has_called = health::last_contact(conn)?.is_some();
-            Ok((events, present, retention::days(conn)?.provisioning, has_called))
-        })
-        .await?;
+    let (since, until) = asked.between();
+    let filter = provisioning::Filter {
+        user: Some(asked.user.clone()).filter(|id| !id.is_empty()),
+        outcomes: outcomes(&asked.outcome),
+        operation: Operation::parse(&asked.operation),
+        cause: Some(asked.cause.clone()).filter(|cause| !cause.is_empty()),
+        own_tests: asked.operation == OWN_TESTS,
+        since,
+        until,
+    };
+    let at = page::at(asked.after.clone(), asked.before.clone());
+    let read = desk.read_in_turn(filter.looks_at_all(), move |conn| {
+        let events = provisioning::list(conn, &filter, &at, PAGE)?;
+        let present = Present::of(conn, &events.items)?;
+        let has_called = health::last_contact(conn)?.is_some();
+        Ok((events, present, retention::days(conn)?.provisioning, has_called))
+    });
+    let (events, present, days, has_called) = read.await?;
     let query = [
         ("user", asked.user.as_str()),
         ("outcome", &asked.outcome),

@@ -261,7 +261,7 @@ fn attention(
             now - TimeDelta::days(ALERT_DAYS),
         )?),
         DELETED.up_to(list::count(conn, &deleted)?),
-        TO_LINK.times(i64::try_from(by_hand::link_requests(conn)?.len()).unwrap_or(i64::MAX)),
+        TO_LINK.times(by_hand::count_link_requests(conn)?),
         SECRETS.times(clients::ending(conn, now + TimeDelta::days(SECRET_WARNING_DAYS))?),
         INACTIVE.up_to(list::count(conn, &list::inactive_for(INACTIVE_DAYS, now))?),
     ];

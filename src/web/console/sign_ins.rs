@@ -66,27 +66,25 @@ pub(super) async fn list(frame: Frame, desk: Desk, asked: Query<Asked>) -> Answe
             Err(other) => return Err(other.into()),
         }
     }
-    let wanted = asked.clone();
-    let (found, names, days) = desk
-        .read(move |conn| {
-            let outcome = Outcome::parse(&wanted.outcome);
-            let waits = match wanted.outcome.as_str() {
-                "waiting" => Some(true),
-                "accepted" => Some(false),
-                _ => None,
-            };
-            let filter = events::Filter {
-                user: Some(wanted.user.clone()).filter(|id| !id.is_empty()),
-                outcome: if waits == Some(true) { Some(Outcome::Accepted) } else { outcome },
-                waits,
-                ..events::Filter::default()
-            };
-            let at = page::at(wanted.after.clone(), wanted.before.clone());
-            let found = events::list(conn, &filter, &at, PAGE)?;
-            let names = names(conn, &found)?;
-            Ok((found, names, retention::days(conn)?.sign_ins))
-        })
-        .await?;
+    let outcome = Outcome::parse(&asked.outcome);
+    let waits = match asked.outcome.as_str() {
+        "waiting" => Some(true),
+        "accepted" => Some(false),
+        _ => None,
+    };
+    let filter = events::Filter {
+        user: Some(asked.user.clone()).filter(|id| !id.is_empty()),
+        outcome: if waits == Some(true) { Some(Outcome::Accepted) } else { outcome },
+        waits,
+        ..events::Filter::default()
+    };
+    let at = page::at(asked.after.clone(), asked.before.clone());
+    let read = desk.read_in_turn(filter.looks_at_all(), move |conn| {
+        let found = events::list(conn, &filter, &at, PAGE)?;
+        let names = names(conn, &found)?;
+        Ok((found, names, retention::days(conn)?.sign_ins))
+    });
+    let (found, names, days) = read.await?;
     let query = [("outcome", asked.outcome.as_str()), ("user", &asked.user)];
     let (previous, next) = page::ways(&found, LIST, &query);
     let lines = found.items.iter().map(|event| Line::of(event, &names)).collect();

@@ -133,8 +133,7 @@ async fn render_site(
     entered: Entered,
     refusal: Option<Error>,
 ) -> Answer {
-    let listed = desk.read(sites::list).await?.into_iter().find(|listed| listed.site.id == id);
-    let Listed { site, aliases, users } = listed.ok_or(Error::NotFound("site"))?;
+    let Listed { site, aliases, users } = desk.read(move |conn| sites::listed(conn, &id)).await?;
     let refusal = Refused(refusal);
     let page =
         SitePage { frame: frame.of("sites").refusing(&refusal), site, aliases, users, entered, refusal };

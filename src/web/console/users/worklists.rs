@@ -95,6 +95,9 @@ async fn load(desk: &Desk, filter: Filter, asked: &Asked) -> crate::error::Resul
 struct ToLinkPage {
     frame: Frame,
     waiting: Vec<Waiting>,
+    total: i64,
+    previous: Option<String>,
+    next: Option<String>,
 }
 
 /// An account that Entra ID tried to create.
@@ -109,9 +112,15 @@ struct Waiting {
     held: Option<&'static str>,
 }
 
-pub(in crate::web::console) async fn to_link(frame: Frame, desk: Desk) -> Answer {
-    let waiting = desk.read(by_hand::link_requests).await?;
-    let waiting = waiting.into_iter().map(|(request, user)| Waiting {
+pub(in crate::web::console) async fn to_link(frame: Frame, desk: Desk, asked: Query<Asked>) -> Answer {
+    let Query(Asked { after, before, .. }) = asked;
+    let at = page::at(after, before);
+    let read = desk.read(move |conn| {
+        Ok((by_hand::link_requests(conn, &at, PAGE)?, by_hand::count_link_requests(conn)?))
+    });
+    let (waiting, total) = read.await?;
+    let (previous, next) = page::ways(&waiting, "/users/to-link", &[]);
+    let waiting = waiting.items.into_iter().map(|(request, user)| Waiting {
         name: user.name(),
         is_protected: user.is_protected(),
         held: held_words(&user),
@@ -121,7 +130,7 @@ pub(in crate::web::console) async fn to_link(frame: Frame, desk: Desk) -> Answer
         attempts: request.attempts,
         last_at: when(request.last_at),
     });
-    let page = ToLinkPage { frame: frame.of("users"), waiting: waiting.collect() };
+    let page = ToLinkPage { frame: frame.of("users"), waiting: waiting.collect(), total, previous, next };
     page::show(&page.frame, &page)
 }
 
