@@ -271,13 +271,13 @@ async fn an_account_with_a_role_is_decided_over_by_owners_only() {
 }
 
 /// The user names in the table, top to bottom.
-fn names_on(body: &str) -> Vec<String> {
+pub(crate) fn names_on(body: &str) -> Vec<String> {
     let document = scraper::Html::parse_document(body);
     let cells = scraper::Selector::parse("tbody tr td:nth-of-type(2)").unwrap();
     document.select(&cells).map(|cell| cell.text().collect()).collect()
 }
 
-fn link(body: &str, rel: &str) -> Option<String> {
+pub(crate) fn link(body: &str, rel: &str) -> Option<String> {
     let document = scraper::Html::parse_document(body);
     let link = scraper::Selector::parse(&format!("a[rel={rel}]")).unwrap();
     document.select(&link).next().and_then(|link| link.value().attr("href")).map(str::to_owned)

@@ -1,0 +1,101 @@
+//! Groups with many members: they are answered as a whole, some at a time, and lists of them in shorter pages.
+
+use crate::harness::{Console, Entra};
+use rollcall::domain::Actor;
+use rollcall::domain::groups::by_entra;
+use serde_json::Value;
+use std::collections::HashSet;
+
+/// So many people, and their SCIM ids.
+fn people(console: &Console, count: usize) -> Vec<String> {
+    let made = (0..count).map(|number| console.user(&format!("person{number:04}@x.example"), None).scim_id);
+    made.collect()
+}
+
+fn group(console: &Console, name: &str, members: &[String]) -> String {
+    let wish = by_entra::Wish { name: name.to_owned(), external_id: None, members: members.to_vec() };
+    console.org.write(&Actor::Entra, move |tx| by_entra::create(tx, wish)).unwrap().group.scim_id
+}
+
+fn members(group: &Value) -> Vec<String> {
+    let members = group["members"].as_array().into_iter().flatten();
+    members.map(|member| member["value"].as_str().unwrap().to_owned()).collect()
+}
+
+#[actix_web::test]
+async fn a_group_of_many_is_answered_as_one_of_few_is() {
+    let (console, entra) = Console::with_entra();
+    let ids = people(&console, 2_300);
+    let large = group(&console, "Large", &ids);
+    let small = group(&console, "Small", &ids[..2]);
+
+    let answer = entra.get(&format!("/Groups/{large}")).await;
+    let few = entra.get(&format!("/Groups/{small}")).await;
+    assert_eq!((answer.status, few.status), (200, 200));
+    assert_eq!(members(&answer.json), ids, "in the order in which they came");
+    let names = |json: &Value| json.as_object().unwrap().keys().cloned().collect::<HashSet<_>>();
+    assert_eq!(names(&answer.json), names(&few.json));
+    assert_eq!(names(&answer.json["members"][2_299]), names(&few.json["members"][1]));
+    assert_eq!(answer.headers["content-type"], few.headers["content-type"]);
+    assert!(answer.headers.contains_key("etag"));
+
+    let only = entra.get(&format!("/Groups/{large}?attributes=members.value")).await;
+    assert_eq!(members(&only.json), ids);
+    assert_eq!(names(&only.json["members"][0]), HashSet::from(["value".to_owned()]));
+    assert!(only.json.get("displayName").is_none());
+    let without = entra.get(&format!("/Groups/{large}?excludedAttributes=members")).await;
+    assert!(without.json.get("members").is_none() && without.json["displayName"] == "Large");
+
+    let version = answer.headers["etag"].to_str().unwrap().to_owned();
+    let headers = [
+        ("authorization".to_owned(), format!("Bearer {}", entra.token)),
+        ("if-none-match".to_owned(), version),
+    ];
+    let path = format!("/Groups/{large}");
+    let known = entra.raw(reqwest::Method::GET, &path, &headers, None).await;
+    assert_eq!(known.status, 304);
+}
+
+/// All groups of a list, page by page: how long the pages were, and the names.
+async fn walked(entra: &Entra, by_cursor: bool) -> (Vec<usize>, Vec<String>) {
+    let (mut lengths, mut names, mut cursor) = (Vec::new(), Vec::new(), String::new());
+    loop {
+        let place =
+            if by_cursor { format!("cursor={cursor}") } else { format!("startIndex={}", names.len() + 1) };
+        let page = entra.get(&format!("/Groups?count=100&{place}")).await;
+        let groups = page.json["Resources"].as_array().cloned().unwrap_or_default();
+        assert_eq!(page.at("/itemsPerPage").as_u64(), u64::try_from(groups.len()).ok());
+        assert_eq!(page.at("/totalResults"), 41);
+        lengths.push(groups.len());
+        names.extend(groups.iter().map(|group| group["displayName"].as_str().unwrap().to_owned()));
+        match page.json["nextCursor"].as_str() {
+            Some(next) if by_cursor => next.clone_into(&mut cursor),
+            None if !by_cursor && names.len() < 41 => assert!(!groups.is_empty(), "{lengths:?}"),
+            _ => return (lengths, names),
+        }
+    }
+}
+
+#[actix_web::test]
+async fn a_list_of_groups_holds_so_many_members_and_goes_on_behind_them() {
+    let (console, entra) = Console::with_entra();
+    let ids = people(&console, 300);
+    for number in 0..41 {
+        group(&console, &format!("Team {number:02}"), &ids);
+    }
+    for by_cursor in [false, true] {
+        let (lengths, names) = walked(&entra, by_cursor).await;
+        assert_eq!(lengths, [33, 8], "by cursor: {by_cursor}");
+        assert_eq!(names, (0..41).map(|number| format!("Team {number:02}")).collect::<Vec<_>>());
+    }
+    let without = entra.get("/Groups?count=100&excludedAttributes=members").await;
+    assert_eq!(without.at("/itemsPerPage"), 41);
+    // What no index answers would have to look at all of them.
+    let refused = entra.get("/Groups?filter=members.display co \"x\"").await;
+    assert_eq!(
+        (refused.status, refused.at("/scimType").as_str()),
+        (400, Some("tooMany")),
+        "{}",
+        refused.json
+    );
+}
