@@ -528,6 +528,14 @@ diesel::table! {
 }
 
 diesel::table! {
+    guard_arrivals (loss, minute) {
+        loss -> Text,
+        minute -> Timestamp,
+        people -> BigInt,
+    }
+}
+
+diesel::table! {
     oauth_clients (id) {
         id -> Text,
         label -> Text,
@@ -638,6 +646,7 @@ diesel::allow_tables_to_appear_in_same_query!(
     group_members,
     guard_people,
     guard_minutes,
+    guard_arrivals,
     provisioning_hours,
     oauth_clients,
     oauth_client_secrets,

@@ -92,7 +92,7 @@ pub(super) fn holds(tx: &mut Tx, loss: Loss, user: &str, pending: bool) -> Resul
     let came_at = match counted {
         // Whoever is switched off, on and off again is no newcomer.
         Some(person) => person.came_at,
-        None => there::came_at(tx.conn, user)?.unwrap_or(tx.now),
+        None => there::came_at(tx.conn, user)?.map_or(tx.now, |at| at.min(tx.now)),
     };
     count_person(tx, loss, user, counted.map(|person| person.at), came_at, limits)?;
     let kept = before.is_some_and(|person| person.kept_at.is_some_and(|at| at.max(person.at) > since));
@@ -160,7 +160,7 @@ pub(super) fn uncount_some(
     };
     let ids: Vec<String> = people.iter().map(|(user, _)| user.clone()).collect();
     let still = still(tx.conn, &ids)?;
-    let (mut gone, mut minutes) = (Vec::new(), HashMap::new());
+    let (mut gone, mut minutes, mut arrivals) = (Vec::new(), HashMap::new(), HashMap::new());
     for (user, person) in people.iter().filter(|(_, person)| person.at <= until) {
         if let Some(kept_at) = person.kept_at {
             let last_try = kept_at.max(person.at);
@@ -171,7 +171,10 @@ pub(super) fn uncount_some(
         } else {
             gone.push(user);
         }
-        *minutes.entry(minute(person.at)?).or_insert(0) += 1;
+        if person.at > long_ago() {
+            *minutes.entry(minute(person.at)?).or_insert(0) += 1;
+            *arrivals.entry(minute(person.came_at)?).or_insert(0) += 1;
+        }
     }
     diesel::delete(mine().filter(guard_people::user_id.eq_any(gone))).execute(tx.conn)?;
     for (minute, people) in minutes {
@@ -180,6 +183,7 @@ pub(super) fn uncount_some(
             .set(guard_minutes::people.eq(guard_minutes::people - people))
             .execute(tx.conn)?;
     }
+    there::uncount_arrivals(tx.conn, loss, arrivals)?;
     Ok(Some(last))
 }
 
@@ -277,6 +281,9 @@ fn count_person(
     if add_to_minute(tx, loss, tx.now)? {
         sweep(tx, limits)?;
     }
+    if before.is_none() {
+        there::count_arrival(tx.conn, loss, came_at, tx.now - TimeDelta::minutes(limits.longest()))?;
+    }
     let tried = (guard_people::at.eq(tx.now), guard_people::came_at.eq(came_at));
     let row = (
         guard_people::loss.eq(loss),
@@ -317,6 +324,7 @@ fn add_to_minute(tx: &mut Tx, loss: Loss, at: NaiveDateTime) -> Result<bool> {
 fn sweep(tx: &mut Tx, limits: Limits) -> Result<()> {
     let stale = minute(tx.now - TimeDelta::minutes(limits.longest()))?;
     diesel::delete(guard_minutes::table.filter(guard_minutes::minute.lt(stale))).execute(tx.conn)?;
+    there::sweep(tx.conn, stale)?;
     for loss in Loss::ALL {
         let old = guard_people::table
             .filter(guard_people::loss.eq(loss))

@@ -2,10 +2,10 @@
 
 use super::{Loss, Outcome, minute};
 use crate::db::Conn;
-use crate::db::schema::{census, guard_minutes, guard_people, users};
+use crate::db::schema::{census, guard_arrivals, guard_minutes, guard_people, users};
 use crate::domain::Tx;
 use crate::error::Result;
-use chrono::NaiveDateTime;
+use chrono::{NaiveDateTime, TimeDelta};
 use diesel::prelude::*;
 
 /// The windows, each with a column for what was found.
@@ -24,14 +24,65 @@ pub(super) fn came_at(conn: &mut Conn, user: &str) -> Result<Option<NaiveDateTim
     Ok(found.map(|(created, reactivated)| reactivated.map_or(created, |at| at.max(created))))
 }
 
-/// How many of those counted since then had come only since then. Few in an organisation that has grown up: the index
-/// holds them side by side.
+/// How many of those counted since then had come only since then: a sum over minutes, and a part of the first of them.
 pub(super) fn newcomers_counted(conn: &mut Conn, loss: Loss, since: NaiveDateTime) -> Result<i64> {
-    let newcomers = guard_people::table
+    let whole = minute(since)? + TimeDelta::minutes(1);
+    let minutes = guard_arrivals::table
+        .filter(guard_arrivals::loss.eq(loss))
+        .filter(guard_arrivals::minute.ge(whole))
+        .select(guard_arrivals::people);
+    let minutes: Vec<i64> = minutes.load(conn)?;
+    let part = guard_people::table
         .filter(guard_people::loss.eq(loss))
         .filter(guard_people::came_at.gt(since))
+        .filter(guard_people::came_at.lt(whole))
         .filter(guard_people::at.gt(since));
-    Ok(newcomers.count().get_result(conn)?)
+    let part: i64 = part.count().get_result(conn)?;
+    Ok(minutes.iter().sum::<i64>() + part)
+}
+
+/// Of whoever is counted it is kept when they came, unless that was before every window.
+pub(super) fn count_arrival(
+    conn: &mut Conn,
+    loss: Loss,
+    came_at: NaiveDateTime,
+    stale: NaiveDateTime,
+) -> Result<()> {
+    if came_at <= stale {
+        return Ok(());
+    }
+    let row = (
+        guard_arrivals::loss.eq(loss),
+        guard_arrivals::minute.eq(minute(came_at)?),
+        guard_arrivals::people.eq(1_i64),
+    );
+    diesel::insert_into(guard_arrivals::table)
+        .values(row)
+        .on_conflict((guard_arrivals::loss, guard_arrivals::minute))
+        .do_update()
+        .set(guard_arrivals::people.eq(guard_arrivals::people + 1))
+        .execute(conn)?;
+    Ok(())
+}
+
+/// These are counted no longer: how many came in which minute.
+pub(super) fn uncount_arrivals(
+    conn: &mut Conn,
+    loss: Loss,
+    minutes: impl IntoIterator<Item = (NaiveDateTime, i64)>,
+) -> Result<()> {
+    for (minute, people) in minutes {
+        let this = guard_arrivals::table.find((loss, minute));
+        diesel::update(this).set(guard_arrivals::people.eq(guard_arrivals::people - people)).execute(conn)?;
+    }
+    Ok(())
+}
+
+/// Deletes what no window reaches any more.
+pub(super) fn sweep(conn: &mut Conn, stale: NaiveDateTime) -> Result<()> {
+    let old = guard_arrivals::minute.lt(stale).or(guard_arrivals::people.le(0));
+    diesel::delete(guard_arrivals::table.filter(old)).execute(conn)?;
+    Ok(())
 }
 
 /// How many users were active when the window began. That is found out once a minute, for it takes a look at all who
@@ -75,4 +126,73 @@ fn look(conn: &mut Conn, since: NaiveDateTime) -> Result<i64> {
         .count()
         .get_result(conn)?;
     Ok(active - created - returned + gone)
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+mod tests {
+    use super::super::{begin_minutes_anew, holds, kept, limits, uncount_some};
+    use super::*;
+    use crate::domain::testing::house;
+    use crate::domain::{Actor, Tx};
+    use std::collections::HashSet;
+
+    fn one_by_one(conn: &mut Conn, since: NaiveDateTime) -> i64 {
+        let newcomers = guard_people::table
+            .filter(guard_people::loss.eq(Loss::Account))
+            .filter(guard_people::came_at.gt(since))
+            .filter(guard_people::at.gt(since));
+        newcomers.count().get_result(conn).unwrap()
+    }
+
+    #[test]
+    fn the_sum_of_newcomers_is_what_counting_them_one_by_one_gives() {
+        let house = house();
+        let tries = |people: std::ops::Range<u32>| {
+            move |tx: &mut Tx| {
+                people.clone().try_for_each(|person| {
+                    holds(tx, Loss::Account, &format!("person {person}"), false).map(drop)
+                })
+            }
+        };
+        let agree = |told: &str| {
+            house
+                .write(&Actor::Entra, move |tx| {
+                    let longest = TimeDelta::minutes(limits(tx.conn)?.longest());
+                    for window in [TimeDelta::zero(), TimeDelta::seconds(90), TimeDelta::hours(1), longest] {
+                        let since = tx.now - window;
+                        let counted = newcomers_counted(tx.conn, Loss::Account, since)?;
+                        assert_eq!(counted, one_by_one(tx.conn, since), "{window}");
+                    }
+                    newcomers_counted(tx.conn, Loss::Account, tx.now - longest)
+                })
+                .unwrap_or_else(|cause| panic!("{told}: {cause}"))
+        };
+        house.write(&Actor::Entra, tries(0..40)).unwrap();
+        assert_eq!(agree("all at once"), 40);
+        house.clock.advance(TimeDelta::seconds(80));
+        house.write(&Actor::Entra, tries(20..60)).unwrap();
+        assert_eq!(agree("some of them again"), 60);
+        house.write(&Actor::CommandLine, |tx| kept(tx, Loss::Account, "person 3")).unwrap();
+        house.clock.advance(TimeDelta::minutes(55));
+        house.write(&Actor::Entra, tries(50..70)).unwrap();
+        assert_eq!(agree("an hour later"), 70);
+        house
+            .write(&Actor::CommandLine, |tx| {
+                let (still, now) = (HashSet::from(["person 7".to_owned()]), tx.now);
+                let mut after = String::new();
+                while let Some(last) = uncount_some(tx, Loss::Account, &after, now, |_, _| Ok(still.clone()))?
+                {
+                    after = last;
+                }
+                begin_minutes_anew(tx, Loss::Account)
+            })
+            .unwrap();
+        assert_eq!(agree("counted anew"), 1);
+        house.write(&Actor::Entra, tries(0..10)).unwrap();
+        assert_eq!(agree("and again"), 10);
+        house.clock.advance(TimeDelta::hours(30));
+        house.write(&Actor::Entra, tries(5..6)).unwrap();
+        assert_eq!(agree("a day later"), 1);
+    }
 }
