@@ -22,6 +22,7 @@ diesel::table! {
         name -> Text,
         name_key -> Text,
         created_at -> Timestamp,
+        headcount -> BigInt,
     }
 }
 

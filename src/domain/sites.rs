@@ -93,15 +93,11 @@ pub fn list(conn: &mut Conn) -> Result<Vec<Listed>> {
     for alias in site_aliases::table.order(site_aliases::name_key).select(Alias::as_select()).load(conn)? {
         aliases.entry(alias.site_id.clone()).or_default().push(alias);
     }
-    let counts: HashMap<Option<String>, i64> = users::table
-        .group_by(users::site_id)
-        .select((users::site_id, count_star()))
-        .load(conn)?
-        .into_iter()
-        .collect();
-    let listed = all(conn)?.into_iter().map(|site| Listed {
+    let all: Vec<(Site, i64)> =
+        sites::table.order(sites::name_key).select((Site::as_select(), sites::headcount)).load(conn)?;
+    let listed = all.into_iter().map(|(site, users)| Listed {
         aliases: aliases.remove(&site.id).unwrap_or_default(),
-        users: counts.get(&Some(site.id.clone())).copied().unwrap_or(0),
+        users,
         site,
     });
     Ok(listed.collect())
@@ -112,7 +108,7 @@ pub fn listed(conn: &mut Conn, id: &str) -> Result<Listed> {
     let site = find(conn, id)?;
     let aliases = site_aliases::table.filter(site_aliases::site_id.eq(id)).order(site_aliases::name_key);
     let aliases = aliases.select(Alias::as_select()).load(conn)?;
-    let users = users::table.filter(users::site_id.eq(id)).count().get_result(conn)?;
+    let users = sites::table.find(id).select(sites::headcount).first(conn)?;
     Ok(Listed { site, aliases, users })
 }
 
@@ -302,8 +298,16 @@ pub(super) fn place(tx: &mut Tx, user: &str, user_name: &str, site: &Site) -> Re
             "This user's site is set already, and a site is fixed once it is set.",
         ));
     }
+    count(tx.conn, &site.id, 1)?;
     let subject = Subject { kind: Kind::User, id: user, name: user_name };
     audit::note(tx, Action::UserChanged, subject, &[Change::set("site", &site.name)])
+}
+
+/// So many more people work at the site: whatever gives a user a site, or deletes one who has it, keeps the number.
+pub(super) fn count(conn: &mut Conn, site: &str, more: i64) -> Result<()> {
+    let now = sites::headcount.eq(sites::headcount + more);
+    diesel::update(sites::table.find(site)).set(now).execute(conn)?;
+    Ok(())
 }
 
 /// As [`place`], for many users by key and name who are known to have no site.
@@ -323,6 +327,7 @@ pub(super) fn place_many(tx: &mut Tx, these: &[(&str, &str)], site: &Site) -> Re
             ));
         }
     }
+    count(tx.conn, &site.id, i64::try_from(these.len()).map_err(Error::internal)?)?;
     let notes = these.iter().map(|(id, name)| {
         let subject = Subject { kind: Kind::User, id, name };
         (Action::UserChanged, subject, vec![Change::set("site", &site.name)])

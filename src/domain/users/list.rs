@@ -298,8 +298,8 @@ fn total(conn: &mut Conn, parts: &[Part], best: Option<(&Part, i64)>, effort: Ef
             return Ok(Total::counted(count));
         }
         ([Part::License(Which::Nothing)], _) => {
-            let held: i64 = license_assignments::table.count().get_result(conn)?;
-            return Ok(Total::Exactly(census(conn)?.everyone - held));
+            let taken: Vec<i64> = license_types::table.select(license_types::seats_taken).load(conn)?;
+            return Ok(Total::Exactly(census(conn)?.everyone - taken.iter().sum::<i64>()));
         }
         _ => {}
     }

@@ -5,7 +5,7 @@ use super::{
 };
 use crate::db::Conn;
 use crate::db::schema::{census as table, user_emails, users};
-use crate::domain::{Tx, fold, new_id};
+use crate::domain::{Tx, fold, new_id, sites};
 use crate::error::{Error, Result};
 use diesel::dsl::max;
 use diesel::prelude::*;
@@ -182,6 +182,12 @@ pub(super) fn uncount(tx: &mut Tx, user: &User) -> Result<()> {
 
 /// `appears_inside`: whether a user who appears or vanishes does so in the middle of the list.
 fn recount(conn: &mut Conn, before: Option<&User>, after: Option<&User>, appears_inside: bool) -> Result<()> {
+    let site = |user: Option<&'_ User>| user.and_then(|user| user.site_id.clone());
+    let (from, to) = (site(before), site(after));
+    if from != to {
+        from.iter().try_for_each(|site| sites::count(conn, site, -1))?;
+        to.iter().try_for_each(|site| sites::count(conn, site, 1))?;
+    }
     let counted = |user: Option<&User>| {
         let seen = user.map_or(HIDDEN, |user| user.seen);
         let (active, linked) = user.map_or((false, false), |user| (user.active, user.is_linked()));

@@ -1,4 +1,4 @@
--- How many accounts there are, whether Entra ID sees them or not: Home and the list of users tell it without counting.
+-- Numbers that Home and lists tell without counting. How many accounts there are, whether Entra ID sees them or not:
 ALTER TABLE census ADD COLUMN everyone BIGINT NOT NULL DEFAULT 0;
 ALTER TABLE census ADD COLUMN everyone_active BIGINT NOT NULL DEFAULT 0;
 ALTER TABLE census ADD COLUMN linked BIGINT NOT NULL DEFAULT 0;
@@ -6,3 +6,7 @@ UPDATE census SET
     everyone = (SELECT count(*) FROM users),
     everyone_active = (SELECT count(*) FROM users WHERE active),
     linked = (SELECT count(*) FROM users WHERE entra_state = 'linked');
+
+-- and how many people work at each site.
+ALTER TABLE sites ADD COLUMN headcount BIGINT NOT NULL DEFAULT 0;
+UPDATE sites SET headcount = (SELECT count(*) FROM users WHERE users.site_id = sites.id);
