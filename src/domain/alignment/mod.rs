@@ -8,6 +8,7 @@
 //! | `rename`    | accepting a proposal, all of them, and taking them back           |
 //! | `outlook`   | what will become of each account                                  |
 
+use super::condition::{Sql, always};
 use super::page::{At, Page};
 use super::text_enum::text_enum;
 use super::users::{self, EntraState, User};
@@ -316,8 +317,12 @@ pub fn rows(conn: &mut Conn, id: &str, kind: Option<Kind>, at: &At, size: usize)
 
 /// The proposals of these kinds that nobody has decided on: so many of those after this number.
 pub fn proposals(conn: &mut Conn, id: &str, kinds: &[Kind], after: i32, most: i64) -> Result<Vec<Row>> {
-    Ok(proposed(id, kinds)
+    // By number: an alternative that never holds keeps the database from gathering all of a kind first.
+    let met: Sql<alignment_rows::table> = Box::new(proposed(kinds).or(always(false)));
+    Ok(alignment_rows::table
+        .filter(alignment_rows::alignment_id.eq(id))
         .filter(alignment_rows::number.gt(after))
+        .filter(met)
         .order(alignment_rows::number)
         .limit(most)
         .select(Row::as_select())
@@ -326,19 +331,18 @@ pub fn proposals(conn: &mut Conn, id: &str, kinds: &[Kind], after: i32, most: i6
 
 /// How many proposals of these kinds nobody has decided on.
 pub fn count_proposals(conn: &mut Conn, id: &str, kinds: &[Kind]) -> Result<i64> {
-    Ok(proposed(id, kinds).count().get_result(conn)?)
+    let mine = alignment_rows::table.filter(alignment_rows::alignment_id.eq(id)).filter(proposed(kinds));
+    Ok(mine.count().get_result(conn)?)
 }
 
-#[diesel::dsl::auto_type]
-fn proposed<'a>(id: &'a str, kinds: &'a [Kind]) -> _ {
+fn proposed(kinds: &[Kind]) -> Sql<alignment_rows::table> {
     let kinds: Vec<Kind> = kinds.iter().copied().filter(|kind| kind.proposes()).collect();
-    let open: State = State::Open;
-    let free: Standing = Standing::Free;
-    alignment_rows::table
-        .filter(alignment_rows::alignment_id.eq(id))
-        .filter(alignment_rows::state.eq(open))
-        .filter(alignment_rows::standing.eq(free))
-        .filter(alignment_rows::kind.eq_any(kinds))
+    Box::new(
+        alignment_rows::kind
+            .eq_any(kinds)
+            .and(alignment_rows::state.eq(State::Open))
+            .and(alignment_rows::standing.eq(Standing::Free)),
+    )
 }
 
 /// Every row as a file that spreadsheets open.
