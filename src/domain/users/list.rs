@@ -26,7 +26,7 @@ const MOST_COUNTED: i64 = 10_000;
 /// So few are all looked at and sorted.
 const FEW: i64 = 2_000;
 /// So many rows are looked at for a page, or a number, that is wanted at once.
-const MOST_LOOKED_AT: i64 = 5_000;
+const MOST_LOOKED_AT: i64 = 3_000;
 
 /// Which users are asked for; an empty filter means all.
 #[derive(Clone, Debug, Default)]
@@ -167,15 +167,15 @@ pub fn list(conn: &mut Conn, asked: &Asked, effort: Effort) -> Result<Option<Fou
     let best = fewest(conn, &parts)?;
     let limit = asked.size + 1;
     let keys = match best {
-        Some((part, count)) if count <= FEW => Some(among(conn, &parts, part, asked, limit)?),
+        // In its time also where they are many, but far on in the order.
+        Some((part, count)) if count <= FEW || effort == Effort::AllRows => {
+            Some(among(conn, &parts, part, asked, limit)?)
+        }
         _ => walk(conn, &parts, asked, limit, effort)?,
     };
     let keys = match (keys, &best) {
         (Some(keys), _) => keys,
-        // Many, but all of them far on in the order.
-        (None, Some((part, count))) if effort == Effort::AllRows || *count <= MOST_COUNTED => {
-            among(conn, &parts, part, asked, limit)?
-        }
+        (None, Some((part, count))) if *count <= MOST_COUNTED => among(conn, &parts, part, asked, limit)?,
         (None, _) => return Ok(None),
     };
     let mut rows = listed(conn, &keys)?;
@@ -196,9 +196,12 @@ pub fn these(conn: &mut Conn, ids: &[String]) -> Result<Vec<Listed>> {
 }
 
 fn listed(conn: &mut Conn, ids: &[String]) -> Result<Vec<Listed>> {
+    // One join beside the other: of one within another the database would first gather all licences that are held.
+    let kind = license_types::id.nullable().eq(license_assignments::license_type_id.nullable());
     let rows = users::table
         .left_join(sites::table)
-        .left_join(license_assignments::table.left_join(license_types::table))
+        .left_join(license_assignments::table)
+        .left_join(license_types::table.on(kind))
         .filter(users::id.eq_any(ids))
         .select(Listed::as_select());
     Ok(rows.load(conn)?)
@@ -271,11 +274,7 @@ fn walk(
     limit: usize,
     effort: Effort,
 ) -> Result<Option<Vec<String>>> {
-    let most = if effort == Effort::AllRows && parts.iter().all(|part| !part.has_index()) {
-        i64::MAX
-    } else {
-        MOST_LOOKED_AT
-    };
+    let most = if effort == Effort::AllRows { i64::MAX } else { MOST_LOOKED_AT };
     let rows =
         placed(users::table.into_boxed(), asked)?.select((users::id, and_all(parts, None))).limit(most);
     let (mut looked_at, mut keys) = (0, Vec::with_capacity(limit));

@@ -3,6 +3,7 @@
 //! A condition that an index answers leaves the rest to the database. Where an index leaves few, they are looked at one
 //! by one, whatever else is asked of them. What is left has to look at all users: such reads take turns.
 
+use super::by_entra::Scope;
 use super::census;
 use super::query::{Field, Leaf, UserCondition, to_sql};
 use super::search::{Order, Search, least};
@@ -15,7 +16,7 @@ use diesel::prelude::*;
 use diesel::sql_types::Integer;
 
 /// So few are looked at one by one.
-const FEW: i64 = 2_000;
+const FEW: i64 = 5_000;
 /// So many entries of an index are soon stepped over.
 const NEAR: i64 = 20_000;
 
@@ -62,12 +63,20 @@ pub fn looks_at_all(conn: &mut Conn, search: &Search, position: i64) -> Result<b
         Some(Order::Text(_)) => true,
     };
     Ok(match &search.plan {
-        Plan::AllRows => true,
+        Plan::AllRows => !(is_by_activity(search) && position <= FEW),
         Plan::ByIndex if search.condition == Condition::All => {
             sorts && census(conn)?.everyone > FEW || search.order.is_some() && position > NEAR
         }
         Plan::ByIndex | Plan::Among(_) => false,
     })
+}
+
+/// Whether nothing but activity is asked, in the order in which users were made. Where an index would leave many, a page of
+/// them is full before many others were looked at; their number is known.
+pub(super) fn is_by_activity(search: &Search) -> bool {
+    search.order.is_none()
+        && search.scope == Scope::AllUsers
+        && matches!(search.condition, Condition::Is(Leaf::Active(_)))
 }
 
 /// Whether many would have to be looked at one by one.

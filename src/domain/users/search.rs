@@ -1,12 +1,12 @@
 //! Users as Entra ID finds and pages them: by key, never by counting past rows that were shown before.
 
 use super::by_entra::{Known, Scope, known_all};
-use super::plan::Plan;
+use super::plan::{Plan, is_by_activity};
 use super::query::{Field, Leaf, Moment, UserCondition, to_sql};
 use super::{Held, SEEN, SEEN_AS_ENTRAS, User, census};
 use crate::db::schema::users;
 use crate::db::{Backend, Conn, lower_case};
-use crate::domain::condition::{Condition, Sql, behind, behind_or_absent};
+use crate::domain::condition::{Condition, Sql, always, behind, behind_or_absent};
 use crate::error::{Error, Result};
 use chrono::NaiveDateTime;
 use diesel::dsl::IntoBoxed;
@@ -181,6 +181,10 @@ fn found(search: &Search) -> Query {
     }
     match &search.condition {
         Condition::All => seen,
+        // An alternative that never holds keeps the database from gathering all of them first.
+        condition if search.plan == Plan::AllRows && is_by_activity(search) => {
+            seen.filter(condition.to_sql(&to_sql).or(always(false)))
+        }
         condition => seen.filter(condition.to_sql(&to_sql)),
     }
 }
