@@ -81,9 +81,12 @@ fn names<const COUNT: usize>(names: [&str; COUNT]) -> BTreeSet<String> {
     names.map(str::to_owned).into()
 }
 
+/// So many days later, of which the program saw at least the last: a clock that leaps is not believed at once.
 async fn days_later(console: &Console, days: i64) {
-    console.clock.advance(TimeDelta::days(days));
-    worker::round(&console.org, false).await.unwrap();
+    for some in [days - 1, 1] {
+        console.clock.advance(TimeDelta::days(some));
+        worker::round(&console.org, false).await.unwrap();
+    }
 }
 
 async fn set(owner: &Browser, days: [&str; 3]) -> u16 {
@@ -112,6 +115,20 @@ async fn each_log_is_kept_for_its_own_days_and_no_line_longer() {
     assert_eq!(left(&console), [names([]), names([]), names([])]);
     let now = console.org.now();
     assert!(!console.org.read(move |conn| retention::is_due(conn, now)).unwrap());
+}
+
+#[actix_web::test]
+async fn a_clock_that_leaps_ahead_and_is_put_right_costs_no_line() {
+    let console = Console::open();
+    lines(&console, "first");
+    days_later(&console, 1).await;
+    console.clock.advance(TimeDelta::days(3650));
+    worker::round(&console.org, false).await.unwrap();
+    assert_eq!(left(&console), [(); 3].map(|()| names(["first"])), "it is not believed yet");
+    console.clock.advance(TimeDelta::days(-3650));
+    worker::round(&console.org, false).await.unwrap();
+    days_later(&console, 5).await;
+    assert_eq!(left(&console), [(); 3].map(|()| names(["first"])));
 }
 
 #[actix_web::test]

@@ -22,6 +22,8 @@ pub mod names {
     pub const GUARD: &str = "guard";
     /// For how many days each log is kept: see `domain::retention`.
     pub const LOG_DAYS: &str = "log_days";
+    /// When the clock was last looked at before lines of the logs were deleted: see `domain::retention`.
+    pub const LOG_CLOCK: &str = "log_clock";
     /// A sealed word that tells whether the key file belongs to this database.
     pub const KEY_CHECK: &str = "key_check";
     /// Whether an owner is yet to look, once, at what was trusted before owners had to approve of it.
