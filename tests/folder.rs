@@ -46,17 +46,28 @@ fn server(folder: &Path) -> Command {
 
 /// The program, once it serves this folder.
 fn serve(folder: &Path) -> Child {
+    serve_at(folder).0
+}
+
+/// The same, with its address.
+fn serve_at(folder: &Path) -> (Child, String) {
     let mut child = server(folder).spawn().unwrap();
     let mut line = String::new();
     BufReader::new(child.stdout.as_mut().unwrap()).read_line(&mut line).unwrap();
     let address = line.trim().strip_prefix("Rollcall listens on http://").unwrap();
     // Once it answers it also heeds signals.
+    let answer = ask(address, "GET /readyz HTTP/1.1", "");
+    assert!(answer.starts_with("HTTP/1.1 200") && answer.ends_with("ready"), "{answer}");
+    (child, address.to_owned())
+}
+
+/// The answer to a request whose first lines these are.
+fn ask(address: &str, head: &str, body: &str) -> String {
     let mut stream = TcpStream::connect(address).unwrap();
-    stream.write_all(b"GET /readyz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n").unwrap();
+    write!(stream, "{head}\r\nHost: x\r\nConnection: close\r\n\r\n{body}").unwrap();
     let mut answer = String::new();
     stream.read_to_string(&mut answer).unwrap();
-    assert!(answer.starts_with("HTTP/1.1 200") && answer.ends_with("ready"), "{answer}");
-    child
+    answer
 }
 
 /// Stops it as it should be; answers what its log had to say.
@@ -287,6 +298,29 @@ fn a_log_that_was_taken_away_after_a_crash_is_noticed() {
     let told = stop(serve(&data));
     assert!(told.contains("was not stopped as it should be") && told.contains(LOG), "{told}");
     assert_eq!(stop(serve(&data)), "", "once is enough");
+}
+
+#[test]
+fn what_stood_in_a_log_that_is_taken_away_while_it_is_in_use_is_saved() {
+    let (_folder, data) = owned();
+    said(&run(&data, &["provisioning", "enable"]));
+    let token = said(&run(&data, &["token", "create", "--label", "x"]));
+    let (mut served, address) = serve_at(&data);
+    let create = |number: u32| {
+        let body = format!("{{\"userName\":\"u{number}@example.com\"}}");
+        let head = format!("Authorization: Bearer {}\r\nContent-Length: {}", token.trim(), body.len());
+        ask(&address, &format!("POST /scim/v2/Users HTTP/1.1\r\n{head}"), &body)
+    };
+    assert!(create(1).starts_with("HTTP/1.1 201"));
+    assert!(fs::metadata(data.join(LOG)).unwrap().len() > 0);
+    fs::remove_file(data.join(LOG)).unwrap();
+    assert!(create(2).starts_with("HTTP/1.1 503"), "it would be lost");
+    assert!(Command::new("kill").arg(served.id().to_string()).status().unwrap().success());
+    assert_eq!(served.wait().unwrap().code(), Some(2), "it says that it did not end well");
+    let (served, address) = serve_at(&data);
+    let head = format!("GET /scim/v2/Users HTTP/1.1\r\nAuthorization: Bearer {}", token.trim());
+    assert!(ask(&address, &head, "").contains("u1@example.com"));
+    stop(served);
 }
 
 #[test]

@@ -114,6 +114,11 @@ impl Opened {
         Ok(Self(Arc::new(files)))
     }
 
+    /// Whether the database file itself is still there.
+    pub(super) fn has_database(&self) -> bool {
+        self.0.first().is_some_and(|(path, identity)| Identity::of(path).ok() == Some(*identity))
+    }
+
     /// Whether one of them is gone, or another one stands in its place: what is written then is lost.
     pub(super) fn is_replaced(&self) -> bool {
         self.0.iter().any(|(path, identity)| Identity::of(path).ok() != Some(*identity))

@@ -125,7 +125,10 @@ pub enum OpenError {
 impl OpenError {
     fn failed(path: &Path, cause: &impl std::fmt::Display) -> Self {
         let mut cause = cause.to_string();
-        if faults::outage_of_text(&cause) == Some(Outage::Damaged) {
+        // The engine makes an empty log where there is none.
+        let has_log = std::fs::metadata(file::log(path)).is_ok_and(|log| log.len() > 0);
+        let outage = faults::outage_of_text(&cause);
+        if outage == Some(Outage::Damaged) || (outage == Some(Outage::DiskFailing) && !has_log) {
             cause.push_str(
                 ". If its -wal file was removed, or left behind when it was copied, bring that back; else restore the backup",
             );

@@ -292,6 +292,10 @@ fn run(
             let _due_already = committed_some.try_send(()).is_err();
         }
         if opened.is_replaced() {
+            if state.outage() != Some(Outage::Unreachable) && opened.has_database() {
+                // Only the log was taken away, which is still open here: what it has is brought into the database file.
+                save(&mut conn);
+            }
             // What would be written now would be lost with the file, although it was acknowledged.
             state.end(Some(Outage::Unreachable));
             group.into_iter().for_each(|job| job.refuse(Error::unavailable(Outage::Unreachable, REPLACED)));
@@ -301,6 +305,15 @@ fn run(
         if let Some(another) = write(&mut conn, group, state).then(&open).flatten() {
             conn = another;
         }
+    }
+}
+
+/// Brings all of the log into the database file.
+fn save(conn: &mut Conn) {
+    if let Err(cause) = conn.batch_execute("PRAGMA wal_checkpoint(TRUNCATE)") {
+        tracing::error!(%cause, "the log of the database was taken away, and what it had with it");
+    } else {
+        tracing::warn!("the log of the database was taken away: what it had is in the database file now");
     }
 }
 
