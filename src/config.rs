@@ -4,11 +4,19 @@
 
 use ipnet::{IpNet, Ipv4Net};
 use serde::Deserialize;
-use std::net::{IpAddr, SocketAddr};
+use std::net::IpAddr;
 use std::num::NonZeroU32;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::str::FromStr;
 use url::{Host, Url};
+
+mod file;
+mod listen;
+mod log;
+
+pub use file::File;
+pub use listen::Listen;
+pub use log::LogFormat;
 
 /// Microsoft's worldwide cloud.
 const ENTRA_AUTHORITY: &str = "https://login.microsoftonline.com";
@@ -46,17 +54,6 @@ pub struct Partial {
     pub log: Option<String>,
     /// How to write the log.
     pub log_format: Option<LogFormat>,
-}
-
-/// How the log is written.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum LogFormat {
-    /// For people.
-    #[default]
-    Text,
-    /// One JSON object a line, for machines.
-    Json,
 }
 
 /// The header in which reverse proxies say where a request comes from. One is believed, never both: a proxy that writes
@@ -107,8 +104,8 @@ impl TryFrom<String> for ForwardedHeader {
 pub struct Settings {
     /// The folder of the database and the key file.
     pub data_dir: PathBuf,
-    /// The address and port to listen on; port 0 picks a free one.
-    pub listen: SocketAddr,
+    /// Where to listen; port 0 picks a free one.
+    pub listen: Listen,
     /// The address under which browsers and Entra ID reach the console, if it isn't the one listened on.
     pub public_url: Option<Url>,
     /// Where Entra ID publishes its signing keys: another address in each of Microsoft's clouds.
@@ -139,36 +136,30 @@ impl Settings {
     /// The address under which browsers reach the console: the public one, else the one listened on.
     #[must_use]
     pub fn reachable_at(&self) -> Url {
-        self.public_url.clone().unwrap_or_else(|| own_url(self.listen))
+        self.public_url.clone().unwrap_or_else(|| self.listen.url(self.listen.port()))
     }
-}
-
-/// The address of a console on this machine.
-#[must_use]
-pub fn own_url(address: SocketAddr) -> Url {
-    // Nobody can browse to "any address": this machine stands for it.
-    let host = if address.ip().is_unspecified() {
-        "localhost".to_owned()
-    } else {
-        SocketAddr::new(address.ip(), 0).to_string().trim_end_matches(":0").to_owned()
-    };
-    let text = format!("http://{host}:{}", address.port());
-    Url::parse(&text).unwrap_or_else(|cause| unreachable!("{text}: {cause}"))
 }
 
 /// A setting that can't be used, in one line.
-#[derive(Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{0}")]
-pub struct BadSetting(pub String);
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{text}")]
+pub struct BadSetting {
+    /// Its name in the file, where it is one setting alone.
+    pub key: Option<&'static str>,
+    text: String,
+}
 
-impl Partial {
-    /// What the TOML file says.
-    pub fn read(path: &Path) -> Result<Self, BadSetting> {
-        let bad = |cause: String| BadSetting(format!("the settings file {}: {cause}", path.display()));
-        let text = std::fs::read_to_string(path).map_err(|cause| bad(cause.to_string()))?;
-        toml::from_str(&text).map_err(|cause| bad(cause.message().replace('\n', " ")))
+impl BadSetting {
+    fn new(text: String) -> Self {
+        Self { key: None, text }
     }
 
+    fn of(key: &'static str, text: String) -> Self {
+        Self { key: Some(key), text }
+    }
+}
+
+impl Partial {
     /// This, and where it says nothing the other.
     #[must_use]
     pub fn or(self, other: Self) -> Self {
@@ -193,15 +184,9 @@ impl Partial {
 
     /// The settings, with defaults for what nobody set.
     pub fn settle(self) -> Result<Settings, BadSetting> {
-        let listen = self.listen.unwrap_or_else(|| "127.0.0.1:8080".to_owned());
-        let listen = listen.parse().map_err(|_| {
-            BadSetting(format!(
-                "listen is “{listen}”; it must be an address and a port, such as 127.0.0.1:8080"
-            ))
-        })?;
         Ok(Settings {
             data_dir: self.data_dir.unwrap_or_else(|| PathBuf::from("data")),
-            listen,
+            listen: self.listen.as_deref().unwrap_or("127.0.0.1:8080").parse()?,
             public_url: self.public_url.map(|url| public_url(&url)).transpose()?,
             entra_authority: entra_authority(self.entra_authority.as_deref().unwrap_or(ENTRA_AUTHORITY))?,
             trusted_proxies: proxies(&self.trusted_proxies.unwrap_or_default())?,
@@ -215,7 +200,7 @@ impl Partial {
             session_hours: within("session_hours", self.session_hours.unwrap_or(12), 1..=168)?,
             scim_requests_per_second: a_second(self.scim_requests_per_second.unwrap_or(USUAL_REQUESTS))?,
             metadata_from_private_networks: self.metadata_from_private_networks.unwrap_or(false),
-            log: self.log.unwrap_or_else(|| "info".to_owned()),
+            log: log::rules(self.log.unwrap_or_else(|| "info".to_owned()))?,
             log_format: self.log_format.unwrap_or_default(),
             new_organisation: false,
         })
@@ -228,7 +213,8 @@ fn proxies(texts: &[String]) -> Result<Vec<IpNet>, BadSetting> {
 
 /// An address, or a network in the notation of RFC 4632.
 fn proxy(text: &str) -> Result<IpNet, BadSetting> {
-    let fault = |must: &str| BadSetting(format!("trusted_proxies has “{text}”; {must}"));
+    let fault =
+        |must: &str| BadSetting::of("trusted_proxies", format!("trusted_proxies has “{text}”; {must}"));
     let network: IpNet = match text.parse::<IpAddr>() {
         Ok(address) => address.into(),
         Err(_) => text.parse().map_err(|_| {
@@ -251,10 +237,13 @@ fn unmapped(network: IpNet) -> IpNet {
 
 fn public_url(text: &str) -> Result<Url, BadSetting> {
     let fault = || {
-        BadSetting(format!(
-            "public_url is “{text}”; it must be the https (or http) address of the console without path, such as \
+        BadSetting::of(
+            "public_url",
+            format!(
+                "public_url is “{text}”; it must be the https (or http) address of the console without path, such as \
              https://rollcall.example.com"
-        ))
+            ),
+        )
     };
     let url = bare(text).ok_or_else(fault)?;
     if matches!(url.scheme(), "https" | "http") { Ok(url) } else { Err(fault()) }
@@ -262,10 +251,13 @@ fn public_url(text: &str) -> Result<Url, BadSetting> {
 
 fn entra_authority(text: &str) -> Result<Url, BadSetting> {
     let fault = || {
-        BadSetting(format!(
-            "entra_authority is “{text}”; it must be an https address without path, such as {ENTRA_AUTHORITY} or \
+        BadSetting::of(
+            "entra_authority",
+            format!(
+                "entra_authority is “{text}”; it must be an https address without path, such as {ENTRA_AUTHORITY} or \
              https://login.microsoftonline.us"
-        ))
+            ),
+        )
     };
     let url = bare(text).ok_or_else(fault)?;
     let is_this_machine = match url.host() {
@@ -289,15 +281,18 @@ fn bare(text: &str) -> Option<Url> {
 }
 
 fn a_second(requests: u32) -> Result<NonZeroU32, BadSetting> {
-    NonZeroU32::new(requests)
-        .ok_or_else(|| BadSetting("scim_requests_per_second is 0; it must be at least 1".to_owned()))
+    NonZeroU32::new(requests).ok_or_else(|| {
+        let text = "scim_requests_per_second is 0; it must be at least 1".to_owned();
+        BadSetting::of("scim_requests_per_second", text)
+    })
 }
 
-fn within(name: &str, value: u32, range: std::ops::RangeInclusive<u32>) -> Result<u32, BadSetting> {
+fn within(name: &'static str, value: u32, range: std::ops::RangeInclusive<u32>) -> Result<u32, BadSetting> {
     if range.contains(&value) {
         return Ok(value);
     }
-    Err(BadSetting(format!("{name} is {value}; it must be from {} to {}", range.start(), range.end())))
+    let text = format!("{name} is {value}; it must be from {} to {}", range.start(), range.end());
+    Err(BadSetting::of(name, text))
 }
 
 #[cfg(test)]
@@ -380,13 +375,5 @@ mod tests {
         );
         assert!(read("forwarded_header = 'X-Real-IP'").unwrap_err().to_string().contains("X-Real-IP"));
         assert_eq!(Partial::default().settle().unwrap().forwarded_header, ForwardedHeader::XForwardedFor);
-    }
-
-    #[test]
-    fn an_unknown_name_in_the_file_is_refused() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("rollcall.toml");
-        std::fs::write(&path, "listne = '127.0.0.1:1'").unwrap();
-        assert!(Partial::read(&path).unwrap_err().to_string().contains("listne"));
     }
 }

@@ -96,7 +96,9 @@ fn owned() -> TempDir {
 fn help_documents_every_command_and_setting() {
     let folder = tempfile::tempdir().unwrap();
     let help = said(&run(&folder, &["--help"]));
-    for word in ["serve", "admin", "provisioning", "token", "license-type", "site", "demo"] {
+    for word in
+        ["serve", "admin", "provisioning", "token", "license-type", "site", "demo"]
+    {
         assert!(help.contains(&format!("  {word}")), "{word}");
     }
     for setting in [
@@ -256,10 +258,18 @@ fn what_cannot_start_says_so_in_one_line_and_exits_with_2() {
     fails(&run(&folder, &["--listen", "8080"]), 2, "it must be an address and a port");
     fails(&run(&folder, &["--public-url", "ftp://x"]), 2, "public_url");
     fails(&run(&folder, &["--session-hours", "0"]), 2, "from 1 to 168");
-    fails(&run(&folder, &["--log", "==="]), 2, "log is");
+    for rules in ["===", "loud", "info,loud"] {
+        fails(&run(&folder, &["--log", rules]), 2, "it must be off, error, warn, info, debug or trace");
+    }
     let file = folder.path().join("bad.toml");
     std::fs::write(&file, "listne = '127.0.0.1:0'").unwrap();
     fails(&run(&folder, &["--config", file.to_str().unwrap()]), 2, "listne");
+    std::fs::write(&file, "log = 'info'\nsession_hours = 'ten'").unwrap();
+    fails(&run(&folder, &["--config", file.to_str().unwrap()]), 2, "line 2: session_hours: ");
+    std::fs::write(&file, "# hours\n\nsession_hours = 500").unwrap();
+    fails(&run(&folder, &["--config", file.to_str().unwrap()]), 2, "line 3: session_hours is 500");
+    let both = ["--config", file.to_str().unwrap(), "--session-hours", "400"];
+    fails(&run(&folder, &both), 2, "rollcall: session_hours is 400");
     fails(&run(&folder, &["--config", "/nowhere.toml"]), 2, "/nowhere.toml");
 
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();

@@ -1,6 +1,6 @@
 //! The command line: what automation uses. It calls the same rules as the pages, and works while the server runs.
 
-use crate::config::{BadSetting, ForwardedHeader, LogFormat, Partial, Settings};
+use crate::config::{BadSetting, File, ForwardedHeader, LogFormat, Partial, Settings};
 use crate::db::OpenError;
 use crate::error::Error;
 use clap::{Args, Parser, Subcommand};
@@ -267,7 +267,7 @@ fn remark(text: &str) {
 }
 
 fn settle(flags: Flags) -> Result<Settings, BadSetting> {
-    let file = flags.config.as_deref().map(Partial::read).transpose()?.unwrap_or_default();
+    let file = flags.config.as_deref().map(File::read).transpose()?.unwrap_or_default();
     let said = Partial {
         data_dir: flags.data_dir,
         listen: flags.listen,
@@ -283,7 +283,10 @@ fn settle(flags: Flags) -> Result<Settings, BadSetting> {
         log: flags.log,
         log_format: flags.log_format,
     };
-    said.or(file).settle()
+    let settled = said.clone().or(file.says.clone()).settle();
+    // What a flag or a variable says wrongly is wrong without the file, too.
+    settled
+        .map_err(|fault| if said.settle().is_err_and(|own| own == fault) { fault } else { file.place(fault) })
 }
 
 /// One line from standard input, without the line's end.

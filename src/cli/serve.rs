@@ -1,7 +1,7 @@
 //! `rollcall serve`: opens the database, says where the console is, and serves it until told to stop.
 
 use super::{Failure, folder, open, remark, say};
-use crate::config::{LogFormat, Settings, own_url};
+use crate::config::{Listen, LogFormat, Settings};
 use crate::domain::sessions::Limits;
 use crate::domain::{Actor, Org, admins};
 use crate::threads::Threads;
@@ -18,9 +18,9 @@ pub(super) fn serve(settings: &Settings) -> Result<(), Failure> {
     start_log(settings)?;
     let had_log = folder::has_log(settings);
     let org = open(settings)?;
-    let listener = listen(settings.listen)?;
+    let listener = listen(&settings.listen)?;
     let address = listener.local_addr().map_err(|cause| Failure::Start(cause.to_string()))?;
-    let public_url = settings.public_url.clone().unwrap_or_else(|| own_url(address));
+    let public_url = settings.public_url.clone().unwrap_or_else(|| settings.listen.url(address.port()));
     if let Some(odd) = folder::begin_service(settings, &org, had_log)? {
         remark(&odd);
     }
@@ -64,18 +64,19 @@ fn descriptors() -> u64 {
     getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX)
 }
 
-fn listen(address: SocketAddr) -> Result<TcpListener, Failure> {
-    let bound = TcpListener::bind(address).and_then(|listener| {
-        listener.set_nonblocking(true)?;
-        Ok(listener)
-    });
+fn listen(at: &Listen) -> Result<TcpListener, Failure> {
+    let bound =
+        at.addresses().and_then(|addresses| TcpListener::bind(addresses.as_slice())).and_then(|listener| {
+            listener.set_nonblocking(true)?;
+            Ok(listener)
+        });
     bound.map_err(|cause| {
         let hint = if cause.kind() == std::io::ErrorKind::AddrInUse {
             "the port is in use. Stop the other program, or choose another port with --listen".to_owned()
         } else {
             cause.to_string()
         };
-        Failure::Start(format!("cannot listen on {address}: {hint}"))
+        Failure::Start(format!("cannot listen on {at}: {hint}"))
     })
 }
 
