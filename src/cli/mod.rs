@@ -8,6 +8,7 @@ use std::io::{IsTerminal, Read, Write};
 use std::path::PathBuf;
 
 mod folder;
+mod lock;
 mod manage;
 mod serve;
 mod sso;
@@ -17,7 +18,7 @@ use folder::{open, open_to_read};
 const DATABASE: &str = "rollcall.db";
 const KEY_FILE: &str = "secret.key";
 const KEY_CHECK: &str = "this key file belongs to this database";
-/// A setting, the database or the port: nothing that trying again would mend.
+/// A setting, the folder, the database or the port: nothing that trying again would mend.
 const EXIT_SETTING: u8 = 2;
 /// The wish was refused.
 const EXIT_REFUSED: u8 = 1;

@@ -1,6 +1,6 @@
 //! `rollcall serve`: opens the database, says where the console is, and serves it until told to stop.
 
-use super::{Failure, folder, open, remark, say};
+use super::{Failure, folder, lock, open, remark, say};
 use crate::config::{Listen, LogFormat, Settings};
 use crate::domain::sessions::Limits;
 use crate::domain::{Actor, Org, admins};
@@ -16,6 +16,8 @@ use url::Url;
 
 pub(super) fn serve(settings: &Settings) -> Result<(), Failure> {
     start_log(settings)?;
+    // Held to the end: nobody else serves the folder, or replaces what is in it.
+    let _lock = lock::take(&settings.data_dir)?;
     let had_log = folder::has_log(settings);
     let org = open(settings)?;
     let listener = listen(&settings.listen)?;
