@@ -9,8 +9,11 @@ use std::path::PathBuf;
 
 mod folder;
 mod lock;
+mod log;
 mod manage;
+mod room;
 mod serve;
+mod signals;
 mod sso;
 
 use folder::{open, open_to_read};
@@ -212,12 +215,15 @@ fn told(error: &Error) -> String {
 #[must_use]
 pub fn run() -> std::process::ExitCode {
     let arguments = Arguments::parse();
-    match obey(arguments) {
-        Ok(()) => std::process::ExitCode::SUCCESS,
-        Err(failure) => {
+    log::tell_panics();
+    match std::panic::catch_unwind(|| obey(arguments)) {
+        Ok(Ok(())) => std::process::ExitCode::SUCCESS,
+        Ok(Err(failure)) => {
             eprintln!("rollcall: {failure}");
             std::process::ExitCode::from(failure.code())
         }
+        // The line about it is written already.
+        Err(_) => std::process::ExitCode::from(EXIT_SETTING),
     }
 }
 
@@ -228,6 +234,7 @@ fn obey(arguments: Arguments) -> Result<(), Failure> {
     if let Command::Serve = command {
         return serve::serve(&settings);
     }
+    log::start_for_command();
     let org = if command.only_reads() { open_to_read(&settings) } else { open(&settings) }?;
     let done = match command {
         Command::Serve => Ok(()),

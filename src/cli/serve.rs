@@ -1,7 +1,7 @@
 //! `rollcall serve`: opens the database, says where the console is, and serves it until told to stop.
 
-use super::{Failure, folder, lock, open, remark, say};
-use crate::config::{Listen, LogFormat, Settings};
+use super::{Failure, folder, lock, log, open, remark, room, say, signals};
+use crate::config::{Listen, Settings};
 use crate::domain::sessions::Limits;
 use crate::domain::{Actor, Org, admins};
 use crate::threads::Threads;
@@ -9,13 +9,17 @@ use crate::web::{self, House, Patience, Proxies, Room, Site};
 use crate::worker;
 use chrono::TimeDelta;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
-use std::io::IsTerminal;
 use std::net::{SocketAddr, TcpListener};
-use tracing_subscriber::EnvFilter;
 use url::Url;
 
 pub(super) fn serve(settings: &Settings) -> Result<(), Failure> {
-    start_log(settings)?;
+    log::start(settings)?;
+    let threads = Threads::here();
+    room::look(threads)?;
+    let system = actix_web::rt::System::new();
+    system
+        .block_on(async { signals::let_pass() })
+        .map_err(|cause| Failure::Start(format!("signals cannot be heeded: {cause}")))?;
     // Held to the end: nobody else serves the folder, or replaces what is in it.
     let _lock = lock::take(&settings.data_dir)?;
     let had_log = folder::has_log(settings);
@@ -46,11 +50,11 @@ pub(super) fn serve(settings: &Settings) -> Result<(), Failure> {
     let house = House::new(org, site);
     house.prepare();
     let (looked_after, private) = (served.clone(), settings.metadata_from_private_networks);
-    actix_web::rt::System::new()
+    system
         .block_on(async move {
             actix_web::rt::spawn(worker::carry_on(looked_after.clone()));
             actix_web::rt::spawn(worker::work(looked_after, private));
-            web::serve(house, listener, Threads::here())?.await
+            web::serve(house, listener, threads)?.await
         })
         .map_err(|cause| Failure::Start(format!("the server stopped: {cause}")))?;
     folder::end_service(&served)
@@ -93,18 +97,4 @@ fn announce(org: &Org, address: SocketAddr, public_url: &Url) -> Result<(), Fail
     }
     say(lines);
     Ok(())
-}
-
-fn start_log(settings: &Settings) -> Result<(), Failure> {
-    let rules = EnvFilter::try_new(&settings.log)
-        .map_err(|cause| Failure::Start(format!("log is “{}”: {cause}", settings.log)))?;
-    let log = tracing_subscriber::fmt()
-        .with_env_filter(rules)
-        .with_ansi(std::io::stderr().is_terminal())
-        .with_writer(std::io::stderr);
-    let started = match settings.log_format {
-        LogFormat::Text => log.with_target(false).try_init(),
-        LogFormat::Json => log.json().flatten_event(true).try_init(),
-    };
-    started.map_err(|cause| Failure::Start(format!("the log cannot be started: {cause}")))
 }
