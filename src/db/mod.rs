@@ -11,7 +11,7 @@ use diesel::connection::{Connection, SimpleConnection};
 use diesel::prelude::*;
 use diesel::r2d2::{ConnectionManager, CustomizeConnection, Error as PoolError, Pool};
 use diesel::sql_types::{Integer, Nullable, Text};
-use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
+use diesel_migrations::{EmbeddedMigrations, embed_migrations};
 use file::Opened;
 use monitor::{Looker, Monitor, WriterState};
 use std::path::{Path, PathBuf};
@@ -22,6 +22,7 @@ use versions::{Newer, Standing};
 
 mod faults;
 pub mod file;
+mod migrate;
 mod monitor;
 pub mod schema;
 pub mod space;
@@ -158,7 +159,7 @@ impl Db {
         match versions::standing(&mut conn).map_err(|cause| failed(&cause))? {
             Standing::Current => {}
             Standing::Behind => {
-                conn.run_pending_migrations(MIGRATIONS).map_err(|cause| failed(&cause))?;
+                migrate::run(&mut conn).map_err(|cause| failed(&cause))?;
                 conn.batch_execute(INTO_THE_FILE).map_err(|cause| failed(&cause))?;
             }
             Standing::Ahead(newer) => {
@@ -447,6 +448,7 @@ impl CustomizeConnection<Conn, PoolError> for ReadOnly {
 mod tests {
     use super::*;
     use diesel::sql_query;
+    use diesel_migrations::MigrationHarness;
     use schema::settings;
 
     #[derive(QueryableByName)]
