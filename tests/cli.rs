@@ -8,19 +8,19 @@ use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
-const PROGRAM: &str = env!("CARGO_BIN_EXE_rollcall");
+pub const PROGRAM: &str = env!("CARGO_BIN_EXE_rollcall");
 
-fn program(folder: &Path) -> Command {
+pub fn program(folder: &Path) -> Command {
     let mut command = Command::new(PROGRAM);
     command.env_clear().arg("--data-dir").arg(folder).stdin(Stdio::null());
     command
 }
 
-fn run(folder: &TempDir, arguments: &[&str]) -> Output {
+pub fn run(folder: &TempDir, arguments: &[&str]) -> Output {
     program(&folder.path().join("data")).args(arguments).output().unwrap()
 }
 
-fn run_with_input(folder: &TempDir, arguments: &[&str], input: &str) -> Output {
+pub fn run_with_input(folder: &TempDir, arguments: &[&str], input: &str) -> Output {
     let mut child = program(&folder.path().join("data"))
         .args(arguments)
         .stdin(Stdio::piped())
@@ -32,14 +32,14 @@ fn run_with_input(folder: &TempDir, arguments: &[&str], input: &str) -> Output {
     child.wait_with_output().unwrap()
 }
 
-fn said(output: &Output) -> String {
+pub fn said(output: &Output) -> String {
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     String::from_utf8(output.stdout.clone()).unwrap()
 }
 
 /// One clear line and this exit code.
 #[track_caller]
-fn fails(output: &Output, code: i32, words: &str) {
+pub fn fails(output: &Output, code: i32, words: &str) {
     let told = String::from_utf8_lossy(&output.stderr);
     assert_eq!(output.status.code(), Some(code), "{told}");
     assert!(told.contains(words), "{told}");
@@ -47,14 +47,14 @@ fn fails(output: &Output, code: i32, words: &str) {
 }
 
 /// A served instance, its address and what it printed.
-struct Served {
-    child: Child,
-    address: String,
+pub struct Served {
+    pub child: Child,
+    pub address: String,
     lines: Vec<String>,
 }
 
 impl Served {
-    fn start(folder: &TempDir, arguments: &[&str]) -> Self {
+    pub fn start(folder: &TempDir, arguments: &[&str]) -> Self {
         let mut child = program(&folder.path().join("data"))
             .args(["--listen", "127.0.0.1:0", "--log", "warn"])
             .args(arguments)
@@ -77,14 +77,14 @@ impl Served {
         !folder.path().join("owned").exists()
     }
 
-    fn stop(mut self) -> Option<i32> {
+    pub fn stop(mut self) -> Option<i32> {
         let told = Command::new("kill").arg(self.child.id().to_string()).status().unwrap();
         assert!(told.success());
         self.child.wait().unwrap().code()
     }
 }
 
-fn owned() -> TempDir {
+pub fn owned() -> TempDir {
     let folder = tempfile::tempdir().unwrap();
     let made = run_with_input(&folder, &["admin", "create", "--user-name", "olga"], &format!("{PASSWORD}\n"));
     assert_eq!(said(&made), "olga may sign in as owner.\n");

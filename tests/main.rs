@@ -40,6 +40,7 @@ mod recognition_names;
 mod refused_forms;
 mod retention;
 mod returning;
+mod running;
 mod scim;
 mod scim_agreement;
 mod scim_changes;

@@ -1,5 +1,6 @@
 //! What every request passes: the log, security headers, the same-origin check, and who may use which route.
 
+use super::client_address::client_address;
 use super::content_policy::{Source, policy};
 use super::extract::{Desk, Visitor, house};
 use super::page::{Answer, Failure, Onward, Told};
@@ -15,6 +16,10 @@ use actix_web::middleware::Next;
 use actix_web::{HttpMessage, HttpRequest, HttpResponse, ResponseError};
 use tracing::Instrument;
 use uuid::Uuid;
+
+const REQUEST_ID: &str = "x-request-id";
+/// What proxies give is a UUID, or up to three of them.
+const LONGEST_FOREIGN_ID: usize = 128;
 
 /// Names a request, in the log and to whoever asks about it.
 #[derive(Clone, Debug)]
@@ -32,25 +37,43 @@ pub(super) async fn watch<B: MessageBody>(
     {
         house.0.unnamed_proxies.note(&house.0.proxies, peer, house.org().now());
     }
-    let span = tracing::info_span!("request", id = %id, method = method_name(request.method()));
+    let span = tracing::info_span!(
+        "request",
+        id = %id,
+        method = method_name(request.method()),
+        client = house(request.request()).ok().map(|house| client_address(house, request.request())),
+        proxy_id = foreign_id(request.headers()),
+    );
     async move {
         let started = std::time::Instant::now();
         let mut response = next.call(request).await?;
         let route = response.request().match_pattern().unwrap_or_else(|| "(none)".to_owned());
-        let (status, ms) = (response.status().as_u16(), started.elapsed().as_millis());
-        // The provisioning log has each SCIM request already, in more detail.
-        if route.starts_with("/scim/") || route.starts_with("/static/") {
+        let status = response.status();
+        let ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
+        // The provisioning log has each SCIM request already, in more detail: but not each of those that nobody accepted.
+        let is_noted =
+            route.starts_with("/scim/") && status != StatusCode::UNAUTHORIZED && !status.is_server_error();
+        let status = status.as_u16();
+        if is_noted || route.starts_with("/static/") {
             tracing::debug!(route, status, ms, "answered");
         } else {
             tracing::info!(route, status, ms, "answered");
         }
         if let Ok(value) = HeaderValue::from_str(&id) {
-            response.headers_mut().insert(HeaderName::from_static("x-request-id"), value);
+            response.headers_mut().insert(HeaderName::from_static(REQUEST_ID), value);
         }
         Ok(response)
     }
     .instrument(span)
     .await
+}
+
+/// The id that a proxy gave the request, beside ours: what it looks like is all that is known of it, and anybody may send
+/// one, so no more of it is taken than names a request.
+fn foreign_id(headers: &HeaderMap) -> Option<&str> {
+    let id = headers.get(REQUEST_ID)?.to_str().ok()?;
+    let is_plain = |char: char| char.is_ascii_alphanumeric() || "-_.:+/=@".contains(char);
+    (!id.is_empty() && id.len() <= LONGEST_FOREIGN_ID && id.chars().all(is_plain)).then_some(id)
 }
 
 /// The method as the log has it: any other than the known ones is a stranger's text, of any length.

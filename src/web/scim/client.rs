@@ -96,6 +96,9 @@ fn admit(request: &HttpRequest) -> Result<Client, Refusal> {
         Ok(_) if switch.state != State::On => Some(paused(switch.pause_answer)),
         Ok(token) => house.0.scim_limits.take(&token.id).err().map(too_fast),
     };
+    if let Err(refused) = &token {
+        tracing::info!(cause = refused.remedy(), "a SCIM credential was refused");
+    }
     if let Some(refusal) = refusal {
         let token_id = token.ok().map(|token| token.id);
         let sort = [token_id.as_deref(), refusal.remedy.as_deref()].map(Option::unwrap_or_default).join(" ");
