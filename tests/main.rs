@@ -7,6 +7,7 @@ mod admins;
 mod alignment;
 mod authority;
 mod cli;
+mod clock;
 mod credentials;
 mod edge;
 mod edge_bodies;

@@ -87,20 +87,24 @@ impl Health {
 
 /// How provisioning is doing at `now`.
 pub fn health(conn: &mut Conn, now: NaiveDateTime) -> Result<Health> {
-    Ok(Health { last_contact: last_contact(conn)?, hours: hours(conn, now)? })
+    Ok(Health { last_contact: last_contact(conn, now)?, hours: hours(conn, now)? })
 }
 
-/// When Entra ID called last. Once the log has no line of it any more, the hour is known.
-pub fn last_contact(conn: &mut Conn) -> Result<Option<NaiveDateTime>> {
+/// When Entra ID called last before `now`. Once the log has no line of it any more, the hour is known.
+pub fn last_contact(conn: &mut Conn, now: NaiveDateTime) -> Result<Option<NaiveDateTime>> {
     // Neither tests of our own nor strangers have a token.
     let last = provisioning_events::table
         .filter(provisioning_events::token_id.is_not_null())
+        // What was noted while the clock was ahead says nothing of silence.
+        .filter(provisioning_events::at.le(now))
         .order(provisioning_events::id.desc())
         .select(provisioning_events::at);
     if let Some(last) = last.first(conn).optional()? {
         return Ok(Some(last));
     }
-    let last = provisioning_hours::table.order(provisioning_hours::hour.desc());
+    let last = provisioning_hours::table
+        .filter(provisioning_hours::hour.le(now))
+        .order(provisioning_hours::hour.desc());
     Ok(last.select(provisioning_hours::hour).first(conn).optional()?)
 }
 
@@ -225,6 +229,8 @@ fn summary(conn: &mut Conn, now: NaiveDateTime, health: &Health, open: &[Open]) 
     };
     let last: Vec<Outcome> = provisioning_events::table
         .filter(provisioning_events::token_id.is_not_null())
+        // What was noted while the clock was ahead says nothing of how it goes now.
+        .filter(provisioning_events::at.le(now))
         .order(provisioning_events::id.desc())
         .limit(i64::try_from(IN_A_ROW).map_err(Error::internal)?)
         .select(provisioning_events::outcome)

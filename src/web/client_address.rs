@@ -140,7 +140,7 @@ impl Seen {
     /// Counts a request of a peer. Where there are too many, one that sends little makes room and hands its count on, so
     /// that whoever sends most is always among them (Metwally and others, *Space-Saving*).
     fn count(&mut self, address: IpAddr, now: NaiveDateTime) {
-        self.peers.retain(|peer| now - peer.last_at < TELL_FOR);
+        self.peers.retain(|peer| (now - peer.last_at).abs() < TELL_FOR);
         if let Some(peer) = self.peers.iter_mut().find(|peer| peer.address == address) {
             (peer.last_at, peer.requests) = (now, peer.requests + 1);
             return;
@@ -166,7 +166,7 @@ impl UnnamedProxies {
     pub(super) fn note(&self, proxies: &Proxies, peer: IpAddr, now: NaiveDateTime) {
         let mut seen = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         seen.count(peer, now);
-        if seen.logged_at.is_none_or(|at| now - at >= LOG_EVERY) {
+        if seen.logged_at.is_none_or(|at| (now - at).abs() >= LOG_EVERY) {
             seen.logged_at = Some(now);
             let header = proxies.header.word();
             tracing::warn!(%peer, header, "a proxy that is not named in trusted_proxies sends this header");
@@ -177,7 +177,7 @@ impl UnnamedProxies {
     pub(super) fn told(&self, proxies: &Proxies, now: NaiveDateTime) -> Option<String> {
         let seen = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let mut peers: Vec<Peer> =
-            seen.peers.iter().copied().filter(|peer| now - peer.last_at < TELL_FOR).collect();
+            seen.peers.iter().copied().filter(|peer| (now - peer.last_at).abs() < TELL_FOR).collect();
         peers.sort_by_key(|peer| std::cmp::Reverse(peer.requests));
         let first = peers.first()?.address;
         let more = match peers.len() - 1 {

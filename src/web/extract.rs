@@ -62,7 +62,8 @@ impl Signed {
         let visitor = request.extensions().get::<Visitor>().cloned()?;
         let (user, visit) = (visitor.user?, Visit::of(request));
         let wanted = visitor.route.map(|route| route.wanted(request)).unwrap_or_default();
-        let proof = Proof { wanted, good_until: visit.proved_until() };
+        let now = house(request).ok()?.org().now();
+        let proof = Proof { wanted, good_until: visit.proved_until(now) };
         let authority = Authority::of_session(user.actor(), visit.sitting()?, proof);
         Some(Self(user, authority))
     }

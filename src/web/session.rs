@@ -176,15 +176,17 @@ impl Visit {
         self.put(PROVED, &rfc3339(at));
     }
 
-    /// Until when the person's last proof of who they are is good.
-    pub(super) fn proved_until(&self) -> Option<NaiveDateTime> {
+    /// Until when the person's last proof of who they are is good. One from later than now, by a clock that was ahead, is
+    /// none.
+    pub(super) fn proved_until(&self, now: NaiveDateTime) -> Option<NaiveDateTime> {
         let proved = self.get::<String>(PROVED).and_then(|at| DateTime::parse_from_rfc3339(&at).ok());
-        proved.map(|at| at.naive_utc() + TimeDelta::minutes(PROOF_MINUTES))
+        let until = proved.map(|at| at.naive_utc() + TimeDelta::minutes(PROOF_MINUTES));
+        until.filter(|until| *until <= now + TimeDelta::minutes(PROOF_MINUTES + 1))
     }
 
     /// Whether the person proved lately who they are.
     pub(super) fn is_proved(&self, now: NaiveDateTime) -> bool {
-        self.proved_until().is_some_and(|until| now < until)
+        self.proved_until(now).is_some_and(|until| now < until)
     }
 
     /// Shows a line on the next page.

@@ -14,9 +14,11 @@ use chrono::{DateTime, DurationRound, NaiveDateTime, TimeDelta};
 use diesel::prelude::*;
 use std::collections::{HashMap, HashSet};
 
+mod ahead;
 mod limits;
 mod there;
 
+pub(super) use ahead::{is_any_ahead, settle_ahead};
 pub use limits::{DAY, Limits, Measure, Measures, limits, set};
 
 /// So many rows that no window reaches are deleted at a time.

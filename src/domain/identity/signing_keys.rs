@@ -88,7 +88,7 @@ impl SigningKeys {
     }
 
     fn was_asked_lately(&self, now: NaiveDateTime) -> bool {
-        self.known().tried_at.is_some_and(|at| now - at < ASK_AFTER)
+        self.known().tried_at.is_some_and(|at| (now - at).abs() < ASK_AFTER)
     }
 
     fn held(&self, address: &str, kid: &str, now: NaiveDateTime) -> Held {
@@ -96,11 +96,11 @@ impl SigningKeys {
         if known.address != address {
             return Held::Unknown;
         }
-        let age = known.fetched_at.map(|at| now - at);
+        let age = known.fetched_at.map(|at| (now - at).abs());
         match (known.keys.get(kid), age) {
             (Some(key), Some(age)) if age < FRESH_FOR => Held::Fresh(key.clone()),
             (Some(key), Some(age)) if age < SERVE_FOR => Held::Old(key.clone()),
-            _ if known.tried_at.is_some_and(|at| now - at < ASK_AFTER) => {
+            _ if known.tried_at.is_some_and(|at| (now - at).abs() < ASK_AFTER) => {
                 Held::AskedLately(known.failure.clone())
             }
             _ => Held::Unknown,

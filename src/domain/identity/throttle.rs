@@ -30,7 +30,8 @@ impl Throttle {
         let failures = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let mine = failures.get(&key(client, address))?;
         let left = mine.since + WINDOW - now;
-        (mine.count >= FREE_TRIES && left > TimeDelta::zero())
+        // One that is longer than a window was begun before the clock went back.
+        (mine.count >= FREE_TRIES && left > TimeDelta::zero() && left <= WINDOW)
             .then(|| u64::try_from(left.num_seconds()).unwrap_or(0) + 1)
     }
 
@@ -39,7 +40,7 @@ impl Throttle {
         let mut failures = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let key = key(client, address);
         if failures.len() >= MOST && !failures.contains_key(&key) {
-            failures.retain(|_, failures| now - failures.since < WINDOW);
+            failures.retain(|_, failures| (now - failures.since).abs() < WINDOW);
         }
         if failures.len() >= MOST && !failures.contains_key(&key) {
             // Who fills the table with made-up names pushes out a name, and gains a try with 256 bits for it.
@@ -47,7 +48,7 @@ impl Throttle {
             oldest.map(|key| failures.remove(&key));
         }
         let mine = failures.entry(key).or_insert(Failures { count: 0, since: now });
-        if now - mine.since >= WINDOW {
+        if (now - mine.since).abs() >= WINDOW {
             *mine = Failures { count: 0, since: now };
         }
         mine.count += 1;

@@ -19,10 +19,11 @@ impl Sparing {
     #[must_use]
     pub fn is_due(&self, sort: &str, now: NaiveDateTime) -> bool {
         let mut noted = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if noted.get(sort).is_some_and(|at| now - *at < EVERY) {
+        if noted.get(sort).is_some_and(|at| (now - *at).abs() < EVERY) {
             return false;
         }
-        noted.retain(|_, at| now - *at < EVERY);
+        // One that is ahead was written down before the clock went back.
+        noted.retain(|_, at| (now - *at).abs() < EVERY);
         if noted.len() >= MOST_SORTS {
             return false;
         }

@@ -56,6 +56,22 @@ pub fn standing(conn: &mut Conn, now: NaiveDateTime) -> Result<Standing> {
     })
 }
 
+/// Whether a trial would last longer than one does that began at `limit`: it was begun while the clock was ahead.
+pub(in crate::domain) fn is_trial_ahead(conn: &mut Conn, limit: NaiveDateTime) -> Result<bool> {
+    let until = sso_settings::table.find(ONLY).select(sso_settings::trial_until);
+    let until: Option<NaiveDateTime> = until.first(conn).optional()?.flatten();
+    Ok(until.is_some_and(|until| until > limit + TRIAL))
+}
+
+/// Lets such a trial last as long from now as any; answers how many there were.
+pub(in crate::domain) fn settle_trial(tx: &mut Tx, limit: NaiveDateTime) -> Result<usize> {
+    if !is_trial_ahead(tx.conn, limit)? {
+        return Ok(0);
+    }
+    let until = sso_settings::trial_until.eq(tx.now + TRIAL);
+    Ok(diesel::update(sso_settings::table.find(ONLY)).set(until).execute(tx.conn)?)
+}
+
 /// Whether this account may not come in by password now.
 pub fn bars_password(conn: &mut Conn, user: &User, now: NaiveDateTime) -> Result<bool> {
     Ok(user.role != Role::Owner && standing(conn, now)?.requirement != Requirement::Off)

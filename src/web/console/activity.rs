@@ -182,10 +182,11 @@ pub(super) async fn provisioning(frame: Frame, desk: Desk, asked: Query<Asked>) 
         until,
     };
     let at = page::at(asked.after.clone(), asked.before.clone());
+    let now = desk.org().now();
     let read = desk.read_in_turn(filter.looks_at_all(), move |conn| {
         let events = provisioning::list(conn, &filter, &at, PAGE)?;
         let present = Present::of(conn, &events.items)?;
-        let has_called = health::last_contact(conn)?.is_some();
+        let has_called = health::last_contact(conn, now)?.is_some();
         Ok((events, present, retention::days(conn)?.provisioning, has_called))
     });
     let (events, present, days, has_called) = read.await?;

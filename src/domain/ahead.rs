@@ -1,0 +1,216 @@
+//! Rows that say a later time than now: the clock was ahead for a while, and somebody has put it right.
+//!
+//! They would count until the clock has caught up: a lock that goes on, a window of the guard that people stay in, a
+//! session that never ends. So what decides by its time counts as of now. What was noted in the logs stays as it was
+//! noted, and so does what is only shown, or was somebody's choice.
+
+use super::{Tx, guard, sso};
+use crate::db::Conn;
+use crate::db::schema::{
+    alignments, api_tokens, link_requests, oauth_access_tokens, oauth_client_secrets, oauth_clients,
+    password_links, pending_sign_ins, provisioning_hours, provisioning_troubles, saml_requests, sessions,
+    sign_in_devices, sign_in_failures, sign_in_guesses, sso_settings, users,
+};
+use crate::error::Result;
+use chrono::{NaiveDateTime, TimeDelta};
+use diesel::dsl::exists;
+use diesel::prelude::*;
+
+/// Clocks that are set a little back and forth are no matter.
+const TOLERANCE: TimeDelta = TimeDelta::minutes(2);
+/// So many rows of a table are seen to at a time, since somebody waits.
+const AT_ONCE: i64 = 200;
+/// No sign-in that is held waits so long.
+const LONGEST_HELD: TimeDelta = TimeDelta::hours(1);
+
+/// Times that are past whenever they are written: a later one counts as now.
+macro_rules! past {
+    ($($table:ident($key:ident): $($column:ident),+;)+) => {
+        /// Those of them that there are.
+        #[cfg(test)]
+        const PAST: &[(&str, &str)] = &[$($((stringify!($table), stringify!($column))),+),+];
+
+        fn is_any_past_ahead(conn: &mut Conn, limit: NaiveDateTime) -> Result<bool> {
+            $($(
+                let ahead = $table::table.filter($table::$column.gt(limit));
+                if diesel::select(exists(ahead)).get_result(conn)? {
+                    return Ok(true);
+                }
+            )+)+
+            Ok(false)
+        }
+
+        fn settle_past(tx: &mut Tx, limit: NaiveDateTime) -> Result<usize> {
+            let mut rows = 0;
+            $($(
+                let ahead = $table::table.filter($table::$column.gt(limit)).select($table::$key).limit(AT_ONCE);
+                let ahead: Vec<String> = ahead.load(tx.conn)?;
+                if !ahead.is_empty() {
+                    let mine = $table::table.filter($table::$key.eq_any(ahead));
+                    let mine = mine.filter($table::$column.gt(limit));
+                    rows += diesel::update(mine).set($table::$column.eq(tx.now)).execute(tx.conn)?;
+                }
+            )+)+
+            Ok(rows)
+        }
+    };
+}
+
+past! {
+    sessions(id): created_at, last_seen_at;
+    sign_in_failures(subject): first_at, last_at;
+    sign_in_guesses(user_id): first_at, last_at;
+    sign_in_devices(id): failed_at, used_at;
+    provisioning_troubles(id): first_at, last_at;
+    link_requests(id): first_at, last_at;
+    users(id): created_at, reactivated_at;
+    api_tokens(id): last_used_at;
+    oauth_clients(id): last_used_at;
+    oauth_client_secrets(id): last_used_at;
+    oauth_access_tokens(id): created_at, last_used_at;
+    password_links(user_id): created_at;
+    sso_settings(id): trusted_since, metadata_read_at, metadata_tried_at;
+    alignments(id): created_at;
+}
+
+/// Whether [`settle`] has something to do.
+pub fn is_any(conn: &mut Conn, now: NaiveDateTime) -> Result<bool> {
+    let (limit, late) = (now + TOLERANCE, now + LONGEST_HELD);
+    let hours = provisioning_hours::table.filter(provisioning_hours::hour.gt(limit));
+    let held = pending_sign_ins::table.filter(pending_sign_ins::expires_at.gt(late));
+    let asked = saml_requests::table.filter(saml_requests::created_at.gt(limit));
+    Ok(is_any_past_ahead(conn, limit)?
+        || guard::is_any_ahead(conn, limit)?
+        || sso::policy::is_trial_ahead(conn, limit)?
+        || diesel::select(exists(hours)).get_result(conn)?
+        || diesel::select(exists(held)).get_result(conn)?
+        || diesel::select(exists(asked)).get_result(conn)?)
+}
+
+/// Lets some of what is ahead count as of now, and answers how many rows that were; none once it is through.
+pub fn settle(tx: &mut Tx) -> Result<usize> {
+    let limit = tx.now + TOLERANCE;
+    // Until when something is good follows from when it began: so this comes before that is put right.
+    let rows = end_early(tx, limit)? + leave_out(tx, limit)?;
+    Ok(rows
+        + settle_past(tx, limit)?
+        + guard::settle_ahead(tx, limit)?
+        + sso::policy::settle_trial(tx, limit)?)
+}
+
+/// What counts for nothing any more: hours that are yet to come, and sign-ins that were under way.
+fn leave_out(tx: &mut Tx, limit: NaiveDateTime) -> Result<usize> {
+    let late = tx.now + LONGEST_HELD;
+    let hours = provisioning_hours::table.filter(provisioning_hours::hour.gt(limit));
+    let held = pending_sign_ins::table.filter(pending_sign_ins::expires_at.gt(late));
+    let asked = saml_requests::table.filter(saml_requests::created_at.gt(limit));
+    Ok(diesel::delete(hours).execute(tx.conn)?
+        + diesel::delete(held).execute(tx.conn)?
+        + diesel::delete(asked).execute(tx.conn)?)
+}
+
+/// What would be good for too long ends now, or as long after now as it was to be good for.
+fn end_early(tx: &mut Tx, limit: NaiveDateTime) -> Result<usize> {
+    let locks = sign_in_failures::table.filter(sign_in_failures::last_at.gt(limit));
+    let none = sign_in_failures::locked_until.eq(None::<NaiveDateTime>);
+    let locks = diesel::update(locks).set(none).execute(tx.conn)?;
+    // Nobody has begun these yet, and nobody will: the browser's request is over.
+    let reserved = sessions::table.filter(sessions::reserved_until.is_not_null());
+    let reserved = diesel::delete(reserved.filter(sessions::created_at.gt(limit))).execute(tx.conn)?;
+    // Whoever has one gets another for the asking.
+    let tokens = oauth_access_tokens::table.filter(oauth_access_tokens::created_at.gt(limit));
+    let tokens = diesel::update(tokens).set(oauth_access_tokens::expires_at.eq(tx.now)).execute(tx.conn)?;
+    let links = password_links::table.filter(password_links::created_at.gt(limit));
+    let columns = (password_links::user_id, password_links::created_at, password_links::expires_at);
+    let links: Vec<(String, NaiveDateTime, NaiveDateTime)> = links.select(columns).load(tx.conn)?;
+    for (user, made_at, until) in &links {
+        let until = tx.now + (*until - *made_at);
+        let mine = diesel::update(password_links::table.find(user));
+        mine.set(password_links::expires_at.eq(until)).execute(tx.conn)?;
+    }
+    Ok(locks + reserved + tokens + links.len())
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use crate::domain::testing::house;
+    use crate::domain::{Actor, settings};
+
+    /// Times that [`settle`] sees to by themselves.
+    const OTHERS: [(&str, &str); 15] = [
+        ("guard_arrivals", "minute"),
+        ("guard_minutes", "minute"),
+        ("guard_people", "at"),
+        ("guard_people", "came_at"),
+        ("guard_people", "kept_at"),
+        ("oauth_access_tokens", "expires_at"),
+        ("password_links", "expires_at"),
+        ("pending_sign_ins", "expires_at"),
+        ("provisioning_hours", "hour"),
+        ("saml_requests", "created_at"),
+        ("saml_requests", "expires_at"),
+        ("saml_requests", "answered_at"),
+        ("sessions", "reserved_until"),
+        ("sign_in_failures", "locked_until"),
+        ("sso_settings", "trial_until"),
+    ];
+    /// What is left as it was noted.
+    const LEFT: [(&str, &str); 10] = [
+        // A record of what was done, when by the clock of that time.
+        ("audit_events", "at"),
+        ("provisioning_events", "at"),
+        ("sso_events", "at"),
+        // Somebody's choice, or another's.
+        ("api_tokens", "expires_at"),
+        ("oauth_client_secrets", "expires_at"),
+        ("idp_certificates", "not_before"),
+        ("idp_certificates", "not_after"),
+        ("sp_keys", "not_after"),
+        // Who is inactive is told of a little later.
+        ("users", "deactivated_at"),
+        // Whatever was seen is refused for longer.
+        ("saml_assertions_seen", "expires_at"),
+    ];
+    /// What is shown, and decides nothing.
+    const SHOWN: [&str; 12] = [
+        "created_at",
+        "updated_at",
+        "deleted_in_entra_at",
+        "held_at",
+        "retired_at",
+        "assigned_at",
+        "removed_at",
+        "revoked_at",
+        "finished_at",
+        "deleted_at",
+        "started_at",
+        "ended_at",
+    ];
+
+    #[test]
+    fn each_time_that_is_stored_counts_as_now_is_left_out_or_is_left_for_a_reason() {
+        let schema = include_str!("../db/schema.rs");
+        let mut table = "";
+        for line in schema.lines().map(str::trim) {
+            if let Some((name, _)) = line.strip_suffix('{').and_then(|line| line.split_once(" (")) {
+                table = name;
+            }
+            let Some((column, kind)) = line.trim_end_matches(',').split_once(" -> ") else { continue };
+            let column = (table, column);
+            let is_seen_to = PAST.contains(&column) || OTHERS.contains(&column);
+            let is_left = LEFT.contains(&column) || SHOWN.contains(&column.1);
+            assert!(!kind.contains("Timestamp") || is_seen_to || is_left, "{column:?}: who sees to it?");
+        }
+    }
+
+    #[test]
+    fn what_is_ahead_is_seen_to_once_and_what_is_not_is_left_alone() {
+        let house = house();
+        house.write(&Actor::Rollcall, settings::touch).unwrap();
+        let now = house.org.now();
+        assert!(!house.org.read(move |conn| is_any(conn, now)).unwrap());
+        assert_eq!(house.write(&Actor::Rollcall, settle).unwrap(), 0);
+    }
+}
