@@ -97,7 +97,7 @@ fn help_documents_every_command_and_setting() {
     let folder = tempfile::tempdir().unwrap();
     let help = said(&run(&folder, &["--help"]));
     for word in
-        ["serve", "admin", "provisioning", "token", "license-type", "site", "demo"]
+        ["serve", "admin", "provisioning", "token", "license-type", "site", "demo", "backup", "restore"]
     {
         assert!(help.contains(&format!("  {word}")), "{word}");
     }

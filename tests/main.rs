@@ -6,6 +6,7 @@ mod addresses;
 mod admins;
 mod alignment;
 mod authority;
+mod backup;
 mod cli;
 mod clock;
 mod credentials;

@@ -7,6 +7,7 @@ use clap::{Args, Parser, Subcommand};
 use std::io::{IsTerminal, Read, Write};
 use std::path::PathBuf;
 
+mod backup;
 mod folder;
 mod lock;
 mod log;
@@ -177,6 +178,21 @@ enum Command {
     Site(manage::Site),
     /// Fill an empty database with a believable organisation, to look around
     Demo,
+    /// Copy the database into a file, also while the server runs, and check the copy
+    ///
+    /// The key file is not in it: keep a copy of that in another place.
+    Backup {
+        /// The file to make; one that is there is never overwritten
+        file: PathBuf,
+    },
+    /// Put a backup in the place of the database, which is kept beside it; the server must be stopped
+    Restore {
+        /// The backup
+        file: PathBuf,
+        /// The key file that belongs to it, where the data folder has none
+        #[arg(long, value_name = "FILE")]
+        key: Option<PathBuf>,
+    },
 }
 
 /// Why the program ends badly: one clear line and an exit code.
@@ -235,27 +251,36 @@ fn obey(arguments: Arguments) -> Result<(), Failure> {
         return serve::serve(&settings);
     }
     log::start_for_command();
-    let org = if command.only_reads() { open_to_read(&settings) } else { open(&settings) }?;
-    let done = match command {
-        Command::Serve => Ok(()),
-        Command::Admin(command) => command.run(&org),
-        Command::Provisioning(command) => command.run(&org),
-        Command::Token(command) => command.run(&org),
-        Command::Sso(command) => command.run(&org, &settings),
-        Command::LicenseType(command) => command.run(&org),
-        Command::Site(command) => command.run(&org),
-        Command::Demo => manage::demo(&org),
-    };
-    // Where a server uses the database it does this itself.
-    let _all = org.settle();
-    done
+    match command {
+        Command::Backup { file } => backup::backup(&settings, &file),
+        Command::Restore { file, key } => backup::restore(&settings, &file, key.as_deref()),
+        command => command.run(&settings),
+    }
 }
 
 impl Command {
+    /// Does what needs the organisation and no server.
+    fn run(self, settings: &Settings) -> Result<(), Failure> {
+        let org = if self.only_reads() { open_to_read(settings) } else { open(settings) }?;
+        let done = match self {
+            Self::Serve | Self::Backup { .. } | Self::Restore { .. } => Ok(()),
+            Self::Admin(command) => command.run(&org),
+            Self::Provisioning(command) => command.run(&org),
+            Self::Token(command) => command.run(&org),
+            Self::Sso(command) => command.run(&org, settings),
+            Self::LicenseType(command) => command.run(&org),
+            Self::Site(command) => command.run(&org),
+            Self::Demo => manage::demo(&org),
+        };
+        // Where a server uses the database it does this itself.
+        let _all = org.settle();
+        done
+    }
+
     /// Whether it shows something and changes nothing.
     fn only_reads(&self) -> bool {
         match self {
-            Self::Serve | Self::Demo | Self::Admin(_) => false,
+            Self::Serve | Self::Demo | Self::Admin(_) | Self::Backup { .. } | Self::Restore { .. } => false,
             Self::Provisioning(command) => matches!(command, manage::Provisioning::Status),
             Self::Token(command) => matches!(command, manage::Token::List),
             Self::LicenseType(command) => matches!(command, manage::LicenseType::List),

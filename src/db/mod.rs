@@ -20,6 +20,7 @@ use std::time::Duration;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use versions::{Newer, Standing};
 
+pub mod copies;
 mod faults;
 pub mod file;
 mod migrate;

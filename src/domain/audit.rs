@@ -197,6 +197,8 @@ text_enum! {
         AccessReset = "user.access_reset",
         /// The instance was claimed by its first owner.
         SetUp = "organisation.set_up",
+        /// A backup was put in the place of the database.
+        Restored = "organisation.restored",
     }
 }
 
@@ -271,6 +273,7 @@ impl Action {
                 "made the password and the confirmed names of {} void: another person may have the account now"
             }
             Self::SetUp => "set up {}",
+            Self::Restored => "put {} back from a backup",
         }
     }
 }

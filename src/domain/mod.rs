@@ -1,7 +1,7 @@
 //! What the organisation may do, whichever door the request came through.
 //!
 //! Rooms, lowest first: [`page`], [`authority`], [`condition`], `names`, [`settings`], [`tasks`], [`audit`], [`retention`], [`sites`], [`licenses`], [`guard`], [`users`],
-//! [`groups`], [`held`], [`sso`], [`admins`], [`identity`], [`provisioning`], [`health`], [`imports`], [`alignment`], [`bulk`], [`ahead`], [`demo`]. A room may use those before
+//! [`groups`], [`held`], [`sso`], [`admins`], [`backups`], [`identity`], [`provisioning`], [`health`], [`imports`], [`alignment`], [`bulk`], [`ahead`], [`demo`]. A room may use those before
 //! it.
 
 use crate::db::{Condition, Conn, Db, Turn};
@@ -20,6 +20,7 @@ pub mod ahead;
 pub mod alignment;
 pub mod audit;
 pub mod authority;
+pub mod backups;
 pub mod bulk;
 pub mod condition;
 pub mod counted;

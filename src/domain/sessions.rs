@@ -272,6 +272,11 @@ pub fn end_foreign(tx: &mut Tx, name_id: &str, indexes: &[String], up_to: Role) 
     Ok(diesel::delete(sessions::table.filter(sessions::id.eq_any(ids))).execute(tx.conn)?)
 }
 
+/// Ends all of them, whoever has them; answers how many.
+pub fn end_all(tx: &mut Tx) -> Result<usize> {
+    Ok(diesel::delete(sessions::table).execute(tx.conn)?)
+}
+
 /// Ends those that came through the identity provider into this account.
 pub fn end_from_sso(tx: &mut Tx, user: &str) -> Result<()> {
     let theirs = sessions::table.filter(sessions::user_id.eq(user)).filter(sessions::method.eq(Method::Sso));

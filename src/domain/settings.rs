@@ -32,6 +32,10 @@ pub mod names {
     pub const USED_BY: &str = crate::db::versions::USED_BY;
     /// Which database file is being served; forgotten when the server ends as it should.
     pub const SERVED: &str = "served";
+    /// When the copy was made that this database is, until it is put in the place of another.
+    pub const BACKED_UP: &str = "backed_up";
+    /// Which backup was put back last, and when: see `domain::backups`.
+    pub const RESTORED: &str = "restored";
     pub(super) const TOUCHED: &str = "touched";
 }
 

@@ -39,6 +39,7 @@ impl Outline {
             return Self { lines: vec!["A body that is no JSON object.".to_owned()], ..Self::default() };
         };
         let text = |name: &str| member(members, name).and_then(Value::as_str).map(str::to_owned);
+        let name = |name: &str| text(name).or_else(|| set_by_operation(members, name));
         let mut lines = Lines::default();
         match member(members, "Operations") {
             Some(Value::Array(operations)) => {
@@ -54,8 +55,8 @@ impl Outline {
         };
         let told = |text: &String| !text.trim().is_empty();
         Self {
-            user_name: text("userName"),
-            display_name: text("displayName"),
+            user_name: name("userName"),
+            display_name: name("displayName"),
             external_id: text("externalId").filter(told),
             mail: mail().filter(told),
             filter: text("filter"),
@@ -203,6 +204,20 @@ fn prefix(path: &str) -> Option<(&'static Schema, &str)> {
         let rest = rest.strip_prefix(':')?;
         head.eq_ignore_ascii_case(schema.urn).then_some((schema, rest))
     })
+}
+
+/// What an operation of a PATCH sets an attribute to, by its path or in an object.
+fn set_by_operation(members: &Map<String, Value>, name: &str) -> Option<String> {
+    let operations = member(members, "Operations")?.as_array()?.iter().filter_map(Value::as_object);
+    let mut set = operations.filter_map(|operation| {
+        let value = member(operation, "value")?;
+        let path = member(operation, "path").and_then(Value::as_str).map(str::trim);
+        match path.filter(|path| !path.is_empty()) {
+            Some(path) => path.eq_ignore_ascii_case(name).then_some(value)?.as_str(),
+            None => member(value.as_object()?, name)?.as_str(),
+        }
+    });
+    set.next().map(str::to_owned)
 }
 
 fn member<'a>(members: &'a Map<String, Value>, name: &str) -> Option<&'a Value> {

@@ -2,6 +2,7 @@
 
 use super::Report;
 use crate::db::Conn;
+use crate::domain::backups;
 use crate::domain::fold;
 use crate::domain::groups::{self, Group};
 use crate::domain::identity::switch;
@@ -10,6 +11,8 @@ use crate::domain::users::by_entra::Scope;
 use crate::domain::users::lifecycle::{self, Retired};
 use crate::domain::users::{self, EntraState, Held, User};
 use crate::error::Result;
+use chrono::{DateTime, NaiveDateTime, SubsecRound};
+use uuid::Uuid;
 
 /// What a request was about, as it named it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -115,7 +118,8 @@ fn of_user(conn: &mut Conn, scim_id: &str) -> Result<Known> {
         return Ok(Known { user_id: Some(user.id), name, unique_name, absence, ..Known::default() });
     }
     let Some(retired) = lifecycle::retired(conn, scim_id)? else {
-        return Ok(Known { absence: Some(never_issued("user")), ..Known::default() });
+        let absence = never_issued(conn, "user", scim_id)?;
+        return Ok(Known { absence: Some(absence), ..Known::default() });
     };
     // An account that came into use again goes on under its name.
     let still_here = match retired.reason.as_str() {
@@ -145,7 +149,7 @@ fn of_group(conn: &mut Conn, scim_id: &str) -> Result<Known> {
             let sentence = "Entra ID asks for a group by an id that is gone.";
             Known { absence: Some(Absence { cause: "group-gone", sentence, remedy }), ..gone(&retired) }
         }
-        None => Known { absence: Some(never_issued("group")), ..Known::default() },
+        None => Known { absence: Some(never_issued(conn, "group", scim_id)?), ..Known::default() },
     })
 }
 
@@ -166,12 +170,35 @@ fn gone(retired: &Retired) -> Known {
     }
 }
 
-fn never_issued(what: &str) -> Absence {
+/// Why an id is not known here. Ids tell when they were given out (RFC 9562 section 5.7): one that is later than the
+/// backup which was put back was given out by the database that it took the place of.
+fn never_issued(conn: &mut Conn, what: &str, scim_id: &str) -> Result<Absence> {
+    let restored = backups::put_back(conn)?;
+    let is_lost =
+        |back: &backups::PutBack| issued_at(scim_id).is_some_and(|at| at >= back.made_at.trunc_subsecs(0));
+    if let Some(back) = restored.filter(is_lost) {
+        let remedy = format!(
+            "The backup of {} was put back on {}, and this {what} was given its id in between. Restart provisioning in \
+             Entra ID, so that everybody is matched by name again, and whoever is missing is created.",
+            in_words(back.made_at),
+            in_words(back.at)
+        );
+        let sentence =
+            "Entra ID asks for an id that was given out after the backup was made which is in use now.";
+        return Ok(Absence { cause: "after-backup", sentence, remedy });
+    }
     let remedy = format!(
         "No {what} had this id here. It may come from another instance, or from before a backup was put back: restart \
          provisioning in Entra ID, so that everybody is matched again."
     );
-    Absence { cause: "unknown-id", sentence: "Entra ID asks for an id that was never issued here.", remedy }
+    let sentence = "Entra ID asks for an id that was never issued here.";
+    Ok(Absence { cause: "unknown-id", sentence, remedy })
+}
+
+/// When an id was given out, if it was one of ours.
+fn issued_at(scim_id: &str) -> Option<NaiveDateTime> {
+    let (seconds, _) = Uuid::parse_str(scim_id).ok()?.get_timestamp()?.to_unix();
+    Some(DateTime::from_timestamp(i64::try_from(seconds).ok()?, 0)?.naive_utc())
 }
 
 /// Why Entra ID does not see an account that is there.

@@ -111,6 +111,8 @@ pub struct Report {
     pub operation: Operation,
     /// Whom it was about, as the request named them: where it fails, the event says who that is.
     pub about: About,
+    /// What the request itself calls whom it was about, where it says so.
+    pub called: Option<String>,
     /// The administrator whose test it was, where Rollcall itself asked. It says nothing of Entra ID then.
     pub actor: Option<String>,
     /// How it went.
@@ -211,6 +213,7 @@ impl Report {
         Self {
             operation,
             about: About::Nothing,
+            called: None,
             actor: None,
             outcome,
             status,
@@ -288,7 +291,10 @@ fn insert(tx: &mut Tx, mut report: Report) -> Result<()> {
 fn name(tx: &mut Tx, report: &mut Report) -> Result<Option<Cause>> {
     let known = Known::of(tx.conn, &report.about)?;
     let unnamed = match &report.about {
-        About::User(id) | About::Group(id) => Some(format!("id {id}")),
+        About::User(id) | About::Group(id) => Some(match report.called.take() {
+            Some(name) => format!("{name} (id {id})"),
+            None => format!("id {id}"),
+        }),
         _ => None,
     };
     report.user_id = report.user_id.take().or(known.user_id);

@@ -37,6 +37,8 @@ pub(super) struct Told {
 #[derive(Clone, Default)]
 pub(super) struct Asked {
     about: About,
+    /// What it calls whom it is about, where that is told by an id.
+    called: Option<String>,
     lines: Vec<String>,
 }
 
@@ -66,7 +68,8 @@ impl Asked {
             ("Groups", None) if is_post && !path.ends_with(SEARCH) => new_group(&outline),
             _ => search(request, path, &outline),
         };
-        Self { about, lines: [vec![cut(&line)], outline.lines].concat() }
+        let called = first([&outline.user_name, &outline.display_name]);
+        Self { about, called, lines: [vec![cut(&line)], outline.lines].concat() }
     }
 
     /// By one operation of a bulk request: as it was meant, else as it was sent.
@@ -77,7 +80,7 @@ impl Asked {
         let place = meant.map(|wish| (wish.kind, wish.id.clone())).or_else(|| operation.about.clone());
         let Some((kind, id)) = place else {
             let line = cut(&format!("{} in a bulk request", operation.method));
-            return Self { about: About::Nothing, lines: vec![line] };
+            return Self { about: About::Nothing, called: None, lines: vec![line] };
         };
         let path = id.as_ref().map(|id| format!("/{id}")).unwrap_or_default();
         let line = cut(&format!("{} {}{path} in a bulk request", operation.method, kind.endpoint));
@@ -88,7 +91,8 @@ impl Asked {
             (None, true) => new_user(&outline),
             (None, false) => new_group(&outline),
         };
-        Self { about, lines: [vec![line], outline.lines].concat() }
+        let called = first([&outline.user_name, &outline.display_name]);
+        Self { about, called, lines: [vec![line], outline.lines].concat() }
     }
 }
 
@@ -185,6 +189,7 @@ impl Reporter {
     pub(super) fn report(&self, operation: Operation, outcome: Result<Told, &Refusal>) -> Report {
         let blank = Report {
             about: self.asked.about.clone(),
+            called: self.asked.called.clone(),
             actor: self.own_test_of.clone(),
             // A test of our own is no use of the token.
             token_id: self.own_test_of.is_none().then(|| self.token_id.clone()),

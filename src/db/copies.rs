@@ -1,0 +1,180 @@
+//! Copies of the whole database: made while it is in use, and checked.
+
+use super::schema::settings;
+use super::{Conn, file};
+use crate::error::Result;
+use diesel::connection::{Connection, SimpleConnection};
+use diesel::prelude::*;
+use diesel::sql_types::Text;
+use std::fmt::Display;
+use std::fs::File;
+use std::io::Read;
+use std::path::Path;
+use std::time::Duration;
+
+/// Waits for others that have the database for a moment only.
+const PATIENT: &str = "PRAGMA busy_timeout = 10000;";
+/// With the first access nobody else may have the file open, nor open it.
+const ALONE: &str = "PRAGMA locking_mode = EXCLUSIVE; BEGIN IMMEDIATE; COMMIT;";
+/// What each database begins with (<https://www.sqlite.org/fileformat2.html>).
+const MAGIC: &[u8; 16] = b"SQLite format 3\0";
+/// More faults than this are not told.
+const MOST_FAULTS: usize = 3;
+
+/// What is wrong with a database file.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub struct Fault(String);
+
+impl Fault {
+    fn of(cause: impl Display) -> Self {
+        Self(cause.to_string())
+    }
+
+    /// Whether it is no more than that another process has the database open.
+    #[must_use]
+    pub fn is_in_use(&self) -> bool {
+        self.0.contains("locked")
+    }
+}
+
+/// A database file by itself, as it is: it is not made where it is not there, and its tables are not brought up to date.
+pub struct Single(Conn);
+
+#[derive(QueryableByName)]
+struct Line {
+    #[diesel(sql_type = Text)]
+    line: String,
+}
+
+impl Single {
+    /// Opens a database that others may have open, too.
+    pub fn open(path: &Path) -> Result<Self, Fault> {
+        let mut conn = Conn::establish(&address_of(path, "mode=rw")?).map_err(Fault::of)?;
+        conn.batch_execute(PATIENT).map_err(Fault::of)?;
+        Ok(Self(conn))
+    }
+
+    /// Opens a copy that nobody writes to, also where nothing can be written. What is in its log, beside it, is read with
+    /// it.
+    pub fn open_copy(path: &Path) -> Result<Self, Fault> {
+        let has_log = file::log(path).metadata().is_ok_and(|log| log.len() > 0);
+        let how = if has_log { "mode=rw" } else { "mode=ro&immutable=1" };
+        Ok(Self(Conn::establish(&address_of(path, how)?).map_err(Fault::of)?))
+    }
+
+    /// Writes all of it, as it is at one moment, into a file that is empty or not there; others go on meanwhile.
+    pub fn copy_to(&mut self, target: &Path) -> Result<(), Fault> {
+        let target = std::path::absolute(target).map_err(Fault::of)?;
+        let copied = diesel::sql_query("VACUUM INTO ?").bind::<Text, _>(target.display().to_string());
+        copied.execute(&mut self.0).map_err(Fault::of)?;
+        File::open(&target).and_then(|file| file.sync_all()).map_err(Fault::of)
+    }
+
+    /// Looks at every page, every index and every reference.
+    pub fn check(&mut self) -> Result<(), Fault> {
+        let told = "SELECT integrity_check AS line FROM pragma_integrity_check";
+        let mut faults: Vec<Line> = diesel::sql_query(told).load(&mut self.0).map_err(Fault::of)?;
+        faults.retain(|fault| fault.line != "ok");
+        let told = "SELECT DISTINCT 'rows of ' || \"table\" || ' refer to none of ' || parent AS line \
+                    FROM pragma_foreign_key_check";
+        faults.extend(diesel::sql_query(told).load::<Line>(&mut self.0).map_err(Fault::of)?);
+        if faults.is_empty() {
+            return Ok(());
+        }
+        let told = faults.iter().take(MOST_FAULTS).map(|fault| fault.line.replace('\n', " "));
+        Err(Fault(told.collect::<Vec<_>>().join("; ")))
+    }
+
+    /// Reads in it.
+    pub fn read<T>(&mut self, work: impl FnOnce(&mut Conn) -> Result<T>) -> Result<T> {
+        work(&mut self.0)
+    }
+
+    /// Keeps a setting in it, in the form in which the organisation's settings are stored.
+    pub fn set(&mut self, name: &str, value: &str, now: chrono::NaiveDateTime) -> Result<()> {
+        let row = (settings::name.eq(name), settings::value.eq(value), settings::updated_at.eq(now));
+        diesel::replace_into(settings::table).values(row).execute(&mut self.0)?;
+        Ok(())
+    }
+}
+
+/// Brings all that was written into the one file, where nobody else has it open, or will within this time; refuses
+/// otherwise.
+pub fn settle(path: &Path, patience: Duration) -> Result<(), Fault> {
+    let mut conn = Conn::establish(&address_of(path, "mode=rw")?).map_err(Fault::of)?;
+    let patience = format!("PRAGMA busy_timeout = {};", patience.as_millis());
+    // Closed by whoever was alone, it leaves no log beside it.
+    conn.batch_execute(&patience).and_then(|()| conn.batch_execute(ALONE)).map_err(Fault::of)
+}
+
+/// Whether a file is a database at all.
+#[must_use]
+pub fn is_database(path: &Path) -> bool {
+    let mut begins = [0; MAGIC.len()];
+    File::open(path).and_then(|mut file| file.read_exact(&mut begins)).is_ok() && begins == *MAGIC
+}
+
+fn address_of(path: &Path, how: &str) -> Result<String, Fault> {
+    file::address(path, how).map_err(Fault::of)
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use crate::db::Db;
+    use diesel::sql_types::BigInt;
+    use std::collections::BTreeMap;
+
+    #[derive(QueryableByName)]
+    struct Row {
+        #[diesel(sql_type = BigInt)]
+        number: i64,
+    }
+
+    /// The numbers of all rows of all tables.
+    fn rows(path: &Path) -> BTreeMap<String, Vec<i64>> {
+        let mut single = Single::open(path).unwrap();
+        let names = "SELECT name AS line FROM pragma_table_list WHERE schema = 'main' AND type = 'table' AND NOT wr \
+                     AND name NOT LIKE 'sqlite_%'";
+        let names: Vec<Line> = diesel::sql_query(names).load(&mut single.0).unwrap();
+        let mut numbers = |name: &str| {
+            let rows = format!("SELECT rowid AS number FROM \"{name}\" ORDER BY rowid");
+            let rows: Vec<Row> = diesel::sql_query(rows).load(&mut single.0).unwrap();
+            rows.into_iter().map(|row| row.number).collect()
+        };
+        names.into_iter().map(|name| (name.line.clone(), numbers(&name.line))).collect()
+    }
+
+    #[test]
+    fn a_copy_has_the_same_rows_under_the_same_numbers() {
+        let folder = tempfile::tempdir().unwrap();
+        let (path, copy) = (folder.path().join("a b%?#.db"), folder.path().join("copy.db"));
+        drop(Db::open(&path).unwrap());
+        let mut conn = Single::open(&path).unwrap().0;
+        let gaps = "INSERT INTO settings (name, value, updated_at) VALUES ('a', '', ''), ('b', '', ''), ('c', '', ''); \
+                    DELETE FROM settings WHERE name = 'a'; CREATE TABLE loose (x TEXT); \
+                    INSERT INTO loose VALUES ('a'), ('b'), ('c'); DELETE FROM loose WHERE x = 'b';";
+        conn.batch_execute(gaps).unwrap();
+        let mut all = Single::open(&path).unwrap();
+        all.copy_to(&copy).unwrap();
+        let before = rows(&path);
+        assert_eq!((&before["settings"], &before["loose"]), (&vec![2, 3], &vec![1, 3]));
+        assert_eq!(rows(&copy), before, "an index of a text is by these numbers");
+        assert!(all.copy_to(&copy).is_err(), "a file that is there is not overwritten");
+    }
+
+    #[test]
+    fn a_database_is_settled_by_whoever_is_alone() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("rollcall.db");
+        let db = Db::open(&path).unwrap();
+        assert!(settle(&path, Duration::ZERO).unwrap_err().is_in_use());
+        drop(db);
+        // The writer's thread ends after its last handle.
+        settle(&path, Duration::from_secs(10)).unwrap();
+        assert!(!file::log(&path).exists());
+        assert!(is_database(&path) && !is_database(folder.path()));
+    }
+}
