@@ -33,7 +33,7 @@ async fn a_lock_and_a_session_of_the_future_end_when_they_would_have() {
     assert_eq!(sign_in(&stranger, PASSWORD).await.status, 303, "the lock counts as over");
     assert_eq!(early.get("/").await.status, 200, "the session lives on");
     let asked = early.get("/identity").await.submit("/identity/provisioning/reveal#provisioning", &[]).await;
-    assert!(asked.location().starts_with("/confirm"), "a proof of the future is none");
+    assert!(asked.text().contains("Is it you?"), "a proof of the future is none");
     console.clock.advance(TimeDelta::hours(13));
     assert_eq!(early.get("/").await.status, 303, "and no longer than another");
 }
@@ -57,8 +57,8 @@ async fn people_who_were_counted_in_the_future_leave_the_guards_windows_in_time(
     entra.patch(&format!("/Users/{}", ids[10]), leave.clone()).await;
     assert!(active(&console, 10), "they count as of now: one more is too many");
     console.clock.advance(TimeDelta::hours(25));
-    for number in 11..15 {
-        entra.patch(&format!("/Users/{}", ids[number]), leave.clone()).await;
+    for (number, id) in ids.iter().enumerate().skip(11).take(4) {
+        entra.patch(&format!("/Users/{id}"), leave.clone()).await;
         assert!(!active(&console, number), "{number} goes: a day later nobody counts any more");
     }
 }
