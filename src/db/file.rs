@@ -103,12 +103,13 @@ impl Identity {
 pub(super) struct Opened(Arc<Vec<(PathBuf, Identity)>>);
 
 impl Opened {
-    /// Those of a database that has just been opened, and is read and written.
-    pub(super) fn at(path: &Path) -> io::Result<Self> {
+    /// Those of a database that has just been opened. Its log is one of them for as long as a connection that uses it is
+    /// kept, as a writer does; else whoever ends last takes the log away.
+    pub(super) fn at(path: &Path, keeps_log: bool) -> io::Result<Self> {
         let path = std::path::absolute(path)?;
         let mut files = vec![(path.clone(), Identity::of(&path)?)];
         let log = log(&path);
-        if let Ok(identity) = Identity::of(&log) {
+        if let Some(identity) = keeps_log.then(|| Identity::of(&log).ok()).flatten() {
             files.push((log, identity));
         }
         Ok(Self(Arc::new(files)))
@@ -139,7 +140,7 @@ mod tests {
         assert_eq!(state(&path).unwrap(), State::Empty);
         let db = super::super::Db::open(&path).unwrap();
         assert_eq!(state(&path).unwrap(), State::Filled);
-        let opened = Opened::at(&path).unwrap();
+        let opened = Opened::at(&path, true).unwrap();
         assert!(!opened.is_replaced());
         let bytes = fs::read(&path).unwrap();
         for file in [path.clone(), log(&path)] {

@@ -211,7 +211,7 @@ impl Db {
 
     fn on(path: &Path, url: String, conn: Option<Conn>) -> Result<Self, OpenError> {
         let failed = |cause: &dyn std::fmt::Display| OpenError::failed(path, &cause);
-        let opened = Opened::at(path).map_err(|cause| failed(&cause))?;
+        let opened = Opened::at(path, conn.is_some()).map_err(|cause| failed(&cause))?;
         // A program that only reads does one thing after the other, and closes the one connection when it ends: with the
         // last one the engine takes away what it had made beside the file.
         let most =

@@ -119,7 +119,9 @@ mod tests {
     use std::path::Path;
 
     fn changed(path: &Path, sql: &str) {
-        Conn::establish(path.to_str().unwrap()).unwrap().batch_execute(sql).unwrap();
+        // Whoever had it open may still be closing it.
+        let mut conn = super::super::connect(path.to_str().unwrap()).unwrap();
+        conn.batch_execute(sql).unwrap();
     }
 
     #[test]
