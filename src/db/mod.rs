@@ -59,7 +59,7 @@ const INTO_THE_FILE: &str = "PRAGMA wal_checkpoint(PASSIVE);";
 const ALL_INTO_THE_FILE: &str = "PRAGMA wal_checkpoint(TRUNCATE)";
 const IMPATIENT: &str = "PRAGMA busy_timeout = 500;";
 /// The writer touches every index: it keeps more pages (in KiB) than each of the readers.
-const WRITER_CACHE: &str = "PRAGMA cache_size = -16000;";
+const WRITER_CACHE: &str = "PRAGMA cache_size = -4000;";
 /// Where the writer keeps what a savepoint may have to bring back. In memory that is a list, which is walked whenever a
 /// savepoint within another ends: each row of a large change would cost more than the one before.
 const WRITER_JOURNAL: &str = "PRAGMA temp_store = FILE;";
