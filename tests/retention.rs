@@ -132,6 +132,15 @@ async fn a_clock_that_leaps_ahead_and_is_put_right_costs_no_line() {
 }
 
 #[actix_web::test]
+async fn a_clock_that_is_wrong_at_the_first_start_after_an_upgrade_costs_no_line() {
+    let console = Console::open();
+    lines(&console, "first");
+    console.clock.advance(TimeDelta::days(3650));
+    worker::round(&console.org, false).await.unwrap();
+    assert_eq!(left(&console), [(); 3].map(|()| names(["first"])));
+}
+
+#[actix_web::test]
 async fn an_owner_sets_the_days_and_the_audit_log_says_so() {
     let console = Console::open();
     console.admin("adam", Role::Administrator);
@@ -257,6 +266,13 @@ async fn what_the_log_told_of_a_user_is_said_to_be_gone_and_nothing_else_is_lost
     assert!(page.contains("No change in the last 730 days: for so long changes are kept."), "{page}");
     assert!(page.contains("No change in the last 90 days: for so long requests are kept"), "{page}");
     assert_eq!(olga.get(&format!("/activity?subject={}", ana.id)).await.status, 200);
+    let page = olga.get("/activity").await.text();
+    assert!(page.contains("deleted the user bo@example.com for good"), "tombstones stay: {page}");
+    let now = console.org.now();
+    assert!(
+        !console.org.read(move |conn| retention::is_due(conn, now)).unwrap(),
+        "and nobody looks at them again"
+    );
     let appoint = [("appointed", "ana@example.com"), ("role", "auditor"), ("look", "1")];
     let page = olga.submit("/administrators", "/administrators/appoint", &appoint).await.text();
     assert!(page.contains("not in the log, which is kept for 730 days"), "{page}");
@@ -327,6 +343,8 @@ fn filled(console: &Console) -> Space {
         (0..1500).try_for_each(|_| changed(tx, &long))
     });
     console.clock.advance(TimeDelta::days(731));
+    // The program goes on to run.
+    console.write(|tx| changed(tx, "now"));
     space_of(console)
 }
 

@@ -5,19 +5,25 @@ use crate::db::Conn;
 use crate::db::schema::{audit_events, long_tasks, provisioning_events, provisioning_hours, sso_events};
 use crate::db::space::{self, Space};
 use crate::domain::Tx;
+use crate::domain::audit::Action;
+use crate::domain::settings::{self, names};
 use crate::domain::tasks::Slice;
 use crate::error::Result;
 use chrono::NaiveDateTime;
+use diesel::dsl::max;
 use diesel::prelude::*;
 
 /// For how many days work on many rows is kept that has ended.
 pub const TASK_DAYS: i64 = 90;
 /// So many rows are deleted by one statement.
-const BITE: u32 = 100;
+const BITE: u32 = 25;
 /// So many free pages stay for what comes next: of more the rest is given back to the disk.
 const SPARE_PAGES: i64 = 256;
 /// So many are given back by one statement.
 const PAGES: u32 = 50;
+
+/// Entries of the audit log that stay for good: who deleted whom, and when.
+const TOMBSTONES: [Action; 2] = [Action::UserDeleted, Action::GroupDeleted];
 
 /// What is kept for so many days.
 #[derive(Clone, Copy, Debug)]
@@ -42,6 +48,15 @@ pub fn oldest(conn: &mut Conn, log: Log) -> Result<Option<NaiveDateTime>> {
     oldest_of(conn, Kept::Lines(log))
 }
 
+/// When the newest line of a log was written.
+pub(super) fn newest(conn: &mut Conn, log: Log) -> Result<Option<NaiveDateTime>> {
+    Ok(match log {
+        Log::Provisioning => provisioning_events::table.select(max(provisioning_events::at)).first(conn)?,
+        Log::SignIns => sso_events::table.select(max(sso_events::at)).first(conn)?,
+        Log::Audit => audit_events::table.select(max(audit_events::at)).first(conn)?,
+    })
+}
+
 fn oldest_of(conn: &mut Conn, kept: Kept) -> Result<Option<NaiveDateTime>> {
     Ok(match kept {
         Kept::Lines(Log::Provisioning) => {
@@ -52,7 +67,10 @@ fn oldest_of(conn: &mut Conn, kept: Kept) -> Result<Option<NaiveDateTime>> {
             sso_events::table.order(sso_events::at).select(sso_events::at).first(conn).optional()?
         }
         Kept::Lines(Log::Audit) => {
-            audit_events::table.order(audit_events::at).select(audit_events::at).first(conn).optional()?
+            let reached = tombstones_up_to(conn)?;
+            let first = audit_events::table.filter(audit_events::at.ge(reached)).order(audit_events::at);
+            let first = first.filter(audit_events::action.ne_all(TOMBSTONES));
+            first.select(audit_events::at).first(conn).optional()?
         }
         Kept::Hours => {
             // The last one stays: it tells when Entra ID called last, however long ago that is.
@@ -69,6 +87,11 @@ fn oldest_of(conn: &mut Conn, kept: Kept) -> Result<Option<NaiveDateTime>> {
             first.first(conn).optional()?
         }
     })
+}
+
+/// Up to when the audit log has nothing but tombstones: those are not looked through again at every round.
+fn tombstones_up_to(conn: &mut Conn) -> Result<NaiveDateTime> {
+    Ok(settings::get(conn, names::TOMBSTONES_UP_TO)?.unwrap_or_default())
 }
 
 /// Whether something is older than it is kept, or room is to be given back.
@@ -101,9 +124,13 @@ fn since(conn: &mut Conn, now: NaiveDateTime) -> Result<[(Kept, NaiveDateTime); 
 /// Deletes some of what is too old; once nothing is, gives back some of the room. Answers how many rows went.
 pub fn prune_some(tx: &mut Tx, slice: &mut Slice) -> Result<u64> {
     let mut deleted = 0;
+    if tombstones_up_to(tx.conn)? > tx.now {
+        // The clock was ahead when that was noted.
+        settings::put(tx, names::TOMBSTONES_UP_TO, &NaiveDateTime::default())?;
+    }
     for (kept, since) in since(tx.conn, tx.now)? {
         while slice.takes(BITE) {
-            let some = u64::try_from(delete(tx.conn, kept, since)?).unwrap_or_default();
+            let some = u64::try_from(delete(tx, kept, since)?).unwrap_or_default();
             deleted += some;
             if some < BITE.into() {
                 break;
@@ -117,21 +144,18 @@ pub fn prune_some(tx: &mut Tx, slice: &mut Slice) -> Result<u64> {
 }
 
 /// Deletes the oldest of what is older than this; answers how many rows went.
-fn delete(conn: &mut Conn, kept: Kept, since: NaiveDateTime) -> Result<usize> {
+fn delete(tx: &mut Tx, kept: Kept, since: NaiveDateTime) -> Result<usize> {
     let most = i64::from(BITE);
+    let conn = &mut *tx.conn;
     Ok(match kept {
         Kept::Lines(Log::Provisioning) => {
             use provisioning_events::{at, id, table};
             let some: Vec<String> = table.filter(at.lt(since)).order(at).limit(most).select(id).load(conn)?;
             diesel::delete(table.filter(id.eq_any(some))).execute(conn)?
         }
+        Kept::Lines(Log::Audit) => delete_changes(tx, since)?,
         Kept::Lines(Log::SignIns) => {
             use sso_events::{at, id, table};
-            let some: Vec<String> = table.filter(at.lt(since)).order(at).limit(most).select(id).load(conn)?;
-            diesel::delete(table.filter(id.eq_any(some))).execute(conn)?
-        }
-        Kept::Lines(Log::Audit) => {
-            use audit_events::{at, id, table};
             let some: Vec<String> = table.filter(at.lt(since)).order(at).limit(most).select(id).load(conn)?;
             diesel::delete(table.filter(id.eq_any(some))).execute(conn)?
         }
@@ -150,4 +174,20 @@ fn delete(conn: &mut Conn, kept: Kept, since: NaiveDateTime) -> Result<usize> {
             diesel::delete(table.filter(id.eq_any(some))).execute(conn)?
         }
     })
+}
+
+/// Deletes the oldest of the changes that are older than this, but for tombstones.
+fn delete_changes(tx: &mut Tx, since: NaiveDateTime) -> Result<usize> {
+    use audit_events::{action, at, id, table};
+    let reached = tombstones_up_to(tx.conn)?;
+    let some = table.filter(at.ge(reached)).filter(at.lt(since)).filter(action.ne_all(TOMBSTONES));
+    let some: Vec<(String, NaiveDateTime)> =
+        some.order(at).limit(BITE.into()).select((id, at)).load(tx.conn)?;
+    if let Some((_, last)) = some.last()
+        && *last > reached
+    {
+        settings::put(tx, names::TOMBSTONES_UP_TO, last)?;
+    }
+    let some: Vec<String> = some.into_iter().map(|(key, _)| key).collect();
+    Ok(diesel::delete(table.filter(id.eq_any(some))).execute(tx.conn)?)
 }

@@ -1,6 +1,7 @@
 //! Nothing is deleted on the word of a clock that has just leapt: a machine that wakes in another year would else lose its
 //! logs within a minute.
 
+use super::{Log, age};
 use crate::db::Conn;
 use crate::domain::settings::{self, names};
 use crate::domain::{Actor, Org, Tx};
@@ -50,9 +51,19 @@ fn seen(conn: &mut Conn) -> Result<Option<Seen>> {
     settings::get(conn, names::LOG_CLOCK)
 }
 
+/// Where it was never looked at, as after an upgrade: the newest line of a log was written when the clock was right.
+fn by_the_logs(conn: &mut Conn) -> Result<Option<Seen>> {
+    let mut newest = None;
+    for log in Log::ALL {
+        newest = newest.max(age::newest(conn, *log)?);
+    }
+    Ok(newest.map(|at| Seen { at, wait_until: None }))
+}
+
 /// Whether the clock can be believed, so that what is old by it may be deleted.
 pub(super) fn is_trusted(org: &Org) -> Result<bool> {
-    let (now, before) = (org.now(), org.read(seen)?);
+    let now = org.now();
+    let before = org.read(|conn| Ok(seen(conn)?.or(by_the_logs(conn)?)))?;
     let next = Seen::next(before, now);
     if let Some(next) = next {
         org.write(&Actor::Rollcall, move |tx: &mut Tx| settings::put(tx, names::LOG_CLOCK, &next))?;
