@@ -141,6 +141,42 @@ async fn a_clock_that_is_wrong_at_the_first_start_after_an_upgrade_costs_no_line
 }
 
 #[actix_web::test]
+async fn a_span_of_time_is_paged_by_time_both_ways_whatever_order_the_lines_were_written_in() {
+    let console = Console::open();
+    let day = console.org.now() + TimeDelta::days(1);
+    // The clock goes on, stands still, is put back, and goes on again.
+    for hours in [24, 1, 0, -2, 3] {
+        console.clock.advance(TimeDelta::hours(hours));
+        console.write(|tx| (0..3).try_for_each(|_| changed(tx, "one")));
+    }
+    let filter = audit::Filter { since: Some(day - TimeDelta::hours(3)), ..audit::Filter::default() };
+    let pages = |start: At, onwards: bool| {
+        let (filter, mut at, mut seen) = (filter.clone(), start, Vec::new());
+        loop {
+            let (filter, here) = (filter.clone(), at.clone());
+            let page = console.org.read(move |conn| audit::list(conn, &filter, &here, 2)).unwrap();
+            let mut lines: Vec<_> = page.items.into_iter().map(|line| (line.at, line.id)).collect();
+            if !onwards {
+                lines.reverse();
+            }
+            seen.extend(lines);
+            match if onwards { page.next } else { page.previous } {
+                Some(next) => at = next,
+                None => return seen,
+            }
+        }
+    };
+    let forth = pages(At::Start, true);
+    let mut sorted = forth.clone();
+    sorted.sort();
+    sorted.reverse();
+    assert_eq!((forth.len(), &forth), (15, &sorted), "newest first, and each once");
+    let mut back = pages(At::Before(forth[14].1.clone()), false);
+    back.reverse();
+    assert_eq!(back, forth[..14]);
+}
+
+#[actix_web::test]
 async fn an_owner_sets_the_days_and_the_audit_log_says_so() {
     let console = Console::open();
     console.admin("adam", Role::Administrator);

@@ -1,6 +1,6 @@
 //! The record of who changed what: written in the same transaction as the change itself.
 
-use super::page::{At, Page};
+use super::page::{At, Page, newest_first};
 use super::text_enum::text_enum;
 use super::{Actor, Tx, new_id};
 use crate::db::Conn;
@@ -415,12 +415,16 @@ pub struct Filter {
 }
 
 impl Filter {
+    /// Whether a span of time is asked for.
+    fn is_in_time(&self) -> bool {
+        self.since.is_some() || self.until.is_some()
+    }
+
     /// Whether no index serves it: it then looks at each record that meets one of the conditions.
     #[must_use]
     pub fn looks_at_all(&self) -> bool {
-        let in_time = self.since.is_some() || self.until.is_some();
-        let conditions = usize::from(self.kind.is_some()) + usize::from(self.actor.is_some());
-        self.subject.is_none() && (in_time || conditions > 1)
+        let conditions = [self.is_in_time(), self.kind.is_some(), self.actor.is_some()];
+        self.subject.is_none() && conditions.into_iter().filter(|given| *given).count() > 1
     }
 }
 
@@ -442,11 +446,7 @@ pub fn list(conn: &mut Conn, filter: &Filter, at: &At, size: usize) -> Result<Pa
     if let Some(until) = filter.until {
         query = query.filter(audit_events::at.lt(until));
     }
-    query = match at {
-        At::Start => query.order(audit_events::id.desc()),
-        At::After(mark) => query.filter(audit_events::id.lt(mark)).order(audit_events::id.desc()),
-        At::Before(mark) => query.filter(audit_events::id.gt(mark)).order(audit_events::id.asc()),
-    };
+    query = newest_first!(query, audit_events, conn, at, filter.is_in_time());
     let rows = query.limit(i64::try_from(size + 1).map_err(Error::internal)?).load(conn)?;
     Ok(Page::new(rows, at, size, |event: &Event| event.id.clone()))
 }

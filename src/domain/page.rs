@@ -52,6 +52,38 @@ impl<T> Page<T> {
     }
 }
 
+/// Puts a query of a log in order, newest first, and begins it where the page begins: by key, or by time where a span of
+/// time is asked for. By key the database would have to sort the whole span, or to walk to it from the other end.
+macro_rules! newest_first {
+    ($query:expr, $table:ident, $conn:expr, $at:expr, $by_time:expr) => {{
+        use $crate::domain::page::At;
+        let edge: Option<chrono::NaiveDateTime> = match $at {
+            At::After(mark) | At::Before(mark) if $by_time => {
+                $table::table.find(mark).select($table::at).first($conn).optional()?
+            }
+            _ => None,
+        };
+        match ($at, edge) {
+            (At::Start, _) if $by_time => $query.order(($table::at.desc(), $table::id.desc())),
+            (At::Start, _) => $query.order($table::id.desc()),
+            (At::After(mark), Some(edge)) => {
+                let beyond = $table::at.lt(edge).or($table::id.lt(mark));
+                let rest = $query.filter($table::at.le(edge)).filter(beyond);
+                rest.order(($table::at.desc(), $table::id.desc()))
+            }
+            (At::Before(mark), Some(edge)) => {
+                let beyond = $table::at.gt(edge).or($table::id.gt(mark));
+                let rest = $query.filter($table::at.ge(edge)).filter(beyond);
+                rest.order(($table::at.asc(), $table::id.asc()))
+            }
+            // The row at the edge may have been deleted since.
+            (At::After(mark), None) => $query.filter($table::id.lt(mark)).order($table::id.desc()),
+            (At::Before(mark), None) => $query.filter($table::id.gt(mark)).order($table::id.asc()),
+        }
+    }};
+}
+pub(super) use newest_first;
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -3,7 +3,7 @@
 use super::{Event, Operation, Outcome};
 use crate::db::Conn;
 use crate::db::schema::provisioning_events;
-use crate::domain::page::{At, Page};
+use crate::domain::page::{At, Page, newest_first};
 use crate::error::{Error, Result};
 use chrono::NaiveDateTime;
 use diesel::prelude::*;
@@ -28,13 +28,18 @@ pub struct Filter {
 }
 
 impl Filter {
+    /// Whether a span of time is asked for.
+    fn is_in_time(&self) -> bool {
+        self.since.is_some() || self.until.is_some()
+    }
+
     /// Whether no index serves it: it then looks at each event that meets one of the conditions.
     #[must_use]
     pub fn looks_at_all(&self) -> bool {
-        let in_time = self.since.is_some() || self.until.is_some();
-        let conditions = [!self.outcomes.is_empty(), self.operation.is_some(), self.own_tests];
+        let conditions =
+            [self.is_in_time(), !self.outcomes.is_empty(), self.operation.is_some(), self.own_tests];
         let conditions = conditions.into_iter().filter(|given| *given).count();
-        self.user.is_none() && self.cause.is_none() && (in_time || conditions > 1)
+        self.user.is_none() && self.cause.is_none() && conditions > 1
     }
 }
 
@@ -62,15 +67,7 @@ pub fn list(conn: &mut Conn, filter: &Filter, at: &At, size: usize) -> Result<Pa
     if let Some(until) = filter.until {
         query = query.filter(provisioning_events::at.lt(until));
     }
-    query = match at {
-        At::Start => query.order(provisioning_events::id.desc()),
-        At::After(mark) => {
-            query.filter(provisioning_events::id.lt(mark)).order(provisioning_events::id.desc())
-        }
-        At::Before(mark) => {
-            query.filter(provisioning_events::id.gt(mark)).order(provisioning_events::id.asc())
-        }
-    };
+    query = newest_first!(query, provisioning_events, conn, at, filter.is_in_time());
     let rows = query.limit(i64::try_from(size + 1).map_err(Error::internal)?).load(conn)?;
     Ok(Page::new(rows, at, size, |event: &Event| event.id.clone()))
 }

@@ -9,7 +9,7 @@ use super::requests::Purpose;
 use crate::characters;
 use crate::db::Conn;
 use crate::db::schema::sso_events;
-use crate::domain::page::{At, Page};
+use crate::domain::page::{At, Page, newest_first};
 use crate::domain::retention::surplus;
 use crate::domain::text_enum::text_enum;
 use crate::domain::{Tx, new_id};
@@ -274,11 +274,15 @@ pub struct Filter {
 }
 
 impl Filter {
+    /// Whether a span of time is asked for.
+    fn is_in_time(&self) -> bool {
+        self.since.is_some() || self.until.is_some()
+    }
+
     /// Whether no index serves it: it then looks at each sign-in that ended so, or at all.
     #[must_use]
     pub fn looks_at_all(&self) -> bool {
-        let in_time = self.since.is_some() || self.until.is_some();
-        self.user.is_none() && (in_time || self.waits == Some(true))
+        self.user.is_none() && (self.waits == Some(true) || self.is_in_time() && self.outcome.is_some())
     }
 }
 
@@ -302,11 +306,7 @@ pub fn list(conn: &mut Conn, filter: &Filter, at: &At, size: usize) -> Result<Pa
     if let Some(until) = filter.until {
         query = query.filter(sso_events::at.lt(until));
     }
-    query = match at {
-        At::Start => query.order(sso_events::id.desc()),
-        At::After(mark) => query.filter(sso_events::id.lt(mark)).order(sso_events::id.desc()),
-        At::Before(mark) => query.filter(sso_events::id.gt(mark)).order(sso_events::id.asc()),
-    };
+    query = newest_first!(query, sso_events, conn, at, filter.is_in_time());
     let rows = query.limit(i64::try_from(size + 1).map_err(Error::internal)?).load(conn)?;
     Ok(Page::new(rows, at, size, |event: &Event| event.id.clone()))
 }
