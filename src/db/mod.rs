@@ -341,6 +341,13 @@ impl Db {
         }
     }
 
+    /// The program ends: what waits and was not begun is refused, and machines that come now are.
+    pub fn end(&self) {
+        if let Some(writer) = &self.writer {
+            writer.end();
+        }
+    }
+
     /// Whether somebody waits for their write: what is long makes room then.
     #[must_use]
     pub fn somebody_waits(&self) -> bool {

@@ -22,10 +22,16 @@ use std::time::{Duration, Instant};
 
 /// Enough to make the disk sync cheap, few enough that nobody waits long for a neighbour.
 const GROUP: usize = 128;
+/// A group is committed as soon as it has taken so long: what is left of it is written with the next.
+const LONGEST_GROUP: Duration = Duration::from_millis(30);
+/// And so soon where somebody sits before a page and waits, and only others are left of it.
+const LONGEST_BEFORE_A_PAGE: Duration = Duration::from_millis(10);
 /// So many groups are between two checkpoints.
 const CHECKPOINT_EVERY: u32 = 64;
 /// How long what nobody waits for waits for others to come.
 const ALONG_AFTER: Duration = Duration::from_millis(20);
+/// What nobody waits for goes before the others once it has waited so long, however busy they are.
+const ALONG_AT_LAST: Duration = Duration::from_secs(1);
 /// A slice of long work goes before the others once it has waited so long: it advances, however busy the others are.
 const BETWEEN_AFTER: Duration = Duration::from_millis(100);
 /// So many writes wait at the most; beyond that whoever comes is asked to come again, and memory stays bounded.
@@ -128,6 +134,13 @@ impl<T: Send> Told for Done<T> {
     }
 }
 
+/// A write that waits, with its place among the others.
+struct Waiter {
+    turn: Turn,
+    came: Instant,
+    job: Box<dyn Job>,
+}
+
 /// A handle to the writer. The thread ends, after what waits is done, when the last one is gone.
 pub(super) struct Writer(Arc<Queue>);
 
@@ -137,19 +150,21 @@ struct Queue {
     more: Condvar,
     /// Whether somebody waits for their write: long work asks this every few rows.
     somebody_waits: AtomicBool,
+    /// Whether somebody sits before a page and waits.
+    a_page_waits: AtomicBool,
 }
 
 #[derive(Default)]
 struct Waiting {
-    first: VecDeque<Box<dyn Job>>,
-    in_line: VecDeque<Box<dyn Job>>,
-    along: VecDeque<Box<dyn Job>>,
-    /// When the oldest of those came.
-    along_since: Option<Instant>,
-    between: VecDeque<Box<dyn Job>>,
+    first: VecDeque<Waiter>,
+    in_line: VecDeque<Waiter>,
+    along: VecDeque<Waiter>,
+    between: VecDeque<Waiter>,
     /// Since when the next of those waits.
     between_since: Option<Instant>,
     handles: usize,
+    /// Whether the program ends: nothing of machines is begun any longer.
+    is_ending: bool,
 }
 
 impl Clone for Writer {
@@ -172,10 +187,10 @@ impl Queue {
     }
 
     /// The next group; nothing when no more can come.
-    fn next(&self) -> Option<Vec<Box<dyn Job>>> {
+    fn next(&self) -> Option<VecDeque<Waiter>> {
         let mut waiting = self.lock();
         while !waiting.is_waited_for() && waiting.between.is_empty() {
-            let left = waiting.along_since.map(|since| ALONG_AFTER.saturating_sub(since.elapsed()));
+            let left = waiting.along_since().map(|since| ALONG_AFTER.saturating_sub(since.elapsed()));
             waiting = match left {
                 None if waiting.handles == 0 => return None,
                 None => self.more.wait(waiting).unwrap_or_else(PoisonError::into_inner),
@@ -187,9 +202,37 @@ impl Queue {
             };
         }
         let group = waiting.take();
-        self.somebody_waits.store(waiting.is_waited_for(), Ordering::Relaxed);
+        self.tell(&waiting);
         Some(group)
     }
+
+    /// Keeps what is asked without the lock.
+    fn tell(&self, waiting: &Waiting) {
+        self.somebody_waits.store(waiting.is_waited_for(), Ordering::Relaxed);
+        self.a_page_waits.store(!waiting.first.is_empty(), Ordering::Relaxed);
+    }
+
+    /// Takes back what was not begun of a group: it goes before all that came later.
+    fn put_back(&self, left: VecDeque<Waiter>) {
+        let mut waiting = self.lock();
+        let refused = waiting.put_back(left);
+        self.tell(&waiting);
+        drop(waiting);
+        refuse(refused, || Error::Busy(RETRY_S));
+    }
+
+    /// Whether a group that was begun then ends here, before the write that is its next.
+    fn ends_before(&self, next: Turn, begun: Instant) -> bool {
+        let room = match next {
+            Turn::InLine | Turn::Along if self.a_page_waits.load(Ordering::Relaxed) => LONGEST_BEFORE_A_PAGE,
+            _ => LONGEST_GROUP,
+        };
+        begun.elapsed() >= room
+    }
+}
+
+fn refuse(some: impl IntoIterator<Item = Waiter>, cause: impl Fn() -> Error) {
+    some.into_iter().for_each(|waiter| waiter.job.refuse(cause()));
 }
 
 impl Waiting {
@@ -197,37 +240,66 @@ impl Waiting {
         !self.first.is_empty() || !self.in_line.is_empty()
     }
 
-    fn take(&mut self) -> Vec<Box<dyn Job>> {
+    /// When the oldest came for which nobody waits.
+    fn along_since(&self) -> Option<Instant> {
+        self.along.front().map(|waiter| waiter.came)
+    }
+
+    fn take(&mut self) -> VecDeque<Waiter> {
         let is_due = |since: Option<Instant>, after| since.is_some_and(|since| since.elapsed() >= after);
-        let others_wait = self.is_waited_for() || is_due(self.along_since, ALONG_AFTER);
+        let others_wait = self.is_waited_for() || is_due(self.along_since(), ALONG_AFTER);
         if (is_due(self.between_since, BETWEEN_AFTER) || !others_wait)
             && let Some(slice) = self.between.pop_front()
         {
             self.between_since = (!self.between.is_empty()).then(Instant::now);
-            return vec![slice];
+            return VecDeque::from([slice]);
         }
         let first = self.first.len().min(GROUP);
         let in_line = self.in_line.len().min(GROUP - first);
-        self.along_since = None;
-        self.first.drain(..first).chain(self.in_line.drain(..in_line)).chain(self.along.drain(..)).collect()
+        let is_late = is_due(self.along_since(), ALONG_AT_LAST);
+        let others = self.first.drain(..first).chain(self.in_line.drain(..in_line));
+        let along = self.along.drain(..);
+        if is_late { along.chain(others).collect() } else { others.chain(along).collect() }
     }
 
-    /// Takes a write in; hands it back where too many wait already.
-    fn push(&mut self, turn: Turn, job: Box<dyn Job>) -> Option<Box<dyn Job>> {
-        let queue = match turn {
+    fn queue(&mut self, turn: Turn) -> &mut VecDeque<Waiter> {
+        match turn {
             Turn::First => &mut self.first,
             Turn::InLine => &mut self.in_line,
             Turn::Along => &mut self.along,
             Turn::Between => &mut self.between,
-        };
-        if queue.len() >= MOST_WAITING {
+        }
+    }
+
+    /// Takes back what was not begun, in its order; hands back what is to be refused because the program ends.
+    fn put_back(&mut self, left: VecDeque<Waiter>) -> Vec<Waiter> {
+        let mut refused = Vec::new();
+        for waiter in left.into_iter().rev() {
+            match waiter.turn {
+                Turn::InLine if self.is_ending => refused.push(waiter),
+                turn => self.queue(turn).push_front(waiter),
+            }
+        }
+        refused
+    }
+
+    /// The program ends: hands back what somebody waits for and was not begun.
+    fn end(&mut self) -> Vec<Waiter> {
+        self.is_ending = true;
+        self.first.drain(..).chain(self.in_line.drain(..)).collect()
+    }
+
+    /// Takes a write in; hands it back where too many wait already, or it comes too late.
+    fn push(&mut self, turn: Turn, job: Box<dyn Job>) -> Option<Box<dyn Job>> {
+        let is_late = self.is_ending && turn == Turn::InLine;
+        let queue = self.queue(turn);
+        if is_late || queue.len() >= MOST_WAITING {
             return Some(job);
         }
-        queue.push_back(job);
-        match turn {
-            Turn::Along => drop(self.along_since.get_or_insert_with(Instant::now)),
-            Turn::Between => drop(self.between_since.get_or_insert_with(Instant::now)),
-            Turn::First | Turn::InLine => {}
+        let came = Instant::now();
+        queue.push_back(Waiter { turn, came, job });
+        if turn == Turn::Between {
+            self.between_since.get_or_insert(came);
         }
         None
     }
@@ -261,14 +333,24 @@ impl Writer {
     {
         let job = Box::new(Write { work, promise: Promise(Some(Box::new(answer))) });
         let mut waiting = self.0.lock();
-        let too_many = waiting.push(turn, job);
-        self.0.somebody_waits.store(waiting.is_waited_for(), Ordering::Relaxed);
+        let refused = waiting.push(turn, job);
+        self.0.tell(&waiting);
         // Whoever is answered here may submit the next: not while the queue is locked.
         drop(waiting);
-        match too_many {
+        match refused {
             Some(job) => job.refuse(Error::Busy(RETRY_S)),
             None => self.0.more.notify_one(),
         }
+    }
+
+    /// The program ends: whoever waits is told to come again, except those whose write has begun; from now on machines are
+    /// told so at once. What nobody waits for is still written.
+    pub(super) fn end(&self) {
+        let mut waiting = self.0.lock();
+        let refused = waiting.end();
+        self.0.tell(&waiting);
+        drop(waiting);
+        refuse(refused, || Error::Busy(RETRY_S));
     }
 
     /// Whether somebody waits for their write.
@@ -298,11 +380,13 @@ fn run(
             }
             // What would be written now would be lost with the file, although it was acknowledged.
             state.end(Some(Outage::Unreachable));
-            group.into_iter().for_each(|job| job.refuse(Error::unavailable(Outage::Unreachable, REPLACED)));
+            refuse(group, || Error::unavailable(Outage::Unreachable, REPLACED));
             continue;
         }
         state.begin();
-        if let Some(another) = write(&mut conn, group, state).then(&open).flatten() {
+        let (left, is_broken) = write(&mut conn, group, jobs, state);
+        jobs.put_back(left);
+        if let Some(another) = is_broken.then(&open).flatten() {
             conn = another;
         }
     }
@@ -317,10 +401,16 @@ fn save(conn: &mut Conn) {
     }
 }
 
-/// Writes a group and answers everybody in it; tells whether the connection is broken.
-fn write(conn: &mut Conn, group: Vec<Box<dyn Job>>, state: &WriterState) -> bool {
-    let (mut jobs, mut done, mut is_broken) = (VecDeque::from(group), Vec::new(), false);
-    let committed = commit_together(conn, &mut jobs, &mut done);
+/// Writes a group and answers everybody who was in it; hands back what there was no time for, and tells whether the
+/// connection is broken.
+fn write(
+    conn: &mut Conn,
+    mut group: VecDeque<Waiter>,
+    queue: &Queue,
+    state: &WriterState,
+) -> (VecDeque<Waiter>, bool) {
+    let (mut done, mut is_broken) = (Vec::new(), false);
+    let committed = commit_together(conn, &mut group, queue, &mut done);
     if let Err(cause) = &committed {
         tracing::error!(%cause, "a group of writes was lost");
         is_broken = close_down_to(conn, 0).is_err();
@@ -338,9 +428,11 @@ fn write(conn: &mut Conn, group: Vec<Box<dyn Job>>, state: &WriterState) -> bool
     // Whoever is answered may ask at once how the database does.
     state.end(outage);
     done.into_iter().for_each(|job| job.tell(lost()));
-    // What was not begun: there is a cause, or none would be left.
-    jobs.into_iter().for_each(|job| job.refuse(lost().unwrap_or_else(|| Error::internal("not begun"))));
-    is_broken
+    if committed.is_err() {
+        let left = std::mem::take(&mut group);
+        refuse(left, || lost().unwrap_or_else(|| Error::internal("not begun")));
+    }
+    (group, is_broken)
 }
 
 /// The same failure, for one more of those whom it befell.
@@ -364,24 +456,29 @@ fn checkpoint(mut conn: Conn, due: &Receiver<()>) {
 
 fn commit_together(
     conn: &mut Conn,
-    jobs: &mut VecDeque<Box<dyn Job>>,
+    jobs: &mut VecDeque<Waiter>,
+    queue: &Queue,
     done: &mut Vec<Box<dyn Told>>,
 ) -> diesel::QueryResult<()> {
     // Immediate: a reader that turns writer is refused while another process writes.
     Transactions::begin_transaction_sql(conn, "BEGIN IMMEDIATE")?;
     if jobs.len() == 1
-        && let Some(job) = jobs.pop_front()
+        && let Some(Waiter { job, .. }) = jobs.pop_front()
     {
         // One by itself needs no savepoint: what stands in one is kept a second time until it ends, for long.
         return settle(conn, job, done, 1);
     }
-    while let Some(job) = jobs.pop_front() {
+    let begun = Instant::now();
+    while let Some(waiter) = jobs.pop_front() {
         // With a job that cannot be begun the group is lost, and the job is one of those that are answered so.
         if let Err(cause) = Transactions::begin_transaction(conn) {
-            jobs.push_front(job);
+            jobs.push_front(waiter);
             return Err(cause);
         }
-        settle(conn, job, done, 2)?;
+        settle(conn, waiter.job, done, 2)?;
+        if jobs.front().is_some_and(|next| queue.ends_before(next.turn, begun)) {
+            break;
+        }
     }
     Transactions::commit_transaction(conn)
 }
@@ -424,6 +521,11 @@ mod tests {
         Box::new(Write { work: |_: &mut Conn| Ok(()), promise: told(sender) })
     }
 
+    fn group(some: impl IntoIterator<Item = (Turn, Box<dyn Job>)>) -> VecDeque<Waiter> {
+        let came = Instant::now();
+        some.into_iter().map(|(turn, job)| Waiter { turn, came, job }).collect()
+    }
+
     #[test]
     fn a_promise_that_is_dropped_is_answered_once() {
         let (sender, receiver) = mpsc::channel();
@@ -444,7 +546,9 @@ mod tests {
         let (sender, receiver) = mpsc::channel();
         let state = WriterState::default();
         for size in [1, 3] {
-            let is_broken = write(&mut conn, (0..size).map(|_| job(&sender)).collect(), &state);
+            let some = group((0..size).map(|_| (Turn::InLine, job(&sender))));
+            let (left, is_broken) = write(&mut conn, some, &Queue::default(), &state);
+            assert!(left.is_empty());
             assert!(!is_broken && state.outage() == Some(Outage::Locked));
             let outcomes: Vec<Result<()>> = receiver.try_iter().collect();
             let is_locked = |outcome: &Result<()>| {
@@ -454,7 +558,8 @@ mod tests {
         }
         other.batch_execute("COMMIT").unwrap();
         for size in [1, 3] {
-            write(&mut conn, (0..size).map(|_| job(&sender)).collect(), &state);
+            let some = group((0..size).map(|_| (Turn::InLine, job(&sender))));
+            write(&mut conn, some, &Queue::default(), &state);
             assert_eq!(receiver.try_iter().flatten().count(), size);
         }
     }
@@ -493,9 +598,87 @@ mod tests {
         for turn in [Turn::Along, Turn::Between] {
             waiting.push(turn, job(&sender));
         }
-        waiting.along_since = Instant::now().checked_sub(ALONG_AFTER);
+        waiting.along[0].came = Instant::now().checked_sub(ALONG_AFTER).unwrap();
         assert_eq!((waiting.take().len(), waiting.along.len()), (1, 0), "before the slice");
         waiting.push(Turn::Along, job(&sender));
         assert_eq!((waiting.take().len(), waiting.between.len()), (1, 0), "and not before its time");
+    }
+
+    /// One that takes so long and sends its number.
+    fn slow(sender: &mpsc::Sender<Result<u8>>, number: u8, takes: Duration) -> Box<dyn Job> {
+        let work = move |_: &mut Conn| {
+            let begun = Instant::now();
+            while begun.elapsed() < takes {
+                std::hint::spin_loop();
+            }
+            Ok(number)
+        };
+        Box::new(Write { work, promise: told(sender) })
+    }
+
+    #[test]
+    fn a_group_ends_after_its_time_and_what_is_left_goes_on_in_its_order() {
+        let mut conn = Conn::establish(":memory:").unwrap();
+        let (sender, receiver) = mpsc::channel();
+        let (queue, state) = (Queue::default(), WriterState::default());
+        let mut turns = vec![Turn::InLine; 4];
+        turns.push(Turn::Along);
+        let some = (0..).zip(turns).map(|(number, turn)| (turn, slow(&sender, number, LONGEST_GROUP)));
+        let (left, is_broken) = write(&mut conn, group(some), &queue, &state);
+        assert_eq!((left.len(), is_broken), (4, false), "one that takes all the time is a group by itself");
+        queue.lock().push(Turn::InLine, slow(&sender, 9, Duration::ZERO));
+        queue.put_back(left);
+        assert!(queue.somebody_waits.load(Ordering::Relaxed));
+        queue.lock().along[0].came = Instant::now().checked_sub(ALONG_AFTER).unwrap();
+        for _ in 0..5 {
+            let some = queue.lock().take();
+            queue.put_back(write(&mut conn, some, &queue, &state).0);
+        }
+        let numbers: Vec<u8> = receiver.try_iter().flatten().collect();
+        assert_eq!(numbers, [0, 1, 2, 3, 9, 4]);
+    }
+
+    #[test]
+    fn a_group_of_machines_ends_sooner_when_a_page_waits_but_not_for_those_of_pages() {
+        let queue = Queue::default();
+        let begun = Instant::now().checked_sub(LONGEST_BEFORE_A_PAGE).unwrap();
+        let ends =
+            |begun| [Turn::First, Turn::InLine, Turn::Along].map(|next| queue.ends_before(next, begun));
+        assert_eq!(ends(begun), [false; 3]);
+        let (sender, _receiver) = mpsc::channel();
+        queue.lock().push(Turn::First, job(&sender));
+        queue.tell(&queue.lock());
+        assert_eq!(ends(begun), [false, true, true]);
+        assert_eq!(ends(Instant::now().checked_sub(LONGEST_GROUP).unwrap()), [true; 3]);
+    }
+
+    #[test]
+    fn what_nobody_waits_for_is_written_however_long_the_others_take() {
+        let mut waiting = Waiting::default();
+        let (sender, _receiver) = mpsc::channel();
+        for turn in [Turn::Along, Turn::InLine, Turn::First] {
+            waiting.push(turn, job(&sender));
+        }
+        waiting.along[0].came = Instant::now().checked_sub(ALONG_AT_LAST).unwrap();
+        let turns: Vec<Turn> = waiting.take().iter().map(|waiter| waiter.turn).collect();
+        assert_eq!(turns, [Turn::Along, Turn::First, Turn::InLine]);
+    }
+
+    #[test]
+    fn when_the_program_ends_whoever_waits_is_told_to_come_again_and_its_last_write_is_done() {
+        let mut waiting = Waiting::default();
+        let (sender, receiver) = mpsc::channel();
+        for turn in [Turn::First, Turn::InLine, Turn::Along, Turn::Between] {
+            waiting.push(turn, job(&sender));
+        }
+        let begun = group([(Turn::InLine, job(&sender)), (Turn::Along, job(&sender))]);
+        refuse(waiting.end(), || Error::Busy(RETRY_S));
+        refuse(waiting.put_back(begun), || Error::Busy(RETRY_S));
+        let refused: Vec<_> = receiver.try_iter().collect();
+        assert_eq!(refused.len(), 3);
+        assert!(refused.iter().all(|outcome| matches!(outcome, Err(Error::Busy(_)))), "{refused:?}");
+        assert!(waiting.push(Turn::InLine, job(&sender)).is_some(), "a machine that comes now");
+        assert!(waiting.push(Turn::First, job(&sender)).is_none(), "the program’s own last write");
+        assert_eq!((waiting.first.len(), waiting.along.len(), waiting.between.len()), (1, 2, 1));
     }
 }

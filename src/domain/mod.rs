@@ -205,6 +205,12 @@ impl Org {
         receiver.await.map_err(Error::internal)?
     }
 
+    /// The program ends: writes that wait and were not begun are refused with [`Error::Busy`](crate::error::Error::Busy),
+    /// so that it does not go on for as long as all of them take.
+    pub fn end(&self) {
+        self.0.db.end();
+    }
+
     /// Whether somebody waits for a write of theirs.
     #[must_use]
     pub fn somebody_waits(&self) -> bool {

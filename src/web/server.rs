@@ -4,6 +4,7 @@ use super::body::LARGEST;
 use super::connections::stream::Stream;
 use super::connections::{Connection, Connections};
 use super::{House, app};
+use crate::domain::Org;
 use crate::error::Error;
 use crate::threads::Threads;
 use actix_http::error::DispatchError;
@@ -39,8 +40,8 @@ pub fn serve(house: House, listener: TcpListener, threads: Threads) -> io::Resul
         .worker_max_blocking_threads(threads.blocking)
         .shutdown_timeout(SHUTDOWN_S);
     let stopping = builder.graceful_shutdown_signal();
-    let (waiting, stop) = (connections.clone(), stopping.clone());
-    actix_web::rt::spawn(async move { cut_at_stop(&waiting, stop.notified()).await });
+    let (waiting, stop, org) = (connections.clone(), stopping.clone(), house.org().clone());
+    actix_web::rt::spawn(async move { cut_at_stop(&waiting, &org, stop.notified()).await });
     let builder = builder.listen("rollcall", listener, move || {
         let (connections, stopping) = (connections.clone(), stopping.clone());
         let app = app(house.clone()).into_factory();
@@ -76,11 +77,13 @@ fn expected(request: Request) -> Result<Request, Response<BoxBody>> {
     Err(response.set_body(BoxBody::new(Error::TooLarge(LARGEST).to_string())))
 }
 
-/// Once the program is told to stop, whoever keeps it waiting does not do so for long.
-async fn cut_at_stop(connections: &Connections, stop: impl Future<Output = ()>) {
+/// Once the program is told to stop, whoever keeps it waiting does not do so for long; and writes that have not begun by
+/// then are for after the next start.
+async fn cut_at_stop(connections: &Connections, org: &Org, stop: impl Future<Output = ()>) {
     stop.await;
     loop {
         tokio::time::sleep(PATIENCE_AT_STOP).await;
+        org.end();
         connections.cut_waiting();
     }
 }
