@@ -5,7 +5,7 @@ use crate::domain::provisioning::troubles;
 use crate::domain::sso::metadata::{self, Document};
 use crate::domain::sso::{policy, requests};
 use crate::domain::tasks::{self, Task};
-use crate::domain::{Actor, Org, ahead, alignment, bulk, retention};
+use crate::domain::{Actor, Org, ahead, alignment, bulk, groups, retention};
 use crate::error::Result;
 use actix_web::rt::task::JoinHandle;
 use std::time::Duration;
@@ -60,6 +60,9 @@ pub async fn round(org: &Org, metadata_from_private_networks: bool) -> Result<()
     put_clock_right(org)?;
     if org.read(move |conn| alignment::is_untidy(conn, now))? {
         org.write(&Actor::Rollcall, alignment::tidy)?;
+    }
+    if org.read(move |conn| groups::is_untidy(conn, now))? {
+        org.write(&Actor::Rollcall, groups::tidy)?;
     }
     let lapsed = org.read(move |conn| Ok(policy::standing(conn, now)?.lapsed))?;
     if lapsed {

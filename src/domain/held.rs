@@ -122,6 +122,12 @@ struct Order {
     newer: usize,
 }
 
+impl tasks::Order for Order {
+    fn asks_the_same(&self, other: &Self) -> bool {
+        self.until == other.until
+    }
+}
+
 /// Where a verdict on everything has come to.
 #[derive(Debug, Serialize, Deserialize)]
 enum Position {
@@ -191,17 +197,25 @@ pub fn begin_all(tx: &mut Tx, verdict: Verdict, all: &Everything) -> Result<Task
         Verdict::Release => Kind::ReleaseHeld,
         Verdict::Keep => Kind::KeepHeld,
     };
-    if let Some(running) = tasks::running_on(tx.conn, SUBJECT)?.filter(|task| task.kind == kind) {
-        return Ok(running);
-    }
     let newer: i64 = table::table.filter(table::held_no.gt(all.until)).count().get_result(tx.conn)?;
     let count = all.users + all.groups;
     let losses = if count + newer == 0 { Loss::ALL } else { &all.losses };
-    let order = Order {
+    let mut order = Order {
         until: all.until,
         losses: losses.iter().map(|loss| loss.as_str().to_owned()).collect(),
         newer: usize::try_from(newer).map_err(Error::internal)?,
     };
+    if let Some(running) = tasks::running_on(tx.conn, SUBJECT)?.filter(|task| task.kind == kind) {
+        // One that is shown only by now is the same where nothing is held back that the other does not concern.
+        let theirs = running.what::<Order>()?.until;
+        let beyond = table::table.filter(table::held_no.gt(theirs)).filter(table::held_no.le(order.until));
+        if !diesel::select(exists(beyond)).get_result::<bool>(tx.conn)? {
+            order.until = theirs;
+        }
+    }
+    if let Some(same) = tasks::under_way(tx, kind, SUBJECT, &order)? {
+        return Ok(same);
+    }
     let task = tasks::begin(tx, kind, SUBJECT, &order, count)?;
     if verdict == Verdict::Release && (!losses.is_empty() || count > 0) {
         note_release(tx, usize::try_from(count).map_err(Error::internal)?)?;

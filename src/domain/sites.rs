@@ -28,6 +28,12 @@ struct Order {
     name: String,
 }
 
+impl tasks::Order for Order {
+    fn asks_the_same(&self, other: &Self) -> bool {
+        self.site == other.site && fold(&self.name) == fold(&other.name)
+    }
+}
+
 /// A site.
 #[derive(Clone, Debug, Queryable, Selectable, Insertable, AsChangeset)]
 #[diesel(table_name = sites)]
@@ -196,6 +202,7 @@ pub fn remove_alias(tx: &mut Tx, id: &str, alias_id: &str) -> Result<()> {
     let alias: Alias =
         mine.select(Alias::as_select()).first(tx.conn).optional()?.ok_or(Error::NotFound("alias"))?;
     diesel::delete(site_aliases::table.find(alias_id)).execute(tx.conn)?;
+    settle_no_more(tx)?;
     let change = Change { attribute: "alias".into(), before: Some(alias.name), after: None };
     audit::note(tx, Action::SiteChanged, site.subject(), &[change])
 }
@@ -211,6 +218,7 @@ pub fn delete(tx: &mut Tx, id: &str) -> Result<()> {
         )));
     }
     diesel::delete(sites::table.find(id)).execute(tx.conn)?;
+    settle_no_more(tx)?;
     audit::note(tx, Action::SiteDeleted, site.subject(), &[])
 }
 
@@ -247,11 +255,7 @@ pub fn settled_name(task: &Task) -> Result<String> {
 /// Settles some of those who wait.
 pub(super) fn settle_some(tx: &mut Tx, task: &mut Task, slice: &mut Slice) -> Result<Step> {
     let order: Order = task.what()?;
-    let site = match find(tx.conn, &order.site) {
-        // It was deleted in the meantime: nobody has it.
-        Err(Error::NotFound(_)) => return Ok(Step::Done),
-        found => found?,
-    };
+    let site = meant(tx.conn, &order)?;
     loop {
         let some = some_waiting_for(tx.conn, &fold(&order.name))?;
         if some.is_empty() {
@@ -266,6 +270,36 @@ pub(super) fn settle_some(tx: &mut Tx, task: &mut Task, slice: &mut Slice) -> Re
             task.count(true);
         }
     }
+}
+
+/// The site that the name still means: a user's site is for good, so nobody gets one by a name that was taken from it.
+///
+/// # Errors
+/// [`Error::Conflict`] where it means another, or none.
+fn meant(conn: &mut Conn, order: &Order) -> Result<Site> {
+    match named(conn, &order.name)? {
+        Some(site) if site.id == order.site => Ok(site),
+        _ => Err(Error::Conflict(match find(conn, &order.site) {
+            Ok(site) => format!("“{}” is no longer a name of the site {}", order.name, site.name),
+            Err(_) => format!("The site for which “{}” stood was deleted", order.name),
+        })),
+    }
+}
+
+/// Ends the tasks that give a site by a name which no longer means it: at once, so that the name can be settled anew.
+fn settle_no_more(tx: &mut Tx) -> Result<()> {
+    for task in tasks::running(tx.conn)? {
+        if task.kind != Work::SettleSite {
+            continue;
+        }
+        match meant(tx.conn, &task.what()?) {
+            Err(Error::Conflict(fault)) => {
+                tasks::give_up(tx, &task.id, tasks::State::Stopped, &fault)?;
+            }
+            other => drop(other?),
+        }
+    }
+    Ok(())
 }
 
 fn subject_of(key: &str) -> String {

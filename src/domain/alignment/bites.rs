@@ -65,7 +65,7 @@ fn forget(tx: &mut Tx, id: &str) -> Result<Task> {
         .order(alignment_rows::number.desc());
     let last: Option<i32> = last.select(alignment_rows::number).first(tx.conn).optional()?;
     let total = i64::from(last.unwrap_or_default());
-    let task = tasks::begin(tx, Kind::ForgetComparison, id, &(), total)?;
+    let task = tasks::begin_by_itself(tx, Kind::ForgetComparison, id, &(), total)?;
     diesel::update(alignments::table.find(id)).set(alignments::complete.eq(false)).execute(tx.conn)?;
     Ok(task)
 }
@@ -110,7 +110,7 @@ fn abandoned(conn: &mut Conn, now: NaiveDateTime) -> Result<Vec<String>> {
         .select(alignments::id);
     let mut left = Vec::new();
     for id in old.load::<String>(conn)? {
-        if tasks::running_on(conn, &id)?.is_none() {
+        if tasks::is_due(conn, &id, now)? {
             left.push(id);
         }
     }

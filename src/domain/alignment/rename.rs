@@ -9,6 +9,7 @@ use crate::domain::{Tx, fold};
 use crate::error::{Error, Result};
 use diesel::prelude::*;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeSet;
 
 /// So many rows are looked up at a time.
 const BITE: i64 = 100;
@@ -22,6 +23,13 @@ struct Order {
     waited: Vec<String>,
     /// The names of those whose new name waits since.
     since: Vec<String>,
+}
+
+impl tasks::Order for Order {
+    fn asks_the_same(&self, other: &Self) -> bool {
+        let kinds = |order: &Self| order.kinds.iter().cloned().collect::<BTreeSet<_>>();
+        kinds(self) == kinds(other)
+    }
 }
 
 /// What came of many at once.

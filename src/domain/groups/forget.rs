@@ -2,10 +2,12 @@
 //! meanwhile.
 
 use super::Group;
+use crate::db::Conn;
 use crate::db::schema::{group_members, user_groups};
 use crate::domain::Tx;
 use crate::domain::tasks::{self, Kind, Row, Slice, Step, Task};
 use crate::error::Result;
+use chrono::NaiveDateTime;
 use diesel::prelude::*;
 
 /// So many memberships go at once.
@@ -19,12 +21,12 @@ pub(super) fn forget(tx: &mut Tx, group: &Group) -> Result<()> {
         diesel::delete(user_groups::table.find(&group.id)).execute(tx.conn)?;
         return Ok(());
     }
-    tasks::begin(tx, Kind::ForgetGroup, &group.id, &(), members)?;
+    tasks::begin_by_itself(tx, Kind::ForgetGroup, &group.id, &(), members)?;
     // Its name and its id are free, and no group has it as a member.
     let hidden = (
         user_groups::deleted_at.eq(tx.now),
         user_groups::linked.eq(false),
-        user_groups::held_at.eq(None::<chrono::NaiveDateTime>),
+        user_groups::held_at.eq(None::<NaiveDateTime>),
         user_groups::scim_id.eq(format!("deleted {}", group.id)),
         user_groups::name_key.eq(format!("deleted {}", group.id)),
         user_groups::external_id.eq(None::<String>),
@@ -32,6 +34,33 @@ pub(super) fn forget(tx: &mut Tx, group: &Group) -> Result<()> {
     diesel::update(user_groups::table.find(&group.id)).set(hidden).execute(tx.conn)?;
     let elsewhere = group_members::table.filter(group_members::subgroup_id.eq(&group.id));
     diesel::delete(elsewhere).execute(tx.conn)?;
+    Ok(())
+}
+
+/// The groups that were deleted and whose memberships nobody sees to.
+fn left(conn: &mut Conn, now: NaiveDateTime) -> Result<Vec<String>> {
+    let hidden = user_groups::table.filter(user_groups::deleted_at.is_not_null()).select(user_groups::id);
+    let mut left = Vec::new();
+    for id in hidden.load::<String>(conn)? {
+        if tasks::is_due(conn, &id, now)? {
+            left.push(id);
+        }
+    }
+    Ok(left)
+}
+
+/// Whether memberships of a group that was deleted stay, because the task that let them go did not come to its end.
+pub fn is_untidy(conn: &mut Conn, now: NaiveDateTime) -> Result<bool> {
+    Ok(!left(conn, now)?.is_empty())
+}
+
+/// Begins to let them go.
+pub fn tidy(tx: &mut Tx) -> Result<()> {
+    for id in left(tx.conn, tx.now)? {
+        let mine = group_members::table.filter(group_members::group_id.eq(&id));
+        let members: i64 = mine.count().get_result(tx.conn)?;
+        tasks::begin_by_itself(tx, Kind::ForgetGroup, &id, &(), members)?;
+    }
     Ok(())
 }
 

@@ -25,6 +25,7 @@ mod members;
 pub mod search;
 
 pub(super) use forget::forget_some;
+pub use forget::{is_untidy, tidy};
 
 /// A group.
 #[derive(Clone, Debug, PartialEq, Eq, Queryable, Selectable, Insertable, AsChangeset)]

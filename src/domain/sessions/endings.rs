@@ -2,10 +2,10 @@
 //! some at a time.
 
 use super::{Method, SHA1, UNSOLICITED, WAITING};
-use crate::db::Backend;
 use crate::db::schema::{sessions, users};
+use crate::db::{Backend, Conn};
 use crate::domain::tasks::{self, Kind, Slice, Step, Task};
-use crate::domain::{Actor, Role, Tx, new_id};
+use crate::domain::{Role, Tx, new_id};
 use crate::error::{Error, Result};
 use diesel::prelude::*;
 use serde::{Deserialize, Serialize};
@@ -66,10 +66,27 @@ pub fn end_those(tx: &mut Tx, which: &Ending) -> Result<()> {
     let reserved: Vec<String> = reserved.load(tx.conn)?;
     delete(tx, &reserved)?;
     let left: i64 = which.sessions().count().get_result(tx.conn)?;
-    // It goes on whatever becomes of whoever took it away.
-    let actor = &Actor::Rollcall;
-    let tx = &mut Tx { conn: tx.conn, actor, now: tx.now, keys: tx.keys };
-    tasks::begin(tx, Kind::EndSessions, &format!("sessions {}", new_id()), which, left).map(drop)
+    tasks::begin_by_itself(tx, Kind::EndSessions, &format!("sessions {}", new_id()), which, left).map(drop)
+}
+
+impl tasks::Order for Ending {
+    fn asks_the_same(&self, other: &Self) -> bool {
+        self == other
+    }
+}
+
+/// Whether this session is one of those that a task is ending. It counts as ended already: nothing is done from it, and
+/// none is begun in its place.
+pub fn is_ending(conn: &mut Conn, id: &str) -> Result<bool> {
+    for task in tasks::running(conn)?.into_iter().filter(|task| task.kind == Kind::EndSessions) {
+        let which: Ending = task.what()?;
+        let mine = which.sessions().filter(sessions::created_at.le(task.started_at));
+        let mine = mine.filter(sessions::id.eq(id)).select(sessions::id);
+        if mine.first::<String>(conn).optional()?.is_some() {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 /// Ends some of those that had begun by then.

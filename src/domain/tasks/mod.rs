@@ -9,7 +9,8 @@ use super::{Actor, Role, Tx, new_id};
 use crate::db::Conn;
 use crate::db::schema::long_tasks;
 use crate::error::{Error, Result};
-use chrono::NaiveDateTime;
+use chrono::{NaiveDateTime, TimeDelta};
+use diesel::dsl::exists;
 use diesel::prelude::*;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -19,6 +20,11 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 mod slice;
 
 pub use slice::{InHand, Row, Slice};
+
+/// What goes by itself is tried again so long after it failed.
+const AGAIN_AFTER: TimeDelta = TimeDelta::hours(1);
+/// So many that failed are told of.
+const FEW: i64 = 5;
 
 text_enum! {
     /// What is done to many.
@@ -53,7 +59,7 @@ text_enum! {
         Running = "running",
         /// All of it was done.
         Done = "done",
-        /// Whoever began it may no longer do it: the rest was left.
+        /// Whoever began it may no longer do it, or what it rested on was taken back: the rest was left.
         Stopped = "stopped",
         /// It was refused on the way: the rest was left.
         Failed = "failed",
@@ -67,6 +73,19 @@ pub enum Step {
     More,
     /// All of it is done.
     Done,
+}
+
+/// What is to be done, as a task keeps it.
+pub(super) trait Order: Serialize + DeserializeOwned {
+    /// Whether whoever asks for this now asks for what `other`, which is under way, does already. What came of it on the
+    /// way, where that is kept in it, is nothing that was asked for.
+    fn asks_the_same(&self, other: &Self) -> bool;
+}
+
+impl Order for () {
+    fn asks_the_same(&self, (): &()) -> bool {
+        true
+    }
 }
 
 /// Work on many rows.
@@ -157,32 +176,67 @@ impl Task {
     }
 }
 
-/// Begins work on so many rows; the same work that is under way already is found again.
+/// The task that does this already, with the power of whoever asks now or more.
 ///
 /// # Errors
-/// [`Error::Conflict`] while other work on the same thing is under way.
-pub(super) fn begin(
+/// [`Error::Conflict`] while other work on the same thing is under way: what comes of that is nothing that whoever asks
+/// now asked for.
+pub(super) fn under_way(tx: &mut Tx, kind: Kind, subject: &str, what: &impl Order) -> Result<Option<Task>> {
+    let Some(running) = running_on(tx.conn, subject)? else { return Ok(None) };
+    let refused = |what: &str, then: &str| {
+        Error::Conflict(format!(
+            "{} began {what}, which is still under way: {} of {} are done. Nothing was changed now: wait until it has \
+             ended{then}.",
+            running.actor_name, running.done, running.total
+        ))
+    };
+    if running.kind != kind {
+        return Err(refused("another change of the same users", ""));
+    }
+    if !what.asks_the_same(&running.what()?) {
+        return Err(refused("another change of the same kind", ", and then do this again"));
+    }
+    if role_of(tx.actor) > running.actor_role {
+        let then = ", and then do this again for what is left: you may decide over more than they may";
+        return Err(refused("the same change", then));
+    }
+    Ok(Some(running))
+}
+
+/// The role on which somebody does long work.
+fn role_of(actor: &Actor) -> Role {
+    match actor {
+        Actor::Person { role, .. } => *role,
+        Actor::Entra => Role::None,
+        Actor::CommandLine | Actor::Rollcall => Role::Owner,
+    }
+}
+
+/// As [`begin`], for what follows from a change that is made already: it goes on whatever becomes of whoever made that.
+pub(super) fn begin_by_itself(
     tx: &mut Tx,
     kind: Kind,
     subject: &str,
-    what: &impl Serialize,
+    what: &impl Order,
     total: i64,
 ) -> Result<Task> {
-    if let Some(running) = running_on(tx.conn, subject)? {
-        if running.kind == kind {
-            return Ok(running);
-        }
-        return Err(Error::Conflict(format!(
-            "{} began another change of the same users, which is still under way: {} of {} are done. Nothing was \
-             changed now: wait until it has ended.",
-            running.actor_name, running.done, running.total
-        )));
+    let tx = &mut Tx { conn: tx.conn, actor: &Actor::Rollcall, now: tx.now, keys: tx.keys };
+    begin(tx, kind, subject, what, total)
+}
+
+/// Begins work on so many rows; the same work that is under way already is found again, see [`under_way`].
+///
+/// # Errors
+/// [`Error::Conflict`] while other work on the same thing is under way.
+pub(super) fn begin(tx: &mut Tx, kind: Kind, subject: &str, what: &impl Order, total: i64) -> Result<Task> {
+    if let Some(running) = under_way(tx, kind, subject, what)? {
+        return Ok(running);
     }
-    let (actor_kind, actor_id, actor_role) = match tx.actor {
-        Actor::Person { id, role, .. } => ("person", Some(id.clone()), *role),
-        Actor::Entra => ("entra", None, Role::None),
-        Actor::CommandLine => ("command line", None, Role::Owner),
-        Actor::Rollcall => ("rollcall", None, Role::Owner),
+    let (actor_kind, actor_id) = match tx.actor {
+        Actor::Person { id, .. } => ("person", Some(id.clone())),
+        Actor::Entra => ("entra", None),
+        Actor::CommandLine => ("command line", None),
+        Actor::Rollcall => ("rollcall", None),
     };
     let task = Task {
         id: new_id(),
@@ -197,7 +251,7 @@ pub(super) fn begin(
         actor_kind: actor_kind.to_owned(),
         actor_id,
         actor_name: tx.actor.name().to_owned(),
-        actor_role,
+        actor_role: role_of(tx.actor),
         started_at: tx.now,
         updated_at: tx.now,
         ended_at: None,
@@ -224,8 +278,29 @@ pub fn running_on(conn: &mut Conn, subject: &str) -> Result<Option<Task>> {
 
 /// All that are under way, the oldest first.
 pub fn running(conn: &mut Conn) -> Result<Vec<Task>> {
-    let all = long_tasks::table.filter(long_tasks::state.eq(State::Running)).order(long_tasks::id);
+    // Those that have not ended: there is an index of these.
+    let all = long_tasks::table.filter(long_tasks::ended_at.is_null()).order(long_tasks::id);
     Ok(all.select(Task::as_select()).load(conn)?)
+}
+
+/// The latest that came to no good end since then, the latest first.
+pub fn failed_since(conn: &mut Conn, since: NaiveDateTime) -> Result<Vec<Task>> {
+    let all = long_tasks::table
+        .filter(long_tasks::ended_at.gt(since))
+        .filter(long_tasks::state.eq_any([State::Failed, State::Stopped]))
+        .order(long_tasks::ended_at.desc())
+        .limit(FEW);
+    Ok(all.select(Task::as_select()).load(conn)?)
+}
+
+/// Whether what is to go by itself may be begun (again): it is not under way, and did not fail just now.
+pub(super) fn is_due(conn: &mut Conn, subject: &str, now: NaiveDateTime) -> Result<bool> {
+    let lately = long_tasks::table
+        .filter(long_tasks::ended_at.gt(now - AGAIN_AFTER))
+        .filter(long_tasks::subject.eq(subject))
+        .filter(long_tasks::state.eq(State::Failed));
+    let failed: bool = diesel::select(exists(lately)).get_result(conn)?;
+    Ok(!failed && running_on(conn, subject)?.is_none())
 }
 
 /// Does a slice of a task that is under way; answers how it stands then.

@@ -190,6 +190,12 @@ struct Order {
     gone: Vec<String>,
 }
 
+impl tasks::Order for Order {
+    fn asks_the_same(&self, other: &Self) -> bool {
+        (&self.ids, &self.site) == (&other.ids, &other.site)
+    }
+}
+
 /// Begins to set a site for many, as [`set_site`] does for one: whoever has a site already is left alone, and whoever is
 /// gone is left out.
 pub fn begin_setting_site(tx: &mut Tx, ids: &[String], site: &str) -> Result<Task> {

@@ -144,6 +144,12 @@ struct Order {
     all_or_none: bool,
 }
 
+impl tasks::Order for Order {
+    fn asks_the_same(&self, other: &Self) -> bool {
+        self.ids == other.ids
+    }
+}
+
 /// Begins to delete accounts, as [`delete`] does: none where one may not be. Who loses the possibility in the meantime
 /// is left. Where a role is among them it may depend on the others, so they go at once, all or none.
 pub fn begin_deleting(tx: &mut Tx, ids: &[String]) -> Result<Task> {
