@@ -111,6 +111,12 @@ impl Authority {
         if !standing.is_some_and(|(active, present)| active && present >= *role) {
             return Err(Error::SignedOut);
         }
+        // One that rests on what was taken away is one of very many that end, of which some have had their turn.
+        if let Basis::Session { session, .. } = &self.rests_on
+            && super::sessions::is_ending(conn, &session.id)?
+        {
+            return Err(Error::SignedOut);
+        }
         match &self.rests_on {
             Basis::Session { proof, .. } => proof.must_hold(conn, now),
             _ => Ok(()),

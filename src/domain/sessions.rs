@@ -13,7 +13,7 @@ use std::collections::HashMap;
 mod endings;
 
 pub(super) use endings::end_some;
-pub use endings::{Ending, end_those};
+pub use endings::{Ending, end_those, is_ending};
 
 /// How often a visit is written down at the most: a page view must not cost a disk sync.
 const TOUCH_AFTER: TimeDelta = TimeDelta::minutes(1);
@@ -130,14 +130,18 @@ impl Session {
     }
 }
 
-/// The session with this id, unless a limit has ended it.
+/// The session with this id, unless a limit has ended it, or it is about to end.
 pub fn find(conn: &mut Conn, id: &str, now: NaiveDateTime, limits: Limits) -> Result<Option<Session>> {
     let living = sessions::table
         .find(id)
         .filter(sessions::reserved_until.is_null())
         .filter(sessions::last_seen_at.gt(now - limits.idle))
         .filter(sessions::created_at.gt(now - limits.absolute));
-    Ok(living.select(Session::as_select()).first(conn).optional()?)
+    let found: Option<Session> = living.select(Session::as_select()).first(conn).optional()?;
+    match found {
+        Some(session) if is_ending(conn, &session.id)? => Ok(None),
+        found => Ok(found),
+    }
 }
 
 /// Reserves a session for whoever has just been let in.
