@@ -71,6 +71,7 @@ mod sso_switch;
 mod sso_trust;
 mod sso_waiting;
 mod sso_ways_out;
+mod tasks_told;
 mod upgrade;
 mod users;
 mod validators;

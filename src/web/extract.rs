@@ -9,6 +9,7 @@ use super::page::Failure;
 use super::pauses::Pauses;
 use super::route::{Least, Route};
 use super::session::Visit;
+use super::task_lines::TaskLine;
 use super::{House, csrf};
 use crate::db::{Condition, Conn};
 use crate::domain::authority::{Authority, Proof};
@@ -41,6 +42,8 @@ pub(super) struct Visitor {
     pub(super) organisation: String,
     /// Where forms may lead on to: the origins of the identity provider's addresses.
     pub(super) forms_lead_to: Vec<Source>,
+    /// The long work that was begun on this page, for those who may see it.
+    pub(super) tasks: Vec<TaskLine>,
 }
 
 /// The signed-in person. That they may be here, the guard has seen to: the table of routes says who may.

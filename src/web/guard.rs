@@ -6,6 +6,7 @@ use super::extract::{Desk, Visitor, house};
 use super::page::{Answer, Failure, Onward, Told};
 use super::route::{Least, Route, allow, standing_page};
 use super::session::Visit;
+use super::task_lines;
 use crate::domain::{Role, settings, sso, users};
 use crate::error::{Error, Result};
 use actix_web::body::{BoxBody, EitherBody, MessageBody};
@@ -249,6 +250,8 @@ async fn recognise(request: &HttpRequest, route: Option<&'static Route>) -> Resu
     let desk = Desk::at(house(request)?);
     // The form that tries a sign-in out leads to the identity provider before single sign-on is switched on.
     let tests = request.path() == "/identity" || request.path().starts_with("/identity/sso");
+    let (page, now) = (Some(request.path()).filter(|path| task_lines::is_begun_on(path)), desk.org().now());
+    let page = page.filter(|_| request.method() == Method::GET).map(str::to_owned);
     desk.read(move |conn| {
         let user = match id.as_deref().map(|id| users::find(conn, id)) {
             // Sessions end with a deactivation; this holds even for one that was just being written.
@@ -261,7 +264,16 @@ async fn recognise(request: &HttpRequest, route: Option<&'static Route>) -> Resu
         let mut forms_lead_to: Vec<Source> =
             beyond.iter().filter_map(|address| Source::of(address)).collect();
         forms_lead_to.dedup();
-        Ok(Visitor { user, route, organisation: settings::organisation(conn)?, forms_lead_to })
+        let looks = user.as_ref().is_some_and(|user| user.role >= Role::Auditor);
+        let tasks = match page.filter(|_| looks) {
+            Some(page) => {
+                let mut lines = task_lines::lines(conn, now)?;
+                lines.retain(|line| line.begun_on == page);
+                lines
+            }
+            None => Vec::new(),
+        };
+        Ok(Visitor { user, route, organisation: settings::organisation(conn)?, forms_lead_to, tasks })
     })
     .await
 }

@@ -40,6 +40,7 @@ mod server;
 mod session;
 mod sso;
 mod table;
+mod task_lines;
 
 pub use client_address::Proxies;
 pub use connections::{Patience, Room};

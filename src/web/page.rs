@@ -3,6 +3,7 @@
 use super::extract::Visitor;
 use super::guard::RequestId;
 use super::session::{Flash, Visit};
+use super::task_lines::TaskLine;
 use super::{assets, csrf, session, status};
 use crate::domain::page::{At, Page};
 use crate::error::{Complaint, Error, Outage, Result};
@@ -41,6 +42,8 @@ pub(super) struct Frame {
     /// What is wrong with a form, where the form has no place for it.
     unplaced: RefCell<Vec<String>>,
     cookie: Option<Cookie<'static>>,
+    /// The long work that was begun on this page.
+    pub(super) tasks: Vec<TaskLine>,
 }
 
 /// Who is signed in.
@@ -128,6 +131,7 @@ impl Frame {
                 may_change: user.role >= Role::Administrator,
                 is_owner: user.role == Role::Owner,
             }),
+            tasks: visitor.as_ref().map(|visitor| visitor.tasks.clone()).unwrap_or_default(),
             organisation: visitor.map(|visitor| visitor.organisation).unwrap_or_default(),
             csrf,
             flashes: Visit::of(request).take_flashes(),

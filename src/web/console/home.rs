@@ -16,6 +16,7 @@ use crate::error::Result;
 use crate::web::House;
 use crate::web::extract::{Desk, house};
 use crate::web::page::{self, Answer, Frame, ago, when};
+use crate::web::task_lines::{self, TaskLine};
 use actix_web::HttpRequest;
 use askama::Template;
 use chrono::{NaiveDateTime, TimeDelta};
@@ -86,6 +87,12 @@ impl From<Worry> for Attention {
     fn from(worry: Worry) -> Self {
         let kind = if worry.bad { "bad" } else { "warn" };
         Self { kind, text: worry.text, path: "/identity#sso".into(), link: "Look at it" }
+    }
+}
+
+impl From<TaskLine> for Attention {
+    fn from(line: TaskLine) -> Self {
+        Self { kind: line.kind, text: line.text, path: line.path.into(), link: line.link }
     }
 }
 
@@ -274,6 +281,7 @@ fn attention(
         path: "/identity/trust".into(),
         link: "Look at it",
     }));
+    all.extend(task_lines::lines(conn, now)?.into_iter().map(Attention::from));
     if is_owner {
         all.extend(guessing(conn, now)?);
     }

@@ -79,8 +79,19 @@ async fn settled_with<T>(
     page::settle(request, outcome, said, path)
 }
 
+/// What is said of a name that was settled, of those who waited for it `left` by some other way meanwhile.
+pub(super) fn settled_of(name: &str, done: i64, left: i64) -> String {
+    if left == 0 {
+        return settled(name);
+    }
+    format!(
+        "“{name}” is settled: of the users who waited for it, {done} got their site. {left} did not wait for it any longer \
+         when it was their turn, and were left as they are."
+    )
+}
+
 /// What is said of a name that was settled.
-pub(super) fn settled(name: &str) -> String {
+fn settled(name: &str) -> String {
     format!("“{name}” is settled: the users who waited for it have their site.")
 }
 

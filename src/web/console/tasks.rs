@@ -9,12 +9,12 @@ use crate::domain::{bulk, sites};
 use crate::error::{Error, Result};
 use crate::web::extract::Desk;
 use crate::web::page::{self, Answer, Frame, when};
+use crate::web::task_lines::{address, begun_at, grouped, passed, passed_of_all};
 use actix_web::HttpRequest;
 use actix_web::web::Path;
 use askama::Template;
 use std::time::{Duration, Instant};
 
-const PATH: &str = "/tasks";
 /// So long a request waits for the end of its own work; then the browser is led to the page that says how far it is.
 const PATIENCE: Duration = Duration::from_secs(2);
 /// How often it is looked how far work is that somebody else sees to.
@@ -33,11 +33,11 @@ pub(super) async fn answer(request: &HttpRequest, desk: &Desk, begun: Result<Tas
 }
 
 /// As [`answer`], for what is done but for work that follows from it, if any does: that has words of its own only where
-/// it does not come to its end.
+/// some of it was left.
 pub(super) async fn after(desk: &Desk, task: Option<Task>) -> Result<Option<String>> {
     let Some(task) = task else { return Ok(None) };
     Ok(match carry_out(desk, task).await? {
-        Ok(ended) if ended.state == State::Done => None,
+        Ok(ended) if ended.state == State::Done && ended.left_out == 0 => None,
         Ok(ended) => Some(address(&ended.id)),
         Err(progress) => Some(progress),
     })
@@ -64,10 +64,6 @@ async fn carry_out(desk: &Desk, task: Task) -> Result<Result<Task, String>> {
     Ok(if task.is_running() { Err(progress) } else { Ok(task) })
 }
 
-fn address(id: &str) -> String {
-    format!("{PATH}/{id}")
-}
-
 /// What came of a task that has ended.
 fn told(task: &Task) -> Result<String> {
     match task.state {
@@ -89,31 +85,12 @@ fn words(task: &Task) -> Result<String> {
         Kind::AcceptRenames => users::alignment::told_of_all("renamed", task)?,
         Kind::UndoRenames => users::alignment::told_of_all("given the old name back", task)?,
         Kind::ForgetComparison => users::alignment::DISCARDED.to_owned(),
-        Kind::SettleSite => super::sites::settled(&sites::settled_name(task)?),
+        Kind::SettleSite => super::sites::settled_of(&sites::settled_name(task)?, task.done, task.left_out),
         Kind::SetSite => users::placing::said(&by_hand::placed(task)?),
         Kind::DeleteUsers => users::deletion::said(task.done, task.left_out),
         Kind::ForgetGroup => "The group was deleted.".to_owned(),
         Kind::EndSessions => "The sessions were ended.".to_owned(),
     })
-}
-
-/// What is being done, and the page on which it was begun: address and name.
-fn begun_at(task: &Task) -> (&'static str, String, &'static str) {
-    let comparison = || format!("/users/alignment/{}", task.subject);
-    match task.kind {
-        Kind::ReleaseHeld => ("Releasing what is held back", "/held".to_owned(), "Held back"),
-        Kind::KeepHeld => ("Keeping what is held back", "/held".to_owned(), "Held back"),
-        Kind::AcceptRenames => ("Renaming users", comparison(), "the comparison"),
-        Kind::UndoRenames => ("Giving old names back", comparison(), "the comparison"),
-        Kind::ForgetComparison => {
-            ("Discarding a comparison", "/users/alignment".to_owned(), "Align user names")
-        }
-        Kind::SettleSite => ("Giving users their site", "/sites".to_owned(), "Sites"),
-        Kind::SetSite => ("Setting the site of users", "/users".to_owned(), "Users"),
-        Kind::DeleteUsers => ("Deleting users for good", "/users".to_owned(), "Users"),
-        Kind::ForgetGroup => ("Deleting a group", "/groups".to_owned(), "Groups"),
-        Kind::EndSessions => ("Ending sessions", "/identity".to_owned(), "Identity Management"),
-    }
 }
 
 #[derive(Template)]
@@ -132,11 +109,11 @@ struct TaskPage {
 impl TaskPage {
     /// How many rows have had their turn.
     fn passed(&self) -> i64 {
-        (self.task.done + self.task.left_out).min(self.task.total)
+        passed(&self.task)
     }
 
     fn done_of_all(&self) -> String {
-        format!("{} of {}", grouped(self.passed()), grouped(self.task.total))
+        passed_of_all(&self.task)
     }
 }
 
@@ -164,26 +141,4 @@ pub(super) async fn show(frame: Frame, desk: Desk, id: Path<String>) -> Answer {
         task,
     };
     page::show(&page.frame, &page)
-}
-
-/// A number with its thousands parted.
-fn grouped(number: i64) -> String {
-    let digits = number.to_string();
-    let parts: Vec<&str> =
-        digits.as_bytes().rchunks(3).rev().filter_map(|part| std::str::from_utf8(part).ok()).collect();
-    parts.join(",")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn thousands_are_parted() {
-        for (number, text) in
-            [(0, "0"), (999, "999"), (1000, "1,000"), (23_459, "23,459"), (1_234_567, "1,234,567")]
-        {
-            assert_eq!(grouped(number), text);
-        }
-    }
 }
