@@ -43,6 +43,7 @@ mod refused_forms;
 mod retention;
 mod returning;
 mod running;
+mod scans;
 mod scim;
 mod scim_agreement;
 mod scim_changes;

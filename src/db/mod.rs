@@ -5,6 +5,7 @@
 //! `migrations/`, nowhere else.
 
 use crate::error::{Error, Outage, Result};
+use crate::pool::{self, Line, RETRY_S, Turns};
 use crate::threads::Threads;
 use diesel::SqliteConnection;
 use diesel::connection::{Connection, SimpleConnection};
@@ -17,7 +18,6 @@ use monitor::{Looker, Monitor, WriterState};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use versions::{Newer, Standing};
 
 pub mod copies;
@@ -68,13 +68,16 @@ const TEMPORARY_FOLDERS: [&str; 4] = ["/var/tmp", "/usr/tmp", "/tmp", "."];
 /// For a new database, before its first table: of one that has tables the whole file would have to be rewritten. Pages that
 /// are free can then be given back to the disk some at a time.
 const GIVES_ROOM_BACK: &str = "PRAGMA auto_vacuum = INCREMENTAL;";
+/// So many reads of all rows wait for people, and as many for programs: some seconds of work where there are very many
+/// users.
+const MOST_SCANS_WAITING: usize = 64;
 const READ_ONLY: &str = "PRAGMA query_only = ON; PRAGMA cache_size = -4000;";
 
 /// One database, open for as long as a copy of this handle lives.
 #[derive(Clone)]
 pub struct Db {
     readers: Pool<ConnectionManager<Conn>>,
-    scans: Arc<Semaphore>,
+    scans: Turns,
     /// None where it was opened to be read only.
     writer: Option<writer::Writer>,
     origin: Arc<Origin>,
@@ -235,7 +238,7 @@ impl Db {
         let (path, monitor) = (path.to_owned(), OnceLock::new());
         Ok(Self {
             readers,
-            scans: Arc::new(Semaphore::new(1)),
+            scans: Turns::with_room(MOST_SCANS_WAITING),
             writer,
             origin: Arc::new(Origin { path, url, opened, writer: state, monitor }),
         })
@@ -311,10 +314,13 @@ impl Db {
     }
 
     /// Waits for the turn among reads that look at all rows of a table, to be kept while one does. There is one such read
-    /// at a time, so that the others always find a reader.
-    pub async fn turn_to_scan(&self) -> Option<OwnedSemaphorePermit> {
-        // It is never closed.
-        Arc::clone(&self.scans).acquire_owned().await.ok()
+    /// at a time, so that the others always find a reader. Each person and each credential has a line of its own, and
+    /// people and programs take turns, so that whoever asks much waits behind themselves.
+    ///
+    /// # Errors
+    /// If too many wait already.
+    pub async fn turn_to_scan(&self, line: Line) -> Result<pool::Turn> {
+        self.scans.take(line).await.map_err(|_| Error::Busy(RETRY_S))
     }
 
     /// Does `work` in a transaction of its own, kept only if it returns `Ok`; waits until that is on disk.

@@ -6,13 +6,13 @@
 
 use crate::db::{Condition, Conn, Db, Turn};
 use crate::error::{Error, Outage, Result};
+use crate::pool::{self, Line};
 use crate::seal::Keyring;
 use authority::Authority;
 use chrono::{DateTime, NaiveDateTime, SubsecRound, TimeDelta, Utc};
 use diesel::connection::Connection;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, OnceLock};
-use tokio::sync::OwnedSemaphorePermit;
 use uuid::Uuid;
 
 pub mod admins;
@@ -163,8 +163,11 @@ impl Org {
     }
 
     /// Waits for the turn among reads that look at all rows of a table, to be kept while one does.
-    pub async fn turn_to_scan(&self) -> Option<OwnedSemaphorePermit> {
-        self.0.db.turn_to_scan().await
+    ///
+    /// # Errors
+    /// If too many wait already.
+    pub async fn turn_to_scan(&self, line: Line) -> Result<pool::Turn> {
+        self.0.db.turn_to_scan(line).await
     }
 
     /// Does `work` in a transaction of its own, kept only if it returns `Ok`; waits until that is on disk.

@@ -21,6 +21,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
+use tokio::sync::Notify;
 
 mod bodies;
 mod hold;
@@ -129,6 +130,9 @@ pub(super) struct Connection {
     /// What the request's body holds of the strangers' memory.
     bytes: AtomicUsize,
     task: AtomicWaker,
+    /// Whether the client has hung up; [`Connection::left`] wakes whoever waits for that.
+    has_left: AtomicBool,
+    left: Notify,
 }
 
 const WORKING: u64 = u64::MAX;
@@ -160,6 +164,8 @@ impl Connections {
             has_request: AtomicBool::new(false),
             bytes: AtomicUsize::new(0),
             task: AtomicWaker::new(),
+            has_left: AtomicBool::new(false),
+            left: Notify::new(),
         });
         connection.waits();
         held.entry(home).or_default().push(connection.clone());
@@ -270,6 +276,21 @@ impl Connection {
         if self.is_between.swap(false, Ordering::Relaxed) {
             let latest = self.now().saturating_add(millis(HEAD));
             self.cut_at.fetch_min(latest, Ordering::Relaxed);
+        }
+    }
+
+    /// Nothing comes any more: the client has hung up, or says that it sends nothing else.
+    fn hears_the_end(&self) {
+        if !self.has_left.swap(true, Ordering::AcqRel) {
+            self.left.notify_waiters();
+        }
+    }
+
+    /// Waits until the client hangs up.
+    pub(super) async fn client_leaves(&self) {
+        let left = self.left.notified();
+        if !self.has_left.load(Ordering::Acquire) {
+            left.await;
         }
     }
 

@@ -18,12 +18,13 @@ use crate::domain::users::User;
 use crate::domain::users::list::Effort;
 use crate::domain::{Org, Tx};
 use crate::error::{Error, Result};
-use crate::pool::{Line, Place, Pool, RETRY_S, Undone};
+use crate::pool::{Line, Place, Pool, RETRY_S, Turn, Undone};
 use actix_web::dev::Payload;
 use actix_web::{FromRequest, HttpMessage, HttpRequest, web};
-use futures_util::future::LocalBoxFuture;
+use futures_util::future::{Either, LocalBoxFuture, select};
 use serde::de::DeserializeOwned;
 use std::future::{Ready, ready};
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -101,6 +102,13 @@ pub(super) struct Desk {
     slow: Pool,
     pauses: Pauses,
     connection: Option<Arc<Connection>>,
+    /// Where they wait who come with the request.
+    line: Line,
+}
+
+/// Where what nobody in particular asked for waits.
+fn nobody() -> Line {
+    Line::Stranger(Place::of(""))
 }
 
 impl FromRequest for Desk {
@@ -108,16 +116,23 @@ impl FromRequest for Desk {
     type Future = Ready<Result<Self, Failure>>;
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
-        let connection = request.conn_data::<Arc<Connection>>().cloned();
-        let desk = house(request).map(|house| Self { connection, ..Self::at(house) });
-        ready(desk.map_err(Failure))
+        let user =
+            request.extensions().get::<Visitor>().and_then(|visitor| Some(visitor.user.as_ref()?.id.clone()));
+        let line = user.map_or_else(nobody, |user| Line::Known(Place::of(&user)));
+        ready(Self::of(request, line).map_err(Failure))
     }
 }
 
 impl Desk {
     pub(super) fn at(house: &House) -> Self {
         let (org, slow, pauses) = (house.org().clone(), house.0.slow.clone(), house.0.pauses.clone());
-        Self { org, slow, pauses, connection: None }
+        Self { org, slow, pauses, connection: None, line: nobody() }
+    }
+
+    /// For what comes with this request, and waits in this line where it has to.
+    pub(super) fn of(request: &HttpRequest, line: Line) -> Result<Self> {
+        let connection = request.conn_data::<Arc<Connection>>().cloned();
+        Ok(Self { connection, line, ..Self::at(house(request)?) })
     }
 
     /// The tries that wait before their password is looked at.
@@ -132,6 +147,20 @@ impl Desk {
             Some(connection) => connection.while_it_waits(wait).await,
             None => wait.await,
         }
+    }
+
+    /// Waits for the turn among reads that look at all rows of a table. Whoever hangs up meanwhile waits no longer.
+    pub(super) async fn turn_to_scan(&self) -> Result<Turn> {
+        let turn = self.org.turn_to_scan(self.line.clone());
+        let Some(connection) = &self.connection else { return turn.await };
+        let turn_or_nobody = async {
+            match select(pin!(turn), pin!(connection.client_leaves())).await {
+                Either::Left((turn, _)) => turn,
+                // One that only said that it sends nothing more can still read this.
+                Either::Right(_) => Err(Error::Busy(RETRY_S)),
+            }
+        };
+        connection.while_it_waits(turn_or_nobody).await
     }
 
     pub(super) fn org(&self) -> &Org {
@@ -158,7 +187,7 @@ impl Desk {
         if let Some(found) = self.read(move |conn| at_once(conn, Effort::Moment)).await? {
             return Ok(found);
         }
-        let _turn = self.wait(self.org.turn_to_scan()).await;
+        let _turn = self.turn_to_scan().await?;
         let found = self.read(move |conn| work(conn, Effort::AllRows)).await?;
         found.ok_or_else(|| Error::internal("a list was given up although it had its time"))
     }
@@ -169,7 +198,7 @@ impl Desk {
         T: Send + 'static,
         F: FnOnce(&mut Conn) -> Result<T> + Send + 'static,
     {
-        let _turn = if looks_at_all { self.wait(self.org.turn_to_scan()).await } else { None };
+        let _turn = if looks_at_all { Some(self.turn_to_scan().await?) } else { None };
         self.read(work).await
     }
 

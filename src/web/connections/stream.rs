@@ -62,6 +62,8 @@ impl AsyncRead for Stream {
         let read = Pin::new(&mut self.io).poll_read(cx, into);
         if into.filled().len() > before {
             self.connection().hears();
+        } else if read.is_ready() && into.remaining() > 0 {
+            self.connection().hears_the_end();
         }
         read
     }

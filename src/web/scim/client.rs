@@ -14,6 +14,7 @@ use crate::domain::users::by_entra::Scope;
 use crate::domain::users::list::Effort;
 use crate::domain::{Actor, Org, Tx};
 use crate::error::Error;
+use crate::pool::{Line, Place};
 use crate::scim::message::{LARGEST_BODY, MEDIA_TYPE};
 use crate::scim::outline::Outline;
 use crate::scim::{Fault, ScimType};
@@ -116,6 +117,7 @@ fn admit(request: &HttpRequest) -> Result<Client, Refusal> {
         desk.write_later(Actor::Entra, move |tx| credentials::used(tx, &used));
     }
     request.extensions_mut().insert(Credentialed);
+    let desk = Desk::of(request, Line::Stranger(Place::of(&token.id)))?;
     let (request, base) = (request.clone(), house.address(BASE));
     let walks = Arc::clone(&house.0.scim_walks);
     Ok(Client { desk, token, scope: switch.scope, base, walks, request, own_test_of })
@@ -257,12 +259,16 @@ impl Client {
         let mut outcome =
             if at_once { self.desk.read_at_once(first)? } else { self.desk.read(first).await? };
         if matches!(outcome, Ok(None)) {
-            let _turn = self.desk.wait(self.org().turn_to_scan()).await;
-            let looking = self.looking();
-            let again = self
-                .desk
-                .read(move |conn| Ok(looking(conn)?.and_then(|scope| work(conn, scope, Effort::AllRows))));
-            outcome = again.await?;
+            outcome = match self.desk.turn_to_scan().await {
+                Err(refusal) => Err(refusal.into()),
+                Ok(_turn) => {
+                    let looking = self.looking();
+                    let again = move |conn: &mut Conn| {
+                        Ok(looking(conn)?.and_then(|scope| work(conn, scope, Effort::AllRows)))
+                    };
+                    self.desk.read(again).await?
+                }
+            };
         }
         let given_up = || Error::internal("a search was given up although it had its time").into();
         self.noted(operation, outcome.and_then(|found| found.ok_or_else(given_up)))

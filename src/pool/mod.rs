@@ -1,22 +1,27 @@
 //! Threads for slow work that anybody can ask for, such as hashing a password or reading a sign-in response: few, with a
-//! bounded and fair queue.
+//! bounded and fair queue. Where the work is done on other threads, one after the other, its [`Turns`] wait in a queue
+//! of the same kind.
 //!
 //! Pages and writes go on while it works, and its memory is bounded by the number of its threads. Whoever asks too
 //! much waits behind themselves: each line is served in turn, by network and in it by address, and a full queue drops the
 //! newest of the longest line; of networks that have as many, of any of those that were served most. So whoever comes
 //! alone finds a place. The queue is long enough to be full only when hundreds of networks come at once.
 
-use std::collections::{HashMap, VecDeque};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use tokio::sync::oneshot;
 
+mod lines;
+mod turns;
+
+use lines::Waiting;
+pub use lines::{Line, Place};
+pub use turns::{Turn, Turns};
+
 /// The most jobs that usually wait for those who are known here, and as many for strangers: each is a closure and the
 /// connection of whoever waits for it.
 const MOST_WAITING: usize = 512;
-/// Groups of which it is remembered how much was done for them.
-const MOST_REMEMBERED: usize = 10_000;
 /// When to ask again after the queue was full, in seconds.
 pub const RETRY_S: u64 = 3;
 
@@ -33,37 +38,6 @@ pub enum Undone {
 
 type Job = Box<dyn FnOnce() + Send>;
 
-/// Who waits: jobs of one line are done in their order, lines take turns.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Line {
-    /// Somebody signed in, whose device is known, or who is expected.
-    Known(Place),
-    /// Anybody else, by where they come from.
-    Stranger(Place),
-}
-
-/// Where in the queue somebody waits: groups take turns, and in a group its members do.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Place {
-    group: String,
-    member: String,
-}
-
-impl Place {
-    /// Of somebody who is a group of their own.
-    #[must_use]
-    pub fn of(key: &str) -> Self {
-        Self::within(key, "")
-    }
-
-    /// Of a member of a group, such as an address in its network: neighbours share what comes to them, so that none of
-    /// them keeps the others waiting.
-    #[must_use]
-    pub fn within(group: &str, member: &str) -> Self {
-        Self { group: group.to_owned(), member: member.to_owned() }
-    }
-}
-
 /// A handle to the threads. They end, after what waits is done, when the last one is gone.
 #[derive(Clone)]
 pub struct Pool(Arc<Handle>);
@@ -71,160 +45,37 @@ pub struct Pool(Arc<Handle>);
 struct Handle(Arc<Queue>);
 
 struct Queue {
-    waiting: Mutex<Waiting>,
+    waiting: Mutex<Jobs>,
     more: Condvar,
 }
 
-struct Waiting {
-    known: Lines,
-    strangers: Lines,
-    /// Whether the last job taken was of somebody known: then it is the strangers' turn.
-    last_known: bool,
+struct Jobs {
+    waiting: Waiting<Job>,
     closed: bool,
-}
-
-/// Groups that are served in turn.
-struct Lines {
-    groups: VecDeque<(String, Group)>,
-    count: usize,
-    most: usize,
-    /// How many jobs of each group were done since the queue was last empty.
-    served: HashMap<String, u32>,
-}
-
-/// The lines of one group, which are served in turn whenever it is the group's.
-#[derive(Default)]
-struct Group {
-    lines: VecDeque<(String, VecDeque<Job>)>,
-    count: usize,
-}
-
-impl Group {
-    fn waiting(&self, member: &str) -> usize {
-        self.lines.iter().find(|(line, _)| line == member).map_or(0, |(_, jobs)| jobs.len())
-    }
-
-    fn push(&mut self, member: String, job: Job) {
-        self.count += 1;
-        match self.lines.iter_mut().find(|(line, _)| *line == member) {
-            Some((_, jobs)) => jobs.push_back(job),
-            None => self.lines.push_back((member, VecDeque::from([job]))),
-        }
-    }
-
-    fn take(&mut self) -> Option<Job> {
-        let (member, mut jobs) = self.lines.pop_front()?;
-        let job = jobs.pop_front();
-        self.count -= 1;
-        if !jobs.is_empty() {
-            self.lines.push_back((member, jobs));
-        }
-        job
-    }
-
-    /// Drops the newest job of the longest line if that is longer than `length`; tells whether it did. Whoever waits for
-    /// it is told.
-    fn shorten(&mut self, length: usize) -> bool {
-        let longest = self.lines.iter_mut().max_by_key(|(_, jobs)| jobs.len());
-        let Some((_, jobs)) = longest.filter(|(_, jobs)| jobs.len() > length) else { return false };
-        drop(jobs.pop_back());
-        self.lines.retain(|(_, jobs)| !jobs.is_empty());
-        self.count -= 1;
-        true
-    }
-}
-
-impl Lines {
-    fn new(most: usize) -> Self {
-        Self { groups: VecDeque::new(), count: 0, most, served: HashMap::new() }
-    }
-
-    fn push(&mut self, place: Place, job: Job) {
-        if self.count >= self.most && !self.make_room(&place) {
-            return;
-        }
-        self.count += 1;
-        match self.groups.iter_mut().find(|(group, _)| *group == place.group) {
-            Some((_, group)) => group.push(place.member, job),
-            None => {
-                let mut group = Group::default();
-                group.push(place.member, job);
-                self.groups.push_back((place.group, group));
-            }
-        }
-    }
-
-    /// Drops a job of whoever has most of them, unless that is who comes: of the largest group, or of their own.
-    fn make_room(&mut self, place: &Place) -> bool {
-        let own = self.groups.iter().find(|(group, _)| *group == place.group).map(|(_, group)| group);
-        let (in_group, in_line) = own.map_or((0, 0), |own| (own.count, own.waiting(&place.member)));
-        let served = |key: &str| self.served.get(key).copied().unwrap_or_default();
-        let groups = self.groups.iter().enumerate();
-        // Among equals it is anybody: were it the newest, each who comes would throw out who came just before.
-        let rank = |key: &str, group: &Group| (group.count, served(key), rand::random::<u32>());
-        let largest = groups.max_by_key(|(_, (key, group))| rank(key, group)).map(|(at, _)| at);
-        let made = match largest.map(|at| &mut self.groups[at].1) {
-            Some(group) if group.count > in_group + 1 || (in_group == 0 && group.count == 1) => {
-                group.shorten(0)
-            }
-            _ => {
-                let own = self.groups.iter_mut().find(|(group, _)| *group == place.group);
-                own.is_some_and(|(_, group)| group.shorten(in_line + 1))
-            }
-        };
-        self.groups.retain(|(_, group)| group.count > 0);
-        self.count -= usize::from(made);
-        made
-    }
-
-    fn take(&mut self) -> Option<Job> {
-        let (key, mut group) = self.groups.pop_front()?;
-        let job = group.take();
-        self.count -= usize::from(job.is_some());
-        if self.count == 0 || self.served.len() >= MOST_REMEMBERED {
-            self.served.clear();
-        } else {
-            *self.served.entry(key.clone()).or_default() += 1;
-        }
-        if group.count > 0 {
-            self.groups.push_back((key, group));
-        }
-        job
-    }
-}
-
-impl Waiting {
-    fn take(&mut self) -> Option<Job> {
-        let known_first = !self.last_known || self.strangers.count == 0;
-        let job = if known_first { self.known.take() } else { None };
-        self.last_known = job.is_some();
-        job.or_else(|| self.strangers.take()).or_else(|| self.known.take())
-    }
 }
 
 impl Queue {
     /// With room for so many jobs of those who are known, and as many of strangers.
     fn new(most: usize) -> Self {
-        let (known, strangers) = (Lines::new(most), Lines::new(most));
-        let waiting = Waiting { known, strangers, last_known: false, closed: false };
-        Self { waiting: Mutex::new(waiting), more: Condvar::new() }
+        let jobs = Jobs { waiting: Waiting::new(most), closed: false };
+        Self { waiting: Mutex::new(jobs), more: Condvar::new() }
     }
 
-    fn lock(&self) -> MutexGuard<'_, Waiting> {
+    fn lock(&self) -> MutexGuard<'_, Jobs> {
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn work(&self) {
-        let mut waiting = self.lock();
+        let mut jobs = self.lock();
         loop {
-            if let Some(job) = waiting.take() {
-                drop(waiting);
+            if let Some(job) = jobs.waiting.take() {
+                drop(jobs);
                 job();
-                waiting = self.lock();
-            } else if waiting.closed {
+                jobs = self.lock();
+            } else if jobs.closed {
                 return;
             } else {
-                waiting = self.more.wait(waiting).unwrap_or_else(PoisonError::into_inner);
+                jobs = self.more.wait(jobs).unwrap_or_else(PoisonError::into_inner);
             }
         }
     }
@@ -284,12 +135,7 @@ impl Pool {
 
     fn submit(&self, line: Line, job: Job) {
         let queue = &self.0.0;
-        let mut waiting = queue.lock();
-        match line {
-            Line::Known(place) => waiting.known.push(place, job),
-            Line::Stranger(place) => waiting.strangers.push(place, job),
-        }
-        drop(waiting);
+        queue.lock().waiting.push(line, job);
         queue.more.notify_one();
     }
 }
@@ -315,10 +161,7 @@ mod tests {
         for (number, line) in lines.iter().enumerate() {
             let sender = sender.clone();
             let job: Job = Box::new(move || sender.send(number).unwrap());
-            match line.clone() {
-                Line::Known(place) => queue.lock().known.push(place, job),
-                Line::Stranger(place) => queue.lock().strangers.push(place, job),
-            }
+            queue.lock().waiting.push(line.clone(), job);
         }
         queue.lock().closed = true;
         queue.work();
@@ -360,31 +203,6 @@ mod tests {
             order(&lines).contains(&came_late)
         });
         assert!(survived.count() >= 15, "the next eight would each have thrown out the newest");
-    }
-
-    #[test]
-    fn among_lines_of_one_length_who_was_served_most_makes_room() {
-        let (sender, receiver) = mpsc::channel();
-        let mut lines = Lines::new(MOST_WAITING);
-        let push = |lines: &mut Lines, key: &str| {
-            let (sender, name) = (sender.clone(), key.to_owned());
-            lines.push(Place::of(key), Box::new(move || sender.send(name).unwrap()));
-        };
-        push(&mut lines, "busy");
-        push(&mut lines, "other");
-        lines.take().unwrap()();
-        push(&mut lines, "busy");
-        for number in 0..MOST_WAITING - 2 {
-            push(&mut lines, &format!("net{number}"));
-        }
-        push(&mut lines, "olga");
-        drop(sender);
-        while let Some(job) = lines.take() {
-            job();
-        }
-        let done: Vec<String> = receiver.iter().collect();
-        assert_eq!(done.iter().filter(|name| *name == "busy").count(), 1, "the second was dropped");
-        assert!(done.contains(&"olga".to_owned()) && done.contains(&"other".to_owned()));
     }
 
     #[test]
