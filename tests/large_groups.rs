@@ -3,8 +3,10 @@
 use crate::harness::{Console, Entra};
 use rollcall::domain::Actor;
 use rollcall::domain::groups::by_entra;
-use serde_json::Value;
+use serde_json::{Value, json};
 use std::collections::HashSet;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
 
 /// So many people, and their SCIM ids.
 fn people(console: &Console, count: usize) -> Vec<String> {
@@ -98,4 +100,94 @@ async fn a_list_of_groups_holds_so_many_members_and_goes_on_behind_them() {
         "{}",
         refused.json
     );
+}
+
+#[actix_web::test]
+async fn an_older_client_gets_a_large_group_with_its_length() {
+    let (console, entra) = Console::with_entra();
+    let large = group(&console, "Large", &people(&console, 1_100));
+    let mut connection = TcpStream::connect(console.address.trim_start_matches("http://")).await.unwrap();
+    let token = &entra.token;
+    let request =
+        format!("GET /scim/v2/Groups/{large} HTTP/1.0\r\nHost: x\r\nAuthorization: Bearer {token}\r\n\r\n");
+    connection.write_all(request.as_bytes()).await.unwrap();
+    let mut answer = String::new();
+    connection.read_to_string(&mut answer).await.unwrap();
+    let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+    let head = head.to_lowercase();
+    assert!(!head.contains("transfer-encoding"), "RFC 9112 section 6.1: {head}");
+    assert!(head.contains(&format!("content-length: {}", body.len())), "{head}");
+    assert_eq!(members(&serde_json::from_str(body).unwrap()).len(), 1_100);
+}
+
+fn adds(ids: &[String]) -> Value {
+    json!({ "op": "Add", "path": "members", "value": ids.iter().map(|id| json!({ "value": id })).collect::<Vec<_>>() })
+}
+
+fn removes(ids: &[String]) -> Value {
+    json!({ "op": "Remove", "path": "members", "value": ids.iter().map(|id| json!({ "value": id })).collect::<Vec<_>>() })
+}
+
+#[actix_web::test]
+async fn changes_that_are_compared_before_come_to_what_bulk_does_in_the_transaction() {
+    let (console, entra) = Console::with_entra();
+    let ids = people(&console, 320);
+    let first = &ids[..150];
+    let replaces = |ids: &[String]| {
+        let mut operation = adds(ids);
+        operation["op"] = "Replace".into();
+        operation
+    };
+    let sequences = [
+        json!([adds(&ids)]),
+        json!([adds(&ids[100..300]), removes(&ids[..200])]),
+        json!([removes(&ids[..200]), adds(&ids[100..300])]),
+        json!([replaces(&ids[140..300]), removes(&ids[140..200]), adds(&ids[..2])]),
+        json!([adds(&ids[310..]), replaces(&ids[..120]), adds(&ids[100..])]),
+        json!([{ "op": "Remove", "path": format!("members[value eq \"{}\" and type eq \"User\"]", ids[7]) }]),
+        json!([{ "op": "Remove", "path": format!("members[value eq \"{}\" and type eq \"Group\"]", ids[7]) }]),
+        json!([{ "op": "Remove", "path": format!("members[value eq \"{}\" and type eq \"User\"]", ids[200]) }]),
+        json!([{ "op": "Remove", "path": "members[type eq \"User\"]" }]),
+        json!([{ "op": "Remove", "path": "members" }]),
+    ];
+    for (number, operations) in sequences.into_iter().enumerate() {
+        let [one, other] = ["One", "Other"].map(|name| group(&console, &format!("{name} {number}"), first));
+        let patched = entra.patch(&format!("/Groups/{one}"), operations.clone()).await;
+        assert_eq!(patched.status, 204, "{}", patched.json);
+        let patch =
+            json!({ "schemas": ["urn:ietf:params:scim:api:messages:2.0:PatchOp"], "Operations": operations });
+        let bulk = json!({
+            "schemas": ["urn:ietf:params:scim:api:messages:2.0:BulkRequest"],
+            "Operations": [{ "method": "PATCH", "path": format!("/Groups/{other}"), "data": patch }],
+        });
+        assert_eq!(entra.post("/Bulk", bulk).await.at("/Operations/0/status"), "200");
+        let mut came = Vec::new();
+        for id in [one, other] {
+            let group = entra.get(&format!("/Groups/{id}")).await.json;
+            came.push((members(&group), group["meta"]["version"].clone()));
+        }
+        assert_eq!(came[0], came[1], "sequence {number}");
+    }
+}
+
+#[actix_web::test]
+async fn a_put_of_the_same_members_changes_nothing_and_the_log_names_the_first_who_move() {
+    let (console, entra) = Console::with_entra();
+    let ids = people(&console, 130);
+    let large = group(&console, "Large", &ids);
+    let path = format!("/Groups/{large}");
+    let put = |ids: &[String]| {
+        json!({
+            "schemas": ["urn:ietf:params:scim:schemas:core:2.0:Group"],
+            "displayName": "Large",
+            "members": ids.iter().map(|id| json!({ "value": id })).collect::<Vec<_>>(),
+        })
+    };
+    let before = entra.get(&path).await.at("/meta/version").clone();
+    let same = entra.put(&path, put(&ids)).await;
+    assert_eq!((same.status, same.at("/meta/version")), (200, &before));
+    let few = entra.put(&path, put(&ids[125..])).await;
+    assert_eq!((few.status, members(&few.json)), (200, ids[125..].to_vec()));
+    let log = console.signed_in("olga").await.get("/activity").await.text();
+    assert!(log.contains("and 115 more (125 in all)"), "{log}");
 }

@@ -72,6 +72,20 @@ pub enum Change {
     Replace(Vec<String>),
 }
 
+/// The one member that a filter can mean, where it says so: then no other need be looked at.
+#[must_use]
+pub fn only_member(filter: &ValFilter) -> Option<&str> {
+    match filter {
+        ValFilter::Attr(AttrExp::Comparison(path, CompareOp::Eq, CompValue::Text(id)))
+            if path.name.eq_ignore_ascii_case("value") =>
+        {
+            Some(id)
+        }
+        ValFilter::And(parts) => parts.iter().find_map(only_member),
+        _ => None,
+    }
+}
+
 impl Group {
     /// The schemas of a group.
     pub const SCHEMAS: [&'static str; 1] = [CORE_GROUP];

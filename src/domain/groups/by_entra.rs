@@ -9,6 +9,7 @@ use crate::domain::audit::{self, Action};
 use crate::domain::names;
 use crate::error::{Error, Result};
 use diesel::prelude::*;
+use std::collections::HashSet;
 use uuid::Uuid;
 
 const LONGEST_NAME: usize = 256;
@@ -16,8 +17,6 @@ const LONGEST_NAME: usize = 256;
 pub const MEMBERS_ADDED: &str = "members added";
 /// The attribute of a change that names those who went.
 pub const MEMBERS_REMOVED: &str = "members removed";
-/// So many names stand in one line of the log.
-const MOST_NAMES: usize = 10;
 
 /// What Entra ID wants a group to be.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -43,6 +42,22 @@ pub enum Change {
     Remove(Vec<String>),
     /// These are the members, and nobody else.
     Replace(Vec<String>),
+}
+
+/// What is left of changes of a group once who is in it already, and who is not, was looked at before the transaction.
+/// It holds as long as the group has this version.
+#[derive(Debug)]
+pub struct Prepared {
+    version: i32,
+    changes: Vec<Change>,
+}
+
+impl Prepared {
+    /// What is left to do, if the group is still what it was.
+    #[must_use]
+    pub fn of(self, group: &Group) -> Option<Vec<Change>> {
+        (self.version == group.version).then_some(self.changes)
+    }
 }
 
 /// What a write came to.
@@ -103,9 +118,46 @@ pub fn create(tx: &mut Tx, mut wish: Wish) -> Result<Done> {
 
 /// Makes the group what Entra ID wants it to be.
 pub fn replace(tx: &mut Tx, group: Group, wish: Wish) -> Result<Done> {
-    let changes =
-        vec![Change::Name(wish.name), Change::ExternalId(wish.external_id), Change::Replace(wish.members)];
-    change(tx, group, changes)
+    change(tx, group, as_changes(wish))
+}
+
+/// The wishes as [`replace`] does them, one after the other.
+#[must_use]
+pub fn as_changes(wish: Wish) -> Vec<Change> {
+    vec![Change::Name(wish.name), Change::ExternalId(wish.external_id), Change::Replace(wish.members)]
+}
+
+/// Looks, before the transaction, what is left of changes of the group: of those who come, who is not in it yet, and of
+/// those who go, who is in it. Whoever an earlier change moves is left to the transaction.
+pub fn prepare(conn: &mut Conn, group: &Group, wishes: Vec<Change>) -> Result<Prepared> {
+    let (mut moved, mut is_replaced, mut changes) = (HashSet::new(), false, Vec::new());
+    for wish in wishes {
+        match wish {
+            Change::Add(ids) if !is_replaced => {
+                let there = members::scim_ids_among(conn, group, &ids)?;
+                let coming = ids.iter().filter(|id| moved.contains(*id) || !there.contains(*id));
+                changes.push(Change::Add(coming.cloned().collect()));
+                moved.extend(ids);
+            }
+            Change::Remove(ids) if !is_replaced => {
+                let there = members::scim_ids_among(conn, group, &ids)?;
+                let leaving = ids.iter().filter(|id| moved.contains(*id) || there.contains(*id));
+                changes.push(Change::Remove(leaving.cloned().collect()));
+                moved.extend(ids);
+            }
+            Change::Replace(ids) if !is_replaced && moved.is_empty() => {
+                let (coming, leaving) = members::difference(conn, group, &ids)?;
+                changes.extend([Change::Add(coming), Change::Remove(leaving)]);
+                is_replaced = true;
+            }
+            Change::Replace(ids) => {
+                changes.push(Change::Replace(ids));
+                is_replaced = true;
+            }
+            other => changes.push(other),
+        }
+    }
+    Ok(Prepared { version: group.version, changes })
 }
 
 /// Changes the group, one change after the other.
@@ -138,12 +190,8 @@ pub fn change(tx: &mut Tx, group: Group, wishes: Vec<Change>) -> Result<Done> {
     .into_iter()
     .flatten()
     .collect();
-    if !moved.added.is_empty() {
-        changes.push(audit::Change::set(MEMBERS_ADDED, listed(&moved.added)));
-    }
-    if !moved.removed.is_empty() {
-        changes.push(audit::Change::set(MEMBERS_REMOVED, listed(&moved.removed)));
-    }
+    let moves = [(MEMBERS_ADDED, moved.added.listed()), (MEMBERS_REMOVED, moved.removed.listed())];
+    changes.extend(moves.into_iter().filter_map(|(name, listed)| Some(audit::Change::set(name, listed?))));
     if !changes.is_empty() || group != before || group.version == 0 {
         group.version += 1;
         group.updated_at = tx.now;
@@ -242,13 +290,4 @@ fn retire(tx: &mut Tx, group: &Group) -> Result<()> {
 
 fn new_scim_id() -> String {
     Uuid::now_v7().to_string()
-}
-
-fn listed(names: &[String]) -> String {
-    match names.len().checked_sub(MOST_NAMES) {
-        None | Some(0) => names.join(", "),
-        Some(more) => {
-            format!("{} and {more} more ({} in all)", names[..MOST_NAMES].join(", "), names.len())
-        }
-    }
 }

@@ -1,4 +1,4 @@
-//! Who comes into a group and who goes.
+//! Who comes into a group and who goes. Very many may be named at once: names are looked up only of those few who are told.
 
 use super::{Group, Held, Member, Profile, new_id};
 use crate::db::Conn;
@@ -10,8 +10,10 @@ use std::collections::{HashMap, HashSet};
 
 /// How many keys one query asks for.
 const CHUNK: usize = 500;
-/// So many unknown ids are told of one request.
+/// So many who were left out are told of one request, for each cause.
 const MOST_TOLD: usize = 10;
+/// So many names stand in one line of the log.
+const MOST_NAMES: usize = 10;
 /// So much of an unknown id is told.
 const LONGEST_ID_SHOWN: usize = 60;
 
@@ -31,15 +33,49 @@ impl Row {
     }
 }
 
+/// Somebody or something that can be in a group.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Found {
+    id: String,
+    scim_id: String,
+    is_group: bool,
+    /// Whether Entra ID deleted them and the guard holds that back.
+    held: bool,
+}
+
 /// What came of a change of members.
 #[derive(Debug, Default)]
 pub(super) struct Moved {
-    /// The names of those who came.
-    pub(super) added: Vec<String>,
-    /// The names of those who went.
-    pub(super) removed: Vec<String>,
+    pub(super) added: Names,
+    pub(super) removed: Names,
     /// What was not done as asked.
     pub(super) warnings: Vec<String>,
+}
+
+/// Those who came, or who went: the first names, and how many they are.
+#[derive(Debug, Default)]
+pub(super) struct Names {
+    first: Vec<String>,
+    count: usize,
+}
+
+impl Names {
+    fn note(&mut self, conn: &mut Conn, more: &[&Found]) -> Result<()> {
+        let room = MOST_NAMES.saturating_sub(self.first.len());
+        self.first.extend(names(conn, &more[..more.len().min(room)])?);
+        self.count += more.len();
+        Ok(())
+    }
+
+    /// All of them in one text, if there are any.
+    pub(super) fn listed(&self) -> Option<String> {
+        let names = self.first.join(", ");
+        match self.count - self.first.len() {
+            _ if self.count == 0 => None,
+            0 => Some(names),
+            more => Some(format!("{names} and {more} more ({} in all)", self.count)),
+        }
+    }
 }
 
 /// The rows with the names of whom they speak of.
@@ -78,14 +114,8 @@ pub(super) fn add(tx: &mut Tx, group: &Group, ids: &[String], moved: &mut Moved)
     let known: HashSet<&str> = wanted.iter().map(|member| member.scim_id.as_str()).collect();
     let unknown: Vec<&String> = ids.iter().filter(|id| !known.contains(id.as_str())).collect();
     moved.warnings.extend(left_out(tx.conn, &unknown)?);
-    // Entra ID deleted them, although the guard holds that back: nobody whom it sees.
-    let gone = wanted.iter().filter(|member| member.held);
-    moved.warnings.extend(gone.map(|member| {
-        format!(
-            "{} was left out of the group: Entra ID deleted that user before, which is held back.",
-            member.name
-        )
-    }));
+    let gone: Vec<&Found> = wanted.iter().filter(|member| member.held).collect();
+    moved.warnings.extend(deleted_before(tx.conn, &gone)?);
     wanted.retain(|member| !member.held);
     let all = wanted.len();
     wanted.retain(|member| member.id != group.id);
@@ -95,8 +125,8 @@ pub(super) fn add(tx: &mut Tx, group: &Group, ids: &[String], moved: &mut Moved)
             .push(format!("{} was left out of the group: a group is no member of itself.", group.name));
     }
     let present = present(tx.conn, group, &wanted)?;
-    let mut rows = Vec::new();
-    for member in wanted {
+    let (mut rows, mut coming) = (Vec::new(), Vec::new());
+    for member in &wanted {
         match present.get(&member.id) {
             Some(row) if row.held => {
                 let mine = group_members::table.find(&row.id);
@@ -111,12 +141,29 @@ pub(super) fn add(tx: &mut Tx, group: &Group, ids: &[String], moved: &mut Moved)
                 held: false,
             }),
         }
-        moved.added.push(member.name);
+        coming.push(member);
     }
     for some in rows.chunks(CHUNK) {
         diesel::insert_into(group_members::table).values(some).execute(tx.conn)?;
     }
-    Ok(())
+    moved.added.note(tx.conn, &coming)
+}
+
+/// What is said of those whom Entra ID deleted, although the guard holds that back: they are nobody whom it sees.
+fn deleted_before(conn: &mut Conn, gone: &[&Found]) -> Result<Vec<String>> {
+    let (told, more) = gone.split_at(gone.len().min(MOST_TOLD));
+    let mut said: Vec<String> = names(conn, told)?
+        .into_iter()
+        .map(|name| {
+            format!(
+                "{name} was left out of the group: Entra ID deleted that user before, which is held back."
+            )
+        })
+        .collect();
+    if !more.is_empty() {
+        said.push(format!("So were {} more, whom Entra ID deleted before.", more.len()));
+    }
+    Ok(said)
 }
 
 /// What is said of ids that nobody has. One whom nobody knows must not keep all others out of the group.
@@ -147,32 +194,59 @@ fn left_out(conn: &mut Conn, ids: &[&String]) -> Result<Vec<String>> {
 pub(super) fn remove(tx: &mut Tx, group: &Group, ids: &[String], moved: &mut Moved) -> Result<()> {
     let unwanted = resolve(tx.conn, ids)?;
     let present = present(tx.conn, group, &unwanted)?;
-    let going: Vec<(&Row, &Member)> = unwanted
+    let (keys, going): (Vec<&str>, Vec<&Found>) = unwanted
         .iter()
-        .filter_map(|member| Some((present.get(&member.id).filter(|row| !row.held)?, member)))
-        .collect();
-    if going.is_empty() {
-        return Ok(());
-    }
-    let keys: Vec<&str> = going.iter().map(|(row, _)| row.id.as_str()).collect();
+        .filter_map(|member| Some((present.get(&member.id).filter(|row| !row.held)?.id.as_str(), member)))
+        .unzip();
     for some in keys.chunks(CHUNK) {
         diesel::delete(group_members::table.filter(group_members::id.eq_any(some))).execute(tx.conn)?;
     }
-    moved.removed.extend(going.into_iter().map(|(_, member)| member.name.clone()));
-    Ok(())
+    moved.removed.note(tx.conn, &going)
 }
 
 /// Makes those with these SCIM ids the only members. What it costs grows with those who come and go, but for one look at
 /// the ids of those who are there.
 pub(super) fn replace(tx: &mut Tx, group: &Group, ids: &[String], moved: &mut Moved) -> Result<()> {
-    let present = scim_ids(tx.conn, group)?;
-    let wanted: HashSet<&str> = ids.iter().map(String::as_str).collect();
-    let there: HashSet<&str> = present.iter().map(String::as_str).collect();
-    let coming: Vec<String> = ids.iter().filter(|id| !there.contains(id.as_str())).cloned().collect();
-    let leaving: Vec<String> = present.iter().filter(|id| !wanted.contains(id.as_str())).cloned().collect();
+    let (coming, leaving) = difference(tx.conn, group, ids)?;
     // First those who come: a group that changes all its members is not emptied.
     add(tx, group, &coming, moved)?;
     remove(tx, group, &leaving, moved)
+}
+
+/// Who comes and who goes if those with these SCIM ids are to be the only members.
+pub(super) fn difference(
+    conn: &mut Conn,
+    group: &Group,
+    ids: &[String],
+) -> Result<(Vec<String>, Vec<String>)> {
+    let present = scim_ids(conn, group)?;
+    let wanted: HashSet<&str> = ids.iter().map(String::as_str).collect();
+    let there: HashSet<&str> = present.iter().map(String::as_str).collect();
+    let coming = ids.iter().filter(|id| !there.contains(id.as_str())).cloned().collect();
+    let leaving = present.iter().filter(|id| !wanted.contains(id.as_str())).cloned().collect();
+    Ok((coming, leaving))
+}
+
+/// Those of these SCIM ids whom Entra ID knows as members.
+pub(super) fn scim_ids_among(conn: &mut Conn, group: &Group, ids: &[String]) -> Result<HashSet<String>> {
+    Ok(rows_among(conn, group, ids)?.into_iter().map(|(member, _)| member.scim_id).collect())
+}
+
+/// The members of these SCIM ids, as Entra ID knows them.
+pub(super) fn among(conn: &mut Conn, group: &Group, ids: &[String]) -> Result<Vec<Member>> {
+    let rows = rows_among(conn, group, ids)?.into_iter().map(|(_, row)| row).collect();
+    named(conn, rows)
+}
+
+fn rows_among(conn: &mut Conn, group: &Group, ids: &[String]) -> Result<Vec<(Found, Row)>> {
+    let mut found = resolve(conn, ids)?;
+    found.retain(|member| !member.held);
+    let mut present = present(conn, group, &found)?;
+    let rows = found.into_iter().filter_map(|member| {
+        let row = present.remove(&member.id).filter(|row| !row.held)?;
+        Some((member, row))
+    });
+    Ok(rows.collect())
 }
 
 /// The SCIM ids of those whom Entra ID knows as members.
@@ -189,51 +263,66 @@ fn scim_ids(conn: &mut Conn, group: &Group) -> Result<Vec<String>> {
     Ok(ids)
 }
 
-fn resolve(conn: &mut Conn, ids: &[String]) -> Result<Vec<Member>> {
+/// The names of these, in their order.
+fn names(conn: &mut Conn, of: &[&Found]) -> Result<Vec<String>> {
+    let ids = |groups: bool| of.iter().filter(move |one| one.is_group == groups).map(|one| one.id.as_str());
+    let people = users::table.filter(users::id.eq_any(ids(false)));
+    let people: Vec<(String, Profile)> = people.select((users::id, Profile::as_select())).load(conn)?;
+    let groups = user_groups::table.filter(user_groups::id.eq_any(ids(true)));
+    let groups: Vec<(String, String)> = groups.select((user_groups::id, user_groups::name)).load(conn)?;
+    let people = people.into_iter().map(|(id, profile)| (id, profile.name()));
+    let mut names: HashMap<String, String> = people.chain(groups).collect();
+    Ok(of.iter().filter_map(|one| names.remove(&one.id)).collect())
+}
+
+fn resolve(conn: &mut Conn, ids: &[String]) -> Result<Vec<Found>> {
     let mut seen = HashSet::new();
     let ids: Vec<&str> = ids.iter().map(String::as_str).filter(|id| seen.insert(*id)).collect();
-    let mut found = Vec::new();
+    let mut found: HashMap<String, Found> = HashMap::with_capacity(ids.len());
     for some in ids.chunks(CHUNK) {
         let mine = users::table
             .filter(users::scim_id.eq_any(some))
             .filter(users::seen.gt(0).or(users::held.eq(Held::Delete).assume_not_null()));
-        let people: Vec<(String, String, Option<Held>, Profile)> =
-            mine.select((users::id, users::scim_id, users::held, Profile::as_select())).load(conn)?;
-        found.extend(people.into_iter().map(|(id, scim_id, held, profile)| Member {
-            id,
-            scim_id,
-            name: profile.name(),
-            is_group: false,
-            held: held == Some(Held::Delete),
+        let people: Vec<(String, String, Option<Held>)> =
+            mine.select((users::id, users::scim_id, users::held)).load(conn)?;
+        found.extend(people.into_iter().map(|(id, scim_id, held)| {
+            let held = held == Some(Held::Delete);
+            (scim_id.clone(), Found { id, scim_id, is_group: false, held })
         }));
-        let mine =
-            user_groups::table.filter(user_groups::scim_id.eq_any(some)).filter(user_groups::linked.eq(true));
-        let groups: Vec<Group> = mine.select(Group::as_select()).load(conn)?;
-        found.extend(groups.into_iter().map(|group| Member {
-            id: group.id,
-            scim_id: group.scim_id,
-            name: group.name,
-            is_group: true,
-            held: false,
-        }));
+        let others: Vec<&str> = some.iter().copied().filter(|id| !found.contains_key(*id)).collect();
+        if others.is_empty() {
+            continue;
+        }
+        let mine = user_groups::table
+            .filter(user_groups::scim_id.eq_any(others))
+            .filter(user_groups::linked.eq(true));
+        let groups: Vec<(String, String)> =
+            mine.select((user_groups::id, user_groups::scim_id)).load(conn)?;
+        found.extend(
+            groups
+                .into_iter()
+                .map(|(id, scim_id)| (scim_id.clone(), Found { id, scim_id, is_group: true, held: false })),
+        );
     }
     // As they were named, not as they were found.
-    let place: HashMap<&str, usize> = ids.iter().enumerate().map(|(at, id)| (*id, at)).collect();
-    found.sort_by_key(|member| place.get(member.scim_id.as_str()).copied());
-    Ok(found)
+    Ok(ids.into_iter().filter_map(|id| found.remove(id)).collect())
 }
 
 /// The rows of those of the members who are in the group, by the member's key.
-fn present(conn: &mut Conn, group: &Group, members: &[Member]) -> Result<HashMap<String, Row>> {
+fn present(conn: &mut Conn, group: &Group, members: &[Found]) -> Result<HashMap<String, Row>> {
     let mut present = HashMap::new();
     for some in members.chunks(CHUNK) {
-        let ids: Vec<&str> = some.iter().map(|member| member.id.as_str()).collect();
-        for part in [false, true] {
+        for groups in [false, true] {
+            let mine = some.iter().filter(|member| member.is_group == groups);
+            let ids: Vec<&str> = mine.map(|member| member.id.as_str()).collect();
+            if ids.is_empty() {
+                continue;
+            }
             let mine = group_members::table.filter(group_members::group_id.eq(&group.id)).into_boxed();
-            let mine = if part {
-                mine.filter(group_members::subgroup_id.eq_any(ids.clone()))
+            let mine = if groups {
+                mine.filter(group_members::subgroup_id.eq_any(ids))
             } else {
-                mine.filter(group_members::user_id.eq_any(ids.clone()))
+                mine.filter(group_members::user_id.eq_any(ids))
             };
             let rows: Vec<Row> = mine.select(Row::as_select()).load(conn)?;
             present.extend(rows.into_iter().map(|row| (row.member().to_owned(), row)));

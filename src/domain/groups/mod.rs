@@ -175,16 +175,19 @@ pub fn members_for_entra(conn: &mut Conn, id: &str) -> Result<Vec<Member>> {
     members::named(conn, rows)
 }
 
-/// As [`members_for_entra`], but only so many behind a place; with the next place, where there are more.
-pub fn members_after(
+/// As [`members_for_entra`], but only so many of those between two places, the second included; with the next place, where
+/// there are more.
+pub fn members_between(
     conn: &mut Conn,
     id: &str,
     after: Option<&str>,
+    until: &str,
     most: usize,
 ) -> Result<(Vec<Member>, Option<String>)> {
     let mut mine = group_members::table
         .left_join(users::table)
         .filter(group_members::group_id.eq(id))
+        .filter(group_members::id.le(until))
         .filter(group_members::held.eq(false))
         .filter(group_members::user_id.is_null().or(users::seen.nullable().assume_not_null().gt(0)))
         .order(group_members::id)
@@ -199,6 +202,17 @@ pub fn members_after(
     rows.truncate(most);
     let last = rows.last().map(|row| row.id.clone()).filter(|_| more);
     Ok((members::named(conn, rows)?, last))
+}
+
+/// The place of whoever came last into a group, if anybody is in it.
+pub fn last_place(conn: &mut Conn, id: &str) -> Result<Option<String>> {
+    let mine = group_members::table.filter(group_members::group_id.eq(id));
+    Ok(mine.order(group_members::id.desc()).select(group_members::id).first(conn).optional()?)
+}
+
+/// As [`members_for_entra`], of those with these SCIM ids.
+pub fn members_among(conn: &mut Conn, group: &Group, ids: &[String]) -> Result<Vec<Member>> {
+    members::among(conn, group, ids)
 }
 
 /// The groups that a user is in, by name.

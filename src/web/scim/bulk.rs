@@ -208,8 +208,8 @@ fn perform(tx: &mut Tx, scope: Scope, wish: &Wish, version: &Precondition) -> Re
         }
         (Method::Delete, true) => users::delete(tx, scope, id, version),
         (Method::Post, false) => groups::create(tx, group::Wanted::read(&wish.data, None)?),
-        (Method::Put, false) => groups::replace(tx, id, version, &wish.data),
-        (Method::Patch, false) => groups::change(tx, id, version, group::read_changes(&wish.data)?),
+        (Method::Put, false) => groups::replace(tx, id, version, &wish.data, None),
+        (Method::Patch, false) => groups::change(tx, id, version, group::read_changes(&wish.data)?, None),
         (Method::Delete, false) => groups::delete(tx, id, version),
     }
 }

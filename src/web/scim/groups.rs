@@ -5,7 +5,8 @@ use super::precondition::Precondition;
 use super::{Done, Refusal, Shown, mapping, members, projection, respond};
 use crate::db::Conn;
 use crate::domain::Tx;
-use crate::domain::groups::{self, Group, by_entra};
+use crate::domain::groups::by_entra::{self, Prepared};
+use crate::domain::groups::{self, Group, Member};
 use crate::domain::provisioning::Operation;
 use crate::error::Error;
 use crate::scim::evaluate::value_meets;
@@ -13,34 +14,55 @@ use crate::scim::group::{self as scim, Change, Wanted, read_changes};
 use crate::scim::project::Projection;
 use crate::scim::schema::{GROUP, find};
 use crate::scim::tolerance::Sent;
-use actix_web::http::StatusCode;
+use actix_web::http::{StatusCode, Version};
 use actix_web::web::Path;
 use actix_web::{HttpRequest, HttpResponse};
 use serde_json::{Value, json};
+use std::sync::Arc;
 
 type Answer = Result<HttpResponse, Refusal>;
 
 pub(super) const MEMBERS: &str = "members";
+/// So many members are compared in the transaction itself.
+const FEW: usize = 100;
 
 pub(super) async fn get(client: Client, request: HttpRequest, id: Path<String>) -> Answer {
     let projection = projection(&client, Operation::GetGroup, &request)?;
     let without_members = projection.leaves_out(MEMBERS);
+    // Of an answer in parts, older clients could not tell the end from a connection that broke off (RFC 9112 section 6.1).
+    let in_parts = request.version() >= Version::HTTP_11;
     let read = client.read(Operation::GetGroup, move |conn, _| {
         let group = by_entra::get(conn, &id)?;
         let told = Told { subject: Some(group.name.clone()), status: 200, ..Told::default() };
-        let members = if without_members {
-            (Vec::new(), None)
-        } else {
-            groups::members_after(conn, &group.id, None, members::AT_ONCE)?
+        let until = if without_members { None } else { groups::last_place(conn, &group.id)? };
+        let (members, is_large) = match &until {
+            Some(until) => some_or_all(conn, &group, until, in_parts)?,
+            None => (Vec::new(), false),
         };
-        Ok(((group, members), Operation::GetGroup, told))
+        Ok(((group, members, until.filter(|_| is_large)), Operation::GetGroup, told))
     });
-    let (group, (members, more)) = read.await?;
+    let (group, members, until) = read.await?;
     let known_version = Precondition::of(&request);
-    if more.is_some() {
-        return members::answer(client.org().clone(), client.base.clone(), group, &known_version, projection);
+    if let Some(until) = until {
+        let (org, base) = (client.org().clone(), client.base.clone());
+        return members::answer(org, base, (group, until), &known_version, projection);
     }
     respond::read(&client, Shown::Group(Box::new(group), members), &known_version, &projection)
+}
+
+/// The members, or only the first of very many if they may be answered in parts; and whether they are so many.
+fn some_or_all(
+    conn: &mut Conn,
+    group: &Group,
+    until: &str,
+    in_parts: bool,
+) -> Result<(Vec<Member>, bool), Error> {
+    let (members, more) = groups::members_between(conn, &group.id, None, until, members::AT_ONCE)?;
+    match more {
+        Some(_) if in_parts => Ok((members, true)),
+        Some(_) => Ok((groups::members_for_entra(conn, &group.id)?, false)),
+        None => Ok((members, false)),
+    }
 }
 
 pub(super) async fn post(client: Client, request: HttpRequest, body: Body) -> Answer {
@@ -56,8 +78,12 @@ pub(super) async fn put(client: Client, request: HttpRequest, id: Path<String>, 
     let body = body.0.map_err(|fault| client.refuse(Operation::ReplaceGroup, fault.into()))?;
     let projection = projection(&client, Operation::ReplaceGroup, &request)?;
     let known_version = Precondition::of(&request);
-    let done =
-        client.write(Operation::ReplaceGroup, None, move |tx, _| replace(tx, &id, &known_version, &body));
+    let (id, body) = (id.into_inner(), Arc::new(body));
+    let (group, wanted) = (id.clone(), body.clone());
+    let prepared = client.look(move |conn| Ok(prepare_replacing(conn, &group, &wanted))).await;
+    let done = client.write(Operation::ReplaceGroup, None, move |tx, _| {
+        replace(tx, &id, &known_version, &body, prepared.ok().flatten())
+    });
     written(&client, done.await?, &projection).await
 }
 
@@ -68,8 +94,14 @@ pub(super) async fn patch(client: Client, request: HttpRequest, id: Path<String>
     let known_version = Precondition::of(&request);
     let projection = projection(&client, Operation::ChangeGroup, &request)?;
     let wants_body = !projection.attributes.is_empty();
+    let prepared = if takes_long(&sent.wish) {
+        let (id, changes) = (id.clone(), sent.wish.clone());
+        client.look(move |conn| Ok(prepare_changing(conn, &id, changes))).await.ok().flatten()
+    } else {
+        None
+    };
     let done = client.write(Operation::ChangeGroup, None, move |tx, _| {
-        let done = change(tx, &id, &known_version, sent)?;
+        let done = change(tx, &id, &known_version, sent, prepared)?;
         let status = if wants_body { 200 } else { 204 };
         Ok(Done { told: Told { status, ..done.told }, ..done })
     });
@@ -88,16 +120,24 @@ pub(super) fn create(tx: &mut Tx, sent: Sent<Wanted>) -> Result<Done, Refusal> {
     Ok(reported(done, warnings, StatusCode::CREATED))
 }
 
-pub(super) fn replace(tx: &mut Tx, id: &str, version: &Precondition, body: &Value) -> Result<Done, Refusal> {
+pub(super) fn replace(
+    tx: &mut Tx,
+    id: &str,
+    version: &Precondition,
+    body: &Value,
+    prepared: Option<Replacing>,
+) -> Result<Done, Refusal> {
     let group = by_entra::get(tx.conn, id)?;
     version.check(group.version)?;
-    let before = Wanted {
-        display_name: group.name.clone(),
-        external_id: group.external_id.clone(),
-        members: Vec::new(),
+    let prepared = prepared.and_then(|(prepared, warnings)| Some((prepared.of(&group)?, warnings)));
+    let (changes, warnings) = match prepared {
+        Some(prepared) => prepared,
+        None => {
+            let (wanted, warnings) = Wanted::read(body, Some(&as_it_is(&group)))?.strict()?;
+            (by_entra::as_changes(wish(wanted)), warnings)
+        }
     };
-    let (wanted, warnings) = Wanted::read(body, Some(&before))?.strict()?;
-    let done = by_entra::replace(tx, group, wish(wanted))?;
+    let done = by_entra::change(tx, group, changes)?;
     Ok(reported(done, warnings, StatusCode::OK))
 }
 
@@ -106,14 +146,51 @@ pub(super) fn change(
     id: &str,
     version: &Precondition,
     sent: Sent<Vec<Change>>,
+    prepared: Option<Prepared>,
 ) -> Result<Done, Refusal> {
     let group = by_entra::get(tx.conn, id)?;
     version.check(group.version)?;
     let (changes, warnings) = sent.strict()?;
-    let changes: Result<Vec<by_entra::Change>, Error> =
-        changes.into_iter().map(|change| meant(tx.conn, &group, change)).collect();
-    let done = by_entra::change(tx, group, changes?)?;
+    let changes = match prepared.and_then(|prepared| prepared.of(&group)) {
+        Some(changes) => changes,
+        None => all_meant(tx.conn, &group, changes)?,
+    };
+    let done = by_entra::change(tx, group, changes)?;
     Ok(reported(done, warnings, StatusCode::OK))
+}
+
+/// What was found out before the transaction, and what was left out of the request.
+pub(super) type Replacing = (Prepared, Vec<String>);
+
+/// Reads the body and compares it with the group before the transaction, in which all others wait. None where that cannot
+/// be: then the transaction says why.
+fn prepare_replacing(conn: &mut Conn, id: &str, body: &Value) -> Option<Replacing> {
+    let group = by_entra::get(conn, id).ok()?;
+    let (wanted, warnings) = Wanted::read(body, Some(&as_it_is(&group))).ok()?.strict().ok()?;
+    Some((by_entra::prepare(conn, &group, by_entra::as_changes(wish(wanted))).ok()?, warnings))
+}
+
+/// As [`prepare_replacing`], for a PATCH.
+fn prepare_changing(conn: &mut Conn, id: &str, changes: Vec<Change>) -> Option<Prepared> {
+    let group = by_entra::get(conn, id).ok()?;
+    let changes = all_meant(conn, &group, changes).ok()?;
+    by_entra::prepare(conn, &group, changes).ok()
+}
+
+/// Whether members are compared who may be many.
+fn takes_long(changes: &[Change]) -> bool {
+    let named = changes.iter().map(|change| match change {
+        Change::Add(ids) | Change::Remove(ids) => ids.len(),
+        Change::RemoveWhere(filter) if scim::only_member(filter).is_some() => 1,
+        Change::RemoveWhere(_) | Change::Replace(_) => FEW + 1,
+        Change::Name(_) | Change::ExternalId(_) => 0,
+    });
+    named.sum::<usize>() > FEW
+}
+
+fn as_it_is(group: &Group) -> Wanted {
+    let (display_name, external_id) = (group.name.clone(), group.external_id.clone());
+    Wanted { display_name, external_id, members: Vec::new() }
 }
 
 pub(super) fn delete(tx: &mut Tx, id: &str, version: &Precondition) -> Result<Done, Refusal> {
@@ -140,6 +217,10 @@ fn wish(wanted: Wanted) -> by_entra::Wish {
     by_entra::Wish { name: wanted.display_name, external_id: wanted.external_id, members: wanted.members }
 }
 
+fn all_meant(conn: &mut Conn, group: &Group, changes: Vec<Change>) -> Result<Vec<by_entra::Change>, Error> {
+    changes.into_iter().map(|change| meant(conn, group, change)).collect()
+}
+
 /// The change in the domain's words: members whom a filter describes are named.
 fn meant(conn: &mut Conn, group: &Group, change: Change) -> Result<by_entra::Change, Error> {
     Ok(match change {
@@ -149,7 +230,10 @@ fn meant(conn: &mut Conn, group: &Group, change: Change) -> Result<by_entra::Cha
         Change::Remove(ids) => by_entra::Change::Remove(ids),
         Change::Replace(ids) => by_entra::Change::Replace(ids),
         Change::RemoveWhere(filter) => {
-            let members = groups::members_for_entra(conn, &group.id)?;
+            let members = match scim::only_member(&filter) {
+                Some(id) => groups::members_among(conn, group, &[id.to_owned()])?,
+                None => groups::members_for_entra(conn, &group.id)?,
+            };
             let shown = json!(mapping::group(group, members, ""));
             let attribute = find(GROUP.attributes, MEMBERS);
             let all = shown.get(MEMBERS).and_then(Value::as_array).into_iter().flatten();

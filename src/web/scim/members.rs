@@ -1,14 +1,15 @@
 //! A group with very many members, answered some at a time: however large it is, and however many ask for it at once,
 //! little of it is in memory.
 //!
-//! Each part is read when the client has taken the one before, in the order in which the members came. Who comes or goes
-//! meanwhile may be in the answer or not; nobody is in it twice.
+//! Each part is read when the client has taken the one before, in the order in which the members came. Who goes meanwhile
+//! may be in the answer or not; who comes is not, so that nobody is in it twice. Where the group itself goes, the answer
+//! breaks off.
 
 use super::precondition::Precondition;
 use super::respond::with;
 use super::{MEDIA_TYPE, Refusal, mapping};
 use crate::domain::Org;
-use crate::domain::groups::{self, Group, Member};
+use crate::domain::groups::{self, Group, Member, by_entra};
 use crate::error::{Error, Result};
 use crate::scim::project::Projection;
 use actix_web::HttpResponse;
@@ -25,6 +26,10 @@ struct Parts {
     group: Group,
     projection: Projection,
     base: String,
+    /// The last member when the answer began.
+    until: String,
+    /// Whether a member is written already.
+    has_members: bool,
     next: Part,
 }
 
@@ -38,11 +43,12 @@ enum Part {
     End,
 }
 
-/// Answers with the group; a reader who has this version already gets no body.
+/// Answers with the group and its members up to the one named `until`; a reader who has this version already gets no
+/// body.
 pub(super) fn answer(
     org: Org,
     base: String,
-    group: Group,
+    (group, until): (Group, String),
     known: &Precondition,
     projection: Projection,
 ) -> Result<HttpResponse, Refusal> {
@@ -51,7 +57,7 @@ pub(super) fn answer(
         return Ok(with(HttpResponse::NotModified().finish(), None, Some(version)));
     }
     known.check(version)?;
-    let parts = Parts { org, group, projection, base, next: Part::Head };
+    let parts = Parts { org, group, projection, base, until, has_members: false, next: Part::Head };
     let response = HttpResponse::Ok().content_type(MEDIA_TYPE).streaming(parts.stream());
     Ok(with(response, None, Some(version)))
 }
@@ -83,7 +89,6 @@ impl Parts {
         let empty = self.shown(Vec::new());
         let mut text = serde_json::to_string(&empty).map_err(Error::internal)?;
         text.pop();
-        text.push_str(",\"members\":[");
         self.next = Part::Members(None);
         Ok((text, self))
     }
@@ -93,20 +98,23 @@ impl Parts {
             Part::Members(after) => after,
             Part::Head | Part::End => None,
         };
-        let is_first = after.is_none();
-        let id = self.group.id.clone();
-        let (members, last) =
-            self.org.read(|conn| groups::members_after(conn, &id, after.as_deref(), AT_ONCE))?;
+        let (members, last) = self.org.read(|conn| {
+            // Where it is gone, that nobody is found would look like its end.
+            let group = by_entra::get(conn, &self.group.scim_id)?;
+            groups::members_between(conn, &group.id, after.as_deref(), &self.until, AT_ONCE)
+        })?;
         let shown = self.shown(members);
         let members = shown.get("members").and_then(Value::as_array).into_iter().flatten();
         let texts: Vec<String> = members.map(Value::to_string).collect();
         let mut text = texts.join(",");
-        if !is_first && !text.is_empty() {
-            text.insert(0, ',');
+        if !text.is_empty() {
+            // Of which nothing is shown, the attribute is left out, as in a group of few.
+            text.insert_str(0, if self.has_members { "," } else { ",\"members\":[" });
+            self.has_members = true;
         }
         match last {
             Some(last) => self.next = Part::Members(Some(last)),
-            None => text.push_str("]}"),
+            None => text.push_str(if self.has_members { "]}" } else { "}" }),
         }
         Ok((text, self))
     }
@@ -114,5 +122,96 @@ impl Parts {
     /// The group with these members, as much of it as was asked for.
     fn shown(&self, members: Vec<Member>) -> Value {
         self.projection.apply(json!(mapping::group(&self.group, members, &self.base)))
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use crate::domain::Actor;
+    use crate::domain::groups::by_entra::{Change, Wish};
+    use crate::domain::testing::{House, house};
+    use futures_util::StreamExt;
+    use std::collections::HashSet;
+
+    /// A group of so many groups, and the SCIM ids of those.
+    fn large(house: &House, members: usize) -> (Group, Vec<String>) {
+        let make = move |tx: &mut crate::domain::Tx| {
+            let mut ids = Vec::new();
+            for number in 0..members {
+                let wish = Wish { name: format!("Part {number:04}"), external_id: None, members: Vec::new() };
+                ids.push(by_entra::create(tx, wish)?.group.scim_id);
+            }
+            let wish = Wish { name: "Large".to_owned(), external_id: None, members: ids.clone() };
+            Ok((by_entra::create(tx, wish)?.group, ids))
+        };
+        house.write(&Actor::Entra, make).unwrap()
+    }
+
+    fn parts(house: &House, group: &Group, excluded: Option<&str>) -> Parts {
+        let until = house.org.read(|conn| groups::last_place(conn, &group.id)).unwrap().unwrap();
+        Parts {
+            org: house.org.clone(),
+            group: group.clone(),
+            projection: Projection::read(None, excluded),
+            base: String::new(),
+            until,
+            has_members: false,
+            next: Part::Head,
+        }
+    }
+
+    fn change(house: &House, group: &Group, change: Change) {
+        let id = group.scim_id.clone();
+        let change = move |tx: &mut crate::domain::Tx| {
+            let group = by_entra::get(tx.conn, &id)?;
+            by_entra::change(tx, group, vec![change])
+        };
+        house.write(&Actor::Entra, change).unwrap();
+    }
+
+    #[actix_web::test]
+    async fn a_group_that_goes_meanwhile_breaks_the_answer_off() {
+        let house = house();
+        let (group, _) = large(&house, AT_ONCE + 10);
+        let mut stream = Box::pin(parts(&house, &group, None).stream());
+        assert!(stream.next().await.unwrap().is_ok() && stream.next().await.unwrap().is_ok());
+        let deleted = group.clone();
+        house.write(&Actor::Entra, move |tx| by_entra::remove(tx, &deleted)).unwrap();
+        assert!(stream.next().await.unwrap().is_err(), "not taken for its end");
+        assert!(stream.next().await.is_none());
+    }
+
+    #[actix_web::test]
+    async fn whoever_goes_and_comes_again_meanwhile_is_in_the_answer_once() {
+        let house = house();
+        let (group, ids) = large(&house, AT_ONCE + 10);
+        let mut stream = Box::pin(parts(&house, &group, None).stream());
+        let mut text = String::new();
+        for _ in 0..2 {
+            text.push_str(std::str::from_utf8(&stream.next().await.unwrap().unwrap()).unwrap());
+        }
+        change(&house, &group, Change::Remove(ids[..5].to_vec()));
+        change(&house, &group, Change::Add(ids[..5].to_vec()));
+        while let Some(part) = stream.next().await {
+            text.push_str(std::str::from_utf8(&part.unwrap()).unwrap());
+        }
+        let shown: Value = serde_json::from_str(&text).unwrap();
+        let members = shown["members"].as_array().unwrap();
+        let distinct: HashSet<&str> =
+            members.iter().map(|member| member["value"].as_str().unwrap()).collect();
+        assert_eq!((members.len(), distinct.len()), (ids.len(), ids.len()));
+    }
+
+    #[actix_web::test]
+    async fn members_of_which_nothing_is_asked_for_are_left_out() {
+        let house = house();
+        let (group, _) = large(&house, AT_ONCE + 10);
+        let excluded = "members.value,members.display,members.$ref,members.type";
+        let stream = parts(&house, &group, Some(excluded)).stream();
+        let parts: Vec<Bytes> = stream.map(Result::unwrap).collect().await;
+        let shown: Value = serde_json::from_slice(&parts.concat()).unwrap();
+        assert!(shown.get("members").is_none() && shown["displayName"] == "Large", "{shown}");
     }
 }
