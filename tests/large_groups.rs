@@ -1,8 +1,8 @@
 //! Groups with many members: they are answered as a whole, some at a time, and lists of them in shorter pages.
 
 use crate::harness::{Console, Entra};
-use rollcall::domain::Actor;
-use rollcall::domain::groups::by_entra;
+use rollcall::domain::groups::by_entra::{self, Change};
+use rollcall::domain::{Actor, Tx};
 use serde_json::{Value, json};
 use std::collections::HashSet;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -190,4 +190,29 @@ async fn a_put_of_the_same_members_changes_nothing_and_the_log_names_the_first_w
     assert_eq!((few.status, members(&few.json)), (200, ids[125..].to_vec()));
     let log = console.signed_in("olga").await.get("/activity").await.text();
     assert!(log.contains("and 115 more (125 in all)"), "{log}");
+}
+
+#[actix_web::test]
+async fn who_is_in_a_group_already_is_no_work_for_the_transaction() {
+    let console = Console::with_entra().0;
+    let ids = people(&console, 12);
+    let large = group(&console, "Large", &ids[..10]);
+    let found = || console.org.read(|conn| by_entra::get(conn, &large)).unwrap();
+    let group = found();
+    let prepared = |change: Change| {
+        console.org.read(|conn| by_entra::prepare(conn, &group, vec![change.clone()])).unwrap()
+    };
+    let cases = [
+        (Change::Add(ids[..11].to_vec()), vec![Change::Add(ids[10..11].to_vec())]),
+        (Change::Remove(ids[9..].to_vec()), vec![Change::Remove(ids[9..10].to_vec())]),
+        (Change::Replace(ids[..10].to_vec()), vec![Change::Add(Vec::new()), Change::Remove(Vec::new())]),
+    ];
+    for (wish, left) in cases {
+        assert_eq!(prepared(wish).of(&group), Some(left));
+    }
+    let stale = prepared(Change::Add(ids[..10].to_vec()));
+    let (changed, gone) = (group.clone(), ids[0].clone());
+    let change = move |tx: &mut Tx| by_entra::change(tx, changed, vec![Change::Remove(vec![gone])]);
+    console.org.write(&Actor::Entra, change).unwrap();
+    assert_eq!(stale.of(&found()), None, "somebody went meanwhile");
 }
