@@ -1,11 +1,13 @@
 //! Who was there when a window of the guard began: users who were active then, whoever has come or gone since.
 
 use super::{Loss, Outcome, minute};
-use crate::db::Conn;
 use crate::db::schema::{census, guard_arrivals, guard_minutes, guard_people, users};
+use crate::db::{Backend, Conn};
 use crate::domain::Tx;
+use crate::domain::condition::without_index;
 use crate::error::Result;
 use chrono::{NaiveDateTime, TimeDelta};
+use diesel::dsl::{IntoBoxed, exists};
 use diesel::prelude::*;
 
 /// The windows, each with a column for what was found.
@@ -109,23 +111,32 @@ pub(super) fn count(tx: &mut Tx, loss: Loss, window: Window, since: NaiveDateTim
 
 fn look(conn: &mut Conn, since: NaiveDateTime) -> Result<i64> {
     let active: i64 = census::table.select(census::active_users).first(conn)?;
-    let counted = || users::table.filter(users::active.eq(true)).filter(users::seen.gt(0));
-    let created: i64 = counted().filter(users::created_at.gt(since)).count().get_result(conn)?;
-    let returned: i64 = counted()
-        .filter(users::reactivated_at.gt(since))
-        .filter(users::created_at.le(since))
-        .count()
-        .get_result(conn)?;
-    let gone: i64 = guard_people::table
-        .inner_join(users::table.on(users::id.eq(guard_people::user_id)))
-        .filter(guard_people::loss.eq(Loss::Account))
-        .filter(guard_people::outcome.eq(Outcome::Went))
-        .filter(guard_people::at.gt(since))
-        .filter(guard_people::came_at.le(since))
-        .filter(users::active.eq(false))
-        .count()
-        .get_result(conn)?;
+    let created: i64 = created(since).count().get_result(conn)?;
+    let returned: i64 = returned(since).count().get_result(conn)?;
+    let gone: i64 = gone(since).count().get_result(conn)?;
     Ok(active - created - returned + gone)
+}
+
+/// Of all queries here: found by what happened lately, and by nothing that holds of most users.
+fn created(since: NaiveDateTime) -> IntoBoxed<'static, users::table, Backend> {
+    let counted = users::active.eq(true).and(users::seen.gt(0));
+    users::table.filter(users::created_at.gt(since)).filter(without_index(Box::new(counted))).into_boxed()
+}
+
+fn returned(since: NaiveDateTime) -> IntoBoxed<'static, users::table, Backend> {
+    let counted = users::active.eq(true).and(users::seen.gt(0)).and(users::created_at.le(since));
+    users::table.filter(users::reactivated_at.gt(since)).filter(without_index(Box::new(counted))).into_boxed()
+}
+
+fn gone(since: NaiveDateTime) -> IntoBoxed<'static, guard_people::table, Backend> {
+    let account = users::table.filter(users::id.eq(guard_people::user_id));
+    let inactive = exists(account.filter(users::active.eq(false)));
+    let counted = guard_people::outcome.eq(Outcome::Went).and(guard_people::came_at.le(since));
+    guard_people::table
+        .filter(guard_people::loss.eq(Loss::Account))
+        .filter(guard_people::at.gt(since))
+        .filter(without_index(Box::new(counted.and(inactive))))
+        .into_boxed()
 }
 
 #[cfg(test)]
@@ -133,6 +144,7 @@ fn look(conn: &mut Conn, since: NaiveDateTime) -> Result<i64> {
 mod tests {
     use super::super::{begin_minutes_anew, holds, kept, limits, uncount_some};
     use super::*;
+    use crate::db::explained;
     use crate::domain::testing::house;
     use crate::domain::{Actor, Tx};
     use std::collections::HashSet;
@@ -143,6 +155,26 @@ mod tests {
             .filter(guard_people::came_at.gt(since))
             .filter(guard_people::at.gt(since));
         newcomers.count().get_result(conn).unwrap()
+    }
+
+    #[test]
+    fn who_came_and_went_lately_is_found_by_when_that_was() {
+        let (_folder, db) = crate::db::empty();
+        let since = NaiveDateTime::MIN;
+        db.read(|conn| {
+            let plans = [
+                (explained(conn, &created(since).count()), "users_by_created (created_at>?)"),
+                (explained(conn, &returned(since).count()), "users_by_reactivation (reactivated_at>?)"),
+                (explained(conn, &gone(since).count()), "guard_people_by_time (loss=? AND at>?)"),
+            ];
+            for (steps, index) in plans {
+                assert!(steps[0].ends_with(index), "{index}: {steps:?}");
+                let others = steps[1..].iter().filter(|step| step.contains(" users "));
+                assert!(others.clone().all(|step| step.ends_with("(id=?)")), "{index}: {steps:?}");
+            }
+            Ok(())
+        })
+        .unwrap();
     }
 
     #[test]

@@ -22,6 +22,7 @@
 //! | `parts`         | what a filter of the list asks, and by which index         |
 
 use super::audit::{self, Kind, Subject};
+use super::condition::without_index;
 use super::text_enum::text_enum;
 use super::{Role, Tx, fold, names, new_id, sites};
 use crate::characters;
@@ -461,14 +462,8 @@ pub(super) fn keep_an_owner(tx: &mut Tx, losing: &User) -> Result<()> {
     if !(losing.is_protected() && losing.active && losing.password_hash.is_some()) {
         return Ok(());
     }
-    let others: i64 = users::table
-        .filter(users::id.ne(&losing.id))
-        .filter(users::role.eq(Role::Owner))
-        .filter(users::handed_over.eq(false))
-        .filter(users::active.eq(true))
-        .filter(users::password_hash.is_not_null())
-        .count()
-        .get_result(tx.conn)?;
+    let others: i64 =
+        protected_owners().filter(users::id.ne(losing.id.clone())).count().get_result(tx.conn)?;
     if others > 0 {
         return Ok(());
     }
@@ -476,6 +471,16 @@ pub(super) fn keep_an_owner(tx: &mut Tx, losing: &User) -> Result<()> {
         "{} is the last protected owner who can sign in by password. Appoint another owner first.",
         losing.name()
     )))
+}
+
+/// The active ones who can sign in by password; found by the role, which few have.
+fn protected_owners() -> diesel::dsl::IntoBoxed<'static, users::table, crate::db::Backend> {
+    users::table
+        .filter(users::role.eq(Role::Owner))
+        .filter(users::handed_over.eq(false))
+        .filter(without_index(Box::new(users::active.eq(true))))
+        .filter(users::password_hash.is_not_null())
+        .into_boxed()
 }
 
 /// The name of the user's site, where there is one.
