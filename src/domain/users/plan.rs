@@ -1,19 +1,21 @@
 //! How the users of a SCIM search are found.
 //!
-//! A condition that an index answers leaves the rest to the database. Where an index leaves few, they are looked at one
-//! by one, whatever else is asked of them. What is left has to look at all users: such reads take turns.
+//! Where an index leaves few, or several indexes do one after the other, they are looked at one by one, whatever else is
+//! asked of them. What is left has to look at all users: such reads take turns.
 
 use super::by_entra::Scope;
 use super::census;
-use super::query::{Field, Leaf, UserCondition, to_sql};
+use super::query::{Field, Leaf, UserCondition, display_name_has_index, to_sql};
 use super::search::{Order, Search, least};
 use crate::db::schema::users;
-use crate::db::{Conn, text_search};
-use crate::domain::condition::{Condition, Sql, Test, always};
+use crate::db::{Backend, Conn, text_search};
+use crate::domain::condition::{Condition, Sql, Test, without_index};
 use crate::error::{Error, Result};
 use crate::search_text;
+use diesel::dsl::IntoBoxed;
 use diesel::prelude::*;
 use diesel::sql_types::Integer;
+use std::collections::BTreeSet;
 
 /// So few are looked at one by one.
 const FEW: i64 = 5_000;
@@ -23,7 +25,7 @@ const NEAR: i64 = 20_000;
 /// How the users of a search are found.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Plan {
-    /// The database finds them by an index, or all are meant.
+    /// All are meant: the database finds them by an index.
     ByIndex,
     /// They are among these, by key, and all of these meet the condition.
     Among(Vec<String>),
@@ -36,24 +38,24 @@ pub fn plan(conn: &mut Conn, search: &Search) -> Result<Plan> {
     if search.condition == Condition::All {
         return Ok(Plan::ByIndex);
     }
-    if is_look_up(&search.condition) {
-        return Ok(Plan::ByIndex);
-    }
-    let leaves = all_of(&search.condition);
-    let mut best: Option<(i64, &Leaf)> = None;
-    for leaf in leaves {
-        let most = best.map_or(FEW + 1, |(count, _)| count);
-        if let Some(count) = counted(conn, leaf, most)?
-            && count < most
-        {
-            best = Some((count, leaf));
+    let Some(few) = few(conn, &search.condition, true, FEW + 1)? else { return Ok(Plan::AllRows) };
+    let mut keys = BTreeSet::new();
+    // By one index after the other: of several alternatives the database may look at all users instead.
+    for leaf in &few.leaves {
+        let Some(among) = among(leaf, search) else { return Ok(Plan::AllRows) };
+        keys.extend(among.select(users::id).limit(FEW + 1).load::<String>(conn)?);
+        if i64::try_from(keys.len()).map_err(Error::internal)? > FEW {
+            return Ok(Plan::AllRows);
         }
     }
-    let Some(by) = best.and_then(|(_, leaf)| by_index(leaf)) else { return Ok(Plan::AllRows) };
-    // An alternative that never holds keeps the database from any other index.
-    let met: Sql<users::table> = Box::new(search.condition.to_sql(&to_sql).or(always(false)));
-    let among = users::table.filter(by).filter(met).filter(users::seen.ge(least(search.scope)));
-    Ok(Plan::Among(among.select(users::id).load(conn)?))
+    Ok(Plan::Among(keys.into_iter().collect()))
+}
+
+/// Who is sought of those whom the index of this leaf finds.
+fn among(leaf: &Leaf, search: &Search) -> Option<IntoBoxed<'static, users::table, Backend>> {
+    let met = without_index(search.condition.to_sql(&to_sql));
+    let found = users::table.filter(by_index(leaf)?).filter(met);
+    Some(found.filter(users::seen.ge(least(search.scope))).into_boxed())
 }
 
 /// Whether a page of this search that begins at a position has to look at all users.
@@ -88,22 +90,88 @@ pub fn has_many(conn: &mut Conn, search: &Search) -> Result<bool> {
     })
 }
 
-/// The leaves of which all must hold.
-fn all_of(condition: &UserCondition) -> Vec<&Leaf> {
-    match condition {
-        Condition::Is(leaf) => vec![leaf],
-        Condition::And(parts) => parts.iter().flat_map(all_of).collect(),
-        _ => Vec::new(),
+/// Leaves of which whoever meets a condition meets one.
+#[derive(Debug, Default)]
+struct Few {
+    leaves: Vec<Leaf>,
+    /// How many meet one, or may.
+    count: i64,
+}
+
+/// The leaves by which all are found who meet the condition, or who do not, if indexes find fewer than `most` by them.
+fn few(conn: &mut Conn, condition: &UserCondition, met: bool, most: i64) -> Result<Option<Few>> {
+    match (condition, met) {
+        (Condition::All, true) | (Condition::Never, false) => Ok(None),
+        (Condition::Never, true) | (Condition::All, false) => Ok(Some(Few::default())),
+        (Condition::Not(part), _) => few(conn, part, !met, most),
+        (Condition::Is(leaf), true) => few_by(conn, leaf.clone(), most),
+        (Condition::Is(leaf), false) => match opposite(leaf) {
+            Some(opposite) => few_by(conn, opposite, most),
+            None => Ok(None),
+        },
+        (Condition::And(parts), true) | (Condition::Or(parts), false) => fewest(conn, parts, met, most),
+        (Condition::Or(parts), true) | (Condition::And(parts), false) => together(conn, parts, met, most),
     }
 }
 
-/// Whether indexes answer with a few users.
-fn is_look_up(condition: &UserCondition) -> bool {
-    match condition {
-        Condition::Is(leaf) => finds_few(leaf),
-        Condition::And(parts) => parts.iter().any(is_look_up),
-        Condition::Or(parts) => !parts.is_empty() && parts.iter().all(is_look_up),
-        _ => false,
+fn few_by(conn: &mut Conn, leaf: Leaf, most: i64) -> Result<Option<Few>> {
+    let count = if finds_few(&leaf) { Some(1) } else { counted(conn, &leaf, most)? };
+    Ok(count.filter(|count| *count < most).map(|count| Few { leaves: vec![leaf], count }))
+}
+
+/// By the part that fewest meet: all must be met.
+fn fewest(conn: &mut Conn, parts: &[UserCondition], met: bool, most: i64) -> Result<Option<Few>> {
+    let mut best: Option<Few> = None;
+    let mut parts: Vec<&UserCondition> = parts.iter().collect();
+    parts.sort_by_key(|part| !is_look_up(part, met));
+    for part in parts {
+        let most = best.as_ref().map_or(most, |best| best.count);
+        if most <= 1 {
+            break;
+        }
+        best = few(conn, part, met, most)?.or(best);
+    }
+    Ok(best)
+}
+
+/// By all parts: one of them must be met.
+fn together(conn: &mut Conn, parts: &[UserCondition], met: bool, most: i64) -> Result<Option<Few>> {
+    let mut all = Few::default();
+    for part in parts {
+        let Some(found) = few(conn, part, met, most - all.count)? else { return Ok(None) };
+        all.count += found.count;
+        all.leaves.extend(found.leaves);
+    }
+    Ok(Some(all))
+}
+
+/// Whether indexes answer with a few users, which need not be counted.
+fn is_look_up(condition: &UserCondition, met: bool) -> bool {
+    match (condition, met) {
+        (Condition::Is(leaf), true) => finds_few(leaf),
+        (Condition::Is(leaf), false) => opposite(leaf).is_some_and(|leaf| finds_few(&leaf)),
+        (Condition::Not(part), _) => is_look_up(part, !met),
+        (Condition::And(parts), true) | (Condition::Or(parts), false) => {
+            parts.iter().any(|part| is_look_up(part, met))
+        }
+        (Condition::Or(parts), true) | (Condition::And(parts), false) => {
+            parts.iter().all(|part| is_look_up(part, met))
+        }
+        (Condition::All | Condition::Never, _) => false,
+    }
+}
+
+/// What holds wherever the leaf does not, if a leaf says it.
+fn opposite(leaf: &Leaf) -> Option<Leaf> {
+    match leaf {
+        Leaf::Text(field, Test::Ne, text) => Some(Leaf::Text(*field, Test::Eq, text.clone())),
+        Leaf::Time(moment, Test::Ne, at) => Some(Leaf::Time(*moment, Test::Eq, *at)),
+        Leaf::Active(active) => Some(Leaf::Active(!active)),
+        // Then there are addresses, and each of them is this one.
+        Leaf::Email(kind, Some((Test::Ne, text))) => {
+            Some(Leaf::Email(kind.clone(), Some((Test::Eq, text.clone()))))
+        }
+        _ => None,
     }
 }
 
@@ -134,6 +202,8 @@ fn by_index(leaf: &Leaf) -> Option<Sql<users::table>> {
         return Some(text_search::may_hold(&runs));
     }
     match leaf {
+        leaf if finds_few(leaf) => Some(to_sql(leaf)),
+        Leaf::Text(Field::DisplayName, test, text) if !display_name_has_index(*test, text) => None,
         Leaf::Text(Field::UserName | Field::DisplayName | Field::ExternalId, Test::Sw | Test::Eq, _)
         | Leaf::Active(false)
         | Leaf::InGroup(_) => Some(to_sql(leaf)),
@@ -146,6 +216,7 @@ fn by_index(leaf: &Leaf) -> Option<Sql<users::table>> {
 fn runs(leaf: &Leaf) -> Option<Vec<String>> {
     let Leaf::Text(field, test, text) = leaf else { return None };
     let is_in_text = match field {
+        Field::DisplayName if matches!(test, Test::Eq | Test::Sw) => !display_name_has_index(*test, text),
         Field::UserName | Field::DisplayName => matches!(test, Test::Co | Test::Ew),
         Field::GivenName
         | Field::FamilyName
@@ -166,29 +237,116 @@ mod tests {
     use crate::db::{empty, explained};
     use chrono::NaiveDateTime;
 
-    #[test]
-    fn whom_a_leaf_leaves_few_of_is_found_without_a_scan() {
-        let (_folder, db) = empty();
-        let text = |field, test, text: &str| Leaf::Text(field, test, text.to_owned());
-        let leaves = [
+    fn text(field: Field, test: Test, text: &str) -> Leaf {
+        Leaf::Text(field, test, text.to_owned())
+    }
+
+    fn search(condition: UserCondition) -> Search {
+        let (scope, plan) = (Scope::AllUsers, Plan::AllRows);
+        Search { scope, condition, order: None, descending: false, plan }
+    }
+
+    /// Leaves that an index may leave few of.
+    fn leaves() -> Vec<Leaf> {
+        let email = |kind: Option<&str>| {
+            Leaf::Email(kind.map(str::to_owned), Some((Test::Eq, "ana@x.example".to_owned())))
+        };
+        vec![
+            text(Field::ScimId, Test::Eq, "id"),
+            text(Field::UserName, Test::Eq, "ana"),
+            text(Field::ExternalId, Test::Eq, "ana"),
+            email(None),
+            email(Some("work")),
             text(Field::UserName, Test::Sw, "ana"),
+            text(Field::ExternalId, Test::Sw, "ana"),
             text(Field::UserName, Test::Co, "lima"),
             text(Field::Title, Test::Eq, "Engineer"),
             text(Field::DisplayName, Test::Sw, "Ana"),
+            text(Field::DisplayName, Test::Eq, "Ana"),
+            text(Field::DisplayName, Test::Eq, " Ana "),
             Leaf::Active(false),
             Leaf::InGroup("group".to_owned()),
             Leaf::Time(Moment::Changed, Test::Gt, NaiveDateTime::MIN),
             Leaf::Time(Moment::Created, Test::Le, NaiveDateTime::MIN),
-        ];
+        ]
+    }
+
+    /// Fails where a step of what the plan asks looks at all users, or at all active ones.
+    fn assert_no_scan(conn: &mut Conn, condition: &UserCondition) {
+        let few = few(conn, condition, true, FEW + 1).unwrap();
+        let few = few.unwrap_or_else(|| panic!("{condition:?} is found by no index"));
+        for leaf in &few.leaves {
+            let among = among(leaf, &search(condition.clone())).unwrap();
+            let steps = explained(conn, &among.select(users::id).limit(FEW + 1));
+            let by_activity = !matches!(leaf, Leaf::Active(_));
+            let scans = |step: &&String| {
+                step.starts_with("SCAN users") || by_activity && step.contains("users_by_active")
+            };
+            assert_eq!(steps.iter().find(scans), None, "{condition:?}: {steps:?}");
+        }
+        let keys = Plan::Among(vec!["one".to_owned(), "another".to_owned()]);
+        let found = Search { plan: keys, ..search(condition.clone()) };
+        assert!(!looks_at_all(conn, &found, 1).unwrap());
+    }
+
+    #[test]
+    fn whom_a_leaf_leaves_few_of_is_found_without_a_scan_whatever_stands_beside_it() {
+        let (_folder, db) = empty();
         db.read(|conn| {
-            for leaf in &leaves {
-                let met: Sql<users::table> =
-                    Box::new(Condition::Is(leaf.clone()).to_sql(&to_sql).or(always(false)));
-                let among =
-                    users::table.filter(by_index(leaf).unwrap()).filter(met).filter(users::seen.ge(1));
-                let steps = explained(conn, &among.select(users::id));
-                assert!(!steps.iter().any(|step| step.starts_with("SCAN users")), "{leaf:?}: {steps:?}");
+            for leaf in leaves() {
+                let is = Condition::Is(leaf);
+                assert_no_scan(conn, &is);
+                for active in [true, false] {
+                    let active = Condition::Is(Leaf::Active(active));
+                    assert_no_scan(conn, &Condition::And(vec![active.clone(), is.clone()]));
+                    assert_no_scan(conn, &Condition::And(vec![is.clone(), active]));
+                }
+                let other = Condition::Is(Leaf::Present(Field::Title));
+                assert_no_scan(conn, &Condition::And(vec![is, Condition::Not(Box::new(other))]));
             }
+            Ok(())
+        })
+        .unwrap();
+    }
+
+    #[test]
+    fn alternatives_are_each_found_by_their_index() {
+        let (_folder, db) = empty();
+        let active = || Condition::Is(Leaf::Active(true));
+        db.read(|conn| {
+            for one in leaves() {
+                for other in leaves() {
+                    let either = Condition::Or(vec![Condition::Is(one.clone()), Condition::Is(other)]);
+                    assert_no_scan(conn, &either);
+                    assert_no_scan(conn, &Condition::And(vec![active(), either]));
+                }
+                let all = Condition::Or(vec![Condition::Is(one), active()]);
+                assert_eq!(plan(conn, &search(all)).unwrap(), Plan::AllRows);
+            }
+            Ok(())
+        })
+        .unwrap();
+    }
+
+    #[test]
+    fn not_to_differ_is_to_be_the_same() {
+        let (_folder, db) = empty();
+        let is = |leaf| Condition::Is(leaf);
+        let not = |part| Condition::Not(Box::new(part));
+        let other_name = is(text(Field::UserName, Test::Ne, "a"));
+        let other_email = is(Leaf::Email(None, Some((Test::Ne, "a".to_owned()))));
+        db.read(|conn| {
+            for condition in [
+                not(other_name.clone()),
+                not(other_email.clone()),
+                not(Condition::Or(vec![is(Leaf::Active(false)), other_name.clone()])),
+                not(Condition::And(vec![other_email, other_name.clone()])),
+                not(not(is(text(Field::UserName, Test::Eq, "a")))),
+            ] {
+                assert_no_scan(conn, &condition);
+            }
+            assert_eq!(plan(conn, &search(other_name)).unwrap(), Plan::AllRows);
+            assert_eq!(plan(conn, &search(Condition::Never)).unwrap(), Plan::Among(Vec::new()));
             Ok(())
         })
         .unwrap();

@@ -141,11 +141,11 @@ fn user_name(test: Test, text: &str) -> OfUsers {
 
 /// A display name that there is, is also what its account sorts by: that column has an index.
 fn display_name(test: Test, folded: String) -> OfUsers {
-    let trimmed = folded.trim().to_owned();
+    let key = folded.clone();
     let indexed: Option<OfUsers> = match test {
-        _ if trimmed.is_empty() || trimmed.len() != folded.len() => None,
-        Test::Eq => Some(Box::new(users::sort_name.eq(trimmed))),
-        Test::Sw => Some(starts_with!(users::sort_name, trimmed)),
+        _ if !display_name_has_index(test, &folded) => None,
+        Test::Eq => Some(Box::new(users::sort_name.eq(key))),
+        Test::Sw => Some(starts_with!(users::sort_name, key)),
         _ => None,
     };
     let exact: OfUsers = optional!(folded users::display_name, test, folded);
@@ -153,6 +153,11 @@ fn display_name(test: Test, folded: String) -> OfUsers {
         Some(indexed) => Box::new(indexed.and(exact)),
         None => exact,
     }
+}
+
+/// Whether an index finds those whose display name compares so: blanks around it are not in what its account sorts by.
+pub(super) fn display_name_has_index(test: Test, text: &str) -> bool {
+    matches!(test, Test::Eq | Test::Sw) && !text.is_empty() && text.trim().len() == text.len()
 }
 
 fn email(kind: Option<&str>, comparison: Option<&(Test, String)>) -> OfUsers {

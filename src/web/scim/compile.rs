@@ -207,13 +207,18 @@ fn kept(spot: &Spot, expression: &AttrExp) -> Compiled<of_users::Leaf> {
 
 /// `emails[type eq "work" and value eq "…"]` and the like.
 fn user_values(spot: &Spot, filter: &ValFilter) -> Compiled<of_users::Leaf> {
+    if spot.attribute.name == "emails" {
+        let ways: Vec<_> = ways(filter).iter().map(|parts| emails(spot, parts)).collect();
+        let exact = ways.iter().all(|way| way.exact);
+        return Compiled {
+            condition: joined(Test::Eq, ways.into_iter().map(|way| way.condition).collect()),
+            exact,
+        };
+    }
     let parts: Vec<&ValFilter> = match filter {
         ValFilter::And(parts) => parts.iter().collect(),
         single => vec![single],
     };
-    if spot.attribute.name == "emails" {
-        return emails(spot, &parts);
-    }
     // All parts must be met by one value, so their texts stand in what is kept.
     let mentions = parts.into_iter().filter_map(|part| {
         let ValFilter::Attr(expression) = part else { return None };
@@ -224,6 +229,27 @@ fn user_values(spot: &Spot, filter: &ValFilter) -> Compiled<of_users::Leaf> {
         (found.condition != Condition::All).then_some(found.condition)
     });
     Compiled::at_least(Condition::And(mentions.collect()))
+}
+
+/// The ways in which one value can meet the filter, each a list of what must all be met: `a and (b or c)` is met by
+/// `a` and `b`, or by `a` and `c`. Where these are too many, what stands in brackets is left as it is.
+fn ways(filter: &ValFilter) -> Vec<Vec<&ValFilter>> {
+    match filter {
+        ValFilter::Or(parts) => parts.iter().flat_map(ways).collect(),
+        ValFilter::And(parts) => {
+            let each: Vec<_> = parts.iter().map(ways).collect();
+            if each.iter().map(Vec::len).try_fold(1, usize::checked_mul).is_none_or(|all| all > MOST_WAYS) {
+                return vec![parts.iter().collect()];
+            }
+            each.into_iter().fold(vec![Vec::new()], |begun, ways| {
+                let longer = |begun: &Vec<_>| {
+                    ways.iter().map(|way| [begun.as_slice(), way].concat()).collect::<Vec<_>>()
+                };
+                begun.iter().flat_map(longer).collect()
+            })
+        }
+        single => vec![vec![single]],
+    }
 }
 
 /// Addresses have a table of their own, with an index by address: what is asked of type and address is asked there.
@@ -300,6 +326,8 @@ fn group_values(spot: &Spot, filter: &ValFilter) -> Compiled<of_groups::Leaf> {
     }
 }
 
+/// So many ways to meet what stands in brackets are asked one by one.
+const MOST_WAYS: usize = 64;
 /// The last day of the year 9999, which an offset may carry a time beyond.
 const LAST_MOMENT: NaiveDateTime = match NaiveDate::from_ymd_opt(9999, 12, 31) {
     Some(day) => NaiveDateTime::new(day, NaiveTime::MIN),
