@@ -8,4 +8,4 @@ CREATE TABLE guard_arrivals (
 );
 INSERT INTO guard_arrivals
     SELECT loss, substr(came_at, 1, 17) || '00', count(*) FROM guard_people
-    WHERE at > '1971' AND came_at > '1971' GROUP BY loss, substr(came_at, 1, 17);
+    WHERE at > '1971-01-01' AND came_at > '1971-01-01' GROUP BY loss, substr(came_at, 1, 17);
