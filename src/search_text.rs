@@ -1,8 +1,9 @@
 //! The text by which people are searched, and what a search looks for in it.
 //!
 //! Both are folded in the same way, so that neither case nor accents make a difference. Each word of the text stands
-//! behind two spaces: a word of three characters or more is found anywhere, a shorter one where a word begins, and each
-//! of them is a run of at least three characters, which an index of trigrams finds.
+//! behind two spaces: a word of three characters or more is found anywhere, a shorter one where a word begins, also
+//! behind a hyphen or the like. Each of them is a run of at least three characters, which an index of trigrams finds.
+//! Telephone numbers stand there as they are written, and as their digits alone.
 
 use icu_normalizer::{ComposingNormalizerBorrowed, DecomposingNormalizerBorrowed};
 use icu_properties::CodePointSetData;
@@ -13,36 +14,73 @@ use unicode_script::{Script, UnicodeScript};
 const GAP: &str = "  ";
 /// Words of a search that are looked for; the others are passed over.
 const MOST_WORDS: usize = 8;
-/// Characters of the text that are kept: much more than any name, department and list of addresses.
-const LONGEST: usize = 60_000;
-/// A word without spaces within is found from each of its characters, unless it is longer than a name.
-const LONGEST_NAME: usize = 32;
+/// Characters of addresses that are kept: much more than any list of them. Names and numbers are always kept whole, so
+/// that nobody is missing who is sought by them.
+const MOST_OF_ADDRESSES: usize = 60_000;
+/// What stands between the digits of a telephone number, beside spaces.
+const IN_NUMBERS: &str = "+-./()\u{2010}\u{2012}\u{2013}";
+/// A number of fewer digits is sought as it is written only.
+const SHORTEST_NUMBER: usize = 3;
+/// So much of a word's part is kept apart: longer ones are found in the whole word.
+const SHORT: usize = 2;
 
-/// The text to keep for a person, of all that they are found by.
+/// The text to keep for a person: of the names, the telephone numbers (one a line) and the addresses that they are
+/// found by.
 #[must_use]
-pub fn of(parts: &str) -> String {
-    let folded = fold(parts);
-    let mut words: Vec<&str> = folded.split_whitespace().flat_map(beginnings).collect();
+pub fn of(names: &str, numbers: &str, addresses: &str) -> String {
+    let (folded, written, addresses) = (fold(names), fold(numbers), fold(addresses));
+    let digits: Vec<String> = numbers.lines().map(digits).collect();
+    let mut room = MOST_OF_ADDRESSES;
+    let addresses = addresses.split_whitespace().take_while(|address| {
+        let rest = room.checked_sub(address.len());
+        room = rest.unwrap_or_default();
+        rest.is_some()
+    });
+    let written = folded.split_whitespace().chain(written.split_whitespace()).chain(addresses);
+    let mut words: Vec<&str> = written.flat_map(beginnings).collect();
+    words.extend(digits.iter().map(String::as_str).filter(|digits| !digits.is_empty()));
     words.sort_unstable();
     words.dedup();
     // A word that begins another is found with it.
     let followed = words.iter().skip(1).map(Some).chain([None]);
     let kept =
         words.iter().zip(followed).filter(|(word, next)| !next.is_some_and(|next| next.starts_with(*word)));
-    let text: String = kept.flat_map(|(word, _)| [GAP, word]).collect();
-    match text.char_indices().nth(LONGEST) {
-        Some((end, _)) => text[..end].to_owned(),
-        None => text,
-    }
+    kept.flat_map(|(word, _)| [GAP, word]).collect()
 }
 
-/// What must stand in the text of whoever is sought by these words: all of it. Nothing where nobody can be found by
-/// them.
+/// The digits of what may be a telephone number.
+fn digits(text: &str) -> String {
+    fold(text).chars().filter(char::is_ascii_digit).collect()
+}
+
+/// What must stand in the text of whoever is sought by these words: all of one of the lists. Nothing where nobody can
+/// be found by them; no list where nothing is sought.
 #[must_use]
-pub fn sought(words: &str) -> Option<Vec<String>> {
+pub fn sought(words: &str) -> Option<Vec<Vec<String>>> {
     let folded = fold(words);
-    let sought: Vec<String> = folded.split_whitespace().take(MOST_WORDS).map(run).collect();
-    (!sought.is_empty() || words.trim().is_empty()).then_some(sought)
+    let each: Vec<String> = folded.split_whitespace().take(MOST_WORDS).map(run).collect();
+    if each.is_empty() {
+        return words.trim().is_empty().then(Vec::new);
+    }
+    let joined = Some(numbers_joined(&folded)).filter(|joined| *joined != each);
+    Some([each].into_iter().chain(joined).collect())
+}
+
+/// The words, where those that may be groups of one telephone number are its digits.
+fn numbers_joined(folded: &str) -> Vec<String> {
+    let may_be = |word: &&str| word.chars().all(|char| char.is_ascii_digit() || IN_NUMBERS.contains(char));
+    let words: Vec<&str> = folded.split_whitespace().collect();
+    let mut joined = Vec::new();
+    for group in words.chunk_by(|one, other| may_be(&one) && may_be(&other)) {
+        let digits = digits(&group.concat());
+        if may_be(&group[0]) && digits.len() >= SHORTEST_NUMBER {
+            joined.push(digits);
+        } else {
+            joined.extend(group.iter().copied().map(run));
+        }
+    }
+    joined.truncate(MOST_WORDS);
+    joined
 }
 
 /// What stands in the text of whoever has a name, a title or a number that holds this: the longer words of it. Nothing
@@ -55,19 +93,39 @@ pub fn within(text: &str) -> Option<Vec<String>> {
     (plain && !runs.is_empty()).then_some(runs)
 }
 
-/// At least three characters: a short word with the spaces before it.
+/// At least three characters: a short word with the spaces before it, and without what stands before its letters.
 fn run(word: &str) -> String {
-    match word.chars().count() {
-        1 => format!("{GAP}{word}"),
-        2 => format!(" {word}"),
-        _ => word.to_owned(),
+    if word.chars().count() > SHORT {
+        return word.to_owned();
     }
+    let bare = word.trim_start_matches(|char: char| !char.is_alphanumeric());
+    let word = if bare.is_empty() { word } else { bare };
+    if word.chars().count() == 1 { format!("{GAP}{word}") } else { format!(" {word}") }
 }
 
-/// The word; in a script that puts no spaces between words, from each of its characters on.
+/// The word, and where else a short word is found: behind a hyphen and the like and, in a script that puts no spaces
+/// between words, from each character on. The domain of an address, which most have in common, is not taken apart.
 fn beginnings(word: &str) -> Vec<&str> {
-    let unspaced = |char: char| {
-        matches!(
+    let mut found = vec![word];
+    let mut before: Option<char> = None;
+    for (start, char) in word.char_indices() {
+        let Some(previous) = before.replace(char) else { continue };
+        if char == '@' {
+            break;
+        }
+        let begins = !previous.is_alphanumeric() && char.is_alphanumeric();
+        if begins || is_unspaced(previous) || is_unspaced(char) {
+            let rest = &word[start..];
+            let end = rest.char_indices().nth(SHORT).map_or(rest.len(), |(end, _)| end);
+            found.push(&rest[..end]);
+        }
+    }
+    found
+}
+
+fn is_unspaced(char: char) -> bool {
+    !char.is_ascii()
+        && matches!(
             char.script(),
             Script::Han
                 | Script::Hiragana
@@ -79,11 +137,6 @@ fn beginnings(word: &str) -> Vec<&str> {
                 | Script::Khmer
                 | Script::Myanmar
         )
-    };
-    if word.is_ascii() || !word.chars().any(unspaced) || word.chars().count() > LONGEST_NAME {
-        return vec![word];
-    }
-    word.char_indices().map(|(start, _)| &word[start..]).collect()
 }
 
 /// Small letters without accents, in one form; without what cannot be seen.
@@ -122,8 +175,13 @@ mod tests {
     use super::*;
 
     fn finds(text: &str, words: &str) -> bool {
-        let text = of(text);
-        sought(words).is_some_and(|sought| sought.iter().all(|run| text.contains(run.as_str())))
+        let text = of(text, "", "");
+        finds_in(&text, words)
+    }
+
+    fn finds_in(text: &str, words: &str) -> bool {
+        let holds = |runs: &Vec<String>| runs.iter().all(|run| text.contains(run.as_str()));
+        sought(words).is_some_and(|ways| ways.iter().any(holds))
     }
 
     #[test]
@@ -153,6 +211,72 @@ mod tests {
     }
 
     #[test]
+    fn short_words_are_found_behind_whatever_divides_a_word() {
+        for (text, words) in [
+            ("Kim Smith-Ng", "ng"),
+            ("Kim Smith-Ng", "kim -n"),
+            ("Robert (Bo) Smyth", "bo smyth"),
+            ("Robert (Bo) Smyth", "(b"),
+            ("Smith HR/IT", "IT smith"),
+            ("bo.li@x.example", "bo li"),
+            ("Đức D'Or", "or đức"),
+            ("Đức D’Or", "or"),
+            ("Ana Sá_Vy", "vy"),
+            ("Jürgen Groß—Öz", "oz j"),
+            ("R&D", "d"),
+            ("[EU] Al", "eu al"),
+        ] {
+            assert!(finds(text, words), "{words} finds {text}");
+        }
+        assert!(!finds("Kim Smith-Ng", "mi"));
+        assert!(!finds("ana@ex.co", "co"), "a domain is everybody's");
+        assert!(finds("ana@ex.co", "ex.co"));
+    }
+
+    #[test]
+    fn numbers_are_found_however_they_are_grouped() {
+        for (number, words) in [
+            ("+4930998877", "+49 30 99 88 77"),
+            ("+4930998877", "30 99 88 77"),
+            ("+49 30 99 88 77", "+4930998877"),
+            ("+1-425-555-0177", "425 555 01 77"),
+            ("+1-425-555-0177", "(425) 555-0177"),
+            ("030/99 88 77", "0309988"),
+            ("030/99 88 77", "030/9988"),
+            ("+1 (425) 555.0177", "425-555-0177"),
+            ("+49 30 99 88 77", "77 88"),
+            ("+49 30 99 88 77", "+49"),
+            ("٠٣٠ 12", "12"),
+        ] {
+            assert!(finds_in(&of("Ana", number, ""), words), "{words} finds {number}");
+        }
+        let text = of("Bruna", "+31 20 777", "");
+        assert!(finds_in(&text, "bruna +3120777") && finds_in(&text, "3120 777 bruna"));
+        assert!(finds_in(&text, "3 1 2 0 7 7 7 bru") && !finds_in(&text, "+3120778 bruna"));
+        let two = of("Ana", "030 11\n040 22", "");
+        assert!(!finds_in(&two, "1104") && finds_in(&two, "03 0 1 1"), "{two}");
+        assert_eq!(
+            sought("42 7"),
+            Some(vec![vec![" 42".to_owned(), "  7".to_owned()], vec!["427".to_owned()]])
+        );
+        assert_eq!(sought("ana 4277").map(|ways| ways.len()), Some(1));
+    }
+
+    #[test]
+    fn names_and_numbers_are_kept_whole_however_many_addresses_there_are() {
+        let addresses: Vec<String> = (0..9_000).map(|at| format!("a{at}@x.example")).collect();
+        let name = "王".repeat(200) + " Zoë Zyx-Zu";
+        let text = of(&name, "+49 30 998", &addresses.join(" "));
+        for words in ["zoe", "zyx", "zu", "+4930998", "王王王 zoe", "a0@x.example", "a99@x"] {
+            assert!(finds_in(&text, words), "{words}");
+        }
+        assert!(!finds_in(&text, "a8999@x"));
+        assert!(text.len() < 3 * MOST_OF_ADDRESSES);
+        let long: String = (0..20_000).map(|at| format!("w{at} ")).collect();
+        assert!(finds(&format!("{long} Zyx"), "w19999 zyx"));
+    }
+
+    #[test]
     fn names_without_spaces_are_found_from_each_character() {
         for words in ["王小明", "小明", "明", "王"] {
             assert!(finds("王小明", words), "{words}");
@@ -163,7 +287,9 @@ mod tests {
 
     #[test]
     fn a_word_that_begins_another_is_kept_once() {
-        assert_eq!(of("Ana ana.lima@x.example ANA Lima ana.lima@x.example"), "  ana.lima@x.example  lima");
+        let address = "ana.lima@x.example";
+        let text = of(&format!("Ana {address} ANA Lima"), "", address);
+        assert_eq!(text, "  ana.lima@x.example  lima");
     }
 
     #[test]
@@ -171,6 +297,6 @@ mod tests {
         assert_eq!(sought("\u{200B}\u{301}"), None);
         assert_eq!(sought("  "), Some(Vec::new()));
         assert_eq!(sought("\0"), None);
-        assert_eq!(sought(&"word ".repeat(20)).map(|sought| sought.len()), Some(MOST_WORDS));
+        assert_eq!(sought(&"word ".repeat(20)).map(|ways| ways[0].len()), Some(MOST_WORDS));
     }
 }

@@ -66,6 +66,30 @@ async fn people_are_found_in_every_case_accent_and_script() {
 }
 
 #[actix_web::test]
+async fn short_words_are_found_behind_a_hyphen_and_numbers_in_any_groups() {
+    let (console, entra) = Console::with_entra();
+    person(&entra, "ng@x.example", "Kim Smith-Ng").await;
+    person(&entra, "bo@x.example", "Robert (Bo) Smyth").await;
+    let phones = json!({ "userName": "bo.li@x.example", "displayName": "Đức D'Or", "phoneNumbers": [
+        { "type": "work", "value": "+4930998877" }, { "type": "mobile", "value": "+1-425-555-0177" },
+    ] });
+    assert_eq!(entra.post("/Users", phones).await.status, 201);
+    for (words, user_name) in [
+        ("kim ng", "ng@x.example"),
+        ("smyth bo", "bo@x.example"),
+        ("li bo", "bo.li@x.example"),
+        ("or đức", "bo.li@x.example"),
+        ("+49 30 99 88 77", "bo.li@x.example"),
+        ("30 99 88 77", "bo.li@x.example"),
+        ("425 555 01 77", "bo.li@x.example"),
+        ("(425) 555-0177 or", "bo.li@x.example"),
+    ] {
+        assert_eq!(found(&console, words), [user_name], "{words}");
+    }
+    assert!(found(&console, "30 99 88 78").is_empty());
+}
+
+#[actix_web::test]
 async fn a_query_is_text_whatever_stands_in_it() {
     let (console, entra) = Console::with_entra();
     person(&entra, "quote\"d*name@x.example", "Near \"The\" Near-by NOT (AND) OR_%").await;
@@ -172,27 +196,49 @@ async fn a_client_that_looks_within_a_text_finds_the_same_by_the_index() {
         person(&entra, user_name, name).await;
     }
     console.site("Delft");
+    let many = json!({ "userName": "c@x.example", "emails": [
+        { "type": "work", "value": "c@work.example" }, { "type": "home", "value": "c@home.example" },
+    ] });
+    assert_eq!(entra.post("/Users", many).await.status, 201);
     let count = async |filter: &str| {
         let reply = entra.get(&format!("/Users?filter={filter}")).await;
         reply.at("/totalResults").as_i64().unwrap()
     };
     for (filter, expected) in [
         ("userName co \"LIMA\"", 1),
-        ("userName ew \"@x.example\"", 3),
+        ("userName ew \"@x.example\"", 4),
         ("displayName co \"lim\"", 2),
         ("displayName co \"limón\"", 1),
         ("displayName co \"limon\"", 0),
         ("displayName co \"ana lima\"", 1),
         ("displayName eq \"Ana Lima\"", 1),
         ("userName co \"li\"", 1),
-        ("not (userName co \"lima\")", 2),
+        ("not (userName co \"lima\")", 3),
         ("userName co \"lima\" and displayName co \"zzz\"", 0),
         ("userName co \"lima\" or displayName co \"lía\"", 2),
-        ("active eq true", 3),
+        ("active eq true", 4),
         ("active eq false", 0),
         ("active eq false or userName co \"lima\"", 1),
         ("meta.lastModified gt \"2090-01-01T00:00:00Z\"", 0),
-        ("meta.created gt \"2020-01-01T00:00:00Z\"", 3),
+        ("meta.created gt \"2020-01-01T00:00:00Z\"", 4),
+        ("userName eq \"B@x.example\" and active eq true", 1),
+        ("userName eq \"b@x.example\" and active eq false", 0),
+        ("userName eq \"b@x.example\" or externalId eq \"y\"", 1),
+        ("userName eq \"b@x.example\" or userName eq \"B@X.example\"", 1),
+        ("id eq \"a\" or id eq \"b\"", 0),
+        ("displayName eq \"b\" or displayName eq \"Ana Lima\"", 2),
+        ("displayName eq \"b\" or displayName eq \" Ana Lima\"", 1),
+        ("displayName eq \"b\" or active eq true", 4),
+        ("not (userName ne \"b@x.example\")", 1),
+        ("not (userName ne \"b@x.example\" or active eq false)", 1),
+        ("not (not (userName eq \"b@x.example\"))", 1),
+        ("not (userName ne \"b@x.example\" and displayName ne \"Ana Lima\")", 2),
+        ("emails eq \"c@work.example\" or userName eq \"b@x.example\"", 2),
+        ("not (emails.value ne \"c@work.example\")", 0),
+        ("emails[type eq \"work\" and (value eq \"a@x.example\" or value eq \"c@work.example\")]", 1),
+        ("emails[type eq \"work\" and (value eq \"a@x.example\" or value eq \"c@home.example\")]", 0),
+        ("emails[(type eq \"work\" or type eq \"home\") and value eq \"c@home.example\"]", 1),
+        ("emails[value eq \"c@home.example\" or value eq \"c@work.example\"]", 1),
     ] {
         assert_eq!(count(filter).await, expected, "{filter}");
     }

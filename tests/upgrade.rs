@@ -6,10 +6,12 @@ use diesel::connection::SimpleConnection;
 use diesel::prelude::*;
 use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
 use rollcall::db::Db;
+use rollcall::db::schema::guard_arrivals;
 use rollcall::domain::admins::{self, passwords};
 use rollcall::domain::guard;
 use rollcall::domain::sso::{certificates, first_look};
 use rollcall::domain::users::federation;
+use rollcall::domain::users::list::{self, Filter, Total};
 use std::fs;
 use std::path::{Path, PathBuf};
 use tempfile::TempDir;
@@ -268,4 +270,38 @@ fn the_upgrade_of_a_filled_database_can_be_undone_and_done_again() {
 struct Stored {
     #[diesel(sql_type = diesel::sql_types::Text)]
     value: String,
+}
+
+#[actix_web::test]
+async fn people_counted_no_longer_are_in_no_sum_and_texts_are_made_anew() {
+    let (folder, path) = filled(SingleSignOn::No);
+    drop(Db::open(&path).unwrap());
+    let run = |sql: &str| {
+        let mut conn = SqliteConnection::establish(path.to_str().unwrap()).unwrap();
+        conn.batch_execute(sql).unwrap();
+        drop(Db::open(&path).unwrap());
+    };
+    let counted = || {
+        let mut conn = SqliteConnection::establish(path.to_str().unwrap()).unwrap();
+        guard_arrivals::table.select(guard_arrivals::people).load::<i64>(&mut conn).unwrap()
+    };
+    run("DELETE FROM guard_people;
+         INSERT INTO guard_people (loss, user_id, outcome, at, came_at) VALUES
+             ('account', 'ana', 'went', '1970-01-01 00:00:00', '2026-11-01 10:00:30'),
+             ('account', 'audrey', 'went', '2026-11-01 10:05:00', '2026-11-01 10:00:40'),
+             ('account', 'left', 'went', '2026-11-01 10:05:00', '1970-01-01 00:00:00');
+         DROP TABLE guard_arrivals;
+         DELETE FROM __diesel_schema_migrations WHERE version IN ('202611260067', '202611260077');");
+    assert_eq!(counted(), [1]);
+    // A program before this one counted all of them.
+    run("UPDATE guard_arrivals SET people = 3;
+         UPDATE users SET display_name = 'Kim Smith-Ng', work_phone = '030/99 88', search_text = 'old' WHERE id = 'ana';
+         DELETE FROM __diesel_schema_migrations WHERE version = '202611260077';");
+    assert_eq!(counted(), [1]);
+    let (console, _) = opened(folder).await;
+    for (words, people) in [("kim ng", 1), ("0309988", 1), ("old", 0), ("ana", 1)] {
+        let filter = Filter { words: words.to_owned(), ..Filter::default() };
+        let total = console.org.read(|conn| list::count(conn, &filter)).unwrap();
+        assert_eq!(total, Total::Exactly(people), "{words}");
+    }
 }

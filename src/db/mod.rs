@@ -377,8 +377,13 @@ diesel::define_sql_function! {
 }
 
 diesel::define_sql_function! {
-    /// The text by which somebody is searched, of all that they are found by: see `search_text`.
+    /// The text by which somebody is searched, of all that they are found by: for an older migration.
     fn search_text(text: Text) -> Text;
+}
+
+diesel::define_sql_function! {
+    /// The text by which somebody is searched: see `search_text::of`.
+    fn search_text_of(names: Text, numbers: Text, addresses: Text) -> Text;
 }
 
 fn connect(url: &str) -> Result<Conn, String> {
@@ -411,7 +416,10 @@ fn prepare(conn: &mut Conn) -> QueryResult<()> {
     look_as_written_utils::register_impl(conn, |name: Option<String>, folded: Option<String>| {
         crate::characters::look_as_written(&name?, &folded?)
     })?;
-    search_text_utils::register_impl(conn, |text: String| crate::search_text::of(&text))?;
+    search_text_utils::register_impl(conn, |text: String| crate::search_text::of(&text, "", ""))?;
+    search_text_of_utils::register_impl(conn, |names: String, numbers: String, addresses: String| {
+        crate::search_text::of(&names, &numbers, &addresses)
+    })?;
     lower_case_utils::register_impl(conn, |text: Option<String>| text.map(|text| text.to_lowercase()))
 }
 

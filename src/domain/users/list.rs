@@ -390,9 +390,9 @@ mod tests {
     use super::*;
     use crate::db::{empty, explained};
 
-    fn all_parts() -> Vec<Part> {
+    fn all_parts(words: &str) -> Vec<Part> {
         let filter = Filter {
-            words: "ana an a".to_owned(),
+            words: words.to_owned(),
             active: Some(false),
             site: Some(Which::This("site".to_owned())),
             license: Some(Which::This("kind".to_owned())),
@@ -409,7 +409,7 @@ mod tests {
     fn whom_a_part_leaves_few_of_is_found_without_a_scan() {
         let (_folder, db) = empty();
         db.read(|conn| {
-            let parts = all_parts();
+            let parts = [all_parts("ana an a"), all_parts("030 99 88")].concat();
             for part in parts.iter().filter(|part| part.has_index()) {
                 let query = users::table.filter(part.by_index()).filter(and_all(&parts, Some(part)));
                 let steps =
@@ -426,7 +426,7 @@ mod tests {
     fn a_walk_takes_the_order_from_an_index_and_sorts_nothing() {
         let (_folder, db) = empty();
         db.read(|conn| {
-            let parts = all_parts();
+            let parts = all_parts("ana an a");
             let id = "0".repeat(KEY_LENGTH);
             for order in Order::ALL {
                 let value = if matches!(order, Order::Name | Order::UserName) {

@@ -289,19 +289,19 @@ impl User {
         self.active && self.held != Some(Held::Deactivate)
     }
 
-    /// All that the account is found by in a search; telephone numbers also as one word, for they are written with spaces
-    /// and without.
+    /// The text by which the account is found in a search.
     fn found_by(&self, emails: &[Email]) -> String {
         let profile = &self.profile;
-        let names = [&profile.display_name, &profile.given_name, &profile.family_name];
+        let names = [&self.held_name, &profile.display_name, &profile.given_name, &profile.family_name];
         let place = [&profile.title, &profile.department, &self.extension];
+        let names = names.into_iter().chain(place).flatten().chain([&profile.user_name]);
         let numbers = [&profile.work_phone, &profile.mobile_phone, &self.phone_number];
-        let mut parts = vec![profile.user_name.clone()];
-        parts.extend(self.held_name.clone());
-        parts.extend(names.into_iter().chain(place).chain(numbers).flatten().cloned());
-        parts.extend(numbers.into_iter().flatten().map(|number| number.replace(' ', "")));
-        parts.extend(emails.iter().map(|email| email.value.clone()));
-        parts.join(" ")
+        let joined = |texts: Vec<&str>, by: &str| texts.join(by);
+        search_text::of(
+            &joined(names.map(String::as_str).collect(), " "),
+            &joined(numbers.into_iter().flatten().map(String::as_str).collect(), "\n"),
+            &joined(emails.iter().map(|email| email.value.as_str()).collect(), " "),
+        )
     }
 
     /// Keeps the columns that follow from others in step with them.
@@ -316,7 +316,7 @@ impl User {
         self.site_sent_key = self.site_sent.as_deref().map(fold);
         self.federated_key = self.federated_id.as_deref().map(fold);
         self.held_name_key = self.held_name.as_deref().map(fold);
-        self.search_text = search_text::of(&self.found_by(emails));
+        self.search_text = self.found_by(emails);
         self.seen = self.as_seen();
     }
 }

@@ -17,8 +17,8 @@ type OfUsers = Sql<users::table>;
 /// One thing that a filter asks.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum Part {
-    /// All of these stand in the text by which the account is searched.
-    Words(Vec<String>),
+    /// All of one of these lists stand in the text by which the account is searched.
+    Words(Vec<Vec<String>>),
     /// Active, or not.
     Active(bool),
     /// Inactive since before this moment.
@@ -39,11 +39,11 @@ impl Part {
     /// The condition in a form for which the database takes the index of the part.
     pub(super) fn by_index(&self) -> OfUsers {
         match self {
-            Self::Words(runs) => {
+            Self::Words(ways) => any_of(ways, |runs| {
                 // A run of three is an entry of the index: then the row need not be looked at.
                 let long: Vec<String> = runs.iter().filter(|run| run.chars().count() > 3).cloned().collect();
                 Box::new(text_search::may_hold(runs).and(holds(&long)))
-            }
+            }),
             Self::Active(active) => Box::new(users::active.eq(*active)),
             Self::InactiveSince(since) => Box::new(
                 users::active
@@ -77,7 +77,7 @@ impl Part {
     fn of_row(&self) -> OfUsers {
         let held_by = || license_assignments::table.filter(license_assignments::user_id.eq(users::id));
         match self {
-            Self::Words(runs) => holds(runs),
+            Self::Words(ways) => any_of(ways, |runs| holds(runs)),
             Self::License(Which::This(kind)) => {
                 Box::new(exists(held_by().filter(license_assignments::license_type_id.eq(kind.clone()))))
             }
@@ -94,7 +94,9 @@ impl Part {
 
     /// Whether [`Part::count`] may count others too.
     pub(super) fn is_counted_roughly(&self) -> bool {
-        matches!(self, Self::Words(runs) if runs.iter().any(|run| run.chars().count() > 3))
+        // Whoever is found in two ways is counted twice.
+        let long = |ways: &[Vec<String>]| ways.iter().flatten().any(|run| run.chars().count() > 3);
+        matches!(self, Self::Words(ways) if ways.len() > 1 || long(ways))
     }
 
     /// How many users meet it, counted up to `most`; nothing where no index knows.
@@ -104,7 +106,13 @@ impl Part {
         }
         let one = 1.into_sql::<Integer>();
         let found: Vec<i32> = match self {
-            Self::Words(runs) => return Ok(Some(text_search::count(conn, runs, most)?)),
+            Self::Words(ways) => {
+                let mut all = 0;
+                for runs in ways {
+                    all += text_search::count(conn, runs, most - all)?;
+                }
+                return Ok(Some(all));
+            }
             Self::License(Which::This(kind)) => holders(kind).select(one).limit(most).load(conn)?,
             Self::Held => {
                 users::table.filter(users::held_at.is_not_null()).select(one).limit(most).load(conn)?
@@ -113,6 +121,12 @@ impl Part {
         };
         Ok(i64::try_from(found.len()).ok())
     }
+}
+
+/// One of the ways in which words may be meant.
+fn any_of(ways: &[Vec<String>], met: impl Fn(&[String]) -> OfUsers) -> OfUsers {
+    let each = ways.iter().map(|runs| met(runs));
+    each.reduce(|any, way| Box::new(any.or(way))).unwrap_or_else(|| always(false))
 }
 
 /// All of these stand in the text.
