@@ -71,7 +71,7 @@ fn numbers_joined(folded: &str) -> Vec<String> {
     let may_be = |word: &&str| word.chars().all(|char| char.is_ascii_digit() || IN_NUMBERS.contains(char));
     let words: Vec<&str> = folded.split_whitespace().collect();
     let mut joined = Vec::new();
-    for group in words.chunk_by(|one, other| may_be(&one) && may_be(&other)) {
+    for group in words.chunk_by(|one, other| may_be(one) && may_be(other)) {
         let digits = digits(&group.concat());
         if may_be(&group[0]) && digits.len() >= SHORTEST_NUMBER {
             joined.push(digits);
@@ -272,7 +272,7 @@ mod tests {
         }
         assert!(!finds_in(&text, "a8999@x"));
         assert!(text.len() < 3 * MOST_OF_ADDRESSES);
-        let long: String = (0..20_000).map(|at| format!("w{at} ")).collect();
+        let long = (0..20_000).map(|at| format!("w{at}")).collect::<Vec<_>>().join(" ");
         assert!(finds(&format!("{long} Zyx"), "w19999 zyx"));
     }
 
