@@ -204,7 +204,12 @@ fn by_index(leaf: &Leaf) -> Option<Sql<users::table>> {
     match leaf {
         leaf if finds_few(leaf) => Some(to_sql(leaf)),
         Leaf::Text(Field::DisplayName, test, text) if !display_name_has_index(*test, text) => None,
-        Leaf::Text(Field::UserName | Field::DisplayName | Field::ExternalId, Test::Sw | Test::Eq, _)
+        Leaf::Text(
+            Field::ScimId | Field::UserName | Field::DisplayName | Field::ExternalId,
+            Test::Sw | Test::Eq,
+            _,
+        )
+        | Leaf::Email(_, Some((Test::Sw, _)))
         | Leaf::Active(false)
         | Leaf::InGroup(_) => Some(to_sql(leaf)),
         Leaf::Time(_, test, _) if *test != Test::Ne => Some(to_sql(leaf)),
@@ -248,15 +253,18 @@ mod tests {
 
     /// Leaves that an index may leave few of.
     fn leaves() -> Vec<Leaf> {
-        let email = |kind: Option<&str>| {
-            Leaf::Email(kind.map(str::to_owned), Some((Test::Eq, "ana@x.example".to_owned())))
+        let email = |kind: Option<&str>, test| {
+            Leaf::Email(kind.map(str::to_owned), Some((test, "ana@x.example".to_owned())))
         };
         vec![
             text(Field::ScimId, Test::Eq, "id"),
             text(Field::UserName, Test::Eq, "ana"),
             text(Field::ExternalId, Test::Eq, "ana"),
-            email(None),
-            email(Some("work")),
+            email(None, Test::Eq),
+            email(Some("work"), Test::Eq),
+            email(None, Test::Sw),
+            email(Some("work"), Test::Sw),
+            text(Field::ScimId, Test::Sw, "01a2"),
             text(Field::UserName, Test::Sw, "ana"),
             text(Field::ExternalId, Test::Sw, "ana"),
             text(Field::UserName, Test::Co, "lima"),

@@ -104,6 +104,7 @@ fn not_held_back() -> OfUsers {
 fn text_compares(field: Field, test: Test, text: &str) -> OfUsers {
     let (exact, folded) = (text.to_owned(), text.to_lowercase());
     match field {
+        Field::ScimId if test == Test::Sw => starts_with!(users::scim_id, exact),
         Field::ScimId => compare_text!(users::scim_id, test, exact),
         Field::UserName => user_name(test, text),
         Field::ExternalId if test == Test::Sw => Box::new(
@@ -183,6 +184,7 @@ fn email(kind: Option<&str>, comparison: Option<&(Test, String)>) -> OfUsers {
             let other: Sql<user_emails::table> = Box::new(address.ne(text.to_lowercase()));
             Box::new(not(among(always(true))).or(among(other)))
         }
+        Some((Test::Sw, text)) => among(starts_with!(address, text.to_lowercase())),
         Some((test, text)) => among(compare_text!(address, *test, text.to_lowercase())),
     }
 }
