@@ -19,9 +19,11 @@ const SITES: usize = 20;
 const KINDS: usize = 5;
 /// So many rows are written in one transaction.
 const SLICE: usize = 500;
-/// Who holds a licence: one in so many, and no more than this.
+/// Who holds a licence: one in so many, and no more than this; and of these, one in so many of the first type, which the
+/// users made first hold.
 const ONE_LICENSED_IN: usize = 3;
 const MOST_LICENSED: usize = 30_000;
+const ONE_OF_FIRST_KIND_IN: usize = 2;
 /// Groups: one for so many users, of so many members; and one that so many are in.
 const USERS_A_GROUP: usize = 150;
 const MEMBERS: usize = 20;
@@ -59,14 +61,9 @@ pub fn fill(org: &Org, users: usize) -> Result<Things> {
     }
     let licensed: Vec<String> =
         people.iter().step_by(ONE_LICENSED_IN).take(MOST_LICENSED).map(|user| user.id.clone()).collect();
-    for some in licensed.chunks(SLICE) {
-        let (some, kinds) = (some.to_vec(), kinds.clone());
-        org.write(&Actor::CommandLine, move |tx| {
-            some.iter()
-                .zip(kinds.iter().cycle())
-                .try_for_each(|(id, kind)| licenses::assign(tx, id, kind).map(drop))
-        })?;
-    }
+    let (first, others) = licensed.split_at(licensed.len() / ONE_OF_FIRST_KIND_IN);
+    license(org, first, &kinds[..1])?;
+    license(org, others, &kinds[1..])?;
     let group = gather(org, &people)?;
     for some in slices(users) {
         org.write(&Actor::Entra, move |tx| provisioning::note_all(tx, some.map(look_up).collect()))?;
@@ -85,6 +82,18 @@ pub fn fill(org: &Org, users: usize) -> Result<Things> {
         event,
         users,
         groups: users / USERS_A_GROUP + 1,
+    })
+}
+
+/// Gives each of these users a licence, of one type after the other.
+fn license(org: &Org, users: &[String], kinds: &[String]) -> Result<()> {
+    users.chunks(SLICE).try_for_each(|some| {
+        let (some, kinds) = (some.to_vec(), kinds.to_vec());
+        org.write(&Actor::CommandLine, move |tx| {
+            some.iter()
+                .zip(kinds.iter().cycle())
+                .try_for_each(|(id, kind)| licenses::assign(tx, id, kind).map(drop))
+        })
     })
 }
 

@@ -93,7 +93,7 @@ async fn measure(folder: &Path, users: usize, times: usize) {
     let signed_in =
         console.submit("/sign-in", "/sign-in", &[("user_name", OWNER), ("password", PASSWORD)]).await;
     assert_eq!(signed_in.status, 303, "{}", signed_in.text());
-    let nothing = Ask { path: server.empty.to_owned(), scim: false };
+    let nothing = Ask::page(server.empty);
     let nothing = asked(&console, &server, &nothing, LOOK_UPS).await.median;
     let least = bare + nothing;
     println!(
@@ -107,7 +107,7 @@ async fn measure(folder: &Path, users: usize, times: usize) {
         let ratio = median / least;
         println!("{median:9.1} {worst:9.1} {ratio:6.1} {bytes:11}  {status}     {}", ask.path);
         if median > SOON_MS {
-            let why = match (ask.looks_at_all(), bytes > LARGE_BYTES) {
+            let why = match (ask.looks_at_all, bytes > LARGE_BYTES) {
                 (true, _) => "no index serves it: one such read at a time",
                 (_, true) => "a large answer",
                 _ => "NOT EXPECTED",
@@ -192,7 +192,7 @@ fn bare_page(data: &Path) -> f64 {
 /// What a list that holds the largest group takes, of the time and of the server's memory, when several ask at once.
 async fn many_members(console: &Browser, server: &Server, things: &Things) {
     let before = server.mebibytes().unwrap_or_default();
-    let list = Ask { path: format!("/Groups?startIndex={}&count=100", things.groups), scim: true };
+    let list = Ask::scim(&format!("/Groups?startIndex={}&count=100", things.groups));
     let started = Instant::now();
     let answers = futures_util::future::join_all((0..SCANNING).map(|_| once(console, server, &list))).await;
     let took = started.elapsed().as_secs_f64() * 1000.0;
@@ -205,8 +205,8 @@ async fn many_members(console: &Browser, server: &Server, things: &Things) {
 
 /// How long a look-up takes while others look all users through.
 async fn beside_scans(console: &Browser, server: &Server, things: &Things) {
-    let scan = Ask { path: "/Users?filter=title co \"engineer\"".to_owned(), scim: true };
-    let look_up = Ask { path: format!("/Users/{}", things.user.scim_id), scim: true };
+    let scan = Ask::scim("/Users?filter=title co \"engineer\"");
+    let look_up = Ask::scim(&format!("/Users/{}", things.user.scim_id));
     let scans = async {
         let round = || futures_util::future::join_all((0..SCANNING).map(|_| once(console, server, &scan)));
         loop {
