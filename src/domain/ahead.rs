@@ -135,7 +135,7 @@ fn end_early(tx: &mut Tx, limit: NaiveDateTime) -> Result<usize> {
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
-    use crate::domain::testing::house;
+    use crate::domain::testing::test_org;
     use crate::domain::{Actor, settings};
 
     /// Times that [`settle`] sees to by themselves.
@@ -207,10 +207,10 @@ mod tests {
 
     #[test]
     fn what_is_ahead_is_seen_to_once_and_what_is_not_is_left_alone() {
-        let house = house();
-        house.write(&Actor::Rollcall, settings::touch).unwrap();
-        let now = house.org.now();
-        assert!(!house.org.read(move |conn| is_any(conn, now)).unwrap());
-        assert_eq!(house.write(&Actor::Rollcall, settle).unwrap(), 0);
+        let test = test_org();
+        test.write(&Actor::Rollcall, settings::touch).unwrap();
+        let now = test.org.now();
+        assert!(!test.org.read(move |conn| is_any(conn, now)).unwrap());
+        assert_eq!(test.write(&Actor::Rollcall, settle).unwrap(), 0);
     }
 }

@@ -346,28 +346,28 @@ fn at<T>(tx: &mut Tx, actor: &Actor, ago: TimeDelta, work: impl FnOnce(&mut Tx) 
 mod tests {
     use super::*;
     use crate::db::schema::{sites as sites_table, users as table};
-    use crate::domain::testing::{House, house};
+    use crate::domain::testing::{TestOrg, test_org};
     use crate::domain::users::{self, EntraState, User};
     use diesel::prelude::*;
 
     #[test]
     fn an_empty_database_is_filled_once_with_every_state() {
-        let house = house();
-        house.write(&Actor::CommandLine, fill).unwrap();
-        let count = |filter: list::Filter| house.org.read(|conn| list::count(conn, &filter)).unwrap().least();
+        let test = test_org();
+        test.write(&Actor::CommandLine, fill).unwrap();
+        let count = |filter: list::Filter| test.org.read(|conn| list::count(conn, &filter)).unwrap().least();
         assert_eq!(count(list::Filter::default()), 250);
         for state in EntraState::ALL {
             assert!(count(list::Filter { entra: Some(*state), ..list::Filter::default() }) > 4, "{state:?}");
         }
         assert!(count(list::Filter { active: Some(false), ..list::Filter::default() }) > 10);
-        assert!(house.org.read(by_hand::count_link_requests).unwrap() > 0);
-        assert_eq!(house.org.read(sites::unknown).unwrap().len(), 2);
-        assert!(matches!(house.write(&Actor::CommandLine, fill), Err(Error::Conflict(_))));
+        assert!(test.org.read(by_hand::count_link_requests).unwrap() > 0);
+        assert_eq!(test.org.read(sites::unknown).unwrap().len(), 2);
+        assert!(matches!(test.write(&Actor::CommandLine, fill), Err(Error::Conflict(_))));
     }
 
     /// The numbers that are kept beside those that counting gives.
-    fn kept_and_counted(house: &House) -> Vec<(i64, i64)> {
-        let both = house.org.read(|conn| {
+    fn kept_and_counted(test: &TestOrg) -> Vec<(i64, i64)> {
+        let both = test.org.read(|conn| {
             let kept = users::census(conn)?;
             let all = table::table.into_boxed();
             let active = table::table.filter(table::active.eq(true)).into_boxed();
@@ -390,33 +390,32 @@ mod tests {
 
     #[test]
     fn the_numbers_that_are_told_without_counting_are_what_counting_gives() {
-        let house = house();
-        house.write(&Actor::CommandLine, fill).unwrap();
-        let at_first = kept_and_counted(&house);
+        let test = test_org();
+        test.write(&Actor::CommandLine, fill).unwrap();
+        let at_first = kept_and_counted(&test);
         assert!(at_first.len() > 4 && at_first.iter().all(|(kept, counted)| kept == counted), "{at_first:?}");
         let all =
-            house.org.read(|conn| Ok(table::table.select(User::as_select()).load::<User>(conn)?)).unwrap();
+            test.org.read(|conn| Ok(table::table.select(User::as_select()).load::<User>(conn)?)).unwrap();
         let some = |which: &dyn Fn(&User) -> bool, count: usize| -> Vec<String> {
             let some = all.iter().filter(|user| user.role == Role::None && which(user));
             some.take(count).map(|user| user.id.clone()).collect()
         };
         let at_a_site = some(&|user| user.active && user.site_id.is_some(), 7);
         let elsewhere = some(&|user| user.active && user.site_id.is_none(), 3);
-        let unknown = house.org.read(sites::unknown).unwrap();
-        house
-            .write(&Actor::CommandLine, move |tx| {
-                let site = sites::create(tx, "Utrecht")?;
-                sites::alias(tx, &site.id, &unknown[0].name)?;
-                for id in &elsewhere[..2] {
-                    let user = users::find(tx.conn, id)?;
-                    sites::place(tx, id, &user.profile.user_name, &site).or_else(|_| Ok::<_, Error>(()))?;
-                }
-                lifecycle::deactivate(tx, &at_a_site[0])?;
-                by_hand::release(tx, &at_a_site[1]).map(drop).or_else(|_| Ok::<_, Error>(()))?;
-                lifecycle::delete(tx, &at_a_site[2..])
-            })
-            .unwrap();
-        let now = kept_and_counted(&house);
+        let unknown = test.org.read(sites::unknown).unwrap();
+        test.write(&Actor::CommandLine, move |tx| {
+            let site = sites::create(tx, "Utrecht")?;
+            sites::alias(tx, &site.id, &unknown[0].name)?;
+            for id in &elsewhere[..2] {
+                let user = users::find(tx.conn, id)?;
+                sites::place(tx, id, &user.profile.user_name, &site).or_else(|_| Ok::<_, Error>(()))?;
+            }
+            lifecycle::deactivate(tx, &at_a_site[0])?;
+            by_hand::release(tx, &at_a_site[1]).map(drop).or_else(|_| Ok::<_, Error>(()))?;
+            lifecycle::delete(tx, &at_a_site[2..])
+        })
+        .unwrap();
+        let now = kept_and_counted(&test);
         assert!(now.iter().all(|(kept, counted)| kept == counted), "{now:?}");
         assert_ne!(now, at_first);
     }

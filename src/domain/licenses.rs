@@ -303,13 +303,13 @@ fn checked(conn: &mut Conn, wish: &Wish, own: Option<&str>) -> Result<Wish> {
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
-    use crate::domain::testing::{House, house};
+    use crate::domain::testing::{TestOrg, test_org};
     use crate::domain::users::{Profile, by_hand};
     use crate::domain::{Actor, sites};
 
-    fn staffed(seats: i32) -> (House, String, Vec<String>) {
-        let house = house();
-        let (kind, people) = house
+    fn staffed(seats: i32) -> (TestOrg, String, Vec<String>) {
+        let test = test_org();
+        let (kind, people) = test
             .write(&Actor::CommandLine, move |tx| {
                 let site = sites::create(tx, "Delft")?;
                 let wish = Wish { code: "X2".into(), name: "Work X2".into(), seats };
@@ -322,37 +322,37 @@ mod tests {
                 Ok((kind, people.collect::<Result<Vec<_>>>()?))
             })
             .unwrap();
-        (house, kind, people)
+        (test, kind, people)
     }
 
-    fn give(house: &House, user: &str, kind: &str) -> Result<User> {
+    fn give(test: &TestOrg, user: &str, kind: &str) -> Result<User> {
         let (user, kind) = (user.to_owned(), kind.to_owned());
-        house.write(&Actor::CommandLine, move |tx| assign(tx, &user, &kind))
+        test.write(&Actor::CommandLine, move |tx| assign(tx, &user, &kind))
     }
 
     #[test]
     fn seats_are_never_exceeded_even_by_many_at_once() {
-        let (house, kind, people) = staffed(2);
+        let (test, kind, people) = staffed(2);
         let given = std::thread::scope(|scope| {
             let threads: Vec<_> =
-                people.iter().map(|user| scope.spawn(|| give(&house, user, &kind).is_ok())).collect();
+                people.iter().map(|user| scope.spawn(|| give(&test, user, &kind).is_ok())).collect();
             threads.into_iter().map(|thread| thread.join().unwrap()).filter(|given| *given).count()
         });
         assert_eq!(given, 2);
-        assert_eq!(house.org.read(|conn| find(conn, &kind)).unwrap().free(), 0);
+        assert_eq!(test.org.read(|conn| find(conn, &kind)).unwrap().free(), 0);
     }
 
     #[test]
     fn the_same_licence_twice_takes_one_seat() {
-        let (house, kind, people) = staffed(2);
-        give(&house, &people[0], &kind).unwrap();
-        give(&house, &people[0], &kind).unwrap();
-        assert_eq!(house.org.read(|conn| find(conn, &kind)).unwrap().used, 1);
+        let (test, kind, people) = staffed(2);
+        give(&test, &people[0], &kind).unwrap();
+        give(&test, &people[0], &kind).unwrap();
+        assert_eq!(test.org.read(|conn| find(conn, &kind)).unwrap().used, 1);
     }
 
     /// What is kept with each type, and what counting says.
-    fn kept_and_counted(house: &House) -> Vec<(i64, i64)> {
-        let both = house.org.read(|conn| {
+    fn kept_and_counted(test: &TestOrg) -> Vec<(i64, i64)> {
+        let both = test.org.read(|conn| {
             let all = stock(conn)?.into_iter().map(|stock| {
                 let mine = license_assignments::table
                     .filter(license_assignments::license_type_id.eq(&stock.kind.id));
@@ -365,49 +365,48 @@ mod tests {
 
     #[test]
     fn the_number_of_seats_taken_is_kept_whatever_gives_and_takes_them() {
-        let (house, x2, people) = staffed(3);
+        let (test, x2, people) = staffed(3);
         let wish = Wish { code: "X4".into(), name: "Work X4".into(), seats: 3 };
-        let x4 = house.write(&Actor::CommandLine, move |tx| create(tx, &wish)).unwrap().id;
+        let x4 = test.write(&Actor::CommandLine, move |tx| create(tx, &wish)).unwrap().id;
         let [ana, bo, cy] = [&people[0], &people[1], &people[2]];
-        give(&house, ana, &x2).unwrap();
-        give(&house, ana, &x2).unwrap();
-        give(&house, bo, &x2).unwrap();
-        give(&house, bo, &x4).unwrap();
-        give(&house, cy, &x4).unwrap();
-        assert_eq!(kept_and_counted(&house), [(1, 1), (2, 2)]);
+        give(&test, ana, &x2).unwrap();
+        give(&test, ana, &x2).unwrap();
+        give(&test, bo, &x2).unwrap();
+        give(&test, bo, &x4).unwrap();
+        give(&test, cy, &x4).unwrap();
+        assert_eq!(kept_and_counted(&test), [(1, 1), (2, 2)]);
         let (ana, bo, cy) = (ana.clone(), bo.clone(), cy.clone());
-        house
-            .write(&Actor::CommandLine, move |tx| remove(tx, &ana).and_then(|user| remove(tx, &user.id)))
+        test.write(&Actor::CommandLine, move |tx| remove(tx, &ana).and_then(|user| remove(tx, &user.id)))
             .unwrap();
-        house.write(&Actor::CommandLine, move |tx| users::lifecycle::delete(tx, &[bo])).unwrap();
-        assert_eq!(kept_and_counted(&house), [(0, 0), (1, 1)]);
-        let undone = house.write(&Actor::CommandLine, move |tx| {
+        test.write(&Actor::CommandLine, move |tx| users::lifecycle::delete(tx, &[bo])).unwrap();
+        assert_eq!(kept_and_counted(&test), [(0, 0), (1, 1)]);
+        let undone = test.write(&Actor::CommandLine, move |tx| {
             users::lifecycle::delete(tx, &[cy])?;
             Err::<(), _>(Error::Conflict("no".to_owned()))
         });
         assert!(undone.is_err());
-        assert_eq!(kept_and_counted(&house), [(0, 0), (1, 1)]);
+        assert_eq!(kept_and_counted(&test), [(0, 0), (1, 1)]);
     }
 
     #[test]
     fn a_user_without_a_site_gets_no_licence() {
-        let (house, kind, _) = staffed(2);
-        let homeless = house
+        let (test, kind, _) = staffed(2);
+        let homeless = test
             .write(&Actor::CommandLine, |tx| {
                 let wish = by_hand::Wish { profile: Profile::named("homeless"), email: None };
                 by_hand::create(tx, wish, None)
             })
             .unwrap();
-        let refusal = give(&house, &homeless.id, &kind).unwrap_err();
+        let refusal = give(&test, &homeless.id, &kind).unwrap_err();
         assert_eq!(refusal.to_string(), "homeless has no site. Set the site first, on the user’s page.");
     }
 
     #[test]
     fn seats_cannot_be_cut_below_what_is_taken() {
-        let (house, kind, people) = staffed(2);
-        give(&house, &people[0], &kind).unwrap();
+        let (test, kind, people) = staffed(2);
+        give(&test, &people[0], &kind).unwrap();
         let cut = Wish { code: "X2".into(), name: "Work X2".into(), seats: 0 };
-        let refusal = house.write(&Actor::CommandLine, move |tx| change(tx, &kind, &cut)).unwrap_err();
+        let refusal = test.write(&Actor::CommandLine, move |tx| change(tx, &kind, &cut)).unwrap_err();
         assert!(refusal.about("seats").unwrap().starts_with("Seats of X2 that are taken: 1."));
     }
 }

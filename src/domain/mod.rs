@@ -416,21 +416,21 @@ pub(crate) mod testing {
     use crate::seal::Keyring;
 
     /// An organisation on a fresh database that goes when it goes.
-    pub(crate) struct House {
+    pub(crate) struct TestOrg {
         pub(crate) org: Org,
         pub(crate) clock: Clock,
         _folder: tempfile::TempDir,
     }
 
     #[allow(clippy::unwrap_used)]
-    pub(crate) fn house() -> House {
+    pub(crate) fn test_org() -> TestOrg {
         let folder = tempfile::tempdir().unwrap();
         let db = Db::open(&folder.path().join("rollcall.db")).unwrap();
         let clock = Clock::default();
-        House { org: Org::new(db, Keyring::forgetful(), clock.clone()), clock, _folder: folder }
+        TestOrg { org: Org::new(db, Keyring::forgetful(), clock.clone()), clock, _folder: folder }
     }
 
-    impl House {
+    impl TestOrg {
         pub(crate) fn write<T: Send + 'static>(
             &self,
             actor: &Actor,

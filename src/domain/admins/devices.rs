@@ -118,7 +118,7 @@ fn failures(failures: i32, failed_at: Option<NaiveDateTime>, now: NaiveDateTime)
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
-    use crate::domain::testing::house;
+    use crate::domain::testing::test_org;
     use crate::domain::users::{Profile, by_hand};
     use crate::domain::{Actor, Org};
 
@@ -128,54 +128,53 @@ mod tests {
 
     #[test]
     fn a_device_is_known_for_its_accounts_until_they_forget_it() {
-        let house = house();
+        let test = test_org();
         let write = |user: &User, before: Option<String>| {
             let user = user.clone();
-            house.write(&Actor::Rollcall, move |tx| remember(tx, &user, before.as_deref())).unwrap()
+            test.write(&Actor::Rollcall, move |tx| remember(tx, &user, before.as_deref())).unwrap()
         };
         let [ada, bob] = ["ada", "bob"].map(|name| {
             let wish = by_hand::Wish { profile: Profile::named(name), email: None };
-            house.write(&Actor::Rollcall, move |tx| by_hand::create(tx, wish, None)).unwrap()
+            test.write(&Actor::Rollcall, move |tx| by_hand::create(tx, wish, None)).unwrap()
         });
         let first = write(&ada, None);
         let second = write(&bob, Some(first.clone()));
-        assert_eq!(known(&house.org, &ada, &first), None, "each sign-in replaces the secret");
-        assert!(known(&house.org, &ada, &second).is_some() && known(&house.org, &bob, &second).is_some());
+        assert_eq!(known(&test.org, &ada, &first), None, "each sign-in replaces the secret");
+        assert!(known(&test.org, &ada, &second).is_some() && known(&test.org, &bob, &second).is_some());
         let id = ada.id.clone();
-        house.write(&Actor::Rollcall, move |tx| forget(tx, &id)).unwrap();
-        assert!(known(&house.org, &ada, &second).is_none() && known(&house.org, &bob, &second).is_some());
-        house.clock.advance(KEPT_FOR);
-        assert_eq!(known(&house.org, &bob, &second), None);
+        test.write(&Actor::Rollcall, move |tx| forget(tx, &id)).unwrap();
+        assert!(known(&test.org, &ada, &second).is_none() && known(&test.org, &bob, &second).is_some());
+        test.clock.advance(KEPT_FOR);
+        assert_eq!(known(&test.org, &bob, &second), None);
     }
 
     #[test]
     fn a_device_has_a_budget_of_its_own_and_an_account_so_many_devices() {
-        let house = house();
+        let test = test_org();
         let wish = by_hand::Wish { profile: Profile::named("ada"), email: None };
-        let ada = house.write(&Actor::Rollcall, move |tx| by_hand::create(tx, wish, None)).unwrap();
+        let ada = test.write(&Actor::Rollcall, move |tx| by_hand::create(tx, wish, None)).unwrap();
         let user = ada.clone();
-        let secret = house.write(&Actor::Rollcall, move |tx| remember(tx, &user, None)).unwrap();
-        let id = known(&house.org, &ada, &secret).unwrap();
+        let secret = test.write(&Actor::Rollcall, move |tx| remember(tx, &user, None)).unwrap();
+        let id = known(&test.org, &ada, &secret).unwrap();
         let tries = |count: i32| {
             let id = id.clone();
-            house
-                .write(&Actor::Rollcall, move |tx| {
-                    (0..count).map(|_| register(tx, &id)).collect::<Result<Vec<_>>>()
-                })
-                .unwrap()
+            test.write(&Actor::Rollcall, move |tx| {
+                (0..count).map(|_| register(tx, &id)).collect::<Result<Vec<_>>>()
+            })
+            .unwrap()
         };
         assert_eq!(tries(BUDGET), vec![true; 10]);
         assert_eq!(tries(1), [false]);
-        assert_eq!(known(&house.org, &ada, &secret), None);
-        house.clock.advance(FORGET_AFTER);
-        assert!(known(&house.org, &ada, &secret).is_some());
+        assert_eq!(known(&test.org, &ada, &secret), None);
+        test.clock.advance(FORGET_AFTER);
+        assert!(known(&test.org, &ada, &secret).is_some());
         assert_eq!(tries(1), [true]);
 
         let user = ada.clone();
         let more =
             move |tx: &mut Tx| (0..MOST).map(|_| remember(tx, &user, None)).collect::<Result<Vec<_>>>();
-        house.clock.advance(TimeDelta::seconds(1));
-        house.write(&Actor::Rollcall, more).unwrap();
-        assert_eq!(known(&house.org, &ada, &secret), None, "the one used longest ago went first");
+        test.clock.advance(TimeDelta::seconds(1));
+        test.write(&Actor::Rollcall, more).unwrap();
+        assert_eq!(known(&test.org, &ada, &secret), None, "the one used longest ago went first");
     }
 }

@@ -117,7 +117,7 @@ fn hasher() -> Result<Argon2<'static>> {
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
-    use crate::domain::testing::house;
+    use crate::domain::testing::test_org;
     use crate::domain::{Actor, Tx};
 
     #[test]
@@ -136,10 +136,10 @@ mod tests {
 
     #[test]
     fn a_password_is_the_same_in_whichever_form_its_accents_arrive() {
-        let house = house();
+        let test = test_org();
         let (composed, decomposed) = ("caf\u{e9} kettle orbit tram", "cafe\u{301} kettle orbit tram");
         for (set, typed) in [(composed, decomposed), (decomposed, composed)] {
-            let PasswordHash(hash) = prepare_new(&house.org, set, &[]).unwrap();
+            let PasswordHash(hash) = prepare_new(&test.org, set, &[]).unwrap();
             assert!(verify(set, Some(&hash)) && verify(typed, Some(&hash)), "{set}");
         }
         let PasswordHash(old) = PasswordHash::of(decomposed).unwrap();
@@ -149,14 +149,14 @@ mod tests {
 
     #[test]
     fn the_names_of_the_organisation_the_account_and_the_host_make_no_password() {
-        let house = house();
-        house.org.be_known_at("console.windjammer.example");
+        let test = test_org();
+        test.org.be_known_at("console.windjammer.example");
         let name = |tx: &mut Tx| settings::put(tx, settings::names::ORGANISATION, &"Harbourline");
-        house.write(&Actor::Rollcall, name).unwrap();
+        test.write(&Actor::Rollcall, name).unwrap();
         for weak in ["Harbourline!2026", "Windjammer-Console-1", "olga.brandt.olga", "Rollcall_Rollcall"] {
-            let refused = prepare_new(&house.org, weak, &["olga.brandt"]);
+            let refused = prepare_new(&test.org, weak, &["olga.brandt"]);
             assert!(matches!(refused, Err(Error::Invalid(_))), "{weak}");
         }
-        assert!(prepare_new(&house.org, "correct horse battery staple", &["olga.brandt"]).is_ok());
+        assert!(prepare_new(&test.org, "correct horse battery staple", &["olga.brandt"]).is_ok());
     }
 }

@@ -145,7 +145,7 @@ mod tests {
     use super::super::{begin_minutes_anew, holds, kept, limits, uncount_some};
     use super::*;
     use crate::db::explained;
-    use crate::domain::testing::house;
+    use crate::domain::testing::test_org;
     use crate::domain::{Actor, Tx};
     use std::collections::HashSet;
 
@@ -179,7 +179,7 @@ mod tests {
 
     #[test]
     fn the_sum_of_newcomers_is_what_counting_them_one_by_one_gives() {
-        let house = house();
+        let test = test_org();
         let tries = |people: std::ops::Range<u32>| {
             move |tx: &mut Tx| {
                 people.clone().try_for_each(|person| {
@@ -188,43 +188,40 @@ mod tests {
             }
         };
         let agree = |told: &str| {
-            house
-                .write(&Actor::Entra, move |tx| {
-                    let longest = TimeDelta::minutes(limits(tx.conn)?.longest());
-                    for window in [TimeDelta::zero(), TimeDelta::seconds(90), TimeDelta::hours(1), longest] {
-                        let since = tx.now - window;
-                        let counted = newcomers_counted(tx.conn, Loss::Account, since)?;
-                        assert_eq!(counted, one_by_one(tx.conn, since), "{window}");
-                    }
-                    newcomers_counted(tx.conn, Loss::Account, tx.now - longest)
-                })
-                .unwrap_or_else(|cause| panic!("{told}: {cause}"))
-        };
-        house.write(&Actor::Entra, tries(0..40)).unwrap();
-        assert_eq!(agree("all at once"), 40);
-        house.clock.advance(TimeDelta::seconds(80));
-        house.write(&Actor::Entra, tries(20..60)).unwrap();
-        assert_eq!(agree("some of them again"), 60);
-        house.write(&Actor::CommandLine, |tx| kept(tx, Loss::Account, "person 3")).unwrap();
-        house.clock.advance(TimeDelta::minutes(55));
-        house.write(&Actor::Entra, tries(50..70)).unwrap();
-        assert_eq!(agree("an hour later"), 70);
-        house
-            .write(&Actor::CommandLine, |tx| {
-                let (still, now) = (HashSet::from(["person 7".to_owned()]), tx.now);
-                let mut after = String::new();
-                while let Some(last) = uncount_some(tx, Loss::Account, &after, now, |_, _| Ok(still.clone()))?
-                {
-                    after = last;
+            test.write(&Actor::Entra, move |tx| {
+                let longest = TimeDelta::minutes(limits(tx.conn)?.longest());
+                for window in [TimeDelta::zero(), TimeDelta::seconds(90), TimeDelta::hours(1), longest] {
+                    let since = tx.now - window;
+                    let counted = newcomers_counted(tx.conn, Loss::Account, since)?;
+                    assert_eq!(counted, one_by_one(tx.conn, since), "{window}");
                 }
-                begin_minutes_anew(tx, Loss::Account)
+                newcomers_counted(tx.conn, Loss::Account, tx.now - longest)
             })
-            .unwrap();
+            .unwrap_or_else(|cause| panic!("{told}: {cause}"))
+        };
+        test.write(&Actor::Entra, tries(0..40)).unwrap();
+        assert_eq!(agree("all at once"), 40);
+        test.clock.advance(TimeDelta::seconds(80));
+        test.write(&Actor::Entra, tries(20..60)).unwrap();
+        assert_eq!(agree("some of them again"), 60);
+        test.write(&Actor::CommandLine, |tx| kept(tx, Loss::Account, "person 3")).unwrap();
+        test.clock.advance(TimeDelta::minutes(55));
+        test.write(&Actor::Entra, tries(50..70)).unwrap();
+        assert_eq!(agree("an hour later"), 70);
+        test.write(&Actor::CommandLine, |tx| {
+            let (still, now) = (HashSet::from(["person 7".to_owned()]), tx.now);
+            let mut after = String::new();
+            while let Some(last) = uncount_some(tx, Loss::Account, &after, now, |_, _| Ok(still.clone()))? {
+                after = last;
+            }
+            begin_minutes_anew(tx, Loss::Account)
+        })
+        .unwrap();
         assert_eq!(agree("counted anew"), 1);
-        house.write(&Actor::Entra, tries(0..10)).unwrap();
+        test.write(&Actor::Entra, tries(0..10)).unwrap();
         assert_eq!(agree("and again"), 10);
-        house.clock.advance(TimeDelta::hours(30));
-        house.write(&Actor::Entra, tries(5..6)).unwrap();
+        test.clock.advance(TimeDelta::hours(30));
+        test.write(&Actor::Entra, tries(5..6)).unwrap();
         assert_eq!(agree("a day later"), 1);
     }
 }

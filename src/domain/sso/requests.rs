@@ -236,12 +236,12 @@ pub fn tidy(tx: &mut Tx) -> Result<()> {
 mod tests {
     use super::*;
     use crate::domain::Actor;
-    use crate::domain::testing::house;
+    use crate::domain::testing::test_org;
 
     #[test]
     fn where_too_many_are_open_the_address_with_most_loses_its_oldest() {
-        let house = house();
-        let left = house.write(&Actor::Rollcall, |tx| {
+        let test = test_org();
+        let left = test.write(&Actor::Rollcall, |tx| {
             let mut ids = Vec::new();
             for address in ["192.0.2.1", "192.0.2.1", "192.0.2.1", "192.0.2.2", "203.0.113.1", "203.0.113.1"]
             {

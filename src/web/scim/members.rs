@@ -131,12 +131,12 @@ mod tests {
     use super::*;
     use crate::domain::Actor;
     use crate::domain::groups::by_entra::{Change, Wish};
-    use crate::domain::testing::{House, house};
+    use crate::domain::testing::{TestOrg, test_org};
     use futures_util::StreamExt;
     use std::collections::HashSet;
 
     /// A group of so many groups, and the SCIM ids of those.
-    fn large(house: &House, members: usize) -> (Group, Vec<String>) {
+    fn large(test: &TestOrg, members: usize) -> (Group, Vec<String>) {
         let make = move |tx: &mut crate::domain::Tx| {
             let mut ids = Vec::new();
             for number in 0..members {
@@ -146,13 +146,13 @@ mod tests {
             let wish = Wish { name: "Large".to_owned(), external_id: None, members: ids.clone() };
             Ok((by_entra::create(tx, wish)?.group, ids))
         };
-        house.write(&Actor::Entra, make).unwrap()
+        test.write(&Actor::Entra, make).unwrap()
     }
 
-    fn parts(house: &House, group: &Group, excluded: Option<&str>) -> Parts {
-        let until = house.org.read(|conn| groups::last_place(conn, &group.id)).unwrap().unwrap();
+    fn parts(test: &TestOrg, group: &Group, excluded: Option<&str>) -> Parts {
+        let until = test.org.read(|conn| groups::last_place(conn, &group.id)).unwrap().unwrap();
         Parts {
-            org: house.org.clone(),
+            org: test.org.clone(),
             group: group.clone(),
             projection: Projection::read(None, excluded),
             base: String::new(),
@@ -162,38 +162,38 @@ mod tests {
         }
     }
 
-    fn change(house: &House, group: &Group, change: Change) {
+    fn change(test: &TestOrg, group: &Group, change: Change) {
         let id = group.scim_id.clone();
         let change = move |tx: &mut crate::domain::Tx| {
             let group = by_entra::get(tx.conn, &id)?;
             by_entra::change(tx, group, vec![change])
         };
-        house.write(&Actor::Entra, change).unwrap();
+        test.write(&Actor::Entra, change).unwrap();
     }
 
     #[actix_web::test]
     async fn a_group_that_goes_meanwhile_breaks_the_answer_off() {
-        let house = house();
-        let (group, _) = large(&house, AT_ONCE + 10);
-        let mut stream = Box::pin(parts(&house, &group, None).stream());
+        let test = test_org();
+        let (group, _) = large(&test, AT_ONCE + 10);
+        let mut stream = Box::pin(parts(&test, &group, None).stream());
         assert!(stream.next().await.unwrap().is_ok() && stream.next().await.unwrap().is_ok());
         let deleted = group.clone();
-        house.write(&Actor::Entra, move |tx| by_entra::remove(tx, &deleted)).unwrap();
+        test.write(&Actor::Entra, move |tx| by_entra::remove(tx, &deleted)).unwrap();
         assert!(stream.next().await.unwrap().is_err(), "not taken for its end");
         assert!(stream.next().await.is_none());
     }
 
     #[actix_web::test]
     async fn whoever_goes_and_comes_again_meanwhile_is_in_the_answer_once() {
-        let house = house();
-        let (group, ids) = large(&house, AT_ONCE + 10);
-        let mut stream = Box::pin(parts(&house, &group, None).stream());
+        let test = test_org();
+        let (group, ids) = large(&test, AT_ONCE + 10);
+        let mut stream = Box::pin(parts(&test, &group, None).stream());
         let mut text = String::new();
         for _ in 0..2 {
             text.push_str(std::str::from_utf8(&stream.next().await.unwrap().unwrap()).unwrap());
         }
-        change(&house, &group, Change::Remove(ids[..5].to_vec()));
-        change(&house, &group, Change::Add(ids[..5].to_vec()));
+        change(&test, &group, Change::Remove(ids[..5].to_vec()));
+        change(&test, &group, Change::Add(ids[..5].to_vec()));
         while let Some(part) = stream.next().await {
             text.push_str(std::str::from_utf8(&part.unwrap()).unwrap());
         }
@@ -206,10 +206,10 @@ mod tests {
 
     #[actix_web::test]
     async fn members_of_which_nothing_is_asked_for_are_left_out() {
-        let house = house();
-        let (group, _) = large(&house, AT_ONCE + 10);
+        let test = test_org();
+        let (group, _) = large(&test, AT_ONCE + 10);
         let excluded = "members.value,members.display,members.$ref,members.type";
-        let stream = parts(&house, &group, Some(excluded)).stream();
+        let stream = parts(&test, &group, Some(excluded)).stream();
         let parts: Vec<Bytes> = stream.map(Result::unwrap).collect().await;
         let shown: Value = serde_json::from_slice(&parts.concat()).unwrap();
         assert!(shown.get("members").is_none() && shown["displayName"] == "Large", "{shown}");

@@ -4,16 +4,16 @@ use super::*;
 
 #[test]
 fn applying_does_what_was_validated_and_each_change_is_in_the_audit_log() {
-    let house = staffed(5, 5);
-    house.give("bo", "X2");
-    house.give("di", "X4");
-    let import = house.check_taking_away("userName,license\nana,X2\nbo,X4\ncy,\ndi,\n");
-    let applied = house.apply(&import).unwrap();
+    let test = staffed(5, 5);
+    test.give("bo", "X2");
+    test.give("di", "X4");
+    let import = test.check_taking_away("userName,license\nana,X2\nbo,X4\ncy,\ndi,\n");
+    let applied = test.apply(&import).unwrap();
     assert_eq!((applied.state, applied.finished_at.is_some()), (State::Applied, true));
-    let held = ["ana", "bo", "cy", "di"].map(|name| house.holds(name).unwrap_or_default());
+    let held = ["ana", "bo", "cy", "di"].map(|name| test.holds(name).unwrap_or_default());
     assert_eq!(held, ["X2", "X4", "", ""]);
     assert_eq!(
-        house.record(),
+        test.record(),
         [
             "Mia validated the licence file staff.csv: rows “1 to assign, 1 to change, 1 to take away, 1 with nothing to do”.",
             "Mia took the licence back from di: licence was “X4”.",
@@ -22,32 +22,32 @@ fn applying_does_what_was_validated_and_each_change_is_in_the_audit_log() {
             "Mia applied the licence file staff.csv: rows “1 to assign, 1 to change, 1 to take away, 1 with nothing to do”.",
         ]
     );
-    assert_eq!(house.find(&import), applied);
+    assert_eq!(test.find(&import), applied);
 }
 
 #[test]
 fn the_same_user_twice_is_a_fault_of_both_rows_ignoring_case() {
-    let house = staffed(5, 5);
-    let import = house.check("userName,license\nana,X2\nbo,X2\nANA,X4\n");
-    let faults = house.faults(&import);
+    let test = staffed(5, 5);
+    let import = test.check("userName,license\nana,X2\nbo,X2\nANA,X4\n");
+    let faults = test.faults(&import);
     assert_eq!(faults.len(), 2);
     assert_eq!((faults[0].0, faults[0].1.as_str()), (2, "The same user stands in row 4."));
     assert_eq!((faults[1].0, faults[1].1.as_str()), (4, "The same user stands in row 2."));
-    let thrice = house.check("userName,license\nana,\nana,\nana,X2\n");
-    assert_eq!(house.faults(&thrice)[2].1, "The same user stands in 3 rows, such as row 2.");
+    let thrice = test.check("userName,license\nana,\nana,\nana,X2\n");
+    assert_eq!(test.faults(&thrice)[2].1, "The same user stands in 3 rows, such as row 2.");
 }
 
 #[test]
 fn two_users_swap_licences_between_full_types() {
-    let house = staffed(1, 1);
-    house.give("ana", "X2");
-    house.give("bo", "X4");
-    let import = house.check("userName,license\nana,X4\nbo,X2\n");
+    let test = staffed(1, 1);
+    test.give("ana", "X2");
+    test.give("bo", "X4");
+    let import = test.check("userName,license\nana,X4\nbo,X2\n");
     assert_eq!(import.state, State::Validated);
-    house.apply(&import).unwrap();
-    assert_eq!((house.holds("ana").as_deref(), house.holds("bo").as_deref()), (Some("X4"), Some("X2")));
+    test.apply(&import).unwrap();
+    assert_eq!((test.holds("ana").as_deref(), test.holds("bo").as_deref()), (Some("X4"), Some("X2")));
     assert_eq!(
-        house.record()[1..4],
+        test.record()[1..4],
         [
             "Mia took the licence back from Ana: licence was “X2”.",
             "Mia assigned a licence to bo: licence from “X4” to “X2”.",
@@ -58,81 +58,79 @@ fn two_users_swap_licences_between_full_types() {
 
 #[test]
 fn a_ring_of_full_types_and_those_who_wait_behind_it_are_all_served() {
-    let house = staffed(1, 1);
-    house
-        .write(&Actor::CommandLine, |tx| {
-            licenses::create(tx, &licenses::Wish { code: "X6".into(), name: "Work X6".into(), seats: 1 })
-        })
-        .unwrap();
+    let test = staffed(1, 1);
+    test.write(&Actor::CommandLine, |tx| {
+        licenses::create(tx, &licenses::Wish { code: "X6".into(), name: "Work X6".into(), seats: 1 })
+    })
+    .unwrap();
     for (name, code) in [("ana", "X2"), ("bo", "X4"), ("cy", "X6")] {
-        house.give(name, code);
+        test.give(name, code);
     }
-    let ring = house.check("userName,license\nana,X4\nbo,X6\ncy,X2\n");
-    house.apply(&ring).unwrap();
-    assert_eq!(["ana", "bo", "cy"].map(|name| house.holds(name).unwrap()), ["X4", "X6", "X2"]);
-    let chain = house.check_taking_away("userName,license\ndi,X4\nana,X6\nbo,X2\ncy,\n");
-    house.apply(&chain).unwrap();
+    let ring = test.check("userName,license\nana,X4\nbo,X6\ncy,X2\n");
+    test.apply(&ring).unwrap();
+    assert_eq!(["ana", "bo", "cy"].map(|name| test.holds(name).unwrap()), ["X4", "X6", "X2"]);
+    let chain = test.check_taking_away("userName,license\ndi,X4\nana,X6\nbo,X2\ncy,\n");
+    test.apply(&chain).unwrap();
     assert_eq!(
-        ["ana", "bo", "cy", "di"].map(|name| house.holds(name).unwrap_or_default()),
+        ["ana", "bo", "cy", "di"].map(|name| test.holds(name).unwrap_or_default()),
         ["X6", "X2", "", "X4"]
     );
 }
 
 #[test]
 fn only_a_validated_import_is_applied_and_only_once() {
-    let house = staffed(5, 5);
-    let faulty = house.check("userName,license\nana,X2\nnobody,X2\n");
-    assert!(house.apply(&faulty).unwrap_err().to_string().contains("staff.csv has faults."));
-    assert_eq!(house.holds("ana"), None);
-    let good = house.check("userName,license\nana,X2\n");
-    house.apply(&good).unwrap();
-    let again = house.apply(&good).unwrap_err();
+    let test = staffed(5, 5);
+    let faulty = test.check("userName,license\nana,X2\nnobody,X2\n");
+    assert!(test.apply(&faulty).unwrap_err().to_string().contains("staff.csv has faults."));
+    assert_eq!(test.holds("ana"), None);
+    let good = test.check("userName,license\nana,X2\n");
+    test.apply(&good).unwrap();
+    let again = test.apply(&good).unwrap_err();
     assert!(matches!(&again, Error::Conflict(message) if message.contains("applied already")));
     let gone = Import { id: "none".into(), ..good };
-    assert!(matches!(house.apply(&gone), Err(Error::NotFound(_))));
+    assert!(matches!(test.apply(&gone), Err(Error::NotFound(_))));
 }
 
 /// Validates `file`, lets `between` happen, and expects applying to be refused with the answered message.
-fn refused_after(house: &House, file: &str, between: impl FnOnce(&House)) -> String {
-    let import = house.check(file);
+fn refused_after(test: &TestOrg, file: &str, between: impl FnOnce(&TestOrg)) -> String {
+    let import = test.check(file);
     assert_eq!(import.state, State::Validated);
-    between(house);
-    let assignments = || house.org.read(licenses::stock).unwrap().iter().map(|stock| stock.used).sum::<i64>();
-    let before = (assignments(), house.record());
-    let refusal = house.apply(&import).unwrap_err();
+    between(test);
+    let assignments = || test.org.read(licenses::stock).unwrap().iter().map(|stock| stock.used).sum::<i64>();
+    let before = (assignments(), test.record());
+    let refusal = test.apply(&import).unwrap_err();
     assert!(matches!(refusal, Error::Conflict(_)));
-    assert_eq!(house.find(&import).state, State::Validated);
-    assert_eq!((assignments(), house.record()), before);
+    assert_eq!(test.find(&import).state, State::Validated);
+    assert_eq!((assignments(), test.record()), before);
     let message = refusal.to_string();
     assert!(message.ends_with("Nothing was changed. Upload the file to validate it again."), "{message}");
     message
 }
 
-fn delete(house: &House, name: &'static str) {
-    house
-        .write(&Actor::CommandLine, move |tx| {
-            let user = users::named(tx.conn, name)?.unwrap();
-            lifecycle::delete(tx, &[user.id]).map(|_| ())
-        })
-        .unwrap();
+fn delete(test: &TestOrg, name: &'static str) {
+    test.write(&Actor::CommandLine, move |tx| {
+        let user = users::named(tx.conn, name)?.unwrap();
+        lifecycle::delete(tx, &[user.id]).map(|_| ())
+    })
+    .unwrap();
 }
 
 #[test]
 fn a_user_deleted_in_between_refuses_the_whole_file() {
     let message =
-        refused_after(&staffed(5, 5), "userName,license\nbo,X2\nana,X2\n", |house| delete(house, "ana"));
+        refused_after(&staffed(5, 5), "userName,license\nbo,X2\nana,X2\n", |test| delete(test, "ana"));
     assert!(message.contains("row 3 (ana): There is no user “ana”."), "{message}");
 }
 
 #[test]
 fn another_account_under_the_same_name_refuses_the_whole_file() {
-    let message = refused_after(&staffed(5, 5), "userName,license\nana,X2\n", |house| {
-        delete(house, "ana");
+    let message = refused_after(&staffed(5, 5), "userName,license\nana,X2\n", |test| {
+        delete(test, "ana");
         let again = |tx: &mut Tx| {
             let site = sites::named(tx.conn, "Delft")?.unwrap();
             add(tx, "ana", Some(&site.id))
         };
-        house.write(&Actor::CommandLine, again).unwrap();
+        test.write(&Actor::CommandLine, again).unwrap();
     });
     assert!(message.contains("row 2 (ana): the user name belongs to another account now."), "{message}");
 }
@@ -140,22 +138,22 @@ fn another_account_under_the_same_name_refuses_the_whole_file() {
 #[test]
 fn a_licence_changed_in_between_refuses_the_whole_file() {
     let file = "userName,license\nana,X2\nbo,X2\n";
-    let message = refused_after(&staffed(5, 5), file, |house| house.give("ana", "X4"));
+    let message = refused_after(&staffed(5, 5), file, |test| test.give("ana", "X4"));
     assert!(message.contains("row 2 (ana): the user had no licence then and has X4 now."), "{message}");
-    let message = refused_after(&staffed(5, 5), file, |house| house.give("ana", "X2"));
+    let message = refused_after(&staffed(5, 5), file, |test| test.give("ana", "X2"));
     assert!(message.contains("row 2 (ana): the user had no licence then and has X2 now."), "{message}");
 }
 
 #[test]
 fn seats_taken_in_between_refuse_the_whole_file() {
     let message =
-        refused_after(&staffed(2, 5), "userName,license\nana,X2\nbo,X2\n", |house| house.give("di", "X2"));
+        refused_after(&staffed(2, 5), "userName,license\nana,X2\nbo,X2\n", |test| test.give("di", "X2"));
     assert!(message.contains("row 3 (bo): X2 has 2 seats: 1 taken, 1 given by rows above"), "{message}");
 }
 
 #[test]
 fn a_code_that_means_another_type_now_refuses_the_whole_file() {
-    let message = refused_after(&staffed(5, 5), "userName,license\nana,X2\n", |house| {
+    let message = refused_after(&staffed(5, 5), "userName,license\nana,X2\n", |test| {
         let swap = |tx: &mut Tx| {
             for (from, to) in [("X2", "old"), ("X4", "X2")] {
                 let kind = licenses::coded(tx.conn, from)?.unwrap();
@@ -167,16 +165,16 @@ fn a_code_that_means_another_type_now_refuses_the_whole_file() {
             }
             Ok(())
         };
-        house.write(&Actor::CommandLine, swap).unwrap();
+        test.write(&Actor::CommandLine, swap).unwrap();
     });
     assert!(message.contains("the code X2 stands for another licence type now"), "{message}");
 }
 
 #[test]
 fn many_differences_are_summed_up() {
-    let message = refused_after(&staffed(5, 5), "userName,license\nana,X2\nbo,X2\ncy,X2\ndi,X2\n", |house| {
+    let message = refused_after(&staffed(5, 5), "userName,license\nana,X2\nbo,X2\ncy,X2\ndi,X2\n", |test| {
         for name in ["ana", "bo", "cy", "di"] {
-            house.give(name, "X4");
+            test.give(name, "X4");
         }
     });
     assert!(message.contains("row 4 (cy)") && message.contains("; and 1 more."), "{message}");
@@ -184,23 +182,22 @@ fn many_differences_are_summed_up() {
 
 #[test]
 fn seats_given_elsewhere_do_not_matter_while_enough_are_free() {
-    let house = staffed(5, 5);
-    let import = house.check("userName,license\nana,X2\n");
-    house.give("di", "X2");
-    let applied = house.apply(&import).unwrap();
+    let test = staffed(5, 5);
+    let import = test.check("userName,license\nana,X2\n");
+    test.give("di", "X2");
+    let applied = test.apply(&import).unwrap();
     assert_eq!((import.seats[0].before, applied.seats[0].before, applied.seats[0].after), (0, 1, 2));
 }
 
 #[test]
 fn a_file_larger_than_one_query_swaps_everybody() {
     const PEOPLE: i32 = 1_200;
-    let house = staffed(PEOPLE / 2, PEOPLE / 2);
-    house
-        .write(&Actor::CommandLine, |tx| {
-            let site = sites::named(tx.conn, "Delft")?.unwrap();
-            (0..PEOPLE).try_for_each(|number| add(tx, &format!("user{number}"), Some(&site.id)))
-        })
-        .unwrap();
+    let test = staffed(PEOPLE / 2, PEOPLE / 2);
+    test.write(&Actor::CommandLine, |tx| {
+        let site = sites::named(tx.conn, "Delft")?.unwrap();
+        (0..PEOPLE).try_for_each(|number| add(tx, &format!("user{number}"), Some(&site.id)))
+    })
+    .unwrap();
     let file = |turn: i32| {
         let rows = (0..PEOPLE).map(|number| {
             let code = if (number + turn) % 2 == 0 { "X2" } else { "X4" };
@@ -209,25 +206,24 @@ fn a_file_larger_than_one_query_swaps_everybody() {
         format!("userName,license\n{}", rows.collect::<String>())
     };
     for turn in 0..2 {
-        let import = house.check(&file(turn));
+        let import = test.check(&file(turn));
         assert_eq!((import.state, import.row_count), (State::Validated, PEOPLE));
-        house.apply(&import).unwrap();
-        assert_eq!(house.holds("user0").as_deref(), Some(if turn == 0 { "X2" } else { "X4" }));
+        test.apply(&import).unwrap();
+        assert_eq!(test.holds("user0").as_deref(), Some(if turn == 0 { "X2" } else { "X4" }));
     }
 }
 
 #[test]
 fn whatever_a_validated_file_moves_can_be_applied_and_ends_as_the_file_says() {
-    let house = staffed(1, 2);
-    house
-        .write(&Actor::CommandLine, |tx| {
-            let site = sites::named(tx.conn, "Delft")?.unwrap();
-            for (code, seats) in [("X6", 1), ("X8", 3)] {
-                licenses::create(tx, &licenses::Wish { code: code.into(), name: code.into(), seats })?;
-            }
-            ["ed", "flo", "gus"].iter().try_for_each(|name| add(tx, name, Some(&site.id)))
-        })
-        .unwrap();
+    let test = staffed(1, 2);
+    test.write(&Actor::CommandLine, |tx| {
+        let site = sites::named(tx.conn, "Delft")?.unwrap();
+        for (code, seats) in [("X6", 1), ("X8", 3)] {
+            licenses::create(tx, &licenses::Wish { code: code.into(), name: code.into(), seats })?;
+        }
+        ["ed", "flo", "gus"].iter().try_for_each(|name| add(tx, name, Some(&site.id)))
+    })
+    .unwrap();
     let people = ["ana", "bo", "cy", "di", "ed", "flo", "gus"];
     let mut seed = 88_172_645_463_325_252_u64;
     let mut applied = 0;
@@ -239,12 +235,12 @@ fn whatever_a_validated_file_moves_can_be_applied_and_ends_as_the_file_says() {
             (name, ["", "X2", "X4", "X4", "X6", "X8", "X8", "X8"][usize::try_from(seed % 8).unwrap()])
         });
         let rows = wishes.map(|(name, code)| format!("{name},{code}\n")).concat();
-        let import = house.check_taking_away(&format!("userName,license\n{rows}"));
+        let import = test.check_taking_away(&format!("userName,license\n{rows}"));
         let legal = import.seats.iter().all(|line| line.after <= line.seats);
         assert_eq!(legal, import.state == State::Validated);
         if legal {
-            house.apply(&import).unwrap();
-            assert!(wishes.iter().all(|(name, code)| house.holds(name).unwrap_or_default() == *code));
+            test.apply(&import).unwrap();
+            assert!(wishes.iter().all(|(name, code)| test.holds(name).unwrap_or_default() == *code));
             applied += 1;
         }
     }
@@ -253,27 +249,27 @@ fn whatever_a_validated_file_moves_can_be_applied_and_ends_as_the_file_says() {
 
 #[test]
 fn what_was_made_ready_is_applied_unless_the_world_changed_since() {
-    let house = staffed(2, 5);
-    let import = house.check("userName,license\nana,X2\nbo,X2\n");
-    let made_ready = house.org.read(|conn| prepare(conn, &import.id)).unwrap();
-    house.give("ana", "X4");
-    let refusal = house.write(&administrator(), move |tx| apply_ready(tx, made_ready)).unwrap_err();
+    let test = staffed(2, 5);
+    let import = test.check("userName,license\nana,X2\nbo,X2\n");
+    let made_ready = test.org.read(|conn| prepare(conn, &import.id)).unwrap();
+    test.give("ana", "X4");
+    let refusal = test.write(&administrator(), move |tx| apply_ready(tx, made_ready)).unwrap_err();
     assert!(refusal.to_string().contains("the user had no licence then and has X4 now"), "{refusal}");
-    assert_eq!((house.holds("bo"), house.find(&import).state), (None, State::Validated));
+    assert_eq!((test.holds("bo"), test.find(&import).state), (None, State::Validated));
 
-    let import = house.check("userName,license\nbo,X2\ncy,X2\n");
-    let made_ready = house.org.read(|conn| prepare(conn, &import.id)).unwrap();
-    house.give("di", "X2");
-    let refusal = house.write(&administrator(), move |tx| apply_ready(tx, made_ready)).unwrap_err();
+    let import = test.check("userName,license\nbo,X2\ncy,X2\n");
+    let made_ready = test.org.read(|conn| prepare(conn, &import.id)).unwrap();
+    test.give("di", "X2");
+    let refusal = test.write(&administrator(), move |tx| apply_ready(tx, made_ready)).unwrap_err();
     assert!(refusal.to_string().contains("finds none free"), "{refusal}");
-    assert_eq!((house.holds("bo"), house.holds("cy")), (None, None), "all or nothing");
-    let stock = house.org.read(licenses::stock).unwrap();
+    assert_eq!((test.holds("bo"), test.holds("cy")), (None, None), "all or nothing");
+    let stock = test.org.read(licenses::stock).unwrap();
     assert_eq!(stock.iter().map(|stock| stock.used).collect::<Vec<_>>(), [1, 1]);
 
-    let import = house.check("userName,license\nbo,X2\ncy,X4\n");
-    let made_ready = house.org.read(|conn| prepare(conn, &import.id)).unwrap();
-    house.write(&administrator(), move |tx| apply_ready(tx, made_ready)).unwrap();
-    assert_eq!((house.holds("bo").as_deref(), house.holds("cy").as_deref()), (Some("X2"), Some("X4")));
-    let stock = house.org.read(licenses::stock).unwrap();
+    let import = test.check("userName,license\nbo,X2\ncy,X4\n");
+    let made_ready = test.org.read(|conn| prepare(conn, &import.id)).unwrap();
+    test.write(&administrator(), move |tx| apply_ready(tx, made_ready)).unwrap();
+    assert_eq!((test.holds("bo").as_deref(), test.holds("cy").as_deref()), (Some("X2"), Some("X4")));
+    let stock = test.org.read(licenses::stock).unwrap();
     assert_eq!(stock.iter().map(|stock| stock.used).collect::<Vec<_>>(), [2, 2], "kept with the type");
 }

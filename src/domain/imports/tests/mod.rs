@@ -4,30 +4,26 @@
 use super::*;
 use crate::db::Conn;
 use crate::db::schema::users as accounts;
-use crate::domain::testing::{House, house};
+use crate::domain::testing::{TestOrg, test_org};
 use crate::domain::users::{EntraState, Profile, by_hand, lifecycle};
 use crate::domain::{Actor, audit, licenses, page, sites, users};
 use chrono::TimeDelta;
 
 /// Ana, Bo, Cy and Di work in Delft; Homeless has no site. X2 and X4 have as many seats as given.
-fn staffed(x2: i32, x4: i32) -> House {
-    let house = house();
-    house
-        .write(&Actor::CommandLine, move |tx| {
-            let site = sites::create(tx, "Delft")?;
-            for (code, seats) in [("X2", x2), ("X4", x4)] {
-                licenses::create(
-                    tx,
-                    &licenses::Wish { code: code.into(), name: format!("Work {code}"), seats },
-                )?;
-            }
-            for name in ["Ana", "bo", "cy", "di"] {
-                add(tx, name, Some(&site.id))?;
-            }
-            add(tx, "homeless", None)
-        })
-        .unwrap();
-    house
+fn staffed(x2: i32, x4: i32) -> TestOrg {
+    let test = test_org();
+    test.write(&Actor::CommandLine, move |tx| {
+        let site = sites::create(tx, "Delft")?;
+        for (code, seats) in [("X2", x2), ("X4", x4)] {
+            licenses::create(tx, &licenses::Wish { code: code.into(), name: format!("Work {code}"), seats })?;
+        }
+        for name in ["Ana", "bo", "cy", "di"] {
+            add(tx, name, Some(&site.id))?;
+        }
+        add(tx, "homeless", None)
+    })
+    .unwrap();
+    test
 }
 
 fn add(tx: &mut Tx, name: &str, site: Option<&str>) -> Result<()> {
@@ -42,7 +38,7 @@ fn upload(text: &str, take_away: bool) -> Upload {
     Upload { file_name: "staff.csv".into(), bytes: text.as_bytes().to_vec(), take_away }
 }
 
-impl House {
+impl TestOrg {
     fn check(&self, text: &str) -> Import {
         let upload = upload(text, false);
         self.write(&administrator(), move |tx| validate(tx, &upload)).unwrap()

@@ -4,54 +4,54 @@ use super::*;
 
 #[test]
 fn a_valid_file_says_what_each_row_will_do_and_changes_nobody() {
-    let house = staffed(5, 5);
-    house.give("bo", "X2");
-    house.give("cy", "X4");
-    let import = house.check("userName,license\nANA,x2\nbo,X4\ncy,X4\ndi,\n");
+    let test = staffed(5, 5);
+    test.give("bo", "X2");
+    test.give("cy", "X4");
+    let import = test.check("userName,license\nANA,x2\nbo,X4\ncy,X4\ndi,\n");
     assert_eq!((import.state, import.row_count, import.fault_count), (State::Validated, 4, 0));
-    assert_eq!(house.steps(&import), [Step::Assign, Step::Change, Step::Nothing, Step::LeftAlone]);
+    assert_eq!(test.steps(&import), [Step::Assign, Step::Change, Step::Nothing, Step::LeftAlone]);
     assert_eq!(
         import.counts,
         Counts { assign: 1, change: 1, nothing: 1, left_alone: 1, ..Counts::default() }
     );
-    assert_eq!(house.rows(&import)[1].license_before.as_deref(), Some("X2"));
-    assert_eq!((house.holds("ana"), house.holds("bo")), (None, Some("X2".into())));
+    assert_eq!(test.rows(&import)[1].license_before.as_deref(), Some("X2"));
+    assert_eq!((test.holds("ana"), test.holds("bo")), (None, Some("X2".into())));
     assert_eq!(import.created_by, "Mia");
-    assert_eq!(house.find(&import), import);
+    assert_eq!(test.find(&import), import);
 }
 
 #[test]
 fn an_empty_licence_cell_takes_away_only_when_that_was_asked_for() {
-    let house = staffed(5, 5);
-    house.give("ana", "X2");
+    let test = staffed(5, 5);
+    test.give("ana", "X2");
     let file = "userName,license\nana,\nbo,\n";
-    let kept = house.check(file);
-    assert_eq!(house.steps(&kept), [Step::LeftAlone, Step::LeftAlone]);
-    house.apply(&kept).unwrap();
-    assert_eq!(house.holds("ana").as_deref(), Some("X2"));
-    let taken = house.check_taking_away(file);
-    assert_eq!(house.steps(&taken), [Step::Remove, Step::Nothing]);
-    house.apply(&taken).unwrap();
-    assert_eq!(house.holds("ana"), None);
+    let kept = test.check(file);
+    assert_eq!(test.steps(&kept), [Step::LeftAlone, Step::LeftAlone]);
+    test.apply(&kept).unwrap();
+    assert_eq!(test.holds("ana").as_deref(), Some("X2"));
+    let taken = test.check_taking_away(file);
+    assert_eq!(test.steps(&taken), [Step::Remove, Step::Nothing]);
+    test.apply(&taken).unwrap();
+    assert_eq!(test.holds("ana"), None);
 }
 
 #[test]
 fn a_licence_can_be_taken_from_a_user_who_may_hold_none() {
-    let house = staffed(5, 5);
-    house.give("ana", "X2");
-    house.mark_deleted_in_entra("ana");
-    let import = house.check_taking_away("userName,license\nana,\nhomeless,\n");
-    assert_eq!(house.steps(&import), [Step::Remove, Step::Nothing]);
+    let test = staffed(5, 5);
+    test.give("ana", "X2");
+    test.mark_deleted_in_entra("ana");
+    let import = test.check_taking_away("userName,license\nana,\nhomeless,\n");
+    assert_eq!(test.steps(&import), [Step::Remove, Step::Nothing]);
 }
 
 #[test]
 fn every_fault_is_listed_with_its_row_and_remedy() {
-    let house = staffed(5, 5);
-    house.mark_deleted_in_entra("di");
+    let test = staffed(5, 5);
+    test.mark_deleted_in_entra("di");
     let import =
-        house.check("userName,license\n,X2\nnobody,X2\nana,X9\nhomeless,X2\ndi,X4\nbo,X2\ncy\nghost,X8\n");
+        test.check("userName,license\n,X2\nnobody,X2\nana,X9\nhomeless,X2\ndi,X4\nbo,X2\ncy\nghost,X8\n");
     assert_eq!((import.state, import.fault_count, import.counts.assign), (State::Faulty, 7, 1));
-    let faults = house.faults(&import);
+    let faults = test.faults(&import);
     let told: Vec<(i32, &str)> = faults.iter().map(|(number, fault, _)| (*number, fault.as_str())).collect();
     assert_eq!(
         told,
@@ -76,30 +76,30 @@ fn every_fault_is_listed_with_its_row_and_remedy() {
 
 #[test]
 fn a_user_who_holds_the_licence_already_is_nothing_to_do_even_without_a_free_seat() {
-    let house = staffed(1, 0);
-    house.give("ana", "X2");
-    let import = house.check("userName,license\nana,X2\n");
-    assert_eq!((import.state, house.steps(&import)), (State::Validated, vec![Step::Nothing]));
+    let test = staffed(1, 0);
+    test.give("ana", "X2");
+    let import = test.check("userName,license\nana,X2\n");
+    assert_eq!((import.state, test.steps(&import)), (State::Validated, vec![Step::Nothing]));
     assert!(!import.seats[0].is_touched());
 }
 
 #[test]
 fn without_any_licence_type_the_remedy_is_to_make_one() {
-    let house = house();
-    let import = house.check("userName,license\nana,X2\n");
-    assert!(house.faults(&import)[0].2.contains("There are no licence types yet."));
+    let test = test_org();
+    let import = test.check("userName,license\nana,X2\n");
+    assert!(test.faults(&import)[0].2.contains("There are no licence types yet."));
 }
 
 #[test]
 fn the_last_rows_that_find_no_seat_are_faults_and_the_arithmetic_is_shown() {
-    let house = staffed(2, 5);
-    house.give("ana", "X2");
-    house.give("bo", "X2");
-    let import = house.check("userName,license\nana,X4\ncy,X2\ndi,X2\n");
+    let test = staffed(2, 5);
+    test.give("ana", "X2");
+    test.give("bo", "X2");
+    let import = test.check("userName,license\nana,X4\ncy,X2\ndi,X2\n");
     let seats = &import.seats[0];
     assert_eq!((seats.code.as_str(), seats.seats, seats.before), ("X2", 2, 2));
     assert_eq!((seats.given, seats.freed, seats.after, seats.short()), (2, 1, 3, 1));
-    let faults = house.faults(&import);
+    let faults = test.faults(&import);
     assert_eq!(faults.len(), 1);
     assert_eq!(
         (faults[0].0, faults[0].1.as_str()),
@@ -113,18 +113,18 @@ fn the_last_rows_that_find_no_seat_are_faults_and_the_arithmetic_is_shown() {
 
 #[test]
 fn as_many_as_there_are_seats_is_no_fault() {
-    let house = staffed(2, 0);
-    let import = house.check("userName,license\nana,X2\nbo,X2\n");
+    let test = staffed(2, 0);
+    let import = test.check("userName,license\nana,X2\nbo,X2\n");
     assert_eq!((import.state, import.seats[0].after, import.seats[0].short()), (State::Validated, 2, 0));
-    house.apply(&import).unwrap();
+    test.apply(&import).unwrap();
 }
 
 #[test]
 fn a_row_that_finds_no_seat_frees_none_for_another() {
-    let house = staffed(1, 0);
-    house.give("ana", "X2");
-    let import = house.check("userName,license\nana,X4\nbo,X2\n");
-    let faults = house.faults(&import);
+    let test = staffed(1, 0);
+    test.give("ana", "X2");
+    let import = test.check("userName,license\nana,X4\nbo,X2\n");
+    let faults = test.faults(&import);
     assert_eq!(faults[0].1, "X4 has 0 seats: 0 taken, so this row finds none free.");
     assert_eq!(faults[1].1, "X2 has 1 seat: 1 taken, so this row finds none free.");
     assert!(import.seats.iter().all(|line| line.short() == 1 && line.after == line.seats + 1));
@@ -132,8 +132,8 @@ fn a_row_that_finds_no_seat_frees_none_for_another() {
 
 #[test]
 fn the_fault_of_an_unread_character_set_is_remarked_on_the_import() {
-    let house = staffed(5, 5);
+    let test = staffed(5, 5);
     let upload = Upload { bytes: b"userName,license\nana\xEB,X2\n".to_vec(), ..upload("", false) };
-    let import = house.write(&administrator(), move |tx| validate(tx, &upload)).unwrap();
-    assert!(house.find(&import).remarks[0].contains("Windows-1252"));
+    let import = test.write(&administrator(), move |tx| validate(tx, &upload)).unwrap();
+    assert!(test.find(&import).remarks[0].contains("Windows-1252"));
 }
