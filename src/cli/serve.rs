@@ -5,7 +5,7 @@ use crate::config::{Listen, Settings};
 use crate::domain::sessions::Limits;
 use crate::domain::{Actor, Org, admins};
 use crate::threads::Threads;
-use crate::web::{self, House, Patience, Proxies, Room, Site};
+use crate::web::{self, AppState, Patience, Proxies, Room, Site};
 use crate::worker;
 use chrono::TimeDelta;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
@@ -47,14 +47,14 @@ pub(super) fn serve(settings: &Settings) -> Result<(), Failure> {
         scim_requests_per_second: settings.scim_requests_per_second,
         metadata_from_private_networks: settings.metadata_from_private_networks,
     };
-    let house = House::new(org, site);
-    house.prepare();
+    let state = AppState::new(org, site);
+    state.prepare();
     let (looked_after, private) = (served.clone(), settings.metadata_from_private_networks);
     system
         .block_on(async move {
             actix_web::rt::spawn(worker::carry_on(looked_after.clone()));
             actix_web::rt::spawn(worker::work(looked_after, private));
-            web::serve(house, listener, threads)?.await
+            web::serve(state, listener, threads)?.await
         })
         .map_err(|cause| Failure::Start(format!("the server stopped: {cause}")))?;
     folder::end_service(&served)

@@ -6,7 +6,7 @@
 
 use super::connections::{Connection, NoRoom, Patience, SLOWEST};
 use super::csrf;
-use super::extract::{Fields, Visitor, house};
+use super::extract::{Fields, Visitor, app_state};
 use super::page::Failure;
 use crate::error::{Error, Result};
 use actix_multipart::{Field, Multipart, MultipartError};
@@ -148,7 +148,7 @@ impl Incoming {
         if announced(request).is_some_and(|length| length > u64::try_from(limit).unwrap_or(u64::MAX)) {
             return Err(Failure(Error::TooLarge(limit)));
         }
-        let patience = house(request)?.0.patience;
+        let patience = app_state(request)?.0.patience;
         let connection = request.conn_data::<Arc<Connection>>().cloned();
         let is_strangers = {
             let extensions = request.extensions();

@@ -4,8 +4,8 @@
 //! may be made up. So the list is read from the right, as far as named proxies vouch for it, and no further than it can
 //! be read: what stands to the left of an unreadable entry was vouched for by nobody.
 
-use super::House;
-use super::extract::house;
+use super::AppState;
+use super::extract::app_state;
 use super::page::Failure;
 use crate::config::ForwardedHeader;
 use crate::network::{self, is_within};
@@ -36,14 +36,14 @@ impl FromRequest for Address {
     type Future = Ready<Result<Self, Failure>>;
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
-        ready(house(request).map(|house| Self(client_address(house, request))).map_err(Failure))
+        ready(app_state(request).map(|state| Self(client_address(state, request))).map_err(Failure))
     }
 }
 
 /// The address that a request comes from, as text for logs and counters.
-pub(super) fn client_address(house: &House, request: &HttpRequest) -> String {
+pub(super) fn client_address(state: &AppState, request: &HttpRequest) -> String {
     let Some(peer) = request.peer_addr() else { return "unknown".to_owned() };
-    house.0.proxies.client(peer.ip(), request.headers()).to_string()
+    state.0.proxies.client(peer.ip(), request.headers()).to_string()
 }
 
 /// The proxies that are believed, and the one header in which they are.

@@ -4,8 +4,8 @@
 //! over https only, for all of it and nothing beside it, so that no neighbouring host and no plain http can plant one
 //! (RFC 6265bis section 4.1.3.2).
 
-use super::extract::house;
-use super::{House, csrf, sso};
+use super::extract::app_state;
+use super::{AppState, csrf, sso};
 use crate::error::{Error, Result};
 use actix_web::cookie::{Cookie, CookieBuilder, SameSite};
 use actix_web::http::header::{HeaderName, HeaderValue};
@@ -25,29 +25,34 @@ impl Name {
     }
 
     /// As it is called on this console.
-    pub(super) fn on(self, house: &House) -> String {
-        if house.is_https() { format!("__Host-{}", self.plain) } else { self.plain.to_owned() }
+    pub(super) fn on(self, state: &AppState) -> String {
+        if state.is_https() { format!("__Host-{}", self.plain) } else { self.plain.to_owned() }
     }
 
     /// What the browser sent under this name.
     pub(super) fn value(self, request: &HttpRequest) -> Option<String> {
-        let name = self.on(house(request).ok()?);
+        let name = self.on(app_state(request).ok()?);
         request.cookie(&name).map(|cookie| cookie.value().to_owned())
     }
 
     /// A cookie of this name that scripts don't see.
-    pub(super) fn build(self, house: &House, value: String, same_site: SameSite) -> CookieBuilder<'static> {
-        let path = if house.is_https() { "/" } else { self.path };
-        Cookie::build(self.on(house), value)
+    pub(super) fn build(
+        self,
+        state: &AppState,
+        value: String,
+        same_site: SameSite,
+    ) -> CookieBuilder<'static> {
+        let path = if state.is_https() { "/" } else { self.path };
+        Cookie::build(self.on(state), value)
             .path(path)
             .http_only(true)
-            .secure(house.is_https())
+            .secure(state.is_https())
             .same_site(same_site)
     }
 
     /// A cookie that makes the browser forget this one.
     pub(super) fn forget(self, request: &HttpRequest) -> Result<Cookie<'static>> {
-        let mut cookie = self.build(house(request)?, String::new(), SameSite::Lax).finish();
+        let mut cookie = self.build(app_state(request)?, String::new(), SameSite::Lax).finish();
         cookie.make_removal();
         Ok(cookie)
     }

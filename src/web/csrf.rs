@@ -5,7 +5,7 @@
 //! nothing about it.
 
 use super::cookies::Name;
-use super::extract::{Fields, house};
+use super::extract::{Fields, app_state};
 use super::page::Failure;
 use super::session::Visit;
 use crate::error::{Error, Result};
@@ -25,12 +25,12 @@ pub(super) fn token(request: &HttpRequest) -> Result<(String, Option<Cookie<'sta
         Some(binding) => (binding, None),
         None => {
             let secret = seal::secret();
-            let cookie = COOKIE.build(house(request)?, secret.clone(), SameSite::Strict).finish();
+            let cookie = COOKIE.build(app_state(request)?, secret.clone(), SameSite::Strict).finish();
             (format!("cookie:{secret}"), Some(cookie))
         }
     };
     let salt: String = seal::secret().chars().take(SALT_LENGTH).collect();
-    let digest = house(request)?.org().keys().digest(PURPOSE, &format!("{salt}:{binding}"));
+    let digest = app_state(request)?.org().keys().digest(PURPOSE, &format!("{salt}:{binding}"));
     Ok((format!("{salt}{digest}"), cookie))
 }
 
@@ -39,7 +39,7 @@ pub(super) fn check(request: &HttpRequest, fields: &Fields) -> Result<(), Failur
     let told = fields.iter().find(|(name, _)| name == FIELD).map(|(_, value)| value.as_str());
     let genuine = binding(request).zip(told).is_some_and(|(binding, told)| {
         let parts = told.split_at_checked(SALT_LENGTH);
-        let keys = house(request).map(|house| house.org().keys().clone());
+        let keys = app_state(request).map(|state| state.org().keys().clone());
         parts.zip(keys.ok()).is_some_and(|((salt, digest), keys)| {
             keys.recognises(PURPOSE, &format!("{salt}:{binding}"), digest)
         })

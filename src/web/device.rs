@@ -1,7 +1,7 @@
 //! The cookie by which a browser that signed in before is known again; see `domain::admins::devices`.
 
 use super::cookies::Name;
-use super::extract::house;
+use super::extract::app_state;
 use crate::domain::admins::devices::KEPT_FOR;
 use crate::error::{Error, Result};
 use actix_web::cookie::SameSite;
@@ -19,10 +19,10 @@ pub(super) fn secret(request: &HttpRequest) -> Option<String> {
 
 /// Gives the browser the secret to keep.
 pub(super) fn keep(request: &HttpRequest, response: &mut HttpResponse, secret: String) -> Result<()> {
-    let house = house(request)?;
+    let state = app_state(request)?;
     // Entra ID's answers are posted from its site, and browsers take None over https only.
-    let same_site = if house.is_https() { SameSite::None } else { SameSite::Lax };
+    let same_site = if state.is_https() { SameSite::None } else { SameSite::Lax };
     let cookie =
-        COOKIE.build(house, secret, same_site).max_age(Duration::seconds(KEPT_FOR.num_seconds())).finish();
+        COOKIE.build(state, secret, same_site).max_age(Duration::seconds(KEPT_FOR.num_seconds())).finish();
     response.add_cookie(&cookie).map_err(Error::internal)
 }

@@ -10,7 +10,7 @@ use super::pauses::Pauses;
 use super::route::{Least, Route};
 use super::session::Visit;
 use super::task_lines::TaskLine;
-use super::{House, csrf};
+use super::{AppState, csrf};
 use crate::db::{Condition, Conn};
 use crate::domain::authority::{Authority, Proof};
 use crate::domain::provisioning::Report;
@@ -28,10 +28,10 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// Everything that the doors share.
-pub(super) fn house(request: &HttpRequest) -> Result<&House> {
-    let house = request.app_data::<web::Data<House>>().map(web::Data::get_ref);
-    house.ok_or_else(|| Error::internal("the application was put together without a house"))
+/// What all routes share.
+pub(super) fn app_state(request: &HttpRequest) -> Result<&AppState> {
+    let state = request.app_data::<web::Data<AppState>>().map(web::Data::get_ref);
+    state.ok_or_else(|| Error::internal("the application was put together without its state"))
 }
 
 /// Who is at the door, put there by the guard.
@@ -66,7 +66,7 @@ impl Signed {
         let visitor = request.extensions().get::<Visitor>().cloned()?;
         let (user, visit) = (visitor.user?, Visit::of(request));
         let wanted = visitor.route.map(|route| route.wanted(request)).unwrap_or_default();
-        let now = house(request).ok()?.org().now();
+        let now = app_state(request).ok()?.org().now();
         let proof = Proof { wanted, good_until: visit.proved_until(now) };
         let authority = Authority::of_session(user.actor(), visit.sitting()?, proof);
         Some(Self(user, authority))
@@ -81,7 +81,7 @@ async fn still_there(request: &HttpRequest) -> Result<(), Failure> {
         return Ok(());
     }
     let Some(Signed(_, authority)) = Signed::of(request) else { return Err(Failure(Error::SignedOut)) };
-    let desk = Desk::at(house(request)?);
+    let desk = Desk::at(app_state(request)?);
     let now = desk.org().now();
     Ok(desk.read(move |conn| authority.must_hold(conn, now)).await?)
 }
@@ -124,15 +124,15 @@ impl FromRequest for Desk {
 }
 
 impl Desk {
-    pub(super) fn at(house: &House) -> Self {
-        let (org, slow, pauses) = (house.org().clone(), house.0.slow.clone(), house.0.pauses.clone());
+    pub(super) fn at(state: &AppState) -> Self {
+        let (org, slow, pauses) = (state.org().clone(), state.0.slow.clone(), state.0.pauses.clone());
         Self { org, slow, pauses, connection: None, line: nobody() }
     }
 
     /// For what comes with this request, and waits in this line where it has to.
     pub(super) fn of(request: &HttpRequest, line: Line) -> Result<Self> {
         let connection = request.conn_data::<Arc<Connection>>().cloned();
-        Ok(Self { connection, line, ..Self::at(house(request)?) })
+        Ok(Self { connection, line, ..Self::at(app_state(request)?) })
     }
 
     /// The tries that wait before their password is looked at.

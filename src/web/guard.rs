@@ -2,7 +2,7 @@
 
 use super::client_address::client_address;
 use super::content_policy::{Source, policy};
-use super::extract::{Desk, Visitor, house};
+use super::extract::{Desk, Visitor, app_state};
 use super::page::{Answer, Failure, Onward, Told};
 use super::route::{Least, Route, allow, standing_page};
 use super::session::Visit;
@@ -33,16 +33,16 @@ pub(super) async fn watch<B: MessageBody>(
 ) -> Result<ServiceResponse<B>, actix_web::Error> {
     let id = Uuid::now_v7().to_string();
     request.extensions_mut().insert(RequestId(id.clone()));
-    if let Ok(house) = house(request.request())
-        && let Some(peer) = house.0.proxies.unnamed(request.request())
+    if let Ok(state) = app_state(request.request())
+        && let Some(peer) = state.0.proxies.unnamed(request.request())
     {
-        house.0.unnamed_proxies.note(&house.0.proxies, peer, house.org().now());
+        state.0.unnamed_proxies.note(&state.0.proxies, peer, state.org().now());
     }
     let span = tracing::info_span!(
         "request",
         id = %id,
         method = method_name(request.method()),
-        client = house(request.request()).ok().map(|house| client_address(house, request.request())),
+        client = app_state(request.request()).ok().map(|state| client_address(state, request.request())),
         proxy_id = foreign_id(request.headers()),
     );
     async move {
@@ -98,7 +98,7 @@ pub(super) async fn headers<B: MessageBody>(
     request: ServiceRequest,
     next: Next<B>,
 ) -> Result<ServiceResponse<B>, actix_web::Error> {
-    let transport_policy = house(request.request()).ok().and_then(transport_policy);
+    let transport_policy = app_state(request.request()).ok().and_then(transport_policy);
     let mut response = next.call(request).await?;
     let policy = {
         let extensions = response.request().extensions();
@@ -129,8 +129,8 @@ pub(super) async fn headers<B: MessageBody>(
 }
 
 /// For how long browsers come over https only (RFC 6797).
-fn transport_policy(house: &super::House) -> Option<&'static str> {
-    match (house.is_https(), house.0.hsts_subdomains) {
+fn transport_policy(state: &super::AppState) -> Option<&'static str> {
+    match (state.is_https(), state.0.hsts_subdomains) {
         (true, true) => Some("max-age=31536000; includeSubDomains"),
         (true, false) => Some("max-age=31536000"),
         (false, _) => None,
@@ -145,7 +145,7 @@ pub(super) async fn same_origin<B: MessageBody>(
     // Entra ID's messages are posted from its own site; they prove themselves by their signature.
     let comes_from_entra = [super::sso::CONSUMER, super::sso::LOGOUT].contains(&request.path());
     let changes = ![Method::GET, Method::HEAD].contains(request.method());
-    let is_foreign = || house(request.request()).is_ok_and(|own| is_foreign(request.headers(), own));
+    let is_foreign = || app_state(request.request()).is_ok_and(|own| is_foreign(request.headers(), own));
     if changes && !comes_from_entra && is_foreign() {
         let refusal =
             Error::Forbidden("This form was sent from another site. Nothing was changed.".to_owned());
@@ -156,7 +156,7 @@ pub(super) async fn same_origin<B: MessageBody>(
 
 /// Whether a browser says that another site sent this (Fetch Metadata; RFC 6454 section 7). Over https the scheme
 /// counts too, and an origin that is not told (`null`) is another's, whatever else is said.
-fn is_foreign(headers: &HeaderMap, own: &super::House) -> bool {
+fn is_foreign(headers: &HeaderMap, own: &super::AppState) -> bool {
     let text = |name: HeaderName| headers.get(name).map(|value| value.to_str().unwrap_or("unreadable"));
     let site = text(HeaderName::from_static("sec-fetch-site"));
     if site.is_some_and(|site| !matches!(site, "same-origin" | "none")) {
@@ -247,7 +247,7 @@ async fn recognise(request: &HttpRequest, route: Option<&'static Route>) -> Resu
     // A session that began without a role is none of an account that has been given one since.
     let is_plain = visit.foreign().is_some_and(|foreign| foreign.came_by.plain);
     let id = visit.user();
-    let desk = Desk::at(house(request)?);
+    let desk = Desk::at(app_state(request)?);
     // The form that tries a sign-in out leads to the identity provider before single sign-on is switched on.
     let tests = request.path() == "/identity" || request.path().starts_with("/identity/sso");
     let (page, now) = (Some(request.path()).filter(|path| task_lines::is_begun_on(path)), desk.org().now());

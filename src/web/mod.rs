@@ -46,11 +46,11 @@ pub use client_address::Proxies;
 pub use connections::{Patience, Room};
 pub use server::serve;
 
-/// All that the doors share: everything is reached through it, nothing is global.
+/// What all routes share: everything is reached through it, nothing is global.
 #[derive(Clone)]
-pub struct House(Arc<Parts>);
+pub struct AppState(Arc<Shared>);
 
-struct Parts {
+struct Shared {
     org: Org,
     public_url: Url,
     proxies: Proxies,
@@ -61,7 +61,7 @@ struct Parts {
     limits: Limits,
     metadata_from_private_networks: bool,
     refusals: Sparing,
-    token_desk: oauth::TokenDesk,
+    token_endpoint: oauth::TokenEndpoint,
     scim_limits: scim::Limits,
     scim_walks: Arc<scim::Walks>,
     visits: sso::Visits,
@@ -95,14 +95,14 @@ pub struct Site {
     pub metadata_from_private_networks: bool,
 }
 
-impl House {
+impl AppState {
     /// A console for `org`.
     #[must_use]
     pub fn new(org: Org, site: Site) -> Self {
         if let Some(host) = site.public_url.domain() {
             org.be_known_at(host);
         }
-        Self(Arc::new(Parts {
+        Self(Arc::new(Shared {
             org,
             public_url: site.public_url,
             proxies: site.proxies,
@@ -113,7 +113,7 @@ impl House {
             limits: site.limits,
             metadata_from_private_networks: site.metadata_from_private_networks,
             refusals: Sparing::default(),
-            token_desk: oauth::TokenDesk::new(&site.authority),
+            token_endpoint: oauth::TokenEndpoint::new(&site.authority),
             scim_limits: scim::Limits::new(site.scim_requests_per_second),
             scim_walks: Arc::default(),
             visits: sso::Visits::default(),
@@ -164,7 +164,7 @@ fn password_threads() -> usize {
 
 /// The whole application: middleware and doors in one screen.
 fn app(
-    house: House,
+    state: AppState,
 ) -> App<
     impl ServiceFactory<
         ServiceRequest,
@@ -174,15 +174,15 @@ fn app(
         InitError = (),
     >,
 > {
-    let key = Key::derive_from(house.org().keys().digest("session cookie", "").as_bytes());
-    let sessions = SessionMiddleware::builder(session::Store::new(house.clone()), key)
-        .cookie_name(session::COOKIE.on(&house))
-        .cookie_secure(house.is_https())
+    let key = Key::derive_from(state.org().keys().digest("session cookie", "").as_bytes());
+    let sessions = SessionMiddleware::builder(session::Store::new(state.clone()), key)
+        .cookie_name(session::COOKIE.on(&state))
+        .cookie_secure(state.is_https())
         .cookie_same_site(SameSite::Lax)
         .cookie_content_security(CookieContentSecurity::Signed)
         .build();
     App::new()
-        .app_data(web::Data::new(house))
+        .app_data(web::Data::new(state))
         .wrap(Compress::default())
         .wrap(from_fn(connections::hold))
         .wrap(from_fn(guard::headers))

@@ -3,9 +3,9 @@
 //! It stands outside the console's sessions and forms: a program asks here, with a secret or (RFC 7523) an assertion. The
 //! client hears no more than the protocol's error; the provisioning log has the cause and the remedy.
 
-use super::extract::{Desk, client_address, house, whole};
+use super::extract::{Desk, app_state, client_address, whole};
 use super::guard::RequestId;
-use super::{House, scim};
+use super::{AppState, scim};
 use crate::domain::Actor;
 use crate::domain::audit::Change;
 use crate::domain::identity::access_tokens::{GOOD_FOR, Issued};
@@ -41,13 +41,13 @@ pub(super) fn routes(routes: &mut ServiceConfig) {
 }
 
 /// What the token endpoint remembers while the program runs.
-pub(super) struct TokenDesk {
+pub(super) struct TokenEndpoint {
     authority: Authority,
     throttle: Throttle,
     refusals: Sparing,
 }
 
-impl TokenDesk {
+impl TokenEndpoint {
     pub(super) fn new(authority: &Url) -> Self {
         let authority = Authority::new(authority);
         Self { authority, throttle: Throttle::default(), refusals: Sparing::default() }
@@ -73,7 +73,7 @@ async fn token(request: HttpRequest, payload: web::Payload) -> HttpResponse {
 }
 
 async fn grant(request: &HttpRequest, payload: web::Payload) -> Result<Issued, Refusal> {
-    let house = house(request)?;
+    let state = app_state(request)?;
     let body =
         whole(request, payload.into_inner(), LARGEST_BODY).await.map_err(|failure| match failure.0 {
             Error::TooLarge(_) => Refusal::too_large(),
@@ -82,17 +82,17 @@ async fn grant(request: &HttpRequest, payload: web::Payload) -> Result<Issued, R
             _ => Refusal::malformed("the body could not be read"),
         })?;
     let wish = Wish::read(request.headers(), request.query_string(), &body)?;
-    let (client, address) = (wish.client_id.clone().unwrap_or_default(), client_address(house, request));
-    let desk = &house.0.token_desk;
-    if let Some(seconds) = desk.throttle.wait(&client, &address, house.org().now()) {
+    let (client, address) = (wish.client_id.clone().unwrap_or_default(), client_address(state, request));
+    let endpoint = &state.0.token_endpoint;
+    if let Some(seconds) = endpoint.throttle.wait(&client, &address, state.org().now()) {
         return Err(Refusal::too_often(seconds));
     }
-    let outcome = match prove(house, &wish).await {
-        Ok(holder) => issue(house, request, holder, wish.scope.as_deref()).await,
+    let outcome = match prove(state, &wish).await {
+        Ok(holder) => issue(state, request, holder, wish.scope.as_deref()).await,
         Err(refusal) => Err(refusal),
     };
     if outcome.as_ref().is_err_and(Refusal::is_of_client) {
-        desk.throttle.failed(&client, &address, house.org().now());
+        endpoint.throttle.failed(&client, &address, state.org().now());
     }
     outcome
 }
@@ -103,8 +103,8 @@ enum Holder {
     Federation(Federation),
 }
 
-async fn prove(house: &House, wish: &Wish) -> Result<Holder, Refusal> {
-    let (desk, org) = (Desk::at(house), house.org());
+async fn prove(state: &AppState, wish: &Wish) -> Result<Holder, Refusal> {
+    let (desk, org) = (Desk::at(state), state.org());
     match &wish.proof {
         Proof::Secret(secret) => {
             let (keys, now) = (org.keys().clone(), org.now());
@@ -117,7 +117,7 @@ async fn prove(house: &House, wish: &Wish) -> Result<Holder, Refusal> {
         }
         Proof::Assertion(assertion) => {
             let pinned = desk.read(federation::read).await?;
-            let authority = &house.0.token_desk.authority;
+            let authority = &state.0.token_endpoint.authority;
             let proved = authority.admit(&pinned, wish.client_id.as_deref(), assertion, org.clock()).await;
             proved.map(|()| Holder::Federation(pinned)).map_err(|refused| Refusal::of_federation(&refused))
         }
@@ -125,7 +125,7 @@ async fn prove(house: &House, wish: &Wish) -> Result<Holder, Refusal> {
 }
 
 async fn issue(
-    house: &House,
+    state: &AppState,
     request: &HttpRequest,
     holder: Holder,
     scope: Option<&str>,
@@ -134,7 +134,7 @@ async fn issue(
         return Err(Refusal::scope());
     }
     let request_id = request_id(request);
-    let desk = Desk::at(house);
+    let desk = Desk::at(state);
     let issued = desk.write(Actor::Entra, move |tx| {
         if switch::read(tx.conn)?.state == State::Off {
             return Ok(None);
@@ -164,13 +164,13 @@ async fn issue(
 
 /// Writes a refusal down, unless one of its sort was written down just now.
 fn note(request: &HttpRequest, refusal: &Refusal) {
-    let Ok(house) = house(request) else { return };
-    let state = Desk::at(house).glance(switch::read).map(|switch| switch.state);
+    let Ok(state) = app_state(request) else { return };
+    let switched = Desk::at(state).glance(switch::read).map(|switch| switch.state);
     // Before provisioning is switched on for the first time, who proves nothing is only noise.
-    if !refusal.is_of_switch() && state.is_ok_and(|state| state == State::Off) {
+    if !refusal.is_of_switch() && switched.is_ok_and(|state| state == State::Off) {
         return;
     }
-    if !house.0.token_desk.refusals.is_due(&refusal.sort, house.org().now()) {
+    if !state.0.token_endpoint.refusals.is_due(&refusal.sort, state.org().now()) {
         return;
     }
     let report = Report {
@@ -179,7 +179,7 @@ fn note(request: &HttpRequest, refusal: &Refusal) {
         remedy: Some(refusal.remedy.to_owned()),
         ..report(refusal.status, Outcome::Refused, request_id(request))
     };
-    Desk::at(house).write_later(Actor::Entra, move |tx| provisioning::note(tx, report));
+    Desk::at(state).write_later(Actor::Entra, move |tx| provisioning::note(tx, report));
 }
 
 fn report(status: StatusCode, outcome: Outcome, request_id: Option<String>) -> Report {
@@ -192,12 +192,12 @@ fn request_id(request: &HttpRequest) -> Option<String> {
 }
 
 /// What Entra ID must be told: the address of SCIM, and that of the tokens.
-pub(super) fn addresses(house: &House) -> (String, String) {
-    (house.address(scim::BASE), house.address(PATH))
+pub(super) fn addresses(state: &AppState) -> (String, String) {
+    (state.address(scim::BASE), state.address(PATH))
 }
 
 /// The issuer that a tenant's assertions must name, and where its keys are.
-pub(super) fn pinned(house: &House, tenant_id: &str) -> (String, String) {
-    let authority = &house.0.token_desk.authority;
+pub(super) fn pinned(state: &AppState, tenant_id: &str) -> (String, String) {
+    let authority = &state.0.token_endpoint.authority;
     (authority.issuer(tenant_id), authority.keys_address(tenant_id))
 }

@@ -3,7 +3,7 @@
 use super::body::LARGEST;
 use super::connections::stream::Stream;
 use super::connections::{Connection, Connections};
-use super::{House, app};
+use super::{AppState, app};
 use crate::domain::Org;
 use crate::error::Error;
 use crate::threads::Threads;
@@ -32,19 +32,19 @@ const HEAD: Duration = Duration::from_secs(5);
 const LINGER: Duration = Duration::from_secs(1);
 
 /// Serves the console on `listener` until the program is told to stop.
-pub fn serve(house: House, listener: TcpListener, threads: Threads) -> io::Result<Server> {
-    let proxies = house.0.proxies.networks.clone();
-    let connections = Connections::new(house.0.room, house.0.patience, proxies);
+pub fn serve(state: AppState, listener: TcpListener, threads: Threads) -> io::Result<Server> {
+    let proxies = state.0.proxies.networks.clone();
+    let connections = Connections::new(state.0.room, state.0.patience, proxies);
     let builder = Server::build()
         .workers(threads.workers)
         .worker_max_blocking_threads(threads.blocking)
         .shutdown_timeout(SHUTDOWN_S);
     let stopping = builder.graceful_shutdown_signal();
-    let (waiting, stop, org) = (connections.clone(), stopping.clone(), house.org().clone());
+    let (waiting, stop, org) = (connections.clone(), stopping.clone(), state.org().clone());
     actix_web::rt::spawn(async move { cut_at_stop(&waiting, &org, stop.notified()).await });
     let builder = builder.listen("rollcall", listener, move || {
         let (connections, stopping) = (connections.clone(), stopping.clone());
-        let app = app(house.clone()).into_factory();
+        let app = app(state.clone()).into_factory();
         let app = app.map_err(|cause: actix_web::Error| cause.error_response());
         let http = HttpService::build()
             .expect(fn_service(|request: Request| ready(expected(request))))

@@ -1,6 +1,6 @@
 //! Sessions of the console, kept in the database: revocable, and shared by all who serve it.
 
-use super::House;
+use super::AppState;
 use super::cookies::{self, Name};
 use super::extract::Desk;
 use super::page::failed_after;
@@ -319,22 +319,22 @@ pub(super) async fn tell_lost<B: MessageBody>(
 
 /// The store behind the sessions.
 pub(super) struct Store {
-    house: House,
+    app: AppState,
     desk: Desk,
 }
 
 impl Store {
-    pub(super) fn new(house: House) -> Self {
-        Self { desk: Desk::at(&house), house }
+    pub(super) fn new(app: AppState) -> Self {
+        Self { desk: Desk::at(&app), app }
     }
 
     fn digest(&self, key: &str) -> String {
-        self.house.org().keys().digest(PURPOSE, key)
+        self.app.org().keys().digest(PURPOSE, key)
     }
 
     async fn begin(&self, packed: Packed) -> Result<SessionKey> {
         let key = seal::secret();
-        let (id, limits) = (self.digest(&key), self.house.0.limits);
+        let (id, limits) = (self.digest(&key), self.app.0.limits);
         let begin = self.desk.write(Actor::Rollcall, move |tx| {
             let Packed { holder, reserved, state } = packed;
             sessions::begin(tx, &id, reserved.as_ref(), holder, state, limits)
@@ -393,7 +393,7 @@ fn farewell(state: &str) -> Option<Packed> {
 
 impl SessionStore for Store {
     async fn load(&self, key: &SessionKey) -> Result<Option<State>, LoadError> {
-        let (id, now, limits) = (self.digest(key.as_ref()), self.house.org().now(), self.house.0.limits);
+        let (id, now, limits) = (self.digest(key.as_ref()), self.app.org().now(), self.app.0.limits);
         let found = self.desk.read(move |conn| sessions::find(conn, &id, now, limits)).await;
         let session = match found {
             Ok(Some(session)) => session,
@@ -411,7 +411,7 @@ impl SessionStore for Store {
             serde_json::from_str(&session.state).map_err(|cause| LoadError::Deserialization(cause.into()))?;
         let foreign: Option<Foreign> = state.get(FOREIGN).and_then(|value| serde_json::from_str(value).ok());
         // Entra ID may say until when a session may last at the most (SAML core section 2.7.2, SessionNotOnOrAfter).
-        let latest = session.created_at + self.house.0.limits.absolute;
+        let latest = session.created_at + self.app.0.limits.absolute;
         let ends_at = foreign.and_then(|foreign| foreign.until).map_or(latest, |until| until.min(latest));
         let sitting = Sitting { id: session.id, ends_at };
         let sitting = serde_json::to_string(&sitting).map_err(|cause| LoadError::Other(cause.into()))?;

@@ -5,11 +5,11 @@
 
 use super::body::discard;
 use super::cookies::Name;
-use super::extract::{Address, Desk, house, whole};
+use super::extract::{Address, Desk, app_state, whole};
 use super::page::{self, Answer, Failure, Frame};
 use super::query::Query;
 use super::session::Visit;
-use super::{House, device, session};
+use super::{AppState, device, session};
 use crate::domain::admins::devices;
 use crate::domain::sso::examination::{Examined, Grounds, Standing};
 use crate::domain::sso::keys::{self, Key};
@@ -60,16 +60,16 @@ const LARGEST: usize = 1024 * 1024;
 const LONGEST_PATH: usize = 512;
 
 /// Where we are, as Entra ID knows it.
-pub(super) fn here(house: &House) -> Here {
-    Here::under(&house.0.public_url)
+pub(super) fn here(state: &AppState) -> Here {
+    Here::under(&state.0.public_url)
 }
 
 /// Our metadata, for Entra ID's administrator to upload.
 pub(super) async fn metadata(request: HttpRequest, desk: Desk) -> Answer {
-    let house = house(&request)?;
-    let here = here(house);
+    let state = app_state(&request)?;
+    let here = here(state);
     if request.method() != Method::HEAD {
-        own_keys(house, &desk).await?;
+        own_keys(state, &desk).await?;
     }
     let xml = desk.read(move |conn| keys::describe(conn, &here)).await?;
     Ok(page::download("rollcall-metadata.xml", "application/samlmetadata+xml", xml.into_bytes()))
@@ -82,8 +82,8 @@ pub(super) struct KeyMaker(Arc<Mutex<()>>);
 
 impl KeyMaker {
     /// Makes the first key, if there is none, on a thread of its own: so it is there before anybody asks.
-    pub(super) fn begin(&self, house: &House) {
-        let (maker, org, here) = (self.0.clone(), house.org().clone(), here(house));
+    pub(super) fn begin(&self, state: &AppState) {
+        let (maker, org, here) = (self.0.clone(), state.org().clone(), here(state));
         std::thread::spawn(move || {
             let _one_at_a_time = maker.blocking_lock_owned();
             if let Err(cause) = keys::own(&org, &here) {
@@ -108,19 +108,19 @@ impl KeyMaker {
 }
 
 /// Our keys; the first is made when somebody first asks.
-pub(super) async fn own_keys(house: &House, desk: &Desk) -> Result<Vec<Key>> {
+pub(super) async fn own_keys(state: &AppState, desk: &Desk) -> Result<Vec<Key>> {
     let there = desk.read(keys::list).await?;
     if !there.is_empty() {
         return Ok(there);
     }
-    let (org, here) = (house.org().clone(), here(house));
-    house.0.key_maker.run(move || keys::own(&org, &here)).await
+    let (org, here) = (state.org().clone(), here(state));
+    state.0.key_maker.run(move || keys::own(&org, &here)).await
 }
 
 /// A new key of ours.
-pub(super) async fn new_pair(house: &House) -> Result<KeyPair> {
-    let (here, now) = (here(house), house.org().now());
-    house.0.key_maker.run(move || keys::generate(&here, now)).await
+pub(super) async fn new_pair(state: &AppState) -> Result<KeyPair> {
+    let (here, now) = (here(state), state.org().now());
+    state.0.key_maker.run(move || keys::generate(&here, now)).await
 }
 
 /// Where whoever has proved themselves goes on with the form that they had sent.
@@ -144,11 +144,11 @@ pub(super) async fn start(
     address: Address,
     start: Query<Start>,
 ) -> Answer {
-    let house = house(&request)?;
+    let state = app_state(&request)?;
     let signed_in = Visit::of(&request).user().filter(|_| frame.person.is_some());
     let payer = signed_in.clone().map_or_else(|| Payer::at(&address.0), Payer::Known);
-    if let Err(refusal) = house.0.visits.take(visits::Purpose::Start, &payer) {
-        return turn_away(house, frame, &desk, &address.0, refusal).await;
+    if let Err(refusal) = state.0.visits.take(visits::Purpose::Start, &payer) {
+        return turn_away(state, frame, &desk, &address.0, refusal).await;
     }
     if request.method() == Method::HEAD {
         return Ok(HttpResponse::Ok().finish());
@@ -169,7 +169,7 @@ pub(super) async fn start(
     let purpose = if prover.is_some() { Purpose::Proof } else { Purpose::SignIn };
     let asker = prover.map_or_else(|| From::Address(address.0.clone()), From::Person);
     let mut response = match send(&request, &desk, purpose, &next, asker, force).await {
-        Err(Failure(refusal)) => return turn_away(house, frame, &desk, &address.0, refusal).await,
+        Err(Failure(refusal)) => return turn_away(state, frame, &desk, &address.0, refusal).await,
         sent => sent?,
     };
     remember_way(&request, &mut response, "entra")?;
@@ -202,12 +202,12 @@ pub(super) async fn send(
     from: From,
     force: bool,
 ) -> Answer {
-    let house = house(request)?;
-    let here = here(house);
+    let state = app_state(request)?;
+    let here = here(state);
     // One secret a browser, so that several windows can be under way at once.
     let secret = BROWSER.value(request).filter(|secret| secret.len() >= 32).unwrap_or_else(seal::secret);
     if desk.read(settings::read).await?.sign_requests {
-        own_keys(house, desk).await?;
+        own_keys(state, desk).await?;
     }
     let (browser, return_to) = (secret.clone(), return_to.to_owned());
     let target = desk
@@ -216,8 +216,8 @@ pub(super) async fn send(
         })
         .await?;
     // The answer is posted from another site; browsers take `None` only over https.
-    let same_site = if house.is_https() { SameSite::None } else { SameSite::Lax };
-    let cookie = BROWSER.build(house, secret, same_site).finish();
+    let same_site = if state.is_https() { SameSite::None } else { SameSite::Lax };
+    let cookie = BROWSER.build(state, secret, same_site).finish();
     let mut response = page::go(&target);
     response.add_cookie(&cookie).map_err(Error::internal)?;
     Ok(response)
@@ -285,9 +285,8 @@ fn may_be_from_another_site(request: &HttpRequest) -> bool {
     let text = |name: HeaderName| request.headers().get(name).map(|value| value.to_str().unwrap_or_default());
     match (text(HeaderName::from_static("sec-fetch-site")), text(header::ORIGIN)) {
         (Some(site), _) => site != "same-origin",
-        (None, Some(origin)) => {
-            house(request).map_or(true, |house| origin != house.0.public_url.origin().ascii_serialization())
-        }
+        (None, Some(origin)) => app_state(request)
+            .map_or(true, |state| origin != state.0.public_url.origin().ascii_serialization()),
         (None, None) => false,
     }
 }
@@ -300,12 +299,12 @@ pub(super) async fn consume(
     address: Address,
     payload: web::Payload,
 ) -> Answer {
-    let house = house(&request)?;
+    let state = app_state(&request)?;
     let (ring, now, browser) = (desk.org().keys().clone(), desk.org().now(), BROWSER.value(&request));
     let secret = browser.clone();
     let standing = desk.read(move |conn| Standing::read(conn, &ring, secret.as_deref(), now)).await?;
     // Nobody comes in then: nothing is looked into, and nothing is kept of it.
-    let is_plain = !house.is_https();
+    let is_plain = !state.is_https();
     let closed = |frame| {
         let sentence =
             if is_plain { help::SWITCHED_OFF_OVER_HTTP } else { help::for_the_person("switched_off") };
@@ -315,19 +314,19 @@ pub(super) async fn consume(
         discard(&request, payload.into_inner(), LARGEST).await?;
         return closed(frame);
     }
-    let who = match payer(&house.0.visits, standing, browser.as_deref(), &address.0) {
+    let who = match payer(&state.0.visits, standing, browser.as_deref(), &address.0) {
         Ok(who) => who,
-        Err(refusal) => return turn_away(house, frame, &desk, &address.0, refusal).await,
+        Err(refusal) => return turn_away(state, frame, &desk, &address.0, refusal).await,
     };
     let (field, relay_state) = match read_form(&request, payload.into_inner()).await {
         Ok(read) => read,
-        Err(Failure(refusal)) => return turn_away(house, frame, &desk, &address.0, refusal).await,
+        Err(Failure(refusal)) => return turn_away(state, frame, &desk, &address.0, refusal).await,
     };
-    let here = here(house);
+    let here = here(state);
     let bearer = Bearer {
         browser,
         address: address.0,
-        return_to: relay_state.and_then(|state| own_page(house, &state)),
+        return_to: relay_state.and_then(|relay_state| own_page(state, &relay_state)),
         present: present(&request, &frame),
     };
     let (ring, browser) = (desk.org().keys().clone(), bearer.browser.clone());
@@ -337,15 +336,15 @@ pub(super) async fn consume(
         return closed(frame);
     }
     let line = examinations::line(&bearer.address, grounds.is_expected());
-    let examined = match desk.wait(house.0.examinations.run(line, move || grounds.examine(&field, now))).await
+    let examined = match desk.wait(state.0.examinations.run(line, move || grounds.examine(&field, now))).await
     {
         Err(refusal @ (Error::Busy(_) | Error::TooMany(_))) => {
-            return turn_away(house, frame, &desk, &bearer.address, refusal).await;
+            return turn_away(state, frame, &desk, &bearer.address, refusal).await;
         }
         examined => examined,
     };
     if !examined.as_ref().is_ok_and(Examined::is_proven) {
-        house.0.visits.charge(who.0, &who.1);
+        state.0.visits.charge(who.0, &who.1);
     }
     let (present, by) = (bearer.present.clone(), bearer.clone());
     let landing = match examined {
@@ -446,14 +445,14 @@ async fn read_form(request: &HttpRequest, payload: Payload) -> Result<(String, O
 }
 
 /// A page of ours that Entra ID's relay state names, as a path or with our own address before it.
-fn own_page(house: &House, state: &str) -> Option<String> {
-    let public = &house.0.public_url;
-    let path = match Url::parse(state) {
+fn own_page(state: &AppState, relay_state: &str) -> Option<String> {
+    let public = &state.0.public_url;
+    let path = match Url::parse(relay_state) {
         Ok(url) if url.origin() == public.origin() => {
             url.query().map_or_else(|| url.path().to_owned(), |query| format!("{}?{query}", url.path()))
         }
         Ok(_) => return None,
-        Err(_) => state.to_owned(),
+        Err(_) => relay_state.to_owned(),
     };
     Some(page::own_path(Some(&path))).filter(|own| *own == path)
 }
@@ -465,6 +464,6 @@ pub(super) fn remember_way(
     way: &'static str,
 ) -> Result<()> {
     let cookie =
-        WAY.build(house(request)?, way.to_owned(), SameSite::Lax).max_age(Duration::days(365)).finish();
+        WAY.build(app_state(request)?, way.to_owned(), SameSite::Lax).max_age(Duration::days(365)).finish();
     response.add_cookie(&cookie).map_err(Error::internal)
 }

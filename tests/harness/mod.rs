@@ -14,7 +14,7 @@ use rollcall::domain::users::{Profile, User, by_hand};
 use rollcall::domain::{Actor, Clock, Org, Role, Tx, licenses, sites};
 use rollcall::seal::Keyring;
 use rollcall::threads::Threads;
-use rollcall::web::{self, House, Patience, Proxies, Room, Site};
+use rollcall::web::{self, AppState, Patience, Proxies, Room, Site};
 use std::net::TcpListener;
 use std::num::NonZeroU32;
 use tempfile::TempDir;
@@ -71,8 +71,8 @@ fn serve_with(
         metadata_from_private_networks: true,
     };
     change(&mut site);
-    let house = House::new(org.clone(), site);
-    let server = web::serve(house, listener, Threads::of(1)).unwrap();
+    let state = AppState::new(org.clone(), site);
+    let server = web::serve(state, listener, Threads::of(1)).unwrap();
     let handle = server.handle();
     actix_web::rt::spawn(server);
     (address, handle)

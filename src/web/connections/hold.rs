@@ -2,7 +2,7 @@
 
 use super::{Connection, Holder, WORKING};
 use crate::error::Error;
-use crate::web::extract::house;
+use crate::web::extract::app_state;
 use actix_http::ConnectionType;
 use actix_web::body::{BoxBody, EitherBody, MessageBody};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
@@ -99,7 +99,7 @@ fn client(connection: &Connection, request: &ServiceRequest) -> Option<IpAddr> {
     if connection.home != Holder::Proxies {
         return Some(peer);
     }
-    Some(house(request.request()).ok()?.0.proxies.client(peer, request.headers()))
+    Some(app_state(request.request()).ok()?.0.proxies.client(peer, request.headers()))
 }
 
 fn no_room() -> HttpResponse {

@@ -8,7 +8,7 @@ use crate::domain::identity::{own_test, switch, tokens};
 use crate::error::{Error, Result};
 use crate::fetch::{self, Answer as Answered, Failure, Limits};
 use crate::scim::message::{LIST_RESPONSE, MEDIA_TYPE};
-use crate::web::extract::{Desk, Fields, Posted, Signed, house};
+use crate::web::extract::{Desk, Fields, Posted, Signed, app_state};
 use crate::web::page::{self, Answer, Frame, ago};
 use crate::web::scim;
 use crate::web::session::Visit;
@@ -138,7 +138,7 @@ pub(super) async fn test(
         Err(other) => return Err(other.into()),
     };
     desk.write(signed.actor(), switch::note_test).await?;
-    let base = house(&request)?.address(scim::BASE);
+    let base = app_state(&request)?.address(scim::BASE);
     let mark = own_test::mark(desk.org().keys(), &signed.0.name(), now);
     let headers = [
         ("Authorization", format!("Bearer {token}")),

@@ -6,7 +6,7 @@ use crate::domain::counted::counted;
 use crate::domain::identity::clients::{self, Client, Secret};
 use crate::domain::identity::federation::{self, Federation, Wish};
 use crate::error::{Error, Result};
-use crate::web::House;
+use crate::web::AppState;
 use crate::web::extract::{Desk, Fields, Posted, Signed};
 use crate::web::oauth;
 use crate::web::page::{self, Answer, Frame, ago, when};
@@ -87,14 +87,14 @@ pub(super) fn load(conn: &mut Conn) -> Result<Loaded> {
 
 impl Card {
     pub(super) fn of(
-        house: &House,
+        state: &AppState,
         (clients, federation): Loaded,
         shown: Option<Shown>,
         (wanted, entered): (Wanted, Option<Form>),
         now: NaiveDateTime,
     ) -> Self {
-        let (tenant_url, token_url) = oauth::addresses(house);
-        let pinned = (!federation.tenant_id.is_empty()).then(|| oauth::pinned(house, &federation.tenant_id));
+        let (tenant_url, token_url) = oauth::addresses(state);
+        let pinned = (!federation.tenant_id.is_empty()).then(|| oauth::pinned(state, &federation.tenant_id));
         let (issuer, keys_url) = pinned.unwrap_or_default();
         Self {
             tenant_url,

@@ -13,8 +13,8 @@ use crate::domain::users::list::{self, Filter, Total};
 use crate::domain::users::{EntraState, by_hand};
 use crate::domain::{held, licenses, sites, users};
 use crate::error::Result;
-use crate::web::House;
-use crate::web::extract::{Desk, house};
+use crate::web::AppState;
+use crate::web::extract::{Desk, app_state};
 use crate::web::page::{self, Answer, Frame, ago, when};
 use crate::web::task_lines::{self, TaskLine};
 use actix_web::HttpRequest;
@@ -115,7 +115,7 @@ pub(super) async fn show(request: HttpRequest, frame: Frame, desk: Desk) -> Answ
     let who = (frame.is_owner(), frame.may_change());
     let mut state = desk.read(move |conn| standing(conn, now, who)).await?;
     if frame.may_change() {
-        state.attention.extend(unnamed_proxy(house(&request)?, now));
+        state.attention.extend(unnamed_proxy(app_state(&request)?, now));
     }
     let last_contact = state.health.last_contact.map(|at| ago(at, now));
     let page = HomePage { frame: frame.of("home"), state, last_contact };
@@ -123,8 +123,8 @@ pub(super) async fn show(request: HttpRequest, frame: Frame, desk: Desk) -> Answ
 }
 
 /// A proxy that the operator forgot to name.
-fn unnamed_proxy(house: &House, now: NaiveDateTime) -> Option<Attention> {
-    let text = house.unnamed_proxy(now)?;
+fn unnamed_proxy(state: &AppState, now: NaiveDateTime) -> Option<Attention> {
+    let text = state.unnamed_proxy(now)?;
     Some(Attention { kind: "warn", text, path: "/activity".into(), link: "See addresses" })
 }
 

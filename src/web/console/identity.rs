@@ -10,7 +10,7 @@ use crate::domain::identity::tokens::{self, Token};
 use crate::domain::users::User;
 use crate::domain::users::by_entra::Scope;
 use crate::error::{Error, Result};
-use crate::web::extract::{Desk, Fields, Posted, Signed, house};
+use crate::web::extract::{Desk, Fields, Posted, Signed, app_state};
 use crate::web::page::{self, Answer, Frame, Refused, ago, when};
 use crate::web::scim;
 use crate::web::session::Visit;
@@ -119,7 +119,7 @@ pub(super) async fn render(
         revealed: said.revealed,
         token: said.token,
         credentials: credentials::Card::of(
-            house(request)?,
+            app_state(request)?,
             credentials,
             said.secret,
             (said.client, said.federation),
@@ -257,7 +257,7 @@ async fn showing(
 ) -> Answer {
     match shown {
         Ok((token, secret)) => {
-            let url = house(request)?.address(scim::BASE);
+            let url = app_state(request)?.address(scim::BASE);
             let revealed = Revealed { url, label: token.label, token: secret };
             render(request, signed, frame, desk, Said { revealed: Some(revealed), ..Said::default() }).await
         }

@@ -5,7 +5,7 @@ use crate::domain::authority::Authority;
 use crate::domain::sso::policy;
 use crate::domain::users::User;
 use crate::error::{Error, Result};
-use crate::web::House;
+use crate::web::AppState;
 use crate::web::extract::{Address, Desk, Posted};
 use crate::web::page::{self, Answer, Frame, Refused, when};
 use crate::web::session::Visit;
@@ -24,10 +24,10 @@ pub(super) struct ShownLink {
 }
 
 impl ShownLink {
-    pub(super) fn of(house: &House, user: &User, link: &links::Link) -> Self {
+    pub(super) fn of(state: &AppState, user: &User, link: &links::Link) -> Self {
         Self {
             name: user.name(),
-            address: house.address(&format!("/password/{}", link.secret)),
+            address: state.address(&format!("/password/{}", link.secret)),
             until: when(link.expires_at),
             is_barred: link.is_barred,
         }

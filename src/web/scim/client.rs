@@ -18,9 +18,9 @@ use crate::pool::{Line, Place};
 use crate::scim::message::{LARGEST_BODY, MEDIA_TYPE};
 use crate::scim::outline::Outline;
 use crate::scim::{Fault, ScimType};
-use crate::web::House;
+use crate::web::AppState;
 use crate::web::body::Credentialed;
-use crate::web::extract::{Desk, house, whole};
+use crate::web::extract::{Desk, app_state, whole};
 use crate::web::guard::RequestId;
 use actix_web::dev::Payload;
 use actix_web::http::{Method, header};
@@ -80,22 +80,22 @@ impl FromRequest for Client {
 }
 
 fn admit(request: &HttpRequest) -> Result<Client, Refusal> {
-    let house = house(request)?;
-    let desk = Desk::at(house);
-    let now = house.org().now();
+    let state = app_state(request)?;
+    let desk = Desk::at(state);
+    let now = state.org().now();
     let presented = bearer(request);
     let (token, switch) = desk.glance(|conn| {
         let token = match presented {
-            Some(presented) => credentials::admit(conn, house.org().keys(), presented, now)?,
+            Some(presented) => credentials::admit(conn, state.org().keys(), presented, now)?,
             None => Err(Refused::NOT_SENT),
         };
         Ok((token, switch::read(conn)?))
     })?;
-    let own_test_of = own_test(request, house, now);
+    let own_test_of = own_test(request, state, now);
     let refusal = match &token {
         Err(refused) => Some(unauthorized(*refused)),
         Ok(_) if switch.state != State::On => Some(paused(switch.pause_answer)),
-        Ok(token) => house.0.scim_limits.take(&token.id).err().map(too_fast),
+        Ok(token) => state.0.scim_limits.take(&token.id).err().map(too_fast),
     };
     if let Err(refused) = &token {
         tracing::info!(cause = refused.remedy(), "a SCIM credential was refused");
@@ -105,7 +105,7 @@ fn admit(request: &HttpRequest) -> Result<Client, Refusal> {
         let sort = [token_id.as_deref(), refusal.remedy.as_deref()].map(Option::unwrap_or_default).join(" ");
         // Before provisioning is switched on for the first time, a stranger's request is nothing to keep or to tell of.
         let is_noise = token_id.is_none() && switch.state == State::Off;
-        if own_test_of.is_some() || (!is_noise && house.0.refusals.is_due(&sort, now)) {
+        if own_test_of.is_some() || (!is_noise && state.0.refusals.is_due(&sort, now)) {
             desk.note_later(reporter(request, String::new(), own_test_of).turned_away(&refusal, token_id));
         }
         return Err(refusal);
@@ -118,8 +118,8 @@ fn admit(request: &HttpRequest) -> Result<Client, Refusal> {
     }
     request.extensions_mut().insert(Credentialed);
     let desk = Desk::of(request, Line::Stranger(Place::of(&token.id)))?;
-    let (request, base) = (request.clone(), house.address(BASE));
-    let walks = Arc::clone(&house.0.scim_walks);
+    let (request, base) = (request.clone(), state.address(BASE));
+    let walks = Arc::clone(&state.0.scim_walks);
     Ok(Client { desk, token, scope: switch.scope, base, walks, request, own_test_of })
 }
 
@@ -139,9 +139,9 @@ fn present_scope(
 }
 
 /// The administrator whose test of the connection a request is part of. What changes something never is.
-fn own_test(request: &HttpRequest, house: &House, now: NaiveDateTime) -> Option<String> {
+fn own_test(request: &HttpRequest, state: &AppState, now: NaiveDateTime) -> Option<String> {
     let mark = request.headers().get(own_test::HEADER).filter(|_| request.method() == Method::GET)?;
-    own_test::read(house.org().keys(), mark.to_str().ok()?, now)
+    own_test::read(state.org().keys(), mark.to_str().ok()?, now)
 }
 
 fn reporter(request: &HttpRequest, token_id: String, own_test_of: Option<String>) -> Reporter {

@@ -11,7 +11,7 @@ use crate::domain::sso::ways_out::Way;
 use crate::domain::sso::{events, help, pending};
 use crate::error::Result;
 use crate::web::cookies::Name;
-use crate::web::extract::{Address, Desk, Fields, Posted, house};
+use crate::web::extract::{Address, Desk, Fields, Posted, app_state};
 use crate::web::page::{self, Answer, Frame};
 use crate::web::session::Visit;
 use actix_web::cookie::{Cookie, SameSite, time::Duration};
@@ -61,7 +61,7 @@ pub(super) fn hold(
 }
 
 fn cookie(request: &HttpRequest, secret: String) -> Result<Cookie<'static>> {
-    let cookie = PENDING.build(house(request)?, secret, SameSite::Lax);
+    let cookie = PENDING.build(app_state(request)?, secret, SameSite::Lax);
     Ok(cookie.max_age(Duration::minutes(MINUTES)).finish())
 }
 

@@ -9,7 +9,7 @@ use crate::domain::sso::ways_out::{self, Way};
 use crate::domain::sso::{help, settings};
 use crate::error::{Error, Result};
 use crate::network;
-use crate::web::House;
+use crate::web::AppState;
 use crate::web::extract::Desk;
 use crate::web::page::{self, Answer, Failure, Frame};
 use chrono::{NaiveDateTime, TimeDelta};
@@ -62,7 +62,7 @@ impl Shared {
 
 /// Tells the person that nothing was looked at, with a reference; while single sign-on is off nothing is noted.
 pub(super) async fn turn_away(
-    house: &House,
+    state: &AppState,
     frame: Frame,
     desk: &Desk,
     address: &str,
@@ -81,7 +81,7 @@ pub(super) async fn turn_away(
         return Err(Failure(refusal));
     }
     let reference = match way {
-        Way::TooMany | Way::Busy => shared(house, desk, way, address).await?,
+        Way::TooMany | Way::Busy => shared(state, desk, way, address).await?,
         _ => Some(noted(desk, way, address).await?),
     };
     let sentence = help::for_the_person(way.code());
@@ -89,8 +89,8 @@ pub(super) async fn turn_away(
     page::show_refused(&refusal, &page.frame, &page)
 }
 
-async fn shared(house: &House, desk: &Desk, way: Way, address: &str) -> Result<Option<String>> {
-    let (shared, key) = (&house.0.turned_away, (network::block(address), way));
+async fn shared(state: &AppState, desk: &Desk, way: Way, address: &str) -> Result<Option<String>> {
+    let (shared, key) = (&state.0.turned_away, (network::block(address), way));
     match shared.place(&key, desk.org().now()) {
         Place::Others(reference) => Ok(reference),
         Place::Mine => {

@@ -8,7 +8,7 @@ use crate::domain::users::recognition::{self, Decision};
 use crate::domain::users::{self, Held, User};
 use crate::domain::{Org, Role, Tx};
 use crate::error::{Error, Result};
-use crate::web::extract::{Desk, Posted, Signed, house};
+use crate::web::extract::{Desk, Posted, Signed, app_state};
 use crate::web::page::{self, Answer, Frame, Refused};
 use actix_web::HttpRequest;
 use actix_web::web::Path;
@@ -94,7 +94,7 @@ pub(super) async fn create(
         .await;
     match invited {
         Ok((user, link)) => {
-            let link = ShownLink::of(house(&request)?, &user, &link);
+            let link = ShownLink::of(app_state(&request)?, &user, &link);
             render_with(frame, desk, Form::default(), None, Some(link)).await
         }
         Err(refusal) => answer(request, frame, desk, form, Err(refusal)).await,
@@ -398,7 +398,7 @@ pub(super) async fn set_password(
         let key = id.clone();
         return match desk.write(signed.actor(), move |tx| links::make(tx, &key)).await {
             Ok((user, link)) => {
-                let link = ShownLink::of(house(&request)?, &user, &link);
+                let link = ShownLink::of(app_state(&request)?, &user, &link);
                 render_person(signed, frame, desk, id, None, Some(link)).await
             }
             refused => page::settle(&request, refused, |_| String::new(), &back),

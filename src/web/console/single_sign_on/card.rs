@@ -10,7 +10,7 @@ use crate::domain::sso::policy::{self, Requirement, Standing};
 use crate::domain::sso::{Here, Settings, Trust, Trusted, certificates, events, settings};
 use crate::domain::users::User;
 use crate::error::Result;
-use crate::web::extract::house;
+use crate::web::extract::app_state;
 use crate::web::page::when;
 use crate::web::session::Visit;
 use crate::web::sso;
@@ -193,7 +193,7 @@ impl Card {
     ) -> Result<Self> {
         let reading = loaded.reading;
         Ok(Self {
-            ours: sso::here(house(request)?),
+            ours: sso::here(app_state(request)?),
             form: entered.form.unwrap_or_else(|| Form::of(&loaded.settings)),
             import: entered.import.unwrap_or_else(|| Import::of(&loaded.settings)),
             options: entered.options.unwrap_or_else(|| Options::of(&loaded.settings)),

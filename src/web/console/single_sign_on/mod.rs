@@ -11,7 +11,7 @@ use crate::domain::sso::requests::Purpose;
 use crate::domain::sso::settings;
 use crate::domain::{Role, Tx};
 use crate::error::{Error, Result};
-use crate::web::extract::{Desk, Fields, Posted, Signed, UpTo, house, values};
+use crate::web::extract::{Desk, Fields, Posted, Signed, UpTo, app_state, values};
 use crate::web::page::{self, Answer, Frame};
 use crate::web::session::Visit;
 use crate::web::sso;
@@ -182,7 +182,7 @@ async fn import_from(
     }
     let wrong = || Error::invalid("metadata_url", "Enter a complete https address.");
     let url = Url::parse(address.trim()).map_err(|_| wrong())?;
-    let file = metadata::fetch(&url, house(request)?.0.metadata_from_private_networks).await?;
+    let file = metadata::fetch(&url, app_state(request)?.0.metadata_from_private_networks).await?;
     let document = desk.prepare(signed.line(), move |_| Document::of_file(&file)).await?;
     desk.write(signed.actor(), move |tx| Ok((metadata::take_from(tx, &url, document, refresh)?, beside(tx)?)))
         .await
@@ -314,7 +314,7 @@ pub(in crate::web::console) async fn make_key(
     desk: Desk,
     _form: Posted<Fields>,
 ) -> Answer {
-    let pair = sso::new_pair(house(&request)?).await?;
+    let pair = sso::new_pair(app_state(&request)?).await?;
     let outcome = desk.write(signed.actor(), move |tx| keys::add(tx, &pair)).await;
     let said = "The certificate was made. Upload it in Entra ID, then let it take over here.";
     page::settle(&request, outcome, |_| said.to_owned(), PATH)
