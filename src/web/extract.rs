@@ -81,9 +81,9 @@ async fn still_there(request: &HttpRequest) -> Result<(), Failure> {
         return Ok(());
     }
     let Some(Signed(_, authority)) = Signed::of(request) else { return Err(Failure(Error::SignedOut)) };
-    let desk = Desk::at(app_state(request)?);
-    let now = desk.org().now();
-    Ok(desk.read(move |conn| authority.must_hold(conn, now)).await?)
+    let org = OrgHandle::at(app_state(request)?);
+    let now = org.inner().now();
+    Ok(org.read(move |conn| authority.must_hold(conn, now)).await?)
 }
 
 impl FromRequest for Signed {
@@ -97,7 +97,7 @@ impl FromRequest for Signed {
 
 /// The organisation this request is for, its work kept off the async threads.
 #[derive(Clone)]
-pub(super) struct Desk {
+pub(super) struct OrgHandle {
     org: Org,
     slow: Pool,
     pauses: Pauses,
@@ -111,7 +111,7 @@ fn nobody() -> Line {
     Line::Stranger(Place::of(""))
 }
 
-impl FromRequest for Desk {
+impl FromRequest for OrgHandle {
     type Error = Failure;
     type Future = Ready<Result<Self, Failure>>;
 
@@ -123,7 +123,7 @@ impl FromRequest for Desk {
     }
 }
 
-impl Desk {
+impl OrgHandle {
     pub(super) fn at(state: &AppState) -> Self {
         let (org, slow, pauses) = (state.org().clone(), state.0.slow.clone(), state.0.pauses.clone());
         Self { org, slow, pauses, connection: None, line: nobody() }
@@ -163,7 +163,8 @@ impl Desk {
         connection.while_it_waits(turn_or_nobody).await
     }
 
-    pub(super) fn org(&self) -> &Org {
+    /// The organisation itself, which reads and writes on the thread that calls it.
+    pub(super) fn inner(&self) -> &Org {
         &self.org
     }
 
@@ -202,7 +203,7 @@ impl Desk {
         self.read(work).await
     }
 
-    /// Slow work on passwords, on threads of its own: `prepare` here what is then committed by [`Desk::write`].
+    /// Slow work on passwords, on threads of its own: `prepare` here what is then committed by [`OrgHandle::write`].
     pub(super) async fn prepare<T, F>(&self, line: Line, work: F) -> Result<T>
     where
         T: Send + 'static,
@@ -215,7 +216,7 @@ impl Desk {
         })
     }
 
-    /// As [`Desk::read`], on the spot: for what takes microseconds, less than handing it to another thread.
+    /// As [`OrgHandle::read`], on the spot: for what takes microseconds, less than handing it to another thread.
     pub(super) fn read_at_once<T>(&self, work: impl FnOnce(&mut Conn) -> Result<T>) -> Result<T> {
         self.org.read(work)
     }
@@ -236,7 +237,7 @@ impl Desk {
         receiver.await.map_err(Error::internal)?
     }
 
-    /// As [`Desk::write`], by itself and while nobody else waits: for what is all or nothing, and not little.
+    /// As [`OrgHandle::write`], by itself and while nobody else waits: for what is all or nothing, and not little.
     pub(super) async fn write_between<T, F>(&self, authority: impl Into<Authority>, work: F) -> Result<T>
     where
         T: Send + 'static,

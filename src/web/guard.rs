@@ -2,7 +2,7 @@
 
 use super::client_address::client_address;
 use super::content_policy::{Source, policy};
-use super::extract::{Desk, Visitor, app_state};
+use super::extract::{OrgHandle, Visitor, app_state};
 use super::page::{Answer, Failure, Onward, Told};
 use super::route::{Least, Route, allow, standing_page};
 use super::session::Visit;
@@ -247,12 +247,12 @@ async fn recognise(request: &HttpRequest, route: Option<&'static Route>) -> Resu
     // A session that began without a role is none of an account that has been given one since.
     let is_plain = visit.foreign().is_some_and(|foreign| foreign.came_by.plain);
     let id = visit.user();
-    let desk = Desk::at(app_state(request)?);
+    let org = OrgHandle::at(app_state(request)?);
     // The form that tries a sign-in out leads to the identity provider before single sign-on is switched on.
     let tests = request.path() == "/identity" || request.path().starts_with("/identity/sso");
-    let (page, now) = (Some(request.path()).filter(|path| task_lines::is_begun_on(path)), desk.org().now());
+    let (page, now) = (Some(request.path()).filter(|path| task_lines::is_begun_on(path)), org.inner().now());
     let page = page.filter(|_| request.method() == Method::GET).map(str::to_owned);
-    desk.read(move |conn| {
+    org.read(move |conn| {
         let user = match id.as_deref().map(|id| users::find(conn, id)) {
             // Sessions end with a deactivation; this holds even for one that was just being written.
             Some(Ok(user)) if user.active && !(is_plain && user.role > Role::None) => Some(user),

@@ -1,6 +1,6 @@
 //! What a supervisor asks: is the program alive, and can it serve?
 
-use super::extract::Desk;
+use super::extract::OrgHandle;
 use actix_web::HttpResponse;
 use actix_web::http::StatusCode;
 use actix_web::web::{ServiceConfig, get};
@@ -18,8 +18,8 @@ async fn alive() -> HttpResponse {
 }
 
 /// How the database does, in one word; the log says why.
-async fn ready(desk: Desk) -> HttpResponse {
-    let condition = desk.condition(PATIENCE).await;
+async fn ready(org: OrgHandle) -> HttpResponse {
+    let condition = org.condition(PATIENCE).await;
     let status = if condition.serves() { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
     HttpResponse::build(status)
         .content_type("text/plain; charset=utf-8")

@@ -3,7 +3,7 @@
 //! It stands outside the console's sessions and forms: a program asks here, with a secret or (RFC 7523) an assertion. The
 //! client hears no more than the protocol's error; the provisioning log has the cause and the remedy.
 
-use super::extract::{Desk, app_state, client_address, whole};
+use super::extract::{OrgHandle, app_state, client_address, whole};
 use super::guard::RequestId;
 use super::{AppState, scim};
 use crate::domain::Actor;
@@ -104,19 +104,20 @@ enum Holder {
 }
 
 async fn prove(state: &AppState, wish: &Wish) -> Result<Holder, Refusal> {
-    let (desk, org) = (Desk::at(state), state.org());
+    let (handle, org) = (OrgHandle::at(state), state.org());
     match &wish.proof {
         Proof::Secret(secret) => {
             let (keys, now) = (org.keys().clone(), org.now());
             let (id, secret) = (wish.client_id.clone().unwrap_or_default(), secret.clone());
-            let proved = desk.read(move |conn| clients::authenticate(conn, &keys, &id, &secret, now)).await?;
+            let proved =
+                handle.read(move |conn| clients::authenticate(conn, &keys, &id, &secret, now)).await?;
             match proved {
                 Ok((client, secret)) => Ok(Holder::Client(client, secret)),
                 Err(refused) => Err(Refusal::of_client(refused, wish.client_id.as_deref())),
             }
         }
         Proof::Assertion(assertion) => {
-            let pinned = desk.read(federation::read).await?;
+            let pinned = handle.read(federation::read).await?;
             let authority = &state.0.token_endpoint.authority;
             let proved = authority.admit(&pinned, wish.client_id.as_deref(), assertion, org.clock()).await;
             proved.map(|()| Holder::Federation(pinned)).map_err(|refused| Refusal::of_federation(&refused))
@@ -134,8 +135,8 @@ async fn issue(
         return Err(Refusal::scope());
     }
     let request_id = request_id(request);
-    let desk = Desk::at(state);
-    let issued = desk.write(Actor::Entra, move |tx| {
+    let org = OrgHandle::at(state);
+    let issued = org.write(Actor::Entra, move |tx| {
         if switch::read(tx.conn)?.state == State::Off {
             return Ok(None);
         }
@@ -165,7 +166,7 @@ async fn issue(
 /// Writes a refusal down, unless one of its sort was written down just now.
 fn note(request: &HttpRequest, refusal: &Refusal) {
     let Ok(state) = app_state(request) else { return };
-    let switched = Desk::at(state).glance(switch::read).map(|switch| switch.state);
+    let switched = OrgHandle::at(state).glance(switch::read).map(|switch| switch.state);
     // Before provisioning is switched on for the first time, who proves nothing is only noise.
     if !refusal.is_of_switch() && switched.is_ok_and(|state| state == State::Off) {
         return;
@@ -179,7 +180,7 @@ fn note(request: &HttpRequest, refusal: &Refusal) {
         remedy: Some(refusal.remedy.to_owned()),
         ..report(refusal.status, Outcome::Refused, request_id(request))
     };
-    Desk::at(state).write_later(Actor::Entra, move |tx| provisioning::note(tx, report));
+    OrgHandle::at(state).write_later(Actor::Entra, move |tx| provisioning::note(tx, report));
 }
 
 fn report(status: StatusCode, outcome: Outcome, request_id: Option<String>) -> Report {

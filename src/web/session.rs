@@ -2,7 +2,7 @@
 
 use super::AppState;
 use super::cookies::{self, Name};
-use super::extract::Desk;
+use super::extract::OrgHandle;
 use super::page::failed_after;
 use crate::domain::authority::Sitting;
 use crate::domain::sessions::{Holder, Method, Reserved};
@@ -320,12 +320,12 @@ pub(super) async fn tell_lost<B: MessageBody>(
 /// The store behind the sessions.
 pub(super) struct Store {
     app: AppState,
-    desk: Desk,
+    org: OrgHandle,
 }
 
 impl Store {
     pub(super) fn new(app: AppState) -> Self {
-        Self { desk: Desk::at(&app), app }
+        Self { org: OrgHandle::at(&app), app }
     }
 
     fn digest(&self, key: &str) -> String {
@@ -335,7 +335,7 @@ impl Store {
     async fn begin(&self, packed: Packed) -> Result<SessionKey> {
         let key = seal::secret();
         let (id, limits) = (self.digest(&key), self.app.0.limits);
-        let begin = self.desk.write(Actor::Rollcall, move |tx| {
+        let begin = self.org.write(Actor::Rollcall, move |tx| {
             let Packed { holder, reserved, state } = packed;
             sessions::begin(tx, &id, reserved.as_ref(), holder, state, limits)
         });
@@ -394,7 +394,7 @@ fn farewell(state: &str) -> Option<Packed> {
 impl SessionStore for Store {
     async fn load(&self, key: &SessionKey) -> Result<Option<State>, LoadError> {
         let (id, now, limits) = (self.digest(key.as_ref()), self.app.org().now(), self.app.0.limits);
-        let found = self.desk.read(move |conn| sessions::find(conn, &id, now, limits)).await;
+        let found = self.org.read(move |conn| sessions::find(conn, &id, now, limits)).await;
         let session = match found {
             Ok(Some(session)) => session,
             Ok(None) => return Ok(None),
@@ -405,7 +405,7 @@ impl SessionStore for Store {
         };
         if session.is_stale(now) {
             let id = session.id.clone();
-            self.desk.write_later(Actor::Rollcall, move |tx| sessions::touch(tx, &id));
+            self.org.write_later(Actor::Rollcall, move |tx| sessions::touch(tx, &id));
         }
         let mut state: State =
             serde_json::from_str(&session.state).map_err(|cause| LoadError::Deserialization(cause.into()))?;
@@ -436,7 +436,7 @@ impl SessionStore for Store {
             pack(state).map_err(|cause| UpdateError::Serialization(cause.into()))?;
         let (id, kept) = (self.digest(key.as_ref()), state.clone());
         // A session that was ended while its request was under way stays ended.
-        let update = self.desk.write(Actor::Rollcall, move |tx| sessions::update(tx, &id, holder, &kept));
+        let update = self.org.write(Actor::Rollcall, move |tx| sessions::update(tx, &id, holder, &kept));
         let stands = match update.await {
             Ok(stands) => stands,
             Err(cause) => {
@@ -464,7 +464,7 @@ impl SessionStore for Store {
 
     async fn delete(&self, key: &SessionKey) -> Result<(), anyhow::Error> {
         let id = self.digest(key.as_ref());
-        match self.desk.write(Actor::Rollcall, move |tx| sessions::end(tx, &id)).await {
+        match self.org.write(Actor::Rollcall, move |tx| sessions::end(tx, &id)).await {
             Ok(ended) => Ok(ended),
             Err(cause) => Ok(keep(cause, None)?),
         }

@@ -5,7 +5,7 @@
 
 use super::body::discard;
 use super::cookies::Name;
-use super::extract::{Address, Desk, app_state, whole};
+use super::extract::{Address, OrgHandle, app_state, whole};
 use super::page::{self, Answer, Failure, Frame};
 use super::query::Query;
 use super::session::Visit;
@@ -65,13 +65,13 @@ pub(super) fn here(state: &AppState) -> Here {
 }
 
 /// Our metadata, for Entra ID's administrator to upload.
-pub(super) async fn metadata(request: HttpRequest, desk: Desk) -> Answer {
+pub(super) async fn metadata(request: HttpRequest, org: OrgHandle) -> Answer {
     let state = app_state(&request)?;
     let here = here(state);
     if request.method() != Method::HEAD {
-        own_keys(state, &desk).await?;
+        own_keys(state, &org).await?;
     }
-    let xml = desk.read(move |conn| keys::describe(conn, &here)).await?;
+    let xml = org.read(move |conn| keys::describe(conn, &here)).await?;
     Ok(page::download("rollcall-metadata.xml", "application/samlmetadata+xml", xml.into_bytes()))
 }
 
@@ -108,8 +108,8 @@ impl KeyMaker {
 }
 
 /// Our keys; the first is made when somebody first asks.
-pub(super) async fn own_keys(state: &AppState, desk: &Desk) -> Result<Vec<Key>> {
-    let there = desk.read(keys::list).await?;
+pub(super) async fn own_keys(state: &AppState, org: &OrgHandle) -> Result<Vec<Key>> {
+    let there = org.read(keys::list).await?;
     if !there.is_empty() {
         return Ok(there);
     }
@@ -140,7 +140,7 @@ pub(super) struct Start {
 pub(super) async fn start(
     request: HttpRequest,
     frame: Frame,
-    desk: Desk,
+    org: OrgHandle,
     address: Address,
     start: Query<Start>,
 ) -> Answer {
@@ -148,7 +148,7 @@ pub(super) async fn start(
     let signed_in = Visit::of(&request).user().filter(|_| frame.person.is_some());
     let payer = signed_in.clone().map_or_else(|| Payer::at(&address.0), Payer::Known);
     if let Err(refusal) = state.0.visits.take(visits::Purpose::Start, &payer) {
-        return turn_away(state, frame, &desk, &address.0, refusal).await;
+        return turn_away(state, frame, &org, &address.0, refusal).await;
     }
     if request.method() == Method::HEAD {
         return Ok(HttpResponse::Ok().finish());
@@ -159,7 +159,7 @@ pub(super) async fn start(
     if frame.person.is_some() && !force {
         return Ok(page::go(&next));
     }
-    if !desk.read(settings::read).await?.enabled {
+    if !org.read(settings::read).await?.enabled {
         let text = "Signing in with Entra ID is switched off here. Sign in with your password, or ask your \
                     administrator.";
         return Err(Failure(Error::Conflict(text.to_owned())));
@@ -168,8 +168,8 @@ pub(super) async fn start(
     let prover = signed_in.filter(|_| start.another.is_none());
     let purpose = if prover.is_some() { Purpose::Proof } else { Purpose::SignIn };
     let asker = prover.map_or_else(|| From::Address(address.0.clone()), From::Person);
-    let mut response = match send(&request, &desk, purpose, &next, asker, force).await {
-        Err(Failure(refusal)) => return turn_away(state, frame, &desk, &address.0, refusal).await,
+    let mut response = match send(&request, &org, purpose, &next, asker, force).await {
+        Err(Failure(refusal)) => return turn_away(state, frame, &org, &address.0, refusal).await,
         sent => sent?,
     };
     remember_way(&request, &mut response, "entra")?;
@@ -196,7 +196,7 @@ impl From {
 /// Sends the browser to Entra ID with a request of ours.
 pub(super) async fn send(
     request: &HttpRequest,
-    desk: &Desk,
+    org: &OrgHandle,
     purpose: Purpose,
     return_to: &str,
     from: From,
@@ -206,11 +206,11 @@ pub(super) async fn send(
     let here = here(state);
     // One secret a browser, so that several windows can be under way at once.
     let secret = BROWSER.value(request).filter(|secret| secret.len() >= 32).unwrap_or_else(seal::secret);
-    if desk.read(settings::read).await?.sign_requests {
-        own_keys(state, desk).await?;
+    if org.read(settings::read).await?.sign_requests {
+        own_keys(state, org).await?;
     }
     let (browser, return_to) = (secret.clone(), return_to.to_owned());
-    let target = desk
+    let target = org
         .write(Actor::Rollcall, move |tx| {
             address(tx, &here, purpose, &browser, &return_to, from.asker(), force)
         })
@@ -295,14 +295,14 @@ fn may_be_from_another_site(request: &HttpRequest) -> bool {
 pub(super) async fn consume(
     request: HttpRequest,
     frame: Frame,
-    desk: Desk,
+    org: OrgHandle,
     address: Address,
     payload: web::Payload,
 ) -> Answer {
     let state = app_state(&request)?;
-    let (ring, now, browser) = (desk.org().keys().clone(), desk.org().now(), BROWSER.value(&request));
+    let (ring, now, browser) = (org.inner().keys().clone(), org.inner().now(), BROWSER.value(&request));
     let secret = browser.clone();
-    let standing = desk.read(move |conn| Standing::read(conn, &ring, secret.as_deref(), now)).await?;
+    let standing = org.read(move |conn| Standing::read(conn, &ring, secret.as_deref(), now)).await?;
     // Nobody comes in then: nothing is looked into, and nothing is kept of it.
     let is_plain = !state.is_https();
     let closed = |frame| {
@@ -316,11 +316,11 @@ pub(super) async fn consume(
     }
     let who = match payer(&state.0.visits, standing, browser.as_deref(), &address.0) {
         Ok(who) => who,
-        Err(refusal) => return turn_away(state, frame, &desk, &address.0, refusal).await,
+        Err(refusal) => return turn_away(state, frame, &org, &address.0, refusal).await,
     };
     let (field, relay_state) = match read_form(&request, payload.into_inner()).await {
         Ok(read) => read,
-        Err(Failure(refusal)) => return turn_away(state, frame, &desk, &address.0, refusal).await,
+        Err(Failure(refusal)) => return turn_away(state, frame, &org, &address.0, refusal).await,
     };
     let here = here(state);
     let bearer = Bearer {
@@ -329,17 +329,17 @@ pub(super) async fn consume(
         return_to: relay_state.and_then(|relay_state| own_page(state, &relay_state)),
         present: present(&request, &frame),
     };
-    let (ring, browser) = (desk.org().keys().clone(), bearer.browser.clone());
-    let grounds = desk.read(move |conn| Grounds::read(conn, &ring, &here, browser.as_deref(), now)).await?;
+    let (ring, browser) = (org.inner().keys().clone(), bearer.browser.clone());
+    let grounds = org.read(move |conn| Grounds::read(conn, &ring, &here, browser.as_deref(), now)).await?;
     // It may have been switched off while the response was on its way.
     if !grounds.is_open() {
         return closed(frame);
     }
     let line = examinations::line(&bearer.address, grounds.is_expected());
-    let examined = match desk.wait(state.0.examinations.run(line, move || grounds.examine(&field, now))).await
+    let examined = match org.wait(state.0.examinations.run(line, move || grounds.examine(&field, now))).await
     {
         Err(refusal @ (Error::Busy(_) | Error::TooMany(_))) => {
-            return turn_away(state, frame, &desk, &bearer.address, refusal).await;
+            return turn_away(state, frame, &org, &bearer.address, refusal).await;
         }
         examined => examined,
     };
@@ -348,18 +348,18 @@ pub(super) async fn consume(
     }
     let (present, by) = (bearer.present.clone(), bearer.clone());
     let landing = match examined {
-        Ok(examined) => desk.write(Actor::Rollcall, move |tx| sign_in::conclude(tx, examined, &by)).await,
+        Ok(examined) => org.write(Actor::Rollcall, move |tx| sign_in::conclude(tx, examined, &by)).await,
         Err(undone) => Err(undone),
     };
     let landing = match landing {
         Err(Error::Internal(cause)) => {
             tracing::error!(%cause, "a sign-in failed");
-            desk.write(Actor::Rollcall, move |tx| sign_in::failed(tx, &bearer)).await?
+            org.write(Actor::Rollcall, move |tx| sign_in::failed(tx, &bearer)).await?
         }
         other => other?,
     };
     match landing {
-        Landing::In(entry) => enter(&request, &desk, *entry).await,
+        Landing::In(entry) => enter(&request, &org, *entry).await,
         Landing::Pending { secret, arrival } => switch::hold(&request, frame, secret, &arrival, &present),
         Landing::Tested { reference } => Ok(page::go(&format!("/identity/sso/tests/{reference}"))),
         // Going back to an answer that was used misses nothing.
@@ -396,7 +396,7 @@ fn payer(
     Ok((visits::Purpose::Response, network))
 }
 
-async fn enter(request: &HttpRequest, desk: &Desk, entry: Entry) -> Answer {
+async fn enter(request: &HttpRequest, org: &OrgHandle, entry: Entry) -> Answer {
     let Entry { arrival, reserved } = entry;
     let foreign = Foreign {
         name_id: arrival.name_id,
@@ -404,7 +404,7 @@ async fn enter(request: &HttpRequest, desk: &Desk, entry: Entry) -> Answer {
         came_by: arrival.came_by,
         until: arrival.until,
     };
-    let (visit, now) = (Visit::of(request), desk.org().now());
+    let (visit, now) = (Visit::of(request), org.inner().now());
     let kept = visit.kept_form().filter(|kept| kept.user == arrival.user.id);
     visit.sign_in_from(&arrival.user.id, &reserved, &foreign, arrival.proved_at, now);
     // A sign-in that proves nothing leaves the question as it was.
@@ -424,7 +424,7 @@ async fn enter(request: &HttpRequest, desk: &Desk, entry: Entry) -> Answer {
             let stands = sessions::is_reserved(tx.conn, &reserved)?;
             stands.then(|| devices::remember(tx, &user, before.as_deref())).transpose()
         };
-        if let Some(secret) = desk.write(Actor::Rollcall, remember).await? {
+        if let Some(secret) = org.write(Actor::Rollcall, remember).await? {
             device::keep(request, &mut response, secret)?;
         }
     }

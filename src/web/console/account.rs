@@ -8,7 +8,7 @@ use crate::domain::sessions::{self, Reserved};
 use crate::domain::users::{self, lifecycle};
 use crate::error::Error;
 use crate::web::device;
-use crate::web::extract::{Address, Desk, Fields, Posted, Signed};
+use crate::web::extract::{Address, Fields, OrgHandle, Posted, Signed};
 use crate::web::page::{self, Answer, Frame, Refused};
 use crate::web::session::Visit;
 use actix_web::HttpRequest;
@@ -29,14 +29,14 @@ struct AccountPage {
     refusal: Refused,
 }
 
-pub(super) async fn show(signed: Signed, frame: Frame, desk: Desk) -> Answer {
-    render(signed, frame, desk, None).await
+pub(super) async fn show(signed: Signed, frame: Frame, org: OrgHandle) -> Answer {
+    render(signed, frame, org, None).await
 }
 
-async fn render(signed: Signed, frame: Frame, desk: Desk, refusal: Option<Error>) -> Answer {
+async fn render(signed: Signed, frame: Frame, org: OrgHandle, refusal: Option<Error>) -> Answer {
     let me = signed.0;
     let mine = me.clone();
-    let (email, site, license, groups) = desk
+    let (email, site, license, groups) = org
         .read(move |conn| {
             let license = licenses::of(conn, &mine.id)?.map(|kind| format!("{} – {}", kind.code, kind.name));
             let email = users::emails(conn, &mine.id)?.into_iter().next().map(|email| email.value);
@@ -74,23 +74,23 @@ pub(super) async fn set_password(
     request: HttpRequest,
     signed: Signed,
     frame: Frame,
-    desk: Desk,
+    org: OrgHandle,
     address: Address,
     form: Posted<Passwords>,
 ) -> Answer {
     let Posted(form) = form;
-    match change(&request, &signed, &desk, &address, form).await {
+    match change(&request, &signed, &org, &address, form).await {
         Ok((secret, reserved)) => {
             let visit = Visit::of(&request);
-            visit.begin_again(&signed.0.id, &reserved, desk.org().now());
-            visit.prove(desk.org().now());
+            visit.begin_again(&signed.0.id, &reserved, org.inner().now());
+            visit.prove(org.inner().now());
             visit.flash("good", "Your password was changed. You are signed out everywhere else.");
             let mut response = page::go(PATH);
             device::keep(&request, &mut response, secret)?;
             Ok(response)
         }
         Err(refusal @ (Error::Invalid(_) | Error::TooMany(_) | Error::Busy(_) | Error::Conflict(_))) => {
-            render(signed, frame, desk, Some(refusal)).await
+            render(signed, frame, org, Some(refusal)).await
         }
         Err(other) => Err(other.into()),
     }
@@ -101,14 +101,14 @@ pub(super) async fn set_password(
 async fn change(
     request: &HttpRequest,
     signed: &Signed,
-    desk: &Desk,
+    org: &OrgHandle,
     address: &Address,
     form: Passwords,
 ) -> Result<(String, Reserved), Error> {
     if form.password != form.password_again {
         return Err(Error::invalid("password_again", "The two passwords differ. Enter the same one twice."));
     }
-    match attempt::prove(request, signed, desk, address, &form.current).await {
+    match attempt::prove(request, signed, org, address, &form.current).await {
         Err(Error::Invalid(_)) => {
             return Err(Error::invalid("current", "This is not your present password."));
         }
@@ -116,9 +116,9 @@ async fn change(
     }
     let (id, holder) = (signed.0.id.clone(), Visit::of(request).holder());
     let prepared =
-        desk.prepare(signed.line(), move |org| passwords::prepare(org, &id, &form.password)).await?;
+        org.prepare(signed.line(), move |org| passwords::prepare(org, &id, &form.password)).await?;
     // No device is known by the old password any more, but this one is by the new.
-    desk.write(signed.actor(), move |tx| {
+    org.write(signed.actor(), move |tx| {
         let user = admins::set_password(tx, prepared)?;
         Ok((devices::remember(tx, &user, None)?, sessions::reserve(tx, holder)?))
     })
@@ -129,18 +129,18 @@ async fn change(
 pub(super) async fn end_sessions(
     request: HttpRequest,
     signed: Signed,
-    desk: Desk,
+    org: OrgHandle,
     _form: Posted<Fields>,
 ) -> Answer {
     let (id, visit) = (signed.0.id.clone(), Visit::of(&request));
     let holder = visit.holder();
-    let reserved = desk
+    let reserved = org
         .write(signed.actor(), move |tx| {
             lifecycle::end_sessions(tx, &id)?;
             sessions::reserve(tx, holder)
         })
         .await?;
-    visit.begin_again(&signed.0.id, &reserved, desk.org().now());
+    visit.begin_again(&signed.0.id, &reserved, org.inner().now());
     visit.flash("good", "You are signed out everywhere else.");
     Ok(page::go(PATH))
 }

@@ -7,7 +7,7 @@ use crate::domain::provisioning::{self, Operation, Outcome};
 use crate::domain::retention::{self, Log};
 use crate::domain::{groups, health, users};
 use crate::error::Result;
-use crate::web::extract::Desk;
+use crate::web::extract::OrgHandle;
 use crate::web::page::{self, Answer, Frame, when};
 use crate::web::query::Query;
 use actix_web::web::Path;
@@ -72,7 +72,7 @@ struct Line {
     user: Option<String>,
 }
 
-pub(super) async fn show(frame: Frame, desk: Desk, asked: Query<Asked>) -> Answer {
+pub(super) async fn show(frame: Frame, org: OrgHandle, asked: Query<Asked>) -> Answer {
     let asked = asked.into_inner();
     let (since, until) = asked.between();
     let filter = audit::Filter {
@@ -83,7 +83,7 @@ pub(super) async fn show(frame: Frame, desk: Desk, asked: Query<Asked>) -> Answe
         until,
     };
     let at = page::at(asked.after.clone(), asked.before.clone());
-    let read = desk.read_in_turn(filter.looks_at_all(), move |conn| {
+    let read = org.read_in_turn(filter.looks_at_all(), move |conn| {
         let events = audit::list(conn, &filter, &at, PAGE)?;
         let ids: Vec<&str> = events.items.iter().map(|event| event.subject_id.as_str()).collect();
         let present = users::present(conn, &ids)?;
@@ -169,7 +169,7 @@ struct Request {
     request_id: Option<String>,
 }
 
-pub(super) async fn provisioning(frame: Frame, desk: Desk, asked: Query<Asked>) -> Answer {
+pub(super) async fn provisioning(frame: Frame, org: OrgHandle, asked: Query<Asked>) -> Answer {
     let asked = asked.into_inner();
     let (since, until) = asked.between();
     let filter = provisioning::Filter {
@@ -182,8 +182,8 @@ pub(super) async fn provisioning(frame: Frame, desk: Desk, asked: Query<Asked>) 
         until,
     };
     let at = page::at(asked.after.clone(), asked.before.clone());
-    let now = desk.org().now();
-    let read = desk.read_in_turn(filter.looks_at_all(), move |conn| {
+    let now = org.inner().now();
+    let read = org.read_in_turn(filter.looks_at_all(), move |conn| {
         let events = provisioning::list(conn, &filter, &at, PAGE)?;
         let present = Present::of(conn, &events.items)?;
         let has_called = health::last_contact(conn, now)?.is_some();
@@ -279,8 +279,8 @@ struct RequestPage {
 }
 
 /// One request, with all that is known of it.
-pub(super) async fn request(frame: Frame, desk: Desk, id: Path<String>) -> Answer {
-    let found = desk
+pub(super) async fn request(frame: Frame, org: OrgHandle, id: Path<String>) -> Answer {
+    let found = org
         .read(move |conn| {
             let found = provisioning::find(conn, &id);
             kept::found(conn, found, Log::Provisioning, |conn, event| {

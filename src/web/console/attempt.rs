@@ -10,7 +10,7 @@ use crate::domain::{Actor, Org, Tx};
 use crate::error::{Error, Result};
 use crate::pool::{Line, Place};
 use crate::web::device;
-use crate::web::extract::{Address, Desk, Signed};
+use crate::web::extract::{Address, OrgHandle, Signed};
 use crate::web::session::Visit;
 use actix_web::HttpRequest;
 use std::sync::Arc;
@@ -32,15 +32,15 @@ struct Try {
 /// time.
 pub(super) async fn sign_in(
     request: &HttpRequest,
-    desk: &Desk,
+    org: &OrgHandle,
     address: &Address,
     user_name: &str,
     password: &str,
 ) -> Result<(User, Welcome)> {
-    let (keys, name, now) = (desk.org().keys().clone(), user_name.to_owned(), desk.org().now());
+    let (keys, name, now) = (org.inner().keys().clone(), user_name.to_owned(), org.inner().now());
     let device = device::secret(request);
     let shown = device.clone();
-    let caller = desk.read(move |conn| sign_in::caller(conn, &keys, &name, shown.as_deref(), now)).await?;
+    let caller = org.read(move |conn| sign_in::caller(conn, &keys, &name, shown.as_deref(), now)).await?;
     let line = match &caller {
         Caller::Device(id) => Line::Known(Place::of(id)),
         Caller::Session(_) | Caller::Stranger => address.line(),
@@ -57,11 +57,11 @@ pub(super) async fn sign_in(
         authority,
         again: false,
     };
-    let user = verify(desk, tried).await?;
+    let user = verify(org, tried).await?;
     let welcomed = user.clone();
     // Whether the account is still what it was, the rule looks at itself.
     let authority = Authority::trusted(user.actor());
-    let welcome = desk
+    let welcome = org
         .write(authority, move |tx| sign_in::welcome(tx, &welcomed, &origin, &caller, device.as_deref()))
         .await?;
     Ok((user, welcome))
@@ -75,14 +75,14 @@ pub(super) async fn sign_in(
 pub(super) async fn prove(
     request: &HttpRequest,
     signed: &Signed,
-    desk: &Desk,
+    org: &OrgHandle,
     address: &Address,
     password: &str,
 ) -> Result<()> {
     let visit = Visit::of(request);
     if visit.method() == Method::Sso {
-        let (me, now) = (signed.0.clone(), desk.org().now());
-        if desk.read(move |conn| policy::bars_password(conn, &me, now)).await? {
+        let (me, now) = (signed.0.clone(), org.inner().now());
+        if org.read(move |conn| policy::bars_password(conn, &me, now)).await? {
             let cause = "Your organisation requires single sign-on of everybody but owners, so your password proves \
                          nothing at present. Nothing was changed, and nothing counts as a wrong try: sign in through \
                          Entra ID anew.";
@@ -91,10 +91,11 @@ pub(super) async fn prove(
     }
     let session = visit.root().unwrap_or_else(|| signed.0.id.clone());
     let (origin, session) = (Origin::of(&address.0), Caller::Session(session));
-    let (keys, name, now) = (desk.org().keys().clone(), signed.0.profile.user_name.clone(), desk.org().now());
+    let (keys, name, now) =
+        (org.inner().keys().clone(), signed.0.profile.user_name.clone(), org.inner().now());
     let (device, from) = (device::secret(request), origin.clone());
     // Whoever took the session alone does not bar its owner on their own device.
-    let caller = desk.read(move |conn| {
+    let caller = org.read(move |conn| {
         if sign_in::may_try(conn, &keys, &name, &from, &session, now).is_ok() {
             return Ok(session);
         }
@@ -111,36 +112,36 @@ pub(super) async fn prove(
         authority: signed.actor().without_proof(),
         again: true,
     };
-    let user = verify(desk, tried).await?;
+    let user = verify(org, tried).await?;
     let authority = signed.actor().without_proof();
-    desk.write(authority, move |tx| sign_in::confirm(tx, &user, &origin, &caller)).await
+    org.write(authority, move |tx| sign_in::confirm(tx, &user, &origin, &caller)).await
 }
 
-async fn verify(desk: &Desk, tried: Try) -> Result<User> {
+async fn verify(org: &OrgHandle, tried: Try) -> Result<User> {
     let Try { user_name, password, origin, caller, line, authority, again } = tried;
-    let (keys, now) = (desk.org().keys().clone(), desk.org().now());
+    let (keys, now) = (org.inner().keys().clone(), org.inner().now());
     let (name, from, who) = (user_name.clone(), origin.clone(), caller.clone());
-    desk.read(move |conn| sign_in::may_try(conn, &keys, &name, &from, &who, now)).await?;
+    org.read(move |conn| sign_in::may_try(conn, &keys, &name, &from, &who, now)).await?;
     // Who is known here is not bound by what others of the same network do.
     let place = match caller {
-        Caller::Stranger => Some(desk.wait(desk.pauses().enter(&origin)).await?),
+        Caller::Stranger => Some(org.wait(org.pauses().enter(&origin)).await?),
         Caller::Device(_) | Caller::Session(_) => None,
     };
     let (name, from, who) = (user_name.clone(), origin.clone(), caller.clone());
-    let attempt = desk.write(Actor::Rollcall, move |tx| sign_in::register(tx, &name, &from, &who)).await??;
-    let counted = Counted::new(desk.org(), &user_name, &origin, &caller);
+    let attempt = org.write(Actor::Rollcall, move |tx| sign_in::register(tx, &name, &from, &who)).await??;
+    let counted = Counted::new(org.inner(), &user_name, &origin, &caller);
     match place {
-        Some(place) => desk.wait(place.wait(attempt.pause)).await,
-        None => desk.wait(tokio::time::sleep(attempt.pause)).await,
+        Some(place) => org.wait(place.wait(attempt.pause)).await,
+        None => org.wait(tokio::time::sleep(attempt.pause)).await,
     }
     let (name, looked_at) = (user_name.clone(), counted.looked_at.clone());
-    let found = desk.prepare(line, move |org| {
+    let found = org.prepare(line, move |org| {
         looked_at.store(true, Ordering::Relaxed);
         check(org, &name, &password, again)
     });
     let found = match found.await {
         Err(busy @ Error::Busy(_)) => {
-            counted.take_back(desk).await?;
+            counted.take_back(org).await?;
             return Err(busy);
         }
         found => found?,
@@ -154,7 +155,7 @@ async fn verify(desk: &Desk, tried: Try) -> Result<User> {
         None => sign_in::wrong(),
     };
     let locks = attempt.locks;
-    desk.write(authority, move |tx| sign_in::refuse(tx, &user_name, &origin, again, locks)).await?;
+    org.write(authority, move |tx| sign_in::refuse(tx, &user_name, &origin, again, locks)).await?;
     Err(refusal)
 }
 
@@ -172,9 +173,9 @@ impl Counted {
         Self { org: org.clone(), subject, looked_at: Arc::default() }
     }
 
-    async fn take_back(mut self, desk: &Desk) -> Result<()> {
+    async fn take_back(mut self, org: &OrgHandle) -> Result<()> {
         let Some((user_name, origin, caller)) = self.subject.take() else { return Ok(()) };
-        desk.write(Actor::Rollcall, move |tx| sign_in::take_back(tx, &user_name, &origin, &caller)).await
+        org.write(Actor::Rollcall, move |tx| sign_in::take_back(tx, &user_name, &origin, &caller)).await
     }
 }
 

@@ -8,7 +8,7 @@ use crate::domain::identity::{own_test, switch, tokens};
 use crate::error::{Error, Result};
 use crate::fetch::{self, Answer as Answered, Failure, Limits};
 use crate::scim::message::{LIST_RESPONSE, MEDIA_TYPE};
-use crate::web::extract::{Desk, Fields, Posted, Signed, app_state};
+use crate::web::extract::{Fields, OrgHandle, Posted, Signed, app_state};
 use crate::web::page::{self, Answer, Frame, ago};
 use crate::web::scim;
 use crate::web::session::Visit;
@@ -124,12 +124,12 @@ pub(super) async fn test(
     request: HttpRequest,
     signed: Signed,
     frame: Frame,
-    desk: Desk,
+    org: OrgHandle,
     _form: Posted<Fields>,
 ) -> Answer {
-    let now = desk.org().now();
-    let keys = desk.org().keys().clone();
-    let token = match desk.read(move |conn| tokens::newest(conn, &keys, now)).await {
+    let now = org.inner().now();
+    let keys = org.inner().keys().clone();
+    let token = match org.read(move |conn| tokens::newest(conn, &keys, now)).await {
         Ok(token) => token,
         Err(refusal @ Error::Conflict(_)) => {
             Visit::of(&request).flash_at("bad", refusal.to_string(), "health");
@@ -137,9 +137,9 @@ pub(super) async fn test(
         }
         Err(other) => return Err(other.into()),
     };
-    desk.write(signed.actor(), switch::note_test).await?;
+    org.write(signed.actor(), switch::note_test).await?;
     let base = app_state(&request)?.address(scim::BASE);
-    let mark = own_test::mark(desk.org().keys(), &signed.0.name(), now);
+    let mark = own_test::mark(org.inner().keys(), &signed.0.name(), now);
     let headers = [
         ("Authorization", format!("Bearer {token}")),
         ("Accept", MEDIA_TYPE.to_owned()),
@@ -149,7 +149,7 @@ pub(super) async fn test(
     for probe in probes() {
         steps.push(run(&base, &headers, probe).await?);
     }
-    identity::render(&request, &signed, frame, &desk, Said { tested: Some(steps), ..Said::default() }).await
+    identity::render(&request, &signed, frame, &org, Said { tested: Some(steps), ..Said::default() }).await
 }
 
 fn probes() -> [Probe; 3] {

@@ -5,7 +5,7 @@ use super::users::held_words;
 use crate::domain::groups::{self, Group, Listed, Member};
 use crate::domain::tasks::running_on;
 use crate::domain::users;
-use crate::web::extract::{Desk, Fields, Posted, Signed};
+use crate::web::extract::{Fields, OrgHandle, Posted, Signed};
 use crate::web::page::{self, Answer, Frame, when};
 use crate::web::query::Query;
 use actix_web::HttpRequest;
@@ -37,12 +37,12 @@ struct ListPage {
     next: Option<String>,
 }
 
-pub(super) async fn list(frame: Frame, desk: Desk, asked: Query<Asked>) -> Answer {
+pub(super) async fn list(frame: Frame, org: OrgHandle, asked: Query<Asked>) -> Answer {
     let Query(asked) = asked;
     let at = page::at(asked.after, asked.before);
     let words = asked.q.clone();
     let (rows, total) =
-        desk.read(move |conn| Ok((groups::list(conn, &words, &at, PAGE)?, groups::count(conn)?))).await?;
+        org.read(move |conn| Ok((groups::list(conn, &words, &at, PAGE)?, groups::count(conn)?))).await?;
     let (previous, next) = page::ways(&rows, PATH, &[("q", &asked.q)]);
     let page = ListPage { frame: frame.of("groups"), q: asked.q, rows: rows.items, total, previous, next };
     page::show(&page.frame, &page)
@@ -65,11 +65,11 @@ struct Row {
     held: Option<&'static str>,
 }
 
-pub(super) async fn show(frame: Frame, desk: Desk, id: Path<String>, asked: Query<Asked>) -> Answer {
+pub(super) async fn show(frame: Frame, org: OrgHandle, id: Path<String>, asked: Query<Asked>) -> Answer {
     let Query(asked) = asked;
     let at = page::at(asked.after, asked.before);
     let path = format!("{PATH}/{id}");
-    let (group, members, held) = desk
+    let (group, members, held) = org
         .read(move |conn| {
             let (group, members) = (groups::find(conn, &id)?, groups::members_page(conn, &id, &at, PAGE)?);
             let people = members.items.iter().filter(|(_, member)| !member.is_group);
@@ -99,17 +99,17 @@ pub(super) async fn show(frame: Frame, desk: Desk, id: Path<String>, asked: Quer
 pub(super) async fn delete(
     request: HttpRequest,
     signed: Signed,
-    desk: Desk,
+    org: OrgHandle,
     id: Path<String>,
     _form: Posted<Fields>,
 ) -> Answer {
     let key = id.clone();
-    let outcome = desk.write(signed.actor(), move |tx| groups::delete(tx, &id)).await;
+    let outcome = org.write(signed.actor(), move |tx| groups::delete(tx, &id)).await;
     if outcome.is_ok()
-        && let Some(task) = desk.read(move |conn| running_on(conn, &key)).await?
+        && let Some(task) = org.read(move |conn| running_on(conn, &key)).await?
     {
         // The group is not seen any more: nobody waits until its memberships are gone.
-        tasks::let_go_on(&desk, task);
+        tasks::let_go_on(&org, task);
     }
     page::settle(&request, outcome, |group| format!("The group {} was deleted.", group.name), PATH)
 }

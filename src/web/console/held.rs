@@ -6,7 +6,7 @@ use crate::domain::guard::{self, Limits, Loss, Measure, Measures};
 use crate::domain::held::{self, Count, Decided, HeldGroup, Named, Verdict};
 use crate::domain::users::{self, Held, User};
 use crate::error::{Error, Result};
-use crate::web::extract::{Desk, Fields, Posted, Signed, values};
+use crate::web::extract::{Fields, OrgHandle, Posted, Signed, values};
 use crate::web::page::{self, Answer, Frame, Refused, when};
 use crate::web::query::Query;
 use actix_web::HttpRequest;
@@ -154,14 +154,14 @@ impl HeldPage {
     }
 }
 
-pub(super) async fn show(frame: Frame, desk: Desk, asked: Query<Asked>) -> Answer {
-    render(frame, desk, asked.into_inner(), None).await
+pub(super) async fn show(frame: Frame, org: OrgHandle, asked: Query<Asked>) -> Answer {
+    render(frame, org, asked.into_inner(), None).await
 }
 
-async fn render(frame: Frame, desk: Desk, asked: Asked, entered: Option<(Form, Error)>) -> Answer {
+async fn render(frame: Frame, org: OrgHandle, asked: Asked, entered: Option<(Form, Error)>) -> Answer {
     let at = page::at(asked.after, asked.before);
-    let now = desk.org().now();
-    let (users, groups, count, limits, lately, shown) = desk
+    let now = org.inner().now();
+    let (users, groups, count, limits, lately, shown) = org
         .read(move |conn| {
             let lately = [Loss::Account, Loss::UserName].map(|loss| guard::counted(conn, loss, now));
             let [accounts, user_names] = lately;
@@ -194,23 +194,23 @@ pub(super) async fn decide(
     request: HttpRequest,
     signed: Signed,
     frame: Frame,
-    desk: Desk,
+    org: OrgHandle,
     form: Posted<Fields>,
 ) -> Answer {
     let Posted(form) = form;
     let Some((verdict, all)) = verdict(&form) else {
         let refusal = Error::invalid("verdict", "Choose Release or Keep. Nothing was done.");
-        let limits = desk.read(guard::limits).await?;
-        return render(frame, desk, Asked::default(), Some((limits.into(), refusal))).await;
+        let limits = org.read(guard::limits).await?;
+        return render(frame, org, Asked::default(), Some((limits.into(), refusal))).await;
     };
     if all {
         let shown = values(&form, "shown_until").into_iter().find_map(|number| number.parse().ok());
-        let all = desk.read(move |conn| held::everything(conn, shown)).await?;
-        let begun = desk.write(signed.actor(), move |tx| held::begin_all(tx, verdict, &all)).await;
-        return tasks::answer(&request, &desk, begun, PATH).await;
+        let all = org.read(move |conn| held::everything(conn, shown)).await?;
+        let begun = org.write(signed.actor(), move |tx| held::begin_all(tx, verdict, &all)).await;
+        return tasks::answer(&request, &org, begun, PATH).await;
     }
     let (users, groups) = (named(&form), values(&form, "group"));
-    let outcome = desk.write(signed.actor(), move |tx| held::decide(tx, verdict, &users, &groups)).await;
+    let outcome = org.write(signed.actor(), move |tx| held::decide(tx, verdict, &users, &groups)).await;
     page::settle(&request, outcome, |decided| said(verdict, *decided), PATH)
 }
 
@@ -268,19 +268,17 @@ pub(super) async fn set_limits(
     request: HttpRequest,
     signed: Signed,
     frame: Frame,
-    desk: Desk,
+    org: OrgHandle,
     form: Posted<Fields>,
 ) -> Answer {
     let Posted(posted) = form;
-    let form = Form::over(desk.read(guard::limits).await?, &posted);
+    let form = Form::over(org.read(guard::limits).await?, &posted);
     let outcome = match form.limits() {
-        Ok(limits) => desk.write(signed.actor(), move |tx| guard::set(tx, limits)).await,
+        Ok(limits) => org.write(signed.actor(), move |tx| guard::set(tx, limits)).await,
         Err(refusal) => Err(refusal),
     };
     match outcome {
-        Err(refusal @ Error::Invalid(_)) => {
-            render(frame, desk, Asked::default(), Some((form, refusal))).await
-        }
+        Err(refusal @ Error::Invalid(_)) => render(frame, org, Asked::default(), Some((form, refusal))).await,
         outcome => page::settle(&request, outcome, |()| "The guard was set.".to_owned(), PATH),
     }
 }

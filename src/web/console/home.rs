@@ -14,7 +14,7 @@ use crate::domain::users::{EntraState, by_hand};
 use crate::domain::{held, licenses, sites, users};
 use crate::error::Result;
 use crate::web::AppState;
-use crate::web::extract::{Desk, app_state};
+use crate::web::extract::{OrgHandle, app_state};
 use crate::web::page::{self, Answer, Frame, ago, when};
 use crate::web::task_lines::{self, TaskLine};
 use actix_web::HttpRequest;
@@ -106,14 +106,14 @@ impl Attention {
     }
 }
 
-pub(super) async fn show(request: HttpRequest, frame: Frame, desk: Desk) -> Answer {
+pub(super) async fn show(request: HttpRequest, frame: Frame, org: OrgHandle) -> Answer {
     // Whoever has no role is at home on their own page.
     if !frame.may_look() {
         return Ok(page::go("/account"));
     }
-    let now = desk.org().now();
+    let now = org.inner().now();
     let who = (frame.is_owner(), frame.may_change());
-    let mut state = desk.read(move |conn| standing(conn, now, who)).await?;
+    let mut state = org.read(move |conn| standing(conn, now, who)).await?;
     if frame.may_change() {
         state.attention.extend(unnamed_proxy(app_state(&request)?, now));
     }

@@ -10,7 +10,7 @@ use crate::domain::identity::tokens::{self, Token};
 use crate::domain::users::User;
 use crate::domain::users::by_entra::Scope;
 use crate::error::{Error, Result};
-use crate::web::extract::{Desk, Fields, Posted, Signed, app_state};
+use crate::web::extract::{Fields, OrgHandle, Posted, Signed, app_state};
 use crate::web::page::{self, Answer, Frame, Refused, ago, when};
 use crate::web::scim;
 use crate::web::session::Visit;
@@ -89,8 +89,8 @@ impl IdentityPage {
     }
 }
 
-pub(super) async fn show(request: HttpRequest, signed: Signed, frame: Frame, desk: Desk) -> Answer {
-    render(&request, &signed, frame, &desk, Said::default()).await
+pub(super) async fn show(request: HttpRequest, signed: Signed, frame: Frame, org: OrgHandle) -> Answer {
+    render(&request, &signed, frame, &org, Said::default()).await
 }
 
 /// The page, with what was said in answer to a form.
@@ -98,11 +98,11 @@ pub(super) async fn render(
     request: &HttpRequest,
     signed: &Signed,
     frame: Frame,
-    desk: &Desk,
+    org: &OrgHandle,
     said: Said,
 ) -> Answer {
-    let (now, person) = (desk.org().now(), signed.0.clone());
-    let loaded = desk.read(move |conn| load(conn, &person, now)).await?;
+    let (now, person) = (org.inner().now(), signed.0.clone());
+    let loaded = org.read(move |conn| load(conn, &person, now)).await?;
     let (sso, switch, tokens, (health, warnings), credentials) = loaded;
     let refusal = Refused(said.refusal);
     // The health of what is off is not shown.
@@ -175,11 +175,11 @@ pub(super) struct Wanted {
 pub(super) async fn set_provisioning(
     request: HttpRequest,
     signed: Signed,
-    desk: Desk,
+    org: OrgHandle,
     form: Posted<Wanted>,
 ) -> Answer {
     let Posted(wanted) = form;
-    let outcome = desk.write(signed.actor(), move |tx| {
+    let outcome = org.write(signed.actor(), move |tx| {
         let before = switch::read(tx.conn)?;
         let after = Switch {
             state: wanted.state.as_deref().and_then(State::parse).unwrap_or(before.state),
@@ -214,13 +214,13 @@ pub(super) async fn reveal(
     request: HttpRequest,
     signed: Signed,
     frame: Frame,
-    desk: Desk,
+    org: OrgHandle,
     form: Posted<Proof>,
 ) -> Answer {
     let Posted(form) = form;
     let id = Some(form.token).filter(|id| !id.is_empty());
-    let shown = desk.write(signed.actor(), move |tx| tokens::reveal(tx, id.as_deref())).await;
-    showing(&request, &signed, frame, &desk, Proof::default(), shown).await
+    let shown = org.write(signed.actor(), move |tx| tokens::reveal(tx, id.as_deref())).await;
+    showing(&request, &signed, frame, &org, Proof::default(), shown).await
 }
 
 /// Makes another token, to be live beside the one that it replaces, and shows it.
@@ -228,7 +228,7 @@ pub(super) async fn create_token(
     request: HttpRequest,
     signed: Signed,
     frame: Frame,
-    desk: Desk,
+    org: OrgHandle,
     form: Posted<Proof>,
 ) -> Answer {
     let Posted(form) = form;
@@ -241,17 +241,17 @@ pub(super) async fn create_token(
     };
     let label = form.label.clone();
     let made = match days {
-        Ok(days) => desk.write(signed.actor(), move |tx| tokens::create(tx, &label, days)).await,
+        Ok(days) => org.write(signed.actor(), move |tx| tokens::create(tx, &label, days)).await,
         Err(refusal) => Err(refusal),
     };
-    showing(&request, &signed, frame, &desk, form, made).await
+    showing(&request, &signed, frame, &org, form, made).await
 }
 
 async fn showing(
     request: &HttpRequest,
     signed: &Signed,
     frame: Frame,
-    desk: &Desk,
+    org: &OrgHandle,
     form: Proof,
     shown: Result<(Token, String)>,
 ) -> Answer {
@@ -259,12 +259,12 @@ async fn showing(
         Ok((token, secret)) => {
             let url = app_state(request)?.address(scim::BASE);
             let revealed = Revealed { url, label: token.label, token: secret };
-            render(request, signed, frame, desk, Said { revealed: Some(revealed), ..Said::default() }).await
+            render(request, signed, frame, org, Said { revealed: Some(revealed), ..Said::default() }).await
         }
         Err(refusal @ (Error::Invalid(_) | Error::Taken(_))) => {
             let refusal = Some(refusal);
             let said = Said { refusal, token: form, place: "provisioning", ..Said::default() };
-            render(request, signed, frame, desk, said).await
+            render(request, signed, frame, org, said).await
         }
         Err(refusal @ Error::Conflict(_)) => {
             Visit::of(request).flash_at("bad", refusal.to_string(), "provisioning");
@@ -277,11 +277,11 @@ async fn showing(
 pub(super) async fn revoke_token(
     request: HttpRequest,
     signed: Signed,
-    desk: Desk,
+    org: OrgHandle,
     id: Path<String>,
     _form: Posted<Fields>,
 ) -> Answer {
-    let outcome = desk.write(signed.actor(), move |tx| tokens::revoke(tx, &id)).await;
+    let outcome = org.write(signed.actor(), move |tx| tokens::revoke(tx, &id)).await;
     let said = |token: &Token| format!("The token “{}” is refused from now on.", token.label);
     page::settle(&request, outcome, said, PATH)
 }

@@ -5,7 +5,7 @@ use crate::domain::counted::counted;
 use crate::domain::imports::{self, Import, Row, State, Upload as File};
 use crate::domain::sites;
 use crate::error::Error;
-use crate::web::extract::{Desk, Fields, Posted, Signed, UpTo, values};
+use crate::web::extract::{Fields, OrgHandle, Posted, Signed, UpTo, values};
 use crate::web::page::{self, Answer, Frame, Refused};
 use crate::web::query::Query;
 use actix_web::HttpRequest;
@@ -55,7 +55,7 @@ pub(super) async fn template() -> Answer {
 pub(super) async fn validate(
     signed: Signed,
     frame: Frame,
-    desk: Desk,
+    org: OrgHandle,
     UpTo(upload): UpTo<{ imports::MOST_BYTES }>,
 ) -> Answer {
     let take_away = !values(&upload.fields, "take_away").is_empty();
@@ -65,10 +65,10 @@ pub(super) async fn validate(
         let file = File { file_name: upload.file_name, bytes: upload.file, take_away };
         // Reading takes longer than keeping: nobody who writes waits for it.
         let name = file.file_name.clone();
-        match desk.read(move |conn| imports::check(conn, &file)).await {
+        match org.read(move |conn| imports::check(conn, &file)).await {
             Ok(checked) => {
                 let keep = move |tx: &mut Tx| imports::keep(tx, &name, take_away, checked);
-                desk.write(signed.actor(), keep).await
+                org.write(signed.actor(), keep).await
             }
             Err(refusal) => Err(refusal),
         }
@@ -90,8 +90,8 @@ struct ListPage {
     uploads: Vec<Import>,
 }
 
-pub(super) async fn list(frame: Frame, desk: Desk) -> Answer {
-    let uploads = desk.read(|conn| imports::recent(conn, RECENT)).await?;
+pub(super) async fn list(frame: Frame, org: OrgHandle) -> Answer {
+    let uploads = org.read(|conn| imports::recent(conn, RECENT)).await?;
     let page = ListPage { frame: frame.of("licences"), uploads };
     page::show(&page.frame, &page)
 }
@@ -135,9 +135,9 @@ pub(super) struct From {
     after: i32,
 }
 
-pub(super) async fn show(frame: Frame, desk: Desk, id: Path<String>, from: Query<From>) -> Answer {
+pub(super) async fn show(frame: Frame, org: OrgHandle, id: Path<String>, from: Query<From>) -> Answer {
     let after = from.after;
-    let (import, mut rows, sites) = desk
+    let (import, mut rows, sites) = org
         .read(move |conn| {
             let import = imports::find(conn, &id)?;
             let rows = imports::rows(conn, &id, import.state == State::Faulty, after, ROWS + 1)?;
@@ -174,15 +174,15 @@ pub(super) fn badge(state: State) -> (&'static str, &'static str) {
 pub(super) async fn apply(
     request: HttpRequest,
     signed: Signed,
-    desk: Desk,
+    org: OrgHandle,
     id: Path<String>,
     _form: Posted<Fields>,
 ) -> Answer {
     let id = id.into_inner();
     let back = format!("/imports/{id}");
-    let outcome = match desk.read(move |conn| imports::prepare(conn, &id)).await {
+    let outcome = match org.read(move |conn| imports::prepare(conn, &id)).await {
         // All or nothing, and so in one transaction: by itself, while nobody else waits.
-        Ok(ready) => desk.write_between(signed.actor(), move |tx| imports::apply_ready(tx, ready)).await,
+        Ok(ready) => org.write_between(signed.actor(), move |tx| imports::apply_ready(tx, ready)).await,
         Err(refusal) => Err(refusal),
     };
     let said = |import: &Import| {
@@ -194,11 +194,11 @@ pub(super) async fn apply(
 pub(super) async fn discard(
     request: HttpRequest,
     signed: Signed,
-    desk: Desk,
+    org: OrgHandle,
     id: Path<String>,
     _form: Posted<Fields>,
 ) -> Answer {
-    let outcome = desk.write(signed.actor(), move |tx| imports::discard(tx, &id)).await;
+    let outcome = org.write(signed.actor(), move |tx| imports::discard(tx, &id)).await;
     page::settle(
         &request,
         outcome,
@@ -207,11 +207,11 @@ pub(super) async fn discard(
     )
 }
 
-pub(super) async fn result(desk: Desk, id: Path<String>) -> Answer {
+pub(super) async fn result(org: OrgHandle, id: Path<String>) -> Answer {
     let name = format!(
         "licences-{}.csv",
         id.chars().filter(char::is_ascii_alphanumeric).take(8).collect::<String>()
     );
-    let body = desk.read(move |conn| imports::result_csv(conn, &id)).await?;
+    let body = org.read(move |conn| imports::result_csv(conn, &id)).await?;
     Ok(page::download(&name, CSV, body))
 }

@@ -3,7 +3,7 @@
 use crate::domain::imports::{self, Import};
 use crate::domain::licenses::{self, LicenseType, Stock, Wish};
 use crate::error::{Error, Result};
-use crate::web::extract::{Desk, Fields, Posted, Signed};
+use crate::web::extract::{Fields, OrgHandle, Posted, Signed};
 use crate::web::page::{self, Answer, Frame, Refused};
 use actix_web::HttpRequest;
 use actix_web::web::Path;
@@ -46,13 +46,13 @@ impl Form {
     }
 }
 
-pub(super) async fn list(frame: Frame, desk: Desk) -> Answer {
-    render(frame, desk, Form::default(), None).await
+pub(super) async fn list(frame: Frame, org: OrgHandle) -> Answer {
+    render(frame, org, Form::default(), None).await
 }
 
-async fn render(frame: Frame, desk: Desk, form: Form, refusal: Option<Error>) -> Answer {
+async fn render(frame: Frame, org: OrgHandle, form: Form, refusal: Option<Error>) -> Answer {
     let (stock, uploads) =
-        desk.read(|conn| Ok((licenses::stock(conn)?, imports::recent(conn, RECENT)?))).await?;
+        org.read(|conn| Ok((licenses::stock(conn)?, imports::recent(conn, RECENT)?))).await?;
     let refusal = Refused(refusal);
     let page = ListPage { frame: frame.of("licences").refusing(&refusal), stock, uploads, form, refusal };
     page::show_form(&page.refusal, &page.frame, &page)
@@ -62,18 +62,16 @@ pub(super) async fn create(
     request: HttpRequest,
     signed: Signed,
     frame: Frame,
-    desk: Desk,
+    org: OrgHandle,
     form: Posted<Form>,
 ) -> Answer {
     let Posted(form) = form;
     let made = match form.wish() {
-        Ok(wish) => desk.write(signed.actor(), move |tx| licenses::create(tx, &wish)).await,
+        Ok(wish) => org.write(signed.actor(), move |tx| licenses::create(tx, &wish)).await,
         Err(refusal) => Err(refusal),
     };
     match made {
-        Err(refusal @ (Error::Invalid(_) | Error::Taken(_))) => {
-            render(frame, desk, form, Some(refusal)).await
-        }
+        Err(refusal @ (Error::Invalid(_) | Error::Taken(_))) => render(frame, org, form, Some(refusal)).await,
         outcome => page::settle(&request, outcome, |kind| format!("{} was created.", kind.code), PATH),
     }
 }
@@ -87,18 +85,18 @@ struct TypePage {
     refusal: Refused,
 }
 
-pub(super) async fn show(frame: Frame, desk: Desk, id: Path<String>) -> Answer {
-    render_type(frame, desk, id.into_inner(), None, None).await
+pub(super) async fn show(frame: Frame, org: OrgHandle, id: Path<String>) -> Answer {
+    render_type(frame, org, id.into_inner(), None, None).await
 }
 
 async fn render_type(
     frame: Frame,
-    desk: Desk,
+    org: OrgHandle,
     id: String,
     entered: Option<Form>,
     refusal: Option<Error>,
 ) -> Answer {
-    let stock = desk.read(move |conn| licenses::find(conn, &id)).await?;
+    let stock = org.read(move |conn| licenses::find(conn, &id)).await?;
     let refusal = Refused(refusal);
     let form = entered.unwrap_or_else(|| Form::of(&stock.kind));
     let page = TypePage { frame: frame.of("licences").refusing(&refusal), stock, form, refusal };
@@ -109,19 +107,19 @@ pub(super) async fn change(
     request: HttpRequest,
     signed: Signed,
     frame: Frame,
-    desk: Desk,
+    org: OrgHandle,
     id: Path<String>,
     form: Posted<Form>,
 ) -> Answer {
     let (id, Posted(form)) = (id.into_inner(), form);
     let key = id.clone();
     let changed = match form.wish() {
-        Ok(wish) => desk.write(signed.actor(), move |tx| licenses::change(tx, &key, &wish)).await,
+        Ok(wish) => org.write(signed.actor(), move |tx| licenses::change(tx, &key, &wish)).await,
         Err(refusal) => Err(refusal),
     };
     match changed {
         Err(refusal @ (Error::Invalid(_) | Error::Taken(_))) => {
-            render_type(frame, desk, id, Some(form), Some(refusal)).await
+            render_type(frame, org, id, Some(form), Some(refusal)).await
         }
         outcome => page::settle(&request, outcome, |kind| format!("{} was saved.", kind.code), PATH),
     }
@@ -130,10 +128,10 @@ pub(super) async fn change(
 pub(super) async fn delete(
     request: HttpRequest,
     signed: Signed,
-    desk: Desk,
+    org: OrgHandle,
     id: Path<String>,
     _form: Posted<Fields>,
 ) -> Answer {
-    let outcome = desk.write(signed.actor(), move |tx| licenses::delete(tx, &id)).await;
+    let outcome = org.write(signed.actor(), move |tx| licenses::delete(tx, &id)).await;
     page::settle(&request, outcome, |()| "The licence type was deleted.".to_owned(), PATH)
 }

@@ -6,7 +6,7 @@ use crate::domain::sso::policy;
 use crate::domain::users::User;
 use crate::error::{Error, Result};
 use crate::web::AppState;
-use crate::web::extract::{Address, Desk, Posted};
+use crate::web::extract::{Address, OrgHandle, Posted};
 use crate::web::page::{self, Answer, Frame, Refused, when};
 use crate::web::session::Visit;
 use actix_web::HttpRequest;
@@ -46,9 +46,9 @@ struct ChoosePage {
 }
 
 /// Who chooses a password, and whether it will be refused at sign-in as things are.
-async fn holder(desk: &Desk, secret: &str) -> Result<(User, bool)> {
-    let (keys, now, secret) = (desk.org().keys().clone(), desk.org().now(), secret.to_owned());
-    desk.read(move |conn| {
+async fn holder(org: &OrgHandle, secret: &str) -> Result<(User, bool)> {
+    let (keys, now, secret) = (org.inner().keys().clone(), org.inner().now(), secret.to_owned());
+    org.read(move |conn| {
         let user = links::holder(conn, &keys, &secret, now)?;
         let is_barred = policy::bars_password(conn, &user, now)?;
         Ok((user, is_barred))
@@ -68,8 +68,8 @@ fn asked(
     page::show_form(&page.refusal, &page.frame, &page)
 }
 
-pub(super) async fn show(request: HttpRequest, frame: Frame, desk: Desk, secret: Path<String>) -> Answer {
-    let user = holder(&desk, &secret).await?;
+pub(super) async fn show(request: HttpRequest, frame: Frame, org: OrgHandle, secret: Path<String>) -> Answer {
+    let user = holder(&org, &secret).await?;
     asked(&request, frame, &user, None)
 }
 
@@ -84,14 +84,14 @@ pub(super) struct Chosen {
 pub(super) async fn choose(
     request: HttpRequest,
     frame: Frame,
-    desk: Desk,
+    org: OrgHandle,
     address: Address,
     secret: Path<String>,
     form: Posted<Chosen>,
 ) -> Answer {
     let Posted(form) = form;
-    let user = holder(&desk, &secret).await?;
-    match set(&desk, &user.0, address, secret.into_inner(), form).await {
+    let user = holder(&org, &secret).await?;
+    match set(&org, &user.0, address, secret.into_inner(), form).await {
         Ok(()) => {
             let mut response = page::go("/sign-in?chosen");
             Visit::of(&request).leave(&request, &mut response)?;
@@ -104,15 +104,15 @@ pub(super) async fn choose(
     }
 }
 
-async fn set(desk: &Desk, user: &User, address: Address, secret: String, form: Chosen) -> Result<()> {
+async fn set(org: &OrgHandle, user: &User, address: Address, secret: String, form: Chosen) -> Result<()> {
     if form.password != form.password_again {
         return Err(Error::invalid("password_again", "The two passwords differ. Enter the same one twice."));
     }
     let id = user.id.clone();
     let prepare = move |org: &_| passwords::prepare(org, &id, &form.password);
-    let prepared = desk.prepare(address.line(), prepare).await?;
+    let prepared = org.prepare(address.line(), prepare).await?;
     // What it rests on is the link, which is looked at again.
     let authority = Authority::trusted(user.actor());
-    desk.write(authority, move |tx| links::redeem(tx, &secret, prepared)).await?;
+    org.write(authority, move |tx| links::redeem(tx, &secret, prepared)).await?;
     Ok(())
 }

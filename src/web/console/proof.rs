@@ -8,7 +8,7 @@ use crate::domain::authority::Wanted;
 use crate::domain::sessions::Method;
 use crate::error::{Error, Result};
 use crate::web::csrf;
-use crate::web::extract::{Address, Desk, Fields, LARGEST_FORM, Signed, Upload, values, whole};
+use crate::web::extract::{Address, Fields, LARGEST_FORM, OrgHandle, Signed, Upload, values, whole};
 use crate::web::page::{self, Failure, Frame};
 use crate::web::route::{Route, standing_page};
 use crate::web::session::{KeptForm, Visit};
@@ -46,9 +46,9 @@ pub(super) async fn ask(
 
 /// What to answer instead, if the person must be asked.
 async fn question(request: &mut ServiceRequest, wanted: Wanted) -> Result<Option<HttpResponse>, Failure> {
-    let desk = request.extract::<Desk>().await?;
-    let is_proved = Visit::of(request.request()).is_proved(desk.org().now());
-    if is_proved || !desk.read(move |conn| wanted.applies(conn)).await? {
+    let org = request.extract::<OrgHandle>().await?;
+    let is_proved = Visit::of(request.request()).is_proved(org.inner().now());
+    if is_proved || !org.read(move |conn| wanted.applies(conn)).await? {
         return Ok(None);
     }
     if request.method() != actix_web::http::Method::POST {
@@ -67,7 +67,7 @@ async fn question(request: &mut ServiceRequest, wanted: Wanted) -> Result<Option
             return Ok(Some(confirm_first(&back)));
         }
     };
-    let asked = prompt(request, &desk, &fields, &back).await?;
+    let asked = prompt(request, &org, &fields, &back).await?;
     if asked.is_none() {
         give_back(request, fields)?;
     }
@@ -121,7 +121,7 @@ fn kept(request: &ServiceRequest, back: &str) -> Result<KeptForm> {
 /// The page that asks for the password and carries the form along, unless the form brought the right one.
 async fn prompt(
     request: &mut ServiceRequest,
-    desk: &Desk,
+    org: &OrgHandle,
     fields: &Fields,
     back: &str,
 ) -> Result<Option<HttpResponse>, Failure> {
@@ -144,7 +144,7 @@ async fn prompt(
         visit.keep_form(&KeptForm { fields, ..kept(request, back)? });
     }
     let prompt = Prompt { frame: &frame, action: &action, hidden: &carried, next: back };
-    prompt.unless_proved(request.request(), &signed, desk, &address, &password).await
+    prompt.unless_proved(request.request(), &signed, org, &address, &password).await
 }
 
 fn confirm_first(back: &str) -> HttpResponse {

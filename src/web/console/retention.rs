@@ -4,7 +4,7 @@ use crate::db::Conn;
 use crate::db::space::{self, Space};
 use crate::domain::retention::{self, Days, Log};
 use crate::error::{Error, Result};
-use crate::web::extract::{Desk, Fields, Posted, Signed, values};
+use crate::web::extract::{Fields, OrgHandle, Posted, Signed, values};
 use crate::web::page::{self, Answer, Frame, Refused, when};
 use actix_web::HttpRequest;
 use actix_web::http::StatusCode;
@@ -102,13 +102,13 @@ fn amount(bytes: i64) -> String {
     if bytes >= MIB { format!("{} MiB", bytes / MIB) } else { format!("{} KiB", bytes / 1024) }
 }
 
-pub(super) async fn show(frame: Frame, desk: Desk) -> Answer {
-    render(frame, desk, None).await
+pub(super) async fn show(frame: Frame, org: OrgHandle) -> Answer {
+    render(frame, org, None).await
 }
 
-async fn render(frame: Frame, desk: Desk, entered: Option<(Typed, Error)>) -> Answer {
+async fn render(frame: Frame, org: OrgHandle, entered: Option<(Typed, Error)>) -> Answer {
     let (typed, refusal) = entered.unzip();
-    let (logs, space) = desk
+    let (logs, space) = org
         .read(move |conn| {
             let typed = typed.unwrap_or(Typed::over(retention::days(conn)?, &Fields::new()));
             let rows = typed.0.into_iter().map(|(log, days)| Row::of(conn, log, days));
@@ -125,17 +125,17 @@ pub(super) async fn set(
     request: HttpRequest,
     signed: Signed,
     frame: Frame,
-    desk: Desk,
+    org: OrgHandle,
     form: Posted<Fields>,
 ) -> Answer {
     let Posted(posted) = form;
-    let typed = Typed::over(desk.read(retention::days).await?, &posted);
+    let typed = Typed::over(org.read(retention::days).await?, &posted);
     let outcome = match typed.days() {
-        Ok(days) => desk.write(signed.actor(), move |tx| retention::set(tx, days)).await,
+        Ok(days) => org.write(signed.actor(), move |tx| retention::set(tx, days)).await,
         Err(refusal) => Err(refusal),
     };
     match outcome {
-        Err(refusal @ Error::Invalid(_)) => render(frame, desk, Some((typed, refusal))).await,
+        Err(refusal @ Error::Invalid(_)) => render(frame, org, Some((typed, refusal))).await,
         outcome => page::settle(&request, outcome, |()| SAVED.to_owned(), PATH),
     }
 }

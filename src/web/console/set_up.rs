@@ -8,7 +8,7 @@ use crate::domain::{Actor, Org, Role};
 use crate::error::{Error, Result};
 use crate::pool::Line;
 use crate::web::device;
-use crate::web::extract::{Address, Desk, Posted};
+use crate::web::extract::{Address, OrgHandle, Posted};
 use crate::web::page::{self, Answer, Frame, Refused};
 use crate::web::session::Visit;
 use actix_web::HttpRequest;
@@ -35,9 +35,9 @@ pub(super) struct Claim {
     password_again: String,
 }
 
-pub(super) async fn show(request: HttpRequest, frame: Frame, desk: Desk, secret: Path<String>) -> Answer {
-    let keys = desk.org().keys().clone();
-    desk.read(move |conn| admins::may_set_up(conn, &keys, &secret)).await?;
+pub(super) async fn show(request: HttpRequest, frame: Frame, org: OrgHandle, secret: Path<String>) -> Answer {
+    let keys = org.inner().keys().clone();
+    org.read(move |conn| admins::may_set_up(conn, &keys, &secret)).await?;
     let page = SetUpPage {
         frame,
         path: request.path().to_owned(),
@@ -50,16 +50,16 @@ pub(super) async fn show(request: HttpRequest, frame: Frame, desk: Desk, secret:
 pub(super) async fn claim(
     request: HttpRequest,
     frame: Frame,
-    desk: Desk,
+    org: OrgHandle,
     address: Address,
     secret: Path<String>,
     form: Posted<Claim>,
 ) -> Answer {
     let Posted(form) = form;
-    match set_up(&desk, address.line(), secret.into_inner(), form.clone()).await {
+    match set_up(&org, address.line(), secret.into_inner(), form.clone()).await {
         Ok((owner, welcome)) => {
             let visit = Visit::of(&request);
-            visit.sign_in(&owner.id, &welcome.reserved, desk.org().now());
+            visit.sign_in(&owner.id, &welcome.reserved, org.inner().now());
             visit.flash(
                 "good",
                 format!("Welcome, {}. Rollcall is yours: here is what to do first.", owner.name()),
@@ -78,10 +78,10 @@ pub(super) async fn claim(
     }
 }
 
-async fn set_up(desk: &Desk, line: Line, secret: String, form: Claim) -> Result<(User, Welcome)> {
+async fn set_up(org: &OrgHandle, line: Line, secret: String, form: Claim) -> Result<(User, Welcome)> {
     // Whoever doesn't hold the link gives nobody work.
-    let (keys, shown) = (desk.org().keys().clone(), secret.clone());
-    desk.read(move |conn| admins::may_set_up(conn, &keys, &shown)).await?;
+    let (keys, shown) = (org.inner().keys().clone(), secret.clone());
+    org.read(move |conn| admins::may_set_up(conn, &keys, &shown)).await?;
     if form.password != form.password_again {
         return Err(Error::invalid("password_again", "The two passwords differ. Enter the same one twice."));
     }
@@ -89,9 +89,9 @@ async fn set_up(desk: &Desk, line: Line, secret: String, form: Claim) -> Result<
     let words = [organisation.clone(), name.clone(), user_name.clone()];
     let prepare =
         move |org: &Org| passwords::prepare_new(org, &password, &words.each_ref().map(String::as_str));
-    let password = desk.prepare(line, prepare).await?;
+    let password = org.prepare(line, prepare).await?;
     let wish = Wish { name, user_name, password, role: Role::Owner };
-    desk.write(Actor::Rollcall, move |tx| {
+    org.write(Actor::Rollcall, move |tx| {
         let owner = admins::set_up(tx, &secret, &organisation, &wish)?;
         let device = devices::remember(tx, &owner, None)?;
         let reserved = sessions::reserve(tx, Holder::by_password(&owner.id))?;

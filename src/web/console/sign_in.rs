@@ -6,7 +6,7 @@ use crate::domain::sso;
 use crate::domain::sso::policy::{self, Requirement};
 use crate::error::{Error, Result};
 use crate::web::device;
-use crate::web::extract::{Address, Desk, Fields, Posted, Signed};
+use crate::web::extract::{Address, Fields, OrgHandle, Posted, Signed};
 use crate::web::page::{self, Answer, Failure, Frame};
 use crate::web::query::Query;
 use crate::web::route::{is_file, standing_page};
@@ -38,9 +38,9 @@ struct Ways {
 }
 
 impl Ways {
-    async fn of(request: &HttpRequest, desk: &Desk, next: &str) -> Result<Self> {
-        let now = desk.org().now();
-        let (enabled, standing) = desk
+    async fn of(request: &HttpRequest, org: &OrgHandle, next: &str) -> Result<Self> {
+        let now = org.inner().now();
+        let (enabled, standing) = org
             .read(move |conn| {
                 let settings = sso::settings::read(conn)?;
                 // A login URL that waits for an owner is no way in yet.
@@ -68,12 +68,12 @@ pub(super) struct Way {
     chosen: Option<String>,
 }
 
-pub(super) async fn show(request: HttpRequest, frame: Frame, desk: Desk, way: Query<Way>) -> Answer {
+pub(super) async fn show(request: HttpRequest, frame: Frame, org: OrgHandle, way: Query<Way>) -> Answer {
     let next = page::own_path(way.next.as_deref());
     if frame.person.is_some() {
         return Ok(page::go(&next));
     }
-    let ways = Ways::of(&request, &desk, &next).await?;
+    let ways = Ways::of(&request, &org, &next).await?;
     let note = match (&way.ended, &way.left) {
         (Some(_), _) => Some("Your session has ended, and nothing was changed. Sign in and do it again."),
         (_, Some(_)) => Some("You are signed out."),
@@ -82,7 +82,7 @@ pub(super) async fn show(request: HttpRequest, frame: Frame, desk: Desk, way: Qu
              password, everybody else with Entra ID.",
         ),
         _ if way.chosen.is_some() => Some("Your password is set. Sign in with it."),
-        _ if desk.read(admins::is_unclaimed).await? => Some(
+        _ if org.read(admins::is_unclaimed).await? => Some(
             "Nobody owns this instance yet. Open the set-up link that the program printed when it started.",
         ),
         _ => None,
@@ -103,14 +103,14 @@ pub(super) struct Credentials {
 pub(super) async fn enter(
     request: HttpRequest,
     frame: Frame,
-    desk: Desk,
+    org: OrgHandle,
     address: Address,
     form: Posted<Credentials>,
 ) -> Answer {
     let Posted(form) = form;
-    match attempt::sign_in(&request, &desk, &address, &form.user_name, &form.password).await {
+    match attempt::sign_in(&request, &org, &address, &form.user_name, &form.password).await {
         Ok((user, welcome)) => {
-            Visit::of(&request).sign_in(&user.id, &welcome.reserved, desk.org().now());
+            Visit::of(&request).sign_in(&user.id, &welcome.reserved, org.inner().now());
             let mut response = page::go(&page::own_path(Some(&form.next)));
             remember_way(&request, &mut response, "password")?;
             device::keep(&request, &mut response, welcome.device)?;
@@ -119,7 +119,7 @@ pub(super) async fn enter(
         Err(cause @ Error::Internal(_)) => Err(cause.into()),
         Err(refusal) => {
             let next = page::own_path(Some(&form.next));
-            let ways = Ways::of(&request, &desk, &next).await?;
+            let ways = Ways::of(&request, &org, &next).await?;
             let page = SignInPage {
                 frame,
                 user_name: form.user_name,
@@ -136,17 +136,17 @@ pub(super) async fn enter(
 pub(super) async fn leave(
     request: HttpRequest,
     signed: Option<Signed>,
-    desk: Desk,
+    org: OrgHandle,
     _form: Posted<Fields>,
 ) -> Answer {
     if let Some(signed) = signed {
-        match desk.write(signed.actor(), move |tx| sign_in::farewell(tx, &signed.0)).await {
+        match org.write(signed.actor(), move |tx| sign_in::farewell(tx, &signed.0)).await {
             // Whoever was signed out meanwhile is where they want to be.
             Ok(()) | Err(Error::SignedOut) => {}
             Err(cause) => return Err(cause.into()),
         }
     }
-    let beyond = sso_door::leave(&request, &desk).await?;
+    let beyond = sso_door::leave(&request, &org).await?;
     let mut response = page::go(beyond.as_deref().unwrap_or("/sign-in?left"));
     Visit::of(&request).leave(&request, &mut response)?;
     Ok(response)
@@ -184,7 +184,7 @@ pub(super) async fn prove(
     request: HttpRequest,
     signed: Signed,
     frame: Frame,
-    desk: Desk,
+    org: OrgHandle,
     address: Address,
     form: Posted<Credentials>,
 ) -> Answer {
@@ -192,7 +192,7 @@ pub(super) async fn prove(
     let next = page::own_path(Some(&form.next));
     let hidden = [("next", next.as_str())];
     let prompt = Prompt { frame: &frame, action: "/confirm", hidden: &hidden, next: &next };
-    let asked = prompt.check(&request, &signed, &desk, &address, &form.password).await?;
+    let asked = prompt.check(&request, &signed, &org, &address, &form.password).await?;
     Ok(asked.unwrap_or_else(|| {
         let page = page_of(&next);
         if page != next {
@@ -223,30 +223,30 @@ impl Prompt<'_> {
         &self,
         request: &HttpRequest,
         signed: &Signed,
-        desk: &Desk,
+        org: &OrgHandle,
         address: &Address,
         password: &str,
     ) -> Result<Option<HttpResponse>, Failure> {
-        if Visit::of(request).is_proved(desk.org().now()) {
+        if Visit::of(request).is_proved(org.inner().now()) {
             return Ok(None);
         }
         if password.is_empty() {
             return self.page(request, None).map(Some);
         }
-        self.check(request, signed, desk, address, password).await
+        self.check(request, signed, org, address, password).await
     }
 
     async fn check(
         &self,
         request: &HttpRequest,
         signed: &Signed,
-        desk: &Desk,
+        org: &OrgHandle,
         address: &Address,
         password: &str,
     ) -> Result<Option<HttpResponse>, Failure> {
-        match attempt::prove(request, signed, desk, address, password).await {
+        match attempt::prove(request, signed, org, address, password).await {
             Ok(()) => {
-                Visit::of(request).prove(desk.org().now());
+                Visit::of(request).prove(org.inner().now());
                 Ok(None)
             }
             Err(cause @ (Error::Internal(_) | Error::SignedOut)) => Err(cause.into()),
@@ -287,12 +287,12 @@ struct CarryOnPage {
 }
 
 /// The form that somebody had sent before they proved at Entra ID that it is they: one press sends it once more.
-pub(super) async fn carry_on(request: HttpRequest, signed: Signed, frame: Frame, desk: Desk) -> Answer {
+pub(super) async fn carry_on(request: HttpRequest, signed: Signed, frame: Frame, org: OrgHandle) -> Answer {
     let visit = Visit::of(&request);
     let kept = visit.kept_form().filter(|kept| kept.user == signed.0.id);
     let Some(mut kept) = kept else { return Ok(page::go("/")) };
     let Some(fields) = kept.fields.take() else { return Ok(page::go(&kept.page)) };
-    if visit.is_proved(desk.org().now()) {
+    if visit.is_proved(org.inner().now()) {
         // It stands in the page from now on.
         visit.forget_form();
     }

@@ -10,7 +10,7 @@ use crate::domain::sso::microsoft::{self, MICROSOFT_ERRORS, MicrosoftError};
 use crate::domain::sso::requests::Purpose;
 use crate::domain::users;
 use crate::error::{Error, Result};
-use crate::web::extract::Desk;
+use crate::web::extract::OrgHandle;
 use crate::web::page::{self, Answer, Frame, when};
 use crate::web::query::Query;
 use actix_web::web::Path;
@@ -55,12 +55,12 @@ struct Line {
     badge: (&'static str, &'static str),
 }
 
-pub(super) async fn list(frame: Frame, desk: Desk, asked: Query<Asked>) -> Answer {
+pub(super) async fn list(frame: Frame, org: OrgHandle, asked: Query<Asked>) -> Answer {
     let asked = asked.into_inner();
     let typed = asked.reference.trim().to_owned();
     let mut not_found = false;
     if !typed.is_empty() {
-        match desk.read(move |conn| events::find(conn, &typed)).await {
+        match org.read(move |conn| events::find(conn, &typed)).await {
             Ok(event) => return Ok(page::go(&format!("{LIST}/{}", event.reference))),
             Err(Error::NotFound(_)) => not_found = true,
             Err(other) => return Err(other.into()),
@@ -79,7 +79,7 @@ pub(super) async fn list(frame: Frame, desk: Desk, asked: Query<Asked>) -> Answe
         ..events::Filter::default()
     };
     let at = page::at(asked.after.clone(), asked.before.clone());
-    let read = desk.read_in_turn(filter.looks_at_all(), move |conn| {
+    let read = org.read_in_turn(filter.looks_at_all(), move |conn| {
         let found = events::list(conn, &filter, &at, PAGE)?;
         let names = names(conn, &found)?;
         Ok((found, names, retention::days(conn)?.sign_ins))
@@ -162,8 +162,8 @@ struct EventPage {
     is_test: bool,
 }
 
-pub(super) async fn show(frame: Frame, desk: Desk, reference: Path<String>) -> Answer {
-    let found = desk
+pub(super) async fn show(frame: Frame, org: OrgHandle, reference: Path<String>) -> Answer {
+    let found = org
         .read(move |conn| {
             let found = events::find(conn, &reference);
             kept::found(conn, found, Log::SignIns, about)

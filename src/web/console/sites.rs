@@ -3,7 +3,7 @@
 use super::tasks;
 use crate::domain::sites::{self, Alias, Listed, Site, Unknown};
 use crate::error::{Error, Result};
-use crate::web::extract::{Desk, Fields, Posted, Signed};
+use crate::web::extract::{Fields, OrgHandle, Posted, Signed};
 use crate::web::page::{self, Answer, Frame, Refused};
 use actix_web::HttpRequest;
 use actix_web::web::Path;
@@ -30,12 +30,12 @@ pub(super) struct Form {
     action: String,
 }
 
-pub(super) async fn list(frame: Frame, desk: Desk) -> Answer {
-    render(frame, desk, Form::default(), None).await
+pub(super) async fn list(frame: Frame, org: OrgHandle) -> Answer {
+    render(frame, org, Form::default(), None).await
 }
 
-async fn render(frame: Frame, desk: Desk, form: Form, refusal: Option<Error>) -> Answer {
-    let (sites, unknown) = desk.read(|conn| Ok((sites::list(conn)?, sites::unknown(conn)?))).await?;
+async fn render(frame: Frame, org: OrgHandle, form: Form, refusal: Option<Error>) -> Answer {
+    let (sites, unknown) = org.read(|conn| Ok((sites::list(conn)?, sites::unknown(conn)?))).await?;
     let refusal = Refused(refusal);
     let page = ListPage { frame: frame.of("sites").refusing(&refusal), sites, unknown, form, refusal };
     page::show_form(&page.refusal, &page.frame, &page)
@@ -45,18 +45,16 @@ pub(super) async fn create(
     request: HttpRequest,
     signed: Signed,
     frame: Frame,
-    desk: Desk,
+    org: OrgHandle,
     form: Posted<Form>,
 ) -> Answer {
     let Posted(form) = form;
     let name = form.name.clone();
-    match desk.write(signed.actor(), move |tx| sites::create(tx, &name)).await {
-        Err(refusal @ (Error::Invalid(_) | Error::Taken(_))) => {
-            render(frame, desk, form, Some(refusal)).await
-        }
+    match org.write(signed.actor(), move |tx| sites::create(tx, &name)).await {
+        Err(refusal @ (Error::Invalid(_) | Error::Taken(_))) => render(frame, org, form, Some(refusal)).await,
         outcome => {
             let said = |site: &Site| format!("The site {} was created.", site.name);
-            settled_with(&request, &desk, form.name, outcome, said, PATH).await
+            settled_with(&request, &org, form.name, outcome, said, PATH).await
         }
     }
 }
@@ -64,15 +62,15 @@ pub(super) async fn create(
 /// Says what came of it, once those who waited for the name have their site; or leads to how far that is.
 async fn settled_with<T>(
     request: &HttpRequest,
-    desk: &Desk,
+    org: &OrgHandle,
     name: String,
     outcome: Result<T>,
     said: impl FnOnce(&T) -> String,
     path: &str,
 ) -> Answer {
     if outcome.is_ok() {
-        let following = desk.read(move |conn| sites::being_settled(conn, &name)).await?;
-        if let Some(progress) = tasks::after(desk, following).await? {
+        let following = org.read(move |conn| sites::being_settled(conn, &name)).await?;
+        if let Some(progress) = tasks::after(org, following).await? {
             return Ok(page::go(&progress));
         }
     }
@@ -96,17 +94,22 @@ fn settled(name: &str) -> String {
 }
 
 /// Settles a name that Entra ID sent: as a site of its own, or as another name of a site.
-pub(super) async fn settle(request: HttpRequest, signed: Signed, desk: Desk, form: Posted<Form>) -> Answer {
+pub(super) async fn settle(
+    request: HttpRequest,
+    signed: Signed,
+    org: OrgHandle,
+    form: Posted<Form>,
+) -> Answer {
     let Posted(Form { name, action }) = form;
     let (said, key) = (settled(&name), name.clone());
-    let outcome = desk.write(signed.actor(), move |tx| match action.as_str() {
+    let outcome = org.write(signed.actor(), move |tx| match action.as_str() {
         "" => Err(Error::Conflict(
             "Choose what is to become of the name first. Nothing was changed.".to_owned(),
         )),
         "create" => sites::create(tx, &name).map(drop),
         site => sites::alias(tx, site, &name),
     });
-    settled_with(&request, &desk, key, outcome.await, |()| said, PATH).await
+    settled_with(&request, &org, key, outcome.await, |()| said, PATH).await
 }
 
 #[derive(Template)]
@@ -133,18 +136,18 @@ impl SitePage {
     }
 }
 
-pub(super) async fn show(frame: Frame, desk: Desk, id: Path<String>) -> Answer {
-    render_site(frame, desk, id.into_inner(), Entered::default(), None).await
+pub(super) async fn show(frame: Frame, org: OrgHandle, id: Path<String>) -> Answer {
+    render_site(frame, org, id.into_inner(), Entered::default(), None).await
 }
 
 async fn render_site(
     frame: Frame,
-    desk: Desk,
+    org: OrgHandle,
     id: String,
     entered: Entered,
     refusal: Option<Error>,
 ) -> Answer {
-    let Listed { site, aliases, users } = desk.read(move |conn| sites::listed(conn, &id)).await?;
+    let Listed { site, aliases, users } = org.read(move |conn| sites::listed(conn, &id)).await?;
     let refusal = Refused(refusal);
     let page =
         SitePage { frame: frame.of("sites").refusing(&refusal), site, aliases, users, entered, refusal };
@@ -155,20 +158,20 @@ pub(super) async fn rename(
     request: HttpRequest,
     signed: Signed,
     frame: Frame,
-    desk: Desk,
+    org: OrgHandle,
     id: Path<String>,
     form: Posted<Form>,
 ) -> Answer {
     let (id, name) = (id.into_inner(), form.0.name);
     let (key, wish) = (id.clone(), name.clone());
-    match desk.write(signed.actor(), move |tx| sites::rename(tx, &key, &wish)).await {
+    match org.write(signed.actor(), move |tx| sites::rename(tx, &key, &wish)).await {
         Err(refusal @ (Error::Invalid(_) | Error::Taken(_))) => {
             let entered = Entered { name: Some(name), ..Entered::default() };
-            render_site(frame, desk, id, entered, Some(refusal)).await
+            render_site(frame, org, id, entered, Some(refusal)).await
         }
         outcome => {
             let said = |site: &Site| format!("The site {} was saved.", site.name);
-            settled_with(&request, &desk, name, outcome, said, PATH).await
+            settled_with(&request, &org, name, outcome, said, PATH).await
         }
     }
 }
@@ -177,20 +180,20 @@ pub(super) async fn add_alias(
     request: HttpRequest,
     signed: Signed,
     frame: Frame,
-    desk: Desk,
+    org: OrgHandle,
     id: Path<String>,
     form: Posted<Form>,
 ) -> Answer {
     let (id, alias) = (id.into_inner(), form.0.name);
     let (key, name) = (id.clone(), alias.clone());
-    match desk.write(signed.actor(), move |tx| sites::alias(tx, &key, &name)).await {
+    match org.write(signed.actor(), move |tx| sites::alias(tx, &key, &name)).await {
         Err(refusal @ (Error::Invalid(_) | Error::Taken(_))) => {
             let entered = Entered { alias, ..Entered::default() };
-            render_site(frame, desk, id, entered, Some(refusal.renamed("name", "alias"))).await
+            render_site(frame, org, id, entered, Some(refusal.renamed("name", "alias"))).await
         }
         outcome => {
             let said = |(): &()| "The alias was added.".to_owned();
-            settled_with(&request, &desk, alias, outcome, said, &format!("{PATH}/{id}")).await
+            settled_with(&request, &org, alias, outcome, said, &format!("{PATH}/{id}")).await
         }
     }
 }
@@ -198,23 +201,23 @@ pub(super) async fn add_alias(
 pub(super) async fn remove_alias(
     request: HttpRequest,
     signed: Signed,
-    desk: Desk,
+    org: OrgHandle,
     path: Path<(String, String)>,
     _form: Posted<Fields>,
 ) -> Answer {
     let (id, alias) = path.into_inner();
     let back = format!("{PATH}/{id}");
-    let outcome = desk.write(signed.actor(), move |tx| sites::remove_alias(tx, &id, &alias)).await;
+    let outcome = org.write(signed.actor(), move |tx| sites::remove_alias(tx, &id, &alias)).await;
     page::settle(&request, outcome, |()| "The alias was removed.".to_owned(), &back)
 }
 
 pub(super) async fn delete(
     request: HttpRequest,
     signed: Signed,
-    desk: Desk,
+    org: OrgHandle,
     id: Path<String>,
     _form: Posted<Fields>,
 ) -> Answer {
-    let outcome: Result<()> = desk.write(signed.actor(), move |tx| sites::delete(tx, &id)).await;
+    let outcome: Result<()> = org.write(signed.actor(), move |tx| sites::delete(tx, &id)).await;
     page::settle(&request, outcome, |()| "The site was deleted.".to_owned(), PATH)
 }

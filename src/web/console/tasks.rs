@@ -7,7 +7,7 @@ use crate::domain::tasks::{self, Kind, State, Task};
 use crate::domain::users::by_hand;
 use crate::domain::{bulk, sites};
 use crate::error::{Error, Result};
-use crate::web::extract::Desk;
+use crate::web::extract::OrgHandle;
 use crate::web::page::{self, Answer, Frame, when};
 use crate::web::task_lines::{address, begun_at, grouped, passed, passed_of_all};
 use actix_web::HttpRequest;
@@ -21,12 +21,17 @@ const PATIENCE: Duration = Duration::from_secs(2);
 const LOOK_EVERY: Duration = Duration::from_millis(20);
 
 /// Lets work go on that was begun, and says on the page at `path` what came of it, if that is soon.
-pub(super) async fn answer(request: &HttpRequest, desk: &Desk, begun: Result<Task>, path: &str) -> Answer {
+pub(super) async fn answer(
+    request: &HttpRequest,
+    org: &OrgHandle,
+    begun: Result<Task>,
+    path: &str,
+) -> Answer {
     let task = match begun {
         Ok(task) => task,
         Err(refusal) => return page::settle(request, Err::<(), _>(refusal), |()| String::new(), path),
     };
-    match carry_out(desk, task).await? {
+    match carry_out(org, task).await? {
         Ok(ended) => page::settle(request, told(&ended), String::clone, path),
         Err(progress) => Ok(page::go(&progress)),
     }
@@ -34,9 +39,9 @@ pub(super) async fn answer(request: &HttpRequest, desk: &Desk, begun: Result<Tas
 
 /// As [`answer`], for what is done but for work that follows from it, if any does: that has words of its own only where
 /// some of it was left.
-pub(super) async fn after(desk: &Desk, task: Option<Task>) -> Result<Option<String>> {
+pub(super) async fn after(org: &OrgHandle, task: Option<Task>) -> Result<Option<String>> {
     let Some(task) = task else { return Ok(None) };
-    Ok(match carry_out(desk, task).await? {
+    Ok(match carry_out(org, task).await? {
         Ok(ended) if ended.state == State::Done && ended.left_out == 0 => None,
         Ok(ended) => Some(address(&ended.id)),
         Err(progress) => Some(progress),
@@ -44,22 +49,22 @@ pub(super) async fn after(desk: &Desk, task: Option<Task>) -> Result<Option<Stri
 }
 
 /// Lets work go on that nobody waits for.
-pub(super) fn let_go_on(desk: &Desk, task: Task) {
-    drop(actix_web::rt::spawn(bulk::run(desk.org().clone(), task)));
+pub(super) fn let_go_on(org: &OrgHandle, task: Task) {
+    drop(actix_web::rt::spawn(bulk::run(org.inner().clone(), task)));
 }
 
 /// Waits for a moment: answers the task once it has ended, else the page that says how far it is. It goes on in any
 /// case, also when the browser is closed.
-async fn carry_out(desk: &Desk, task: Task) -> Result<Result<Task, String>> {
+async fn carry_out(org: &OrgHandle, task: Task) -> Result<Result<Task, String>> {
     let (progress, deadline) = (address(&task.id), Instant::now() + PATIENCE);
-    let work = actix_web::rt::spawn(bulk::run(desk.org().clone(), task));
+    let work = actix_web::rt::spawn(bulk::run(org.inner().clone(), task));
     let Ok(outcome) = tokio::time::timeout(PATIENCE, work).await else { return Ok(Err(progress)) };
     let mut task = outcome.map_err(Error::internal)??;
     // Somebody else sees to it already, such as the worker: it is waited for all the same.
     while task.is_running() && Instant::now() < deadline {
         tokio::time::sleep(LOOK_EVERY).await;
         let id = task.id.clone();
-        task = desk.read(move |conn| tasks::find(conn, &id)).await?;
+        task = org.read(move |conn| tasks::find(conn, &id)).await?;
     }
     Ok(if task.is_running() { Err(progress) } else { Ok(task) })
 }
@@ -117,8 +122,8 @@ impl TaskPage {
     }
 }
 
-pub(super) async fn show(frame: Frame, desk: Desk, id: Path<String>) -> Answer {
-    let task = match desk.read(move |conn| tasks::find(conn, &id)).await {
+pub(super) async fn show(frame: Frame, org: OrgHandle, id: Path<String>) -> Answer {
+    let task = match org.read(move |conn| tasks::find(conn, &id)).await {
         Ok(task) => task,
         Err(Error::NotFound(_)) => return Gone::TASK.answer(frame),
         Err(other) => return Err(other.into()),

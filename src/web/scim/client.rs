@@ -20,7 +20,7 @@ use crate::scim::outline::Outline;
 use crate::scim::{Fault, ScimType};
 use crate::web::AppState;
 use crate::web::body::Credentialed;
-use crate::web::extract::{Desk, app_state, whole};
+use crate::web::extract::{OrgHandle, app_state, whole};
 use crate::web::guard::RequestId;
 use actix_web::dev::Payload;
 use actix_web::http::{Method, header};
@@ -57,7 +57,7 @@ impl Limits {
 
 /// A client whose credential was accepted while provisioning is on.
 pub(super) struct Client {
-    desk: Desk,
+    org: OrgHandle,
     token: Credential,
     /// What the client could see when the request began: what is read or written for them asks again.
     pub(super) scope: Scope,
@@ -81,10 +81,10 @@ impl FromRequest for Client {
 
 fn admit(request: &HttpRequest) -> Result<Client, Refusal> {
     let state = app_state(request)?;
-    let desk = Desk::at(state);
+    let org = OrgHandle::at(state);
     let now = state.org().now();
     let presented = bearer(request);
-    let (token, switch) = desk.glance(|conn| {
+    let (token, switch) = org.glance(|conn| {
         let token = match presented {
             Some(presented) => credentials::admit(conn, state.org().keys(), presented, now)?,
             None => Err(Refused::NOT_SENT),
@@ -106,7 +106,7 @@ fn admit(request: &HttpRequest) -> Result<Client, Refusal> {
         // Before provisioning is switched on for the first time, a stranger's request is nothing to keep or to tell of.
         let is_noise = token_id.is_none() && switch.state == State::Off;
         if own_test_of.is_some() || (!is_noise && state.0.refusals.is_due(&sort, now)) {
-            desk.note_later(reporter(request, String::new(), own_test_of).turned_away(&refusal, token_id));
+            org.note_later(reporter(request, String::new(), own_test_of).turned_away(&refusal, token_id));
         }
         return Err(refusal);
     }
@@ -114,13 +114,13 @@ fn admit(request: &HttpRequest) -> Result<Client, Refusal> {
     // A test of our own is no use that anybody should rely on.
     if own_test_of.is_none() && token.is_stale(now) {
         let used = token.clone();
-        desk.write_later(Actor::Entra, move |tx| credentials::used(tx, &used));
+        org.write_later(Actor::Entra, move |tx| credentials::used(tx, &used));
     }
     request.extensions_mut().insert(Credentialed);
-    let desk = Desk::of(request, Line::Stranger(Place::of(&token.id)))?;
+    let org = OrgHandle::of(request, Line::Stranger(Place::of(&token.id)))?;
     let (request, base) = (request.clone(), state.address(BASE));
     let walks = Arc::clone(&state.0.scim_walks);
-    Ok(Client { desk, token, scope: switch.scope, base, walks, request, own_test_of })
+    Ok(Client { org, token, scope: switch.scope, base, walks, request, own_test_of })
 }
 
 /// What a client may see now, or why they are let in no longer: between the head of their request and this moment its
@@ -187,7 +187,7 @@ fn too_fast(wait: u64) -> Refusal {
 impl Client {
     /// The organisation that the request is for.
     pub(super) fn org(&self) -> &Org {
-        self.desk.org()
+        self.org.inner()
     }
 
     /// The key of the credential.
@@ -206,12 +206,12 @@ impl Client {
         T: Send + 'static,
         F: FnOnce(&mut Conn) -> Result<T, Error> + Send + 'static,
     {
-        self.desk.read(work).await
+        self.org.read(work).await
     }
 
     /// Reads one thing that is part of a request which is noted elsewhere.
     pub(super) fn glance<T>(&self, work: impl FnOnce(&mut Conn) -> Result<T, Error>) -> Result<T, Error> {
-        self.desk.glance(work)
+        self.org.glance(work)
     }
 
     /// Reads what this client may see, and notes the request afterwards without keeping the client waiting.
@@ -222,7 +222,7 @@ impl Client {
     {
         let looking = self.looking();
         let outcome =
-            self.desk.read(move |conn| Ok(looking(conn)?.and_then(|scope| work(conn, scope)))).await?;
+            self.org.read(move |conn| Ok(looking(conn)?.and_then(|scope| work(conn, scope)))).await?;
         self.noted(operation, outcome)
     }
 
@@ -233,8 +233,7 @@ impl Client {
         work: impl FnOnce(&mut Conn, Scope) -> Result<(T, Operation, Told), Refusal>,
     ) -> Result<T, Refusal> {
         let looking = self.looking();
-        let outcome =
-            self.desk.read_at_once(|conn| Ok(looking(conn)?.and_then(|scope| work(conn, scope))))?;
+        let outcome = self.org.read_at_once(|conn| Ok(looking(conn)?.and_then(|scope| work(conn, scope))))?;
         self.noted(operation, outcome)
     }
 
@@ -256,17 +255,16 @@ impl Client {
         let (looking, first) = (self.looking(), work.clone());
         let first =
             move |conn: &mut Conn| Ok(looking(conn)?.and_then(|scope| first(conn, scope, Effort::Moment)));
-        let mut outcome =
-            if at_once { self.desk.read_at_once(first)? } else { self.desk.read(first).await? };
+        let mut outcome = if at_once { self.org.read_at_once(first)? } else { self.org.read(first).await? };
         if matches!(outcome, Ok(None)) {
-            outcome = match self.desk.turn_to_scan().await {
+            outcome = match self.org.turn_to_scan().await {
                 Err(refusal) => Err(refusal.into()),
                 Ok(_turn) => {
                     let looking = self.looking();
                     let again = move |conn: &mut Conn| {
                         Ok(looking(conn)?.and_then(|scope| work(conn, scope, Effort::AllRows)))
                     };
-                    self.desk.read(again).await?
+                    self.org.read(again).await?
                 }
             };
         }
@@ -296,7 +294,7 @@ impl Client {
                 (Err(refusal), report)
             }
         };
-        self.desk.note_later(report);
+        self.org.note_later(report);
         outcome
     }
 
@@ -314,7 +312,7 @@ impl Client {
         let (reporter, credential) = (self.reporter(), self.token.clone());
         let again = reporter.for_operation(reporter.asked.clone());
         let (refused, refusal) = oneshot::channel();
-        let outcome = self.desk.write(Actor::Entra, move |tx| {
+        let outcome = self.org.write(Actor::Entra, move |tx| {
             let done = present_scope(tx.conn, &credential, tx.now)?.and_then(|scope| work(tx, scope));
             match done {
                 Ok(Done { shown, told }) => {
@@ -332,7 +330,7 @@ impl Client {
         let outcome = outcome.await;
         let Ok(refusal) = refusal.await else { return Ok(outcome?) };
         let reporter = again;
-        let noted = self.desk.write(Actor::Entra, move |tx| {
+        let noted = self.org.write(Actor::Entra, move |tx| {
             reporter.note(tx, operation, subject, Err(&refusal))?;
             Ok(refusal)
         });
@@ -346,7 +344,7 @@ impl Client {
         F: FnOnce(&mut Tx, Scope) -> Result<(T, Vec<Note>), Error> + Send + 'static,
     {
         let (reporter, credential) = (self.reporter(), self.token.clone());
-        let outcome = self.desk.write(Actor::Entra, move |tx| {
+        let outcome = self.org.write(Actor::Entra, move |tx| {
             let scope = match present_scope(tx.conn, &credential, tx.now)? {
                 Ok(scope) => scope,
                 Err(refusal) => {
@@ -376,9 +374,9 @@ impl Client {
     pub(super) fn refuse(&self, operation: Operation, refusal: Refusal) -> Refusal {
         let report = self.reporter().report(operation, Err(&refusal));
         if operation.is_read() {
-            self.desk.note_later(report);
+            self.org.note_later(report);
         } else {
-            self.desk.write_later(Actor::Entra, move |tx| provisioning::note(tx, report));
+            self.org.write_later(Actor::Entra, move |tx| provisioning::note(tx, report));
         }
         refusal
     }

@@ -8,7 +8,7 @@ use crate::domain::sso::{events, help, settings};
 use crate::domain::{Actor, Tx};
 use crate::error::{Error, Result};
 use crate::saml::Refusal;
-use crate::web::extract::{Address, Desk, app_state};
+use crate::web::extract::{Address, OrgHandle, app_state};
 use crate::web::page::{self, Answer, Failure, Frame};
 use crate::web::session::Visit;
 use actix_web::http::{Method, StatusCode};
@@ -86,7 +86,7 @@ impl LeftPage {
 pub(in crate::web) async fn logout(
     request: HttpRequest,
     frame: Frame,
-    desk: Desk,
+    org: OrgHandle,
     address: Address,
 ) -> Answer {
     // HEAD has no effects (RFC 9110 section 9.2.1): it neither begins nor ends a session.
@@ -102,26 +102,26 @@ pub(in crate::web) async fn logout(
     // Whoever is signed in ends their own session, whatever their neighbours do.
     let payer = visit.user().map_or_else(|| Payer::at(&address.0), Payer::Known);
     if let Err(refusal) = state.0.visits.may(visits::Purpose::SignOut, &payer) {
-        return turn_away(state, frame, &desk, &address.0, refusal).await;
+        return turn_away(state, frame, &org, &address.0, refusal).await;
     }
     let (here, own, from) = (here(state), visit.foreign(), address.0);
-    let (now, known) = (desk.org().now(), here.clone());
-    let grounds = desk.read(move |conn| sign_out::Grounds::read(conn, &known)).await?;
+    let (now, known) = (org.inner().now(), here.clone());
+    let grounds = org.read(move |conn| sign_out::Grounds::read(conn, &known)).await?;
     if !grounds.is_open() {
         return Err(Failure(Error::Conflict(help::for_the_person("switched_off").to_owned())));
     }
     let line = examinations::line(&from, visit.user().is_some());
-    let message = desk.wait(state.0.examinations.run(line, move || grounds.examine(&query, now))).await;
+    let message = org.wait(state.0.examinations.run(line, move || grounds.examine(&query, now))).await;
     let message = match message {
         Err(refusal @ (Error::Busy(_) | Error::TooMany(_))) => {
-            return turn_away(state, frame, &desk, &from, refusal).await;
+            return turn_away(state, frame, &org, &from, refusal).await;
         }
         message => message?,
     };
     if !message.as_ref().is_ok_and(Message::is_signed) {
         state.0.visits.charge(visits::Purpose::SignOut, &payer);
     }
-    let heard = desk
+    let heard = org
         .write(Actor::Rollcall, move |tx| {
             let heard = match message {
                 Ok(message) => sign_out::hear(tx, &here, &message, own.as_ref())?,
@@ -182,13 +182,13 @@ fn note(tx: &mut Tx, heard: &Result<Heard, Refusal>, address: String) -> Result<
 }
 
 /// Where to go when somebody leaves: to Entra ID if it is to end its session too.
-pub(in crate::web) async fn leave(request: &HttpRequest, desk: &Desk) -> Result<Option<String>> {
+pub(in crate::web) async fn leave(request: &HttpRequest, org: &OrgHandle) -> Result<Option<String>> {
     let Some(foreign) = Visit::of(request).foreign() else { return Ok(None) };
     let state = app_state(request)?;
     let here = here(state);
-    let settings = desk.read(settings::read).await?;
+    let settings = org.read(settings::read).await?;
     if settings.sign_requests {
-        own_keys(state, desk).await?;
+        own_keys(state, org).await?;
     }
-    desk.write(Actor::Rollcall, move |tx| sign_out::ask(tx, &here, &foreign)).await
+    org.write(Actor::Rollcall, move |tx| sign_out::ask(tx, &here, &foreign)).await
 }

@@ -11,7 +11,7 @@ use crate::domain::sso::ways_out::Way;
 use crate::domain::sso::{events, help, pending};
 use crate::error::Result;
 use crate::web::cookies::Name;
-use crate::web::extract::{Address, Desk, Fields, Posted, app_state};
+use crate::web::extract::{Address, Fields, OrgHandle, Posted, app_state};
 use crate::web::page::{self, Answer, Frame};
 use crate::web::session::Visit;
 use actix_web::cookie::{Cookie, SameSite, time::Duration};
@@ -66,46 +66,51 @@ fn cookie(request: &HttpRequest, secret: String) -> Result<Cookie<'static>> {
 }
 
 /// Asks whether the sign-in is to replace who is signed in. Whoever is not signed in, or is the same person, comes in.
-pub(in crate::web) async fn ask(request: HttpRequest, frame: Frame, desk: Desk, address: Address) -> Answer {
+pub(in crate::web) async fn ask(
+    request: HttpRequest,
+    frame: Frame,
+    org: OrgHandle,
+    address: Address,
+) -> Answer {
     let Some(secret) = PENDING.value(&request) else {
         return Ok(page::go("/"));
     };
     if request.method() == Method::HEAD {
         return Ok(HttpResponse::Ok().finish());
     }
-    let (ring, now, looked_for) = (desk.org().keys().clone(), desk.org().now(), secret.clone());
-    let found = desk.read(move |conn| pending::look(conn, &ring, &looked_for, now)).await?;
+    let (ring, now, looked_for) = (org.inner().keys().clone(), org.inner().now(), secret.clone());
+    let found = org.read(move |conn| pending::look(conn, &ring, &looked_for, now)).await?;
     let Some(arrival) = found else {
-        let (ring, now) = (desk.org().keys().clone(), desk.org().now());
-        let waited = desk.read(move |conn| pending::is_over(conn, &ring, &secret, now)).await?;
-        return if waited { over(&request, &desk, &address).await } else { Ok(page::go("/")) };
+        let (ring, now) = (org.inner().keys().clone(), org.inner().now());
+        let waited = org.read(move |conn| pending::is_over(conn, &ring, &secret, now)).await?;
+        return if waited { over(&request, &org, &address).await } else { Ok(page::go("/")) };
     };
     let present = Visit::of(&request).user().filter(|_| frame.person.is_some());
     if present.is_some_and(|id| id != arrival.user.id) {
         let page = SwitchPage::of(frame, &arrival);
         return page::show(&page.frame, &page);
     }
-    take(&request, &desk, secret, address).await
+    take(&request, &org, secret, address).await
 }
 
 /// The person wants it: signs in as whom the response was about.
 pub(in crate::web) async fn agree(
     request: HttpRequest,
-    desk: Desk,
+    org: OrgHandle,
     address: Address,
     _form: Posted<Fields>,
 ) -> Answer {
     match PENDING.value(&request) {
-        Some(secret) => take(&request, &desk, secret, address).await,
+        Some(secret) => take(&request, &org, secret, address).await,
         // The browser forgets the secret when its time is over.
-        None => over(&request, &desk, &address).await,
+        None => over(&request, &org, &address).await,
     }
 }
 
 /// The sign-in waited too long for the person's word. They go on as whoever they are, and read why.
-async fn over(request: &HttpRequest, desk: &Desk, address: &Address) -> Answer {
+async fn over(request: &HttpRequest, org: &OrgHandle, address: &Address) -> Answer {
     let way = Way::WaitedTooLong;
-    let reference = turned_away::noted(desk, way, &address.0).await?;
+    let reference = turned_away::noted(org, way, &address.0).await?;
     Ok(told(request, help::for_the_person(way.code()), &reference))
 }
 
@@ -115,12 +120,12 @@ pub(super) fn told(request: &HttpRequest, sentence: &str, reference: &str) -> Ht
     page::go("/")
 }
 
-async fn take(request: &HttpRequest, desk: &Desk, secret: String, address: Address) -> Answer {
+async fn take(request: &HttpRequest, org: &OrgHandle, secret: String, address: Address) -> Answer {
     let from = address.0.clone();
-    let taken = desk.write(Actor::Rollcall, move |tx| sign_in::take_pending(tx, &secret, &from)).await?;
+    let taken = org.write(Actor::Rollcall, move |tx| sign_in::take_pending(tx, &secret, &from)).await?;
     let mut response = match taken {
-        Some(entry) => enter(request, desk, entry).await?,
-        None => over(request, desk, &address).await?,
+        Some(entry) => enter(request, org, entry).await?,
+        None => over(request, org, &address).await?,
     };
     let mut gone = cookie(request, String::new())?;
     gone.make_removal();
@@ -132,10 +137,10 @@ async fn take(request: &HttpRequest, desk: &Desk, secret: String, address: Addre
 pub(in crate::web) async fn refused(
     request: HttpRequest,
     frame: Frame,
-    desk: Desk,
+    org: OrgHandle,
     reference: Path<String>,
 ) -> Answer {
-    let event = desk.read(move |conn| events::find(conn, &reference)).await;
+    let event = org.read(move |conn| events::find(conn, &reference)).await;
     let event = match event {
         // There is nothing to read, and nothing to miss.
         Err(_) if frame.person.is_some() => return Ok(page::go("/")),

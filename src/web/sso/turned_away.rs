@@ -10,7 +10,7 @@ use crate::domain::sso::{help, settings};
 use crate::error::{Error, Result};
 use crate::network;
 use crate::web::AppState;
-use crate::web::extract::Desk;
+use crate::web::extract::OrgHandle;
 use crate::web::page::{self, Answer, Failure, Frame};
 use chrono::{NaiveDateTime, TimeDelta};
 use std::collections::HashMap;
@@ -64,7 +64,7 @@ impl Shared {
 pub(super) async fn turn_away(
     state: &AppState,
     frame: Frame,
-    desk: &Desk,
+    org: &OrgHandle,
     address: &str,
     refusal: Error,
 ) -> Answer {
@@ -77,24 +77,24 @@ pub(super) async fn turn_away(
         Error::Conflict(_) => Way::NotSetUp,
         _ => return Err(Failure(refusal)),
     };
-    if !desk.read(settings::read).await?.enabled {
+    if !org.read(settings::read).await?.enabled {
         return Err(Failure(refusal));
     }
     let reference = match way {
-        Way::TooMany | Way::Busy => shared(state, desk, way, address).await?,
-        _ => Some(noted(desk, way, address).await?),
+        Way::TooMany | Way::Busy => shared(state, org, way, address).await?,
+        _ => Some(noted(org, way, address).await?),
     };
     let sentence = help::for_the_person(way.code());
     let page = RefusedPage { frame, sentence, reference, another: false };
     page::show_refused(&refusal, &page.frame, &page)
 }
 
-async fn shared(state: &AppState, desk: &Desk, way: Way, address: &str) -> Result<Option<String>> {
+async fn shared(state: &AppState, org: &OrgHandle, way: Way, address: &str) -> Result<Option<String>> {
     let (shared, key) = (&state.0.turned_away, (network::block(address), way));
-    match shared.place(&key, desk.org().now()) {
+    match shared.place(&key, org.inner().now()) {
         Place::Others(reference) => Ok(reference),
         Place::Mine => {
-            let reference = noted(desk, way, address).await?;
+            let reference = noted(org, way, address).await?;
             shared.written(&key, &reference);
             Ok(Some(reference))
         }
@@ -102,7 +102,7 @@ async fn shared(state: &AppState, desk: &Desk, way: Way, address: &str) -> Resul
 }
 
 /// Notes it; answers the reference.
-pub(super) async fn noted(desk: &Desk, way: Way, address: &str) -> Result<String> {
+pub(super) async fn noted(org: &OrgHandle, way: Way, address: &str) -> Result<String> {
     let address = address.to_owned();
-    desk.write(Actor::Rollcall, move |tx| ways_out::note(tx, way, &address)).await
+    org.write(Actor::Rollcall, move |tx| ways_out::note(tx, way, &address)).await
 }

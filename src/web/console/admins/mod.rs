@@ -8,7 +8,7 @@ use crate::domain::users::recognition::{self, Decision};
 use crate::domain::users::{self, Held, User};
 use crate::domain::{Org, Role, Tx};
 use crate::error::{Error, Result};
-use crate::web::extract::{Desk, Posted, Signed, app_state};
+use crate::web::extract::{OrgHandle, Posted, Signed, app_state};
 use crate::web::page::{self, Answer, Frame, Refused};
 use actix_web::HttpRequest;
 use actix_web::web::Path;
@@ -50,22 +50,22 @@ pub(super) struct Form {
     recognition: recognised::Decided,
 }
 
-pub(super) async fn list(frame: Frame, desk: Desk) -> Answer {
-    render(frame, desk, Form::default(), None).await
+pub(super) async fn list(frame: Frame, org: OrgHandle) -> Answer {
+    render(frame, org, Form::default(), None).await
 }
 
-async fn render(frame: Frame, desk: Desk, form: Form, refusal: Option<Error>) -> Answer {
-    render_with(frame, desk, form, refusal, None).await
+async fn render(frame: Frame, org: OrgHandle, form: Form, refusal: Option<Error>) -> Answer {
+    render_with(frame, org, form, refusal, None).await
 }
 
 async fn render_with(
     frame: Frame,
-    desk: Desk,
+    org: OrgHandle,
     form: Form,
     refusal: Option<Error>,
     link: Option<ShownLink>,
 ) -> Answer {
-    let people = desk.read(admins::list).await?;
+    let people = org.read(admins::list).await?;
     let refusal = Refused(refusal);
     let page = ListPage { frame: frame.of("administrators").refusing(&refusal), people, form, refusal, link };
     page::show_form(&page.refusal, &page.frame, &page)
@@ -75,17 +75,17 @@ pub(super) async fn create(
     request: HttpRequest,
     signed: Signed,
     frame: Frame,
-    desk: Desk,
+    org: OrgHandle,
     form: Posted<Form>,
 ) -> Answer {
     let Posted(form) = form;
     // The page asks for no password; whoever sends one all the same, such as a script, makes an account with it.
     if !form.password.is_empty() || !form.password_again.is_empty() {
-        let made = make(&signed, &desk, form.clone()).await;
-        return answer(request, frame, desk, form, made).await;
+        let made = make(&signed, &org, form.clone()).await;
+        return answer(request, frame, org, form, made).await;
     }
     let (invitation, entered) = (form.invitation(), form.clone());
-    let invited = desk
+    let invited = org
         .write(signed.actor(), move |tx| {
             let (user, link) = admins::invite(tx, &invitation?)?;
             entered.tell_apart(tx.conn, &user)?;
@@ -95,16 +95,16 @@ pub(super) async fn create(
     match invited {
         Ok((user, link)) => {
             let link = ShownLink::of(app_state(&request)?, &user, &link);
-            render_with(frame, desk, Form::default(), None, Some(link)).await
+            render_with(frame, org, Form::default(), None, Some(link)).await
         }
-        Err(refusal) => answer(request, frame, desk, form, Err(refusal)).await,
+        Err(refusal) => answer(request, frame, org, form, Err(refusal)).await,
     }
 }
 
-async fn make(signed: &Signed, desk: &Desk, form: Form) -> Result<User> {
+async fn make(signed: &Signed, org: &OrgHandle, form: Form) -> Result<User> {
     let entered = form.clone();
-    let wish = desk.prepare(signed.line(), move |org| form.wish(org)).await?;
-    desk.write(signed.actor(), move |tx| {
+    let wish = org.prepare(signed.line(), move |org| form.wish(org)).await?;
+    org.write(signed.actor(), move |tx| {
         let user = admins::create(tx, &wish)?;
         entered.tell_apart(tx.conn, &user)?;
         Ok(user)
@@ -117,15 +117,15 @@ pub(super) async fn appoint(
     request: HttpRequest,
     signed: Signed,
     frame: Frame,
-    desk: Desk,
+    org: OrgHandle,
     form: Posted<Form>,
 ) -> Answer {
     let Posted(form) = form;
     if !form.look.is_empty() {
-        return ask_to_appoint(frame, desk, form, None).await;
+        return ask_to_appoint(frame, org, form, None).await;
     }
     let (entered, role, decision) = (form.clone(), role(&form.role), form.decision());
-    let appointed = desk
+    let appointed = org
         .write(signed.actor(), move |tx| {
             let user = appointee(tx.conn, &entered.appointed)?;
             let user = admins::appoint_recognised(tx, &user.id, role?, &decision)?;
@@ -135,9 +135,9 @@ pub(super) async fn appoint(
         .await;
     match appointed {
         Err(refusal) if refusal.about("look_alike").is_some() => {
-            ask_to_appoint(frame, desk, form, Some(refusal)).await
+            ask_to_appoint(frame, org, form, Some(refusal)).await
         }
-        appointed => answer(request, frame, desk, form, appointed).await,
+        appointed => answer(request, frame, org, form, appointed).await,
     }
 }
 
@@ -177,9 +177,9 @@ struct AppointPage {
 }
 
 /// How the person will be recognised, and who wrote that.
-async fn ask_to_appoint(frame: Frame, desk: Desk, form: Form, refusal: Option<Error>) -> Answer {
+async fn ask_to_appoint(frame: Frame, org: OrgHandle, form: Form, refusal: Option<Error>) -> Answer {
     let (user_name, wished) = (form.appointed.clone(), role(&form.role));
-    let found = desk
+    let found = org
         .read(move |conn| {
             let user = appointee(conn, &user_name)?;
             let recognised = Recognised::of(conn, &user)?;
@@ -194,7 +194,7 @@ async fn ask_to_appoint(frame: Frame, desk: Desk, form: Form, refusal: Option<Er
             let page = AppointPage { frame, person, role, recognised, remarks, look_alike, refusal };
             page::show_form(&page.refusal, &page.frame, &page)
         }
-        Err(refusal @ Error::Invalid(_)) => render(frame, desk, form, Some(refusal)).await,
+        Err(refusal @ Error::Invalid(_)) => render(frame, org, form, Some(refusal)).await,
         Err(other) => Err(other.into()),
     }
 }
@@ -216,11 +216,15 @@ fn remarks(person: &User, role: Role) -> Vec<String> {
     held.chain(inactive).collect()
 }
 
-async fn answer(request: HttpRequest, frame: Frame, desk: Desk, form: Form, outcome: Result<User>) -> Answer {
+async fn answer(
+    request: HttpRequest,
+    frame: Frame,
+    org: OrgHandle,
+    form: Form,
+    outcome: Result<User>,
+) -> Answer {
     match outcome {
-        Err(refusal @ (Error::Invalid(_) | Error::Taken(_))) => {
-            render(frame, desk, form, Some(refusal)).await
-        }
+        Err(refusal @ (Error::Invalid(_) | Error::Taken(_))) => render(frame, org, form, Some(refusal)).await,
         outcome => page::settle(&request, outcome, said, PATH),
     }
 }
@@ -277,19 +281,19 @@ struct PersonPage {
     link: Option<ShownLink>,
 }
 
-pub(super) async fn show(signed: Signed, frame: Frame, desk: Desk, id: Path<String>) -> Answer {
-    render_person(signed, frame, desk, id.into_inner(), None, None).await
+pub(super) async fn show(signed: Signed, frame: Frame, org: OrgHandle, id: Path<String>) -> Answer {
+    render_person(signed, frame, org, id.into_inner(), None, None).await
 }
 
 async fn render_person(
     signed: Signed,
     frame: Frame,
-    desk: Desk,
+    org: OrgHandle,
     id: String,
     refusal: Option<Error>,
     link: Option<ShownLink>,
 ) -> Answer {
-    let (person, recognised) = desk
+    let (person, recognised) = org
         .read(move |conn| {
             let person = users::find(conn, &id)?;
             if person.role == Role::None {
@@ -315,7 +319,7 @@ async fn render_person(
 pub(super) async fn change_role(
     request: HttpRequest,
     signed: Signed,
-    desk: Desk,
+    org: OrgHandle,
     id: Path<String>,
     form: Posted<Form>,
 ) -> Answer {
@@ -329,20 +333,20 @@ pub(super) async fn change_role(
         }
         admins::appoint(tx, id, role)
     };
-    act(&request, signed, desk, id, change, said).await
+    act(&request, signed, org, id, change, said).await
 }
 
 /// Confirms how an account with a role is recognised.
 pub(super) async fn confirm_recognition(
     request: HttpRequest,
     signed: Signed,
-    desk: Desk,
+    org: OrgHandle,
     id: Path<String>,
     form: Posted<recognised::Decided>,
 ) -> Answer {
     let decision = form.0.decision();
     let said = |user: &User| format!("How {} is recognised at sign-in is confirmed.", user.name());
-    act(&request, signed, desk, id, move |tx, id| recognition::confirm(tx, id, &decision), said).await
+    act(&request, signed, org, id, move |tx, id| recognition::confirm(tx, id, &decision), said).await
 }
 
 /// Which way a switch is to go.
@@ -355,7 +359,7 @@ pub(super) struct Switch {
 pub(super) async fn hand_over(
     request: HttpRequest,
     signed: Signed,
-    desk: Desk,
+    org: OrgHandle,
     id: Path<String>,
     form: Posted<Switch>,
 ) -> Answer {
@@ -367,19 +371,19 @@ pub(super) async fn hand_over(
             format!("{} is protected from Entra ID.", user.name())
         }
     };
-    act(&request, signed, desk, id, move |tx, id| admins::hand_over(tx, id, on), said).await
+    act(&request, signed, org, id, move |tx, id| admins::hand_over(tx, id, on), said).await
 }
 
 /// Does one thing to an account and goes back to the list, which says what came of it.
 async fn act(
     request: &HttpRequest,
     signed: Signed,
-    desk: Desk,
+    org: OrgHandle,
     id: Path<String>,
     act: impl FnOnce(&mut Tx, &str) -> Result<User> + Send + 'static,
     said: impl FnOnce(&User) -> String,
 ) -> Answer {
-    let outcome = desk.write(signed.actor(), move |tx| act(tx, &id)).await;
+    let outcome = org.write(signed.actor(), move |tx| act(tx, &id)).await;
     page::settle(request, outcome, said, PATH)
 }
 
@@ -388,7 +392,7 @@ pub(super) async fn set_password(
     request: HttpRequest,
     signed: Signed,
     frame: Frame,
-    desk: Desk,
+    org: OrgHandle,
     id: Path<String>,
     form: Posted<Form>,
 ) -> Answer {
@@ -396,27 +400,26 @@ pub(super) async fn set_password(
     let back = format!("{PATH}/{id}");
     if form.password.is_empty() && form.password_again.is_empty() {
         let key = id.clone();
-        return match desk.write(signed.actor(), move |tx| links::make(tx, &key)).await {
+        return match org.write(signed.actor(), move |tx| links::make(tx, &key)).await {
             Ok((user, link)) => {
                 let link = ShownLink::of(app_state(&request)?, &user, &link);
-                render_person(signed, frame, desk, id, None, Some(link)).await
+                render_person(signed, frame, org, id, None, Some(link)).await
             }
             refused => page::settle(&request, refused, |_| String::new(), &back),
         };
     }
     if form.password != form.password_again {
         let differ = Error::invalid("password_again", "The two passwords differ. Enter the same one twice.");
-        return render_person(signed, frame, desk, id, Some(differ), None).await;
+        return render_person(signed, frame, org, id, Some(differ), None).await;
     }
     let key = id.clone();
-    let prepared =
-        desk.prepare(signed.line(), move |org| passwords::prepare(org, &key, &form.password)).await;
+    let prepared = org.prepare(signed.line(), move |org| passwords::prepare(org, &key, &form.password)).await;
     let set = match prepared {
-        Ok(prepared) => desk.write(signed.actor(), move |tx| admins::set_password(tx, prepared)).await,
+        Ok(prepared) => org.write(signed.actor(), move |tx| admins::set_password(tx, prepared)).await,
         Err(refusal) => Err(refusal),
     };
     match set {
-        Err(refusal @ Error::Invalid(_)) => render_person(signed, frame, desk, id, Some(refusal), None).await,
+        Err(refusal @ Error::Invalid(_)) => render_person(signed, frame, org, id, Some(refusal), None).await,
         outcome => {
             let said =
                 |user: &User| format!("{} has a new password and is signed out everywhere.", user.name());

@@ -11,7 +11,7 @@ use crate::domain::sso::requests::Purpose;
 use crate::domain::sso::settings;
 use crate::domain::{Role, Tx};
 use crate::error::{Error, Result};
-use crate::web::extract::{Desk, Fields, Posted, Signed, UpTo, app_state, values};
+use crate::web::extract::{Fields, OrgHandle, Posted, Signed, UpTo, app_state, values};
 use crate::web::page::{self, Answer, Frame};
 use crate::web::session::Visit;
 use crate::web::sso;
@@ -35,12 +35,12 @@ pub(in crate::web::console) async fn save(
     request: HttpRequest,
     signed: Signed,
     frame: Frame,
-    desk: Desk,
+    org: OrgHandle,
     form: Posted<Form>,
 ) -> Answer {
     let Posted(form) = form;
     let wish = form.clone();
-    let outcome = desk.write(signed.actor(), move |tx| {
+    let outcome = org.write(signed.actor(), move |tx| {
         let is_owner = tx.actor.is_owner();
         let wish = wish.over(settings::entered(tx.conn, is_owner)?);
         settings::save(tx, &wish)?;
@@ -49,7 +49,7 @@ pub(in crate::web::console) async fn save(
     match outcome.await {
         Err(refusal @ Error::Invalid(_)) => {
             let entered = Entered { form: Some(form), ..Entered::default() };
-            refused(&request, &signed, frame, &desk, refusal, entered).await
+            refused(&request, &signed, frame, &org, refusal, entered).await
         }
         outcome => page::settle(&request, outcome, |beside| said("Single sign-on was saved.", *beside), PATH),
     }
@@ -86,12 +86,12 @@ pub(in crate::web::console) async fn save_options(
     request: HttpRequest,
     signed: Signed,
     frame: Frame,
-    desk: Desk,
+    org: OrgHandle,
     form: Posted<Options>,
 ) -> Answer {
     let Posted(form) = form;
     let wish = form.clone();
-    let outcome = desk.write(signed.actor(), move |tx| {
+    let outcome = org.write(signed.actor(), move |tx| {
         let is_owner = tx.actor.is_owner();
         let wish = wish.over(settings::entered(tx.conn, is_owner)?);
         settings::save(tx, &wish)?;
@@ -99,13 +99,11 @@ pub(in crate::web::console) async fn save_options(
     });
     let entered = || Entered { options: Some(form), ..Entered::default() };
     match outcome.await {
-        Err(refusal @ Error::Invalid(_)) => {
-            refused(&request, &signed, frame, &desk, refusal, entered()).await
-        }
+        Err(refusal @ Error::Invalid(_)) => refused(&request, &signed, frame, &org, refusal, entered()).await,
         // The field is shown to nobody who may not change it; whoever sends it all the same keeps what else they sent.
         Err(Error::Forbidden(cause)) => {
             let refusal = Error::invalid("match_claim", cause);
-            let mut response = refused(&request, &signed, frame, &desk, refusal, entered()).await?;
+            let mut response = refused(&request, &signed, frame, &org, refusal, entered()).await?;
             *response.status_mut() = StatusCode::FORBIDDEN;
             Ok(response)
         }
@@ -126,11 +124,11 @@ async fn refused(
     request: &HttpRequest,
     signed: &Signed,
     frame: Frame,
-    desk: &Desk,
+    org: &OrgHandle,
     refusal: Error,
     sso: Entered,
 ) -> Answer {
-    render(request, signed, frame, desk, Said { sso, refusal: Some(refusal), ..Said::default() }).await
+    render(request, signed, frame, org, Said { sso, refusal: Some(refusal), ..Said::default() }).await
 }
 
 /// Takes all values over from federation metadata: a file, a pasted text, or what lies at an address.
@@ -138,7 +136,7 @@ pub(in crate::web::console) async fn import(
     request: HttpRequest,
     signed: Signed,
     frame: Frame,
-    desk: Desk,
+    org: OrgHandle,
     UpTo(upload): UpTo<{ metadata::LARGEST }>,
 ) -> Answer {
     let field = |name| values(&upload.fields, name).pop().unwrap_or_default();
@@ -147,11 +145,11 @@ pub(in crate::web::console) async fn import(
         metadata: field("metadata"),
         refresh_metadata: field("refresh_metadata"),
     };
-    match import_from(&request, &signed, &desk, form.clone(), upload.file).await {
+    match import_from(&request, &signed, &org, form.clone(), upload.file).await {
         Err(refusal @ Error::Invalid(_)) => {
             let form = Import { metadata: shown_again(form.metadata), ..form };
             let entered = Entered { import: Some(form), ..Entered::default() };
-            refused(&request, &signed, frame, &desk, refusal, entered).await
+            refused(&request, &signed, frame, &org, refusal, entered).await
         }
         outcome => {
             page::settle(&request, outcome, |(done, beside)| said(&said_of_import(done), *beside), PATH)
@@ -162,7 +160,7 @@ pub(in crate::web::console) async fn import(
 async fn import_from(
     request: &HttpRequest,
     signed: &Signed,
-    desk: &Desk,
+    org: &OrgHandle,
     form: Import,
     file: Vec<u8>,
 ) -> Result<(Imported, Beside)> {
@@ -170,11 +168,11 @@ async fn import_from(
     let refresh = !refresh_metadata.is_empty();
     if !file.is_empty() || !pasted.trim().is_empty() {
         let document = if file.is_empty() {
-            desk.prepare(signed.line(), move |_| Document::of_text(&pasted)).await?
+            org.prepare(signed.line(), move |_| Document::of_text(&pasted)).await?
         } else {
-            desk.prepare(signed.line(), move |_| Document::of_file(&file)).await?
+            org.prepare(signed.line(), move |_| Document::of_file(&file)).await?
         };
-        return desk.write(signed.actor(), move |tx| Ok((metadata::take(tx, document)?, beside(tx)?))).await;
+        return org.write(signed.actor(), move |tx| Ok((metadata::take(tx, document)?, beside(tx)?))).await;
     }
     if address.trim().is_empty() {
         let text = "Choose the file “Federation Metadata XML” of Entra ID, paste it, or enter its address.";
@@ -183,8 +181,8 @@ async fn import_from(
     let wrong = || Error::invalid("metadata_url", "Enter a complete https address.");
     let url = Url::parse(address.trim()).map_err(|_| wrong())?;
     let file = metadata::fetch(&url, app_state(request)?.0.metadata_from_private_networks).await?;
-    let document = desk.prepare(signed.line(), move |_| Document::of_file(&file)).await?;
-    desk.write(signed.actor(), move |tx| Ok((metadata::take_from(tx, &url, document, refresh)?, beside(tx)?)))
+    let document = org.prepare(signed.line(), move |_| Document::of_file(&file)).await?;
+    org.write(signed.actor(), move |tx| Ok((metadata::take_from(tx, &url, document, refresh)?, beside(tx)?)))
         .await
 }
 
@@ -215,17 +213,17 @@ pub(in crate::web::console) async fn add_certificate(
     request: HttpRequest,
     signed: Signed,
     frame: Frame,
-    desk: Desk,
+    org: OrgHandle,
     UpTo(upload): UpTo<LARGEST_CERTIFICATES>,
 ) -> Answer {
     let pasted = values(&upload.fields, "pasted").pop().unwrap_or_default();
     let file = if upload.file.is_empty() { pasted.clone().into_bytes() } else { upload.file };
     let is_owner = signed.0.role == Role::Owner;
-    match desk.write(signed.actor(), move |tx| certificates::add(tx, &file)).await {
+    match org.write(signed.actor(), move |tx| certificates::add(tx, &file)).await {
         Err(refusal @ Error::Invalid(_)) => {
             let pasted = shown_again(pasted);
             let entered = Entered { pasted, ..Entered::default() };
-            refused(&request, &signed, frame, &desk, refusal, entered).await
+            refused(&request, &signed, frame, &org, refusal, entered).await
         }
         outcome => page::settle(&request, outcome, |new| said_of_certificates(*new, is_owner), PATH),
     }
@@ -279,13 +277,13 @@ fn said_of_removed(count: usize) -> String {
 pub(in crate::web::console) async fn approve_certificate(
     request: HttpRequest,
     signed: Signed,
-    desk: Desk,
+    org: OrgHandle,
     id: Path<String>,
     form: Posted<Fields>,
 ) -> Answer {
     let issuer = values(&form.0, "issuer").pop().filter(|issuer| !issuer.is_empty());
     let approve = move |tx: &mut Tx| certificates::approve(tx, &id, issuer.as_deref());
-    let outcome = desk.write(signed.actor(), approve).await;
+    let outcome = org.write(signed.actor(), approve).await;
     page::settle(
         &request,
         outcome,
@@ -297,11 +295,11 @@ pub(in crate::web::console) async fn approve_certificate(
 pub(in crate::web::console) async fn remove_certificate(
     request: HttpRequest,
     signed: Signed,
-    desk: Desk,
+    org: OrgHandle,
     id: Path<String>,
     _form: Posted<Fields>,
 ) -> Answer {
-    let outcome = desk.write(signed.actor(), move |tx| certificates::remove(tx, &id)).await;
+    let outcome = org.write(signed.actor(), move |tx| certificates::remove(tx, &id)).await;
     let said = "The certificate was removed. If Entra ID’s metadata still lists it, it comes back without approval: then an \
                 owner decides.";
     page::settle(&request, outcome, |()| said.to_owned(), PATH)
@@ -311,11 +309,11 @@ pub(in crate::web::console) async fn remove_certificate(
 pub(in crate::web::console) async fn make_key(
     request: HttpRequest,
     signed: Signed,
-    desk: Desk,
+    org: OrgHandle,
     _form: Posted<Fields>,
 ) -> Answer {
     let pair = sso::new_pair(app_state(&request)?).await?;
-    let outcome = desk.write(signed.actor(), move |tx| keys::add(tx, &pair)).await;
+    let outcome = org.write(signed.actor(), move |tx| keys::add(tx, &pair)).await;
     let said = "The certificate was made. Upload it in Entra ID, then let it take over here.";
     page::settle(&request, outcome, |_| said.to_owned(), PATH)
 }
@@ -323,11 +321,11 @@ pub(in crate::web::console) async fn make_key(
 pub(in crate::web::console) async fn use_key(
     request: HttpRequest,
     signed: Signed,
-    desk: Desk,
+    org: OrgHandle,
     id: Path<String>,
     _form: Posted<Fields>,
 ) -> Answer {
-    let outcome = desk.write(signed.actor(), move |tx| keys::activate(tx, &id)).await;
+    let outcome = org.write(signed.actor(), move |tx| keys::activate(tx, &id)).await;
     let said = "The new certificate is in use. The old one still opens what is encrypted for it.";
     page::settle(&request, outcome, |_| said.to_owned(), PATH)
 }
@@ -335,17 +333,17 @@ pub(in crate::web::console) async fn use_key(
 pub(in crate::web::console) async fn remove_key(
     request: HttpRequest,
     signed: Signed,
-    desk: Desk,
+    org: OrgHandle,
     id: Path<String>,
     _form: Posted<Fields>,
 ) -> Answer {
-    let outcome = desk.write(signed.actor(), move |tx| keys::remove(tx, &id)).await;
+    let outcome = org.write(signed.actor(), move |tx| keys::remove(tx, &id)).await;
     page::settle(&request, outcome, |_| "The certificate was removed.".to_owned(), PATH)
 }
 
 /// One of our certificates as a file, as Entra ID takes it under Token encryption and Verification certificates.
-pub(in crate::web::console) async fn key_file(desk: Desk, id: Path<String>) -> Answer {
-    let all = desk.read(keys::list).await?;
+pub(in crate::web::console) async fn key_file(org: OrgHandle, id: Path<String>) -> Answer {
+    let all = org.read(keys::list).await?;
     let key = all.into_iter().find(|key| key.id == *id).ok_or(Error::NotFound("certificate"))?;
     Ok(page::download("rollcall.cer", "application/x-x509-ca-cert", key.pem().into_bytes()))
 }
@@ -354,10 +352,10 @@ pub(in crate::web::console) async fn key_file(desk: Desk, id: Path<String>) -> A
 pub(in crate::web::console) async fn test(
     request: HttpRequest,
     signed: Signed,
-    desk: Desk,
+    org: OrgHandle,
     _form: Posted<Fields>,
 ) -> Answer {
-    let (ready, waits) = desk
+    let (ready, waits) = org
         .read(|conn| {
             let settings = settings::read(conn)?;
             let ready = settings.login_url.is_some()
@@ -376,16 +374,16 @@ pub(in crate::web::console) async fn test(
     }
     // Whoever is signed in to Microsoft is asked nothing there: the flow itself is what is tested.
     let from = sso::From::Person(signed.0.id.clone());
-    sso::send(&request, &desk, Purpose::Test, "/identity", from, false).await
+    sso::send(&request, &org, Purpose::Test, "/identity", from, false).await
 }
 
 pub(in crate::web::console) async fn require(
     request: HttpRequest,
     signed: Signed,
-    desk: Desk,
+    org: OrgHandle,
     _form: Posted<Fields>,
 ) -> Answer {
-    let outcome = desk.write(signed.actor(), policy::require).await;
+    let outcome = org.write(signed.actor(), policy::require).await;
     let said = "Single sign-on is required for ten minutes. Sign in through Entra ID, in another browser for example, \
                 and confirm it here before they are over; otherwise it takes itself back.";
     page::settle(&request, outcome, |_| said.to_owned(), PATH)
@@ -394,11 +392,11 @@ pub(in crate::web::console) async fn require(
 pub(in crate::web::console) async fn confirm_requirement(
     request: HttpRequest,
     signed: Signed,
-    desk: Desk,
+    org: OrgHandle,
     _form: Posted<Fields>,
 ) -> Answer {
     let method = Visit::of(&request).method();
-    let outcome = desk.write(signed.actor(), move |tx| policy::confirm(tx, method)).await;
+    let outcome = org.write(signed.actor(), move |tx| policy::confirm(tx, method)).await;
     let said = "Single sign-on is required of everybody but owners from now on.";
     page::settle(&request, outcome, |()| said.to_owned(), PATH)
 }
@@ -406,9 +404,9 @@ pub(in crate::web::console) async fn confirm_requirement(
 pub(in crate::web::console) async fn lift_requirement(
     request: HttpRequest,
     signed: Signed,
-    desk: Desk,
+    org: OrgHandle,
     _form: Posted<Fields>,
 ) -> Answer {
-    let outcome = desk.write(signed.actor(), policy::lift).await;
+    let outcome = org.write(signed.actor(), policy::lift).await;
     page::settle(&request, outcome, |()| "Passwords are good again for all who have one.".to_owned(), PATH)
 }

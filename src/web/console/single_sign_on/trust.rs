@@ -9,7 +9,7 @@ use crate::domain::sso::{Settings, Trust, Trusted, certificates, settings};
 use crate::domain::users::User;
 use crate::domain::users::recognition;
 use crate::error::{Error, Result};
-use crate::web::extract::{Desk, Posted, Signed};
+use crate::web::extract::{OrgHandle, Posted, Signed};
 use crate::web::page::{self, Answer, Frame};
 use actix_web::HttpRequest;
 use askama::Template;
@@ -50,10 +50,10 @@ impl TrustPage {
     }
 }
 
-pub(in crate::web::console) async fn show(frame: Frame, desk: Desk) -> Answer {
-    let (now, frame) = (desk.org().now(), frame.of("identity"));
-    let keys = desk.org().keys().clone();
-    let (in_force, waiting, trusted, people, look, metadata_approved, first_issuer) = desk
+pub(in crate::web::console) async fn show(frame: Frame, org: OrgHandle) -> Answer {
+    let (now, frame) = (org.inner().now(), frame.of("identity"));
+    let keys = org.inner().keys().clone();
+    let (in_force, waiting, trusted, people, look, metadata_approved, first_issuer) = org
         .read(move |conn| {
             Ok((
                 settings::read(conn)?,
@@ -112,22 +112,22 @@ impl Decision {
 pub(in crate::web::console) async fn approve(
     request: HttpRequest,
     signed: Signed,
-    desk: Desk,
+    org: OrgHandle,
     form: Posted<Decision>,
 ) -> Answer {
     let decide = move |tx: &mut Tx| settings::approve(tx, &form.0.trust()?);
-    let outcome = desk.write(signed.actor(), decide).await;
+    let outcome = org.write(signed.actor(), decide).await;
     page::settle(&request, outcome, |_| "What was entered is in force.".to_owned(), PATH)
 }
 
 pub(in crate::web::console) async fn reject(
     request: HttpRequest,
     signed: Signed,
-    desk: Desk,
+    org: OrgHandle,
     form: Posted<Decision>,
 ) -> Answer {
     let decide = move |tx: &mut Tx| settings::reject(tx, &form.0.trust()?);
-    let outcome = desk.write(signed.actor(), decide).await;
+    let outcome = org.write(signed.actor(), decide).await;
     page::settle(&request, outcome, |()| "What was entered was thrown away.".to_owned(), PATH)
 }
 
@@ -135,13 +135,13 @@ pub(in crate::web::console) async fn reject(
 pub(in crate::web::console) async fn looked(
     request: HttpRequest,
     signed: Signed,
-    desk: Desk,
+    org: OrgHandle,
     form: Posted<Decision>,
 ) -> Answer {
     let Decision { shown, approve_metadata_url } = form.0;
     let shown = Some(shown).filter(|shown| !shown.is_empty());
     let address = !approve_metadata_url.is_empty();
-    let outcome = desk.write(signed.actor(), move |tx| {
+    let outcome = org.write(signed.actor(), move |tx| {
         first_look::done(tx, shown.as_deref(), address)?;
         Ok(certificates::list(tx.conn)?.iter().filter(|one| one.kept_at_upgrade).count())
     });

@@ -3,7 +3,7 @@
 use crate::domain::users::{User, by_hand, federation, lifecycle};
 use crate::domain::{Tx, licenses};
 use crate::error::Result;
-use crate::web::extract::{Desk, Fields, Posted, Signed};
+use crate::web::extract::{Fields, OrgHandle, Posted, Signed};
 use crate::web::page::{self, Answer};
 use actix_web::HttpRequest;
 use actix_web::web::Path;
@@ -12,14 +12,14 @@ use serde::Deserialize;
 pub(in crate::web::console) async fn deactivate(
     request: HttpRequest,
     signed: Signed,
-    desk: Desk,
+    org: OrgHandle,
     id: Path<String>,
     _form: Posted<Fields>,
 ) -> Answer {
     act(
         &request,
         signed,
-        desk,
+        org,
         id,
         lifecycle::deactivate,
         "can no longer sign in. Licence and settings are kept.",
@@ -30,35 +30,35 @@ pub(in crate::web::console) async fn deactivate(
 pub(in crate::web::console) async fn reactivate(
     request: HttpRequest,
     signed: Signed,
-    desk: Desk,
+    org: OrgHandle,
     id: Path<String>,
     _form: Posted<Fields>,
 ) -> Answer {
-    act(&request, signed, desk, id, lifecycle::reactivate, "may sign in again.").await
+    act(&request, signed, org, id, lifecycle::reactivate, "may sign in again.").await
 }
 
 pub(in crate::web::console) async fn forget_object_id(
     request: HttpRequest,
     signed: Signed,
-    desk: Desk,
+    org: OrgHandle,
     id: Path<String>,
     _form: Posted<Fields>,
 ) -> Answer {
     let said = "is found by name at the next sign-in through Entra ID, and remembered anew.";
-    act(&request, signed, desk, id, federation::forget, said).await
+    act(&request, signed, org, id, federation::forget, said).await
 }
 
 pub(in crate::web::console) async fn release(
     request: HttpRequest,
     signed: Signed,
-    desk: Desk,
+    org: OrgHandle,
     id: Path<String>,
     _form: Posted<Fields>,
 ) -> Answer {
     act(
         &request,
         signed,
-        desk,
+        org,
         id,
         by_hand::release,
         "is under local management until Entra ID next writes to the account.",
@@ -69,22 +69,22 @@ pub(in crate::web::console) async fn release(
 pub(in crate::web::console) async fn link(
     request: HttpRequest,
     signed: Signed,
-    desk: Desk,
+    org: OrgHandle,
     id: Path<String>,
     _form: Posted<Fields>,
 ) -> Answer {
-    act(&request, signed, desk, id, by_hand::link, "is linked. Entra ID finds the account at its next try.")
+    act(&request, signed, org, id, by_hand::link, "is linked. Entra ID finds the account at its next try.")
         .await
 }
 
 pub(in crate::web::console) async fn remove_license(
     request: HttpRequest,
     signed: Signed,
-    desk: Desk,
+    org: OrgHandle,
     id: Path<String>,
     _form: Posted<Fields>,
 ) -> Answer {
-    act(&request, signed, desk, id, licenses::remove, "holds no licence any more; the seat is free.").await
+    act(&request, signed, org, id, licenses::remove, "holds no licence any more; the seat is free.").await
 }
 
 /// One thing by key, chosen in a form.
@@ -98,7 +98,7 @@ pub(in crate::web::console) struct Choice {
 pub(in crate::web::console) async fn set_site(
     request: HttpRequest,
     signed: Signed,
-    desk: Desk,
+    org: OrgHandle,
     id: Path<String>,
     form: Posted<Choice>,
 ) -> Answer {
@@ -106,7 +106,7 @@ pub(in crate::web::console) async fn set_site(
     act(
         &request,
         signed,
-        desk,
+        org,
         id,
         move |tx, id| by_hand::set_site(tx, id, &site),
         "has a site now. It is fixed.",
@@ -117,25 +117,25 @@ pub(in crate::web::console) async fn set_site(
 pub(in crate::web::console) async fn assign_license(
     request: HttpRequest,
     signed: Signed,
-    desk: Desk,
+    org: OrgHandle,
     id: Path<String>,
     form: Posted<Choice>,
 ) -> Answer {
     let kind = form.0.license;
-    act(&request, signed, desk, id, move |tx, id| licenses::assign(tx, id, &kind), "holds the licence.").await
+    act(&request, signed, org, id, move |tx, id| licenses::assign(tx, id, &kind), "holds the licence.").await
 }
 
 /// Does one thing to a user and goes back to the page, which says what came of it.
 async fn act(
     request: &HttpRequest,
     signed: Signed,
-    desk: Desk,
+    org: OrgHandle,
     id: Path<String>,
     act: impl FnOnce(&mut Tx, &str) -> Result<User> + Send + 'static,
     done: &'static str,
 ) -> Answer {
     let id = id.into_inner();
     let back = format!("/users/{id}");
-    let outcome = desk.write(signed.actor(), move |tx| act(tx, &id)).await;
+    let outcome = org.write(signed.actor(), move |tx| act(tx, &id)).await;
     page::settle(request, outcome, |user| format!("{} {done}", user.name()), &back)
 }

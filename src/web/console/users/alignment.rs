@@ -8,7 +8,7 @@ use crate::domain::users::by_entra::Scope;
 use crate::domain::users::{User, recognition};
 use crate::error::Error;
 use crate::web::console::tasks;
-use crate::web::extract::{Desk, Fields, Posted, Signed, UpTo, values};
+use crate::web::extract::{Fields, OrgHandle, Posted, Signed, UpTo, values};
 use crate::web::page::{self, Answer, Frame, Refused, when};
 use crate::web::query::{Pairs, Query};
 use actix_web::HttpRequest;
@@ -35,12 +35,12 @@ struct NewPage {
     refusal: Refused,
 }
 
-pub(in crate::web::console) async fn new(frame: Frame, desk: Desk) -> Answer {
-    start(frame, desk, None).await
+pub(in crate::web::console) async fn new(frame: Frame, org: OrgHandle) -> Answer {
+    start(frame, org, None).await
 }
 
-async fn start(frame: Frame, desk: Desk, refusal: Option<Error>) -> Answer {
-    let earlier = desk.read(|conn| alignment::recent(conn, RECENT)).await?;
+async fn start(frame: Frame, org: OrgHandle, refusal: Option<Error>) -> Answer {
+    let earlier = org.read(|conn| alignment::recent(conn, RECENT)).await?;
     let earlier = earlier.into_iter().map(|one| (one.clone(), when(one.created_at))).collect();
     let refusal = Refused(refusal);
     let page = NewPage { frame: frame.of("users").refusing(&refusal), earlier, refusal };
@@ -51,37 +51,37 @@ async fn start(frame: Frame, desk: Desk, refusal: Option<Error>) -> Answer {
 pub(in crate::web::console) async fn upload(
     signed: Signed,
     frame: Frame,
-    desk: Desk,
+    org: OrgHandle,
     UpTo(upload): UpTo<{ alignment::MOST_BYTES }>,
 ) -> Answer {
     if upload.file.is_empty() {
         let refusal = Error::invalid("file", "Choose the CSV file of “Download users” first.");
-        return start(frame, desk, Some(refusal)).await;
+        return start(frame, org, Some(refusal)).await;
     }
     let (name, file) = (upload.file_name, upload.file);
     // Comparing takes longer than keeping: nobody who writes waits for it.
-    match desk.read(move |conn| alignment::compare(conn, &file)).await {
-        Ok(compared) => Ok(page::go(&format!("{HOME}/{}", keep(&desk, &signed, name, compared).await?.id))),
-        Err(refusal @ Error::Invalid(_)) => start(frame, desk, Some(refusal)).await,
+    match org.read(move |conn| alignment::compare(conn, &file)).await {
+        Ok(compared) => Ok(page::go(&format!("{HOME}/{}", keep(&org, &signed, name, compared).await?.id))),
+        Err(refusal @ Error::Invalid(_)) => start(frame, org, Some(refusal)).await,
         Err(other) => Err(other.into()),
     }
 }
 
 /// Keeps a comparison some rows at a time, so that others write in between.
 async fn keep(
-    desk: &Desk,
+    org: &OrgHandle,
     signed: &Signed,
     name: String,
     mut compared: Compared,
 ) -> Result<Alignment, Error> {
     let bites = compared.take_bites();
     let begin = move |tx: &mut Tx| alignment::begin_keeping(tx, &name, &compared);
-    let id = desk.write(signed.actor(), begin).await?.id;
+    let id = org.write(signed.actor(), begin).await?.id;
     for rows in bites {
         let id = id.clone();
-        desk.write(signed.actor(), move |tx| alignment::keep_some(tx, &id, rows)).await?;
+        org.write(signed.actor(), move |tx| alignment::keep_some(tx, &id, rows)).await?;
     }
-    desk.write(signed.actor(), move |tx| alignment::keep_rest(tx, &id)).await
+    org.write(signed.actor(), move |tx| alignment::keep_rest(tx, &id)).await
 }
 
 #[derive(Template)]
@@ -137,14 +137,14 @@ pub(in crate::web::console) struct Asked {
 
 pub(in crate::web::console) async fn show(
     frame: Frame,
-    desk: Desk,
+    org: OrgHandle,
     id: Path<String>,
     asked: Query<Asked>,
 ) -> Answer {
     let (id, asked) = (id.into_inner(), asked.into_inner());
     let kind = Kind::parse(&asked.kind);
     let (key, at) = (id.clone(), page::at(asked.after, asked.before));
-    let (found, counts, rows, scope) = desk
+    let (found, counts, rows, scope) = org
         .read(move |conn| {
             let found = alignment::find(conn, &key)?;
             let rows = alignment::rows(conn, &key, kind, &at, PAGE)?;
@@ -191,13 +191,13 @@ fn kinds(fields: &Fields) -> Vec<Kind> {
 /// Shows what would be renamed, all of it, before it is.
 pub(in crate::web::console) async fn preview(
     frame: Frame,
-    desk: Desk,
+    org: OrgHandle,
     id: Path<String>,
     Pairs(asked): Pairs,
 ) -> Answer {
     let (id, chosen) = (id.into_inner(), kinds(&asked));
     let wanted = chosen.clone();
-    let (found, counts, rows, all) = desk
+    let (found, counts, rows, all) = org
         .read(move |conn| {
             let found = alignment::find(conn, &id)?;
             let rows = alignment::proposals(conn, &id, &wanted, 0, PREVIEW)?;
@@ -218,16 +218,16 @@ pub(in crate::web::console) async fn preview(
 pub(in crate::web::console) async fn accept_all(
     request: HttpRequest,
     signed: Signed,
-    desk: Desk,
+    org: OrgHandle,
     id: Path<String>,
     form: Posted<Fields>,
 ) -> Answer {
     let (id, chosen) = (id.into_inner(), kinds(&form.0));
     let path = format!("{HOME}/{id}");
     let (key, kinds) = (id.clone(), chosen.clone());
-    let total = desk.read(move |conn| alignment::count_proposals(conn, &key, &kinds)).await?;
+    let total = org.read(move |conn| alignment::count_proposals(conn, &key, &kinds)).await?;
     let begin = move |tx: &mut Tx| alignment::begin_accepting(tx, &id, &chosen, total);
-    tasks::answer(&request, &desk, desk.write(signed.actor(), begin).await, &path).await
+    tasks::answer(&request, &org, org.write(signed.actor(), begin).await, &path).await
 }
 
 /// Does something to user names, and says of how many accounts with a role the new name waits for an owner since: whoever
@@ -284,13 +284,13 @@ fn row(key: Path<(String, String)>) -> Result<(String, i32), Error> {
 pub(in crate::web::console) async fn accept(
     request: HttpRequest,
     signed: Signed,
-    desk: Desk,
+    org: OrgHandle,
     key: Path<(String, String)>,
     _form: Posted<Fields>,
 ) -> Answer {
     let (id, number) = row(key)?;
     let path = format!("{HOME}/{id}");
-    let outcome = desk
+    let outcome = org
         .write(signed.actor(), move |tx| telling_who_waits(tx, |tx| alignment::accept(tx, &id, number)))
         .await;
     let said = |(row, waiting): &(Row, String)| match &row.note {
@@ -303,13 +303,13 @@ pub(in crate::web::console) async fn accept(
 pub(in crate::web::console) async fn undo(
     request: HttpRequest,
     signed: Signed,
-    desk: Desk,
+    org: OrgHandle,
     key: Path<(String, String)>,
     _form: Posted<Fields>,
 ) -> Answer {
     let (id, number) = row(key)?;
     let path = format!("{HOME}/{id}");
-    let outcome = desk
+    let outcome = org
         .write(signed.actor(), move |tx| telling_who_waits(tx, |tx| alignment::undo(tx, &id, number)))
         .await;
     let said = |(row, waiting): &(Row, String)| {
@@ -321,35 +321,35 @@ pub(in crate::web::console) async fn undo(
 pub(in crate::web::console) async fn undo_all(
     request: HttpRequest,
     signed: Signed,
-    desk: Desk,
+    org: OrgHandle,
     id: Path<String>,
     _form: Posted<Fields>,
 ) -> Answer {
     let id = id.into_inner();
     let path = format!("{HOME}/{id}");
     let key = id.clone();
-    let total = desk.read(move |conn| alignment::count_accepted(conn, &key)).await?;
+    let total = org.read(move |conn| alignment::count_accepted(conn, &key)).await?;
     let begin = move |tx: &mut Tx| alignment::begin_undoing(tx, &id, total);
-    tasks::answer(&request, &desk, desk.write(signed.actor(), begin).await, &path).await
+    tasks::answer(&request, &org, org.write(signed.actor(), begin).await, &path).await
 }
 
 pub(in crate::web::console) async fn discard(
     request: HttpRequest,
     signed: Signed,
-    desk: Desk,
+    org: OrgHandle,
     id: Path<String>,
     _form: Posted<Fields>,
 ) -> Answer {
-    let outcome = desk.write(signed.actor(), move |tx| alignment::discard(tx, &id)).await;
+    let outcome = org.write(signed.actor(), move |tx| alignment::discard(tx, &id)).await;
     if let Ok(task) = &outcome {
         // It is not seen any more: nobody waits until its rows are gone.
-        tasks::let_go_on(&desk, task.clone());
+        tasks::let_go_on(&org, task.clone());
     }
     page::settle(&request, outcome, |_| DISCARDED.to_owned(), HOME)
 }
 
 /// Every row as a file.
-pub(in crate::web::console) async fn export(desk: Desk, id: Path<String>) -> Answer {
-    let file = desk.read(move |conn| alignment::export(conn, &id)).await?;
+pub(in crate::web::console) async fn export(org: OrgHandle, id: Path<String>) -> Answer {
+    let file = org.read(move |conn| alignment::export(conn, &id)).await?;
     Ok(page::download("user-names.csv", CSV, file))
 }

@@ -7,7 +7,7 @@ use crate::domain::users::list::Listed;
 use crate::domain::users::{EntraState, lifecycle, list};
 use crate::error::{Error, Result};
 use crate::web::console::tasks;
-use crate::web::extract::{Desk, Fields, Posted, Signed, values};
+use crate::web::extract::{Fields, OrgHandle, Posted, Signed, values};
 use crate::web::page::{self, Answer, Frame, Refused};
 use crate::web::query::Pairs;
 use actix_web::HttpRequest;
@@ -36,21 +36,21 @@ struct DeletePage {
 pub(in crate::web::console) async fn ask(
     request: HttpRequest,
     frame: Frame,
-    desk: Desk,
+    org: OrgHandle,
     Pairs(fields): Pairs,
 ) -> Answer {
     let Some(ids) = selected(&request, &fields) else { return Ok(page::go("/users")) };
-    render(frame, desk, ids, (Back::of(&fields), String::new()), None).await
+    render(frame, org, ids, (Back::of(&fields), String::new()), None).await
 }
 
 async fn render(
     frame: Frame,
-    desk: Desk,
+    org: OrgHandle,
     ids: Vec<String>,
     (back, typed): (Back, String),
     refusal: Option<Error>,
 ) -> Answer {
-    let listed = desk.read(move |conn| chosen(conn, &ids)).await?;
+    let listed = org.read(move |conn| chosen(conn, &ids)).await?;
     let linked = listed.iter().filter(|row| row.user.entra_state == EntraState::Linked).count();
     let licensed = listed.iter().filter(|row| row.license.is_some()).count();
     let rows: Vec<Row> = listed.into_iter().map(Row::from).collect();
@@ -65,22 +65,22 @@ pub(in crate::web::console) async fn delete(
     request: HttpRequest,
     signed: Signed,
     frame: Frame,
-    desk: Desk,
+    org: OrgHandle,
     form: Posted<Fields>,
 ) -> Answer {
     let Posted(fields) = form;
     let ids = values(&fields, "id");
     let typed = values(&fields, "typed").pop().unwrap_or_default();
     let asked = ids.clone();
-    let rows = desk.read(move |conn| chosen(conn, &asked)).await?;
+    let rows = org.read(move |conn| chosen(conn, &asked)).await?;
     let wanted = phrase(&rows.into_iter().map(Row::from).collect::<Vec<_>>());
     if typed.trim() != wanted {
         let refusal =
             Error::invalid("typed", format!("Type “{wanted}” exactly to confirm. Nothing was deleted."));
-        return render(frame, desk, ids, (Back::of(&fields), typed), Some(refusal)).await;
+        return render(frame, org, ids, (Back::of(&fields), typed), Some(refusal)).await;
     }
-    let begun = desk.write(signed.actor(), move |tx| lifecycle::begin_deleting(tx, &ids)).await;
-    tasks::answer(&request, &desk, begun, &Back::of(&fields).path()).await
+    let begun = org.write(signed.actor(), move |tx| lifecycle::begin_deleting(tx, &ids)).await;
+    tasks::answer(&request, &org, begun, &Back::of(&fields).path()).await
 }
 
 /// What came of it.

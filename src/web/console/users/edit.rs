@@ -6,7 +6,7 @@ use crate::domain::users::by_hand::{self, Telephony, Wish};
 use crate::domain::users::look_alike::{self, Written};
 use crate::domain::users::{self, Email, Profile, User, federation};
 use crate::error::{Error, Result};
-use crate::web::extract::{Desk, Posted, Signed};
+use crate::web::extract::{OrgHandle, Posted, Signed};
 use crate::web::page::{self, Answer, Frame, Refused};
 use crate::web::session::Visit;
 use actix_web::HttpRequest;
@@ -100,12 +100,12 @@ struct NewPage {
     refusal: Refused,
 }
 
-pub(in crate::web::console) async fn new(frame: Frame, desk: Desk) -> Answer {
-    ask(frame, desk, Form::default(), None).await
+pub(in crate::web::console) async fn new(frame: Frame, org: OrgHandle) -> Answer {
+    ask(frame, org, Form::default(), None).await
 }
 
-async fn ask(frame: Frame, desk: Desk, form: Form, refusal: Option<Error>) -> Answer {
-    let sites = desk.read(sites::all).await?;
+async fn ask(frame: Frame, org: OrgHandle, form: Form, refusal: Option<Error>) -> Answer {
+    let sites = org.read(sites::all).await?;
     let refusal = Refused(refusal);
     let page = NewPage { frame: frame.of("users").refusing(&refusal), form, sites, refusal };
     page::show_form(&page.refusal, &page.frame, &page)
@@ -115,12 +115,12 @@ pub(in crate::web::console) async fn create(
     request: HttpRequest,
     signed: Signed,
     frame: Frame,
-    desk: Desk,
+    org: OrgHandle,
     form: Posted<Form>,
 ) -> Answer {
     let Posted(form) = form;
     let entered = form.clone();
-    let made = desk
+    let made = org
         .write(signed.actor(), move |tx| {
             let user = by_hand::create(tx, entered.wish(), Some(&entered.site))?;
             let user = by_hand::set_telephony(tx, &user.id, entered.telephony())?;
@@ -133,7 +133,7 @@ pub(in crate::web::console) async fn create(
             Visit::of(&request).flash("good", format!("{} was created.", user.name()));
             Ok(page::go(&format!("/users/{}", user.id)))
         }
-        Err(refusal @ (Error::Invalid(_) | Error::Taken(_))) => ask(frame, desk, form, Some(refusal)).await,
+        Err(refusal @ (Error::Invalid(_) | Error::Taken(_))) => ask(frame, org, form, Some(refusal)).await,
         Err(other) => Err(other.into()),
     }
 }
@@ -143,13 +143,13 @@ pub(in crate::web::console) async fn change(
     request: HttpRequest,
     signed: Signed,
     frame: Frame,
-    desk: Desk,
+    org: OrgHandle,
     id: Path<String>,
     form: Posted<Form>,
 ) -> Answer {
     let (id, Posted(form)) = (id.into_inner(), form);
     let (wish, key, meant) = (form.wish(), id.clone(), !form.look_alike.is_empty());
-    let changed = desk
+    let changed = org
         .write(signed.actor(), move |tx| {
             let before = users::find(tx.conn, &key)?.profile.user_name;
             let user = by_hand::change(tx, &key, wish)?;
@@ -159,7 +159,7 @@ pub(in crate::web::console) async fn change(
             Ok(user)
         })
         .await;
-    saved(request, signed, frame, desk, (id, form), changed).await
+    saved(request, signed, frame, org, (id, form), changed).await
 }
 
 /// Saves what the console owns of every account.
@@ -167,16 +167,16 @@ pub(in crate::web::console) async fn set_telephony(
     request: HttpRequest,
     signed: Signed,
     frame: Frame,
-    desk: Desk,
+    org: OrgHandle,
     id: Path<String>,
     form: Posted<Form>,
 ) -> Answer {
     let (id, Posted(form)) = (id.into_inner(), form);
     let (wish, key) = (form.telephony(), id.clone());
-    let changed = desk.write(signed.actor(), move |tx| by_hand::set_telephony(tx, &key, wish)).await;
-    let kept = stored_form(&desk, &id).await?;
+    let changed = org.write(signed.actor(), move |tx| by_hand::set_telephony(tx, &key, wish)).await;
+    let kept = stored_form(&org, &id).await?;
     let form = Form { phone_number: form.phone_number, extension: form.extension, ..kept };
-    saved(request, signed, frame, desk, (id, form), changed).await
+    saved(request, signed, frame, org, (id, form), changed).await
 }
 
 /// Sets the name by which Entra ID knows the user, where that is not the user name.
@@ -184,13 +184,13 @@ pub(in crate::web::console) async fn set_federated_id(
     request: HttpRequest,
     signed: Signed,
     frame: Frame,
-    desk: Desk,
+    org: OrgHandle,
     id: Path<String>,
     form: Posted<Form>,
 ) -> Answer {
     let (id, Posted(form)) = (id.into_inner(), form);
     let (wish, key, meant) = (form.federated_id.clone(), id.clone(), !form.federated_look_alike.is_empty());
-    let changed = desk
+    let changed = org
         .write(signed.actor(), move |tx| {
             let before = users::find(tx.conn, &key)?.federated_id;
             let user = federation::set_federated_id(tx, &key, Some(&wish))?;
@@ -200,13 +200,13 @@ pub(in crate::web::console) async fn set_federated_id(
             Ok(user)
         })
         .await;
-    let form = Form { federated_id: form.federated_id, ..stored_form(&desk, &id).await? };
-    saved(request, signed, frame, desk, (id, form), changed).await
+    let form = Form { federated_id: form.federated_id, ..stored_form(&org, &id).await? };
+    saved(request, signed, frame, org, (id, form), changed).await
 }
 
-async fn stored_form(desk: &Desk, id: &str) -> Result<Form, Error> {
+async fn stored_form(org: &OrgHandle, id: &str) -> Result<Form, Error> {
     let id = id.to_owned();
-    desk.read(move |conn| {
+    org.read(move |conn| {
         let user = users::find(conn, &id)?;
         let emails = users::emails(conn, &id)?;
         Ok(Form::of(&user, &emails))
@@ -219,7 +219,7 @@ async fn saved(
     request: HttpRequest,
     signed: Signed,
     frame: Frame,
-    desk: Desk,
+    org: OrgHandle,
     (id, form): (String, Form),
     outcome: Result<User, Error>,
 ) -> Answer {
@@ -238,7 +238,7 @@ async fn saved(
             Ok(page::go(&format!("/users/{id}")))
         }
         Err(refusal @ (Error::Invalid(_) | Error::Taken(_))) => {
-            show::render(signed, frame, desk, id, Some(form), Some(refusal)).await
+            show::render(signed, frame, org, id, Some(form), Some(refusal)).await
         }
         refused => page::settle(&request, refused, |_| String::new(), &format!("/users/{id}")),
     }

@@ -5,7 +5,7 @@ use crate::domain::licenses::{self, LicenseType};
 use crate::domain::sites::{self, Site};
 use crate::domain::users::EntraState;
 use crate::domain::users::list::{self, Filter, Found, Listed, Order, Total, Which};
-use crate::web::extract::{Desk, Fields, values};
+use crate::web::extract::{Fields, OrgHandle, values};
 use crate::web::page::{self, Answer, Frame};
 use crate::web::query::Query;
 use askama::Template;
@@ -173,7 +173,7 @@ impl ListPage {
     }
 }
 
-pub(in crate::web::console) async fn show(frame: Frame, desk: Desk, asked: Query<Asked>) -> Answer {
+pub(in crate::web::console) async fn show(frame: Frame, org: OrgHandle, asked: Query<Asked>) -> Answer {
     let asked = asked.into_inner();
     let wanted = list::Asked {
         filter: asked.filter(),
@@ -183,8 +183,8 @@ pub(in crate::web::console) async fn show(frame: Frame, desk: Desk, asked: Query
         size: PAGE,
     };
     let Found { page: rows, total } =
-        desk.search(move |conn, effort| list::list(conn, &wanted, effort)).await?;
-    let (sites, licenses) = desk.read(|conn| Ok((sites::all(conn)?, licenses::all(conn)?))).await?;
+        org.search(move |conn, effort| list::list(conn, &wanted, effort)).await?;
+    let (sites, licenses) = org.read(|conn| Ok((sites::all(conn)?, licenses::all(conn)?))).await?;
     let (previous, next) = page::ways(&rows, "/users", &asked.query());
     let rows = rows.items.into_iter().map(Row::from).collect();
     let page = ListPage { frame: frame.of("users"), asked, rows, total, previous, next, sites, licenses };

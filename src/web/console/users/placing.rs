@@ -8,7 +8,7 @@ use crate::domain::users::by_hand::{self, Placed};
 use crate::domain::users::list;
 use crate::error::{Error, Result};
 use crate::web::console::tasks;
-use crate::web::extract::{Desk, Fields, Posted, Signed, values};
+use crate::web::extract::{Fields, OrgHandle, Posted, Signed, values};
 use crate::web::page::{self, Answer, Frame, Refused};
 use crate::web::query::Pairs;
 use actix_web::HttpRequest;
@@ -44,21 +44,21 @@ impl PlacePage {
 pub(in crate::web::console) async fn ask(
     request: HttpRequest,
     frame: Frame,
-    desk: Desk,
+    org: OrgHandle,
     Pairs(fields): Pairs,
 ) -> Answer {
     let Some(ids) = selected(&request, &fields) else { return Ok(page::go("/users")) };
-    render(frame, desk, ids, &fields, None).await
+    render(frame, org, ids, &fields, None).await
 }
 
 async fn render(
     frame: Frame,
-    desk: Desk,
+    org: OrgHandle,
     ids: Vec<String>,
     fields: &Fields,
     refusal: Option<Error>,
 ) -> Answer {
-    let (listed, sites) = desk.read(move |conn| load(conn, &ids)).await?;
+    let (listed, sites) = org.read(move |conn| load(conn, &ids)).await?;
     let refusal = Refused(refusal);
     let (placed, free): (Vec<_>, Vec<_>) = listed.into_iter().partition(|row| row.site.is_some());
     let page = PlacePage {
@@ -78,7 +78,7 @@ pub(in crate::web::console) async fn place(
     request: HttpRequest,
     signed: Signed,
     frame: Frame,
-    desk: Desk,
+    org: OrgHandle,
     form: Posted<Fields>,
 ) -> Answer {
     let Posted(fields) = form;
@@ -86,13 +86,13 @@ pub(in crate::web::console) async fn place(
     let site = values(&fields, "site").pop().unwrap_or_default();
     if site.is_empty() {
         let refusal = Error::invalid("site", "Choose the site. It cannot be changed later.");
-        return render(frame, desk, ids, &fields, Some(refusal)).await;
+        return render(frame, org, ids, &fields, Some(refusal)).await;
     }
     let begun = match few_enough(&ids) {
-        Ok(()) => desk.write(signed.actor(), move |tx| by_hand::begin_setting_site(tx, &ids, &site)).await,
+        Ok(()) => org.write(signed.actor(), move |tx| by_hand::begin_setting_site(tx, &ids, &site)).await,
         Err(refusal) => Err(refusal),
     };
-    tasks::answer(&request, &desk, begun, &Back::of(&fields).path()).await
+    tasks::answer(&request, &org, begun, &Back::of(&fields).path()).await
 }
 
 pub(in crate::web::console) fn said(placed: &Placed) -> String {

@@ -12,7 +12,7 @@ use crate::domain::users::by_hand::{self, LinkRequest};
 use crate::domain::users::{self, Email, EntraState, Held, User};
 use crate::domain::{Role, audit, provisioning};
 use crate::error::{Error, Result};
-use crate::web::extract::{Desk, Signed};
+use crate::web::extract::{OrgHandle, Signed};
 use crate::web::page::{self, Answer, Frame, Refused, when};
 use actix_web::web::Path;
 use askama::Template;
@@ -102,22 +102,22 @@ impl UserPage {
 pub(in crate::web::console) async fn show(
     signed: Signed,
     frame: Frame,
-    desk: Desk,
+    org: OrgHandle,
     id: Path<String>,
 ) -> Answer {
-    render(signed, frame, desk, id.into_inner(), None, None).await
+    render(signed, frame, org, id.into_inner(), None, None).await
 }
 
 /// The page; with a form as it was entered and what is wrong with it, where something is.
 pub(super) async fn render(
     signed: Signed,
     frame: Frame,
-    desk: Desk,
+    org: OrgHandle,
     id: String,
     entered: Option<Form>,
     refusal: Option<Error>,
 ) -> Answer {
-    let (user, about) = desk
+    let (user, about) = org
         .read(move |conn| {
             let user = users::find(conn, &id)?;
             let about = about(conn, &user)?;

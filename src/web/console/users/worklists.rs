@@ -5,7 +5,7 @@ use super::list::Row;
 use crate::domain::users::list::{self, Filter, Found, Total};
 use crate::domain::users::{EntraState, by_hand};
 use crate::web::console::home::INACTIVE_DAYS;
-use crate::web::extract::{Desk, Fields, Posted, Signed};
+use crate::web::extract::{Fields, OrgHandle, Posted, Signed};
 use crate::web::page::{self, Answer, Frame, when};
 use crate::web::query::Query;
 use actix_web::HttpRequest;
@@ -40,11 +40,11 @@ pub(in crate::web::console) struct Asked {
 
 pub(in crate::web::console) async fn deleted_in_entra(
     frame: Frame,
-    desk: Desk,
+    org: OrgHandle,
     asked: Query<Asked>,
 ) -> Answer {
     let filter = Filter { entra: Some(EntraState::Deleted), ..Filter::default() };
-    let Found { page: rows, total } = load(&desk, filter, &asked).await?;
+    let Found { page: rows, total } = load(&org, filter, &asked).await?;
     let (previous, next) = page::ways(&rows, "/users/deleted-in-entra", &[]);
     let page = WorklistPage {
         frame: frame.of("users"),
@@ -62,10 +62,10 @@ pub(in crate::web::console) async fn deleted_in_entra(
     page::show(&page.frame, &page)
 }
 
-pub(in crate::web::console) async fn inactive(frame: Frame, desk: Desk, asked: Query<Asked>) -> Answer {
+pub(in crate::web::console) async fn inactive(frame: Frame, org: OrgHandle, asked: Query<Asked>) -> Answer {
     let days = asked.days.unwrap_or(INACTIVE_DAYS).clamp(0, 36_500);
-    let filter = list::inactive_for(days, desk.org().now());
-    let Found { page: rows, total } = load(&desk, filter, &asked).await?;
+    let filter = list::inactive_for(days, org.inner().now());
+    let Found { page: rows, total } = load(&org, filter, &asked).await?;
     let (previous, next) = page::ways(&rows, "/users/inactive", &[("days", &days.to_string())]);
     let page = WorklistPage {
         frame: frame.of("users"),
@@ -84,10 +84,10 @@ pub(in crate::web::console) async fn inactive(frame: Frame, desk: Desk, asked: Q
     page::show(&page.frame, &page)
 }
 
-async fn load(desk: &Desk, filter: Filter, asked: &Asked) -> crate::error::Result<Found> {
+async fn load(org: &OrgHandle, filter: Filter, asked: &Asked) -> crate::error::Result<Found> {
     let at = page::at(asked.after.clone(), asked.before.clone());
     let asked = list::Asked { filter, at, size: PAGE, ..list::Asked::default() };
-    desk.search(move |conn, effort| list::list(conn, &asked, effort)).await
+    org.search(move |conn, effort| list::list(conn, &asked, effort)).await
 }
 
 #[derive(Template)]
@@ -112,10 +112,10 @@ struct Waiting {
     held: Option<&'static str>,
 }
 
-pub(in crate::web::console) async fn to_link(frame: Frame, desk: Desk, asked: Query<Asked>) -> Answer {
+pub(in crate::web::console) async fn to_link(frame: Frame, org: OrgHandle, asked: Query<Asked>) -> Answer {
     let Query(Asked { after, before, .. }) = asked;
     let at = page::at(after, before);
-    let read = desk.read(move |conn| {
+    let read = org.read(move |conn| {
         Ok((by_hand::link_requests(conn, &at, PAGE)?, by_hand::count_link_requests(conn)?))
     });
     let (waiting, total) = read.await?;
@@ -138,11 +138,11 @@ pub(in crate::web::console) async fn to_link(frame: Frame, desk: Desk, asked: Qu
 pub(in crate::web::console) async fn dismiss(
     request: HttpRequest,
     signed: Signed,
-    desk: Desk,
+    org: OrgHandle,
     id: Path<String>,
     _form: Posted<Fields>,
 ) -> Answer {
-    let outcome = desk.write(signed.actor(), move |tx| by_hand::dismiss_link(tx, &id)).await;
+    let outcome = org.write(signed.actor(), move |tx| by_hand::dismiss_link(tx, &id)).await;
     page::settle(
         &request,
         outcome,
