@@ -7,7 +7,7 @@
 use super::cookies::Name;
 use super::extract::{Fields, app_state};
 use super::page::Failure;
-use super::session::Visit;
+use super::session::BrowserSession;
 use crate::error::{Error, Result};
 use crate::seal;
 use actix_web::HttpRequest;
@@ -55,7 +55,7 @@ pub(super) fn check(request: &HttpRequest, fields: &Fields) -> Result<(), Failur
 }
 
 fn binding(request: &HttpRequest) -> Option<String> {
-    if let Some(secret) = Visit::of(request).form_secret() {
+    if let Some(secret) = BrowserSession::of(request).form_secret() {
         return Some(format!("session:{secret}"));
     }
     COOKIE.value(request).map(|value| format!("cookie:{value}"))

@@ -8,7 +8,7 @@ use super::content_policy::Source;
 use super::page::Failure;
 use super::pauses::Pauses;
 use super::route::{Least, Route};
-use super::session::Visit;
+use super::session::BrowserSession;
 use super::task_lines::TaskLine;
 use super::{AppState, csrf};
 use crate::db::{Condition, Conn};
@@ -64,11 +64,11 @@ impl Signed {
 
     fn of(request: &HttpRequest) -> Option<Self> {
         let visitor = request.extensions().get::<Visitor>().cloned()?;
-        let (user, visit) = (visitor.user?, Visit::of(request));
+        let (user, session) = (visitor.user?, BrowserSession::of(request));
         let wanted = visitor.route.map(|route| route.wanted(request)).unwrap_or_default();
         let now = app_state(request).ok()?.org().now();
-        let proof = Proof { wanted, good_until: visit.proved_until(now) };
-        let authority = Authority::of_session(user.actor(), visit.sitting()?, proof);
+        let proof = Proof { wanted, good_until: session.proved_until(now) };
+        let authority = Authority::of_session(user.actor(), session.sitting()?, proof);
         Some(Self(user, authority))
     }
 }

@@ -5,7 +5,7 @@ use super::content_policy::{Source, policy};
 use super::extract::{OrgHandle, Visitor, app_state};
 use super::page::{Answer, Failure, Onward, Told};
 use super::route::{Least, Route, allow, standing_page};
-use super::session::Visit;
+use super::session::BrowserSession;
 use super::task_lines;
 use crate::domain::{Role, settings, sso, users};
 use crate::error::{Error, Result};
@@ -243,10 +243,10 @@ fn refusal(least: Least, visitor: &Visitor) -> Option<Error> {
 }
 
 async fn recognise(request: &HttpRequest, route: Option<&'static Route>) -> Result<Visitor> {
-    let visit = Visit::of(request);
+    let session = BrowserSession::of(request);
     // A session that began without a role is none of an account that has been given one since.
-    let is_plain = visit.foreign().is_some_and(|foreign| foreign.came_by.plain);
-    let id = visit.user();
+    let is_plain = session.foreign().is_some_and(|foreign| foreign.came_by.plain);
+    let id = session.user();
     let org = OrgHandle::at(app_state(request)?);
     // The form that tries a sign-in out leads to the identity provider before single sign-on is switched on.
     let tests = request.path() == "/identity" || request.path().starts_with("/identity/sso");

@@ -2,7 +2,7 @@
 
 use super::extract::Visitor;
 use super::guard::RequestId;
-use super::session::{Flash, Visit};
+use super::session::{BrowserSession, Flash};
 use super::task_lines::TaskLine;
 use super::{assets, csrf, session, status};
 use crate::domain::page::{At, Page};
@@ -134,7 +134,7 @@ impl Frame {
             tasks: visitor.as_ref().map(|visitor| visitor.tasks.clone()).unwrap_or_default(),
             organisation: visitor.map(|visitor| visitor.organisation).unwrap_or_default(),
             csrf,
-            flashes: Visit::of(request).take_flashes(),
+            flashes: BrowserSession::of(request).take_flashes(),
             places: &[],
             complaints: Complaints::default(),
             css: assets::address("console.css"),
@@ -235,12 +235,12 @@ pub(super) fn settle<T>(
     done: impl FnOnce(&T) -> String,
     path: &str,
 ) -> Answer {
-    let visit = Visit::of(request);
+    let session = BrowserSession::of(request);
     let place = path.split_once('#').map_or("", |(_, place)| place);
     match outcome {
-        Ok(value) => visit.flash_at("good", done(&value), place),
+        Ok(value) => session.flash_at("good", done(&value), place),
         Err(refusal @ (Error::Conflict(_) | Error::Invalid(_) | Error::Taken(_))) => {
-            visit.flash_at("bad", refusal.to_string(), place);
+            session.flash_at("bad", refusal.to_string(), place);
         }
         Err(other) => return Err(other.into()),
     }

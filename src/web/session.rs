@@ -48,7 +48,7 @@ const PURPOSE: &str = "session";
 const PROOF_MINUTES: i64 = 10;
 
 /// What the pages know of the browser's session, by type and not by string.
-pub(super) struct Visit {
+pub(super) struct BrowserSession {
     session: Session,
     /// Whether nothing is shown, so that nothing is used up (RFC 9110 section 9.3.2).
     is_head: bool,
@@ -82,7 +82,7 @@ pub(super) struct KeptForm {
     pub(super) fields: Option<Vec<(String, String)>>,
 }
 
-impl Visit {
+impl BrowserSession {
     pub(super) fn of(request: &HttpRequest) -> Self {
         Self { session: request.get_session(), is_head: request.method() == actix_web::http::Method::HEAD }
     }
@@ -98,7 +98,7 @@ impl Visit {
         self.prove(now);
     }
 
-    /// As [`Visit::sign_in`], for somebody who comes from Entra ID, where they proved themselves at `proved_at`.
+    /// As [`BrowserSession::sign_in`], for somebody who comes from Entra ID, where they proved themselves at `proved_at`.
     pub(super) fn sign_in_from(
         &self,
         user: &str,

@@ -8,7 +8,7 @@ use super::cookies::Name;
 use super::extract::{Address, OrgHandle, app_state, whole};
 use super::page::{self, Answer, Failure, Frame};
 use super::query::Query;
-use super::session::Visit;
+use super::session::BrowserSession;
 use super::{AppState, device, session};
 use crate::domain::admins::devices;
 use crate::domain::sso::examination::{Examined, Grounds, Standing};
@@ -145,7 +145,7 @@ pub(super) async fn start(
     start: Query<Start>,
 ) -> Answer {
     let state = app_state(&request)?;
-    let signed_in = Visit::of(&request).user().filter(|_| frame.person.is_some());
+    let signed_in = BrowserSession::of(&request).user().filter(|_| frame.person.is_some());
     let payer = signed_in.clone().map_or_else(|| Payer::at(&address.0), Payer::Known);
     if let Err(refusal) = state.0.visits.take(visits::Purpose::Start, &payer) {
         return turn_away(state, frame, &org, &address.0, refusal).await;
@@ -271,7 +271,7 @@ impl RefusedPage {
 /// have been kept back.
 fn present(request: &HttpRequest, frame: &Frame) -> Present {
     let cookie_came = session::COOKIE.value(request).is_some_and(|value| !value.is_empty());
-    match Visit::of(request).user().filter(|_| frame.person.is_some()) {
+    match BrowserSession::of(request).user().filter(|_| frame.person.is_some()) {
         Some(id) => Present::Account(id),
         None if cookie_came || !may_be_from_another_site(request) => Present::Nobody,
         None => Present::Unknown,
@@ -404,12 +404,12 @@ async fn enter(request: &HttpRequest, org: &OrgHandle, entry: Entry) -> Answer {
         came_by: arrival.came_by,
         until: arrival.until,
     };
-    let (visit, now) = (Visit::of(request), org.inner().now());
-    let kept = visit.kept_form().filter(|kept| kept.user == arrival.user.id);
-    visit.sign_in_from(&arrival.user.id, &reserved, &foreign, arrival.proved_at, now);
+    let (session, now) = (BrowserSession::of(request), org.inner().now());
+    let kept = session.kept_form().filter(|kept| kept.user == arrival.user.id);
+    session.sign_in_from(&arrival.user.id, &reserved, &foreign, arrival.proved_at, now);
     // A sign-in that proves nothing leaves the question as it was.
-    if let Some(kept) = kept.filter(|_| visit.is_proved(now)) {
-        visit.resume(&kept, KEPT_FORM);
+    if let Some(kept) = kept.filter(|_| session.is_proved(now)) {
+        session.resume(&kept, KEPT_FORM);
     }
     let return_to = page::own_path(Some(&arrival.return_to));
     // Whoever has no role has one page.

@@ -10,7 +10,7 @@ use crate::error::Error;
 use crate::web::device;
 use crate::web::extract::{Address, Fields, OrgHandle, Posted, Signed};
 use crate::web::page::{self, Answer, Frame, Refused};
-use crate::web::session::Visit;
+use crate::web::session::BrowserSession;
 use actix_web::HttpRequest;
 use askama::Template;
 use serde::Deserialize;
@@ -81,10 +81,10 @@ pub(super) async fn set_password(
     let Posted(form) = form;
     match change(&request, &signed, &org, &address, form).await {
         Ok((secret, reserved)) => {
-            let visit = Visit::of(&request);
-            visit.begin_again(&signed.0.id, &reserved, org.inner().now());
-            visit.prove(org.inner().now());
-            visit.flash("good", "Your password was changed. You are signed out everywhere else.");
+            let session = BrowserSession::of(&request);
+            session.begin_again(&signed.0.id, &reserved, org.inner().now());
+            session.prove(org.inner().now());
+            session.flash("good", "Your password was changed. You are signed out everywhere else.");
             let mut response = page::go(PATH);
             device::keep(&request, &mut response, secret)?;
             Ok(response)
@@ -114,7 +114,7 @@ async fn change(
         }
         other => other?,
     }
-    let (id, holder) = (signed.0.id.clone(), Visit::of(request).holder());
+    let (id, holder) = (signed.0.id.clone(), BrowserSession::of(request).holder());
     let prepared =
         org.prepare(signed.line(), move |org| passwords::prepare(org, &id, &form.password)).await?;
     // No device is known by the old password any more, but this one is by the new.
@@ -132,15 +132,15 @@ pub(super) async fn end_sessions(
     org: OrgHandle,
     _form: Posted<Fields>,
 ) -> Answer {
-    let (id, visit) = (signed.0.id.clone(), Visit::of(&request));
-    let holder = visit.holder();
+    let (id, session) = (signed.0.id.clone(), BrowserSession::of(&request));
+    let holder = session.holder();
     let reserved = org
         .write(signed.actor(), move |tx| {
             lifecycle::end_sessions(tx, &id)?;
             sessions::reserve(tx, holder)
         })
         .await?;
-    visit.begin_again(&signed.0.id, &reserved, org.inner().now());
-    visit.flash("good", "You are signed out everywhere else.");
+    session.begin_again(&signed.0.id, &reserved, org.inner().now());
+    session.flash("good", "You are signed out everywhere else.");
     Ok(page::go(PATH))
 }

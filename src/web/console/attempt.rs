@@ -11,7 +11,7 @@ use crate::error::{Error, Result};
 use crate::pool::{Line, Place};
 use crate::web::device;
 use crate::web::extract::{Address, OrgHandle, Signed};
-use crate::web::session::Visit;
+use crate::web::session::BrowserSession;
 use actix_web::HttpRequest;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -79,8 +79,8 @@ pub(super) async fn prove(
     address: &Address,
     password: &str,
 ) -> Result<()> {
-    let visit = Visit::of(request);
-    if visit.method() == Method::Sso {
+    let session = BrowserSession::of(request);
+    if session.method() == Method::Sso {
         let (me, now) = (signed.0.clone(), org.inner().now());
         if org.read(move |conn| policy::bars_password(conn, &me, now)).await? {
             let cause = "Your organisation requires single sign-on of everybody but owners, so your password proves \
@@ -89,18 +89,18 @@ pub(super) async fn prove(
             return Err(Error::Conflict(cause.to_owned()));
         }
     }
-    let session = visit.root().unwrap_or_else(|| signed.0.id.clone());
-    let (origin, session) = (Origin::of(&address.0), Caller::Session(session));
+    let root = session.root().unwrap_or_else(|| signed.0.id.clone());
+    let (origin, by_session) = (Origin::of(&address.0), Caller::Session(root));
     let (keys, name, now) =
         (org.inner().keys().clone(), signed.0.profile.user_name.clone(), org.inner().now());
     let (device, from) = (device::secret(request), origin.clone());
     // Whoever took the session alone does not bar its owner on their own device.
     let caller = org.read(move |conn| {
-        if sign_in::may_try(conn, &keys, &name, &from, &session, now).is_ok() {
-            return Ok(session);
+        if sign_in::may_try(conn, &keys, &name, &from, &by_session, now).is_ok() {
+            return Ok(by_session);
         }
         let known = sign_in::caller(conn, &keys, &name, device.as_deref(), now)?;
-        Ok(if matches!(known, Caller::Device(_)) { known } else { session })
+        Ok(if matches!(known, Caller::Device(_)) { known } else { by_session })
     });
     let caller = caller.await?;
     let tried = Try {

@@ -11,7 +11,7 @@ use crate::scim::message::{LIST_RESPONSE, MEDIA_TYPE};
 use crate::web::extract::{Fields, OrgHandle, Posted, Signed, app_state};
 use crate::web::page::{self, Answer, Frame, ago};
 use crate::web::scim;
-use crate::web::session::Visit;
+use crate::web::session::BrowserSession;
 use actix_web::HttpRequest;
 use chrono::NaiveDateTime;
 use serde_json::Value;
@@ -132,7 +132,7 @@ pub(super) async fn test(
     let token = match org.read(move |conn| tokens::newest(conn, &keys, now)).await {
         Ok(token) => token,
         Err(refusal @ Error::Conflict(_)) => {
-            Visit::of(&request).flash_at("bad", refusal.to_string(), "health");
+            BrowserSession::of(&request).flash_at("bad", refusal.to_string(), "health");
             return Ok(page::go(PATH));
         }
         Err(other) => return Err(other.into()),

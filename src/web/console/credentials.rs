@@ -10,7 +10,7 @@ use crate::web::AppState;
 use crate::web::extract::{Fields, OrgHandle, Posted, Signed};
 use crate::web::oauth;
 use crate::web::page::{self, Answer, Frame, ago, when};
-use crate::web::session::Visit;
+use crate::web::session::BrowserSession;
 use actix_web::HttpRequest;
 use actix_web::web::Path;
 use chrono::NaiveDateTime;
@@ -225,7 +225,7 @@ async fn showing(
             Said { refusal: Some(refusal), client: form, place: "credentials", ..Said::default() }
         }
         Err(refusal @ Error::Conflict(_)) => {
-            Visit::of(request).flash_at("bad", refusal.to_string(), "credentials");
+            BrowserSession::of(request).flash_at("bad", refusal.to_string(), "credentials");
             return Ok(page::go(PATH));
         }
         Err(other) => return Err(other.into()),

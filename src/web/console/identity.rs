@@ -13,7 +13,7 @@ use crate::error::{Error, Result};
 use crate::web::extract::{Fields, OrgHandle, Posted, Signed, app_state};
 use crate::web::page::{self, Answer, Frame, Refused, ago, when};
 use crate::web::scim;
-use crate::web::session::Visit;
+use crate::web::session::BrowserSession;
 use actix_web::HttpRequest;
 use actix_web::web::Path;
 use askama::Template;
@@ -267,7 +267,7 @@ async fn showing(
             render(request, signed, frame, org, said).await
         }
         Err(refusal @ Error::Conflict(_)) => {
-            Visit::of(request).flash_at("bad", refusal.to_string(), "provisioning");
+            BrowserSession::of(request).flash_at("bad", refusal.to_string(), "provisioning");
             Ok(page::go(PATH))
         }
         Err(other) => Err(other.into()),

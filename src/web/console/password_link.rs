@@ -8,7 +8,7 @@ use crate::error::{Error, Result};
 use crate::web::AppState;
 use crate::web::extract::{Address, OrgHandle, Posted};
 use crate::web::page::{self, Answer, Frame, Refused, when};
-use crate::web::session::Visit;
+use crate::web::session::BrowserSession;
 use actix_web::HttpRequest;
 use actix_web::web::Path;
 use askama::Template;
@@ -94,7 +94,7 @@ pub(super) async fn choose(
     match set(&org, &user.0, address, secret.into_inner(), form).await {
         Ok(()) => {
             let mut response = page::go("/sign-in?chosen");
-            Visit::of(&request).leave(&request, &mut response)?;
+            BrowserSession::of(&request).leave(&request, &mut response)?;
             Ok(response)
         }
         Err(refusal @ (Error::Invalid(_) | Error::Busy(_) | Error::Conflict(_))) => {

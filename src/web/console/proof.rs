@@ -11,7 +11,7 @@ use crate::web::csrf;
 use crate::web::extract::{Address, Fields, LARGEST_FORM, OrgHandle, Signed, Upload, values, whole};
 use crate::web::page::{self, Failure, Frame};
 use crate::web::route::{Route, standing_page};
-use crate::web::session::{KeptForm, Visit};
+use crate::web::session::{BrowserSession, KeptForm};
 use actix_web::body::BoxBody;
 use actix_web::dev::{Payload, ServiceRequest, ServiceResponse};
 use actix_web::http::header::{self, HeaderValue};
@@ -47,12 +47,12 @@ pub(super) async fn ask(
 /// What to answer instead, if the person must be asked.
 async fn question(request: &mut ServiceRequest, wanted: Wanted) -> Result<Option<HttpResponse>, Failure> {
     let org = request.extract::<OrgHandle>().await?;
-    let is_proved = Visit::of(request.request()).is_proved(org.inner().now());
+    let is_proved = BrowserSession::of(request.request()).is_proved(org.inner().now());
     if is_proved || !org.read(move |conn| wanted.applies(conn)).await? {
         return Ok(None);
     }
     if request.method() != actix_web::http::Method::POST {
-        Visit::of(request.request()).forget_form();
+        BrowserSession::of(request.request()).forget_form();
         let asked = request.uri().path_and_query().map_or("/", |path| path.as_str()).to_owned();
         return Ok(Some(confirm_first(&asked)));
     }
@@ -61,9 +61,9 @@ async fn question(request: &mut ServiceRequest, wanted: Wanted) -> Result<Option
         Sent::Fields(fields) => fields,
         Sent::Unrepeatable(said) => {
             let kept = KeptForm { fields: None, ..kept(request, &back)? };
-            let visit = Visit::of(request.request());
-            visit.keep_form(&kept);
-            visit.flash("note", said);
+            let session = BrowserSession::of(request.request());
+            session.keep_form(&kept);
+            session.flash("note", said);
             return Ok(Some(confirm_first(&back)));
         }
     };
@@ -113,7 +113,7 @@ async fn fields(request: &mut ServiceRequest) -> Result<Sent, Failure> {
 
 /// The form as it is kept for whoever proves themselves at Entra ID.
 fn kept(request: &ServiceRequest, back: &str) -> Result<KeptForm> {
-    let user = Visit::of(request.request()).user().ok_or(Error::SignedOut)?;
+    let user = BrowserSession::of(request.request()).user().ok_or(Error::SignedOut)?;
     let action = format!("{}{}", request.path(), fragment(request.path()));
     Ok(KeptForm { user, action, page: back.to_owned(), fields: None })
 }
@@ -134,14 +134,14 @@ async fn prompt(
         .filter(|(name, _)| ![PASSWORD, csrf::FIELD].contains(name))
         .collect();
     let password = values(fields, PASSWORD).pop().unwrap_or_default();
-    let visit = Visit::of(request.request());
-    if visit.method() == Method::Sso {
+    let session = BrowserSession::of(request.request());
+    if session.method() == Method::Sso {
         // Entra ID sends nothing of it back.
         let size: usize = carried.iter().map(|(name, value)| name.len() + value.len()).sum();
         let owned =
             || carried.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
         let fields = (size <= LARGEST_KEPT).then(owned);
-        visit.keep_form(&KeptForm { fields, ..kept(request, back)? });
+        session.keep_form(&KeptForm { fields, ..kept(request, back)? });
     }
     let prompt = Prompt { frame: &frame, action: &action, hidden: &carried, next: back };
     prompt.unless_proved(request.request(), &signed, org, &address, &password).await

@@ -10,7 +10,7 @@ use crate::pool::Line;
 use crate::web::device;
 use crate::web::extract::{Address, OrgHandle, Posted};
 use crate::web::page::{self, Answer, Frame, Refused};
-use crate::web::session::Visit;
+use crate::web::session::BrowserSession;
 use actix_web::HttpRequest;
 use actix_web::web::Path;
 use askama::Template;
@@ -58,9 +58,9 @@ pub(super) async fn claim(
     let Posted(form) = form;
     match set_up(&org, address.line(), secret.into_inner(), form.clone()).await {
         Ok((owner, welcome)) => {
-            let visit = Visit::of(&request);
-            visit.sign_in(&owner.id, &welcome.reserved, org.inner().now());
-            visit.flash(
+            let session = BrowserSession::of(&request);
+            session.sign_in(&owner.id, &welcome.reserved, org.inner().now());
+            session.flash(
                 "good",
                 format!("Welcome, {}. Rollcall is yours: here is what to do first.", owner.name()),
             );

@@ -10,7 +10,7 @@ use crate::web::extract::{Address, Fields, OrgHandle, Posted, Signed};
 use crate::web::page::{self, Answer, Failure, Frame};
 use crate::web::query::Query;
 use crate::web::route::{is_file, standing_page};
-use crate::web::session::{KeptForm, Visit};
+use crate::web::session::{BrowserSession, KeptForm};
 use crate::web::sso::{self as sso_door, WAY, remember_way};
 use actix_web::{HttpRequest, HttpResponse};
 use askama::Template;
@@ -110,7 +110,7 @@ pub(super) async fn enter(
     let Posted(form) = form;
     match attempt::sign_in(&request, &org, &address, &form.user_name, &form.password).await {
         Ok((user, welcome)) => {
-            Visit::of(&request).sign_in(&user.id, &welcome.reserved, org.inner().now());
+            BrowserSession::of(&request).sign_in(&user.id, &welcome.reserved, org.inner().now());
             let mut response = page::go(&page::own_path(Some(&form.next)));
             remember_way(&request, &mut response, "password")?;
             device::keep(&request, &mut response, welcome.device)?;
@@ -148,7 +148,7 @@ pub(super) async fn leave(
     }
     let beyond = sso_door::leave(&request, &org).await?;
     let mut response = page::go(beyond.as_deref().unwrap_or("/sign-in?left"));
-    Visit::of(&request).leave(&request, &mut response)?;
+    BrowserSession::of(&request).leave(&request, &mut response)?;
     Ok(response)
 }
 
@@ -197,7 +197,7 @@ pub(super) async fn prove(
         let page = page_of(&next);
         if page != next {
             // A browser that is led to a file keeps it and goes on showing the question.
-            Visit::of(&request).flash("good", "It is you. Choose the download once more.");
+            BrowserSession::of(&request).flash("good", "It is you. Choose the download once more.");
         }
         page::go(&page)
     }))
@@ -227,7 +227,7 @@ impl Prompt<'_> {
         address: &Address,
         password: &str,
     ) -> Result<Option<HttpResponse>, Failure> {
-        if Visit::of(request).is_proved(org.inner().now()) {
+        if BrowserSession::of(request).is_proved(org.inner().now()) {
             return Ok(None);
         }
         if password.is_empty() {
@@ -246,7 +246,7 @@ impl Prompt<'_> {
     ) -> Result<Option<HttpResponse>, Failure> {
         match attempt::prove(request, signed, org, address, password).await {
             Ok(()) => {
-                Visit::of(request).prove(org.inner().now());
+                BrowserSession::of(request).prove(org.inner().now());
                 Ok(None)
             }
             Err(cause @ (Error::Internal(_) | Error::SignedOut)) => Err(cause.into()),
@@ -260,7 +260,7 @@ impl Prompt<'_> {
 
     fn page(&self, request: &HttpRequest, refusal: Option<&Error>) -> Answer {
         let error = refusal.map(Error::to_string);
-        let came_by_sso = Visit::of(request).foreign().is_some();
+        let came_by_sso = BrowserSession::of(request).foreign().is_some();
         let entra = came_by_sso
             .then(|| page::address("/sso/start", &[("again", "1"), ("next", &page_of(self.next))]));
         let page = ConfirmPage {
@@ -288,13 +288,13 @@ struct CarryOnPage {
 
 /// The form that somebody had sent before they proved at Entra ID that it is they: one press sends it once more.
 pub(super) async fn carry_on(request: HttpRequest, signed: Signed, frame: Frame, org: OrgHandle) -> Answer {
-    let visit = Visit::of(&request);
-    let kept = visit.kept_form().filter(|kept| kept.user == signed.0.id);
+    let session = BrowserSession::of(&request);
+    let kept = session.kept_form().filter(|kept| kept.user == signed.0.id);
     let Some(mut kept) = kept else { return Ok(page::go("/")) };
     let Some(fields) = kept.fields.take() else { return Ok(page::go(&kept.page)) };
-    if visit.is_proved(org.inner().now()) {
+    if session.is_proved(org.inner().now()) {
         // It stands in the page from now on.
-        visit.forget_form();
+        session.forget_form();
     }
     let page = CarryOnPage { frame, kept, fields };
     page::show(&page.frame, &page)

@@ -10,7 +10,7 @@ use crate::error::{Error, Result};
 use crate::saml::Refusal;
 use crate::web::extract::{Address, OrgHandle, app_state};
 use crate::web::page::{self, Answer, Failure, Frame};
-use crate::web::session::Visit;
+use crate::web::session::BrowserSession;
 use actix_web::http::{Method, StatusCode};
 use actix_web::{HttpRequest, HttpResponse};
 use askama::Template;
@@ -98,19 +98,19 @@ pub(in crate::web) async fn logout(
         return Ok(page::go("/"));
     }
     let state = app_state(&request)?;
-    let visit = Visit::of(&request);
+    let session = BrowserSession::of(&request);
     // Whoever is signed in ends their own session, whatever their neighbours do.
-    let payer = visit.user().map_or_else(|| Payer::at(&address.0), Payer::Known);
+    let payer = session.user().map_or_else(|| Payer::at(&address.0), Payer::Known);
     if let Err(refusal) = state.0.visits.may(visits::Purpose::SignOut, &payer) {
         return turn_away(state, frame, &org, &address.0, refusal).await;
     }
-    let (here, own, from) = (here(state), visit.foreign(), address.0);
+    let (here, own, from) = (here(state), session.foreign(), address.0);
     let (now, known) = (org.inner().now(), here.clone());
     let grounds = org.read(move |conn| sign_out::Grounds::read(conn, &known)).await?;
     if !grounds.is_open() {
         return Err(Failure(Error::Conflict(help::for_the_person("switched_off").to_owned())));
     }
-    let line = examinations::line(&from, visit.user().is_some());
+    let line = examinations::line(&from, session.user().is_some());
     let message = org.wait(state.0.examinations.run(line, move || grounds.examine(&query, now))).await;
     let message = match message {
         Err(refusal @ (Error::Busy(_) | Error::TooMany(_))) => {
@@ -148,7 +148,7 @@ pub(in crate::web) async fn logout(
     };
     let mut response = response?;
     if ends_here {
-        visit.leave(&request, &mut response)?;
+        session.leave(&request, &mut response)?;
     }
     Ok(response)
 }
@@ -183,7 +183,7 @@ fn note(tx: &mut Tx, heard: &Result<Heard, Refusal>, address: String) -> Result<
 
 /// Where to go when somebody leaves: to Entra ID if it is to end its session too.
 pub(in crate::web) async fn leave(request: &HttpRequest, org: &OrgHandle) -> Result<Option<String>> {
-    let Some(foreign) = Visit::of(request).foreign() else { return Ok(None) };
+    let Some(foreign) = BrowserSession::of(request).foreign() else { return Ok(None) };
     let state = app_state(request)?;
     let here = here(state);
     let settings = org.read(settings::read).await?;

@@ -13,7 +13,7 @@ use crate::error::Result;
 use crate::web::cookies::Name;
 use crate::web::extract::{Address, Fields, OrgHandle, Posted, app_state};
 use crate::web::page::{self, Answer, Frame};
-use crate::web::session::Visit;
+use crate::web::session::BrowserSession;
 use actix_web::cookie::{Cookie, SameSite, time::Duration};
 use actix_web::http::{Method, StatusCode};
 use actix_web::web::Path;
@@ -85,7 +85,7 @@ pub(in crate::web) async fn ask(
         let waited = org.read(move |conn| pending::is_over(conn, &ring, &secret, now)).await?;
         return if waited { over(&request, &org, &address).await } else { Ok(page::go("/")) };
     };
-    let present = Visit::of(&request).user().filter(|_| frame.person.is_some());
+    let present = BrowserSession::of(&request).user().filter(|_| frame.person.is_some());
     if present.is_some_and(|id| id != arrival.user.id) {
         let page = SwitchPage::of(frame, &arrival);
         return page::show(&page.frame, &page);
@@ -116,7 +116,7 @@ async fn over(request: &HttpRequest, org: &OrgHandle, address: &Address) -> Answ
 
 /// Whoever is signed in goes home, and reads what did not come of a sign-in.
 pub(super) fn told(request: &HttpRequest, sentence: &str, reference: &str) -> HttpResponse {
-    Visit::of(request).flash("bad", format!("{sentence} Reference: {reference}"));
+    BrowserSession::of(request).flash("bad", format!("{sentence} Reference: {reference}"));
     page::go("/")
 }
 

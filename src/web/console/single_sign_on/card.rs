@@ -12,7 +12,7 @@ use crate::domain::users::User;
 use crate::error::Result;
 use crate::web::extract::app_state;
 use crate::web::page::when;
-use crate::web::session::Visit;
+use crate::web::session::BrowserSession;
 use crate::web::sso;
 use actix_web::HttpRequest;
 use chrono::NaiveDateTime;
@@ -208,7 +208,7 @@ impl Card {
             until: loaded.standing.until.map(when).unwrap_or_default(),
             standing: loaded.standing,
             tested: loaded.tested,
-            came_by_sso: Visit::of(request).foreign().is_some(),
+            came_by_sso: BrowserSession::of(request).foreign().is_some(),
             remarks: loaded.settings.remarks(),
             settings: loaded.settings,
             in_force: loaded.in_force,

@@ -13,7 +13,7 @@ use crate::domain::{Role, Tx};
 use crate::error::{Error, Result};
 use crate::web::extract::{Fields, OrgHandle, Posted, Signed, UpTo, app_state, values};
 use crate::web::page::{self, Answer, Frame};
-use crate::web::session::Visit;
+use crate::web::session::BrowserSession;
 use crate::web::sso;
 use actix_web::HttpRequest;
 use actix_web::http::StatusCode;
@@ -395,7 +395,7 @@ pub(in crate::web::console) async fn confirm_requirement(
     org: OrgHandle,
     _form: Posted<Fields>,
 ) -> Answer {
-    let method = Visit::of(&request).method();
+    let method = BrowserSession::of(&request).method();
     let outcome = org.write(signed.actor(), move |tx| policy::confirm(tx, method)).await;
     let said = "Single sign-on is required of everybody but owners from now on.";
     page::settle(&request, outcome, |()| said.to_owned(), PATH)

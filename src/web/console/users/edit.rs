@@ -8,7 +8,7 @@ use crate::domain::users::{self, Email, Profile, User, federation};
 use crate::error::{Error, Result};
 use crate::web::extract::{OrgHandle, Posted, Signed};
 use crate::web::page::{self, Answer, Frame, Refused};
-use crate::web::session::Visit;
+use crate::web::session::BrowserSession;
 use actix_web::HttpRequest;
 use actix_web::web::Path;
 use askama::Template;
@@ -130,7 +130,7 @@ pub(in crate::web::console) async fn create(
         .await;
     match made {
         Ok(user) => {
-            Visit::of(&request).flash("good", format!("{} was created.", user.name()));
+            BrowserSession::of(&request).flash("good", format!("{} was created.", user.name()));
             Ok(page::go(&format!("/users/{}", user.id)))
         }
         Err(refusal @ (Error::Invalid(_) | Error::Taken(_))) => ask(frame, org, form, Some(refusal)).await,
@@ -225,15 +225,15 @@ async fn saved(
 ) -> Answer {
     match outcome {
         Ok(user) => {
-            let visit = Visit::of(&request);
-            visit.flash("good", format!("{} was saved.", user.name()));
+            let session = BrowserSession::of(&request);
+            session.flash("good", format!("{} was saved.", user.name()));
             if user.waits_for_an_owner() {
                 // Saving is no confirmation: this page does not show who wrote what stands there.
                 let text = format!(
                     "How {} is recognised at sign-in still waits: an owner confirms it under Administrators.",
                     user.name()
                 );
-                visit.flash("note", text);
+                session.flash("note", text);
             }
             Ok(page::go(&format!("/users/{id}")))
         }

@@ -11,14 +11,14 @@ pub(super) mod worklists;
 
 use crate::domain::users::{EntraState, Held, User};
 use crate::web::extract::{Fields, values};
-use crate::web::session::Visit;
+use crate::web::session::BrowserSession;
 use actix_web::HttpRequest;
 
 /// The users that were selected in a list. Without any, the page that comes next says that some are to be.
 fn selected(request: &HttpRequest, fields: &Fields) -> Option<Vec<String>> {
     let ids = values(fields, "id");
     if ids.is_empty() {
-        Visit::of(request).flash("note", "Select one or more users first.");
+        BrowserSession::of(request).flash("note", "Select one or more users first.");
     }
     Some(ids).filter(|ids| !ids.is_empty())
 }
