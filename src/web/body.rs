@@ -6,7 +6,7 @@
 
 use super::connections::{Connection, NoRoom, Patience, SLOWEST};
 use super::csrf;
-use super::extract::{Fields, Visitor, app_state};
+use super::extract::{Fields, RequestIdentity, app_state};
 use super::page::Failure;
 use crate::error::{Error, Result};
 use actix_multipart::{Field, Multipart, MultipartError};
@@ -152,8 +152,9 @@ impl Incoming {
         let connection = request.conn_data::<Arc<Connection>>().cloned();
         let is_strangers = {
             let extensions = request.extensions();
-            let visitor = extensions.get::<Visitor>();
-            visitor.is_none_or(|visitor| visitor.user.is_none()) && extensions.get::<Credentialed>().is_none()
+            let identity = extensions.get::<RequestIdentity>();
+            identity.is_none_or(|identity| identity.user.is_none())
+                && extensions.get::<Credentialed>().is_none()
         };
         Ok(Self { payload, limit, received: 0, began: Instant::now(), patience, connection, is_strangers })
     }

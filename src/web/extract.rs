@@ -36,7 +36,7 @@ pub(super) fn app_state(request: &HttpRequest) -> Result<&AppState> {
 
 /// Who is at the door, put there by the guard.
 #[derive(Clone, Debug)]
-pub(super) struct Visitor {
+pub(super) struct RequestIdentity {
     pub(super) user: Option<User>,
     /// Where they come to, if that is one of the routes.
     pub(super) route: Option<&'static Route>,
@@ -63,9 +63,9 @@ impl Signed {
     }
 
     fn of(request: &HttpRequest) -> Option<Self> {
-        let visitor = request.extensions().get::<Visitor>().cloned()?;
-        let (user, session) = (visitor.user?, BrowserSession::of(request));
-        let wanted = visitor.route.map(|route| route.wanted(request)).unwrap_or_default();
+        let identity = request.extensions().get::<RequestIdentity>().cloned()?;
+        let (user, session) = (identity.user?, BrowserSession::of(request));
+        let wanted = identity.route.map(|route| route.wanted(request)).unwrap_or_default();
         let now = app_state(request).ok()?.org().now();
         let proof = Proof { wanted, good_until: session.proved_until(now) };
         let authority = Authority::of_session(user.actor(), session.sitting()?, proof);
@@ -75,8 +75,9 @@ impl Signed {
 
 /// Refuses whoever was let in before the body of their request came, and would not be now.
 async fn still_there(request: &HttpRequest) -> Result<(), Failure> {
-    let is_open = |visitor: &Visitor| visitor.route.is_none_or(|route| route.least == Least::Anyone);
-    let open = request.extensions().get::<Visitor>().is_none_or(is_open);
+    let is_open =
+        |identity: &RequestIdentity| identity.route.is_none_or(|route| route.least == Least::Anyone);
+    let open = request.extensions().get::<RequestIdentity>().is_none_or(is_open);
     if open {
         return Ok(());
     }
@@ -116,8 +117,10 @@ impl FromRequest for OrgHandle {
     type Future = Ready<Result<Self, Failure>>;
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
-        let user =
-            request.extensions().get::<Visitor>().and_then(|visitor| Some(visitor.user.as_ref()?.id.clone()));
+        let user = request
+            .extensions()
+            .get::<RequestIdentity>()
+            .and_then(|identity| Some(identity.user.as_ref()?.id.clone()));
         let line = user.map_or_else(nobody, |user| Line::Known(Place::of(&user)));
         ready(Self::of(request, line).map_err(Failure))
     }

@@ -2,7 +2,7 @@
 
 use super::client_address::client_address;
 use super::content_policy::{Source, policy};
-use super::extract::{OrgHandle, Visitor, app_state};
+use super::extract::{OrgHandle, RequestIdentity, app_state};
 use super::page::{Answer, Failure, Onward, Told};
 use super::route::{Least, Route, allow, standing_page};
 use super::session::BrowserSession;
@@ -102,7 +102,7 @@ pub(super) async fn headers<B: MessageBody>(
     let mut response = next.call(request).await?;
     let policy = {
         let extensions = response.request().extensions();
-        policy(extensions.get::<Visitor>().map_or(&[], |visitor| &visitor.forms_lead_to))
+        policy(extensions.get::<RequestIdentity>().map_or(&[], |identity| &identity.forms_lead_to))
     };
     let headers = response.headers_mut();
     let mut set =
@@ -178,12 +178,12 @@ pub(super) async fn authorize(
     next: Next<BoxBody>,
 ) -> Result<ServiceResponse<BoxBody>, actix_web::Error> {
     let route = routes.iter().find(|route| route.answers(request.method()));
-    let visitor = match recognise(request.request(), route).await {
-        Ok(visitor) => visitor,
+    let identity = match recognise(request.request(), route).await {
+        Ok(identity) => identity,
         Err(failure) => return Ok(request.into_response(Failure(failure).error_response())),
     };
-    let refusal = route.and_then(|route| refusal(route.least, &visitor));
-    request.extensions_mut().insert(visitor);
+    let refusal = route.and_then(|route| refusal(route.least, &identity));
+    request.extensions_mut().insert(identity);
     if route.is_none() {
         let page = standing_page(all, request.path());
         return Ok(request.into_response(method_not_allowed(routes, page)));
@@ -214,14 +214,14 @@ fn method_not_allowed(routes: &[Route], page: String) -> HttpResponse {
 
 /// The page for an address where there is nothing, with the navigation for whoever is signed in.
 pub(super) async fn nowhere(request: HttpRequest) -> Answer {
-    let visitor = recognise(&request, None).await?;
-    request.extensions_mut().insert(visitor);
+    let identity = recognise(&request, None).await?;
+    request.extensions_mut().insert(identity);
     Err(Failure(Error::NotFound("page")))
 }
 
-fn refusal(least: Least, visitor: &Visitor) -> Option<Error> {
+fn refusal(least: Least, identity: &RequestIdentity) -> Option<Error> {
     let Least::Role(least) = least else { return None };
-    let Some(user) = &visitor.user else { return Some(Error::SignedOut) };
+    let Some(user) = &identity.user else { return Some(Error::SignedOut) };
     let word = least.word().to_lowercase();
     let article = if least == Role::Administrator || least == Role::Auditor || least == Role::Owner {
         "an"
@@ -242,7 +242,7 @@ fn refusal(least: Least, visitor: &Visitor) -> Option<Error> {
     })
 }
 
-async fn recognise(request: &HttpRequest, route: Option<&'static Route>) -> Result<Visitor> {
+async fn recognise(request: &HttpRequest, route: Option<&'static Route>) -> Result<RequestIdentity> {
     let session = BrowserSession::of(request);
     // A session that began without a role is none of an account that has been given one since.
     let is_plain = session.foreign().is_some_and(|foreign| foreign.came_by.plain);
@@ -273,7 +273,7 @@ async fn recognise(request: &HttpRequest, route: Option<&'static Route>) -> Resu
             }
             None => Vec::new(),
         };
-        Ok(Visitor { user, route, organisation: settings::organisation(conn)?, forms_lead_to, tasks })
+        Ok(RequestIdentity { user, route, organisation: settings::organisation(conn)?, forms_lead_to, tasks })
     })
     .await
 }

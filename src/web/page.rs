@@ -1,6 +1,6 @@
 //! How a page, a redirect and a failure are told to a browser.
 
-use super::extract::Visitor;
+use super::extract::RequestIdentity;
 use super::guard::RequestId;
 use super::session::{BrowserSession, Flash};
 use super::task_lines::TaskLine;
@@ -119,9 +119,9 @@ impl Frame {
 
     fn around(request: &HttpRequest) -> Result<Self> {
         use crate::domain::Role;
-        let visitor = request.extensions().get::<Visitor>().cloned();
+        let identity = request.extensions().get::<RequestIdentity>().cloned();
         let (csrf, cookie) = csrf::token(request)?;
-        let user = visitor.as_ref().and_then(|visitor| visitor.user.as_ref());
+        let user = identity.as_ref().and_then(|identity| identity.user.as_ref());
         Ok(Self {
             person: user.map(|user| Person {
                 name: user.name(),
@@ -131,8 +131,8 @@ impl Frame {
                 may_change: user.role >= Role::Administrator,
                 is_owner: user.role == Role::Owner,
             }),
-            tasks: visitor.as_ref().map(|visitor| visitor.tasks.clone()).unwrap_or_default(),
-            organisation: visitor.map(|visitor| visitor.organisation).unwrap_or_default(),
+            tasks: identity.as_ref().map(|identity| identity.tasks.clone()).unwrap_or_default(),
+            organisation: identity.map(|identity| identity.organisation).unwrap_or_default(),
             csrf,
             flashes: BrowserSession::of(request).take_flashes(),
             places: &[],
