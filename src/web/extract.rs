@@ -49,9 +49,9 @@ pub(super) struct RequestIdentity {
 
 /// The signed-in person. That they may be here, the guard has seen to: the table of routes says who may.
 #[derive(Clone, Debug)]
-pub(super) struct Signed(pub(super) User, Authority);
+pub(super) struct CurrentUser(pub(super) User, Authority);
 
-impl Signed {
+impl CurrentUser {
     /// Where their slow work waits.
     pub(super) fn line(&self) -> Line {
         Line::Known(Place::of(&self.0.id))
@@ -81,13 +81,15 @@ async fn still_there(request: &HttpRequest) -> Result<(), Failure> {
     if open {
         return Ok(());
     }
-    let Some(Signed(_, authority)) = Signed::of(request) else { return Err(Failure(Error::SignedOut)) };
+    let Some(CurrentUser(_, authority)) = CurrentUser::of(request) else {
+        return Err(Failure(Error::SignedOut));
+    };
     let org = OrgHandle::at(app_state(request)?);
     let now = org.inner().now();
     Ok(org.read(move |conn| authority.must_hold(conn, now)).await?)
 }
 
-impl FromRequest for Signed {
+impl FromRequest for CurrentUser {
     type Error = Failure;
     type Future = Ready<Result<Self, Failure>>;
 

@@ -8,7 +8,7 @@ use crate::domain::sessions::{self, Reserved};
 use crate::domain::users::{self, lifecycle};
 use crate::error::Error;
 use crate::web::device;
-use crate::web::extract::{Address, Fields, OrgHandle, Posted, Signed};
+use crate::web::extract::{Address, CurrentUser, Fields, OrgHandle, Posted};
 use crate::web::page::{self, Answer, Frame, Refused};
 use crate::web::session::BrowserSession;
 use actix_web::HttpRequest;
@@ -29,12 +29,12 @@ struct AccountPage {
     refusal: Refused,
 }
 
-pub(super) async fn show(signed: Signed, frame: Frame, org: OrgHandle) -> Answer {
-    render(signed, frame, org, None).await
+pub(super) async fn show(current: CurrentUser, frame: Frame, org: OrgHandle) -> Answer {
+    render(current, frame, org, None).await
 }
 
-async fn render(signed: Signed, frame: Frame, org: OrgHandle, refusal: Option<Error>) -> Answer {
-    let me = signed.0;
+async fn render(current: CurrentUser, frame: Frame, org: OrgHandle, refusal: Option<Error>) -> Answer {
+    let me = current.0;
     let mine = me.clone();
     let (email, site, license, groups) = org
         .read(move |conn| {
@@ -72,17 +72,17 @@ pub(super) struct Passwords {
 
 pub(super) async fn set_password(
     request: HttpRequest,
-    signed: Signed,
+    current: CurrentUser,
     frame: Frame,
     org: OrgHandle,
     address: Address,
     form: Posted<Passwords>,
 ) -> Answer {
     let Posted(form) = form;
-    match change(&request, &signed, &org, &address, form).await {
+    match change(&request, &current, &org, &address, form).await {
         Ok((secret, reserved)) => {
             let session = BrowserSession::of(&request);
-            session.begin_again(&signed.0.id, &reserved, org.inner().now());
+            session.begin_again(&current.0.id, &reserved, org.inner().now());
             session.prove(org.inner().now());
             session.flash("good", "Your password was changed. You are signed out everywhere else.");
             let mut response = page::go(PATH);
@@ -90,7 +90,7 @@ pub(super) async fn set_password(
             Ok(response)
         }
         Err(refusal @ (Error::Invalid(_) | Error::TooMany(_) | Error::Busy(_) | Error::Conflict(_))) => {
-            render(signed, frame, org, Some(refusal)).await
+            render(current, frame, org, Some(refusal)).await
         }
         Err(other) => Err(other.into()),
     }
@@ -100,7 +100,7 @@ pub(super) async fn set_password(
 /// place of those that end.
 async fn change(
     request: &HttpRequest,
-    signed: &Signed,
+    current: &CurrentUser,
     org: &OrgHandle,
     address: &Address,
     form: Passwords,
@@ -108,17 +108,17 @@ async fn change(
     if form.password != form.password_again {
         return Err(Error::invalid("password_again", "The two passwords differ. Enter the same one twice."));
     }
-    match attempt::prove(request, signed, org, address, &form.current).await {
+    match attempt::prove(request, current, org, address, &form.current).await {
         Err(Error::Invalid(_)) => {
             return Err(Error::invalid("current", "This is not your present password."));
         }
         other => other?,
     }
-    let (id, holder) = (signed.0.id.clone(), BrowserSession::of(request).holder());
+    let (id, holder) = (current.0.id.clone(), BrowserSession::of(request).holder());
     let prepared =
-        org.prepare(signed.line(), move |org| passwords::prepare(org, &id, &form.password)).await?;
+        org.prepare(current.line(), move |org| passwords::prepare(org, &id, &form.password)).await?;
     // No device is known by the old password any more, but this one is by the new.
-    org.write(signed.actor(), move |tx| {
+    org.write(current.actor(), move |tx| {
         let user = admins::set_password(tx, prepared)?;
         Ok((devices::remember(tx, &user, None)?, sessions::reserve(tx, holder)?))
     })
@@ -128,19 +128,19 @@ async fn change(
 /// Ends all sessions of the person but this one.
 pub(super) async fn end_sessions(
     request: HttpRequest,
-    signed: Signed,
+    current: CurrentUser,
     org: OrgHandle,
     _form: Posted<Fields>,
 ) -> Answer {
-    let (id, session) = (signed.0.id.clone(), BrowserSession::of(&request));
+    let (id, session) = (current.0.id.clone(), BrowserSession::of(&request));
     let holder = session.holder();
     let reserved = org
-        .write(signed.actor(), move |tx| {
+        .write(current.actor(), move |tx| {
             lifecycle::end_sessions(tx, &id)?;
             sessions::reserve(tx, holder)
         })
         .await?;
-    session.begin_again(&signed.0.id, &reserved, org.inner().now());
+    session.begin_again(&current.0.id, &reserved, org.inner().now());
     session.flash("good", "You are signed out everywhere else.");
     Ok(page::go(PATH))
 }

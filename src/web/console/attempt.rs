@@ -10,7 +10,7 @@ use crate::domain::{Actor, Org, Tx};
 use crate::error::{Error, Result};
 use crate::pool::{Line, Place};
 use crate::web::device;
-use crate::web::extract::{Address, OrgHandle, Signed};
+use crate::web::extract::{Address, CurrentUser, OrgHandle};
 use crate::web::session::BrowserSession;
 use actix_web::HttpRequest;
 use std::sync::Arc;
@@ -74,14 +74,14 @@ pub(super) async fn sign_in(
 /// that is required of them is told so before anything is tried or counted.
 pub(super) async fn prove(
     request: &HttpRequest,
-    signed: &Signed,
+    current: &CurrentUser,
     org: &OrgHandle,
     address: &Address,
     password: &str,
 ) -> Result<()> {
     let session = BrowserSession::of(request);
     if session.method() == Method::Sso {
-        let (me, now) = (signed.0.clone(), org.inner().now());
+        let (me, now) = (current.0.clone(), org.inner().now());
         if org.read(move |conn| policy::bars_password(conn, &me, now)).await? {
             let cause = "Your organisation requires single sign-on of everybody but owners, so your password proves \
                          nothing at present. Nothing was changed, and nothing counts as a wrong try: sign in through \
@@ -89,10 +89,10 @@ pub(super) async fn prove(
             return Err(Error::Conflict(cause.to_owned()));
         }
     }
-    let root = session.root().unwrap_or_else(|| signed.0.id.clone());
+    let root = session.root().unwrap_or_else(|| current.0.id.clone());
     let (origin, by_session) = (Origin::of(&address.0), Caller::Session(root));
     let (keys, name, now) =
-        (org.inner().keys().clone(), signed.0.profile.user_name.clone(), org.inner().now());
+        (org.inner().keys().clone(), current.0.profile.user_name.clone(), org.inner().now());
     let (device, from) = (device::secret(request), origin.clone());
     // Whoever took the session alone does not bar its owner on their own device.
     let caller = org.read(move |conn| {
@@ -104,16 +104,16 @@ pub(super) async fn prove(
     });
     let caller = caller.await?;
     let tried = Try {
-        user_name: signed.0.profile.user_name.clone(),
+        user_name: current.0.profile.user_name.clone(),
         password: password.to_owned(),
         origin: origin.clone(),
         caller: caller.clone(),
-        line: signed.line(),
-        authority: signed.actor().without_proof(),
+        line: current.line(),
+        authority: current.actor().without_proof(),
         again: true,
     };
     let user = verify(org, tried).await?;
-    let authority = signed.actor().without_proof();
+    let authority = current.actor().without_proof();
     org.write(authority, move |tx| sign_in::confirm(tx, &user, &origin, &caller)).await
 }
 

@@ -8,7 +8,7 @@ use crate::domain::identity::{own_test, switch, tokens};
 use crate::error::{Error, Result};
 use crate::fetch::{self, Answer as Answered, Failure, Limits};
 use crate::scim::message::{LIST_RESPONSE, MEDIA_TYPE};
-use crate::web::extract::{Fields, OrgHandle, Posted, Signed, app_state};
+use crate::web::extract::{CurrentUser, Fields, OrgHandle, Posted, app_state};
 use crate::web::page::{self, Answer, Frame, ago};
 use crate::web::scim;
 use crate::web::session::BrowserSession;
@@ -122,7 +122,7 @@ struct Probe {
 /// Source: use-scim-to-provision-users-and-groups, "Getting started" and "General".
 pub(super) async fn test(
     request: HttpRequest,
-    signed: Signed,
+    current: CurrentUser,
     frame: Frame,
     org: OrgHandle,
     _form: Posted<Fields>,
@@ -137,9 +137,9 @@ pub(super) async fn test(
         }
         Err(other) => return Err(other.into()),
     };
-    org.write(signed.actor(), switch::note_test).await?;
+    org.write(current.actor(), switch::note_test).await?;
     let base = app_state(&request)?.address(scim::BASE);
-    let mark = own_test::mark(org.inner().keys(), &signed.0.name(), now);
+    let mark = own_test::mark(org.inner().keys(), &current.0.name(), now);
     let headers = [
         ("Authorization", format!("Bearer {token}")),
         ("Accept", MEDIA_TYPE.to_owned()),
@@ -149,7 +149,7 @@ pub(super) async fn test(
     for probe in probes() {
         steps.push(run(&base, &headers, probe).await?);
     }
-    identity::render(&request, &signed, frame, &org, Said { tested: Some(steps), ..Said::default() }).await
+    identity::render(&request, &current, frame, &org, Said { tested: Some(steps), ..Said::default() }).await
 }
 
 fn probes() -> [Probe; 3] {

@@ -7,7 +7,7 @@ use crate::domain::identity::clients::{self, Client, Secret};
 use crate::domain::identity::federation::{self, Federation, Wish};
 use crate::error::{Error, Result};
 use crate::web::AppState;
-use crate::web::extract::{Fields, OrgHandle, Posted, Signed};
+use crate::web::extract::{CurrentUser, Fields, OrgHandle, Posted};
 use crate::web::oauth;
 use crate::web::page::{self, Answer, Frame, ago, when};
 use crate::web::session::BrowserSession;
@@ -184,33 +184,34 @@ impl Wanted {
 /// Makes a client and shows its first secret.
 pub(super) async fn create_client(
     request: HttpRequest,
-    signed: Signed,
+    current: CurrentUser,
     frame: Frame,
     org: OrgHandle,
     form: Posted<Wanted>,
 ) -> Answer {
     let Posted(form) = form;
     let wanted = form.clone();
-    let made = org.write(signed.actor(), move |tx| clients::create(tx, &wanted.client_label, wanted.years()));
-    showing(&request, &signed, frame, &org, form, made.await).await
+    let made =
+        org.write(current.actor(), move |tx| clients::create(tx, &wanted.client_label, wanted.years()));
+    showing(&request, &current, frame, &org, form, made.await).await
 }
 
 /// Makes another secret of a client, to be good beside the one that it replaces, and shows it.
 pub(super) async fn add_secret(
     request: HttpRequest,
-    signed: Signed,
+    current: CurrentUser,
     frame: Frame,
     org: OrgHandle,
     (id, form): (Path<String>, Posted<Wanted>),
 ) -> Answer {
     let Posted(form) = form;
-    let made = org.write(signed.actor(), move |tx| clients::add_secret(tx, &id, form.years()));
-    showing(&request, &signed, frame, &org, Wanted::default(), made.await).await
+    let made = org.write(current.actor(), move |tx| clients::add_secret(tx, &id, form.years()));
+    showing(&request, &current, frame, &org, Wanted::default(), made.await).await
 }
 
 async fn showing(
     request: &HttpRequest,
-    signed: &Signed,
+    current: &CurrentUser,
     frame: Frame,
     org: &OrgHandle,
     form: Wanted,
@@ -230,18 +231,18 @@ async fn showing(
         }
         Err(other) => return Err(other.into()),
     };
-    identity::render(request, signed, frame, org, said).await
+    identity::render(request, current, frame, org, said).await
 }
 
 pub(super) async fn revoke_secret(
     request: HttpRequest,
-    signed: Signed,
+    current: CurrentUser,
     org: OrgHandle,
     key: Path<(String, String)>,
     _form: Posted<Fields>,
 ) -> Answer {
     let (id, secret) = key.into_inner();
-    let outcome = org.write(signed.actor(), move |tx| clients::revoke_secret(tx, &id, &secret)).await;
+    let outcome = org.write(current.actor(), move |tx| clients::revoke_secret(tx, &id, &secret)).await;
     let said = |client: &Client| {
         format!(
             "The secret of “{}”, and the access tokens got with it, are refused from now on.",
@@ -253,12 +254,12 @@ pub(super) async fn revoke_secret(
 
 pub(super) async fn remove_client(
     request: HttpRequest,
-    signed: Signed,
+    current: CurrentUser,
     org: OrgHandle,
     id: Path<String>,
     _form: Posted<Fields>,
 ) -> Answer {
-    let outcome = org.write(signed.actor(), move |tx| clients::remove(tx, &id)).await;
+    let outcome = org.write(current.actor(), move |tx| clients::remove(tx, &id)).await;
     let said =
         |client: &Client| format!("The client “{}” was removed, and is refused from now on.", client.label);
     page::settle(&request, outcome, said, PATH)
@@ -267,18 +268,18 @@ pub(super) async fn remove_client(
 /// Sets workload identity federation up: who may come in without a secret deserves the password.
 pub(super) async fn save_federation(
     request: HttpRequest,
-    signed: Signed,
+    current: CurrentUser,
     frame: Frame,
     org: OrgHandle,
     form: Posted<Form>,
 ) -> Answer {
     let Posted(form) = form;
     let wish = form.wish();
-    match org.write(signed.actor(), move |tx| federation::save(tx, &wish)).await {
+    match org.write(current.actor(), move |tx| federation::save(tx, &wish)).await {
         Err(refusal @ Error::Invalid(_)) => {
             let refusal = Some(refusal);
             let said = Said { refusal, federation: Some(form), place: "federation", ..Said::default() };
-            identity::render(&request, &signed, frame, &org, said).await
+            identity::render(&request, &current, frame, &org, said).await
         }
         outcome => {
             let said = |federation: &Federation| {

@@ -5,7 +5,7 @@ use super::users::held_words;
 use crate::domain::groups::{self, Group, Listed, Member};
 use crate::domain::tasks::running_on;
 use crate::domain::users;
-use crate::web::extract::{Fields, OrgHandle, Posted, Signed};
+use crate::web::extract::{CurrentUser, Fields, OrgHandle, Posted};
 use crate::web::page::{self, Answer, Frame, when};
 use crate::web::query::Query;
 use actix_web::HttpRequest;
@@ -98,13 +98,13 @@ pub(super) async fn show(frame: Frame, org: OrgHandle, id: Path<String>, asked: 
 /// Deletes a group that Entra ID no longer keeps.
 pub(super) async fn delete(
     request: HttpRequest,
-    signed: Signed,
+    current: CurrentUser,
     org: OrgHandle,
     id: Path<String>,
     _form: Posted<Fields>,
 ) -> Answer {
     let key = id.clone();
-    let outcome = org.write(signed.actor(), move |tx| groups::delete(tx, &id)).await;
+    let outcome = org.write(current.actor(), move |tx| groups::delete(tx, &id)).await;
     if outcome.is_ok()
         && let Some(task) = org.read(move |conn| running_on(conn, &key)).await?
     {

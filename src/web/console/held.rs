@@ -6,7 +6,7 @@ use crate::domain::guard::{self, Limits, Loss, Measure, Measures};
 use crate::domain::held::{self, Count, Decided, HeldGroup, Named, Verdict};
 use crate::domain::users::{self, Held, User};
 use crate::error::{Error, Result};
-use crate::web::extract::{Fields, OrgHandle, Posted, Signed, values};
+use crate::web::extract::{CurrentUser, Fields, OrgHandle, Posted, values};
 use crate::web::page::{self, Answer, Frame, Refused, when};
 use crate::web::query::Query;
 use actix_web::HttpRequest;
@@ -192,7 +192,7 @@ async fn render(frame: Frame, org: OrgHandle, asked: Asked, entered: Option<(For
 /// Releases what was chosen, or keeps it as it is; or all of it.
 pub(super) async fn decide(
     request: HttpRequest,
-    signed: Signed,
+    current: CurrentUser,
     frame: Frame,
     org: OrgHandle,
     form: Posted<Fields>,
@@ -206,11 +206,11 @@ pub(super) async fn decide(
     if all {
         let shown = values(&form, "shown_until").into_iter().find_map(|number| number.parse().ok());
         let all = org.read(move |conn| held::everything(conn, shown)).await?;
-        let begun = org.write(signed.actor(), move |tx| held::begin_all(tx, verdict, &all)).await;
+        let begun = org.write(current.actor(), move |tx| held::begin_all(tx, verdict, &all)).await;
         return tasks::answer(&request, &org, begun, PATH).await;
     }
     let (users, groups) = (named(&form), values(&form, "group"));
-    let outcome = org.write(signed.actor(), move |tx| held::decide(tx, verdict, &users, &groups)).await;
+    let outcome = org.write(current.actor(), move |tx| held::decide(tx, verdict, &users, &groups)).await;
     page::settle(&request, outcome, |decided| said(verdict, *decided), PATH)
 }
 
@@ -266,7 +266,7 @@ fn said(verdict: Verdict, decided: Decided) -> String {
 
 pub(super) async fn set_limits(
     request: HttpRequest,
-    signed: Signed,
+    current: CurrentUser,
     frame: Frame,
     org: OrgHandle,
     form: Posted<Fields>,
@@ -274,7 +274,7 @@ pub(super) async fn set_limits(
     let Posted(posted) = form;
     let form = Form::over(org.read(guard::limits).await?, &posted);
     let outcome = match form.limits() {
-        Ok(limits) => org.write(signed.actor(), move |tx| guard::set(tx, limits)).await,
+        Ok(limits) => org.write(current.actor(), move |tx| guard::set(tx, limits)).await,
         Err(refusal) => Err(refusal),
     };
     match outcome {

@@ -10,7 +10,7 @@ use crate::domain::identity::tokens::{self, Token};
 use crate::domain::users::User;
 use crate::domain::users::by_entra::Scope;
 use crate::error::{Error, Result};
-use crate::web::extract::{Fields, OrgHandle, Posted, Signed, app_state};
+use crate::web::extract::{CurrentUser, Fields, OrgHandle, Posted, app_state};
 use crate::web::page::{self, Answer, Frame, Refused, ago, when};
 use crate::web::scim;
 use crate::web::session::BrowserSession;
@@ -89,19 +89,19 @@ impl IdentityPage {
     }
 }
 
-pub(super) async fn show(request: HttpRequest, signed: Signed, frame: Frame, org: OrgHandle) -> Answer {
-    render(&request, &signed, frame, &org, Said::default()).await
+pub(super) async fn show(request: HttpRequest, current: CurrentUser, frame: Frame, org: OrgHandle) -> Answer {
+    render(&request, &current, frame, &org, Said::default()).await
 }
 
 /// The page, with what was said in answer to a form.
 pub(super) async fn render(
     request: &HttpRequest,
-    signed: &Signed,
+    current: &CurrentUser,
     frame: Frame,
     org: &OrgHandle,
     said: Said,
 ) -> Answer {
-    let (now, person) = (org.inner().now(), signed.0.clone());
+    let (now, person) = (org.inner().now(), current.0.clone());
     let loaded = org.read(move |conn| load(conn, &person, now)).await?;
     let (sso, switch, tokens, (health, warnings), credentials) = loaded;
     let refusal = Refused(said.refusal);
@@ -174,12 +174,12 @@ pub(super) struct Wanted {
 
 pub(super) async fn set_provisioning(
     request: HttpRequest,
-    signed: Signed,
+    current: CurrentUser,
     org: OrgHandle,
     form: Posted<Wanted>,
 ) -> Answer {
     let Posted(wanted) = form;
-    let outcome = org.write(signed.actor(), move |tx| {
+    let outcome = org.write(current.actor(), move |tx| {
         let before = switch::read(tx.conn)?;
         let after = Switch {
             state: wanted.state.as_deref().and_then(State::parse).unwrap_or(before.state),
@@ -212,21 +212,21 @@ pub(super) struct Proof {
 
 pub(super) async fn reveal(
     request: HttpRequest,
-    signed: Signed,
+    current: CurrentUser,
     frame: Frame,
     org: OrgHandle,
     form: Posted<Proof>,
 ) -> Answer {
     let Posted(form) = form;
     let id = Some(form.token).filter(|id| !id.is_empty());
-    let shown = org.write(signed.actor(), move |tx| tokens::reveal(tx, id.as_deref())).await;
-    showing(&request, &signed, frame, &org, Proof::default(), shown).await
+    let shown = org.write(current.actor(), move |tx| tokens::reveal(tx, id.as_deref())).await;
+    showing(&request, &current, frame, &org, Proof::default(), shown).await
 }
 
 /// Makes another token, to be live beside the one that it replaces, and shows it.
 pub(super) async fn create_token(
     request: HttpRequest,
-    signed: Signed,
+    current: CurrentUser,
     frame: Frame,
     org: OrgHandle,
     form: Posted<Proof>,
@@ -241,15 +241,15 @@ pub(super) async fn create_token(
     };
     let label = form.label.clone();
     let made = match days {
-        Ok(days) => org.write(signed.actor(), move |tx| tokens::create(tx, &label, days)).await,
+        Ok(days) => org.write(current.actor(), move |tx| tokens::create(tx, &label, days)).await,
         Err(refusal) => Err(refusal),
     };
-    showing(&request, &signed, frame, &org, form, made).await
+    showing(&request, &current, frame, &org, form, made).await
 }
 
 async fn showing(
     request: &HttpRequest,
-    signed: &Signed,
+    current: &CurrentUser,
     frame: Frame,
     org: &OrgHandle,
     form: Proof,
@@ -259,12 +259,12 @@ async fn showing(
         Ok((token, secret)) => {
             let url = app_state(request)?.address(scim::BASE);
             let revealed = Revealed { url, label: token.label, token: secret };
-            render(request, signed, frame, org, Said { revealed: Some(revealed), ..Said::default() }).await
+            render(request, current, frame, org, Said { revealed: Some(revealed), ..Said::default() }).await
         }
         Err(refusal @ (Error::Invalid(_) | Error::Taken(_))) => {
             let refusal = Some(refusal);
             let said = Said { refusal, token: form, place: "provisioning", ..Said::default() };
-            render(request, signed, frame, org, said).await
+            render(request, current, frame, org, said).await
         }
         Err(refusal @ Error::Conflict(_)) => {
             BrowserSession::of(request).flash_at("bad", refusal.to_string(), "provisioning");
@@ -276,12 +276,12 @@ async fn showing(
 
 pub(super) async fn revoke_token(
     request: HttpRequest,
-    signed: Signed,
+    current: CurrentUser,
     org: OrgHandle,
     id: Path<String>,
     _form: Posted<Fields>,
 ) -> Answer {
-    let outcome = org.write(signed.actor(), move |tx| tokens::revoke(tx, &id)).await;
+    let outcome = org.write(current.actor(), move |tx| tokens::revoke(tx, &id)).await;
     let said = |token: &Token| format!("The token “{}” is refused from now on.", token.label);
     page::settle(&request, outcome, said, PATH)
 }

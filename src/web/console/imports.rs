@@ -5,7 +5,7 @@ use crate::domain::counted::counted;
 use crate::domain::imports::{self, Import, Row, State, Upload as File};
 use crate::domain::sites;
 use crate::error::Error;
-use crate::web::extract::{Fields, OrgHandle, Posted, Signed, UpTo, values};
+use crate::web::extract::{CurrentUser, Fields, OrgHandle, Posted, UpTo, values};
 use crate::web::page::{self, Answer, Frame, Refused};
 use crate::web::query::Query;
 use actix_web::HttpRequest;
@@ -53,7 +53,7 @@ pub(super) async fn template() -> Answer {
 
 /// Checks the file and keeps it; nothing else changes.
 pub(super) async fn validate(
-    signed: Signed,
+    current: CurrentUser,
     frame: Frame,
     org: OrgHandle,
     UpTo(upload): UpTo<{ imports::MOST_BYTES }>,
@@ -68,7 +68,7 @@ pub(super) async fn validate(
         match org.read(move |conn| imports::check(conn, &file)).await {
             Ok(checked) => {
                 let keep = move |tx: &mut Tx| imports::keep(tx, &name, take_away, checked);
-                org.write(signed.actor(), keep).await
+                org.write(current.actor(), keep).await
             }
             Err(refusal) => Err(refusal),
         }
@@ -173,7 +173,7 @@ pub(super) fn badge(state: State) -> (&'static str, &'static str) {
 
 pub(super) async fn apply(
     request: HttpRequest,
-    signed: Signed,
+    current: CurrentUser,
     org: OrgHandle,
     id: Path<String>,
     _form: Posted<Fields>,
@@ -182,7 +182,7 @@ pub(super) async fn apply(
     let back = format!("/imports/{id}");
     let outcome = match org.read(move |conn| imports::prepare(conn, &id)).await {
         // All or nothing, and so in one transaction: by itself, while nobody else waits.
-        Ok(ready) => org.write_between(signed.actor(), move |tx| imports::apply_ready(tx, ready)).await,
+        Ok(ready) => org.write_between(current.actor(), move |tx| imports::apply_ready(tx, ready)).await,
         Err(refusal) => Err(refusal),
     };
     let said = |import: &Import| {
@@ -193,12 +193,12 @@ pub(super) async fn apply(
 
 pub(super) async fn discard(
     request: HttpRequest,
-    signed: Signed,
+    current: CurrentUser,
     org: OrgHandle,
     id: Path<String>,
     _form: Posted<Fields>,
 ) -> Answer {
-    let outcome = org.write(signed.actor(), move |tx| imports::discard(tx, &id)).await;
+    let outcome = org.write(current.actor(), move |tx| imports::discard(tx, &id)).await;
     page::settle(
         &request,
         outcome,

@@ -3,7 +3,7 @@
 use crate::domain::imports::{self, Import};
 use crate::domain::licenses::{self, LicenseType, Stock, Wish};
 use crate::error::{Error, Result};
-use crate::web::extract::{Fields, OrgHandle, Posted, Signed};
+use crate::web::extract::{CurrentUser, Fields, OrgHandle, Posted};
 use crate::web::page::{self, Answer, Frame, Refused};
 use actix_web::HttpRequest;
 use actix_web::web::Path;
@@ -60,14 +60,14 @@ async fn render(frame: Frame, org: OrgHandle, form: Form, refusal: Option<Error>
 
 pub(super) async fn create(
     request: HttpRequest,
-    signed: Signed,
+    current: CurrentUser,
     frame: Frame,
     org: OrgHandle,
     form: Posted<Form>,
 ) -> Answer {
     let Posted(form) = form;
     let made = match form.wish() {
-        Ok(wish) => org.write(signed.actor(), move |tx| licenses::create(tx, &wish)).await,
+        Ok(wish) => org.write(current.actor(), move |tx| licenses::create(tx, &wish)).await,
         Err(refusal) => Err(refusal),
     };
     match made {
@@ -105,7 +105,7 @@ async fn render_type(
 
 pub(super) async fn change(
     request: HttpRequest,
-    signed: Signed,
+    current: CurrentUser,
     frame: Frame,
     org: OrgHandle,
     id: Path<String>,
@@ -114,7 +114,7 @@ pub(super) async fn change(
     let (id, Posted(form)) = (id.into_inner(), form);
     let key = id.clone();
     let changed = match form.wish() {
-        Ok(wish) => org.write(signed.actor(), move |tx| licenses::change(tx, &key, &wish)).await,
+        Ok(wish) => org.write(current.actor(), move |tx| licenses::change(tx, &key, &wish)).await,
         Err(refusal) => Err(refusal),
     };
     match changed {
@@ -127,11 +127,11 @@ pub(super) async fn change(
 
 pub(super) async fn delete(
     request: HttpRequest,
-    signed: Signed,
+    current: CurrentUser,
     org: OrgHandle,
     id: Path<String>,
     _form: Posted<Fields>,
 ) -> Answer {
-    let outcome = org.write(signed.actor(), move |tx| licenses::delete(tx, &id)).await;
+    let outcome = org.write(current.actor(), move |tx| licenses::delete(tx, &id)).await;
     page::settle(&request, outcome, |()| "The licence type was deleted.".to_owned(), PATH)
 }

@@ -8,7 +8,7 @@ use crate::domain::authority::Wanted;
 use crate::domain::sessions::Method;
 use crate::error::{Error, Result};
 use crate::web::csrf;
-use crate::web::extract::{Address, Fields, LARGEST_FORM, OrgHandle, Signed, Upload, values, whole};
+use crate::web::extract::{Address, CurrentUser, Fields, LARGEST_FORM, OrgHandle, Upload, values, whole};
 use crate::web::page::{self, Failure, Frame};
 use crate::web::route::{Route, standing_page};
 use crate::web::session::{BrowserSession, KeptForm};
@@ -125,7 +125,7 @@ async fn prompt(
     fields: &Fields,
     back: &str,
 ) -> Result<Option<HttpResponse>, Failure> {
-    let (signed, frame) = (request.extract::<Signed>().await?, request.extract::<Frame>().await?);
+    let (current, frame) = (request.extract::<CurrentUser>().await?, request.extract::<Frame>().await?);
     let address = request.extract::<Address>().await?;
     let action = format!("{}{}", request.path(), fragment(request.path()));
     let carried: Vec<(&str, &str)> = fields
@@ -144,7 +144,7 @@ async fn prompt(
         session.keep_form(&KeptForm { fields, ..kept(request, back)? });
     }
     let prompt = Prompt { frame: &frame, action: &action, hidden: &carried, next: back };
-    prompt.unless_proved(request.request(), &signed, org, &address, &password).await
+    prompt.unless_proved(request.request(), &current, org, &address, &password).await
 }
 
 fn confirm_first(back: &str) -> HttpResponse {

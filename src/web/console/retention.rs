@@ -4,7 +4,7 @@ use crate::db::Conn;
 use crate::db::space::{self, Space};
 use crate::domain::retention::{self, Days, Log};
 use crate::error::{Error, Result};
-use crate::web::extract::{Fields, OrgHandle, Posted, Signed, values};
+use crate::web::extract::{CurrentUser, Fields, OrgHandle, Posted, values};
 use crate::web::page::{self, Answer, Frame, Refused, when};
 use actix_web::HttpRequest;
 use actix_web::http::StatusCode;
@@ -123,7 +123,7 @@ async fn render(frame: Frame, org: OrgHandle, entered: Option<(Typed, Error)>) -
 
 pub(super) async fn set(
     request: HttpRequest,
-    signed: Signed,
+    current: CurrentUser,
     frame: Frame,
     org: OrgHandle,
     form: Posted<Fields>,
@@ -131,7 +131,7 @@ pub(super) async fn set(
     let Posted(posted) = form;
     let typed = Typed::over(org.read(retention::days).await?, &posted);
     let outcome = match typed.days() {
-        Ok(days) => org.write(signed.actor(), move |tx| retention::set(tx, days)).await,
+        Ok(days) => org.write(current.actor(), move |tx| retention::set(tx, days)).await,
         Err(refusal) => Err(refusal),
     };
     match outcome {

@@ -6,7 +6,7 @@ use crate::domain::sso;
 use crate::domain::sso::policy::{self, Requirement};
 use crate::error::{Error, Result};
 use crate::web::device;
-use crate::web::extract::{Address, Fields, OrgHandle, Posted, Signed};
+use crate::web::extract::{Address, CurrentUser, Fields, OrgHandle, Posted};
 use crate::web::page::{self, Answer, Failure, Frame};
 use crate::web::query::Query;
 use crate::web::route::{is_file, standing_page};
@@ -135,12 +135,12 @@ pub(super) async fn enter(
 
 pub(super) async fn leave(
     request: HttpRequest,
-    signed: Option<Signed>,
+    current: Option<CurrentUser>,
     org: OrgHandle,
     _form: Posted<Fields>,
 ) -> Answer {
-    if let Some(signed) = signed {
-        match org.write(signed.actor(), move |tx| sign_in::farewell(tx, &signed.0)).await {
+    if let Some(current) = current {
+        match org.write(current.actor(), move |tx| sign_in::farewell(tx, &current.0)).await {
             // Whoever was signed out meanwhile is where they want to be.
             Ok(()) | Err(Error::SignedOut) => {}
             Err(cause) => return Err(cause.into()),
@@ -182,7 +182,7 @@ pub(super) async fn ask_again(request: HttpRequest, frame: Frame, way: Query<Nex
 
 pub(super) async fn prove(
     request: HttpRequest,
-    signed: Signed,
+    current: CurrentUser,
     frame: Frame,
     org: OrgHandle,
     address: Address,
@@ -192,7 +192,7 @@ pub(super) async fn prove(
     let next = page::own_path(Some(&form.next));
     let hidden = [("next", next.as_str())];
     let prompt = Prompt { frame: &frame, action: "/confirm", hidden: &hidden, next: &next };
-    let asked = prompt.check(&request, &signed, &org, &address, &form.password).await?;
+    let asked = prompt.check(&request, &current, &org, &address, &form.password).await?;
     Ok(asked.unwrap_or_else(|| {
         let page = page_of(&next);
         if page != next {
@@ -222,7 +222,7 @@ impl Prompt<'_> {
     pub(super) async fn unless_proved(
         &self,
         request: &HttpRequest,
-        signed: &Signed,
+        current: &CurrentUser,
         org: &OrgHandle,
         address: &Address,
         password: &str,
@@ -233,18 +233,18 @@ impl Prompt<'_> {
         if password.is_empty() {
             return self.page(request, None).map(Some);
         }
-        self.check(request, signed, org, address, password).await
+        self.check(request, current, org, address, password).await
     }
 
     async fn check(
         &self,
         request: &HttpRequest,
-        signed: &Signed,
+        current: &CurrentUser,
         org: &OrgHandle,
         address: &Address,
         password: &str,
     ) -> Result<Option<HttpResponse>, Failure> {
-        match attempt::prove(request, signed, org, address, password).await {
+        match attempt::prove(request, current, org, address, password).await {
             Ok(()) => {
                 BrowserSession::of(request).prove(org.inner().now());
                 Ok(None)
@@ -287,9 +287,14 @@ struct CarryOnPage {
 }
 
 /// The form that somebody had sent before they proved at Entra ID that it is they: one press sends it once more.
-pub(super) async fn carry_on(request: HttpRequest, signed: Signed, frame: Frame, org: OrgHandle) -> Answer {
+pub(super) async fn carry_on(
+    request: HttpRequest,
+    current: CurrentUser,
+    frame: Frame,
+    org: OrgHandle,
+) -> Answer {
     let session = BrowserSession::of(&request);
-    let kept = session.kept_form().filter(|kept| kept.user == signed.0.id);
+    let kept = session.kept_form().filter(|kept| kept.user == current.0.id);
     let Some(mut kept) = kept else { return Ok(page::go("/")) };
     let Some(fields) = kept.fields.take() else { return Ok(page::go(&kept.page)) };
     if session.is_proved(org.inner().now()) {

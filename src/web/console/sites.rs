@@ -3,7 +3,7 @@
 use super::tasks;
 use crate::domain::sites::{self, Alias, Listed, Site, Unknown};
 use crate::error::{Error, Result};
-use crate::web::extract::{Fields, OrgHandle, Posted, Signed};
+use crate::web::extract::{CurrentUser, Fields, OrgHandle, Posted};
 use crate::web::page::{self, Answer, Frame, Refused};
 use actix_web::HttpRequest;
 use actix_web::web::Path;
@@ -43,14 +43,14 @@ async fn render(frame: Frame, org: OrgHandle, form: Form, refusal: Option<Error>
 
 pub(super) async fn create(
     request: HttpRequest,
-    signed: Signed,
+    current: CurrentUser,
     frame: Frame,
     org: OrgHandle,
     form: Posted<Form>,
 ) -> Answer {
     let Posted(form) = form;
     let name = form.name.clone();
-    match org.write(signed.actor(), move |tx| sites::create(tx, &name)).await {
+    match org.write(current.actor(), move |tx| sites::create(tx, &name)).await {
         Err(refusal @ (Error::Invalid(_) | Error::Taken(_))) => render(frame, org, form, Some(refusal)).await,
         outcome => {
             let said = |site: &Site| format!("The site {} was created.", site.name);
@@ -96,13 +96,13 @@ fn settled(name: &str) -> String {
 /// Settles a name that Entra ID sent: as a site of its own, or as another name of a site.
 pub(super) async fn settle(
     request: HttpRequest,
-    signed: Signed,
+    current: CurrentUser,
     org: OrgHandle,
     form: Posted<Form>,
 ) -> Answer {
     let Posted(Form { name, action }) = form;
     let (said, key) = (settled(&name), name.clone());
-    let outcome = org.write(signed.actor(), move |tx| match action.as_str() {
+    let outcome = org.write(current.actor(), move |tx| match action.as_str() {
         "" => Err(Error::Conflict(
             "Choose what is to become of the name first. Nothing was changed.".to_owned(),
         )),
@@ -156,7 +156,7 @@ async fn render_site(
 
 pub(super) async fn rename(
     request: HttpRequest,
-    signed: Signed,
+    current: CurrentUser,
     frame: Frame,
     org: OrgHandle,
     id: Path<String>,
@@ -164,7 +164,7 @@ pub(super) async fn rename(
 ) -> Answer {
     let (id, name) = (id.into_inner(), form.0.name);
     let (key, wish) = (id.clone(), name.clone());
-    match org.write(signed.actor(), move |tx| sites::rename(tx, &key, &wish)).await {
+    match org.write(current.actor(), move |tx| sites::rename(tx, &key, &wish)).await {
         Err(refusal @ (Error::Invalid(_) | Error::Taken(_))) => {
             let entered = Entered { name: Some(name), ..Entered::default() };
             render_site(frame, org, id, entered, Some(refusal)).await
@@ -178,7 +178,7 @@ pub(super) async fn rename(
 
 pub(super) async fn add_alias(
     request: HttpRequest,
-    signed: Signed,
+    current: CurrentUser,
     frame: Frame,
     org: OrgHandle,
     id: Path<String>,
@@ -186,7 +186,7 @@ pub(super) async fn add_alias(
 ) -> Answer {
     let (id, alias) = (id.into_inner(), form.0.name);
     let (key, name) = (id.clone(), alias.clone());
-    match org.write(signed.actor(), move |tx| sites::alias(tx, &key, &name)).await {
+    match org.write(current.actor(), move |tx| sites::alias(tx, &key, &name)).await {
         Err(refusal @ (Error::Invalid(_) | Error::Taken(_))) => {
             let entered = Entered { alias, ..Entered::default() };
             render_site(frame, org, id, entered, Some(refusal.renamed("name", "alias"))).await
@@ -200,24 +200,24 @@ pub(super) async fn add_alias(
 
 pub(super) async fn remove_alias(
     request: HttpRequest,
-    signed: Signed,
+    current: CurrentUser,
     org: OrgHandle,
     path: Path<(String, String)>,
     _form: Posted<Fields>,
 ) -> Answer {
     let (id, alias) = path.into_inner();
     let back = format!("{PATH}/{id}");
-    let outcome = org.write(signed.actor(), move |tx| sites::remove_alias(tx, &id, &alias)).await;
+    let outcome = org.write(current.actor(), move |tx| sites::remove_alias(tx, &id, &alias)).await;
     page::settle(&request, outcome, |()| "The alias was removed.".to_owned(), &back)
 }
 
 pub(super) async fn delete(
     request: HttpRequest,
-    signed: Signed,
+    current: CurrentUser,
     org: OrgHandle,
     id: Path<String>,
     _form: Posted<Fields>,
 ) -> Answer {
-    let outcome: Result<()> = org.write(signed.actor(), move |tx| sites::delete(tx, &id)).await;
+    let outcome: Result<()> = org.write(current.actor(), move |tx| sites::delete(tx, &id)).await;
     page::settle(&request, outcome, |()| "The site was deleted.".to_owned(), PATH)
 }

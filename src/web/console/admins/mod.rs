@@ -8,7 +8,7 @@ use crate::domain::users::recognition::{self, Decision};
 use crate::domain::users::{self, Held, User};
 use crate::domain::{Org, Role, Tx};
 use crate::error::{Error, Result};
-use crate::web::extract::{OrgHandle, Posted, Signed, app_state};
+use crate::web::extract::{CurrentUser, OrgHandle, Posted, app_state};
 use crate::web::page::{self, Answer, Frame, Refused};
 use actix_web::HttpRequest;
 use actix_web::web::Path;
@@ -73,7 +73,7 @@ async fn render_with(
 
 pub(super) async fn create(
     request: HttpRequest,
-    signed: Signed,
+    current: CurrentUser,
     frame: Frame,
     org: OrgHandle,
     form: Posted<Form>,
@@ -81,12 +81,12 @@ pub(super) async fn create(
     let Posted(form) = form;
     // The page asks for no password; whoever sends one all the same, such as a script, makes an account with it.
     if !form.password.is_empty() || !form.password_again.is_empty() {
-        let made = make(&signed, &org, form.clone()).await;
+        let made = make(&current, &org, form.clone()).await;
         return answer(request, frame, org, form, made).await;
     }
     let (invitation, entered) = (form.invitation(), form.clone());
     let invited = org
-        .write(signed.actor(), move |tx| {
+        .write(current.actor(), move |tx| {
             let (user, link) = admins::invite(tx, &invitation?)?;
             entered.tell_apart(tx.conn, &user)?;
             Ok((user, link))
@@ -101,10 +101,10 @@ pub(super) async fn create(
     }
 }
 
-async fn make(signed: &Signed, org: &OrgHandle, form: Form) -> Result<User> {
+async fn make(current: &CurrentUser, org: &OrgHandle, form: Form) -> Result<User> {
     let entered = form.clone();
-    let wish = org.prepare(signed.line(), move |org| form.wish(org)).await?;
-    org.write(signed.actor(), move |tx| {
+    let wish = org.prepare(current.line(), move |org| form.wish(org)).await?;
+    org.write(current.actor(), move |tx| {
         let user = admins::create(tx, &wish)?;
         entered.tell_apart(tx.conn, &user)?;
         Ok(user)
@@ -115,7 +115,7 @@ async fn make(signed: &Signed, org: &OrgHandle, form: Form) -> Result<User> {
 /// Gives a role to a user who is here already; or shows first how they will be recognised, where that is asked for.
 pub(super) async fn appoint(
     request: HttpRequest,
-    signed: Signed,
+    current: CurrentUser,
     frame: Frame,
     org: OrgHandle,
     form: Posted<Form>,
@@ -126,7 +126,7 @@ pub(super) async fn appoint(
     }
     let (entered, role, decision) = (form.clone(), role(&form.role), form.decision());
     let appointed = org
-        .write(signed.actor(), move |tx| {
+        .write(current.actor(), move |tx| {
             let user = appointee(tx.conn, &entered.appointed)?;
             let user = admins::appoint_recognised(tx, &user.id, role?, &decision)?;
             entered.tell_apart(tx.conn, &user)?;
@@ -281,12 +281,12 @@ struct PersonPage {
     link: Option<ShownLink>,
 }
 
-pub(super) async fn show(signed: Signed, frame: Frame, org: OrgHandle, id: Path<String>) -> Answer {
-    render_person(signed, frame, org, id.into_inner(), None, None).await
+pub(super) async fn show(current: CurrentUser, frame: Frame, org: OrgHandle, id: Path<String>) -> Answer {
+    render_person(current, frame, org, id.into_inner(), None, None).await
 }
 
 async fn render_person(
-    signed: Signed,
+    current: CurrentUser,
     frame: Frame,
     org: OrgHandle,
     id: String,
@@ -303,7 +303,7 @@ async fn render_person(
             Ok((person, recognised))
         })
         .await?;
-    let is_self = signed.0.id == person.id;
+    let is_self = current.0.id == person.id;
     let refusal = Refused(refusal);
     let page = PersonPage {
         frame: frame.of("administrators").refusing(&refusal),
@@ -318,7 +318,7 @@ async fn render_person(
 
 pub(super) async fn change_role(
     request: HttpRequest,
-    signed: Signed,
+    current: CurrentUser,
     org: OrgHandle,
     id: Path<String>,
     form: Posted<Form>,
@@ -333,20 +333,20 @@ pub(super) async fn change_role(
         }
         admins::appoint(tx, id, role)
     };
-    act(&request, signed, org, id, change, said).await
+    act(&request, current, org, id, change, said).await
 }
 
 /// Confirms how an account with a role is recognised.
 pub(super) async fn confirm_recognition(
     request: HttpRequest,
-    signed: Signed,
+    current: CurrentUser,
     org: OrgHandle,
     id: Path<String>,
     form: Posted<recognised::Decided>,
 ) -> Answer {
     let decision = form.0.decision();
     let said = |user: &User| format!("How {} is recognised at sign-in is confirmed.", user.name());
-    act(&request, signed, org, id, move |tx, id| recognition::confirm(tx, id, &decision), said).await
+    act(&request, current, org, id, move |tx, id| recognition::confirm(tx, id, &decision), said).await
 }
 
 /// Which way a switch is to go.
@@ -358,7 +358,7 @@ pub(super) struct Switch {
 
 pub(super) async fn hand_over(
     request: HttpRequest,
-    signed: Signed,
+    current: CurrentUser,
     org: OrgHandle,
     id: Path<String>,
     form: Posted<Switch>,
@@ -371,26 +371,26 @@ pub(super) async fn hand_over(
             format!("{} is protected from Entra ID.", user.name())
         }
     };
-    act(&request, signed, org, id, move |tx, id| admins::hand_over(tx, id, on), said).await
+    act(&request, current, org, id, move |tx, id| admins::hand_over(tx, id, on), said).await
 }
 
 /// Does one thing to an account and goes back to the list, which says what came of it.
 async fn act(
     request: &HttpRequest,
-    signed: Signed,
+    current: CurrentUser,
     org: OrgHandle,
     id: Path<String>,
     act: impl FnOnce(&mut Tx, &str) -> Result<User> + Send + 'static,
     said: impl FnOnce(&User) -> String,
 ) -> Answer {
-    let outcome = org.write(signed.actor(), move |tx| act(tx, &id)).await;
+    let outcome = org.write(current.actor(), move |tx| act(tx, &id)).await;
     page::settle(request, outcome, said, PATH)
 }
 
 /// Makes a link by which somebody chooses a new password; sets the password where one is sent all the same.
 pub(super) async fn set_password(
     request: HttpRequest,
-    signed: Signed,
+    current: CurrentUser,
     frame: Frame,
     org: OrgHandle,
     id: Path<String>,
@@ -400,26 +400,27 @@ pub(super) async fn set_password(
     let back = format!("{PATH}/{id}");
     if form.password.is_empty() && form.password_again.is_empty() {
         let key = id.clone();
-        return match org.write(signed.actor(), move |tx| links::make(tx, &key)).await {
+        return match org.write(current.actor(), move |tx| links::make(tx, &key)).await {
             Ok((user, link)) => {
                 let link = ShownLink::of(app_state(&request)?, &user, &link);
-                render_person(signed, frame, org, id, None, Some(link)).await
+                render_person(current, frame, org, id, None, Some(link)).await
             }
             refused => page::settle(&request, refused, |_| String::new(), &back),
         };
     }
     if form.password != form.password_again {
         let differ = Error::invalid("password_again", "The two passwords differ. Enter the same one twice.");
-        return render_person(signed, frame, org, id, Some(differ), None).await;
+        return render_person(current, frame, org, id, Some(differ), None).await;
     }
     let key = id.clone();
-    let prepared = org.prepare(signed.line(), move |org| passwords::prepare(org, &key, &form.password)).await;
+    let prepared =
+        org.prepare(current.line(), move |org| passwords::prepare(org, &key, &form.password)).await;
     let set = match prepared {
-        Ok(prepared) => org.write(signed.actor(), move |tx| admins::set_password(tx, prepared)).await,
+        Ok(prepared) => org.write(current.actor(), move |tx| admins::set_password(tx, prepared)).await,
         Err(refusal) => Err(refusal),
     };
     match set {
-        Err(refusal @ Error::Invalid(_)) => render_person(signed, frame, org, id, Some(refusal), None).await,
+        Err(refusal @ Error::Invalid(_)) => render_person(current, frame, org, id, Some(refusal), None).await,
         outcome => {
             let said =
                 |user: &User| format!("{} has a new password and is signed out everywhere.", user.name());

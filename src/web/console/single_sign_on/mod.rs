@@ -11,7 +11,7 @@ use crate::domain::sso::requests::Purpose;
 use crate::domain::sso::settings;
 use crate::domain::{Role, Tx};
 use crate::error::{Error, Result};
-use crate::web::extract::{Fields, OrgHandle, Posted, Signed, UpTo, app_state, values};
+use crate::web::extract::{CurrentUser, Fields, OrgHandle, Posted, UpTo, app_state, values};
 use crate::web::page::{self, Answer, Frame};
 use crate::web::session::BrowserSession;
 use crate::web::sso;
@@ -33,14 +33,14 @@ const PATH: &str = "/identity#sso";
 
 pub(in crate::web::console) async fn save(
     request: HttpRequest,
-    signed: Signed,
+    current: CurrentUser,
     frame: Frame,
     org: OrgHandle,
     form: Posted<Form>,
 ) -> Answer {
     let Posted(form) = form;
     let wish = form.clone();
-    let outcome = org.write(signed.actor(), move |tx| {
+    let outcome = org.write(current.actor(), move |tx| {
         let is_owner = tx.actor.is_owner();
         let wish = wish.over(settings::entered(tx.conn, is_owner)?);
         settings::save(tx, &wish)?;
@@ -49,7 +49,7 @@ pub(in crate::web::console) async fn save(
     match outcome.await {
         Err(refusal @ Error::Invalid(_)) => {
             let entered = Entered { form: Some(form), ..Entered::default() };
-            refused(&request, &signed, frame, &org, refusal, entered).await
+            refused(&request, &current, frame, &org, refusal, entered).await
         }
         outcome => page::settle(&request, outcome, |beside| said("Single sign-on was saved.", *beside), PATH),
     }
@@ -84,14 +84,14 @@ fn said(done: &str, beside: Beside) -> String {
 
 pub(in crate::web::console) async fn save_options(
     request: HttpRequest,
-    signed: Signed,
+    current: CurrentUser,
     frame: Frame,
     org: OrgHandle,
     form: Posted<Options>,
 ) -> Answer {
     let Posted(form) = form;
     let wish = form.clone();
-    let outcome = org.write(signed.actor(), move |tx| {
+    let outcome = org.write(current.actor(), move |tx| {
         let is_owner = tx.actor.is_owner();
         let wish = wish.over(settings::entered(tx.conn, is_owner)?);
         settings::save(tx, &wish)?;
@@ -99,11 +99,13 @@ pub(in crate::web::console) async fn save_options(
     });
     let entered = || Entered { options: Some(form), ..Entered::default() };
     match outcome.await {
-        Err(refusal @ Error::Invalid(_)) => refused(&request, &signed, frame, &org, refusal, entered()).await,
+        Err(refusal @ Error::Invalid(_)) => {
+            refused(&request, &current, frame, &org, refusal, entered()).await
+        }
         // The field is shown to nobody who may not change it; whoever sends it all the same keeps what else they sent.
         Err(Error::Forbidden(cause)) => {
             let refusal = Error::invalid("match_claim", cause);
-            let mut response = refused(&request, &signed, frame, &org, refusal, entered()).await?;
+            let mut response = refused(&request, &current, frame, &org, refusal, entered()).await?;
             *response.status_mut() = StatusCode::FORBIDDEN;
             Ok(response)
         }
@@ -122,19 +124,19 @@ fn shown_again(pasted: String) -> String {
 
 async fn refused(
     request: &HttpRequest,
-    signed: &Signed,
+    current: &CurrentUser,
     frame: Frame,
     org: &OrgHandle,
     refusal: Error,
     sso: Entered,
 ) -> Answer {
-    render(request, signed, frame, org, Said { sso, refusal: Some(refusal), ..Said::default() }).await
+    render(request, current, frame, org, Said { sso, refusal: Some(refusal), ..Said::default() }).await
 }
 
 /// Takes all values over from federation metadata: a file, a pasted text, or what lies at an address.
 pub(in crate::web::console) async fn import(
     request: HttpRequest,
-    signed: Signed,
+    current: CurrentUser,
     frame: Frame,
     org: OrgHandle,
     UpTo(upload): UpTo<{ metadata::LARGEST }>,
@@ -145,11 +147,11 @@ pub(in crate::web::console) async fn import(
         metadata: field("metadata"),
         refresh_metadata: field("refresh_metadata"),
     };
-    match import_from(&request, &signed, &org, form.clone(), upload.file).await {
+    match import_from(&request, &current, &org, form.clone(), upload.file).await {
         Err(refusal @ Error::Invalid(_)) => {
             let form = Import { metadata: shown_again(form.metadata), ..form };
             let entered = Entered { import: Some(form), ..Entered::default() };
-            refused(&request, &signed, frame, &org, refusal, entered).await
+            refused(&request, &current, frame, &org, refusal, entered).await
         }
         outcome => {
             page::settle(&request, outcome, |(done, beside)| said(&said_of_import(done), *beside), PATH)
@@ -159,7 +161,7 @@ pub(in crate::web::console) async fn import(
 
 async fn import_from(
     request: &HttpRequest,
-    signed: &Signed,
+    current: &CurrentUser,
     org: &OrgHandle,
     form: Import,
     file: Vec<u8>,
@@ -168,11 +170,11 @@ async fn import_from(
     let refresh = !refresh_metadata.is_empty();
     if !file.is_empty() || !pasted.trim().is_empty() {
         let document = if file.is_empty() {
-            org.prepare(signed.line(), move |_| Document::of_text(&pasted)).await?
+            org.prepare(current.line(), move |_| Document::of_text(&pasted)).await?
         } else {
-            org.prepare(signed.line(), move |_| Document::of_file(&file)).await?
+            org.prepare(current.line(), move |_| Document::of_file(&file)).await?
         };
-        return org.write(signed.actor(), move |tx| Ok((metadata::take(tx, document)?, beside(tx)?))).await;
+        return org.write(current.actor(), move |tx| Ok((metadata::take(tx, document)?, beside(tx)?))).await;
     }
     if address.trim().is_empty() {
         let text = "Choose the file “Federation Metadata XML” of Entra ID, paste it, or enter its address.";
@@ -181,8 +183,8 @@ async fn import_from(
     let wrong = || Error::invalid("metadata_url", "Enter a complete https address.");
     let url = Url::parse(address.trim()).map_err(|_| wrong())?;
     let file = metadata::fetch(&url, app_state(request)?.0.metadata_from_private_networks).await?;
-    let document = org.prepare(signed.line(), move |_| Document::of_file(&file)).await?;
-    org.write(signed.actor(), move |tx| Ok((metadata::take_from(tx, &url, document, refresh)?, beside(tx)?)))
+    let document = org.prepare(current.line(), move |_| Document::of_file(&file)).await?;
+    org.write(current.actor(), move |tx| Ok((metadata::take_from(tx, &url, document, refresh)?, beside(tx)?)))
         .await
 }
 
@@ -211,19 +213,19 @@ fn said_of_import(imported: &Imported) -> String {
 /// Trusts the certificates in an uploaded file or a pasted text.
 pub(in crate::web::console) async fn add_certificate(
     request: HttpRequest,
-    signed: Signed,
+    current: CurrentUser,
     frame: Frame,
     org: OrgHandle,
     UpTo(upload): UpTo<LARGEST_CERTIFICATES>,
 ) -> Answer {
     let pasted = values(&upload.fields, "pasted").pop().unwrap_or_default();
     let file = if upload.file.is_empty() { pasted.clone().into_bytes() } else { upload.file };
-    let is_owner = signed.0.role == Role::Owner;
-    match org.write(signed.actor(), move |tx| certificates::add(tx, &file)).await {
+    let is_owner = current.0.role == Role::Owner;
+    match org.write(current.actor(), move |tx| certificates::add(tx, &file)).await {
         Err(refusal @ Error::Invalid(_)) => {
             let pasted = shown_again(pasted);
             let entered = Entered { pasted, ..Entered::default() };
-            refused(&request, &signed, frame, &org, refusal, entered).await
+            refused(&request, &current, frame, &org, refusal, entered).await
         }
         outcome => page::settle(&request, outcome, |new| said_of_certificates(*new, is_owner), PATH),
     }
@@ -276,14 +278,14 @@ fn said_of_removed(count: usize) -> String {
 
 pub(in crate::web::console) async fn approve_certificate(
     request: HttpRequest,
-    signed: Signed,
+    current: CurrentUser,
     org: OrgHandle,
     id: Path<String>,
     form: Posted<Fields>,
 ) -> Answer {
     let issuer = values(&form.0, "issuer").pop().filter(|issuer| !issuer.is_empty());
     let approve = move |tx: &mut Tx| certificates::approve(tx, &id, issuer.as_deref());
-    let outcome = org.write(signed.actor(), approve).await;
+    let outcome = org.write(current.actor(), approve).await;
     page::settle(
         &request,
         outcome,
@@ -294,12 +296,12 @@ pub(in crate::web::console) async fn approve_certificate(
 
 pub(in crate::web::console) async fn remove_certificate(
     request: HttpRequest,
-    signed: Signed,
+    current: CurrentUser,
     org: OrgHandle,
     id: Path<String>,
     _form: Posted<Fields>,
 ) -> Answer {
-    let outcome = org.write(signed.actor(), move |tx| certificates::remove(tx, &id)).await;
+    let outcome = org.write(current.actor(), move |tx| certificates::remove(tx, &id)).await;
     let said = "The certificate was removed. If Entra ID’s metadata still lists it, it comes back without approval: then an \
                 owner decides.";
     page::settle(&request, outcome, |()| said.to_owned(), PATH)
@@ -308,36 +310,36 @@ pub(in crate::web::console) async fn remove_certificate(
 /// Makes a key of ours: the first, or the next.
 pub(in crate::web::console) async fn make_key(
     request: HttpRequest,
-    signed: Signed,
+    current: CurrentUser,
     org: OrgHandle,
     _form: Posted<Fields>,
 ) -> Answer {
     let pair = sso::new_pair(app_state(&request)?).await?;
-    let outcome = org.write(signed.actor(), move |tx| keys::add(tx, &pair)).await;
+    let outcome = org.write(current.actor(), move |tx| keys::add(tx, &pair)).await;
     let said = "The certificate was made. Upload it in Entra ID, then let it take over here.";
     page::settle(&request, outcome, |_| said.to_owned(), PATH)
 }
 
 pub(in crate::web::console) async fn use_key(
     request: HttpRequest,
-    signed: Signed,
+    current: CurrentUser,
     org: OrgHandle,
     id: Path<String>,
     _form: Posted<Fields>,
 ) -> Answer {
-    let outcome = org.write(signed.actor(), move |tx| keys::activate(tx, &id)).await;
+    let outcome = org.write(current.actor(), move |tx| keys::activate(tx, &id)).await;
     let said = "The new certificate is in use. The old one still opens what is encrypted for it.";
     page::settle(&request, outcome, |_| said.to_owned(), PATH)
 }
 
 pub(in crate::web::console) async fn remove_key(
     request: HttpRequest,
-    signed: Signed,
+    current: CurrentUser,
     org: OrgHandle,
     id: Path<String>,
     _form: Posted<Fields>,
 ) -> Answer {
-    let outcome = org.write(signed.actor(), move |tx| keys::remove(tx, &id)).await;
+    let outcome = org.write(current.actor(), move |tx| keys::remove(tx, &id)).await;
     page::settle(&request, outcome, |_| "The certificate was removed.".to_owned(), PATH)
 }
 
@@ -351,7 +353,7 @@ pub(in crate::web::console) async fn key_file(org: OrgHandle, id: Path<String>) 
 /// Sends the administrator through a whole sign-in that changes nothing.
 pub(in crate::web::console) async fn test(
     request: HttpRequest,
-    signed: Signed,
+    current: CurrentUser,
     org: OrgHandle,
     _form: Posted<Fields>,
 ) -> Answer {
@@ -373,17 +375,17 @@ pub(in crate::web::console) async fn test(
         return page::settle::<()>(&request, Err(Error::Conflict(text.to_owned())), |()| String::new(), PATH);
     }
     // Whoever is signed in to Microsoft is asked nothing there: the flow itself is what is tested.
-    let from = sso::From::Person(signed.0.id.clone());
+    let from = sso::From::Person(current.0.id.clone());
     sso::send(&request, &org, Purpose::Test, "/identity", from, false).await
 }
 
 pub(in crate::web::console) async fn require(
     request: HttpRequest,
-    signed: Signed,
+    current: CurrentUser,
     org: OrgHandle,
     _form: Posted<Fields>,
 ) -> Answer {
-    let outcome = org.write(signed.actor(), policy::require).await;
+    let outcome = org.write(current.actor(), policy::require).await;
     let said = "Single sign-on is required for ten minutes. Sign in through Entra ID, in another browser for example, \
                 and confirm it here before they are over; otherwise it takes itself back.";
     page::settle(&request, outcome, |_| said.to_owned(), PATH)
@@ -391,22 +393,22 @@ pub(in crate::web::console) async fn require(
 
 pub(in crate::web::console) async fn confirm_requirement(
     request: HttpRequest,
-    signed: Signed,
+    current: CurrentUser,
     org: OrgHandle,
     _form: Posted<Fields>,
 ) -> Answer {
     let method = BrowserSession::of(&request).method();
-    let outcome = org.write(signed.actor(), move |tx| policy::confirm(tx, method)).await;
+    let outcome = org.write(current.actor(), move |tx| policy::confirm(tx, method)).await;
     let said = "Single sign-on is required of everybody but owners from now on.";
     page::settle(&request, outcome, |()| said.to_owned(), PATH)
 }
 
 pub(in crate::web::console) async fn lift_requirement(
     request: HttpRequest,
-    signed: Signed,
+    current: CurrentUser,
     org: OrgHandle,
     _form: Posted<Fields>,
 ) -> Answer {
-    let outcome = org.write(signed.actor(), policy::lift).await;
+    let outcome = org.write(current.actor(), policy::lift).await;
     page::settle(&request, outcome, |()| "Passwords are good again for all who have one.".to_owned(), PATH)
 }

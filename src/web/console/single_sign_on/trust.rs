@@ -9,7 +9,7 @@ use crate::domain::sso::{Settings, Trust, Trusted, certificates, settings};
 use crate::domain::users::User;
 use crate::domain::users::recognition;
 use crate::error::{Error, Result};
-use crate::web::extract::{OrgHandle, Posted, Signed};
+use crate::web::extract::{CurrentUser, OrgHandle, Posted};
 use crate::web::page::{self, Answer, Frame};
 use actix_web::HttpRequest;
 use askama::Template;
@@ -111,37 +111,37 @@ impl Decision {
 
 pub(in crate::web::console) async fn approve(
     request: HttpRequest,
-    signed: Signed,
+    current: CurrentUser,
     org: OrgHandle,
     form: Posted<Decision>,
 ) -> Answer {
     let decide = move |tx: &mut Tx| settings::approve(tx, &form.0.trust()?);
-    let outcome = org.write(signed.actor(), decide).await;
+    let outcome = org.write(current.actor(), decide).await;
     page::settle(&request, outcome, |_| "What was entered is in force.".to_owned(), PATH)
 }
 
 pub(in crate::web::console) async fn reject(
     request: HttpRequest,
-    signed: Signed,
+    current: CurrentUser,
     org: OrgHandle,
     form: Posted<Decision>,
 ) -> Answer {
     let decide = move |tx: &mut Tx| settings::reject(tx, &form.0.trust()?);
-    let outcome = org.write(signed.actor(), decide).await;
+    let outcome = org.write(current.actor(), decide).await;
     page::settle(&request, outcome, |()| "What was entered was thrown away.".to_owned(), PATH)
 }
 
 /// An owner looked at what was trusted before owners had to approve of it.
 pub(in crate::web::console) async fn looked(
     request: HttpRequest,
-    signed: Signed,
+    current: CurrentUser,
     org: OrgHandle,
     form: Posted<Decision>,
 ) -> Answer {
     let Decision { shown, approve_metadata_url } = form.0;
     let shown = Some(shown).filter(|shown| !shown.is_empty());
     let address = !approve_metadata_url.is_empty();
-    let outcome = org.write(signed.actor(), move |tx| {
+    let outcome = org.write(current.actor(), move |tx| {
         first_look::done(tx, shown.as_deref(), address)?;
         Ok(certificates::list(tx.conn)?.iter().filter(|one| one.kept_at_upgrade).count())
     });

@@ -3,7 +3,7 @@
 use crate::domain::users::{User, by_hand, federation, lifecycle};
 use crate::domain::{Tx, licenses};
 use crate::error::Result;
-use crate::web::extract::{Fields, OrgHandle, Posted, Signed};
+use crate::web::extract::{CurrentUser, Fields, OrgHandle, Posted};
 use crate::web::page::{self, Answer};
 use actix_web::HttpRequest;
 use actix_web::web::Path;
@@ -11,14 +11,14 @@ use serde::Deserialize;
 
 pub(in crate::web::console) async fn deactivate(
     request: HttpRequest,
-    signed: Signed,
+    current: CurrentUser,
     org: OrgHandle,
     id: Path<String>,
     _form: Posted<Fields>,
 ) -> Answer {
     act(
         &request,
-        signed,
+        current,
         org,
         id,
         lifecycle::deactivate,
@@ -29,35 +29,35 @@ pub(in crate::web::console) async fn deactivate(
 
 pub(in crate::web::console) async fn reactivate(
     request: HttpRequest,
-    signed: Signed,
+    current: CurrentUser,
     org: OrgHandle,
     id: Path<String>,
     _form: Posted<Fields>,
 ) -> Answer {
-    act(&request, signed, org, id, lifecycle::reactivate, "may sign in again.").await
+    act(&request, current, org, id, lifecycle::reactivate, "may sign in again.").await
 }
 
 pub(in crate::web::console) async fn forget_object_id(
     request: HttpRequest,
-    signed: Signed,
+    current: CurrentUser,
     org: OrgHandle,
     id: Path<String>,
     _form: Posted<Fields>,
 ) -> Answer {
     let said = "is found by name at the next sign-in through Entra ID, and remembered anew.";
-    act(&request, signed, org, id, federation::forget, said).await
+    act(&request, current, org, id, federation::forget, said).await
 }
 
 pub(in crate::web::console) async fn release(
     request: HttpRequest,
-    signed: Signed,
+    current: CurrentUser,
     org: OrgHandle,
     id: Path<String>,
     _form: Posted<Fields>,
 ) -> Answer {
     act(
         &request,
-        signed,
+        current,
         org,
         id,
         by_hand::release,
@@ -68,23 +68,23 @@ pub(in crate::web::console) async fn release(
 
 pub(in crate::web::console) async fn link(
     request: HttpRequest,
-    signed: Signed,
+    current: CurrentUser,
     org: OrgHandle,
     id: Path<String>,
     _form: Posted<Fields>,
 ) -> Answer {
-    act(&request, signed, org, id, by_hand::link, "is linked. Entra ID finds the account at its next try.")
+    act(&request, current, org, id, by_hand::link, "is linked. Entra ID finds the account at its next try.")
         .await
 }
 
 pub(in crate::web::console) async fn remove_license(
     request: HttpRequest,
-    signed: Signed,
+    current: CurrentUser,
     org: OrgHandle,
     id: Path<String>,
     _form: Posted<Fields>,
 ) -> Answer {
-    act(&request, signed, org, id, licenses::remove, "holds no licence any more; the seat is free.").await
+    act(&request, current, org, id, licenses::remove, "holds no licence any more; the seat is free.").await
 }
 
 /// One thing by key, chosen in a form.
@@ -97,7 +97,7 @@ pub(in crate::web::console) struct Choice {
 
 pub(in crate::web::console) async fn set_site(
     request: HttpRequest,
-    signed: Signed,
+    current: CurrentUser,
     org: OrgHandle,
     id: Path<String>,
     form: Posted<Choice>,
@@ -105,7 +105,7 @@ pub(in crate::web::console) async fn set_site(
     let site = form.0.site;
     act(
         &request,
-        signed,
+        current,
         org,
         id,
         move |tx, id| by_hand::set_site(tx, id, &site),
@@ -116,19 +116,19 @@ pub(in crate::web::console) async fn set_site(
 
 pub(in crate::web::console) async fn assign_license(
     request: HttpRequest,
-    signed: Signed,
+    current: CurrentUser,
     org: OrgHandle,
     id: Path<String>,
     form: Posted<Choice>,
 ) -> Answer {
     let kind = form.0.license;
-    act(&request, signed, org, id, move |tx, id| licenses::assign(tx, id, &kind), "holds the licence.").await
+    act(&request, current, org, id, move |tx, id| licenses::assign(tx, id, &kind), "holds the licence.").await
 }
 
 /// Does one thing to a user and goes back to the page, which says what came of it.
 async fn act(
     request: &HttpRequest,
-    signed: Signed,
+    current: CurrentUser,
     org: OrgHandle,
     id: Path<String>,
     act: impl FnOnce(&mut Tx, &str) -> Result<User> + Send + 'static,
@@ -136,6 +136,6 @@ async fn act(
 ) -> Answer {
     let id = id.into_inner();
     let back = format!("/users/{id}");
-    let outcome = org.write(signed.actor(), move |tx| act(tx, &id)).await;
+    let outcome = org.write(current.actor(), move |tx| act(tx, &id)).await;
     page::settle(request, outcome, |user| format!("{} {done}", user.name()), &back)
 }

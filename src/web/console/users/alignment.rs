@@ -8,7 +8,7 @@ use crate::domain::users::by_entra::Scope;
 use crate::domain::users::{User, recognition};
 use crate::error::Error;
 use crate::web::console::tasks;
-use crate::web::extract::{Fields, OrgHandle, Posted, Signed, UpTo, values};
+use crate::web::extract::{CurrentUser, Fields, OrgHandle, Posted, UpTo, values};
 use crate::web::page::{self, Answer, Frame, Refused, when};
 use crate::web::query::{Pairs, Query};
 use actix_web::HttpRequest;
@@ -49,7 +49,7 @@ async fn start(frame: Frame, org: OrgHandle, refusal: Option<Error>) -> Answer {
 
 /// Compares an uploaded list with ours; no user changes.
 pub(in crate::web::console) async fn upload(
-    signed: Signed,
+    current: CurrentUser,
     frame: Frame,
     org: OrgHandle,
     UpTo(upload): UpTo<{ alignment::MOST_BYTES }>,
@@ -61,7 +61,7 @@ pub(in crate::web::console) async fn upload(
     let (name, file) = (upload.file_name, upload.file);
     // Comparing takes longer than keeping: nobody who writes waits for it.
     match org.read(move |conn| alignment::compare(conn, &file)).await {
-        Ok(compared) => Ok(page::go(&format!("{HOME}/{}", keep(&org, &signed, name, compared).await?.id))),
+        Ok(compared) => Ok(page::go(&format!("{HOME}/{}", keep(&org, &current, name, compared).await?.id))),
         Err(refusal @ Error::Invalid(_)) => start(frame, org, Some(refusal)).await,
         Err(other) => Err(other.into()),
     }
@@ -70,18 +70,18 @@ pub(in crate::web::console) async fn upload(
 /// Keeps a comparison some rows at a time, so that others write in between.
 async fn keep(
     org: &OrgHandle,
-    signed: &Signed,
+    current: &CurrentUser,
     name: String,
     mut compared: Compared,
 ) -> Result<Alignment, Error> {
     let bites = compared.take_bites();
     let begin = move |tx: &mut Tx| alignment::begin_keeping(tx, &name, &compared);
-    let id = org.write(signed.actor(), begin).await?.id;
+    let id = org.write(current.actor(), begin).await?.id;
     for rows in bites {
         let id = id.clone();
-        org.write(signed.actor(), move |tx| alignment::keep_some(tx, &id, rows)).await?;
+        org.write(current.actor(), move |tx| alignment::keep_some(tx, &id, rows)).await?;
     }
-    org.write(signed.actor(), move |tx| alignment::keep_rest(tx, &id)).await
+    org.write(current.actor(), move |tx| alignment::keep_rest(tx, &id)).await
 }
 
 #[derive(Template)]
@@ -217,7 +217,7 @@ pub(in crate::web::console) async fn preview(
 
 pub(in crate::web::console) async fn accept_all(
     request: HttpRequest,
-    signed: Signed,
+    current: CurrentUser,
     org: OrgHandle,
     id: Path<String>,
     form: Posted<Fields>,
@@ -227,7 +227,7 @@ pub(in crate::web::console) async fn accept_all(
     let (key, kinds) = (id.clone(), chosen.clone());
     let total = org.read(move |conn| alignment::count_proposals(conn, &key, &kinds)).await?;
     let begin = move |tx: &mut Tx| alignment::begin_accepting(tx, &id, &chosen, total);
-    tasks::answer(&request, &org, org.write(signed.actor(), begin).await, &path).await
+    tasks::answer(&request, &org, org.write(current.actor(), begin).await, &path).await
 }
 
 /// Does something to user names, and says of how many accounts with a role the new name waits for an owner since: whoever
@@ -283,7 +283,7 @@ fn row(key: Path<(String, String)>) -> Result<(String, i32), Error> {
 
 pub(in crate::web::console) async fn accept(
     request: HttpRequest,
-    signed: Signed,
+    current: CurrentUser,
     org: OrgHandle,
     key: Path<(String, String)>,
     _form: Posted<Fields>,
@@ -291,7 +291,7 @@ pub(in crate::web::console) async fn accept(
     let (id, number) = row(key)?;
     let path = format!("{HOME}/{id}");
     let outcome = org
-        .write(signed.actor(), move |tx| telling_who_waits(tx, |tx| alignment::accept(tx, &id, number)))
+        .write(current.actor(), move |tx| telling_who_waits(tx, |tx| alignment::accept(tx, &id, number)))
         .await;
     let said = |(row, waiting): &(Row, String)| match &row.note {
         Some(note) => format!("{} was left as they are. {note}", row.name),
@@ -302,7 +302,7 @@ pub(in crate::web::console) async fn accept(
 
 pub(in crate::web::console) async fn undo(
     request: HttpRequest,
-    signed: Signed,
+    current: CurrentUser,
     org: OrgHandle,
     key: Path<(String, String)>,
     _form: Posted<Fields>,
@@ -310,7 +310,7 @@ pub(in crate::web::console) async fn undo(
     let (id, number) = row(key)?;
     let path = format!("{HOME}/{id}");
     let outcome = org
-        .write(signed.actor(), move |tx| telling_who_waits(tx, |tx| alignment::undo(tx, &id, number)))
+        .write(current.actor(), move |tx| telling_who_waits(tx, |tx| alignment::undo(tx, &id, number)))
         .await;
     let said = |(row, waiting): &(Row, String)| {
         format!("{} is “{}” again.{waiting}", row.name, row.user_name.as_deref().unwrap_or_default())
@@ -320,7 +320,7 @@ pub(in crate::web::console) async fn undo(
 
 pub(in crate::web::console) async fn undo_all(
     request: HttpRequest,
-    signed: Signed,
+    current: CurrentUser,
     org: OrgHandle,
     id: Path<String>,
     _form: Posted<Fields>,
@@ -330,17 +330,17 @@ pub(in crate::web::console) async fn undo_all(
     let key = id.clone();
     let total = org.read(move |conn| alignment::count_accepted(conn, &key)).await?;
     let begin = move |tx: &mut Tx| alignment::begin_undoing(tx, &id, total);
-    tasks::answer(&request, &org, org.write(signed.actor(), begin).await, &path).await
+    tasks::answer(&request, &org, org.write(current.actor(), begin).await, &path).await
 }
 
 pub(in crate::web::console) async fn discard(
     request: HttpRequest,
-    signed: Signed,
+    current: CurrentUser,
     org: OrgHandle,
     id: Path<String>,
     _form: Posted<Fields>,
 ) -> Answer {
-    let outcome = org.write(signed.actor(), move |tx| alignment::discard(tx, &id)).await;
+    let outcome = org.write(current.actor(), move |tx| alignment::discard(tx, &id)).await;
     if let Ok(task) = &outcome {
         // It is not seen any more: nobody waits until its rows are gone.
         tasks::let_go_on(&org, task.clone());

@@ -7,7 +7,7 @@ use crate::domain::users::list::Listed;
 use crate::domain::users::{EntraState, lifecycle, list};
 use crate::error::{Error, Result};
 use crate::web::console::tasks;
-use crate::web::extract::{Fields, OrgHandle, Posted, Signed, values};
+use crate::web::extract::{CurrentUser, Fields, OrgHandle, Posted, values};
 use crate::web::page::{self, Answer, Frame, Refused};
 use crate::web::query::Pairs;
 use actix_web::HttpRequest;
@@ -63,7 +63,7 @@ async fn render(
 /// Deletes them all, or none.
 pub(in crate::web::console) async fn delete(
     request: HttpRequest,
-    signed: Signed,
+    current: CurrentUser,
     frame: Frame,
     org: OrgHandle,
     form: Posted<Fields>,
@@ -79,7 +79,7 @@ pub(in crate::web::console) async fn delete(
             Error::invalid("typed", format!("Type “{wanted}” exactly to confirm. Nothing was deleted."));
         return render(frame, org, ids, (Back::of(&fields), typed), Some(refusal)).await;
     }
-    let begun = org.write(signed.actor(), move |tx| lifecycle::begin_deleting(tx, &ids)).await;
+    let begun = org.write(current.actor(), move |tx| lifecycle::begin_deleting(tx, &ids)).await;
     tasks::answer(&request, &org, begun, &Back::of(&fields).path()).await
 }
 

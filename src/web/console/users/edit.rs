@@ -6,7 +6,7 @@ use crate::domain::users::by_hand::{self, Telephony, Wish};
 use crate::domain::users::look_alike::{self, Written};
 use crate::domain::users::{self, Email, Profile, User, federation};
 use crate::error::{Error, Result};
-use crate::web::extract::{OrgHandle, Posted, Signed};
+use crate::web::extract::{CurrentUser, OrgHandle, Posted};
 use crate::web::page::{self, Answer, Frame, Refused};
 use crate::web::session::BrowserSession;
 use actix_web::HttpRequest;
@@ -113,7 +113,7 @@ async fn ask(frame: Frame, org: OrgHandle, form: Form, refusal: Option<Error>) -
 
 pub(in crate::web::console) async fn create(
     request: HttpRequest,
-    signed: Signed,
+    current: CurrentUser,
     frame: Frame,
     org: OrgHandle,
     form: Posted<Form>,
@@ -121,7 +121,7 @@ pub(in crate::web::console) async fn create(
     let Posted(form) = form;
     let entered = form.clone();
     let made = org
-        .write(signed.actor(), move |tx| {
+        .write(current.actor(), move |tx| {
             let user = by_hand::create(tx, entered.wish(), Some(&entered.site))?;
             let user = by_hand::set_telephony(tx, &user.id, entered.telephony())?;
             look_alike::tell_apart(tx.conn, Written::UserName, &user, !entered.look_alike.is_empty())?;
@@ -141,7 +141,7 @@ pub(in crate::web::console) async fn create(
 /// Saves the profile of an account under local management.
 pub(in crate::web::console) async fn change(
     request: HttpRequest,
-    signed: Signed,
+    current: CurrentUser,
     frame: Frame,
     org: OrgHandle,
     id: Path<String>,
@@ -150,7 +150,7 @@ pub(in crate::web::console) async fn change(
     let (id, Posted(form)) = (id.into_inner(), form);
     let (wish, key, meant) = (form.wish(), id.clone(), !form.look_alike.is_empty());
     let changed = org
-        .write(signed.actor(), move |tx| {
+        .write(current.actor(), move |tx| {
             let before = users::find(tx.conn, &key)?.profile.user_name;
             let user = by_hand::change(tx, &key, wish)?;
             if user.profile.user_name != before {
@@ -159,13 +159,13 @@ pub(in crate::web::console) async fn change(
             Ok(user)
         })
         .await;
-    saved(request, signed, frame, org, (id, form), changed).await
+    saved(request, current, frame, org, (id, form), changed).await
 }
 
 /// Saves what the console owns of every account.
 pub(in crate::web::console) async fn set_telephony(
     request: HttpRequest,
-    signed: Signed,
+    current: CurrentUser,
     frame: Frame,
     org: OrgHandle,
     id: Path<String>,
@@ -173,16 +173,16 @@ pub(in crate::web::console) async fn set_telephony(
 ) -> Answer {
     let (id, Posted(form)) = (id.into_inner(), form);
     let (wish, key) = (form.telephony(), id.clone());
-    let changed = org.write(signed.actor(), move |tx| by_hand::set_telephony(tx, &key, wish)).await;
+    let changed = org.write(current.actor(), move |tx| by_hand::set_telephony(tx, &key, wish)).await;
     let kept = stored_form(&org, &id).await?;
     let form = Form { phone_number: form.phone_number, extension: form.extension, ..kept };
-    saved(request, signed, frame, org, (id, form), changed).await
+    saved(request, current, frame, org, (id, form), changed).await
 }
 
 /// Sets the name by which Entra ID knows the user, where that is not the user name.
 pub(in crate::web::console) async fn set_federated_id(
     request: HttpRequest,
-    signed: Signed,
+    current: CurrentUser,
     frame: Frame,
     org: OrgHandle,
     id: Path<String>,
@@ -191,7 +191,7 @@ pub(in crate::web::console) async fn set_federated_id(
     let (id, Posted(form)) = (id.into_inner(), form);
     let (wish, key, meant) = (form.federated_id.clone(), id.clone(), !form.federated_look_alike.is_empty());
     let changed = org
-        .write(signed.actor(), move |tx| {
+        .write(current.actor(), move |tx| {
             let before = users::find(tx.conn, &key)?.federated_id;
             let user = federation::set_federated_id(tx, &key, Some(&wish))?;
             if user.federated_id != before {
@@ -201,7 +201,7 @@ pub(in crate::web::console) async fn set_federated_id(
         })
         .await;
     let form = Form { federated_id: form.federated_id, ..stored_form(&org, &id).await? };
-    saved(request, signed, frame, org, (id, form), changed).await
+    saved(request, current, frame, org, (id, form), changed).await
 }
 
 async fn stored_form(org: &OrgHandle, id: &str) -> Result<Form, Error> {
@@ -217,7 +217,7 @@ async fn stored_form(org: &OrgHandle, id: &str) -> Result<Form, Error> {
 /// Back to the user's page; with what was entered and what is wrong with it, where something is.
 async fn saved(
     request: HttpRequest,
-    signed: Signed,
+    current: CurrentUser,
     frame: Frame,
     org: OrgHandle,
     (id, form): (String, Form),
@@ -238,7 +238,7 @@ async fn saved(
             Ok(page::go(&format!("/users/{id}")))
         }
         Err(refusal @ (Error::Invalid(_) | Error::Taken(_))) => {
-            show::render(signed, frame, org, id, Some(form), Some(refusal)).await
+            show::render(current, frame, org, id, Some(form), Some(refusal)).await
         }
         refused => page::settle(&request, refused, |_| String::new(), &format!("/users/{id}")),
     }

@@ -8,7 +8,7 @@ use crate::domain::users::by_hand::{self, Placed};
 use crate::domain::users::list;
 use crate::error::{Error, Result};
 use crate::web::console::tasks;
-use crate::web::extract::{Fields, OrgHandle, Posted, Signed, values};
+use crate::web::extract::{CurrentUser, Fields, OrgHandle, Posted, values};
 use crate::web::page::{self, Answer, Frame, Refused};
 use crate::web::query::Pairs;
 use actix_web::HttpRequest;
@@ -76,7 +76,7 @@ async fn render(
 /// Sets it for all who have none.
 pub(in crate::web::console) async fn place(
     request: HttpRequest,
-    signed: Signed,
+    current: CurrentUser,
     frame: Frame,
     org: OrgHandle,
     form: Posted<Fields>,
@@ -89,7 +89,7 @@ pub(in crate::web::console) async fn place(
         return render(frame, org, ids, &fields, Some(refusal)).await;
     }
     let begun = match few_enough(&ids) {
-        Ok(()) => org.write(signed.actor(), move |tx| by_hand::begin_setting_site(tx, &ids, &site)).await,
+        Ok(()) => org.write(current.actor(), move |tx| by_hand::begin_setting_site(tx, &ids, &site)).await,
         Err(refusal) => Err(refusal),
     };
     tasks::answer(&request, &org, begun, &Back::of(&fields).path()).await

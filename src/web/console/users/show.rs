@@ -12,7 +12,7 @@ use crate::domain::users::by_hand::{self, LinkRequest};
 use crate::domain::users::{self, Email, EntraState, Held, User};
 use crate::domain::{Role, audit, provisioning};
 use crate::error::{Error, Result};
-use crate::web::extract::{OrgHandle, Signed};
+use crate::web::extract::{CurrentUser, OrgHandle};
 use crate::web::page::{self, Answer, Frame, Refused, when};
 use actix_web::web::Path;
 use askama::Template;
@@ -100,17 +100,17 @@ impl UserPage {
 }
 
 pub(in crate::web::console) async fn show(
-    signed: Signed,
+    current: CurrentUser,
     frame: Frame,
     org: OrgHandle,
     id: Path<String>,
 ) -> Answer {
-    render(signed, frame, org, id.into_inner(), None, None).await
+    render(current, frame, org, id.into_inner(), None, None).await
 }
 
 /// The page; with a form as it was entered and what is wrong with it, where something is.
 pub(super) async fn render(
-    signed: Signed,
+    current: CurrentUser,
     frame: Frame,
     org: OrgHandle,
     id: String,
@@ -128,8 +128,8 @@ pub(super) async fn render(
     let page = UserPage {
         frame: frame.of("users").refusing(&refusal),
         form: entered.unwrap_or_else(|| Form::of(&user, &about.emails)),
-        may_decide: user.role == Role::None || signed.0.role == Role::Owner,
-        is_self: signed.0.id == user.id,
+        may_decide: user.role == Role::None || current.0.role == Role::Owner,
+        is_self: current.0.id == user.id,
         user,
         about,
         refusal,

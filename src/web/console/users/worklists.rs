@@ -5,7 +5,7 @@ use super::list::Row;
 use crate::domain::users::list::{self, Filter, Found, Total};
 use crate::domain::users::{EntraState, by_hand};
 use crate::web::console::home::INACTIVE_DAYS;
-use crate::web::extract::{Fields, OrgHandle, Posted, Signed};
+use crate::web::extract::{CurrentUser, Fields, OrgHandle, Posted};
 use crate::web::page::{self, Answer, Frame, when};
 use crate::web::query::Query;
 use actix_web::HttpRequest;
@@ -137,12 +137,12 @@ pub(in crate::web::console) async fn to_link(frame: Frame, org: OrgHandle, asked
 /// Takes an account off the worklist: it stays as it is, and Entra ID goes on failing to create it.
 pub(in crate::web::console) async fn dismiss(
     request: HttpRequest,
-    signed: Signed,
+    current: CurrentUser,
     org: OrgHandle,
     id: Path<String>,
     _form: Posted<Fields>,
 ) -> Answer {
-    let outcome = org.write(signed.actor(), move |tx| by_hand::dismiss_link(tx, &id)).await;
+    let outcome = org.write(current.actor(), move |tx| by_hand::dismiss_link(tx, &id)).await;
     page::settle(
         &request,
         outcome,
