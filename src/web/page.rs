@@ -26,7 +26,7 @@ pub(super) type Answer = Result<HttpResponse, Failure>;
 
 /// What stands around every page.
 #[derive(Clone, Default)]
-pub(super) struct Frame {
+pub(super) struct Layout {
     pub(super) organisation: String,
     pub(super) room: &'static str,
     pub(super) person: Option<Person>,
@@ -59,15 +59,15 @@ pub(super) struct Person {
     pub(super) is_owner: bool,
 }
 
-impl Frame {
-    /// The frame of a page in this room of the navigation.
+impl Layout {
+    /// The layout of a page in this room of the navigation.
     #[must_use]
     pub(super) fn of(mut self, room: &'static str) -> Self {
         self.room = room;
         self
     }
 
-    /// The frame of a long page, of which these parts show themselves what came of their forms: browsers go there by the
+    /// The layout of a long page, of which these parts show themselves what came of their forms: browsers go there by the
     /// fragment of the address, past the head of the page.
     #[must_use]
     pub(super) fn with_places(mut self, places: &'static [&'static str]) -> Self {
@@ -75,13 +75,13 @@ impl Frame {
         self
     }
 
-    /// The frame of a form that is shown again: it says at its head what is wrong, with a link to each field.
+    /// The layout of a form that is shown again: it says at its head what is wrong, with a link to each field.
     #[must_use]
     pub(super) fn refusing(self, refusal: &Refused) -> Self {
         self.refusing_at(refusal, "")
     }
 
-    /// As [`Frame::refusing`], for a form whose address leads to this part of a long page.
+    /// As [`Layout::refusing`], for a form whose address leads to this part of a long page.
     #[must_use]
     pub(super) fn refusing_at(mut self, refusal: &Refused, place: &'static str) -> Self {
         self.complaints = Complaints { place, all: refusal.complaints().to_vec() };
@@ -147,7 +147,7 @@ impl Frame {
     }
 }
 
-impl FromRequest for Frame {
+impl FromRequest for Layout {
     type Error = Failure;
     type Future = Ready<Result<Self, Failure>>;
 
@@ -157,15 +157,15 @@ impl FromRequest for Frame {
 }
 
 /// Shows a page.
-pub(super) fn show(frame: &Frame, page: &impl Template) -> Answer {
-    show_as(StatusCode::OK, frame, page)
+pub(super) fn show(layout: &Layout, page: &impl Template) -> Answer {
+    show_as(StatusCode::OK, layout, page)
 }
 
 /// Shows a page with another status, such as a form with what is wrong with it.
-pub(super) fn show_as(status: StatusCode, frame: &Frame, page: &impl Template) -> Answer {
+pub(super) fn show_as(status: StatusCode, layout: &Layout, page: &impl Template) -> Answer {
     let body = page.render().map_err(Error::internal)?;
     let mut response = HttpResponse::build(status);
-    if let Some(cookie) = &frame.cookie {
+    if let Some(cookie) = &layout.cookie {
         response.cookie(cookie.clone());
     }
     Ok(response.content_type("text/html; charset=utf-8").body(body))
@@ -180,23 +180,23 @@ struct InPage<'a> {
 
 /// Shows a form, with what is wrong with it if something is. What the form has no place for stands at the top of the page:
 /// nothing is refused without a word.
-pub(super) fn show_form(refused: &Refused, frame: &Frame, page: &impl Template) -> Answer {
+pub(super) fn show_form(refused: &Refused, layout: &Layout, page: &impl Template) -> Answer {
     let texts = refused.texts();
     if !texts.is_empty() {
         let body = page.render().map_err(Error::internal)?;
         for text in texts {
             let shown = InPage { text: &text }.render().map_err(Error::internal)?;
             if !body.contains(&shown) {
-                frame.unplaced.borrow_mut().push(text);
+                layout.unplaced.borrow_mut().push(text);
             }
         }
     }
-    show_as(refused.status(), frame, page)
+    show_as(refused.status(), layout, page)
 }
 
 /// Shows a page with what was refused: with its status, and with when to try again.
-pub(super) fn show_refused(refusal: &Error, frame: &Frame, page: &impl Template) -> Answer {
-    let mut response = show_as(status(refusal), frame, page)?;
+pub(super) fn show_refused(refusal: &Error, layout: &Layout, page: &impl Template) -> Answer {
+    let mut response = show_as(status(refusal), layout, page)?;
     if let Some(seconds) = refusal.retry_after() {
         response.headers_mut().insert(header::RETRY_AFTER, seconds.into());
     }
@@ -391,7 +391,7 @@ impl ResponseError for Failure {
         status(&self.0)
     }
 
-    /// Only the outline: [`tell_failures`] knows the request, and so the frame of the page and its reference.
+    /// Only the outline: [`tell_failures`] knows the request, and so the layout of the page and its reference.
     fn error_response(&self) -> HttpResponse {
         if let Error::Internal(cause) = &self.0 {
             tracing::error!(%cause, "request failed");
@@ -415,7 +415,7 @@ impl ResponseError for Failure {
 #[derive(Template)]
 #[template(path = "failure.html")]
 struct FailurePage {
-    frame: Frame,
+    layout: Layout,
     title: &'static str,
     text: String,
     /// Whether a form was sent that can be sent again as it was.
@@ -444,10 +444,10 @@ pub(super) async fn tell_failures<B: MessageBody>(
         None => return Ok(response),
     };
     let (request, response) = response.into_parts();
-    let frame = Frame::around(&request).unwrap_or_default();
+    let layout = Layout::around(&request).unwrap_or_default();
     let title = outage.map_or_else(|| title(status), Outage::title);
     let was_sent = outage.is_some() && request.method() == Method::POST;
-    let page = failure_page(&request, frame, title, text, (was_sent, onward));
+    let page = failure_page(&request, layout, title, text, (was_sent, onward));
     let mut told = HttpResponse::build(status);
     for (name, value) in response.headers() {
         told.insert_header((name.clone(), value.clone()));
@@ -464,9 +464,9 @@ pub(super) fn failed_after(
     onward: Option<String>,
 ) -> HttpResponse {
     let status = status(error);
-    let frame = Frame { flashes, ..Frame::around(request).unwrap_or_default() };
+    let layout = Layout { flashes, ..Layout::around(request).unwrap_or_default() };
     let title = error.outage().map_or_else(|| title(status), Outage::title);
-    let page = failure_page(request, frame, title, error.to_string(), (false, onward));
+    let page = failure_page(request, layout, title, error.to_string(), (false, onward));
     let mut response = HttpResponse::build(status);
     if let Some(seconds) = error.retry_after() {
         response.insert_header((header::RETRY_AFTER, seconds.to_string()));
@@ -489,12 +489,12 @@ fn title(status: StatusCode) -> &'static str {
 
 fn failure_page(
     request: &HttpRequest,
-    frame: Frame,
+    layout: Layout,
     title: &'static str,
     text: String,
     (was_sent, onward): (bool, Option<String>),
 ) -> String {
     let reference = request.extensions().get::<RequestId>().map(|id| id.0.clone()).unwrap_or_default();
-    let page = FailurePage { frame, title, text: text.clone(), was_sent, onward, reference };
+    let page = FailurePage { layout, title, text: text.clone(), was_sent, onward, reference };
     page.render().unwrap_or(text)
 }

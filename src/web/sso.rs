@@ -6,7 +6,7 @@
 use super::body::discard;
 use super::cookies::Name;
 use super::extract::{Address, OrgHandle, app_state, whole};
-use super::page::{self, Answer, Failure, Frame};
+use super::page::{self, Answer, Failure, Layout};
 use super::query::Query;
 use super::session::BrowserSession;
 use super::{AppState, device, session};
@@ -139,16 +139,16 @@ pub(super) struct Start {
 /// Sends the browser to Entra ID, and from there back to the page that was asked for.
 pub(super) async fn start(
     request: HttpRequest,
-    frame: Frame,
+    layout: Layout,
     org: OrgHandle,
     address: Address,
     start: Query<Start>,
 ) -> Answer {
     let state = app_state(&request)?;
-    let signed_in = BrowserSession::of(&request).user().filter(|_| frame.person.is_some());
+    let signed_in = BrowserSession::of(&request).user().filter(|_| layout.person.is_some());
     let payer = signed_in.clone().map_or_else(|| Payer::at(&address.0), Payer::Known);
     if let Err(refusal) = state.0.visits.take(visits::Purpose::Start, &payer) {
-        return turn_away(state, frame, &org, &address.0, refusal).await;
+        return turn_away(state, layout, &org, &address.0, refusal).await;
     }
     if request.method() == Method::HEAD {
         return Ok(HttpResponse::Ok().finish());
@@ -156,7 +156,7 @@ pub(super) async fn start(
     // It is kept with the request, for whoever asks.
     let next = page::own_path(start.next.as_deref().filter(|path| path.len() <= LONGEST_PATH));
     let force = start.again.is_some() || start.another.is_some();
-    if frame.person.is_some() && !force {
+    if layout.person.is_some() && !force {
         return Ok(page::go(&next));
     }
     if !org.read(settings::read).await?.enabled {
@@ -169,7 +169,7 @@ pub(super) async fn start(
     let purpose = if prover.is_some() { Purpose::Proof } else { Purpose::SignIn };
     let asker = prover.map_or_else(|| From::Address(address.0.clone()), From::Person);
     let mut response = match send(&request, &org, purpose, &next, asker, force).await {
-        Err(Failure(refusal)) => return turn_away(state, frame, &org, &address.0, refusal).await,
+        Err(Failure(refusal)) => return turn_away(state, layout, &org, &address.0, refusal).await,
         sent => sent?,
     };
     remember_way(&request, &mut response, "entra")?;
@@ -253,7 +253,7 @@ fn address(
 #[derive(Template)]
 #[template(path = "sso/refused.html")]
 struct RefusedPage {
-    frame: Frame,
+    layout: Layout,
     sentence: &'static str,
     /// Where it is noted; nowhere while single sign-on is off.
     reference: Option<String>,
@@ -263,15 +263,15 @@ struct RefusedPage {
 
 impl RefusedPage {
     fn show(self) -> Answer {
-        page::show_as(StatusCode::FORBIDDEN, &self.frame, &self)
+        page::show_as(StatusCode::FORBIDDEN, &self.layout, &self)
     }
 }
 
 /// Who is signed in in this browser, as far as a form from another site lets it be known: where one is, its cookie may
 /// have been kept back.
-fn present(request: &HttpRequest, frame: &Frame) -> Present {
+fn present(request: &HttpRequest, layout: &Layout) -> Present {
     let cookie_came = session::COOKIE.value(request).is_some_and(|value| !value.is_empty());
-    match BrowserSession::of(request).user().filter(|_| frame.person.is_some()) {
+    match BrowserSession::of(request).user().filter(|_| layout.person.is_some()) {
         Some(id) => Present::Account(id),
         None if cookie_came || !may_be_from_another_site(request) => Present::Nobody,
         None => Present::Unknown,
@@ -294,7 +294,7 @@ fn may_be_from_another_site(request: &HttpRequest) -> bool {
 /// Takes an answer from Entra ID, asked for or not.
 pub(super) async fn consume(
     request: HttpRequest,
-    frame: Frame,
+    layout: Layout,
     org: OrgHandle,
     address: Address,
     payload: web::Payload,
@@ -305,41 +305,41 @@ pub(super) async fn consume(
     let standing = org.read(move |conn| Standing::read(conn, &ring, secret.as_deref(), now)).await?;
     // Nobody comes in then: nothing is looked into, and nothing is kept of it.
     let is_plain = !state.is_https();
-    let closed = |frame| {
+    let closed = |layout| {
         let sentence =
             if is_plain { help::SWITCHED_OFF_OVER_HTTP } else { help::for_the_person("switched_off") };
-        RefusedPage { frame, sentence, reference: None, another: false }.show()
+        RefusedPage { layout, sentence, reference: None, another: false }.show()
     };
     if !standing.is_open {
         discard(&request, payload.into_inner(), LARGEST).await?;
-        return closed(frame);
+        return closed(layout);
     }
     let who = match payer(&state.0.visits, standing, browser.as_deref(), &address.0) {
         Ok(who) => who,
-        Err(refusal) => return turn_away(state, frame, &org, &address.0, refusal).await,
+        Err(refusal) => return turn_away(state, layout, &org, &address.0, refusal).await,
     };
     let (field, relay_state) = match read_form(&request, payload.into_inner()).await {
         Ok(read) => read,
-        Err(Failure(refusal)) => return turn_away(state, frame, &org, &address.0, refusal).await,
+        Err(Failure(refusal)) => return turn_away(state, layout, &org, &address.0, refusal).await,
     };
     let here = here(state);
     let bearer = Bearer {
         browser,
         address: address.0,
         return_to: relay_state.and_then(|relay_state| own_page(state, &relay_state)),
-        present: present(&request, &frame),
+        present: present(&request, &layout),
     };
     let (ring, browser) = (org.inner().keys().clone(), bearer.browser.clone());
     let grounds = org.read(move |conn| Grounds::read(conn, &ring, &here, browser.as_deref(), now)).await?;
     // It may have been switched off while the response was on its way.
     if !grounds.is_open() {
-        return closed(frame);
+        return closed(layout);
     }
     let line = examinations::line(&bearer.address, grounds.is_expected());
     let examined = match org.wait(state.0.examinations.run(line, move || grounds.examine(&field, now))).await
     {
         Err(refusal @ (Error::Busy(_) | Error::TooMany(_))) => {
-            return turn_away(state, frame, &org, &bearer.address, refusal).await;
+            return turn_away(state, layout, &org, &bearer.address, refusal).await;
         }
         examined => examined,
     };
@@ -360,19 +360,19 @@ pub(super) async fn consume(
     };
     match landing {
         Landing::In(entry) => enter(&request, &org, *entry).await,
-        Landing::Pending { secret, arrival } => switch::hold(&request, frame, secret, &arrival, &present),
+        Landing::Pending { secret, arrival } => switch::hold(&request, layout, secret, &arrival, &present),
         Landing::Tested { reference } => Ok(page::go(&format!("/identity/sso/tests/{reference}"))),
         // Going back to an answer that was used misses nothing.
-        Landing::Refused { is_repeat: true, .. } if frame.person.is_some() => Ok(page::go("/")),
+        Landing::Refused { is_repeat: true, .. } if layout.person.is_some() => Ok(page::go("/")),
         // Of what did not come of an answer whoever is signed in is told: they may have been asked to prove who they are.
-        Landing::Refused { is_over: true, sentence, reference, .. } if frame.person.is_some() => {
+        Landing::Refused { is_over: true, sentence, reference, .. } if layout.person.is_some() => {
             Ok(switch::told(&request, sentence, &reference))
         }
         Landing::Refused { is_over: true, reference, .. } if present == Present::Unknown => {
             Ok(page::go(&switch::refused_at(&reference)))
         }
         Landing::Refused { sentence, reference, is_about_the_account: another, .. } => {
-            RefusedPage { frame, sentence, reference: Some(reference), another }.show()
+            RefusedPage { layout, sentence, reference: Some(reference), another }.show()
         }
     }
 }

@@ -9,7 +9,7 @@ use crate::domain::users::{self, lifecycle};
 use crate::error::Error;
 use crate::web::device;
 use crate::web::extract::{Address, CurrentUser, Fields, OrgHandle, Posted};
-use crate::web::page::{self, Answer, Frame, Refused};
+use crate::web::page::{self, Answer, Layout, Refused};
 use crate::web::session::BrowserSession;
 use actix_web::HttpRequest;
 use askama::Template;
@@ -20,7 +20,7 @@ const PATH: &str = "/account";
 #[derive(Template)]
 #[template(path = "account/show.html")]
 struct AccountPage {
-    frame: Frame,
+    layout: Layout,
     me: users::User,
     email: String,
     site: String,
@@ -29,11 +29,11 @@ struct AccountPage {
     refusal: Refused,
 }
 
-pub(super) async fn show(current: CurrentUser, frame: Frame, org: OrgHandle) -> Answer {
-    render(current, frame, org, None).await
+pub(super) async fn show(current: CurrentUser, layout: Layout, org: OrgHandle) -> Answer {
+    render(current, layout, org, None).await
 }
 
-async fn render(current: CurrentUser, frame: Frame, org: OrgHandle, refusal: Option<Error>) -> Answer {
+async fn render(current: CurrentUser, layout: Layout, org: OrgHandle, refusal: Option<Error>) -> Answer {
     let me = current.0;
     let mine = me.clone();
     let (email, site, license, groups) = org
@@ -47,7 +47,7 @@ async fn render(current: CurrentUser, frame: Frame, org: OrgHandle, refusal: Opt
         .await?;
     let refusal = Refused(refusal);
     let page = AccountPage {
-        frame: frame.of("account").refusing(&refusal),
+        layout: layout.of("account").refusing(&refusal),
         me,
         email,
         site,
@@ -56,8 +56,8 @@ async fn render(current: CurrentUser, frame: Frame, org: OrgHandle, refusal: Opt
         refusal,
     };
     match &page.refusal.0 {
-        Some(refusal) => page::show_refused(refusal, &page.frame, &page),
-        None => page::show(&page.frame, &page),
+        Some(refusal) => page::show_refused(refusal, &page.layout, &page),
+        None => page::show(&page.layout, &page),
     }
 }
 
@@ -73,7 +73,7 @@ pub(super) struct Passwords {
 pub(super) async fn set_password(
     request: HttpRequest,
     current: CurrentUser,
-    frame: Frame,
+    layout: Layout,
     org: OrgHandle,
     address: Address,
     form: Posted<Passwords>,
@@ -90,7 +90,7 @@ pub(super) async fn set_password(
             Ok(response)
         }
         Err(refusal @ (Error::Invalid(_) | Error::TooMany(_) | Error::Busy(_) | Error::Conflict(_))) => {
-            render(current, frame, org, Some(refusal)).await
+            render(current, layout, org, Some(refusal)).await
         }
         Err(other) => Err(other.into()),
     }

@@ -8,7 +8,7 @@ use crate::domain::retention::{self, Log};
 use crate::domain::{groups, health, users};
 use crate::error::Result;
 use crate::web::extract::OrgHandle;
-use crate::web::page::{self, Answer, Frame, when};
+use crate::web::page::{self, Answer, Layout, when};
 use crate::web::query::Query;
 use actix_web::web::Path;
 use askama::Template;
@@ -53,7 +53,7 @@ impl Asked {
 #[derive(Template)]
 #[template(path = "activity/audit.html")]
 struct AuditPage {
-    frame: Frame,
+    layout: Layout,
     asked: Asked,
     lines: Vec<Line>,
     kinds: Vec<(&'static str, &'static str)>,
@@ -72,7 +72,7 @@ struct Line {
     user: Option<String>,
 }
 
-pub(super) async fn show(frame: Frame, org: OrgHandle, asked: Query<Asked>) -> Answer {
+pub(super) async fn show(layout: Layout, org: OrgHandle, asked: Query<Asked>) -> Answer {
     let asked = asked.into_inner();
     let (since, until) = asked.between();
     let filter = audit::Filter {
@@ -100,8 +100,8 @@ pub(super) async fn show(frame: Frame, org: OrgHandle, asked: Query<Asked>) -> A
     let (previous, next) = page::ways(&events, "/activity", &query);
     let lines = events.items.into_iter().map(|event| Line::of(&event, &present)).collect();
     let kinds = Kind::ALL.iter().map(|kind| (kind.as_str(), word(*kind))).collect();
-    let page = AuditPage { frame: frame.of("activity"), asked, lines, kinds, previous, next, days };
-    page::show(&page.frame, &page)
+    let page = AuditPage { layout: layout.of("activity"), asked, lines, kinds, previous, next, days };
+    page::show(&page.layout, &page)
 }
 
 impl Line {
@@ -133,7 +133,7 @@ fn word(kind: Kind) -> &'static str {
 #[derive(Template)]
 #[template(path = "activity/provisioning.html")]
 struct ProvisioningPage {
-    frame: Frame,
+    layout: Layout,
     asked: Asked,
     events: Vec<Request>,
     outcomes: Vec<(&'static str, &'static str)>,
@@ -169,7 +169,7 @@ struct Request {
     request_id: Option<String>,
 }
 
-pub(super) async fn provisioning(frame: Frame, org: OrgHandle, asked: Query<Asked>) -> Answer {
+pub(super) async fn provisioning(layout: Layout, org: OrgHandle, asked: Query<Asked>) -> Answer {
     let asked = asked.into_inner();
     let (since, until) = asked.between();
     let filter = provisioning::Filter {
@@ -201,7 +201,7 @@ pub(super) async fn provisioning(frame: Frame, org: OrgHandle, asked: Query<Aske
     let (previous, next) = page::ways(&events, "/activity/provisioning", &query);
     let operations = Operation::ALL.iter().map(|one| (one.as_str(), one.words()));
     let page = ProvisioningPage {
-        frame: frame.of("activity"),
+        layout: layout.of("activity"),
         asked,
         events: events.items.into_iter().map(|event| Request::of(&event, &present)).collect(),
         outcomes: vec![
@@ -217,7 +217,7 @@ pub(super) async fn provisioning(frame: Frame, org: OrgHandle, asked: Query<Aske
         days,
         has_called,
     };
-    page::show(&page.frame, &page)
+    page::show(&page.layout, &page)
 }
 
 /// The keys of users and groups that are still there.
@@ -274,12 +274,12 @@ impl Request {
 #[derive(Template)]
 #[template(path = "activity/request.html")]
 struct RequestPage {
-    frame: Frame,
+    layout: Layout,
     event: Request,
 }
 
 /// One request, with all that is known of it.
-pub(super) async fn request(frame: Frame, org: OrgHandle, id: Path<String>) -> Answer {
+pub(super) async fn request(layout: Layout, org: OrgHandle, id: Path<String>) -> Answer {
     let found = org
         .read(move |conn| {
             let found = provisioning::find(conn, &id);
@@ -291,8 +291,8 @@ pub(super) async fn request(frame: Frame, org: OrgHandle, id: Path<String>) -> A
         .await?;
     let (event, present) = match found {
         Ok(found) => found,
-        Err(gone) => return gone.answer(frame.of("activity")),
+        Err(gone) => return gone.answer(layout.of("activity")),
     };
-    let page = RequestPage { frame: frame.of("activity"), event: Request::of(&event, &present) };
-    page::show(&page.frame, &page)
+    let page = RequestPage { layout: layout.of("activity"), event: Request::of(&event, &present) };
+    page::show(&page.layout, &page)
 }

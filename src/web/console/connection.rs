@@ -9,7 +9,7 @@ use crate::error::{Error, Result};
 use crate::fetch::{self, Answer as Answered, Failure, Limits};
 use crate::scim::message::{LIST_RESPONSE, MEDIA_TYPE};
 use crate::web::extract::{CurrentUser, Fields, OrgHandle, Posted, app_state};
-use crate::web::page::{self, Answer, Frame, ago};
+use crate::web::page::{self, Answer, Layout, ago};
 use crate::web::scim;
 use crate::web::session::BrowserSession;
 use actix_web::HttpRequest;
@@ -123,7 +123,7 @@ struct Probe {
 pub(super) async fn test(
     request: HttpRequest,
     current: CurrentUser,
-    frame: Frame,
+    layout: Layout,
     org: OrgHandle,
     _form: Posted<Fields>,
 ) -> Answer {
@@ -149,7 +149,7 @@ pub(super) async fn test(
     for probe in probes() {
         steps.push(run(&base, &headers, probe).await?);
     }
-    identity::render(&request, &current, frame, &org, Said { tested: Some(steps), ..Said::default() }).await
+    identity::render(&request, &current, layout, &org, Said { tested: Some(steps), ..Said::default() }).await
 }
 
 fn probes() -> [Probe; 3] {

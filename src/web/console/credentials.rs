@@ -9,7 +9,7 @@ use crate::error::{Error, Result};
 use crate::web::AppState;
 use crate::web::extract::{CurrentUser, Fields, OrgHandle, Posted};
 use crate::web::oauth;
-use crate::web::page::{self, Answer, Frame, ago, when};
+use crate::web::page::{self, Answer, Layout, ago, when};
 use crate::web::session::BrowserSession;
 use actix_web::HttpRequest;
 use actix_web::web::Path;
@@ -185,7 +185,7 @@ impl Wanted {
 pub(super) async fn create_client(
     request: HttpRequest,
     current: CurrentUser,
-    frame: Frame,
+    layout: Layout,
     org: OrgHandle,
     form: Posted<Wanted>,
 ) -> Answer {
@@ -193,26 +193,26 @@ pub(super) async fn create_client(
     let wanted = form.clone();
     let made =
         org.write(current.actor(), move |tx| clients::create(tx, &wanted.client_label, wanted.years()));
-    showing(&request, &current, frame, &org, form, made.await).await
+    showing(&request, &current, layout, &org, form, made.await).await
 }
 
 /// Makes another secret of a client, to be good beside the one that it replaces, and shows it.
 pub(super) async fn add_secret(
     request: HttpRequest,
     current: CurrentUser,
-    frame: Frame,
+    layout: Layout,
     org: OrgHandle,
     (id, form): (Path<String>, Posted<Wanted>),
 ) -> Answer {
     let Posted(form) = form;
     let made = org.write(current.actor(), move |tx| clients::add_secret(tx, &id, form.years()));
-    showing(&request, &current, frame, &org, Wanted::default(), made.await).await
+    showing(&request, &current, layout, &org, Wanted::default(), made.await).await
 }
 
 async fn showing(
     request: &HttpRequest,
     current: &CurrentUser,
-    frame: Frame,
+    layout: Layout,
     org: &OrgHandle,
     form: Wanted,
     made: Result<(Client, String)>,
@@ -231,7 +231,7 @@ async fn showing(
         }
         Err(other) => return Err(other.into()),
     };
-    identity::render(request, current, frame, org, said).await
+    identity::render(request, current, layout, org, said).await
 }
 
 pub(super) async fn revoke_secret(
@@ -269,7 +269,7 @@ pub(super) async fn remove_client(
 pub(super) async fn save_federation(
     request: HttpRequest,
     current: CurrentUser,
-    frame: Frame,
+    layout: Layout,
     org: OrgHandle,
     form: Posted<Form>,
 ) -> Answer {
@@ -279,7 +279,7 @@ pub(super) async fn save_federation(
         Err(refusal @ Error::Invalid(_)) => {
             let refusal = Some(refusal);
             let said = Said { refusal, federation: Some(form), place: "federation", ..Said::default() };
-            identity::render(&request, &current, frame, &org, said).await
+            identity::render(&request, &current, layout, &org, said).await
         }
         outcome => {
             let said = |federation: &Federation| {

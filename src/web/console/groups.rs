@@ -6,7 +6,7 @@ use crate::domain::groups::{self, Group, Listed, Member};
 use crate::domain::tasks::running_on;
 use crate::domain::users;
 use crate::web::extract::{CurrentUser, Fields, OrgHandle, Posted};
-use crate::web::page::{self, Answer, Frame, when};
+use crate::web::page::{self, Answer, Layout, when};
 use crate::web::query::Query;
 use actix_web::HttpRequest;
 use actix_web::web::Path;
@@ -29,7 +29,7 @@ pub(super) struct Asked {
 #[derive(Template)]
 #[template(path = "groups/list.html")]
 struct ListPage {
-    frame: Frame,
+    layout: Layout,
     q: String,
     rows: Vec<Listed>,
     total: i64,
@@ -37,21 +37,21 @@ struct ListPage {
     next: Option<String>,
 }
 
-pub(super) async fn list(frame: Frame, org: OrgHandle, asked: Query<Asked>) -> Answer {
+pub(super) async fn list(layout: Layout, org: OrgHandle, asked: Query<Asked>) -> Answer {
     let Query(asked) = asked;
     let at = page::at(asked.after, asked.before);
     let words = asked.q.clone();
     let (rows, total) =
         org.read(move |conn| Ok((groups::list(conn, &words, &at, PAGE)?, groups::count(conn)?))).await?;
     let (previous, next) = page::ways(&rows, PATH, &[("q", &asked.q)]);
-    let page = ListPage { frame: frame.of("groups"), q: asked.q, rows: rows.items, total, previous, next };
-    page::show(&page.frame, &page)
+    let page = ListPage { layout: layout.of("groups"), q: asked.q, rows: rows.items, total, previous, next };
+    page::show(&page.layout, &page)
 }
 
 #[derive(Template)]
 #[template(path = "groups/show.html")]
 struct GroupPage {
-    frame: Frame,
+    layout: Layout,
     group: Group,
     members: Vec<Row>,
     changed: String,
@@ -65,7 +65,7 @@ struct Row {
     held: Option<&'static str>,
 }
 
-pub(super) async fn show(frame: Frame, org: OrgHandle, id: Path<String>, asked: Query<Asked>) -> Answer {
+pub(super) async fn show(layout: Layout, org: OrgHandle, id: Path<String>, asked: Query<Asked>) -> Answer {
     let Query(asked) = asked;
     let at = page::at(asked.after, asked.before);
     let path = format!("{PATH}/{id}");
@@ -81,7 +81,7 @@ pub(super) async fn show(frame: Frame, org: OrgHandle, id: Path<String>, asked: 
         .await?;
     let (previous, next) = page::ways(&members, &path, &[]);
     let page = GroupPage {
-        frame: frame.of("groups"),
+        layout: layout.of("groups"),
         changed: when(group.updated_at),
         group,
         members: members
@@ -92,7 +92,7 @@ pub(super) async fn show(frame: Frame, org: OrgHandle, id: Path<String>, asked: 
         previous,
         next,
     };
-    page::show(&page.frame, &page)
+    page::show(&page.layout, &page)
 }
 
 /// Deletes a group that Entra ID no longer keeps.

@@ -7,7 +7,7 @@ use crate::domain::held::{self, Count, Decided, HeldGroup, Named, Verdict};
 use crate::domain::users::{self, Held, User};
 use crate::error::{Error, Result};
 use crate::web::extract::{CurrentUser, Fields, OrgHandle, Posted, values};
-use crate::web::page::{self, Answer, Frame, Refused, when};
+use crate::web::page::{self, Answer, Layout, Refused, when};
 use crate::web::query::Query;
 use actix_web::HttpRequest;
 use askama::Template;
@@ -29,7 +29,7 @@ pub(super) struct Asked {
 #[derive(Template)]
 #[template(path = "held/list.html")]
 struct HeldPage {
-    frame: Frame,
+    layout: Layout,
     users: Vec<Row>,
     groups: Vec<HeldGroup>,
     count: Count,
@@ -154,11 +154,11 @@ impl HeldPage {
     }
 }
 
-pub(super) async fn show(frame: Frame, org: OrgHandle, asked: Query<Asked>) -> Answer {
-    render(frame, org, asked.into_inner(), None).await
+pub(super) async fn show(layout: Layout, org: OrgHandle, asked: Query<Asked>) -> Answer {
+    render(layout, org, asked.into_inner(), None).await
 }
 
-async fn render(frame: Frame, org: OrgHandle, asked: Asked, entered: Option<(Form, Error)>) -> Answer {
+async fn render(layout: Layout, org: OrgHandle, asked: Asked, entered: Option<(Form, Error)>) -> Answer {
     let at = page::at(asked.after, asked.before);
     let now = org.inner().now();
     let (users, groups, count, limits, lately, shown) = org
@@ -175,7 +175,7 @@ async fn render(frame: Frame, org: OrgHandle, asked: Asked, entered: Option<(For
     let (entered, refusal) = entered.unzip();
     let refusal = Refused(refusal);
     let page = HeldPage {
-        frame: frame.of("users").refusing(&refusal),
+        layout: layout.of("users").refusing(&refusal),
         users: users.items.into_iter().map(Row::from).collect(),
         groups,
         count,
@@ -186,14 +186,14 @@ async fn render(frame: Frame, org: OrgHandle, asked: Asked, entered: Option<(For
         refusal,
         shown,
     };
-    page::show_form(&page.refusal, &page.frame, &page)
+    page::show_form(&page.refusal, &page.layout, &page)
 }
 
 /// Releases what was chosen, or keeps it as it is; or all of it.
 pub(super) async fn decide(
     request: HttpRequest,
     current: CurrentUser,
-    frame: Frame,
+    layout: Layout,
     org: OrgHandle,
     form: Posted<Fields>,
 ) -> Answer {
@@ -201,7 +201,7 @@ pub(super) async fn decide(
     let Some((verdict, all)) = verdict(&form) else {
         let refusal = Error::invalid("verdict", "Choose Release or Keep. Nothing was done.");
         let limits = org.read(guard::limits).await?;
-        return render(frame, org, Asked::default(), Some((limits.into(), refusal))).await;
+        return render(layout, org, Asked::default(), Some((limits.into(), refusal))).await;
     };
     if all {
         let shown = values(&form, "shown_until").into_iter().find_map(|number| number.parse().ok());
@@ -267,7 +267,7 @@ fn said(verdict: Verdict, decided: Decided) -> String {
 pub(super) async fn set_limits(
     request: HttpRequest,
     current: CurrentUser,
-    frame: Frame,
+    layout: Layout,
     org: OrgHandle,
     form: Posted<Fields>,
 ) -> Answer {
@@ -278,7 +278,9 @@ pub(super) async fn set_limits(
         Err(refusal) => Err(refusal),
     };
     match outcome {
-        Err(refusal @ Error::Invalid(_)) => render(frame, org, Asked::default(), Some((form, refusal))).await,
+        Err(refusal @ Error::Invalid(_)) => {
+            render(layout, org, Asked::default(), Some((form, refusal))).await
+        }
         outcome => page::settle(&request, outcome, |()| "The guard was set.".to_owned(), PATH),
     }
 }

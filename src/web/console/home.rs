@@ -15,7 +15,7 @@ use crate::domain::{held, licenses, sites, users};
 use crate::error::Result;
 use crate::web::AppState;
 use crate::web::extract::{OrgHandle, app_state};
-use crate::web::page::{self, Answer, Frame, ago, when};
+use crate::web::page::{self, Answer, Layout, ago, when};
 use crate::web::task_lines::{self, TaskLine};
 use actix_web::HttpRequest;
 use askama::Template;
@@ -31,7 +31,7 @@ const GUESSING_DAYS: i64 = 7;
 #[derive(Template)]
 #[template(path = "home/show.html")]
 struct HomePage {
-    frame: Frame,
+    layout: Layout,
     state: Standing,
     last_contact: Option<String>,
 }
@@ -106,20 +106,20 @@ impl Attention {
     }
 }
 
-pub(super) async fn show(request: HttpRequest, frame: Frame, org: OrgHandle) -> Answer {
+pub(super) async fn show(request: HttpRequest, layout: Layout, org: OrgHandle) -> Answer {
     // Whoever has no role is at home on their own page.
-    if !frame.may_look() {
+    if !layout.may_look() {
         return Ok(page::go("/account"));
     }
     let now = org.inner().now();
-    let who = (frame.is_owner(), frame.may_change());
+    let who = (layout.is_owner(), layout.may_change());
     let mut state = org.read(move |conn| standing(conn, now, who)).await?;
-    if frame.may_change() {
+    if layout.may_change() {
         state.attention.extend(unnamed_proxy(app_state(&request)?, now));
     }
     let last_contact = state.health.last_contact.map(|at| ago(at, now));
-    let page = HomePage { frame: frame.of("home"), state, last_contact };
-    page::show(&page.frame, &page)
+    let page = HomePage { layout: layout.of("home"), state, last_contact };
+    page::show(&page.layout, &page)
 }
 
 /// A proxy that the operator forgot to name.

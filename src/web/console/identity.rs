@@ -11,7 +11,7 @@ use crate::domain::users::User;
 use crate::domain::users::by_entra::Scope;
 use crate::error::{Error, Result};
 use crate::web::extract::{CurrentUser, Fields, OrgHandle, Posted, app_state};
-use crate::web::page::{self, Answer, Frame, Refused, ago, when};
+use crate::web::page::{self, Answer, Layout, Refused, ago, when};
 use crate::web::scim;
 use crate::web::session::BrowserSession;
 use actix_web::HttpRequest;
@@ -27,7 +27,7 @@ const PLACES: &[&str] = &["health", "sso", "provisioning", "credentials", "feder
 #[derive(Template)]
 #[template(path = "identity/show.html")]
 struct IdentityPage {
-    frame: Frame,
+    layout: Layout,
     sso: Card,
     refusal: Refused,
     switch: Switch,
@@ -89,15 +89,20 @@ impl IdentityPage {
     }
 }
 
-pub(super) async fn show(request: HttpRequest, current: CurrentUser, frame: Frame, org: OrgHandle) -> Answer {
-    render(&request, &current, frame, &org, Said::default()).await
+pub(super) async fn show(
+    request: HttpRequest,
+    current: CurrentUser,
+    layout: Layout,
+    org: OrgHandle,
+) -> Answer {
+    render(&request, &current, layout, &org, Said::default()).await
 }
 
 /// The page, with what was said in answer to a form.
 pub(super) async fn render(
     request: &HttpRequest,
     current: &CurrentUser,
-    frame: Frame,
+    layout: Layout,
     org: &OrgHandle,
     said: Said,
 ) -> Answer {
@@ -108,7 +113,7 @@ pub(super) async fn render(
     // The health of what is off is not shown.
     let places = if switch.state == State::Off { &PLACES[1..] } else { PLACES };
     let page = IdentityPage {
-        frame: frame.of("identity").with_places(places).refusing_at(&refusal, said.place),
+        layout: layout.of("identity").with_places(places).refusing_at(&refusal, said.place),
         sso: Card::of(request, sso, said.sso, now)?,
         refusal,
         switch,
@@ -126,7 +131,7 @@ pub(super) async fn render(
             now,
         ),
     };
-    page::show_form(&page.refusal, &page.frame, &page)
+    page::show_form(&page.refusal, &page.layout, &page)
 }
 
 type Loaded = (single_sign_on::Loaded, Switch, Vec<Token>, (Health, Vec<Warning>), credentials::Loaded);
@@ -213,21 +218,21 @@ pub(super) struct Proof {
 pub(super) async fn reveal(
     request: HttpRequest,
     current: CurrentUser,
-    frame: Frame,
+    layout: Layout,
     org: OrgHandle,
     form: Posted<Proof>,
 ) -> Answer {
     let Posted(form) = form;
     let id = Some(form.token).filter(|id| !id.is_empty());
     let shown = org.write(current.actor(), move |tx| tokens::reveal(tx, id.as_deref())).await;
-    showing(&request, &current, frame, &org, Proof::default(), shown).await
+    showing(&request, &current, layout, &org, Proof::default(), shown).await
 }
 
 /// Makes another token, to be live beside the one that it replaces, and shows it.
 pub(super) async fn create_token(
     request: HttpRequest,
     current: CurrentUser,
-    frame: Frame,
+    layout: Layout,
     org: OrgHandle,
     form: Posted<Proof>,
 ) -> Answer {
@@ -244,13 +249,13 @@ pub(super) async fn create_token(
         Ok(days) => org.write(current.actor(), move |tx| tokens::create(tx, &label, days)).await,
         Err(refusal) => Err(refusal),
     };
-    showing(&request, &current, frame, &org, form, made).await
+    showing(&request, &current, layout, &org, form, made).await
 }
 
 async fn showing(
     request: &HttpRequest,
     current: &CurrentUser,
-    frame: Frame,
+    layout: Layout,
     org: &OrgHandle,
     form: Proof,
     shown: Result<(Token, String)>,
@@ -259,12 +264,12 @@ async fn showing(
         Ok((token, secret)) => {
             let url = app_state(request)?.address(scim::BASE);
             let revealed = Revealed { url, label: token.label, token: secret };
-            render(request, current, frame, org, Said { revealed: Some(revealed), ..Said::default() }).await
+            render(request, current, layout, org, Said { revealed: Some(revealed), ..Said::default() }).await
         }
         Err(refusal @ (Error::Invalid(_) | Error::Taken(_))) => {
             let refusal = Some(refusal);
             let said = Said { refusal, token: form, place: "provisioning", ..Said::default() };
-            render(request, current, frame, org, said).await
+            render(request, current, layout, org, said).await
         }
         Err(refusal @ Error::Conflict(_)) => {
             BrowserSession::of(request).flash_at("bad", refusal.to_string(), "provisioning");

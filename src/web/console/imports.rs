@@ -6,7 +6,7 @@ use crate::domain::imports::{self, Import, Row, State, Upload as File};
 use crate::domain::sites;
 use crate::error::Error;
 use crate::web::extract::{CurrentUser, Fields, OrgHandle, Posted, UpTo, values};
-use crate::web::page::{self, Answer, Frame, Refused};
+use crate::web::page::{self, Answer, Layout, Refused};
 use crate::web::query::Query;
 use actix_web::HttpRequest;
 use actix_web::http::StatusCode;
@@ -22,7 +22,7 @@ const RECENT: i64 = 100;
 #[derive(Template)]
 #[template(path = "imports/new.html")]
 struct NewPage {
-    frame: Frame,
+    layout: Layout,
     take_away: bool,
     refusal: Refused,
     most_rows: String,
@@ -30,10 +30,10 @@ struct NewPage {
 }
 
 impl NewPage {
-    fn new(frame: Frame, take_away: bool, refusal: Option<Error>) -> Self {
+    fn new(layout: Layout, take_away: bool, refusal: Option<Error>) -> Self {
         let refusal = Refused(refusal);
         Self {
-            frame: frame.of("licences").refusing(&refusal),
+            layout: layout.of("licences").refusing(&refusal),
             take_away,
             refusal,
             most_rows: format!("{},{:03}", imports::MOST_ROWS / 1000, imports::MOST_ROWS % 1000),
@@ -42,9 +42,9 @@ impl NewPage {
     }
 }
 
-pub(super) async fn new(frame: Frame) -> Answer {
-    let page = NewPage::new(frame, false, None);
-    page::show(&page.frame, &page)
+pub(super) async fn new(layout: Layout) -> Answer {
+    let page = NewPage::new(layout, false, None);
+    page::show(&page.layout, &page)
 }
 
 pub(super) async fn template() -> Answer {
@@ -54,7 +54,7 @@ pub(super) async fn template() -> Answer {
 /// Checks the file and keeps it; nothing else changes.
 pub(super) async fn validate(
     current: CurrentUser,
-    frame: Frame,
+    layout: Layout,
     org: OrgHandle,
     UpTo(upload): UpTo<{ imports::MOST_BYTES }>,
 ) -> Answer {
@@ -76,8 +76,8 @@ pub(super) async fn validate(
     match checked {
         Ok(import) => Ok(page::go(&format!("/imports/{}", import.id))),
         Err(refusal @ Error::Invalid(_)) => {
-            let page = NewPage::new(frame, take_away, Some(refusal));
-            page::show_as(StatusCode::UNPROCESSABLE_ENTITY, &page.frame, &page)
+            let page = NewPage::new(layout, take_away, Some(refusal));
+            page::show_as(StatusCode::UNPROCESSABLE_ENTITY, &page.layout, &page)
         }
         Err(other) => Err(other.into()),
     }
@@ -86,20 +86,20 @@ pub(super) async fn validate(
 #[derive(Template)]
 #[template(path = "imports/list.html")]
 struct ListPage {
-    frame: Frame,
+    layout: Layout,
     uploads: Vec<Import>,
 }
 
-pub(super) async fn list(frame: Frame, org: OrgHandle) -> Answer {
+pub(super) async fn list(layout: Layout, org: OrgHandle) -> Answer {
     let uploads = org.read(|conn| imports::recent(conn, RECENT)).await?;
-    let page = ListPage { frame: frame.of("licences"), uploads };
-    page::show(&page.frame, &page)
+    let page = ListPage { layout: layout.of("licences"), uploads };
+    page::show(&page.layout, &page)
 }
 
 #[derive(Template)]
 #[template(path = "imports/show.html")]
 struct ImportPage {
-    frame: Frame,
+    layout: Layout,
     import: Import,
     uploaded_at: String,
     finished_at: Option<String>,
@@ -135,7 +135,7 @@ pub(super) struct From {
     after: i32,
 }
 
-pub(super) async fn show(frame: Frame, org: OrgHandle, id: Path<String>, from: Query<From>) -> Answer {
+pub(super) async fn show(layout: Layout, org: OrgHandle, id: Path<String>, from: Query<From>) -> Answer {
     let after = from.after;
     let (import, mut rows, sites) = org
         .read(move |conn| {
@@ -149,7 +149,7 @@ pub(super) async fn show(frame: Frame, org: OrgHandle, id: Path<String>, from: Q
     rows.truncate(shown);
     let last = rows.last().map(|row| row.number).filter(|_| more);
     let page = ImportPage {
-        frame: frame.of("licences"),
+        layout: layout.of("licences"),
         with_site: rows.iter().any(|row| row.site.is_some()),
         sites: sites.into_iter().map(|site| (site.id, site.name)).collect(),
         next: last.map(|number| format!("/imports/{}?after={number}", import.id)),
@@ -159,7 +159,7 @@ pub(super) async fn show(frame: Frame, org: OrgHandle, id: Path<String>, from: Q
         import,
         rows,
     };
-    page::show(&page.frame, &page)
+    page::show(&page.layout, &page)
 }
 
 pub(super) fn badge(state: State) -> (&'static str, &'static str) {

@@ -4,7 +4,7 @@ use crate::domain::imports::{self, Import};
 use crate::domain::licenses::{self, LicenseType, Stock, Wish};
 use crate::error::{Error, Result};
 use crate::web::extract::{CurrentUser, Fields, OrgHandle, Posted};
-use crate::web::page::{self, Answer, Frame, Refused};
+use crate::web::page::{self, Answer, Layout, Refused};
 use actix_web::HttpRequest;
 use actix_web::web::Path;
 use askama::Template;
@@ -16,7 +16,7 @@ const RECENT: i64 = 5;
 #[derive(Template)]
 #[template(path = "licenses/list.html")]
 struct ListPage {
-    frame: Frame,
+    layout: Layout,
     stock: Vec<Stock>,
     uploads: Vec<Import>,
     form: Form,
@@ -46,22 +46,22 @@ impl Form {
     }
 }
 
-pub(super) async fn list(frame: Frame, org: OrgHandle) -> Answer {
-    render(frame, org, Form::default(), None).await
+pub(super) async fn list(layout: Layout, org: OrgHandle) -> Answer {
+    render(layout, org, Form::default(), None).await
 }
 
-async fn render(frame: Frame, org: OrgHandle, form: Form, refusal: Option<Error>) -> Answer {
+async fn render(layout: Layout, org: OrgHandle, form: Form, refusal: Option<Error>) -> Answer {
     let (stock, uploads) =
         org.read(|conn| Ok((licenses::stock(conn)?, imports::recent(conn, RECENT)?))).await?;
     let refusal = Refused(refusal);
-    let page = ListPage { frame: frame.of("licences").refusing(&refusal), stock, uploads, form, refusal };
-    page::show_form(&page.refusal, &page.frame, &page)
+    let page = ListPage { layout: layout.of("licences").refusing(&refusal), stock, uploads, form, refusal };
+    page::show_form(&page.refusal, &page.layout, &page)
 }
 
 pub(super) async fn create(
     request: HttpRequest,
     current: CurrentUser,
-    frame: Frame,
+    layout: Layout,
     org: OrgHandle,
     form: Posted<Form>,
 ) -> Answer {
@@ -71,7 +71,9 @@ pub(super) async fn create(
         Err(refusal) => Err(refusal),
     };
     match made {
-        Err(refusal @ (Error::Invalid(_) | Error::Taken(_))) => render(frame, org, form, Some(refusal)).await,
+        Err(refusal @ (Error::Invalid(_) | Error::Taken(_))) => {
+            render(layout, org, form, Some(refusal)).await
+        }
         outcome => page::settle(&request, outcome, |kind| format!("{} was created.", kind.code), PATH),
     }
 }
@@ -79,18 +81,18 @@ pub(super) async fn create(
 #[derive(Template)]
 #[template(path = "licenses/show.html")]
 struct TypePage {
-    frame: Frame,
+    layout: Layout,
     stock: Stock,
     form: Form,
     refusal: Refused,
 }
 
-pub(super) async fn show(frame: Frame, org: OrgHandle, id: Path<String>) -> Answer {
-    render_type(frame, org, id.into_inner(), None, None).await
+pub(super) async fn show(layout: Layout, org: OrgHandle, id: Path<String>) -> Answer {
+    render_type(layout, org, id.into_inner(), None, None).await
 }
 
 async fn render_type(
-    frame: Frame,
+    layout: Layout,
     org: OrgHandle,
     id: String,
     entered: Option<Form>,
@@ -99,14 +101,14 @@ async fn render_type(
     let stock = org.read(move |conn| licenses::find(conn, &id)).await?;
     let refusal = Refused(refusal);
     let form = entered.unwrap_or_else(|| Form::of(&stock.kind));
-    let page = TypePage { frame: frame.of("licences").refusing(&refusal), stock, form, refusal };
-    page::show_form(&page.refusal, &page.frame, &page)
+    let page = TypePage { layout: layout.of("licences").refusing(&refusal), stock, form, refusal };
+    page::show_form(&page.refusal, &page.layout, &page)
 }
 
 pub(super) async fn change(
     request: HttpRequest,
     current: CurrentUser,
-    frame: Frame,
+    layout: Layout,
     org: OrgHandle,
     id: Path<String>,
     form: Posted<Form>,
@@ -119,7 +121,7 @@ pub(super) async fn change(
     };
     match changed {
         Err(refusal @ (Error::Invalid(_) | Error::Taken(_))) => {
-            render_type(frame, org, id, Some(form), Some(refusal)).await
+            render_type(layout, org, id, Some(form), Some(refusal)).await
         }
         outcome => page::settle(&request, outcome, |kind| format!("{} was saved.", kind.code), PATH),
     }

@@ -7,7 +7,7 @@ use crate::domain::users::User;
 use crate::error::{Error, Result};
 use crate::web::AppState;
 use crate::web::extract::{Address, OrgHandle, Posted};
-use crate::web::page::{self, Answer, Frame, Refused, when};
+use crate::web::page::{self, Answer, Layout, Refused, when};
 use crate::web::session::BrowserSession;
 use actix_web::HttpRequest;
 use actix_web::web::Path;
@@ -37,7 +37,7 @@ impl ShownLink {
 #[derive(Template)]
 #[template(path = "sign_in/choose.html")]
 struct ChoosePage {
-    frame: Frame,
+    layout: Layout,
     path: String,
     user_name: String,
     /// Whether single sign-on is required of the person, so that the password is not good yet.
@@ -58,19 +58,24 @@ async fn holder(org: &OrgHandle, secret: &str) -> Result<(User, bool)> {
 
 fn asked(
     request: &HttpRequest,
-    frame: Frame,
+    layout: Layout,
     (user, is_barred): &(User, bool),
     refusal: Option<Error>,
 ) -> Answer {
     let (path, user_name) = (request.path().to_owned(), user.profile.user_name.clone());
     let (refusal, is_barred) = (Refused(refusal), *is_barred);
-    let page = ChoosePage { frame: frame.refusing(&refusal), path, user_name, is_barred, refusal };
-    page::show_form(&page.refusal, &page.frame, &page)
+    let page = ChoosePage { layout: layout.refusing(&refusal), path, user_name, is_barred, refusal };
+    page::show_form(&page.refusal, &page.layout, &page)
 }
 
-pub(super) async fn show(request: HttpRequest, frame: Frame, org: OrgHandle, secret: Path<String>) -> Answer {
+pub(super) async fn show(
+    request: HttpRequest,
+    layout: Layout,
+    org: OrgHandle,
+    secret: Path<String>,
+) -> Answer {
     let user = holder(&org, &secret).await?;
-    asked(&request, frame, &user, None)
+    asked(&request, layout, &user, None)
 }
 
 /// The password that is chosen.
@@ -83,7 +88,7 @@ pub(super) struct Chosen {
 
 pub(super) async fn choose(
     request: HttpRequest,
-    frame: Frame,
+    layout: Layout,
     org: OrgHandle,
     address: Address,
     secret: Path<String>,
@@ -98,7 +103,7 @@ pub(super) async fn choose(
             Ok(response)
         }
         Err(refusal @ (Error::Invalid(_) | Error::Busy(_) | Error::Conflict(_))) => {
-            asked(&request, frame, &user, Some(refusal))
+            asked(&request, layout, &user, Some(refusal))
         }
         Err(other) => Err(other.into()),
     }

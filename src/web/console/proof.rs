@@ -9,7 +9,7 @@ use crate::domain::sessions::Method;
 use crate::error::{Error, Result};
 use crate::web::csrf;
 use crate::web::extract::{Address, CurrentUser, Fields, LARGEST_FORM, OrgHandle, Upload, values, whole};
-use crate::web::page::{self, Failure, Frame};
+use crate::web::page::{self, Failure, Layout};
 use crate::web::route::{Route, standing_page};
 use crate::web::session::{BrowserSession, KeptForm};
 use actix_web::body::BoxBody;
@@ -125,7 +125,7 @@ async fn prompt(
     fields: &Fields,
     back: &str,
 ) -> Result<Option<HttpResponse>, Failure> {
-    let (current, frame) = (request.extract::<CurrentUser>().await?, request.extract::<Frame>().await?);
+    let (current, layout) = (request.extract::<CurrentUser>().await?, request.extract::<Layout>().await?);
     let address = request.extract::<Address>().await?;
     let action = format!("{}{}", request.path(), fragment(request.path()));
     let carried: Vec<(&str, &str)> = fields
@@ -143,7 +143,7 @@ async fn prompt(
         let fields = (size <= LARGEST_KEPT).then(owned);
         session.keep_form(&KeptForm { fields, ..kept(request, back)? });
     }
-    let prompt = Prompt { frame: &frame, action: &action, hidden: &carried, next: back };
+    let prompt = Prompt { layout: &layout, action: &action, hidden: &carried, next: back };
     prompt.unless_proved(request.request(), &current, org, &address, &password).await
 }
 

@@ -5,7 +5,7 @@ use crate::db::space::{self, Space};
 use crate::domain::retention::{self, Days, Log};
 use crate::error::{Error, Result};
 use crate::web::extract::{CurrentUser, Fields, OrgHandle, Posted, values};
-use crate::web::page::{self, Answer, Frame, Refused, when};
+use crate::web::page::{self, Answer, Layout, Refused, when};
 use actix_web::HttpRequest;
 use actix_web::http::StatusCode;
 use askama::Template;
@@ -15,7 +15,7 @@ const PATH: &str = "/activity/retention";
 #[derive(Template)]
 #[template(path = "activity/retention.html")]
 struct RetentionPage {
-    frame: Frame,
+    layout: Layout,
     logs: Vec<Row>,
     space: Room,
     refusal: Refused,
@@ -102,11 +102,11 @@ fn amount(bytes: i64) -> String {
     if bytes >= MIB { format!("{} MiB", bytes / MIB) } else { format!("{} KiB", bytes / 1024) }
 }
 
-pub(super) async fn show(frame: Frame, org: OrgHandle) -> Answer {
-    render(frame, org, None).await
+pub(super) async fn show(layout: Layout, org: OrgHandle) -> Answer {
+    render(layout, org, None).await
 }
 
-async fn render(frame: Frame, org: OrgHandle, entered: Option<(Typed, Error)>) -> Answer {
+async fn render(layout: Layout, org: OrgHandle, entered: Option<(Typed, Error)>) -> Answer {
     let (typed, refusal) = entered.unzip();
     let (logs, space) = org
         .read(move |conn| {
@@ -116,15 +116,15 @@ async fn render(frame: Frame, org: OrgHandle, entered: Option<(Typed, Error)>) -
         })
         .await?;
     let refusal = Refused(refusal);
-    let frame = frame.of("activity").refusing(&refusal);
-    let page = RetentionPage { frame, logs, space: space.into(), refusal };
-    page::show_form(&page.refusal, &page.frame, &page)
+    let layout = layout.of("activity").refusing(&refusal);
+    let page = RetentionPage { layout, logs, space: space.into(), refusal };
+    page::show_form(&page.refusal, &page.layout, &page)
 }
 
 pub(super) async fn set(
     request: HttpRequest,
     current: CurrentUser,
-    frame: Frame,
+    layout: Layout,
     org: OrgHandle,
     form: Posted<Fields>,
 ) -> Answer {
@@ -135,7 +135,7 @@ pub(super) async fn set(
         Err(refusal) => Err(refusal),
     };
     match outcome {
-        Err(refusal @ Error::Invalid(_)) => render(frame, org, Some((typed, refusal))).await,
+        Err(refusal @ Error::Invalid(_)) => render(layout, org, Some((typed, refusal))).await,
         outcome => page::settle(&request, outcome, |()| SAVED.to_owned(), PATH),
     }
 }
@@ -174,16 +174,16 @@ impl Gone {
     }
 
     /// Says that it is not there, and that it may have been.
-    pub(super) fn answer(self, frame: Frame) -> Answer {
-        let page = GonePage { frame, gone: self };
-        page::show_as(StatusCode::NOT_FOUND, &page.frame, &page)
+    pub(super) fn answer(self, layout: Layout) -> Answer {
+        let page = GonePage { layout, gone: self };
+        page::show_as(StatusCode::NOT_FOUND, &page.layout, &page)
     }
 }
 
 #[derive(Template)]
 #[template(path = "activity/gone.html")]
 struct GonePage {
-    frame: Frame,
+    layout: Layout,
     gone: Gone,
 }
 

@@ -9,7 +9,7 @@ use crate::error::{Error, Result};
 use crate::pool::Line;
 use crate::web::device;
 use crate::web::extract::{Address, OrgHandle, Posted};
-use crate::web::page::{self, Answer, Frame, Refused};
+use crate::web::page::{self, Answer, Layout, Refused};
 use crate::web::session::BrowserSession;
 use actix_web::HttpRequest;
 use actix_web::web::Path;
@@ -19,7 +19,7 @@ use serde::Deserialize;
 #[derive(Template)]
 #[template(path = "set_up/show.html")]
 struct SetUpPage {
-    frame: Frame,
+    layout: Layout,
     path: String,
     form: Claim,
     refusal: Refused,
@@ -35,21 +35,26 @@ pub(super) struct Claim {
     password_again: String,
 }
 
-pub(super) async fn show(request: HttpRequest, frame: Frame, org: OrgHandle, secret: Path<String>) -> Answer {
+pub(super) async fn show(
+    request: HttpRequest,
+    layout: Layout,
+    org: OrgHandle,
+    secret: Path<String>,
+) -> Answer {
     let keys = org.inner().keys().clone();
     org.read(move |conn| admins::may_set_up(conn, &keys, &secret)).await?;
     let page = SetUpPage {
-        frame,
+        layout,
         path: request.path().to_owned(),
         form: Claim::default(),
         refusal: Refused::default(),
     };
-    page::show(&page.frame, &page)
+    page::show(&page.layout, &page)
 }
 
 pub(super) async fn claim(
     request: HttpRequest,
-    frame: Frame,
+    layout: Layout,
     org: OrgHandle,
     address: Address,
     secret: Path<String>,
@@ -70,9 +75,9 @@ pub(super) async fn claim(
         }
         Err(refusal @ (Error::Invalid(_) | Error::Taken(_))) => {
             let refusal = Refused(Some(refusal));
-            let (frame, path) = (frame.refusing(&refusal), request.path().to_owned());
-            let page = SetUpPage { frame, path, form, refusal };
-            page::show_form(&page.refusal, &page.frame, &page)
+            let (layout, path) = (layout.refusing(&refusal), request.path().to_owned());
+            let page = SetUpPage { layout, path, form, refusal };
+            page::show_form(&page.refusal, &page.layout, &page)
         }
         Err(other) => Err(other.into()),
     }

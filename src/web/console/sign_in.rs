@@ -7,7 +7,7 @@ use crate::domain::sso::policy::{self, Requirement};
 use crate::error::{Error, Result};
 use crate::web::device;
 use crate::web::extract::{Address, CurrentUser, Fields, OrgHandle, Posted};
-use crate::web::page::{self, Answer, Failure, Frame};
+use crate::web::page::{self, Answer, Failure, Layout};
 use crate::web::query::Query;
 use crate::web::route::{is_file, standing_page};
 use crate::web::session::{BrowserSession, KeptForm};
@@ -19,7 +19,7 @@ use serde::Deserialize;
 #[derive(Template)]
 #[template(path = "sign_in/show.html")]
 struct SignInPage {
-    frame: Frame,
+    layout: Layout,
     user_name: String,
     next: String,
     error: Option<String>,
@@ -68,9 +68,9 @@ pub(super) struct Way {
     chosen: Option<String>,
 }
 
-pub(super) async fn show(request: HttpRequest, frame: Frame, org: OrgHandle, way: Query<Way>) -> Answer {
+pub(super) async fn show(request: HttpRequest, layout: Layout, org: OrgHandle, way: Query<Way>) -> Answer {
     let next = page::own_path(way.next.as_deref());
-    if frame.person.is_some() {
+    if layout.person.is_some() {
         return Ok(page::go(&next));
     }
     let ways = Ways::of(&request, &org, &next).await?;
@@ -87,8 +87,8 @@ pub(super) async fn show(request: HttpRequest, frame: Frame, org: OrgHandle, way
         ),
         _ => None,
     };
-    let page = SignInPage { frame, user_name: String::new(), next, error: None, note, ways };
-    page::show(&page.frame, &page)
+    let page = SignInPage { layout, user_name: String::new(), next, error: None, note, ways };
+    page::show(&page.layout, &page)
 }
 
 #[derive(Deserialize)]
@@ -102,7 +102,7 @@ pub(super) struct Credentials {
 
 pub(super) async fn enter(
     request: HttpRequest,
-    frame: Frame,
+    layout: Layout,
     org: OrgHandle,
     address: Address,
     form: Posted<Credentials>,
@@ -121,14 +121,14 @@ pub(super) async fn enter(
             let next = page::own_path(Some(&form.next));
             let ways = Ways::of(&request, &org, &next).await?;
             let page = SignInPage {
-                frame,
+                layout,
                 user_name: form.user_name,
                 next,
                 error: Some(refusal.to_string()),
                 note: None,
                 ways,
             };
-            page::show_refused(&refusal, &page.frame, &page)
+            page::show_refused(&refusal, &page.layout, &page)
         }
     }
 }
@@ -155,7 +155,7 @@ pub(super) async fn leave(
 #[derive(Template)]
 #[template(path = "sign_in/confirm.html")]
 struct ConfirmPage<'a> {
-    frame: &'a Frame,
+    layout: &'a Layout,
     /// Where the form goes.
     action: &'a str,
     /// What it carries along.
@@ -174,16 +174,16 @@ pub(super) struct Next {
 }
 
 /// Asks for the password again, before a page that deserves it.
-pub(super) async fn ask_again(request: HttpRequest, frame: Frame, way: Query<Next>) -> Answer {
+pub(super) async fn ask_again(request: HttpRequest, layout: Layout, way: Query<Next>) -> Answer {
     let next = page::own_path(way.next.as_deref());
     let hidden = [("next", next.as_str())];
-    Prompt { frame: &frame, action: "/confirm", hidden: &hidden, next: &next }.page(&request, None)
+    Prompt { layout: &layout, action: "/confirm", hidden: &hidden, next: &next }.page(&request, None)
 }
 
 pub(super) async fn prove(
     request: HttpRequest,
     current: CurrentUser,
-    frame: Frame,
+    layout: Layout,
     org: OrgHandle,
     address: Address,
     form: Posted<Credentials>,
@@ -191,7 +191,7 @@ pub(super) async fn prove(
     let Posted(form) = form;
     let next = page::own_path(Some(&form.next));
     let hidden = [("next", next.as_str())];
-    let prompt = Prompt { frame: &frame, action: "/confirm", hidden: &hidden, next: &next };
+    let prompt = Prompt { layout: &layout, action: "/confirm", hidden: &hidden, next: &next };
     let asked = prompt.check(&request, &current, &org, &address, &form.password).await?;
     Ok(asked.unwrap_or_else(|| {
         let page = page_of(&next);
@@ -210,7 +210,7 @@ fn page_of(next: &str) -> String {
 
 /// A question for the password: where the answer goes, and what it carries along.
 pub(super) struct Prompt<'a> {
-    pub(super) frame: &'a Frame,
+    pub(super) layout: &'a Layout,
     pub(super) action: &'a str,
     pub(super) hidden: &'a [(&'a str, &'a str)],
     /// The page to come back to from Entra ID.
@@ -264,7 +264,7 @@ impl Prompt<'_> {
         let entra = came_by_sso
             .then(|| page::address("/sso/start", &[("again", "1"), ("next", &page_of(self.next))]));
         let page = ConfirmPage {
-            frame: self.frame,
+            layout: self.layout,
             action: self.action,
             hidden: self.hidden,
             error,
@@ -272,8 +272,8 @@ impl Prompt<'_> {
             entra,
         };
         match refusal {
-            Some(refusal) => page::show_refused(refusal, self.frame, &page),
-            None => page::show(self.frame, &page),
+            Some(refusal) => page::show_refused(refusal, self.layout, &page),
+            None => page::show(self.layout, &page),
         }
     }
 }
@@ -281,7 +281,7 @@ impl Prompt<'_> {
 #[derive(Template)]
 #[template(path = "sign_in/carry_on.html")]
 struct CarryOnPage {
-    frame: Frame,
+    layout: Layout,
     kept: KeptForm,
     fields: Vec<(String, String)>,
 }
@@ -290,7 +290,7 @@ struct CarryOnPage {
 pub(super) async fn carry_on(
     request: HttpRequest,
     current: CurrentUser,
-    frame: Frame,
+    layout: Layout,
     org: OrgHandle,
 ) -> Answer {
     let session = BrowserSession::of(&request);
@@ -301,6 +301,6 @@ pub(super) async fn carry_on(
         // It stands in the page from now on.
         session.forget_form();
     }
-    let page = CarryOnPage { frame, kept, fields };
-    page::show(&page.frame, &page)
+    let page = CarryOnPage { layout, kept, fields };
+    page::show(&page.layout, &page)
 }

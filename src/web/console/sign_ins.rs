@@ -11,7 +11,7 @@ use crate::domain::sso::requests::Purpose;
 use crate::domain::users;
 use crate::error::{Error, Result};
 use crate::web::extract::OrgHandle;
-use crate::web::page::{self, Answer, Frame, when};
+use crate::web::page::{self, Answer, Layout, when};
 use crate::web::query::Query;
 use actix_web::web::Path;
 use askama::Template;
@@ -35,7 +35,7 @@ pub(super) struct Asked {
 #[derive(Template)]
 #[template(path = "activity/sign_ins.html")]
 struct ListPage {
-    frame: Frame,
+    layout: Layout,
     asked: Asked,
     lines: Vec<Line>,
     not_found: bool,
@@ -55,7 +55,7 @@ struct Line {
     badge: (&'static str, &'static str),
 }
 
-pub(super) async fn list(frame: Frame, org: OrgHandle, asked: Query<Asked>) -> Answer {
+pub(super) async fn list(layout: Layout, org: OrgHandle, asked: Query<Asked>) -> Answer {
     let asked = asked.into_inner();
     let typed = asked.reference.trim().to_owned();
     let mut not_found = false;
@@ -88,8 +88,8 @@ pub(super) async fn list(frame: Frame, org: OrgHandle, asked: Query<Asked>) -> A
     let query = [("outcome", asked.outcome.as_str()), ("user", &asked.user)];
     let (previous, next) = page::ways(&found, LIST, &query);
     let lines = found.items.iter().map(|event| Line::of(event, &names)).collect();
-    let page = ListPage { frame: frame.of("activity"), asked, lines, not_found, previous, next, days };
-    page::show(&page.frame, &page)
+    let page = ListPage { layout: layout.of("activity"), asked, lines, not_found, previous, next, days };
+    page::show(&page.layout, &page)
 }
 
 fn names(conn: &mut Conn, found: &Page<Event>) -> Result<HashMap<String, String>> {
@@ -141,7 +141,7 @@ impl Line {
 #[derive(Template)]
 #[template(path = "activity/sign_in.html")]
 struct EventPage {
-    frame: Frame,
+    layout: Layout,
     event: Event,
     title: String,
     at: String,
@@ -162,7 +162,7 @@ struct EventPage {
     is_test: bool,
 }
 
-pub(super) async fn show(frame: Frame, org: OrgHandle, reference: Path<String>) -> Answer {
+pub(super) async fn show(layout: Layout, org: OrgHandle, reference: Path<String>) -> Answer {
     let found = org
         .read(move |conn| {
             let found = events::find(conn, &reference);
@@ -171,10 +171,10 @@ pub(super) async fn show(frame: Frame, org: OrgHandle, reference: Path<String>) 
         .await?;
     let (event, user, nearest) = match found {
         Ok(found) => found,
-        Err(gone) => return gone.answer(frame.of("activity")),
+        Err(gone) => return gone.answer(layout.of("activity")),
     };
-    let page = EventPage::of(frame, event, user, nearest);
-    page::show(&page.frame, &page)
+    let page = EventPage::of(layout, event, user, nearest);
+    page::show(&page.layout, &page)
 }
 
 /// A sign-in with the user whose account it was, by key and name, and with names like the one that was not found, each
@@ -197,7 +197,7 @@ fn about(conn: &mut Conn, event: Event) -> Result<About> {
 
 impl EventPage {
     fn of(
-        frame: Frame,
+        layout: Layout,
         event: Event,
         user: Option<(String, String)>,
         nearest: Vec<(String, Option<String>)>,
@@ -205,7 +205,7 @@ impl EventPage {
         let details = event.details();
         let is_test = event.purpose == Purpose::Test;
         Self {
-            frame: frame.of(if is_test { "identity" } else { "activity" }),
+            layout: layout.of(if is_test { "identity" } else { "activity" }),
             title: format!("{} {}", what(event.purpose), event.reference),
             at: when(event.at),
             badge: badge(&event),
@@ -245,18 +245,18 @@ pub(super) struct Code {
 #[derive(Template)]
 #[template(path = "activity/entra_errors.html")]
 struct ErrorsPage {
-    frame: Frame,
+    layout: Layout,
     code: String,
     found: Option<&'static MicrosoftError>,
     all: &'static [MicrosoftError],
 }
 
 /// What Microsoft's error codes mean, and what to do.
-pub(super) async fn entra_errors(frame: Frame, asked: Query<Code>) -> Answer {
+pub(super) async fn entra_errors(layout: Layout, asked: Query<Code>) -> Answer {
     let code = asked.into_inner().code.trim().to_owned();
     let found = microsoft::microsoft_error(&code);
-    let page = ErrorsPage { frame: frame.of("activity"), code, found, all: MICROSOFT_ERRORS };
-    page::show(&page.frame, &page)
+    let page = ErrorsPage { layout: layout.of("activity"), code, found, all: MICROSOFT_ERRORS };
+    page::show(&page.layout, &page)
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@ use super::tasks;
 use crate::domain::sites::{self, Alias, Listed, Site, Unknown};
 use crate::error::{Error, Result};
 use crate::web::extract::{CurrentUser, Fields, OrgHandle, Posted};
-use crate::web::page::{self, Answer, Frame, Refused};
+use crate::web::page::{self, Answer, Layout, Refused};
 use actix_web::HttpRequest;
 use actix_web::web::Path;
 use askama::Template;
@@ -15,7 +15,7 @@ const PATH: &str = "/sites";
 #[derive(Template)]
 #[template(path = "sites/list.html")]
 struct ListPage {
-    frame: Frame,
+    layout: Layout,
     sites: Vec<Listed>,
     unknown: Vec<Unknown>,
     form: Form,
@@ -30,28 +30,30 @@ pub(super) struct Form {
     action: String,
 }
 
-pub(super) async fn list(frame: Frame, org: OrgHandle) -> Answer {
-    render(frame, org, Form::default(), None).await
+pub(super) async fn list(layout: Layout, org: OrgHandle) -> Answer {
+    render(layout, org, Form::default(), None).await
 }
 
-async fn render(frame: Frame, org: OrgHandle, form: Form, refusal: Option<Error>) -> Answer {
+async fn render(layout: Layout, org: OrgHandle, form: Form, refusal: Option<Error>) -> Answer {
     let (sites, unknown) = org.read(|conn| Ok((sites::list(conn)?, sites::unknown(conn)?))).await?;
     let refusal = Refused(refusal);
-    let page = ListPage { frame: frame.of("sites").refusing(&refusal), sites, unknown, form, refusal };
-    page::show_form(&page.refusal, &page.frame, &page)
+    let page = ListPage { layout: layout.of("sites").refusing(&refusal), sites, unknown, form, refusal };
+    page::show_form(&page.refusal, &page.layout, &page)
 }
 
 pub(super) async fn create(
     request: HttpRequest,
     current: CurrentUser,
-    frame: Frame,
+    layout: Layout,
     org: OrgHandle,
     form: Posted<Form>,
 ) -> Answer {
     let Posted(form) = form;
     let name = form.name.clone();
     match org.write(current.actor(), move |tx| sites::create(tx, &name)).await {
-        Err(refusal @ (Error::Invalid(_) | Error::Taken(_))) => render(frame, org, form, Some(refusal)).await,
+        Err(refusal @ (Error::Invalid(_) | Error::Taken(_))) => {
+            render(layout, org, form, Some(refusal)).await
+        }
         outcome => {
             let said = |site: &Site| format!("The site {} was created.", site.name);
             settled_with(&request, &org, form.name, outcome, said, PATH).await
@@ -115,7 +117,7 @@ pub(super) async fn settle(
 #[derive(Template)]
 #[template(path = "sites/show.html")]
 struct SitePage {
-    frame: Frame,
+    layout: Layout,
     site: Site,
     aliases: Vec<Alias>,
     users: i64,
@@ -136,12 +138,12 @@ impl SitePage {
     }
 }
 
-pub(super) async fn show(frame: Frame, org: OrgHandle, id: Path<String>) -> Answer {
-    render_site(frame, org, id.into_inner(), Entered::default(), None).await
+pub(super) async fn show(layout: Layout, org: OrgHandle, id: Path<String>) -> Answer {
+    render_site(layout, org, id.into_inner(), Entered::default(), None).await
 }
 
 async fn render_site(
-    frame: Frame,
+    layout: Layout,
     org: OrgHandle,
     id: String,
     entered: Entered,
@@ -150,14 +152,14 @@ async fn render_site(
     let Listed { site, aliases, users } = org.read(move |conn| sites::listed(conn, &id)).await?;
     let refusal = Refused(refusal);
     let page =
-        SitePage { frame: frame.of("sites").refusing(&refusal), site, aliases, users, entered, refusal };
-    page::show_form(&page.refusal, &page.frame, &page)
+        SitePage { layout: layout.of("sites").refusing(&refusal), site, aliases, users, entered, refusal };
+    page::show_form(&page.refusal, &page.layout, &page)
 }
 
 pub(super) async fn rename(
     request: HttpRequest,
     current: CurrentUser,
-    frame: Frame,
+    layout: Layout,
     org: OrgHandle,
     id: Path<String>,
     form: Posted<Form>,
@@ -167,7 +169,7 @@ pub(super) async fn rename(
     match org.write(current.actor(), move |tx| sites::rename(tx, &key, &wish)).await {
         Err(refusal @ (Error::Invalid(_) | Error::Taken(_))) => {
             let entered = Entered { name: Some(name), ..Entered::default() };
-            render_site(frame, org, id, entered, Some(refusal)).await
+            render_site(layout, org, id, entered, Some(refusal)).await
         }
         outcome => {
             let said = |site: &Site| format!("The site {} was saved.", site.name);
@@ -179,7 +181,7 @@ pub(super) async fn rename(
 pub(super) async fn add_alias(
     request: HttpRequest,
     current: CurrentUser,
-    frame: Frame,
+    layout: Layout,
     org: OrgHandle,
     id: Path<String>,
     form: Posted<Form>,
@@ -189,7 +191,7 @@ pub(super) async fn add_alias(
     match org.write(current.actor(), move |tx| sites::alias(tx, &key, &name)).await {
         Err(refusal @ (Error::Invalid(_) | Error::Taken(_))) => {
             let entered = Entered { alias, ..Entered::default() };
-            render_site(frame, org, id, entered, Some(refusal.renamed("name", "alias"))).await
+            render_site(layout, org, id, entered, Some(refusal.renamed("name", "alias"))).await
         }
         outcome => {
             let said = |(): &()| "The alias was added.".to_owned();

@@ -8,7 +8,7 @@ use crate::domain::users::by_hand;
 use crate::domain::{bulk, sites};
 use crate::error::{Error, Result};
 use crate::web::extract::OrgHandle;
-use crate::web::page::{self, Answer, Frame, when};
+use crate::web::page::{self, Answer, Layout, when};
 use crate::web::task_lines::{address, begun_at, grouped, passed, passed_of_all};
 use actix_web::HttpRequest;
 use actix_web::web::Path;
@@ -101,7 +101,7 @@ fn words(task: &Task) -> Result<String> {
 #[derive(Template)]
 #[template(path = "tasks/show.html")]
 struct TaskPage {
-    frame: Frame,
+    layout: Layout,
     task: Task,
     doing: &'static str,
     back: String,
@@ -122,10 +122,10 @@ impl TaskPage {
     }
 }
 
-pub(super) async fn show(frame: Frame, org: OrgHandle, id: Path<String>) -> Answer {
+pub(super) async fn show(layout: Layout, org: OrgHandle, id: Path<String>) -> Answer {
     let task = match org.read(move |conn| tasks::find(conn, &id)).await {
         Ok(task) => task,
-        Err(Error::NotFound(_)) => return Gone::TASK.answer(frame),
+        Err(Error::NotFound(_)) => return Gone::TASK.answer(layout),
         Err(other) => return Err(other.into()),
     };
     let (doing, back, place) = begun_at(&task);
@@ -136,7 +136,7 @@ pub(super) async fn show(frame: Frame, org: OrgHandle, id: Path<String>) -> Answ
     };
     let room = if task.kind == Kind::SettleSite { "sites" } else { "users" };
     let page = TaskPage {
-        frame: frame.of(room),
+        layout: layout.of(room),
         doing,
         back,
         page_name: place,
@@ -145,5 +145,5 @@ pub(super) async fn show(frame: Frame, org: OrgHandle, id: Path<String>) -> Answ
         outcome,
         task,
     };
-    page::show(&page.frame, &page)
+    page::show(&page.layout, &page)
 }

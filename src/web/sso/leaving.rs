@@ -9,7 +9,7 @@ use crate::domain::{Actor, Tx};
 use crate::error::{Error, Result};
 use crate::saml::Refusal;
 use crate::web::extract::{Address, OrgHandle, app_state};
-use crate::web::page::{self, Answer, Failure, Frame};
+use crate::web::page::{self, Answer, Failure, Layout};
 use crate::web::session::BrowserSession;
 use actix_web::http::{Method, StatusCode};
 use actix_web::{HttpRequest, HttpResponse};
@@ -33,7 +33,7 @@ enum Ending {
 #[derive(Template)]
 #[template(path = "sso/left.html")]
 struct LeftPage {
-    frame: Frame,
+    layout: Layout,
     ending: Ending,
 }
 
@@ -78,14 +78,14 @@ impl LeftPage {
     fn show(self) -> Answer {
         let refused = matches!(self.ending, Ending::Refused(..));
         let status = if refused { StatusCode::UNPROCESSABLE_ENTITY } else { StatusCode::OK };
-        page::show_as(status, &self.frame, &self)
+        page::show_as(status, &self.layout, &self)
     }
 }
 
 /// Entra ID ends sessions, or answers that it ended its own.
 pub(in crate::web) async fn logout(
     request: HttpRequest,
-    frame: Frame,
+    layout: Layout,
     org: OrgHandle,
     address: Address,
 ) -> Answer {
@@ -102,7 +102,7 @@ pub(in crate::web) async fn logout(
     // Whoever is signed in ends their own session, whatever their neighbours do.
     let payer = session.user().map_or_else(|| Payer::at(&address.0), Payer::Known);
     if let Err(refusal) = state.0.visits.may(visits::Purpose::SignOut, &payer) {
-        return turn_away(state, frame, &org, &address.0, refusal).await;
+        return turn_away(state, layout, &org, &address.0, refusal).await;
     }
     let (here, own, from) = (here(state), session.foreign(), address.0);
     let (now, known) = (org.inner().now(), here.clone());
@@ -114,7 +114,7 @@ pub(in crate::web) async fn logout(
     let message = org.wait(state.0.examinations.run(line, move || grounds.examine(&query, now))).await;
     let message = match message {
         Err(refusal @ (Error::Busy(_) | Error::TooMany(_))) => {
-            return turn_away(state, frame, &org, &from, refusal).await;
+            return turn_away(state, layout, &org, &from, refusal).await;
         }
         message => message?,
     };
@@ -131,8 +131,8 @@ pub(in crate::web) async fn logout(
             Ok((heard, reference))
         })
         .await?;
-    let nobody = frame.person.is_none();
-    let show = |ending| LeftPage { frame, ending }.show();
+    let nobody = layout.person.is_none();
+    let show = |ending| LeftPage { layout, ending }.show();
     let (ends_here, response) = match heard {
         (Ok(Heard::Answered { .. }), Some(reference)) => (false, show(Ending::HereOnly(reference))),
         (Ok(Heard::Answered { .. }), None) => return Ok(page::go("/sign-in?left")),

@@ -12,7 +12,7 @@ use crate::domain::sso::{events, help, pending};
 use crate::error::Result;
 use crate::web::cookies::Name;
 use crate::web::extract::{Address, Fields, OrgHandle, Posted, app_state};
-use crate::web::page::{self, Answer, Frame};
+use crate::web::page::{self, Answer, Layout};
 use crate::web::session::BrowserSession;
 use actix_web::cookie::{Cookie, SameSite, time::Duration};
 use actix_web::http::{Method, StatusCode};
@@ -28,30 +28,30 @@ const MINUTES: i64 = 5;
 #[derive(Template)]
 #[template(path = "sso/switch.html")]
 struct SwitchPage {
-    frame: Frame,
+    layout: Layout,
     here: String,
     other: String,
 }
 
 impl SwitchPage {
-    fn of(frame: Frame, arrival: &Arrival) -> Self {
-        let here = frame.person.as_ref().map(|person| person.name.clone()).unwrap_or_default();
-        Self { frame, here, other: arrival.user.name() }
+    fn of(layout: Layout, arrival: &Arrival) -> Self {
+        let here = layout.person.as_ref().map(|person| person.name.clone()).unwrap_or_default();
+        Self { layout, here, other: arrival.user.name() }
     }
 }
 
 /// Keeps the secret in the browser, and asks: at once where it is known who is signed in, else on the next page.
 pub(super) fn hold(
     request: &HttpRequest,
-    frame: Frame,
+    layout: Layout,
     secret: String,
     arrival: &Arrival,
     present: &Present,
 ) -> Answer {
     let mut response = match present {
         Present::Account(_) => {
-            let page = SwitchPage::of(frame, arrival);
-            page::show(&page.frame, &page)?
+            let page = SwitchPage::of(layout, arrival);
+            page::show(&page.layout, &page)?
         }
         _ => page::go(PATH),
     };
@@ -68,7 +68,7 @@ fn cookie(request: &HttpRequest, secret: String) -> Result<Cookie<'static>> {
 /// Asks whether the sign-in is to replace who is signed in. Whoever is not signed in, or is the same person, comes in.
 pub(in crate::web) async fn ask(
     request: HttpRequest,
-    frame: Frame,
+    layout: Layout,
     org: OrgHandle,
     address: Address,
 ) -> Answer {
@@ -85,10 +85,10 @@ pub(in crate::web) async fn ask(
         let waited = org.read(move |conn| pending::is_over(conn, &ring, &secret, now)).await?;
         return if waited { over(&request, &org, &address).await } else { Ok(page::go("/")) };
     };
-    let present = BrowserSession::of(&request).user().filter(|_| frame.person.is_some());
+    let present = BrowserSession::of(&request).user().filter(|_| layout.person.is_some());
     if present.is_some_and(|id| id != arrival.user.id) {
-        let page = SwitchPage::of(frame, &arrival);
-        return page::show(&page.frame, &page);
+        let page = SwitchPage::of(layout, &arrival);
+        return page::show(&page.layout, &page);
     }
     take(&request, &org, secret, address).await
 }
@@ -136,24 +136,24 @@ async fn take(request: &HttpRequest, org: &OrgHandle, secret: String, address: A
 /// An answer that came too late or again: whoever is signed in goes home, and reads of the former; others read why nobody came in by it.
 pub(in crate::web) async fn refused(
     request: HttpRequest,
-    frame: Frame,
+    layout: Layout,
     org: OrgHandle,
     reference: Path<String>,
 ) -> Answer {
     let event = org.read(move |conn| events::find(conn, &reference)).await;
     let event = match event {
         // There is nothing to read, and nothing to miss.
-        Err(_) if frame.person.is_some() => return Ok(page::go("/")),
+        Err(_) if layout.person.is_some() => return Ok(page::go("/")),
         event => event?,
     };
     let cause = event.cause.as_deref().unwrap_or_default();
     let sentence = help::for_the_person(cause);
-    if frame.person.is_some() {
+    if layout.person.is_some() {
         let is_silent = help::is_repeat(cause) || !help::is_over(cause);
         return Ok(if is_silent { page::go("/") } else { told(&request, sentence, &event.reference) });
     }
-    let page = RefusedPage { frame, sentence, reference: Some(event.reference), another: false };
-    page::show_as(StatusCode::FORBIDDEN, &page.frame, &page)
+    let page = RefusedPage { layout, sentence, reference: Some(event.reference), another: false };
+    page::show_as(StatusCode::FORBIDDEN, &page.layout, &page)
 }
 
 /// The address of that page.

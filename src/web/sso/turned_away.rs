@@ -11,7 +11,7 @@ use crate::error::{Error, Result};
 use crate::network;
 use crate::web::AppState;
 use crate::web::extract::OrgHandle;
-use crate::web::page::{self, Answer, Failure, Frame};
+use crate::web::page::{self, Answer, Failure, Layout};
 use chrono::{NaiveDateTime, TimeDelta};
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
@@ -63,7 +63,7 @@ impl Shared {
 /// Tells the person that nothing was looked at, with a reference; while single sign-on is off nothing is noted.
 pub(super) async fn turn_away(
     state: &AppState,
-    frame: Frame,
+    layout: Layout,
     org: &OrgHandle,
     address: &str,
     refusal: Error,
@@ -85,8 +85,8 @@ pub(super) async fn turn_away(
         _ => Some(noted(org, way, address).await?),
     };
     let sentence = help::for_the_person(way.code());
-    let page = RefusedPage { frame, sentence, reference, another: false };
-    page::show_refused(&refusal, &page.frame, &page)
+    let page = RefusedPage { layout, sentence, reference, another: false };
+    page::show_refused(&refusal, &page.layout, &page)
 }
 
 async fn shared(state: &AppState, org: &OrgHandle, way: Way, address: &str) -> Result<Option<String>> {

@@ -9,7 +9,7 @@ use crate::domain::users::{self, Held, User};
 use crate::domain::{Org, Role, Tx};
 use crate::error::{Error, Result};
 use crate::web::extract::{CurrentUser, OrgHandle, Posted, app_state};
-use crate::web::page::{self, Answer, Frame, Refused};
+use crate::web::page::{self, Answer, Layout, Refused};
 use actix_web::HttpRequest;
 use actix_web::web::Path;
 use askama::Template;
@@ -24,7 +24,7 @@ const PATH: &str = "/administrators";
 #[derive(Template)]
 #[template(path = "admins/list.html")]
 struct ListPage {
-    frame: Frame,
+    layout: Layout,
     people: Vec<User>,
     form: Form,
     refusal: Refused,
@@ -50,16 +50,16 @@ pub(super) struct Form {
     recognition: recognised::Decided,
 }
 
-pub(super) async fn list(frame: Frame, org: OrgHandle) -> Answer {
-    render(frame, org, Form::default(), None).await
+pub(super) async fn list(layout: Layout, org: OrgHandle) -> Answer {
+    render(layout, org, Form::default(), None).await
 }
 
-async fn render(frame: Frame, org: OrgHandle, form: Form, refusal: Option<Error>) -> Answer {
-    render_with(frame, org, form, refusal, None).await
+async fn render(layout: Layout, org: OrgHandle, form: Form, refusal: Option<Error>) -> Answer {
+    render_with(layout, org, form, refusal, None).await
 }
 
 async fn render_with(
-    frame: Frame,
+    layout: Layout,
     org: OrgHandle,
     form: Form,
     refusal: Option<Error>,
@@ -67,14 +67,15 @@ async fn render_with(
 ) -> Answer {
     let people = org.read(admins::list).await?;
     let refusal = Refused(refusal);
-    let page = ListPage { frame: frame.of("administrators").refusing(&refusal), people, form, refusal, link };
-    page::show_form(&page.refusal, &page.frame, &page)
+    let page =
+        ListPage { layout: layout.of("administrators").refusing(&refusal), people, form, refusal, link };
+    page::show_form(&page.refusal, &page.layout, &page)
 }
 
 pub(super) async fn create(
     request: HttpRequest,
     current: CurrentUser,
-    frame: Frame,
+    layout: Layout,
     org: OrgHandle,
     form: Posted<Form>,
 ) -> Answer {
@@ -82,7 +83,7 @@ pub(super) async fn create(
     // The page asks for no password; whoever sends one all the same, such as a script, makes an account with it.
     if !form.password.is_empty() || !form.password_again.is_empty() {
         let made = make(&current, &org, form.clone()).await;
-        return answer(request, frame, org, form, made).await;
+        return answer(request, layout, org, form, made).await;
     }
     let (invitation, entered) = (form.invitation(), form.clone());
     let invited = org
@@ -95,9 +96,9 @@ pub(super) async fn create(
     match invited {
         Ok((user, link)) => {
             let link = ShownLink::of(app_state(&request)?, &user, &link);
-            render_with(frame, org, Form::default(), None, Some(link)).await
+            render_with(layout, org, Form::default(), None, Some(link)).await
         }
-        Err(refusal) => answer(request, frame, org, form, Err(refusal)).await,
+        Err(refusal) => answer(request, layout, org, form, Err(refusal)).await,
     }
 }
 
@@ -116,13 +117,13 @@ async fn make(current: &CurrentUser, org: &OrgHandle, form: Form) -> Result<User
 pub(super) async fn appoint(
     request: HttpRequest,
     current: CurrentUser,
-    frame: Frame,
+    layout: Layout,
     org: OrgHandle,
     form: Posted<Form>,
 ) -> Answer {
     let Posted(form) = form;
     if !form.look.is_empty() {
-        return ask_to_appoint(frame, org, form, None).await;
+        return ask_to_appoint(layout, org, form, None).await;
     }
     let (entered, role, decision) = (form.clone(), role(&form.role), form.decision());
     let appointed = org
@@ -135,9 +136,9 @@ pub(super) async fn appoint(
         .await;
     match appointed {
         Err(refusal) if refusal.about("look_alike").is_some() => {
-            ask_to_appoint(frame, org, form, Some(refusal)).await
+            ask_to_appoint(layout, org, form, Some(refusal)).await
         }
-        appointed => answer(request, frame, org, form, appointed).await,
+        appointed => answer(request, layout, org, form, appointed).await,
     }
 }
 
@@ -165,7 +166,7 @@ fn appointee(conn: &mut Conn, user_name: &str) -> Result<User> {
 #[derive(Template)]
 #[template(path = "admins/appoint.html")]
 struct AppointPage {
-    frame: Frame,
+    layout: Layout,
     person: User,
     role: Role,
     recognised: Recognised,
@@ -177,7 +178,7 @@ struct AppointPage {
 }
 
 /// How the person will be recognised, and who wrote that.
-async fn ask_to_appoint(frame: Frame, org: OrgHandle, form: Form, refusal: Option<Error>) -> Answer {
+async fn ask_to_appoint(layout: Layout, org: OrgHandle, form: Form, refusal: Option<Error>) -> Answer {
     let (user_name, wished) = (form.appointed.clone(), role(&form.role));
     let found = org
         .read(move |conn| {
@@ -189,12 +190,12 @@ async fn ask_to_appoint(frame: Frame, org: OrgHandle, form: Form, refusal: Optio
         .await;
     match found {
         Ok((person, role, recognised, look_alike)) => {
-            let (frame, remarks) = (frame.of("administrators"), remarks(&person, role));
+            let (layout, remarks) = (layout.of("administrators"), remarks(&person, role));
             let refusal = Refused(refusal);
-            let page = AppointPage { frame, person, role, recognised, remarks, look_alike, refusal };
-            page::show_form(&page.refusal, &page.frame, &page)
+            let page = AppointPage { layout, person, role, recognised, remarks, look_alike, refusal };
+            page::show_form(&page.refusal, &page.layout, &page)
         }
-        Err(refusal @ Error::Invalid(_)) => render(frame, org, form, Some(refusal)).await,
+        Err(refusal @ Error::Invalid(_)) => render(layout, org, form, Some(refusal)).await,
         Err(other) => Err(other.into()),
     }
 }
@@ -218,13 +219,15 @@ fn remarks(person: &User, role: Role) -> Vec<String> {
 
 async fn answer(
     request: HttpRequest,
-    frame: Frame,
+    layout: Layout,
     org: OrgHandle,
     form: Form,
     outcome: Result<User>,
 ) -> Answer {
     match outcome {
-        Err(refusal @ (Error::Invalid(_) | Error::Taken(_))) => render(frame, org, form, Some(refusal)).await,
+        Err(refusal @ (Error::Invalid(_) | Error::Taken(_))) => {
+            render(layout, org, form, Some(refusal)).await
+        }
         outcome => page::settle(&request, outcome, said, PATH),
     }
 }
@@ -272,7 +275,7 @@ fn role(word: &str) -> Result<Role> {
 #[derive(Template)]
 #[template(path = "admins/show.html")]
 struct PersonPage {
-    frame: Frame,
+    layout: Layout,
     person: User,
     recognised: Recognised,
     is_self: bool,
@@ -281,13 +284,13 @@ struct PersonPage {
     link: Option<ShownLink>,
 }
 
-pub(super) async fn show(current: CurrentUser, frame: Frame, org: OrgHandle, id: Path<String>) -> Answer {
-    render_person(current, frame, org, id.into_inner(), None, None).await
+pub(super) async fn show(current: CurrentUser, layout: Layout, org: OrgHandle, id: Path<String>) -> Answer {
+    render_person(current, layout, org, id.into_inner(), None, None).await
 }
 
 async fn render_person(
     current: CurrentUser,
-    frame: Frame,
+    layout: Layout,
     org: OrgHandle,
     id: String,
     refusal: Option<Error>,
@@ -306,14 +309,14 @@ async fn render_person(
     let is_self = current.0.id == person.id;
     let refusal = Refused(refusal);
     let page = PersonPage {
-        frame: frame.of("administrators").refusing(&refusal),
+        layout: layout.of("administrators").refusing(&refusal),
         person,
         recognised,
         is_self,
         refusal,
         link,
     };
-    page::show_form(&page.refusal, &page.frame, &page)
+    page::show_form(&page.refusal, &page.layout, &page)
 }
 
 pub(super) async fn change_role(
@@ -391,7 +394,7 @@ async fn act(
 pub(super) async fn set_password(
     request: HttpRequest,
     current: CurrentUser,
-    frame: Frame,
+    layout: Layout,
     org: OrgHandle,
     id: Path<String>,
     form: Posted<Form>,
@@ -403,14 +406,14 @@ pub(super) async fn set_password(
         return match org.write(current.actor(), move |tx| links::make(tx, &key)).await {
             Ok((user, link)) => {
                 let link = ShownLink::of(app_state(&request)?, &user, &link);
-                render_person(current, frame, org, id, None, Some(link)).await
+                render_person(current, layout, org, id, None, Some(link)).await
             }
             refused => page::settle(&request, refused, |_| String::new(), &back),
         };
     }
     if form.password != form.password_again {
         let differ = Error::invalid("password_again", "The two passwords differ. Enter the same one twice.");
-        return render_person(current, frame, org, id, Some(differ), None).await;
+        return render_person(current, layout, org, id, Some(differ), None).await;
     }
     let key = id.clone();
     let prepared =
@@ -420,7 +423,9 @@ pub(super) async fn set_password(
         Err(refusal) => Err(refusal),
     };
     match set {
-        Err(refusal @ Error::Invalid(_)) => render_person(current, frame, org, id, Some(refusal), None).await,
+        Err(refusal @ Error::Invalid(_)) => {
+            render_person(current, layout, org, id, Some(refusal), None).await
+        }
         outcome => {
             let said =
                 |user: &User| format!("{} has a new password and is signed out everywhere.", user.name());

@@ -12,7 +12,7 @@ use crate::domain::sso::settings;
 use crate::domain::{Role, Tx};
 use crate::error::{Error, Result};
 use crate::web::extract::{CurrentUser, Fields, OrgHandle, Posted, UpTo, app_state, values};
-use crate::web::page::{self, Answer, Frame};
+use crate::web::page::{self, Answer, Layout};
 use crate::web::session::BrowserSession;
 use crate::web::sso;
 use actix_web::HttpRequest;
@@ -34,7 +34,7 @@ const PATH: &str = "/identity#sso";
 pub(in crate::web::console) async fn save(
     request: HttpRequest,
     current: CurrentUser,
-    frame: Frame,
+    layout: Layout,
     org: OrgHandle,
     form: Posted<Form>,
 ) -> Answer {
@@ -49,7 +49,7 @@ pub(in crate::web::console) async fn save(
     match outcome.await {
         Err(refusal @ Error::Invalid(_)) => {
             let entered = Entered { form: Some(form), ..Entered::default() };
-            refused(&request, &current, frame, &org, refusal, entered).await
+            refused(&request, &current, layout, &org, refusal, entered).await
         }
         outcome => page::settle(&request, outcome, |beside| said("Single sign-on was saved.", *beside), PATH),
     }
@@ -85,7 +85,7 @@ fn said(done: &str, beside: Beside) -> String {
 pub(in crate::web::console) async fn save_options(
     request: HttpRequest,
     current: CurrentUser,
-    frame: Frame,
+    layout: Layout,
     org: OrgHandle,
     form: Posted<Options>,
 ) -> Answer {
@@ -100,12 +100,12 @@ pub(in crate::web::console) async fn save_options(
     let entered = || Entered { options: Some(form), ..Entered::default() };
     match outcome.await {
         Err(refusal @ Error::Invalid(_)) => {
-            refused(&request, &current, frame, &org, refusal, entered()).await
+            refused(&request, &current, layout, &org, refusal, entered()).await
         }
         // The field is shown to nobody who may not change it; whoever sends it all the same keeps what else they sent.
         Err(Error::Forbidden(cause)) => {
             let refusal = Error::invalid("match_claim", cause);
-            let mut response = refused(&request, &current, frame, &org, refusal, entered()).await?;
+            let mut response = refused(&request, &current, layout, &org, refusal, entered()).await?;
             *response.status_mut() = StatusCode::FORBIDDEN;
             Ok(response)
         }
@@ -125,19 +125,19 @@ fn shown_again(pasted: String) -> String {
 async fn refused(
     request: &HttpRequest,
     current: &CurrentUser,
-    frame: Frame,
+    layout: Layout,
     org: &OrgHandle,
     refusal: Error,
     sso: Entered,
 ) -> Answer {
-    render(request, current, frame, org, Said { sso, refusal: Some(refusal), ..Said::default() }).await
+    render(request, current, layout, org, Said { sso, refusal: Some(refusal), ..Said::default() }).await
 }
 
 /// Takes all values over from federation metadata: a file, a pasted text, or what lies at an address.
 pub(in crate::web::console) async fn import(
     request: HttpRequest,
     current: CurrentUser,
-    frame: Frame,
+    layout: Layout,
     org: OrgHandle,
     UpTo(upload): UpTo<{ metadata::LARGEST }>,
 ) -> Answer {
@@ -151,7 +151,7 @@ pub(in crate::web::console) async fn import(
         Err(refusal @ Error::Invalid(_)) => {
             let form = Import { metadata: shown_again(form.metadata), ..form };
             let entered = Entered { import: Some(form), ..Entered::default() };
-            refused(&request, &current, frame, &org, refusal, entered).await
+            refused(&request, &current, layout, &org, refusal, entered).await
         }
         outcome => {
             page::settle(&request, outcome, |(done, beside)| said(&said_of_import(done), *beside), PATH)
@@ -214,7 +214,7 @@ fn said_of_import(imported: &Imported) -> String {
 pub(in crate::web::console) async fn add_certificate(
     request: HttpRequest,
     current: CurrentUser,
-    frame: Frame,
+    layout: Layout,
     org: OrgHandle,
     UpTo(upload): UpTo<LARGEST_CERTIFICATES>,
 ) -> Answer {
@@ -225,7 +225,7 @@ pub(in crate::web::console) async fn add_certificate(
         Err(refusal @ Error::Invalid(_)) => {
             let pasted = shown_again(pasted);
             let entered = Entered { pasted, ..Entered::default() };
-            refused(&request, &current, frame, &org, refusal, entered).await
+            refused(&request, &current, layout, &org, refusal, entered).await
         }
         outcome => page::settle(&request, outcome, |new| said_of_certificates(*new, is_owner), PATH),
     }

@@ -10,7 +10,7 @@ use crate::domain::users::User;
 use crate::domain::users::recognition;
 use crate::error::{Error, Result};
 use crate::web::extract::{CurrentUser, OrgHandle, Posted};
-use crate::web::page::{self, Answer, Frame};
+use crate::web::page::{self, Answer, Layout};
 use actix_web::HttpRequest;
 use askama::Template;
 use serde::Deserialize;
@@ -20,7 +20,7 @@ const PATH: &str = "/identity/trust";
 #[derive(Template)]
 #[template(path = "identity/trust.html")]
 struct TrustPage {
-    frame: Frame,
+    layout: Layout,
     waiting: Option<Waiting>,
     in_force: Vec<Change>,
     /// What is to be known of addresses that may look like others.
@@ -50,8 +50,8 @@ impl TrustPage {
     }
 }
 
-pub(in crate::web::console) async fn show(frame: Frame, org: OrgHandle) -> Answer {
-    let (now, frame) = (org.inner().now(), frame.of("identity"));
+pub(in crate::web::console) async fn show(layout: Layout, org: OrgHandle) -> Answer {
+    let (now, layout) = (org.inner().now(), layout.of("identity"));
     let keys = org.inner().keys().clone();
     let (in_force, waiting, trusted, people, look, metadata_approved, first_issuer) = org
         .read(move |conn| {
@@ -78,7 +78,7 @@ pub(in crate::web::console) async fn show(frame: Frame, org: OrgHandle) -> Answe
     let (approved, unapproved) = trusted.into_iter().partition::<Vec<_>, _>(|one| one.approved);
     let shown = |all: Vec<Trusted>| all.into_iter().map(|one| Certificate::of(one, now)).collect();
     let page = TrustPage {
-        frame,
+        layout,
         waiting,
         unapproved: shown(unapproved),
         approved: shown(approved),
@@ -90,7 +90,7 @@ pub(in crate::web::console) async fn show(frame: Frame, org: OrgHandle) -> Answe
         remarks: in_force.remarks(),
         in_force: settings::changes(&Settings::default(), &in_force),
     };
-    page::show(&page.frame, &page)
+    page::show(&page.layout, &page)
 }
 
 /// What the owner was shown.

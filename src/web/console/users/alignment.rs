@@ -9,7 +9,7 @@ use crate::domain::users::{User, recognition};
 use crate::error::Error;
 use crate::web::console::tasks;
 use crate::web::extract::{CurrentUser, Fields, OrgHandle, Posted, UpTo, values};
-use crate::web::page::{self, Answer, Frame, Refused, when};
+use crate::web::page::{self, Answer, Layout, Refused, when};
 use crate::web::query::{Pairs, Query};
 use actix_web::HttpRequest;
 use actix_web::http::StatusCode;
@@ -30,39 +30,39 @@ const PREVIEW: i64 = 500;
 #[derive(Template)]
 #[template(path = "alignment/new.html")]
 struct NewPage {
-    frame: Frame,
+    layout: Layout,
     earlier: Vec<(Alignment, String)>,
     refusal: Refused,
 }
 
-pub(in crate::web::console) async fn new(frame: Frame, org: OrgHandle) -> Answer {
-    start(frame, org, None).await
+pub(in crate::web::console) async fn new(layout: Layout, org: OrgHandle) -> Answer {
+    start(layout, org, None).await
 }
 
-async fn start(frame: Frame, org: OrgHandle, refusal: Option<Error>) -> Answer {
+async fn start(layout: Layout, org: OrgHandle, refusal: Option<Error>) -> Answer {
     let earlier = org.read(|conn| alignment::recent(conn, RECENT)).await?;
     let earlier = earlier.into_iter().map(|one| (one.clone(), when(one.created_at))).collect();
     let refusal = Refused(refusal);
-    let page = NewPage { frame: frame.of("users").refusing(&refusal), earlier, refusal };
-    page::show_form(&page.refusal, &page.frame, &page)
+    let page = NewPage { layout: layout.of("users").refusing(&refusal), earlier, refusal };
+    page::show_form(&page.refusal, &page.layout, &page)
 }
 
 /// Compares an uploaded list with ours; no user changes.
 pub(in crate::web::console) async fn upload(
     current: CurrentUser,
-    frame: Frame,
+    layout: Layout,
     org: OrgHandle,
     UpTo(upload): UpTo<{ alignment::MOST_BYTES }>,
 ) -> Answer {
     if upload.file.is_empty() {
         let refusal = Error::invalid("file", "Choose the CSV file of “Download users” first.");
-        return start(frame, org, Some(refusal)).await;
+        return start(layout, org, Some(refusal)).await;
     }
     let (name, file) = (upload.file_name, upload.file);
     // Comparing takes longer than keeping: nobody who writes waits for it.
     match org.read(move |conn| alignment::compare(conn, &file)).await {
         Ok(compared) => Ok(page::go(&format!("{HOME}/{}", keep(&org, &current, name, compared).await?.id))),
-        Err(refusal @ Error::Invalid(_)) => start(frame, org, Some(refusal)).await,
+        Err(refusal @ Error::Invalid(_)) => start(layout, org, Some(refusal)).await,
         Err(other) => Err(other.into()),
     }
 }
@@ -87,7 +87,7 @@ async fn keep(
 #[derive(Template)]
 #[template(path = "alignment/show.html")]
 struct ShowPage {
-    frame: Frame,
+    layout: Layout,
     alignment: Alignment,
     made: String,
     kind: Option<Kind>,
@@ -136,7 +136,7 @@ pub(in crate::web::console) struct Asked {
 }
 
 pub(in crate::web::console) async fn show(
-    frame: Frame,
+    layout: Layout,
     org: OrgHandle,
     id: Path<String>,
     asked: Query<Asked>,
@@ -154,7 +154,7 @@ pub(in crate::web::console) async fn show(
     let query = [("kind", kind.map_or("", Kind::as_str))];
     let (previous, next) = page::ways(&rows, &format!("{HOME}/{id}"), &query);
     let page = ShowPage {
-        frame: frame.of("users"),
+        layout: layout.of("users"),
         made: when(found.created_at),
         alignment: found,
         kind,
@@ -165,13 +165,13 @@ pub(in crate::web::console) async fn show(
         previous,
         next,
     };
-    page::show(&page.frame, &page)
+    page::show(&page.layout, &page)
 }
 
 #[derive(Template)]
 #[template(path = "alignment/accept.html")]
 struct AcceptPage {
-    frame: Frame,
+    layout: Layout,
     alignment: Alignment,
     kinds: Vec<(Kind, i64, bool)>,
     rows: Vec<Row>,
@@ -190,7 +190,7 @@ fn kinds(fields: &Fields) -> Vec<Kind> {
 
 /// Shows what would be renamed, all of it, before it is.
 pub(in crate::web::console) async fn preview(
-    frame: Frame,
+    layout: Layout,
     org: OrgHandle,
     id: Path<String>,
     Pairs(asked): Pairs,
@@ -211,8 +211,8 @@ pub(in crate::web::console) async fn preview(
         .filter(|(kind, _, open)| kind.proposes() && *open > 0)
         .map(|(kind, _, open)| (kind, open, chosen.contains(&kind)))
         .collect();
-    let page = AcceptPage { frame: frame.of("users"), alignment: found, kinds, rows, more };
-    page::show_as(StatusCode::OK, &page.frame, &page)
+    let page = AcceptPage { layout: layout.of("users"), alignment: found, kinds, rows, more };
+    page::show_as(StatusCode::OK, &page.layout, &page)
 }
 
 pub(in crate::web::console) async fn accept_all(

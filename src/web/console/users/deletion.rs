@@ -8,7 +8,7 @@ use crate::domain::users::{EntraState, lifecycle, list};
 use crate::error::{Error, Result};
 use crate::web::console::tasks;
 use crate::web::extract::{CurrentUser, Fields, OrgHandle, Posted, values};
-use crate::web::page::{self, Answer, Frame, Refused};
+use crate::web::page::{self, Answer, Layout, Refused};
 use crate::web::query::Pairs;
 use actix_web::HttpRequest;
 use askama::Template;
@@ -20,7 +20,7 @@ const MOST: usize = 500;
 #[derive(Template)]
 #[template(path = "users/delete.html")]
 struct DeletePage {
-    frame: Frame,
+    layout: Layout,
     rows: Vec<Row>,
     /// What must be typed.
     phrase: String,
@@ -35,16 +35,16 @@ struct DeletePage {
 /// Asks, and shows what goes.
 pub(in crate::web::console) async fn ask(
     request: HttpRequest,
-    frame: Frame,
+    layout: Layout,
     org: OrgHandle,
     Pairs(fields): Pairs,
 ) -> Answer {
     let Some(ids) = selected(&request, &fields) else { return Ok(page::go("/users")) };
-    render(frame, org, ids, (Back::of(&fields), String::new()), None).await
+    render(layout, org, ids, (Back::of(&fields), String::new()), None).await
 }
 
 async fn render(
-    frame: Frame,
+    layout: Layout,
     org: OrgHandle,
     ids: Vec<String>,
     (back, typed): (Back, String),
@@ -55,16 +55,16 @@ async fn render(
     let licensed = listed.iter().filter(|row| row.license.is_some()).count();
     let rows: Vec<Row> = listed.into_iter().map(Row::from).collect();
     let refusal = Refused(refusal);
-    let frame = frame.of("users").refusing(&refusal);
-    let page = DeletePage { frame, phrase: phrase(&rows), rows, linked, licensed, back, typed, refusal };
-    page::show_as(page.refusal.status(), &page.frame, &page)
+    let layout = layout.of("users").refusing(&refusal);
+    let page = DeletePage { layout, phrase: phrase(&rows), rows, linked, licensed, back, typed, refusal };
+    page::show_as(page.refusal.status(), &page.layout, &page)
 }
 
 /// Deletes them all, or none.
 pub(in crate::web::console) async fn delete(
     request: HttpRequest,
     current: CurrentUser,
-    frame: Frame,
+    layout: Layout,
     org: OrgHandle,
     form: Posted<Fields>,
 ) -> Answer {
@@ -77,7 +77,7 @@ pub(in crate::web::console) async fn delete(
     if typed.trim() != wanted {
         let refusal =
             Error::invalid("typed", format!("Type “{wanted}” exactly to confirm. Nothing was deleted."));
-        return render(frame, org, ids, (Back::of(&fields), typed), Some(refusal)).await;
+        return render(layout, org, ids, (Back::of(&fields), typed), Some(refusal)).await;
     }
     let begun = org.write(current.actor(), move |tx| lifecycle::begin_deleting(tx, &ids)).await;
     tasks::answer(&request, &org, begun, &Back::of(&fields).path()).await

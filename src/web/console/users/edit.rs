@@ -7,7 +7,7 @@ use crate::domain::users::look_alike::{self, Written};
 use crate::domain::users::{self, Email, Profile, User, federation};
 use crate::error::{Error, Result};
 use crate::web::extract::{CurrentUser, OrgHandle, Posted};
-use crate::web::page::{self, Answer, Frame, Refused};
+use crate::web::page::{self, Answer, Layout, Refused};
 use crate::web::session::BrowserSession;
 use actix_web::HttpRequest;
 use actix_web::web::Path;
@@ -94,27 +94,27 @@ impl Form {
 #[derive(Template)]
 #[template(path = "users/new.html")]
 struct NewPage {
-    frame: Frame,
+    layout: Layout,
     form: Form,
     sites: Vec<Site>,
     refusal: Refused,
 }
 
-pub(in crate::web::console) async fn new(frame: Frame, org: OrgHandle) -> Answer {
-    ask(frame, org, Form::default(), None).await
+pub(in crate::web::console) async fn new(layout: Layout, org: OrgHandle) -> Answer {
+    ask(layout, org, Form::default(), None).await
 }
 
-async fn ask(frame: Frame, org: OrgHandle, form: Form, refusal: Option<Error>) -> Answer {
+async fn ask(layout: Layout, org: OrgHandle, form: Form, refusal: Option<Error>) -> Answer {
     let sites = org.read(sites::all).await?;
     let refusal = Refused(refusal);
-    let page = NewPage { frame: frame.of("users").refusing(&refusal), form, sites, refusal };
-    page::show_form(&page.refusal, &page.frame, &page)
+    let page = NewPage { layout: layout.of("users").refusing(&refusal), form, sites, refusal };
+    page::show_form(&page.refusal, &page.layout, &page)
 }
 
 pub(in crate::web::console) async fn create(
     request: HttpRequest,
     current: CurrentUser,
-    frame: Frame,
+    layout: Layout,
     org: OrgHandle,
     form: Posted<Form>,
 ) -> Answer {
@@ -133,7 +133,7 @@ pub(in crate::web::console) async fn create(
             BrowserSession::of(&request).flash("good", format!("{} was created.", user.name()));
             Ok(page::go(&format!("/users/{}", user.id)))
         }
-        Err(refusal @ (Error::Invalid(_) | Error::Taken(_))) => ask(frame, org, form, Some(refusal)).await,
+        Err(refusal @ (Error::Invalid(_) | Error::Taken(_))) => ask(layout, org, form, Some(refusal)).await,
         Err(other) => Err(other.into()),
     }
 }
@@ -142,7 +142,7 @@ pub(in crate::web::console) async fn create(
 pub(in crate::web::console) async fn change(
     request: HttpRequest,
     current: CurrentUser,
-    frame: Frame,
+    layout: Layout,
     org: OrgHandle,
     id: Path<String>,
     form: Posted<Form>,
@@ -159,14 +159,14 @@ pub(in crate::web::console) async fn change(
             Ok(user)
         })
         .await;
-    saved(request, current, frame, org, (id, form), changed).await
+    saved(request, current, layout, org, (id, form), changed).await
 }
 
 /// Saves what the console owns of every account.
 pub(in crate::web::console) async fn set_telephony(
     request: HttpRequest,
     current: CurrentUser,
-    frame: Frame,
+    layout: Layout,
     org: OrgHandle,
     id: Path<String>,
     form: Posted<Form>,
@@ -176,14 +176,14 @@ pub(in crate::web::console) async fn set_telephony(
     let changed = org.write(current.actor(), move |tx| by_hand::set_telephony(tx, &key, wish)).await;
     let kept = stored_form(&org, &id).await?;
     let form = Form { phone_number: form.phone_number, extension: form.extension, ..kept };
-    saved(request, current, frame, org, (id, form), changed).await
+    saved(request, current, layout, org, (id, form), changed).await
 }
 
 /// Sets the name by which Entra ID knows the user, where that is not the user name.
 pub(in crate::web::console) async fn set_federated_id(
     request: HttpRequest,
     current: CurrentUser,
-    frame: Frame,
+    layout: Layout,
     org: OrgHandle,
     id: Path<String>,
     form: Posted<Form>,
@@ -201,7 +201,7 @@ pub(in crate::web::console) async fn set_federated_id(
         })
         .await;
     let form = Form { federated_id: form.federated_id, ..stored_form(&org, &id).await? };
-    saved(request, current, frame, org, (id, form), changed).await
+    saved(request, current, layout, org, (id, form), changed).await
 }
 
 async fn stored_form(org: &OrgHandle, id: &str) -> Result<Form, Error> {
@@ -218,7 +218,7 @@ async fn stored_form(org: &OrgHandle, id: &str) -> Result<Form, Error> {
 async fn saved(
     request: HttpRequest,
     current: CurrentUser,
-    frame: Frame,
+    layout: Layout,
     org: OrgHandle,
     (id, form): (String, Form),
     outcome: Result<User, Error>,
@@ -238,7 +238,7 @@ async fn saved(
             Ok(page::go(&format!("/users/{id}")))
         }
         Err(refusal @ (Error::Invalid(_) | Error::Taken(_))) => {
-            show::render(current, frame, org, id, Some(form), Some(refusal)).await
+            show::render(current, layout, org, id, Some(form), Some(refusal)).await
         }
         refused => page::settle(&request, refused, |_| String::new(), &format!("/users/{id}")),
     }

@@ -6,7 +6,7 @@ use crate::domain::sites::{self, Site};
 use crate::domain::users::EntraState;
 use crate::domain::users::list::{self, Filter, Found, Listed, Order, Total, Which};
 use crate::web::extract::{Fields, OrgHandle, values};
-use crate::web::page::{self, Answer, Frame};
+use crate::web::page::{self, Answer, Layout};
 use crate::web::query::Query;
 use askama::Template;
 use serde::Deserialize;
@@ -32,7 +32,7 @@ pub(in crate::web::console) struct Asked {
 #[derive(Template)]
 #[template(path = "users/list.html")]
 struct ListPage {
-    frame: Frame,
+    layout: Layout,
     asked: Asked,
     rows: Vec<Row>,
     total: Total,
@@ -173,7 +173,7 @@ impl ListPage {
     }
 }
 
-pub(in crate::web::console) async fn show(frame: Frame, org: OrgHandle, asked: Query<Asked>) -> Answer {
+pub(in crate::web::console) async fn show(layout: Layout, org: OrgHandle, asked: Query<Asked>) -> Answer {
     let asked = asked.into_inner();
     let wanted = list::Asked {
         filter: asked.filter(),
@@ -187,6 +187,6 @@ pub(in crate::web::console) async fn show(frame: Frame, org: OrgHandle, asked: Q
     let (sites, licenses) = org.read(|conn| Ok((sites::all(conn)?, licenses::all(conn)?))).await?;
     let (previous, next) = page::ways(&rows, "/users", &asked.query());
     let rows = rows.items.into_iter().map(Row::from).collect();
-    let page = ListPage { frame: frame.of("users"), asked, rows, total, previous, next, sites, licenses };
-    page::show(&page.frame, &page)
+    let page = ListPage { layout: layout.of("users"), asked, rows, total, previous, next, sites, licenses };
+    page::show(&page.layout, &page)
 }

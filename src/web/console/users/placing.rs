@@ -9,7 +9,7 @@ use crate::domain::users::list;
 use crate::error::{Error, Result};
 use crate::web::console::tasks;
 use crate::web::extract::{CurrentUser, Fields, OrgHandle, Posted, values};
-use crate::web::page::{self, Answer, Frame, Refused};
+use crate::web::page::{self, Answer, Layout, Refused};
 use crate::web::query::Pairs;
 use actix_web::HttpRequest;
 use askama::Template;
@@ -21,7 +21,7 @@ const MOST_NAMED: usize = 10;
 #[derive(Template)]
 #[template(path = "users/place.html")]
 struct PlacePage {
-    frame: Frame,
+    layout: Layout,
     /// Those who have no site yet.
     rows: Vec<Row>,
     /// The names and sites of those who have one.
@@ -43,16 +43,16 @@ impl PlacePage {
 /// Asks, and shows whom it concerns.
 pub(in crate::web::console) async fn ask(
     request: HttpRequest,
-    frame: Frame,
+    layout: Layout,
     org: OrgHandle,
     Pairs(fields): Pairs,
 ) -> Answer {
     let Some(ids) = selected(&request, &fields) else { return Ok(page::go("/users")) };
-    render(frame, org, ids, &fields, None).await
+    render(layout, org, ids, &fields, None).await
 }
 
 async fn render(
-    frame: Frame,
+    layout: Layout,
     org: OrgHandle,
     ids: Vec<String>,
     fields: &Fields,
@@ -62,7 +62,7 @@ async fn render(
     let refusal = Refused(refusal);
     let (placed, free): (Vec<_>, Vec<_>) = listed.into_iter().partition(|row| row.site.is_some());
     let page = PlacePage {
-        frame: frame.of("users").refusing(&refusal),
+        layout: layout.of("users").refusing(&refusal),
         rows: free.into_iter().map(Row::from).collect(),
         left: placed.into_iter().map(|row| (row.user.name(), row.site.unwrap_or_default())).collect(),
         sites,
@@ -70,14 +70,14 @@ async fn render(
         back: Back::of(fields),
         refusal,
     };
-    page::show_as(page.refusal.status(), &page.frame, &page)
+    page::show_as(page.refusal.status(), &page.layout, &page)
 }
 
 /// Sets it for all who have none.
 pub(in crate::web::console) async fn place(
     request: HttpRequest,
     current: CurrentUser,
-    frame: Frame,
+    layout: Layout,
     org: OrgHandle,
     form: Posted<Fields>,
 ) -> Answer {
@@ -86,7 +86,7 @@ pub(in crate::web::console) async fn place(
     let site = values(&fields, "site").pop().unwrap_or_default();
     if site.is_empty() {
         let refusal = Error::invalid("site", "Choose the site. It cannot be changed later.");
-        return render(frame, org, ids, &fields, Some(refusal)).await;
+        return render(layout, org, ids, &fields, Some(refusal)).await;
     }
     let begun = match few_enough(&ids) {
         Ok(()) => org.write(current.actor(), move |tx| by_hand::begin_setting_site(tx, &ids, &site)).await,

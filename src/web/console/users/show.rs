@@ -13,7 +13,7 @@ use crate::domain::users::{self, Email, EntraState, Held, User};
 use crate::domain::{Role, audit, provisioning};
 use crate::error::{Error, Result};
 use crate::web::extract::{CurrentUser, OrgHandle};
-use crate::web::page::{self, Answer, Frame, Refused, when};
+use crate::web::page::{self, Answer, Layout, Refused, when};
 use actix_web::web::Path;
 use askama::Template;
 
@@ -22,7 +22,7 @@ const LATELY: usize = 8;
 #[derive(Template)]
 #[template(path = "users/show.html")]
 struct UserPage {
-    frame: Frame,
+    layout: Layout,
     user: User,
     about: About,
     form: Form,
@@ -101,17 +101,17 @@ impl UserPage {
 
 pub(in crate::web::console) async fn show(
     current: CurrentUser,
-    frame: Frame,
+    layout: Layout,
     org: OrgHandle,
     id: Path<String>,
 ) -> Answer {
-    render(current, frame, org, id.into_inner(), None, None).await
+    render(current, layout, org, id.into_inner(), None, None).await
 }
 
 /// The page; with a form as it was entered and what is wrong with it, where something is.
 pub(super) async fn render(
     current: CurrentUser,
-    frame: Frame,
+    layout: Layout,
     org: OrgHandle,
     id: String,
     entered: Option<Form>,
@@ -126,7 +126,7 @@ pub(super) async fn render(
         .await?;
     let refusal = Refused(refusal);
     let page = UserPage {
-        frame: frame.of("users").refusing(&refusal),
+        layout: layout.of("users").refusing(&refusal),
         form: entered.unwrap_or_else(|| Form::of(&user, &about.emails)),
         may_decide: user.role == Role::None || current.0.role == Role::Owner,
         is_self: current.0.id == user.id,
@@ -134,7 +134,7 @@ pub(super) async fn render(
         about,
         refusal,
     };
-    page::show_form(&page.refusal, &page.frame, &page)
+    page::show_form(&page.refusal, &page.layout, &page)
 }
 
 fn about(conn: &mut Conn, user: &User) -> Result<About> {

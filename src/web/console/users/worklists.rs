@@ -6,7 +6,7 @@ use crate::domain::users::list::{self, Filter, Found, Total};
 use crate::domain::users::{EntraState, by_hand};
 use crate::web::console::home::INACTIVE_DAYS;
 use crate::web::extract::{CurrentUser, Fields, OrgHandle, Posted};
-use crate::web::page::{self, Answer, Frame, when};
+use crate::web::page::{self, Answer, Layout, when};
 use crate::web::query::Query;
 use actix_web::HttpRequest;
 use actix_web::web::Path;
@@ -18,7 +18,7 @@ const PAGE: usize = 50;
 #[derive(Template)]
 #[template(path = "users/worklist.html")]
 struct WorklistPage {
-    frame: Frame,
+    layout: Layout,
     title: &'static str,
     lead: String,
     since: &'static str,
@@ -39,7 +39,7 @@ pub(in crate::web::console) struct Asked {
 }
 
 pub(in crate::web::console) async fn deleted_in_entra(
-    frame: Frame,
+    layout: Layout,
     org: OrgHandle,
     asked: Query<Asked>,
 ) -> Answer {
@@ -47,7 +47,7 @@ pub(in crate::web::console) async fn deleted_in_entra(
     let Found { page: rows, total } = load(&org, filter, &asked).await?;
     let (previous, next) = page::ways(&rows, "/users/deleted-in-entra", &[]);
     let page = WorklistPage {
-        frame: frame.of("users"),
+        layout: layout.of("users"),
         title: "Deleted in Entra ID",
         lead: "Entra ID deleted these users. They cannot sign in; their licence, extension and history are kept until \
                you delete them here."
@@ -59,16 +59,16 @@ pub(in crate::web::console) async fn deleted_in_entra(
         next,
         days: None,
     };
-    page::show(&page.frame, &page)
+    page::show(&page.layout, &page)
 }
 
-pub(in crate::web::console) async fn inactive(frame: Frame, org: OrgHandle, asked: Query<Asked>) -> Answer {
+pub(in crate::web::console) async fn inactive(layout: Layout, org: OrgHandle, asked: Query<Asked>) -> Answer {
     let days = asked.days.unwrap_or(INACTIVE_DAYS).clamp(0, 36_500);
     let filter = list::inactive_for(days, org.inner().now());
     let Found { page: rows, total } = load(&org, filter, &asked).await?;
     let (previous, next) = page::ways(&rows, "/users/inactive", &[("days", &days.to_string())]);
     let page = WorklistPage {
-        frame: frame.of("users"),
+        layout: layout.of("users"),
         title: "Inactive for long",
         lead: format!(
             "Users who have been inactive for {days} days or more. Entra ID never tells when somebody who was \
@@ -81,7 +81,7 @@ pub(in crate::web::console) async fn inactive(frame: Frame, org: OrgHandle, aske
         next,
         days: Some(days),
     };
-    page::show(&page.frame, &page)
+    page::show(&page.layout, &page)
 }
 
 async fn load(org: &OrgHandle, filter: Filter, asked: &Asked) -> crate::error::Result<Found> {
@@ -93,7 +93,7 @@ async fn load(org: &OrgHandle, filter: Filter, asked: &Asked) -> crate::error::R
 #[derive(Template)]
 #[template(path = "users/to_link.html")]
 struct ToLinkPage {
-    frame: Frame,
+    layout: Layout,
     waiting: Vec<Waiting>,
     total: i64,
     previous: Option<String>,
@@ -112,7 +112,7 @@ struct Waiting {
     held: Option<&'static str>,
 }
 
-pub(in crate::web::console) async fn to_link(frame: Frame, org: OrgHandle, asked: Query<Asked>) -> Answer {
+pub(in crate::web::console) async fn to_link(layout: Layout, org: OrgHandle, asked: Query<Asked>) -> Answer {
     let Query(Asked { after, before, .. }) = asked;
     let at = page::at(after, before);
     let read = org.read(move |conn| {
@@ -130,8 +130,8 @@ pub(in crate::web::console) async fn to_link(frame: Frame, org: OrgHandle, asked
         attempts: request.attempts,
         last_at: when(request.last_at),
     });
-    let page = ToLinkPage { frame: frame.of("users"), waiting: waiting.collect(), total, previous, next };
-    page::show(&page.frame, &page)
+    let page = ToLinkPage { layout: layout.of("users"), waiting: waiting.collect(), total, previous, next };
+    page::show(&page.layout, &page)
 }
 
 /// Takes an account off the worklist: it stays as it is, and Entra ID goes on failing to create it.
