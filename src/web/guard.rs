@@ -3,7 +3,7 @@
 use super::client_address::client_address;
 use super::content_policy::{Source, policy};
 use super::extract::{OrgHandle, RequestIdentity, app_state};
-use super::page::{Answer, Failure, Onward, Told};
+use super::page::{Answer, Failure, FailureLink, FailureText};
 use super::route::{Least, Route, allow, standing_page};
 use super::session::BrowserSession;
 use super::task_lines;
@@ -207,8 +207,8 @@ fn method_not_allowed(routes: &[Route], page: String) -> HttpResponse {
     if let Ok(methods) = HeaderValue::from_str(&allow(routes)) {
         response.headers_mut().insert(header::ALLOW, methods);
     }
-    response.extensions_mut().insert(Told::from(text.to_owned()));
-    response.extensions_mut().insert(Onward(page));
+    response.extensions_mut().insert(FailureText::from(text.to_owned()));
+    response.extensions_mut().insert(FailureLink(page));
     response
 }
 

@@ -200,7 +200,7 @@ fn app(
                         .error_handler(|_, _| page::Failure(Error::NotFound("page")).into()),
                 )
                 .wrap(from_fn(guard::same_origin))
-                .wrap(from_fn(page::tell_failures))
+                .wrap(from_fn(page::render_failures))
                 .wrap(sessions)
                 .wrap(from_fn(session::tell_lost))
                 .configure(console::configure)

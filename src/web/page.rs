@@ -174,7 +174,7 @@ pub(super) fn show_as(status: StatusCode, layout: &Layout, page: &impl Template)
 /// A text as it stands in a page.
 #[derive(Template)]
 #[template(source = "{{ text }}", ext = "html")]
-struct InPage<'a> {
+struct EscapedText<'a> {
     text: &'a str,
 }
 
@@ -185,7 +185,7 @@ pub(super) fn show_form(refused: &Refused, layout: &Layout, page: &impl Template
     if !texts.is_empty() {
         let body = page.render().map_err(Error::internal)?;
         for text in texts {
-            let shown = InPage { text: &text }.render().map_err(Error::internal)?;
+            let shown = EscapedText { text: &text }.render().map_err(Error::internal)?;
             if !body.contains(&shown) {
                 layout.unplaced.borrow_mut().push(text);
             }
@@ -364,11 +364,11 @@ impl Refused {
 }
 
 /// What a failure says, on its way to the page that says it.
-pub(super) type Told = Rc<str>;
+pub(super) type FailureText = Rc<str>;
 
 /// Where to go from a failure, if not home.
 #[derive(Clone)]
-pub(super) struct Onward(pub(super) String);
+pub(super) struct FailureLink(pub(super) String);
 
 /// A domain error on its way to a browser.
 #[derive(Debug)]
@@ -391,7 +391,7 @@ impl ResponseError for Failure {
         status(&self.0)
     }
 
-    /// Only the outline: [`tell_failures`] knows the request, and so the layout of the page and its reference.
+    /// Only the outline: [`render_failures`] knows the request, and so the layout of the page and its reference.
     fn error_response(&self) -> HttpResponse {
         if let Error::Internal(cause) = &self.0 {
             tracing::error!(%cause, "request failed");
@@ -407,7 +407,7 @@ impl ResponseError for Failure {
         if let Some(outage) = self.0.outage() {
             response.extensions_mut().insert(outage);
         }
-        response.extensions_mut().insert(Told::from(self.to_string()));
+        response.extensions_mut().insert(FailureText::from(self.to_string()));
         response
     }
 }
@@ -426,7 +426,7 @@ struct FailurePage {
 }
 
 /// Turns the outline of a failure into a page.
-pub(super) async fn tell_failures<B: MessageBody>(
+pub(super) async fn render_failures<B: MessageBody>(
     request: ServiceRequest,
     next: Next<B>,
 ) -> Result<ServiceResponse<EitherBody<B, BoxBody>>, actix_web::Error> {
@@ -435,8 +435,8 @@ pub(super) async fn tell_failures<B: MessageBody>(
         Some(cause) => request.into_response(Failure(cause).error_response()).map_into_right_body::<B>(),
         None => next.call(request).await?.map_into_left_body(),
     };
-    let told = response.response().extensions().get::<Told>().cloned();
-    let onward = response.response().extensions().get::<Onward>().map(|onward| onward.0.clone());
+    let told = response.response().extensions().get::<FailureText>().cloned();
+    let onward = response.response().extensions().get::<FailureLink>().map(|onward| onward.0.clone());
     let outage = response.response().extensions().get::<Outage>().copied();
     let status = response.status();
     let text = match told {
