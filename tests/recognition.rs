@@ -5,7 +5,7 @@ use crate::harness::idp::{
 };
 use crate::harness::{Browser, Console, Page};
 use rollcall::domain::page::At;
-use rollcall::domain::sso::sign_in::Landing;
+use rollcall::domain::sso::sign_in::SignInOutcome;
 use rollcall::domain::sso::{certificates, events, settings};
 use rollcall::domain::users::{User, federation, recognition};
 use rollcall::domain::{Actor, Role, admins};
@@ -382,17 +382,17 @@ async fn what_is_taken_away_between_reading_and_deciding_counts() {
             .unwrap()
     };
     let conclude = |examined| {
-        let bearer = rollcall::domain::sso::sign_in::Bearer::default();
-        console.write(move |tx| rollcall::domain::sso::sign_in::conclude(tx, examined, &bearer))
+        let origin = rollcall::domain::sso::sign_in::RequestOrigin::default();
+        console.write(move |tx| rollcall::domain::sso::sign_in::conclude(tx, examined, &origin))
     };
     let (before, unchanged) = (examine(&Says::of(&console, ANA)), examine(&Says::of(&console, ANA)));
-    assert!(matches!(conclude(unchanged), Landing::In(_)));
+    assert!(matches!(conclude(unchanged), SignInOutcome::SignedIn(_)));
     console.write(|tx| certificates::add(tx, STRANGERS_CERTIFICATE));
     let first = rollcall::certificate::read(CERTIFICATE).unwrap().remove(0).fingerprint;
     let all = console.org.read(certificates::list).unwrap();
     let first = all.into_iter().find(|one| one.fingerprint == first).unwrap().id;
     console.write(move |tx| certificates::remove(tx, &first));
-    assert!(matches!(conclude(before), Landing::Refused { .. }));
+    assert!(matches!(conclude(before), SignInOutcome::Refused { .. }));
     assert_eq!(console.last_cause().as_deref(), Some("changed_meanwhile"));
 }
 

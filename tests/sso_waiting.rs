@@ -6,7 +6,7 @@ use crate::sso_set_up::{metadata_of, publishing};
 use chrono::TimeDelta;
 use rollcall::domain::Role;
 use rollcall::domain::sso::examination::Grounds;
-use rollcall::domain::sso::sign_in::{self, Bearer, Landing};
+use rollcall::domain::sso::sign_in::{self, RequestOrigin, SignInOutcome};
 use rollcall::domain::sso::{Here, Settings, settings};
 use rollcall::worker;
 
@@ -181,8 +181,8 @@ async fn every_rule_that_is_changed_while_a_response_is_examined_refuses_it() {
             .read(move |conn| Ok(Grounds::read(conn, &ring, &here, None, now)?.examine(&field, now)))
             .unwrap();
         console.sso(change);
-        let landing = console.write(move |tx| sign_in::conclude(tx, examined, &Bearer::default()));
-        assert!(matches!(landing, Landing::Refused { .. }), "{what}");
+        let outcome = console.write(move |tx| sign_in::conclude(tx, examined, &RequestOrigin::default()));
+        assert!(matches!(outcome, SignInOutcome::Refused { .. }), "{what}");
     }
 }
 

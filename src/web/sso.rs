@@ -14,7 +14,7 @@ use crate::domain::admins::devices;
 use crate::domain::sso::examination::{Examined, Grounds, Standing};
 use crate::domain::sso::keys::{self, Key};
 use crate::domain::sso::requests::{Asker, Purpose};
-use crate::domain::sso::sign_in::{self, Bearer, Entry, Landing, Present};
+use crate::domain::sso::sign_in::{self, Present, RequestOrigin, ReservedSession, SignInOutcome};
 use crate::domain::sso::sign_out::Foreign;
 use crate::domain::sso::{Here, Settings, help, requests, settings};
 use crate::domain::{Actor, Role, Tx, sessions};
@@ -323,55 +323,57 @@ pub(super) async fn consume(
         Err(Failure(refusal)) => return turn_away(state, layout, &org, &address.0, refusal).await,
     };
     let here = here(state);
-    let bearer = Bearer {
+    let origin = RequestOrigin {
         browser,
         address: address.0,
         return_to: relay_state.and_then(|relay_state| own_page(state, &relay_state)),
         present: present(&request, &layout),
     };
-    let (ring, browser) = (org.inner().keys().clone(), bearer.browser.clone());
+    let (ring, browser) = (org.inner().keys().clone(), origin.browser.clone());
     let grounds = org.read(move |conn| Grounds::read(conn, &ring, &here, browser.as_deref(), now)).await?;
     // It may have been switched off while the response was on its way.
     if !grounds.is_open() {
         return closed(layout);
     }
-    let line = examinations::line(&bearer.address, grounds.is_expected());
+    let line = examinations::line(&origin.address, grounds.is_expected());
     let examined = match org.wait(state.0.examinations.run(line, move || grounds.examine(&field, now))).await
     {
         Err(refusal @ (Error::Busy(_) | Error::TooMany(_))) => {
-            return turn_away(state, layout, &org, &bearer.address, refusal).await;
+            return turn_away(state, layout, &org, &origin.address, refusal).await;
         }
         examined => examined,
     };
     if !examined.as_ref().is_ok_and(Examined::is_proven) {
         state.0.visits.charge(who.0, &who.1);
     }
-    let (present, by) = (bearer.present.clone(), bearer.clone());
-    let landing = match examined {
+    let (present, by) = (origin.present.clone(), origin.clone());
+    let outcome = match examined {
         Ok(examined) => org.write(Actor::Rollcall, move |tx| sign_in::conclude(tx, examined, &by)).await,
         Err(undone) => Err(undone),
     };
-    let landing = match landing {
+    let outcome = match outcome {
         Err(Error::Internal(cause)) => {
             tracing::error!(%cause, "a sign-in failed");
-            org.write(Actor::Rollcall, move |tx| sign_in::failed(tx, &bearer)).await?
+            org.write(Actor::Rollcall, move |tx| sign_in::failed(tx, &origin)).await?
         }
         other => other?,
     };
-    match landing {
-        Landing::In(entry) => enter(&request, &org, *entry).await,
-        Landing::Pending { secret, arrival } => switch::hold(&request, layout, secret, &arrival, &present),
-        Landing::Tested { reference } => Ok(page::go(&format!("/identity/sso/tests/{reference}"))),
+    match outcome {
+        SignInOutcome::SignedIn(session) => enter(&request, &org, *session).await,
+        SignInOutcome::Pending { secret, new_session } => {
+            switch::hold(&request, layout, secret, &new_session, &present)
+        }
+        SignInOutcome::Tested { reference } => Ok(page::go(&format!("/identity/sso/tests/{reference}"))),
         // Going back to an answer that was used misses nothing.
-        Landing::Refused { is_repeat: true, .. } if layout.person.is_some() => Ok(page::go("/")),
+        SignInOutcome::Refused { is_repeat: true, .. } if layout.person.is_some() => Ok(page::go("/")),
         // Of what did not come of an answer whoever is signed in is told: they may have been asked to prove who they are.
-        Landing::Refused { is_over: true, sentence, reference, .. } if layout.person.is_some() => {
+        SignInOutcome::Refused { is_over: true, sentence, reference, .. } if layout.person.is_some() => {
             Ok(switch::told(&request, sentence, &reference))
         }
-        Landing::Refused { is_over: true, reference, .. } if present == Present::Unknown => {
+        SignInOutcome::Refused { is_over: true, reference, .. } if present == Present::Unknown => {
             Ok(page::go(&switch::refused_at(&reference)))
         }
-        Landing::Refused { sentence, reference, is_about_the_account: another, .. } => {
+        SignInOutcome::Refused { sentence, reference, is_about_the_account: another, .. } => {
             RefusedPage { layout, sentence, reference: Some(reference), another }.show()
         }
     }
@@ -396,26 +398,26 @@ fn payer(
     Ok((visits::Purpose::Response, network))
 }
 
-async fn enter(request: &HttpRequest, org: &OrgHandle, entry: Entry) -> Answer {
-    let Entry { arrival, reserved } = entry;
+async fn enter(request: &HttpRequest, org: &OrgHandle, session: ReservedSession) -> Answer {
+    let ReservedSession { new_session, reserved } = session;
     let foreign = Foreign {
-        name_id: arrival.name_id,
-        session_index: arrival.session_index,
-        came_by: arrival.came_by,
-        until: arrival.until,
+        name_id: new_session.name_id,
+        session_index: new_session.session_index,
+        came_by: new_session.came_by,
+        until: new_session.until,
     };
     let (session, now) = (BrowserSession::of(request), org.inner().now());
-    let kept = session.kept_form().filter(|kept| kept.user == arrival.user.id);
-    session.sign_in_from(&arrival.user.id, &reserved, &foreign, arrival.proved_at, now);
+    let kept = session.kept_form().filter(|kept| kept.user == new_session.user.id);
+    session.sign_in_from(&new_session.user.id, &reserved, &foreign, new_session.proved_at, now);
     // A sign-in that proves nothing leaves the question as it was.
     if let Some(kept) = kept.filter(|_| session.is_proved(now)) {
         session.resume(&kept, KEPT_FORM);
     }
-    let return_to = page::own_path(Some(&arrival.return_to));
+    let return_to = page::own_path(Some(&new_session.return_to));
     // Whoever has no role has one page.
-    let allowed = arrival.user.role > Role::None || return_to.starts_with("/account");
+    let allowed = new_session.user.role > Role::None || return_to.starts_with("/account");
     let mut response = page::go(if allowed { &return_to } else { "/account" });
-    let user = arrival.user;
+    let user = new_session.user;
     if user.password_hash.is_some() {
         // Should Entra ID fail, their password is not held up here by whoever guesses at it.
         let before = device::secret(request);

@@ -12,7 +12,7 @@
 //! | [`keys`]         | our own keys                                                               |
 //! | [`requests`]     | what we asked Entra ID, answered once                                      |
 //! | [`examination`]  | a response held against the settings, off the database                     |
-//! | `arrival`        | who brings a response, and where it leads them                             |
+//! | `outcome`        | where a response comes from, and what became of it                         |
 //! | [`sign_in`]      | a response on its way to a session                                         |
 //! | `creation`       | an account made at the first sign-in                                       |
 //! | [`pending`]      | sign-ins that wait for the person's word                                   |
@@ -28,7 +28,6 @@
 
 use super::audit::{Kind, Subject};
 
-mod arrival;
 pub mod certificates;
 mod checks;
 mod creation;
@@ -41,6 +40,7 @@ pub mod keys;
 pub mod matching;
 pub mod metadata;
 pub mod microsoft;
+mod outcome;
 pub mod pending;
 pub mod policy;
 mod remarks;

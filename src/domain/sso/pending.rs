@@ -5,7 +5,7 @@
 //! enough to go on working under another person's name. The browser keeps a secret, we keep the sign-in, once; it stands
 //! among the sessions as one that is reserved, so whatever ends sessions ends it.
 
-use super::arrival::Arrival;
+use super::outcome::NewSession;
 use crate::db::Conn;
 use crate::db::schema::{pending_sign_ins, sessions as session_table};
 use crate::domain::{Tx, sessions};
@@ -19,16 +19,16 @@ const LIFETIME: TimeDelta = TimeDelta::minutes(5);
 const PURPOSE: &str = "sign-in that is held";
 
 /// Keeps a sign-in; answers the secret by which the browser takes it.
-pub fn hold(tx: &mut Tx, arrival: &Arrival) -> Result<String> {
+pub fn hold(tx: &mut Tx, new_session: &NewSession) -> Result<String> {
     let over = pending_sign_ins::expires_at.le(tx.now);
     diesel::delete(pending_sign_ins::table.filter(over)).execute(tx.conn)?;
     let secret = seal::secret();
     let (id, until) = (tx.keys.digest(PURPOSE, &secret), tx.now + LIFETIME);
-    sessions::reserve_as(tx, &id, arrival.holder(), until)?;
+    sessions::reserve_as(tx, &id, new_session.holder(), until)?;
     let row = (
         pending_sign_ins::id.eq(&id),
-        pending_sign_ins::user_id.eq(&arrival.user.id),
-        pending_sign_ins::arrival.eq(arrival.pack()?),
+        pending_sign_ins::user_id.eq(&new_session.user.id),
+        pending_sign_ins::arrival.eq(new_session.pack()?),
         pending_sign_ins::expires_at.eq(until),
     );
     diesel::insert_into(pending_sign_ins::table).values(row).execute(tx.conn)?;
@@ -36,14 +36,14 @@ pub fn hold(tx: &mut Tx, arrival: &Arrival) -> Result<String> {
 }
 
 /// The sign-in that a browser holds the secret of, if it can still be taken.
-pub fn look(conn: &mut Conn, ring: &Keyring, secret: &str, now: NaiveDateTime) -> Result<Option<Arrival>> {
+pub fn look(conn: &mut Conn, ring: &Keyring, secret: &str, now: NaiveDateTime) -> Result<Option<NewSession>> {
     let found: Option<String> = pending_sign_ins::table
         .find(ring.digest(PURPOSE, secret))
         .filter(pending_sign_ins::expires_at.gt(now))
         .select(pending_sign_ins::arrival)
         .first(conn)
         .optional()?;
-    found.map(|packed| Arrival::unpack(conn, &packed)).transpose()
+    found.map(|packed| NewSession::unpack(conn, &packed)).transpose()
 }
 
 /// Whether a sign-in with this secret is still kept, and its time over.
@@ -54,9 +54,9 @@ pub fn is_over(conn: &mut Conn, ring: &Keyring, secret: &str, now: NaiveDateTime
 }
 
 /// Takes it, which can be done once. What it rested on has not been taken away: it would have gone with that.
-pub fn take(tx: &mut Tx, secret: &str) -> Result<Option<Arrival>> {
+pub fn take(tx: &mut Tx, secret: &str) -> Result<Option<NewSession>> {
     let found = look(tx.conn, tx.keys, secret, tx.now)?;
     // The sign-in that is held goes with its session.
     diesel::delete(session_table::table.find(tx.keys.digest(PURPOSE, secret))).execute(tx.conn)?;
-    Ok(found.filter(|arrival| arrival.user.active))
+    Ok(found.filter(|new_session| new_session.user.active))
 }

@@ -14,7 +14,7 @@ use crate::saml::response::{Accepted, Reading, Seen};
 use crate::saml::{Refusal, Report};
 use chrono::TimeDelta;
 
-pub use super::arrival::{Arrival, Bearer, Entry, Landing, Present};
+pub use super::outcome::{NewSession, Present, RequestOrigin, ReservedSession, SignInOutcome};
 
 /// What a sign-in rests on, looked up again where it is decided.
 struct Basis {
@@ -38,25 +38,25 @@ impl Cause {
 }
 
 /// Decides what becomes of a response, and notes it. A refusal is an outcome, not an error: what was seen stays noted.
-pub fn conclude(tx: &mut Tx, examined: Examined, bearer: &Bearer) -> Result<Landing> {
+pub fn conclude(tx: &mut Tx, examined: Examined, origin: &RequestOrigin) -> Result<SignInOutcome> {
     let Reading { report, outcome, seen, .. } = examined.reading;
     let settings = settings::read(tx.conn)?;
     let mut details = Details { checks: checks(&report), ..described(&seen) };
     if settings.match_claim.is_none() {
         details.warnings = hints::about_name_id(&seen);
     }
-    let mut case = Case { request: None, user: None, seen, bearer };
+    let mut case = Case { request: None, user: None, seen, origin };
     let accepted = match outcome {
         Ok(accepted) => accepted,
         Err(Refusal { fault, cause }) => {
             // An administrator who tests reads what went wrong, though nothing is proven.
             if let Some(id) = case.seen.answers.clone() {
-                case.request = requests::open_test(tx, &id, bearer.browser.as_deref())?;
+                case.request = requests::open_test(tx, &id, origin.browser.as_deref())?;
             }
             return case.refuse(tx, Cause::new(fault.code(), cause), details);
         }
     };
-    case.request = match held_against_request(tx, &accepted, bearer)? {
+    case.request = match held_against_request(tx, &accepted, origin)? {
         Ok(request) => request,
         Err(cause) => return case.refuse(tx, cause, details),
     };
@@ -90,8 +90,8 @@ pub fn conclude(tx: &mut Tx, examined: Examined, bearer: &Bearer) -> Result<Land
 }
 
 /// Notes a sign-in that failed on our side: the person still has a reference.
-pub fn failed(tx: &mut Tx, bearer: &Bearer) -> Result<Landing> {
-    let case = Case { request: None, user: None, seen: Seen::default(), bearer };
+pub fn failed(tx: &mut Tx, origin: &RequestOrigin) -> Result<SignInOutcome> {
+    let case = Case { request: None, user: None, seen: Seen::default(), origin };
     let sentence = "Something went wrong on our side, which the program's log tells. Nobody was signed in.";
     case.refuse(tx, Cause::new("failed", sentence), Details::default())
 }
@@ -101,7 +101,7 @@ struct Case<'a> {
     request: Option<Request>,
     user: Option<User>,
     seen: Seen,
-    bearer: &'a Bearer,
+    origin: &'a RequestOrigin,
 }
 
 /// What the sign-in rests on, as it is now: certificates and settings may have been taken away since it was read.
@@ -140,7 +140,7 @@ fn basis(tx: &mut Tx, accepted: &Accepted, judged_by: Option<&Settings>) -> Resu
 fn held_against_request(
     tx: &mut Tx,
     accepted: &Accepted,
-    bearer: &Bearer,
+    origin: &RequestOrigin,
 ) -> Result<Result<Option<Request>, Cause>> {
     let assertion = &accepted.assertion;
     // First of all, so that whatever is refused below cannot be tried again.
@@ -150,7 +150,7 @@ fn held_against_request(
     }
     let Some(id) = &assertion.in_response_to else { return Ok(Ok(None)) };
     let purposes = [Purpose::SignIn, Purpose::Proof, Purpose::Test];
-    Ok(match requests::answer(tx, id, bearer.browser.as_deref(), &purposes)? {
+    Ok(match requests::answer(tx, id, origin.browser.as_deref(), &purposes)? {
         Ok(request) => Ok(Some(request)),
         Err(mismatch) => Err(mismatched(mismatch)),
     })
@@ -259,12 +259,12 @@ fn admit(
     basis: Basis,
     accepted: Accepted,
     mut details: Details,
-) -> Result<Landing> {
+) -> Result<SignInOutcome> {
     let mut user = found.user;
     if case.is_test() {
         let sentence = "The test went well: this user would come in.";
         let event = events::note(tx, case.report(None, sentence.to_owned(), Some(&user), details))?;
-        return Ok(Landing::Tested { reference: event.reference });
+        return Ok(SignInOutcome::Tested { reference: event.reference });
     }
     // Claims of everybody who comes in are nobody's business here.
     details.claims.clear();
@@ -277,12 +277,12 @@ fn admit(
         federation::remember(tx, &mut user, object_id, by, name)?;
     }
     let assertion = accepted.assertion;
-    let waits = case.request.is_none() && case.bearer.present.may_be_another_than(&user.id);
+    let waits = case.request.is_none() && case.origin.present.may_be_another_than(&user.id);
     let sentence = if waits { events::WAITS } else { "Signed in." };
     events::note(tx, case.report(None, sentence.to_owned(), Some(&user), details))?;
     let asked = case.request.map(|request| request.return_to);
-    let arrival = Arrival {
-        return_to: asked.or_else(|| case.bearer.return_to.clone()).unwrap_or_else(|| "/".to_owned()),
+    let new_session = NewSession {
+        return_to: asked.or_else(|| case.origin.return_to.clone()).unwrap_or_else(|| "/".to_owned()),
         // Clocks differ: nobody has proved themselves later than now.
         proved_at: assertion.signed_in_at.map(|at| at.min(tx.now)),
         name_id: assertion.name_id,
@@ -292,38 +292,38 @@ fn admit(
         user,
     };
     if waits {
-        let secret = pending::hold(tx, &arrival)?;
-        return Ok(Landing::Pending { secret, arrival: Box::new(arrival) });
+        let secret = pending::hold(tx, &new_session)?;
+        return Ok(SignInOutcome::Pending { secret, new_session: Box::new(new_session) });
     }
-    Ok(Landing::In(Box::new(arrived(tx, arrival, &case.bearer.address)?)))
+    Ok(SignInOutcome::SignedIn(Box::new(reserve(tx, new_session, &case.origin.address)?)))
 }
 
 /// Notes that somebody comes in, and reserves their session.
-fn arrived(tx: &mut Tx, arrival: Arrival, address: &str) -> Result<Entry> {
-    let (user, name) = (&arrival.user, arrival.user.name());
+fn reserve(tx: &mut Tx, new_session: NewSession, address: &str) -> Result<ReservedSession> {
+    let (user, name) = (&new_session.user, new_session.user.name());
     let how = [Change::set("address", address), Change::set("by", "Entra ID")];
     audit::note_as(tx, &user.actor(), Action::SignedIn, user.subject(&name), &how)?;
-    let reserved = sessions::reserve(tx, arrival.holder())?;
-    Ok(Entry { arrival, reserved })
+    let reserved = sessions::reserve(tx, new_session.holder())?;
+    Ok(ReservedSession { new_session, reserved })
 }
 
 /// Takes a sign-in that waited for the person's word; nothing where it is over, or was taken.
-pub fn take_pending(tx: &mut Tx, secret: &str, address: &str) -> Result<Option<Entry>> {
+pub fn take_pending(tx: &mut Tx, secret: &str, address: &str) -> Result<Option<ReservedSession>> {
     let taken = pending::take(tx, secret)?;
-    let Some(arrival) = taken else { return Ok(None) };
+    let Some(new_session) = taken else { return Ok(None) };
     let report = events::Report {
         purpose: Purpose::SignIn,
         cause: None,
         sentence: "Signed in, as the person said.".to_owned(),
-        user_id: Some(arrival.user.id.clone()),
+        user_id: Some(new_session.user.id.clone()),
         started_by: None,
-        name_id: Some(arrival.name_id.value.clone()),
+        name_id: Some(new_session.name_id.value.clone()),
         address: address.to_owned(),
         details: Details::default(),
         proven: true,
     };
     events::note(tx, report)?;
-    arrived(tx, arrival, address).map(Some)
+    reserve(tx, new_session, address).map(Some)
 }
 
 impl Case<'_> {
@@ -362,13 +362,13 @@ impl Case<'_> {
             user_id: user.map(|user| user.id.clone()),
             started_by: self.request.as_ref().and_then(|request| request.started_by.clone()),
             name_id: self.seen.name_id.as_ref().map(|name| name.value.clone()),
-            address: self.bearer.address.clone(),
+            address: self.origin.address.clone(),
             proven: !self.seen.proofs.is_empty(),
             details,
         }
     }
 
-    fn refuse(self, tx: &mut Tx, cause: Cause, details: Details) -> Result<Landing> {
+    fn refuse(self, tx: &mut Tx, cause: Cause, details: Details) -> Result<SignInOutcome> {
         let answered = match &self.seen.answers {
             Some(id) => requests::find(tx.conn, id)?.is_some_and(|request| request.answered_at.is_some()),
             None => false,
@@ -378,9 +378,9 @@ impl Case<'_> {
         let report = self.report(Some(cause.code), cause.sentence, self.user.as_ref(), details);
         let reference = events::note(tx, report)?.reference;
         if self.is_test() {
-            return Ok(Landing::Tested { reference });
+            return Ok(SignInOutcome::Tested { reference });
         }
-        Ok(Landing::Refused {
+        Ok(SignInOutcome::Refused {
             sentence: help::for_the_person(cause.code),
             reference,
             is_over: help::is_over(cause.code),

@@ -6,7 +6,7 @@
 
 use super::{Present, RefusedPage, enter, turned_away};
 use crate::domain::Actor;
-use crate::domain::sso::sign_in::{self, Arrival};
+use crate::domain::sso::sign_in::{self, NewSession};
 use crate::domain::sso::ways_out::Way;
 use crate::domain::sso::{events, help, pending};
 use crate::error::Result;
@@ -34,9 +34,9 @@ struct SwitchPage {
 }
 
 impl SwitchPage {
-    fn of(layout: Layout, arrival: &Arrival) -> Self {
+    fn of(layout: Layout, new_session: &NewSession) -> Self {
         let here = layout.person.as_ref().map(|person| person.name.clone()).unwrap_or_default();
-        Self { layout, here, other: arrival.user.name() }
+        Self { layout, here, other: new_session.user.name() }
     }
 }
 
@@ -45,12 +45,12 @@ pub(super) fn hold(
     request: &HttpRequest,
     layout: Layout,
     secret: String,
-    arrival: &Arrival,
+    new_session: &NewSession,
     present: &Present,
 ) -> Answer {
     let mut response = match present {
         Present::Account(_) => {
-            let page = SwitchPage::of(layout, arrival);
+            let page = SwitchPage::of(layout, new_session);
             page::show(&page.layout, &page)?
         }
         _ => page::go(PATH),
@@ -80,14 +80,14 @@ pub(in crate::web) async fn ask(
     }
     let (ring, now, looked_for) = (org.inner().keys().clone(), org.inner().now(), secret.clone());
     let found = org.read(move |conn| pending::look(conn, &ring, &looked_for, now)).await?;
-    let Some(arrival) = found else {
+    let Some(new_session) = found else {
         let (ring, now) = (org.inner().keys().clone(), org.inner().now());
         let waited = org.read(move |conn| pending::is_over(conn, &ring, &secret, now)).await?;
         return if waited { over(&request, &org, &address).await } else { Ok(page::go("/")) };
     };
     let present = BrowserSession::of(&request).user().filter(|_| layout.person.is_some());
-    if present.is_some_and(|id| id != arrival.user.id) {
-        let page = SwitchPage::of(layout, &arrival);
+    if present.is_some_and(|id| id != new_session.user.id) {
+        let page = SwitchPage::of(layout, &new_session);
         return page::show(&page.layout, &page);
     }
     take(&request, &org, secret, address).await
@@ -124,7 +124,7 @@ async fn take(request: &HttpRequest, org: &OrgHandle, secret: String, address: A
     let from = address.0.clone();
     let taken = org.write(Actor::Rollcall, move |tx| sign_in::take_pending(tx, &secret, &from)).await?;
     let mut response = match taken {
-        Some(entry) => enter(request, org, entry).await?,
+        Some(session) => enter(request, org, session).await?,
         None => over(request, org, &address).await?,
     };
     let mut gone = cookie(request, String::new())?;

@@ -1,4 +1,4 @@
-//! Who brings a response, where that leads them, and what a session begins with.
+//! From where a response comes, what becomes of it, and what a session begins with.
 
 use crate::db::Conn;
 use crate::domain::sessions::{CameBy, Holder, Method, Reserved};
@@ -8,9 +8,9 @@ use crate::saml::NameId;
 use chrono::NaiveDateTime;
 use serde::{Deserialize, Serialize};
 
-/// Who brings a response, and from where.
+/// Where a request that brings a response comes from.
 #[derive(Clone, Debug, Default)]
-pub struct Bearer {
+pub struct RequestOrigin {
     /// The secret in the browser, if it has asked for anything.
     pub browser: Option<String>,
     /// The address of the request.
@@ -44,24 +44,24 @@ impl Present {
     }
 }
 
-/// Where the browser goes.
+/// What became of a sign-in.
 #[derive(Clone, Debug)]
-pub enum Landing {
-    /// In.
-    In(Box<Entry>),
-    /// In, once the person says that it is to replace who is signed in: the secret by which the browser takes it.
+pub enum SignInOutcome {
+    /// A session in the console.
+    SignedIn(Box<ReservedSession>),
+    /// The same, once the person says that it is to replace who is signed in: the secret by which the browser takes it.
     Pending {
         /// The secret.
         secret: String,
         /// The sign-in.
-        arrival: Box<Arrival>,
+        new_session: Box<NewSession>,
     },
-    /// To the result of a test.
+    /// The result of a test.
     Tested {
         /// The event's reference.
         reference: String,
     },
-    /// Nowhere.
+    /// A page that says why not.
     Refused {
         /// What the person reads.
         sentence: &'static str,
@@ -76,18 +76,18 @@ pub enum Landing {
     },
 }
 
-/// Somebody who comes in, and the session that is reserved for them.
+/// A good sign-in whose session is reserved.
 #[derive(Clone, Debug)]
-pub struct Entry {
-    /// Who, and by what.
-    pub arrival: Arrival,
-    /// Their session, as long as nothing takes it away before it begins.
+pub struct ReservedSession {
+    /// Whose it is, and what the sign-in rests on.
+    pub new_session: NewSession,
+    /// The session, as long as nothing takes it away before it begins.
     pub reserved: Reserved,
 }
 
-/// Somebody whose sign-in is good.
+/// What a session begins with after a good sign-in.
 #[derive(Clone, Debug)]
-pub struct Arrival {
+pub struct NewSession {
     /// Whose session it is.
     pub user: User,
     /// What Entra ID calls the person.
@@ -104,7 +104,7 @@ pub struct Arrival {
     pub until: Option<NaiveDateTime>,
 }
 
-/// An arrival as it is kept while the person decides.
+/// A new session as it is kept while the person decides.
 #[derive(Serialize, Deserialize)]
 struct Packed {
     user: String,
@@ -116,7 +116,7 @@ struct Packed {
     until: Option<NaiveDateTime>,
 }
 
-impl Arrival {
+impl NewSession {
     /// The holder of the session that begins with it.
     pub(super) fn holder(&self) -> Holder {
         Holder {
