@@ -9,8 +9,8 @@
     reason = "a bench that cannot go on has failed"
 )]
 
+use rollcall::domain::deprovisioning_guard::{self, Limits, Measure, Measures};
 use rollcall::domain::groups::by_entra as entras_groups;
-use rollcall::domain::guard::{self, Limits, Measure, Measures};
 use rollcall::domain::held::{self, Verdict};
 use rollcall::domain::tasks::{State, Task};
 use rollcall::domain::users::by_entra::{self, Scope};
@@ -115,7 +115,7 @@ impl Bench {
         let one = Measure { people: 1, share: 0 };
         let measures = Measures { hour: one, day: one };
         let limits = Limits { accounts: measures, user_names: measures, ..Limits::default() };
-        self.write(move |tx| guard::set(tx, limits));
+        self.write(move |tx| deprovisioning_guard::set(tx, limits));
         for some in people[..rows].chunks(TOGETHER) {
             let some = some.to_vec();
             let bar = move |tx: &mut rollcall::domain::Tx| {

@@ -3,7 +3,7 @@
 use crate::harness::{Console, Entra};
 use chrono::TimeDelta;
 use rollcall::domain::Actor;
-use rollcall::domain::guard::{self, Limits, Loss, Measure};
+use rollcall::domain::deprovisioning_guard::{self, Limits, Loss, Measure};
 use rollcall::domain::users::by_entra::{self, SiteWish, Wish};
 use rollcall::domain::users::{EntraState, Profile};
 use serde_json::{Value, json};
@@ -28,8 +28,8 @@ pub fn crew(people: usize) -> (Console, Entra, Vec<String>) {
 pub fn strict(console: &Console, people: i64) {
     let measure = Measure { people, share: 0 };
     console.write(move |tx| {
-        let accounts = guard::Measures { hour: measure, day: measure };
-        guard::set(tx, Limits { accounts, ..Limits::default() })
+        let accounts = deprovisioning_guard::Measures { hour: measure, day: measure };
+        deprovisioning_guard::set(tx, Limits { accounts, ..Limits::default() })
     });
 }
 
@@ -288,7 +288,7 @@ async fn the_limits_are_set_on_the_page_and_what_a_form_leaves_out_stays() {
     let csrf = refused.value("input[name=csrf]").unwrap();
     let off = [("csrf", csrf.as_str()), ("people", "3"), ("share", "7"), ("minutes", "90")];
     assert_eq!(browser.post_bare("/held/limits", &off).await.status, 303);
-    let limits = console.org.read(guard::limits).unwrap();
+    let limits = console.org.read(deprovisioning_guard::limits).unwrap();
     assert_eq!((limits.enabled, limits.minutes, limits.accounts.hour.share), (false, 90, 7));
     assert_eq!((limits.accounts.day.people, limits.user_names.hour.people), (20, 10));
     bar_all(&entra, &ids[..9]).await;
@@ -397,6 +397,7 @@ async fn a_day_of_counting_is_forgotten_after_it() {
     console.clock.advance(TimeDelta::hours(49));
     bar(&entra, &ids[10]).await;
     let now = console.org.now();
-    let counted = console.org.read(move |conn| guard::counted(conn, Loss::Account, now)).unwrap();
+    let counted =
+        console.org.read(move |conn| deprovisioning_guard::counted(conn, Loss::Account, now)).unwrap();
     assert_eq!((counted.hour, counted.day), (1, 1));
 }

@@ -2,7 +2,7 @@
 
 use crate::guard::{active, crew, renamed};
 use crate::harness::{Console, Entra};
-use rollcall::domain::guard::{self, Limits, Measure, Measures};
+use rollcall::domain::deprovisioning_guard::{self, Limits, Measure, Measures};
 use rollcall::domain::users::{self, User};
 use rollcall::domain::{Role, admins};
 
@@ -14,7 +14,7 @@ fn holding_all(console: &Console) {
     let nobody = Measure { people: 0, share: 0 };
     let measures = Measures { hour: nobody, day: nobody };
     let limits = Limits { accounts: measures, user_names: measures, ..Limits::default() };
-    console.write(move |tx| guard::set(tx, limits));
+    console.write(move |tx| deprovisioning_guard::set(tx, limits));
 }
 
 /// What Entra ID asks for.

@@ -5,7 +5,7 @@ use crate::harness::idp::Says;
 use crate::harness::{Browser, Console, Page};
 use chrono::TimeDelta;
 use rollcall::domain::Role;
-use rollcall::domain::guard::{self, Limits, Measure, Measures};
+use rollcall::domain::deprovisioning_guard::{self, Limits, Measure, Measures};
 use rollcall::domain::users::{self, EntraState};
 use serde_json::json;
 
@@ -134,7 +134,7 @@ async fn releasing_leavers_begins_no_count_of_user_names_anew() {
     let one = Measure { people: 1, share: 0 };
     let measures = Measures { hour: one, day: one };
     let limits = Limits { accounts: measures, user_names: measures, ..Limits::default() };
-    console.write(move |tx| guard::set(tx, limits));
+    console.write(move |tx| deprovisioning_guard::set(tx, limits));
     entra.patch(&format!("/Users/{}", ids[20]), renamed("twenty@example.org")).await;
     bar_all(&entra, &ids[..2]).await;
     let browser = console.signed_in("olga").await;

@@ -4,7 +4,7 @@ use crate::harness::idp::{OBJECT_ID, Says};
 use crate::harness::{Console, Entra, PASSWORD};
 use rollcall::domain::admins::links;
 use rollcall::domain::users::{EntraState, User, by_hand, lifecycle};
-use rollcall::domain::{Role, admins, guard, held};
+use rollcall::domain::{Role, admins, deprovisioning_guard, held};
 use serde_json::{Value, json};
 
 const ANN: &str = "ann@x.example";
@@ -169,9 +169,14 @@ async fn a_deactivation_by_hand_stays_whatever_was_held_back_before() {
     for deletes in [false, true] {
         let (console, entra) = ann(Role::Administrator).await;
         let (id, scim_id) = console.find(ANN).map(|user| (user.id, user.scim_id)).unwrap();
-        let none = guard::Measure { people: 0, share: 0 };
-        let accounts = guard::Measures { hour: none, day: none };
-        console.write(move |tx| guard::set(tx, guard::Limits { accounts, ..guard::Limits::default() }));
+        let none = deprovisioning_guard::Measure { people: 0, share: 0 };
+        let accounts = deprovisioning_guard::Measures { hour: none, day: none };
+        console.write(move |tx| {
+            deprovisioning_guard::set(
+                tx,
+                deprovisioning_guard::Limits { accounts, ..deprovisioning_guard::Limits::default() },
+            )
+        });
         if deletes {
             assert_eq!(entra.delete(&format!("/Users/{scim_id}")).await.status, 204);
         } else {
@@ -199,9 +204,14 @@ async fn a_deactivation_by_hand_stays_whatever_was_held_back_before() {
 #[actix_web::test]
 async fn what_the_guard_lets_go_is_entra_ids_doing_and_entra_ids_to_undo() {
     let (console, entra) = ann(Role::Administrator).await;
-    let none = guard::Measure { people: 0, share: 0 };
-    let accounts = guard::Measures { hour: none, day: none };
-    console.write(move |tx| guard::set(tx, guard::Limits { accounts, ..guard::Limits::default() }));
+    let none = deprovisioning_guard::Measure { people: 0, share: 0 };
+    let accounts = deprovisioning_guard::Measures { hour: none, day: none };
+    console.write(move |tx| {
+        deprovisioning_guard::set(
+            tx,
+            deprovisioning_guard::Limits { accounts, ..deprovisioning_guard::Limits::default() },
+        )
+    });
     patch(&console, &entra, set("active", false)).await;
     let id = console.find(ANN).unwrap().id;
     console

@@ -2,7 +2,7 @@
 
 use crate::guard::{active, bar, crew, name, renamed, strict};
 use crate::harness::{Console, Entra};
-use rollcall::domain::guard::{self, Limits, Measure};
+use rollcall::domain::deprovisioning_guard::{self, Limits, Measure};
 use rollcall::domain::page::At;
 use rollcall::domain::provisioning::{Event, Filter, Outcome, list};
 use rollcall::domain::settings;
@@ -60,9 +60,12 @@ async fn a_name_that_is_held_is_told_as_held_and_who_wants_either_name_learns_wh
     let (console, entra, ids) = crew(12);
     let measure = Measure { people: 1, share: 0 };
     console.write(move |tx| {
-        guard::set(
+        deprovisioning_guard::set(
             tx,
-            Limits { user_names: guard::Measures { hour: measure, day: measure }, ..Limits::default() },
+            Limits {
+                user_names: deprovisioning_guard::Measures { hour: measure, day: measure },
+                ..Limits::default()
+            },
         )
     });
     assert_eq!(told(&console, &entra, &ids[0], renamed("first@example.com")).await.0, Outcome::Done);

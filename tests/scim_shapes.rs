@@ -6,7 +6,7 @@ use reqwest::Method;
 use rollcall::domain::page::At;
 use rollcall::domain::provisioning::{Event, Filter, Operation, Outcome, list, troubles};
 use rollcall::domain::users::lifecycle;
-use rollcall::domain::{guard, settings, sites};
+use rollcall::domain::{deprovisioning_guard, settings, sites};
 use serde_json::{Value, json};
 
 const ENTERPRISE: &str = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User";
@@ -76,7 +76,12 @@ async fn every_number_comes_back_and_sent_again_changes_nothing() {
 #[actix_web::test]
 async fn a_leaver_leaves_whatever_else_a_bulk_request_holds() {
     let (console, entra) = Console::with_entra();
-    console.write(|tx| guard::set(tx, guard::Limits { enabled: false, ..guard::Limits::default() }));
+    console.write(|tx| {
+        deprovisioning_guard::set(
+            tx,
+            deprovisioning_guard::Limits { enabled: false, ..deprovisioning_guard::Limits::default() },
+        )
+    });
     made(&entra, json!({ "userName": "taken" })).await;
     let off = r#"{"op":"Replace","path":"active","value":"False"}"#;
     let manager = r#"{"op":"Replace","path":"manager","value":"bulkId:none"}"#;

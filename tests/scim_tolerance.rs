@@ -1,7 +1,7 @@
 //! What is left out and what is refused, through every way in, and what the log says of it (`docs/scim.md`).
 
 use crate::harness::{Console, Entra, Reply};
-use rollcall::domain::{Role, guard};
+use rollcall::domain::{Role, deprovisioning_guard};
 use serde_json::{Value, json};
 
 const SITE: &str = "urn:ietf:params:scim:schemas:extension:rollcall:2.0:User";
@@ -72,7 +72,12 @@ async fn an_unknown_attribute_is_left_out_and_the_log_and_the_users_page_say_so(
 async fn a_leaver_leaves_whatever_else_the_request_asks() {
     let (console, entra) = Console::with_entra();
     // A dozen leavers among a dozen people are what the guard is for: not what this is about.
-    console.write(|tx| guard::set(tx, guard::Limits { enabled: false, ..guard::Limits::default() }));
+    console.write(|tx| {
+        deprovisioning_guard::set(
+            tx,
+            deprovisioning_guard::Limits { enabled: false, ..deprovisioning_guard::Limits::default() },
+        )
+    });
     made(&entra, "taken").await;
     let off = json!({ "op": "Replace", "path": "active", "value": "False" });
     let neighbours = [

@@ -8,7 +8,7 @@ use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
 use rollcall::db::Db;
 use rollcall::db::schema::guard_arrivals;
 use rollcall::domain::admins::{self, passwords};
-use rollcall::domain::guard;
+use rollcall::domain::deprovisioning_guard;
 use rollcall::domain::sso::{certificates, first_look};
 use rollcall::domain::users::federation;
 use rollcall::domain::users::list::{self, Filter, Total};
@@ -238,7 +238,7 @@ async fn what_owners_decided_before_stands() {
     assert!(user("barred").deactivated_by_hand && !user("left").deactivated_by_hand);
     assert_eq!(user("held").held, None, "a protected owner");
     assert!(user("ana").held.is_some());
-    let limits = console.org.read(guard::limits).unwrap();
+    let limits = console.org.read(deprovisioning_guard::limits).unwrap();
     assert_eq!((limits.accounts.hour.people, limits.accounts.hour.share, limits.minutes), (50, 7, 120));
 }
 
@@ -250,7 +250,7 @@ fn the_upgrade_of_a_filled_database_can_be_undone_and_done_again() {
         let mut conn = SqliteConnection::establish(path.to_str().unwrap()).unwrap();
         conn.batch_execute("INSERT INTO sso_waiting VALUES ('logout_url', 'https://x.example/out')").unwrap();
         // The guard's limits as this program writes them.
-        let limits = serde_json::to_string(&guard::Limits::default()).unwrap();
+        let limits = serde_json::to_string(&deprovisioning_guard::Limits::default()).unwrap();
         conn.batch_execute(&format!("UPDATE settings SET value = '{limits}' WHERE name = 'guard'")).unwrap();
         while !conn.applied_migrations().unwrap()[0].to_string().ends_with(BEFORE) {
             conn.revert_last_migration(MIGRATIONS).unwrap();

@@ -1,6 +1,6 @@
 //! An organisation of any size, made by the rules themselves: what a page or a client finds in a database in use.
 
-use rollcall::domain::guard::{self, Limits, Measure, Measures};
+use rollcall::domain::deprovisioning_guard::{self, Limits, Measure, Measures};
 use rollcall::domain::identity::switch::{self, State, Switch};
 use rollcall::domain::provisioning::{self, Operation, Outcome, Report};
 use rollcall::domain::users::by_entra::{self, Scope, SentSite, SiteWish, Wish};
@@ -185,8 +185,8 @@ fn make(org: &Org, name: String, members: Vec<String>) -> Result<groups::Group> 
 fn leave(org: &Org, people: &[User]) -> Result<()> {
     org.write(&Actor::CommandLine, |tx| {
         let one = Measure { people: 1, share: 1 };
-        let before = guard::limits(tx.conn)?;
-        guard::set(tx, Limits { accounts: Measures { hour: one, day: one }, ..before })
+        let before = deprovisioning_guard::limits(tx.conn)?;
+        deprovisioning_guard::set(tx, Limits { accounts: Measures { hour: one, day: one }, ..before })
     })?;
     let leaving = people.len() / 100 + HELD;
     let leaving: Vec<String> = people

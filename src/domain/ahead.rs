@@ -4,7 +4,7 @@
 //! session that never ends. So what decides by its time counts as of now. What was noted in the logs stays as it was
 //! noted, and so does what is only shown, or was somebody's choice.
 
-use super::{Tx, guard, sso};
+use super::{Tx, deprovisioning_guard, sso};
 use crate::db::Conn;
 use crate::db::schema::{
     alignments, api_tokens, link_requests, oauth_access_tokens, oauth_client_secrets, oauth_clients,
@@ -80,7 +80,7 @@ pub fn is_any(conn: &mut Conn, now: NaiveDateTime) -> Result<bool> {
     let held = pending_sign_ins::table.filter(pending_sign_ins::expires_at.gt(late));
     let asked = saml_requests::table.filter(saml_requests::created_at.gt(limit));
     Ok(is_any_past_ahead(conn, limit)?
-        || guard::is_any_ahead(conn, limit)?
+        || deprovisioning_guard::is_any_ahead(conn, limit)?
         || sso::policy::is_trial_ahead(conn, limit)?
         || diesel::select(exists(hours)).get_result(conn)?
         || diesel::select(exists(held)).get_result(conn)?
@@ -94,7 +94,7 @@ pub fn settle(tx: &mut Tx) -> Result<usize> {
     let rows = end_early(tx, limit)? + leave_out(tx, limit)?;
     Ok(rows
         + settle_past(tx, limit)?
-        + guard::settle_ahead(tx, limit)?
+        + deprovisioning_guard::settle_ahead(tx, limit)?
         + sso::policy::settle_trial(tx, limit)?)
 }
 

@@ -5,8 +5,8 @@
 
 use super::Tx;
 use super::audit::{self, Action, Change};
+use super::deprovisioning_guard::{self, Loss};
 use super::groups::{self, Group, by_entra as entras_groups};
-use super::guard::{self, Loss};
 use super::page::{At, Page};
 use super::tasks::{self, Kind, Row, Slice, Step, Task};
 use super::users::{self, Held, User, by_entra, by_hand, lifecycle, may_decide};
@@ -273,7 +273,7 @@ fn count_anew(
         };
         Ok(still.into_iter().collect())
     };
-    Ok(match guard::uncount_some(tx, loss, after, begun, later)? {
+    Ok(match deprovisioning_guard::uncount_some(tx, loss, after, begun, later)? {
         Some(last) => Position::Count(at, last),
         None => Position::Count(at + 1, String::new()),
     })
@@ -342,7 +342,7 @@ fn is_done(outcome: Result<bool>) -> Result<bool> {
 
 fn note_release(tx: &mut Tx, count: usize) -> Result<()> {
     let change = Change::set("users and groups", count.to_string());
-    audit::note(tx, Action::HoldsReleased, guard::subject(), &[change])
+    audit::note(tx, Action::HoldsReleased, deprovisioning_guard::subject(), &[change])
 }
 
 fn decide_group(tx: &mut Tx, verdict: Verdict, id: &str) -> Result<()> {
@@ -371,8 +371,8 @@ fn decide_user(tx: &mut Tx, verdict: Verdict, named: &Named) -> Result<bool> {
     let mut user = users::find(tx.conn, id)?;
     let Some(held) = user.held else { return Ok(true) };
     match verdict {
-        Verdict::Release => guard::released(tx, Loss::Account, id)?,
-        Verdict::Keep => guard::kept(tx, Loss::Account, id)?,
+        Verdict::Release => deprovisioning_guard::released(tx, Loss::Account, id)?,
+        Verdict::Keep => deprovisioning_guard::kept(tx, Loss::Account, id)?,
     }
     match (verdict, held) {
         (Verdict::Release, Held::Deactivate) => lifecycle::deactivate_as_asked(tx, id).map(drop),
@@ -406,11 +406,11 @@ fn decide_name(tx: &mut Tx, verdict: Verdict, mut user: User) -> Result<()> {
     let Some(name) = user.held_name.take() else { return Ok(()) };
     match verdict {
         Verdict::Release => {
-            guard::released(tx, Loss::UserName, &user.id)?;
+            deprovisioning_guard::released(tx, Loss::UserName, &user.id)?;
             by_entra::take_name(tx, user, name)
         }
         Verdict::Keep => {
-            guard::kept(tx, Loss::UserName, &user.id)?;
+            deprovisioning_guard::kept(tx, Loss::UserName, &user.id)?;
             keep(tx, user)
         }
     }

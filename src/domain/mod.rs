@@ -1,6 +1,6 @@
 //! What the organisation may do, whichever door the request came through.
 //!
-//! Rooms, lowest first: [`page`], [`authority`], [`condition`], `names`, [`settings`], [`tasks`], [`audit`], [`retention`], [`sites`], [`licenses`], [`guard`], [`users`],
+//! Rooms, lowest first: [`page`], [`authority`], [`condition`], `names`, [`settings`], [`tasks`], [`audit`], [`retention`], [`sites`], [`licenses`], [`deprovisioning_guard`], [`users`],
 //! [`groups`], [`held`], [`sso`], [`admins`], [`backups`], [`identity`], [`provisioning`], [`health`], [`imports`], [`alignment`], [`bulk`], [`ahead`], [`demo`]. A room may use those before
 //! it.
 
@@ -25,8 +25,8 @@ pub mod bulk;
 pub mod condition;
 pub mod counted;
 pub mod demo;
+pub mod deprovisioning_guard;
 pub mod groups;
-pub mod guard;
 pub mod health;
 pub mod held;
 pub mod identity;

@@ -18,7 +18,7 @@ pub mod names {
     pub const PROVISIONING: &str = "provisioning";
     /// Whose assertions are accepted in place of a secret: see the room `identity`.
     pub const FEDERATION: &str = "federation";
-    /// When many departures at once are held back: see `domain::guard`.
+    /// When many departures at once are held back: see `domain::deprovisioning_guard`.
     pub const GUARD: &str = "guard";
     /// For how many days each log is kept: see `domain::retention`.
     pub const LOG_DAYS: &str = "log_days";

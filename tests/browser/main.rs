@@ -14,7 +14,7 @@ use directory::Directory;
 use harness::idp::Says;
 use harness::{Console, PASSWORD};
 use rollcall::domain::alignment;
-use rollcall::domain::guard::{self, Limits, Measure, Measures};
+use rollcall::domain::deprovisioning_guard::{self, Limits, Measure, Measures};
 use rollcall::domain::identity::clients;
 use rollcall::domain::page::At;
 use rollcall::domain::sso::events;
@@ -279,7 +279,10 @@ async fn what_is_held_back_is_decided_after_a_question() {
 fn hold_back(console: &Console) {
     let one = Measure { people: 1, share: 0 };
     console.write(move |tx| {
-        guard::set(tx, Limits { accounts: Measures { hour: one, day: one }, ..Limits::default() })
+        deprovisioning_guard::set(
+            tx,
+            Limits { accounts: Measures { hour: one, day: one }, ..Limits::default() },
+        )
     });
     let last = console.org.write(&Actor::Entra, |tx| {
         let mut warning = None;

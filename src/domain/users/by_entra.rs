@@ -12,7 +12,7 @@ use super::{
 use crate::db::Conn;
 use crate::db::schema::{group_members, sites as site_table, users};
 use crate::domain::audit::{Action, Change};
-use crate::domain::guard::{self, Loss};
+use crate::domain::deprovisioning_guard::{self, Loss};
 use crate::domain::names::is_called;
 use crate::domain::text_enum::text_enum;
 use crate::domain::{Role, Tx, fold, names, sites};
@@ -285,7 +285,7 @@ fn toggle(tx: &mut Tx, user: &mut User, active: bool) -> Result<Option<String>> 
         note(tx, Action::UserHoldDiscarded, user, &[])?;
         return Ok(None);
     }
-    if !active && guard::holds(tx, Loss::Account, &user.id, false)? {
+    if !active && deprovisioning_guard::holds(tx, Loss::Account, &user.id, false)? {
         (user.held, user.held_at) = (Some(Held::Deactivate), Some(tx.now));
         note(tx, Action::UserDeactivationHeld, user, &[])?;
         return Ok(Some(stays_in(user)));
@@ -312,7 +312,7 @@ fn rename(tx: &mut Tx, user: &mut User, wish: &mut Profile) -> Result<Option<(Op
         return Ok(None);
     }
     free_user_name(tx.conn, &user.id, &new)?;
-    if !guard::holds(tx, Loss::UserName, &user.id, user.held_name.is_some())? {
+    if !deprovisioning_guard::holds(tx, Loss::UserName, &user.id, user.held_name.is_some())? {
         user.held_name = None;
         wish.user_name = new;
         return Ok(None);
@@ -344,7 +344,7 @@ pub(in crate::domain) fn take_name(tx: &mut Tx, mut user: User, name: String) ->
 pub fn remove(tx: &mut Tx, known: Known) -> Result<(User, Option<String>)> {
     known.user.within_reach()?;
     let (mut user, stored) = (known.user.clone(), known.user);
-    if user.active && guard::holds(tx, Loss::Account, &user.id, user.held.is_some())? {
+    if user.active && deprovisioning_guard::holds(tx, Loss::Account, &user.id, user.held.is_some())? {
         (user.held, user.held_at) = (Some(Held::Delete), Some(tx.now));
         store_over(tx, &stored, &mut user, &known.emails, false)?;
         note(tx, Action::UserDeletionHeld, &user, &[])?;

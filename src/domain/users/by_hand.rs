@@ -10,7 +10,7 @@ use crate::characters;
 use crate::db::Conn;
 use crate::db::schema::{link_requests, users};
 use crate::domain::audit::{self, Action, Change, Kind};
-use crate::domain::guard::{self, Loss};
+use crate::domain::deprovisioning_guard::{self, Loss};
 use crate::domain::page::{At, Page};
 use crate::domain::tasks::{self, Kind as Work, Row, Slice, Step, Task};
 use crate::domain::{Role, Tx, new_id, sites};
@@ -262,7 +262,7 @@ pub fn release(tx: &mut Tx, id: &str) -> Result<User> {
 pub(in crate::domain) fn protect(tx: &mut Tx, user: &mut User) -> Result<()> {
     let losses = [(user.held.is_some(), Loss::Account), (user.held_name.is_some(), Loss::UserName)];
     for (_, loss) in losses.into_iter().filter(|(held, _)| *held) {
-        guard::kept(tx, loss, &user.id)?;
+        deprovisioning_guard::kept(tx, loss, &user.id)?;
         note(tx, Action::UserHoldDiscarded, user, &[])?;
     }
     dismiss_link(tx, &user.id)?;

@@ -7,7 +7,7 @@ use crate::db::schema::{
     license_assignments, license_types, password_links, retired_scim_ids, sessions, users,
 };
 use crate::domain::audit::{Action, Change};
-use crate::domain::guard::{self, Loss};
+use crate::domain::deprovisioning_guard::{self, Loss};
 use crate::domain::tasks::{self, Kind, Row, Slice, Step, Task};
 use crate::domain::{Role, Tx, in_words, new_id};
 use crate::error::{Error, Result};
@@ -103,7 +103,7 @@ pub(super) fn set_active(tx: &mut Tx, user: &mut User, active: bool, wish: Wish)
         (user.held, user.held_at) = (None, None);
     }
     // To the guard they are new, unless it was Entra ID that has just switched them off.
-    if active && !user.active && !guard::was_counted(tx, Loss::Account, &user.id)? {
+    if active && !user.active && !deprovisioning_guard::was_counted(tx, Loss::Account, &user.id)? {
         let theirs = users::table.find(&user.id);
         diesel::update(theirs).set(users::reactivated_at.eq(tx.now)).execute(tx.conn)?;
     }

@@ -2,7 +2,7 @@
 
 use super::tasks;
 use crate::domain::Role;
-use crate::domain::guard::{self, Limits, Loss, Measure, Measures};
+use crate::domain::deprovisioning_guard::{self, Limits, Loss, Measure, Measures};
 use crate::domain::held::{self, Count, Decided, HeldGroup, Named, Verdict};
 use crate::domain::users::{self, Held, User};
 use crate::error::{Error, Result};
@@ -44,8 +44,8 @@ struct HeldPage {
 
 /// How many people the guard has counted.
 struct Lately {
-    accounts: guard::Count,
-    user_names: guard::Count,
+    accounts: deprovisioning_guard::Count,
+    user_names: deprovisioning_guard::Count,
 }
 
 impl Lately {
@@ -149,7 +149,7 @@ impl Form {
 
 impl HeldPage {
     #[expect(clippy::unused_self, reason = "templates call methods")]
-    fn told(&self, count: &guard::Count) -> String {
+    fn told(&self, count: &deprovisioning_guard::Count) -> String {
         format!("{} in the shorter window, {} in a day", count.hour, count.day)
     }
 }
@@ -163,12 +163,13 @@ async fn render(layout: Layout, org: OrgHandle, asked: Asked, entered: Option<(F
     let now = org.inner().now();
     let (users, groups, count, limits, lately, shown) = org
         .read(move |conn| {
-            let lately = [Loss::Account, Loss::UserName].map(|loss| guard::counted(conn, loss, now));
+            let lately =
+                [Loss::Account, Loss::UserName].map(|loss| deprovisioning_guard::counted(conn, loss, now));
             let [accounts, user_names] = lately;
             let lately = Lately { accounts: accounts?, user_names: user_names? };
             let (users, groups) = (held::users(conn, &at, PAGE)?, held::groups(conn)?);
             let shown = users::last_hold(conn)?;
-            Ok((users, groups, held::count(conn)?, guard::limits(conn)?, lately, shown))
+            Ok((users, groups, held::count(conn)?, deprovisioning_guard::limits(conn)?, lately, shown))
         })
         .await?;
     let (previous, next) = page::ways(&users, PATH, &[]);
@@ -200,7 +201,7 @@ pub(super) async fn decide(
     let Posted(form) = form;
     let Some((verdict, all)) = verdict(&form) else {
         let refusal = Error::invalid("verdict", "Choose Release or Keep. Nothing was done.");
-        let limits = org.read(guard::limits).await?;
+        let limits = org.read(deprovisioning_guard::limits).await?;
         return render(layout, org, Asked::default(), Some((limits.into(), refusal))).await;
     };
     if all {
@@ -272,9 +273,9 @@ pub(super) async fn set_limits(
     form: Posted<Fields>,
 ) -> Answer {
     let Posted(posted) = form;
-    let form = Form::over(org.read(guard::limits).await?, &posted);
+    let form = Form::over(org.read(deprovisioning_guard::limits).await?, &posted);
     let outcome = match form.limits() {
-        Ok(limits) => org.write(current.actor(), move |tx| guard::set(tx, limits)).await,
+        Ok(limits) => org.write(current.actor(), move |tx| deprovisioning_guard::set(tx, limits)).await,
         Err(refusal) => Err(refusal),
     };
     match outcome {
