@@ -3,7 +3,7 @@
 //! This is the meaning of a filter. The door compiles what it can to conditions of the database, which must agree.
 
 use super::filter::{AttrExp, AttrPath, CompValue, CompareOp, Filter, ValFilter};
-use super::path::Spot;
+use super::path::AttributeRef;
 use super::schema::{Attribute, Kind, Mutability, Resource};
 use super::{Fault, ROLLCALL_USER, ROLLCALL_USER_8X8, ScimType, texts};
 use chrono::{DateTime, NaiveDateTime, Utc};
@@ -16,26 +16,26 @@ pub fn check(filter: &Filter, kinds: &[&Resource]) -> Result<(), Fault> {
         Filter::Not(part) => check(part, kinds),
         Filter::Attr(expression) => check_simple(expression, kinds),
         Filter::ValuePath(path) => {
-            let spots = spots(&path.attr, kinds)?;
+            let attrs = attrs(&path.attr, kinds)?;
             let complex =
-                spots.iter().find(|spot| spot.attribute.kind == Kind::Complex && spot.part.is_none());
-            let Some(spot) = complex else {
+                attrs.iter().find(|attr| attr.attribute.kind == Kind::Complex && attr.part.is_none());
+            let Some(attr) = complex else {
                 return Err(bad(format!("{} has no parts to choose among.", path.attr)));
             };
-            check_parts(&path.filter, spot.attribute)
+            check_parts(&path.filter, attr.attribute)
         }
     }
 }
 
 fn check_simple(expression: &AttrExp, kinds: &[&Resource]) -> Result<(), Fault> {
     match expression {
-        AttrExp::Present(path) => spots(path, kinds).map(drop),
+        AttrExp::Present(path) => attrs(path, kinds).map(drop),
         AttrExp::Comparison(path, op, wanted) => {
-            let fitting = spots(path, kinds)?.into_iter().map(|spot| match spot.leaf() {
+            let fitting = attrs(path, kinds)?.into_iter().map(|attr| match attr.leaf() {
                 Some(leaf) => check_comparison(leaf, path, *op, wanted),
                 None => Err(bad(format!(
                     "{path} is compared part by part: name one, such as {path}.{}.",
-                    spot.attribute.sub.first().map_or("value", |part| part.name)
+                    attr.attribute.sub.first().map_or("value", |part| part.name)
                 ))),
             });
             // At the root a name may stand for something else in another type.
@@ -61,13 +61,14 @@ fn part(attribute: &'static Attribute, path: &AttrPath) -> Result<&'static Attri
     attribute.part(&path.name).ok_or_else(|| bad(format!("{} has no part “{path}”.", attribute.name)))
 }
 
-fn spots(path: &AttrPath, kinds: &[&Resource]) -> Result<Vec<Spot>, Fault> {
-    let readable = |spot: &Spot| spot.attribute.mutability != Mutability::WriteOnly;
-    let spots: Vec<Spot> = kinds.iter().filter_map(|kind| Spot::of(kind, path)).filter(readable).collect();
-    if spots.is_empty() {
+fn attrs(path: &AttrPath, kinds: &[&Resource]) -> Result<Vec<AttributeRef>, Fault> {
+    let readable = |attr: &AttributeRef| attr.attribute.mutability != Mutability::WriteOnly;
+    let attrs: Vec<AttributeRef> =
+        kinds.iter().filter_map(|kind| AttributeRef::of(kind, path)).filter(readable).collect();
+    if attrs.is_empty() {
         return Err(bad(format!("There is no attribute “{path}” to filter by.")));
     }
-    Ok(spots)
+    Ok(attrs)
 }
 
 fn check_comparison(
@@ -101,21 +102,21 @@ pub fn meets(filter: &Filter, kind: &Resource, resource: &Value) -> bool {
         Filter::Or(parts) => parts.iter().any(|part| meets(part, kind, resource)),
         Filter::Not(part) => !meets(part, kind, resource),
         Filter::Attr(AttrExp::Present(path)) => {
-            Spot::of(kind, path).is_some_and(|spot| !held(resource, &spot, spot.part).is_empty())
+            AttributeRef::of(kind, path).is_some_and(|attr| !held(resource, &attr, attr.part).is_empty())
         }
         Filter::Attr(AttrExp::Comparison(path, op, wanted)) => {
-            let spot = Spot::of(kind, path).and_then(|spot| Some((spot, spot.leaf()?)));
-            let Some((spot, leaf)) = spot else { return absent_meets(op, wanted) };
-            let part = (spot.attribute.kind == Kind::Complex).then_some(leaf);
-            let values = held(resource, &spot, part);
+            let attr = AttributeRef::of(kind, path).and_then(|attr| Some((attr, attr.leaf()?)));
+            let Some((attr, leaf)) = attr else { return absent_meets(op, wanted) };
+            let part = (attr.attribute.kind == Kind::Complex).then_some(leaf);
+            let values = held(resource, &attr, part);
             if values.is_empty() {
                 return absent_meets(op, wanted);
             }
             values.into_iter().any(|value| compares(leaf, value, *op, wanted))
         }
-        Filter::ValuePath(path) => Spot::of(kind, &path.attr).is_some_and(|spot| {
-            let values = held(resource, &spot, None);
-            values.into_iter().any(|value| value_meets(&path.filter, spot.attribute, value))
+        Filter::ValuePath(path) => AttributeRef::of(kind, &path.attr).is_some_and(|attr| {
+            let values = held(resource, &attr, None);
+            values.into_iter().any(|value| value_meets(&path.filter, attr.attribute, value))
         }),
     }
 }
@@ -140,8 +141,8 @@ pub fn value_meets(filter: &ValFilter, attribute: &Attribute, value: &Value) -> 
 }
 
 /// The values at a spot, or those of one part of them; none that is empty.
-fn held<'a>(resource: &'a Value, spot: &Spot, part: Option<&Attribute>) -> Vec<&'a Value> {
-    let home = match spot.urn {
+fn held<'a>(resource: &'a Value, attr: &AttributeRef, part: Option<&Attribute>) -> Vec<&'a Value> {
+    let home = match attr.urn {
         None => Some(resource),
         // One site, whichever of its two schemas the client asks by and the answer carries.
         Some(ROLLCALL_USER | ROLLCALL_USER_8X8) => {
@@ -149,7 +150,7 @@ fn held<'a>(resource: &'a Value, spot: &Spot, part: Option<&Attribute>) -> Vec<&
         }
         Some(urn) => resource.get(urn),
     };
-    let whole = home.and_then(|home| home.get(spot.attribute.name));
+    let whole = home.and_then(|home| home.get(attr.attribute.name));
     let each = match whole {
         Some(Value::Array(values)) => values.iter().collect(),
         Some(Value::Null) | None => Vec::new(),
@@ -218,13 +219,13 @@ pub fn truth(value: &CompValue) -> Option<bool> {
 /// What a resource sorts by: of several values, or of those that meet the filter, the primary one, else the first.
 /// Nothing sorts last.
 #[must_use]
-pub fn sort_key(spot: &Spot, among: Option<&ValFilter>, resource: &Value) -> Option<String> {
-    let leaf = spot.leaf()?;
-    let mut values = held(resource, spot, None);
-    values.retain(|value| among.is_none_or(|filter| value_meets(filter, spot.attribute, value)));
+pub fn sort_key(attr: &AttributeRef, among: Option<&ValFilter>, resource: &Value) -> Option<String> {
+    let leaf = attr.leaf()?;
+    let mut values = held(resource, attr, None);
+    values.retain(|value| among.is_none_or(|filter| value_meets(filter, attr.attribute, value)));
     let primary = values.iter().find(|value| value.get("primary") == Some(&Value::Bool(true)));
     let value = primary.or(values.first())?;
-    let value = if spot.attribute.kind == Kind::Complex { value.get(leaf.name)? } else { value };
+    let value = if attr.attribute.kind == Kind::Complex { value.get(leaf.name)? } else { value };
     match value {
         Value::String(text) if leaf.trimmed => Some(texts::folded(leaf, text.trim())),
         Value::String(text) => Some(texts::folded(leaf, text)),

@@ -129,9 +129,9 @@ fn known_parts(filter: &ValFilter, attribute: &Attribute) -> Result<(), Astray> 
     }
 }
 
-/// Where in a resource the attribute path of a filter, a sort or a projection points.
+/// The attribute to which the path of a filter, a sort or a projection refers.
 #[derive(Clone, Copy, Debug)]
-pub struct Spot {
+pub struct AttributeRef {
     /// The extension that the attribute belongs to.
     pub urn: Option<&'static str>,
     /// The attribute.
@@ -140,8 +140,8 @@ pub struct Spot {
     pub part: Option<&'static Attribute>,
 }
 
-impl Spot {
-    /// Where `at` points in a resource of this type; nowhere if it has no such attribute.
+impl AttributeRef {
+    /// What `at` refers to in a resource of this type; nothing if it has no such attribute.
     #[must_use]
     pub fn of(kind: &Resource, at: &AttrPath) -> Option<Self> {
         let (urn, attribute) = if at.uri.is_none() && at.name.eq_ignore_ascii_case(schema::SCHEMAS.name) {

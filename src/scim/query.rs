@@ -2,7 +2,7 @@
 
 use super::filter::{AttrPath, ChosenPath, Filter, ValuePath};
 use super::message::{LARGEST_PAGE, SEARCH_REQUEST, USUAL_PAGE};
-use super::path::Spot;
+use super::path::AttributeRef;
 use super::project::Projection;
 use super::schema::{Mutability, Resource};
 use super::{Fault, ScimType, evaluate, grammar, json, parse_filter, read};
@@ -103,8 +103,8 @@ impl Query {
 
     /// Where to sort by in a resource of this type.
     #[must_use]
-    pub fn sort_spot(&self, kind: &Resource) -> Option<Spot> {
-        self.sort.as_ref().and_then(|path| Spot::of(kind, &path.attr))
+    pub fn sort_spot(&self, kind: &Resource) -> Option<AttributeRef> {
+        self.sort.as_ref().and_then(|path| AttributeRef::of(kind, &path.attr))
     }
 
     /// Whether the order, if there is one, is that of an attribute, and not of some among its values.
@@ -117,7 +117,7 @@ impl Query {
     #[must_use]
     pub fn sort_key(&self, kind: &Resource, whole: &Value) -> Option<String> {
         let path = self.sort.as_ref()?;
-        evaluate::sort_key(&Spot::of(kind, &path.attr)?, path.filter.as_ref(), whole)
+        evaluate::sort_key(&AttributeRef::of(kind, &path.attr)?, path.filter.as_ref(), whole)
     }
 
     /// Refuses what none of these types of resource can answer.
@@ -134,9 +134,9 @@ impl Query {
                 .map_err(|fault| Fault::bad(ScimType::InvalidValue, format!("sortBy: {}", fault.detail)))?;
         }
         let sortable = |kind: &&Resource| {
-            let spot = self.sort_spot(kind);
-            spot.is_some_and(|spot| {
-                spot.attribute.mutability != Mutability::WriteOnly && spot.leaf().is_some()
+            let attr = self.sort_spot(kind);
+            attr.is_some_and(|attr| {
+                attr.attribute.mutability != Mutability::WriteOnly && attr.leaf().is_some()
             })
         };
         if kinds.iter().any(sortable) {

@@ -10,7 +10,7 @@ use crate::domain::users::query::{self as of_users, Moment};
 use crate::scim::ENTERPRISE_USER;
 use crate::scim::evaluate::{self, absent_meets, truth};
 use crate::scim::filter::{AttrExp, CompValue, CompareOp, Filter, ValFilter};
-use crate::scim::path::Spot;
+use crate::scim::path::AttributeRef;
 use crate::scim::schema::{GROUPS, Kind, Resource, USERS};
 use crate::scim::texts::asked;
 use chrono::{NaiveDate, NaiveDateTime, NaiveTime};
@@ -54,32 +54,32 @@ impl<L> Compiled<L> {
 
 /// The filter as a condition over accounts.
 pub(super) fn users(filter: Option<&Filter>) -> Compiled<of_users::Leaf> {
-    compile(filter, &USERS, &|spot, expression| user_leaf(spot, expression), &user_values)
+    compile(filter, &USERS, &|attr, expression| user_leaf(attr, expression), &user_values)
 }
 
 /// The filter as a condition over groups.
 pub(super) fn groups(filter: Option<&Filter>) -> Compiled<of_groups::Leaf> {
-    compile(filter, &GROUPS, &|spot, expression| group_leaf(spot, expression), &group_values)
+    compile(filter, &GROUPS, &|attr, expression| group_leaf(attr, expression), &group_values)
 }
 
 /// What an account sorts by there, if the database can.
-pub(super) fn user_order(spot: &Spot) -> Option<crate::domain::users::search::Order> {
+pub(super) fn user_order(attr: &AttributeRef) -> Option<crate::domain::users::search::Order> {
     use crate::domain::users::search::Order;
-    let name = spot.name();
+    let name = attr.name();
     moment_of(&name).map(Order::Time).or_else(|| user_field(&name).map(Order::Text))
 }
 
 /// What a group sorts by there, if the database can.
-pub(super) fn group_order(spot: &Spot) -> Option<of_groups::Order> {
-    let name = spot.name();
+pub(super) fn group_order(attr: &AttributeRef) -> Option<of_groups::Order> {
+    let name = attr.name();
     moment_of(&name).map(of_groups::Order::Time).or_else(|| group_field(&name).map(of_groups::Order::Text))
 }
 
 fn compile<L>(
     filter: Option<&Filter>,
     kind: &Resource,
-    leaf: &impl Fn(&Spot, &AttrExp) -> Compiled<L>,
-    values: &impl Fn(&Spot, &ValFilter) -> Compiled<L>,
+    leaf: &impl Fn(&AttributeRef, &AttrExp) -> Compiled<L>,
+    values: &impl Fn(&AttributeRef, &ValFilter) -> Compiled<L>,
 ) -> Compiled<L> {
     let Some(filter) = filter else { return Compiled::constant(true) };
     let all = |parts: &[Filter]| -> (Vec<Condition<L>>, bool) {
@@ -101,29 +101,29 @@ fn compile<L>(
             // Of what may be too much, the opposite may be too little.
             _ => Compiled::at_least(Condition::All),
         },
-        Filter::Attr(expression) => match Spot::of(kind, expression.path()) {
-            Some(spot) if spot.name() == "meta.resourceType" => {
+        Filter::Attr(expression) => match AttributeRef::of(kind, expression.path()) {
+            Some(attr) if attr.name() == "meta.resourceType" => {
                 let resource = json!({ "meta": { "resourceType": kind.name } });
                 Compiled::constant(evaluate::meets(filter, kind, &resource))
             }
-            Some(spot) => leaf(&spot, expression),
+            Some(attr) => leaf(&attr, expression),
             None => Compiled::constant(match expression {
                 AttrExp::Present(_) => false,
                 AttrExp::Comparison(_, op, wanted) => absent_meets(op, wanted),
             }),
         },
-        Filter::ValuePath(path) => match Spot::of(kind, &path.attr) {
-            Some(spot) => values(&spot, &path.filter),
+        Filter::ValuePath(path) => match AttributeRef::of(kind, &path.attr) {
+            Some(attr) => values(&attr, &path.filter),
             None => Compiled::constant(false),
         },
     }
 }
 
-fn user_leaf(spot: &Spot, expression: &AttrExp) -> Compiled<of_users::Leaf> {
+fn user_leaf(attr: &AttributeRef, expression: &AttrExp) -> Compiled<of_users::Leaf> {
     use of_users::Leaf;
-    let name = spot.name();
+    let name = attr.name();
     if let Some(field) = user_field(&name) {
-        return text(spot, expression, |test| {
+        return text(attr, expression, |test| {
             test.map_or(Leaf::Present(field), |(test, text)| Leaf::Text(field, test, text))
         });
     }
@@ -138,9 +138,9 @@ fn user_leaf(spot: &Spot, expression: &AttrExp) -> Compiled<of_users::Leaf> {
             // Never null.
             _ => Compiled::constant(matches!(op, CompareOp::Ne)),
         },
-        ("emails", _) => text(spot, expression, |test| Leaf::Email(None, test)),
+        ("emails", _) => text(attr, expression, |test| Leaf::Email(None, test)),
         ("emails.type", AttrExp::Comparison(_, CompareOp::Eq, CompValue::Text(kind))) => {
-            let (condition, exact) = any_of(spot, CompareOp::Eq, kind, |kind| Leaf::Email(Some(kind), None));
+            let (condition, exact) = any_of(attr, CompareOp::Eq, kind, |kind| Leaf::Email(Some(kind), None));
             Compiled { condition, exact }
         }
         ("emails.type", AttrExp::Present(_)) => Compiled::at_least(Condition::Is(Leaf::Email(None, None))),
@@ -148,30 +148,30 @@ fn user_leaf(spot: &Spot, expression: &AttrExp) -> Compiled<of_users::Leaf> {
             Compiled::exactly(Condition::Is(Leaf::InGroup(id.clone())))
         }
         (_, AttrExp::Comparison(_, CompareOp::Eq, CompValue::Text(site)))
-            if spot.attribute.name == "site" =>
+            if attr.attribute.name == "site" =>
         {
-            Compiled::at_least(any_of(spot, CompareOp::Eq, site, Leaf::Site).0)
+            Compiled::at_least(any_of(attr, CompareOp::Eq, site, Leaf::Site).0)
         }
-        _ => kept(spot, expression),
+        _ => kept(attr, expression),
     }
 }
 
 /// Of what has no column, the text that must stand in it somewhere.
-fn kept(spot: &Spot, expression: &AttrExp) -> Compiled<of_users::Leaf> {
+fn kept(attr: &AttributeRef, expression: &AttrExp) -> Compiled<of_users::Leaf> {
     use of_users::{Field, Leaf};
-    if spot.attribute.name == "manager" {
+    if attr.attribute.name == "manager" {
         // The address is made of the id, and whoever has one has the other.
         return Compiled::at_least(match expression {
             AttrExp::Present(_) => Condition::Is(Leaf::Present(Field::Manager)),
             AttrExp::Comparison(..) => Condition::All,
         });
     }
-    let is_kept = KEPT.contains(&spot.attribute.name) || spot.urn == Some(ENTERPRISE_USER);
-    if !is_kept || spot.leaf().is_some_and(|leaf| leaf.kind == Kind::Boolean) {
+    let is_kept = KEPT.contains(&attr.attribute.name) || attr.urn == Some(ENTERPRISE_USER);
+    if !is_kept || attr.leaf().is_some_and(|leaf| leaf.kind == Kind::Boolean) {
         return Compiled::at_least(Condition::All);
     }
-    let (mentions, tests): (Vec<String>, Vec<_>) = match (expression, spot.leaf()) {
-        (AttrExp::Present(_), _) => (vec![format!("\"{}\":", spot.attribute.name)], vec![None]),
+    let (mentions, tests): (Vec<String>, Vec<_>) = match (expression, attr.leaf()) {
+        (AttrExp::Present(_), _) => (vec![format!("\"{}\":", attr.attribute.name)], vec![None]),
         (AttrExp::Comparison(_, op, CompValue::Text(text)), Some(leaf))
             if is_search(*op) && !text.is_empty() =>
         {
@@ -183,14 +183,14 @@ fn kept(spot: &Spot, expression: &AttrExp) -> Compiled<of_users::Leaf> {
     };
     let mut found: Vec<_> =
         mentions.into_iter().map(|mention| Condition::Is(Leaf::Mentions(mention))).collect();
-    let columns = match spot.attribute.name {
+    let columns = match attr.attribute.name {
         "phoneNumbers" => [Field::WorkPhone, Field::MobilePhone].as_slice(),
         "name" => [Field::GivenName, Field::FamilyName].as_slice(),
         _ => [].as_slice(),
     };
     if !columns.is_empty() {
         // A kind or a label of a number is not in its column.
-        if spot.attribute.multi && spot.part.is_some_and(|part| part.name != "value") {
+        if attr.attribute.multi && attr.part.is_some_and(|part| part.name != "value") {
             return Compiled::at_least(Condition::All);
         }
         found.extend(columns.iter().flat_map(|field| {
@@ -206,9 +206,9 @@ fn kept(spot: &Spot, expression: &AttrExp) -> Compiled<of_users::Leaf> {
 }
 
 /// `emails[type eq "work" and value eq "…"]` and the like.
-fn user_values(spot: &Spot, filter: &ValFilter) -> Compiled<of_users::Leaf> {
-    if spot.attribute.name == "emails" {
-        let ways: Vec<_> = ways(filter).iter().map(|parts| emails(spot, parts)).collect();
+fn user_values(attr: &AttributeRef, filter: &ValFilter) -> Compiled<of_users::Leaf> {
+    if attr.attribute.name == "emails" {
+        let ways: Vec<_> = ways(filter).iter().map(|parts| emails(attr, parts)).collect();
         let exact = ways.iter().all(|way| way.exact);
         return Compiled {
             condition: joined(Test::Eq, ways.into_iter().map(|way| way.condition).collect()),
@@ -222,10 +222,10 @@ fn user_values(spot: &Spot, filter: &ValFilter) -> Compiled<of_users::Leaf> {
     // All parts must be met by one value, so their texts stand in what is kept.
     let mentions = parts.into_iter().filter_map(|part| {
         let ValFilter::Attr(expression) = part else { return None };
-        let part = spot.attribute.part(&expression.path().name)?;
-        let spot = Spot { part: Some(part), ..*spot };
+        let part = attr.attribute.part(&expression.path().name)?;
+        let attr = AttributeRef { part: Some(part), ..*attr };
         // The one value of an attribute is where its parts are looked for without brackets, too.
-        let found = if spot.attribute.multi { kept(&spot, expression) } else { user_leaf(&spot, expression) };
+        let found = if attr.attribute.multi { kept(&attr, expression) } else { user_leaf(&attr, expression) };
         (found.condition != Condition::All).then_some(found.condition)
     });
     Compiled::at_least(Condition::And(mentions.collect()))
@@ -253,11 +253,11 @@ fn ways(filter: &ValFilter) -> Vec<Vec<&ValFilter>> {
 }
 
 /// Addresses have a table of their own, with an index by address: what is asked of type and address is asked there.
-fn emails(spot: &Spot, parts: &[&ValFilter]) -> Compiled<of_users::Leaf> {
+fn emails(attr: &AttributeRef, parts: &[&ValFilter]) -> Compiled<of_users::Leaf> {
     use of_users::Leaf;
     let (mut kind, mut value, mut exact) = (None, None, true);
     let asked = |part: &str, op: CompareOp, text: &str| {
-        spot.attribute.part(part).map_or_else(|| (vec![text.to_owned()], true), |leaf| asked(leaf, op, text))
+        attr.attribute.part(part).map_or_else(|| (vec![text.to_owned()], true), |leaf| asked(leaf, op, text))
     };
     for part in parts {
         let ValFilter::Attr(expression) = part else {
@@ -296,11 +296,11 @@ fn emails(spot: &Spot, parts: &[&ValFilter]) -> Compiled<of_users::Leaf> {
     Compiled { condition, exact }
 }
 
-fn group_leaf(spot: &Spot, expression: &AttrExp) -> Compiled<of_groups::Leaf> {
+fn group_leaf(attr: &AttributeRef, expression: &AttrExp) -> Compiled<of_groups::Leaf> {
     use of_groups::Leaf;
-    let name = spot.name();
+    let name = attr.name();
     if let Some(field) = group_field(&name) {
-        return text(spot, expression, |test| {
+        return text(attr, expression, |test| {
             test.map_or(Leaf::Present(field), |(test, text)| Leaf::Text(field, test, text))
         });
     }
@@ -315,10 +315,10 @@ fn group_leaf(spot: &Spot, expression: &AttrExp) -> Compiled<of_groups::Leaf> {
     }
 }
 
-fn group_values(spot: &Spot, filter: &ValFilter) -> Compiled<of_groups::Leaf> {
+fn group_values(attr: &AttributeRef, filter: &ValFilter) -> Compiled<of_groups::Leaf> {
     match filter {
         ValFilter::Attr(AttrExp::Comparison(path, CompareOp::Eq, CompValue::Text(id)))
-            if spot.attribute.name == "members" && path.name.eq_ignore_ascii_case("value") =>
+            if attr.attribute.name == "members" && path.name.eq_ignore_ascii_case("value") =>
         {
             Compiled::exactly(Condition::Is(of_groups::Leaf::Member(id.clone())))
         }

@@ -12,7 +12,7 @@ use crate::domain::Org;
 use crate::domain::users::by_entra::Scope;
 use crate::domain::users::list::Effort;
 use crate::domain::users::plan;
-use crate::domain::users::search::{From, Mark as Spot};
+use crate::domain::users::search::{From, Mark as RowMark};
 use crate::scim::message::{self, Place};
 use crate::scim::query::{Page, Query};
 use crate::scim::schema::{RESOURCES, Resource};
@@ -235,7 +235,7 @@ impl Lookup<'_> {
         let Compiled { condition, exact } = source.compile(self.query.filter.as_ref());
         let order = match self.query.sort_spot(source.kind()) {
             None => None,
-            Some(spot) => match source.order(&spot) {
+            Some(attr) => match source.order(&attr) {
                 None => return Ok(None),
                 order => order,
             },
@@ -352,7 +352,7 @@ impl Lookup<'_> {
     fn rest_of<S: Source>(&self, conn: &mut Conn, source: &S, last: &Mark) -> Result<i64, Refusal> {
         Ok(match self.by_database(conn, source)? {
             Some((search, _)) => {
-                let place = Spot { value: last.value.clone(), key: last.key.clone() };
+                let place = RowMark { value: last.value.clone(), key: last.key.clone() };
                 source.count(conn, &search, Some(&place))?
             }
             None => self.behind(&self.looked_at(conn, source)?, last),
@@ -377,7 +377,9 @@ fn by_search<S: Source>(
     let Fetch { count, shown } = fetch;
     let from = match start {
         Start::Position(at) => From::Position(*at),
-        Start::After(Mark { value, key, .. }) => From::After(Spot { value: value.clone(), key: key.clone() }),
+        Start::After(Mark { value, key, .. }) => {
+            From::After(RowMark { value: value.clone(), key: key.clone() })
+        }
     };
     let rows = if count == 0 { Vec::new() } else { source.page(conn, search, &from, count)? };
     let read = i64::try_from(rows.len()).unwrap_or_default();
@@ -388,7 +390,7 @@ fn by_search<S: Source>(
     let cut = i64::try_from(rows.len()).unwrap_or_default() < read;
     let shown = usize::try_from(shown).unwrap_or_default();
     let last = rows.iter().take(shown).next_back().map(|row| source.mark(order, row));
-    let last = last.map(|Spot { value, key }| Mark { kind: kind_of(source.kind()), value, key });
+    let last = last.map(|RowMark { value, key }| Mark { kind: kind_of(source.kind()), value, key });
     Ok(Found { total, resources: source.render(conn, rows)?, last, cut })
 }
 

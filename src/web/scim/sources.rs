@@ -12,7 +12,7 @@ use crate::domain::users::query;
 use crate::domain::users::search::{self as of_users, From, Mark};
 use crate::error::Error;
 use crate::scim::filter::Filter;
-use crate::scim::path::Spot;
+use crate::scim::path::AttributeRef;
 use crate::scim::schema::{GROUPS, Resource, USERS};
 use crate::scim::user::User;
 use crate::scim::{Fault, ScimType};
@@ -29,7 +29,7 @@ pub(super) trait Source {
     type Row;
     fn kind(&self) -> &'static Resource;
     fn compile(&self, filter: Option<&Filter>) -> Compiled<Self::Leaf>;
-    fn order(&self, spot: &Spot) -> Option<Self::Order>;
+    fn order(&self, attr: &AttributeRef) -> Option<Self::Order>;
     fn search(
         &self,
         conn: &mut Conn,
@@ -75,8 +75,8 @@ impl Source for Users<'_> {
         compile::users(filter)
     }
 
-    fn order(&self, spot: &Spot) -> Option<Self::Order> {
-        compile::user_order(spot)
+    fn order(&self, attr: &AttributeRef) -> Option<Self::Order> {
+        compile::user_order(attr)
     }
 
     fn search(
@@ -142,8 +142,8 @@ impl Source for Groups<'_> {
         compile::groups(filter)
     }
 
-    fn order(&self, spot: &Spot) -> Option<Self::Order> {
-        compile::group_order(spot)
+    fn order(&self, attr: &AttributeRef) -> Option<Self::Order> {
+        compile::group_order(attr)
     }
 
     fn search(

@@ -3,12 +3,12 @@
 use super::compile::Compiled;
 use crate::domain::condition::{Condition, Test};
 use crate::scim::filter::{AttrExp, CompValue, CompareOp};
-use crate::scim::path::Spot;
+use crate::scim::path::AttributeRef;
 use crate::scim::texts::asked;
 
 /// `None` asks whether there is a value at all.
 pub(super) fn text<L>(
-    spot: &Spot,
+    attr: &AttributeRef,
     expression: &AttrExp,
     leaf: impl Fn(Option<(Test, String)>) -> L,
 ) -> Compiled<L> {
@@ -19,7 +19,7 @@ pub(super) fn text<L>(
         }
         AttrExp::Comparison(_, _, CompValue::Null) => Compiled::exactly(Condition::Not(Box::new(present()))),
         AttrExp::Comparison(_, op, CompValue::Text(text)) => {
-            let (condition, exact) = any_of(spot, *op, text, |text| leaf(Some((test(*op), text))));
+            let (condition, exact) = any_of(attr, *op, text, |text| leaf(Some((test(*op), text))));
             Compiled { condition, exact }
         }
     }
@@ -27,13 +27,13 @@ pub(super) fn text<L>(
 
 /// What finds all that compare so with a text, in one of the forms in which it may be kept; and whether it finds no others.
 pub(super) fn any_of<L>(
-    spot: &Spot,
+    attr: &AttributeRef,
     op: CompareOp,
     text: &str,
     leaf: impl Fn(String) -> L,
 ) -> (Condition<L>, bool) {
     let (texts, exact) =
-        spot.leaf().map_or_else(|| (vec![text.to_owned()], true), |leaf| asked(leaf, op, text));
+        attr.leaf().map_or_else(|| (vec![text.to_owned()], true), |leaf| asked(leaf, op, text));
     (joined(test(op), texts.into_iter().map(|text| Condition::Is(leaf(text))).collect()), exact)
 }
 
