@@ -49,23 +49,23 @@ pub enum Test {
 }
 
 impl<L> Condition<L> {
-    pub(super) fn to_sql<T: 'static>(&self, leaf: &impl Fn(&L) -> Sql<T>) -> Sql<T> {
+    pub(super) fn to_sql<T: 'static>(&self, predicate: &impl Fn(&L) -> Sql<T>) -> Sql<T> {
         match self {
             Self::All => always(true),
             Self::Never => always(false),
             Self::And(parts) => parts
                 .iter()
-                .map(|part| part.to_sql(leaf))
+                .map(|part| part.to_sql(predicate))
                 .reduce(|all, part| Box::new(all.and(part)))
                 .unwrap_or_else(|| always(true)),
             // From the first part on: an alternative more would keep the database from the indexes of the others.
             Self::Or(parts) => parts
                 .iter()
-                .map(|part| part.to_sql(leaf))
+                .map(|part| part.to_sql(predicate))
                 .reduce(|any, part| Box::new(any.or(part)))
                 .unwrap_or_else(|| always(false)),
-            Self::Not(part) => Box::new(not(part.to_sql(leaf))),
-            Self::Is(what) => leaf(what),
+            Self::Not(part) => Box::new(not(part.to_sql(predicate))),
+            Self::Is(what) => predicate(what),
         }
     }
 }

@@ -17,11 +17,11 @@ use diesel::sql_types::Integer;
 const CHUNK: usize = 500;
 
 /// A condition over groups.
-pub type GroupCondition = Condition<Leaf>;
+pub type GroupCondition = Condition<Predicate>;
 
 /// What can be asked of a group.
 #[derive(Clone, Debug, PartialEq)]
-pub enum Leaf {
+pub enum Predicate {
     /// The attribute has a value.
     Present(Field),
     /// The attribute compares with a text.
@@ -193,15 +193,15 @@ pub fn mark(order: Option<Order>, group: &Group) -> Mark {
     Mark { value, key: group.id.clone() }
 }
 
-fn to_sql(leaf: &Leaf) -> Sql<user_groups::table> {
-    match leaf {
-        Leaf::Present(Field::ExternalId) => Box::new(user_groups::external_id.is_not_null()),
-        Leaf::Present(Field::ScimId | Field::Name) => always(true),
-        Leaf::Text(field, Test::Ne, text) => Box::new(not(text_compares(*field, Test::Eq, text))),
-        Leaf::Text(field, test, text) => text_compares(*field, *test, text),
-        Leaf::Time(Moment::Created, test, at) => compare!(user_groups::created_at, *test, *at),
-        Leaf::Time(Moment::Changed, test, at) => compare!(user_groups::updated_at, *test, *at),
-        Leaf::Member(id) => {
+fn to_sql(predicate: &Predicate) -> Sql<user_groups::table> {
+    match predicate {
+        Predicate::Present(Field::ExternalId) => Box::new(user_groups::external_id.is_not_null()),
+        Predicate::Present(Field::ScimId | Field::Name) => always(true),
+        Predicate::Text(field, Test::Ne, text) => Box::new(not(text_compares(*field, Test::Eq, text))),
+        Predicate::Text(field, test, text) => text_compares(*field, *test, text),
+        Predicate::Time(Moment::Created, test, at) => compare!(user_groups::created_at, *test, *at),
+        Predicate::Time(Moment::Changed, test, at) => compare!(user_groups::updated_at, *test, *at),
+        Predicate::Member(id) => {
             let people = group_members::table
                 .inner_join(users::table)
                 .filter(users::scim_id.eq(id.clone()))

@@ -5,7 +5,7 @@
 
 use super::by_entra::Scope;
 use super::census;
-use super::query::{Field, Leaf, UserCondition, display_name_has_index, to_sql};
+use super::query::{Field, Predicate, UserCondition, display_name_has_index, to_sql};
 use super::search::{Order, Search, least};
 use crate::db::schema::users;
 use crate::db::{Backend, Conn, text_search};
@@ -41,8 +41,8 @@ pub fn plan(conn: &mut Conn, search: &Search) -> Result<Plan> {
     let Some(few) = few(conn, &search.condition, true, FEW + 1)? else { return Ok(Plan::AllRows) };
     let mut keys = BTreeSet::new();
     // By one index after the other: of several alternatives the database may look at all users instead.
-    for leaf in &few.leaves {
-        let Some(among) = among(leaf, search) else { return Ok(Plan::AllRows) };
+    for predicate in &few.predicates {
+        let Some(among) = among(predicate, search) else { return Ok(Plan::AllRows) };
         keys.extend(among.select(users::id).limit(FEW + 1).load::<String>(conn)?);
         if i64::try_from(keys.len()).map_err(Error::internal)? > FEW {
             return Ok(Plan::AllRows);
@@ -51,10 +51,10 @@ pub fn plan(conn: &mut Conn, search: &Search) -> Result<Plan> {
     Ok(Plan::Among(keys.into_iter().collect()))
 }
 
-/// Who is sought of those whom the index of this leaf finds.
-fn among(leaf: &Leaf, search: &Search) -> Option<IntoBoxed<'static, users::table, Backend>> {
+/// Who is sought of those whom the index of this predicate finds.
+fn among(predicate: &Predicate, search: &Search) -> Option<IntoBoxed<'static, users::table, Backend>> {
     let met = without_index(search.condition.to_sql(&to_sql));
-    let found = users::table.filter(by_index(leaf)?).filter(met);
+    let found = users::table.filter(by_index(predicate)?).filter(met);
     Some(found.filter(users::seen.ge(least(search.scope))).into_boxed())
 }
 
@@ -78,7 +78,7 @@ pub fn looks_at_all(conn: &mut Conn, search: &Search, position: i64) -> Result<b
 pub(super) fn is_by_activity(search: &Search) -> bool {
     search.order.is_none()
         && search.scope == Scope::AllUsers
-        && matches!(search.condition, Condition::Is(Leaf::Active(_)))
+        && matches!(search.condition, Condition::Is(Predicate::Active(_)))
 }
 
 /// Whether many would have to be looked at one by one.
@@ -93,19 +93,19 @@ pub fn has_many(conn: &mut Conn, search: &Search) -> Result<bool> {
 /// Leaves of which whoever meets a condition meets one.
 #[derive(Debug, Default)]
 struct Few {
-    leaves: Vec<Leaf>,
+    predicates: Vec<Predicate>,
     /// How many meet one, or may.
     count: i64,
 }
 
-/// The leaves by which all are found who meet the condition, or who do not, if indexes find fewer than `most` by them.
+/// The predicates by which all are found who meet the condition, or who do not, if indexes find fewer than `most` by them.
 fn few(conn: &mut Conn, condition: &UserCondition, met: bool, most: i64) -> Result<Option<Few>> {
     match (condition, met) {
         (Condition::All, true) | (Condition::Never, false) => Ok(None),
         (Condition::Never, true) | (Condition::All, false) => Ok(Some(Few::default())),
         (Condition::Not(part), _) => few(conn, part, !met, most),
-        (Condition::Is(leaf), true) => few_by(conn, leaf.clone(), most),
-        (Condition::Is(leaf), false) => match opposite(leaf) {
+        (Condition::Is(predicate), true) => few_by(conn, predicate.clone(), most),
+        (Condition::Is(predicate), false) => match opposite(predicate) {
             Some(opposite) => few_by(conn, opposite, most),
             None => Ok(None),
         },
@@ -114,9 +114,9 @@ fn few(conn: &mut Conn, condition: &UserCondition, met: bool, most: i64) -> Resu
     }
 }
 
-fn few_by(conn: &mut Conn, leaf: Leaf, most: i64) -> Result<Option<Few>> {
-    let count = if finds_few(&leaf) { Some(1) } else { counted(conn, &leaf, most)? };
-    Ok(count.filter(|count| *count < most).map(|count| Few { leaves: vec![leaf], count }))
+fn few_by(conn: &mut Conn, predicate: Predicate, most: i64) -> Result<Option<Few>> {
+    let count = if finds_few(&predicate) { Some(1) } else { counted(conn, &predicate, most)? };
+    Ok(count.filter(|count| *count < most).map(|count| Few { predicates: vec![predicate], count }))
 }
 
 /// By the part that fewest meet: all must be met.
@@ -140,7 +140,7 @@ fn together(conn: &mut Conn, parts: &[UserCondition], met: bool, most: i64) -> R
     for part in parts {
         let Some(found) = few(conn, part, met, most - all.count)? else { return Ok(None) };
         all.count += found.count;
-        all.leaves.extend(found.leaves);
+        all.predicates.extend(found.predicates);
     }
     Ok(Some(all))
 }
@@ -148,8 +148,10 @@ fn together(conn: &mut Conn, parts: &[UserCondition], met: bool, most: i64) -> R
 /// Whether indexes answer with a few users, which need not be counted.
 fn is_look_up(condition: &UserCondition, met: bool) -> bool {
     match (condition, met) {
-        (Condition::Is(leaf), true) => finds_few(leaf),
-        (Condition::Is(leaf), false) => opposite(leaf).is_some_and(|leaf| finds_few(&leaf)),
+        (Condition::Is(predicate), true) => finds_few(predicate),
+        (Condition::Is(predicate), false) => {
+            opposite(predicate).is_some_and(|predicate| finds_few(&predicate))
+        }
         (Condition::Not(part), _) => is_look_up(part, !met),
         (Condition::And(parts), true) | (Condition::Or(parts), false) => {
             parts.iter().any(|part| is_look_up(part, met))
@@ -161,65 +163,65 @@ fn is_look_up(condition: &UserCondition, met: bool) -> bool {
     }
 }
 
-/// What holds wherever the leaf does not, if a leaf says it.
-fn opposite(leaf: &Leaf) -> Option<Leaf> {
-    match leaf {
-        Leaf::Text(field, Test::Ne, text) => Some(Leaf::Text(*field, Test::Eq, text.clone())),
-        Leaf::Time(moment, Test::Ne, at) => Some(Leaf::Time(*moment, Test::Eq, *at)),
-        Leaf::Active(active) => Some(Leaf::Active(!active)),
+/// What holds wherever the predicate does not, if a predicate says it.
+fn opposite(predicate: &Predicate) -> Option<Predicate> {
+    match predicate {
+        Predicate::Text(field, Test::Ne, text) => Some(Predicate::Text(*field, Test::Eq, text.clone())),
+        Predicate::Time(moment, Test::Ne, at) => Some(Predicate::Time(*moment, Test::Eq, *at)),
+        Predicate::Active(active) => Some(Predicate::Active(!active)),
         // Then there are addresses, and each of them is this one.
-        Leaf::Email(kind, Some((Test::Ne, text))) => {
-            Some(Leaf::Email(kind.clone(), Some((Test::Eq, text.clone()))))
+        Predicate::Email(kind, Some((Test::Ne, text))) => {
+            Some(Predicate::Email(kind.clone(), Some((Test::Eq, text.clone()))))
         }
         _ => None,
     }
 }
 
 /// Whether an index answers with a user or a few.
-fn finds_few(leaf: &Leaf) -> bool {
-    match leaf {
-        Leaf::Text(field, Test::Eq, _) => {
+fn finds_few(predicate: &Predicate) -> bool {
+    match predicate {
+        Predicate::Text(field, Test::Eq, _) => {
             matches!(field, Field::ScimId | Field::UserName | Field::ExternalId)
         }
-        Leaf::Email(_, comparison) => matches!(comparison, Some((Test::Eq, _))),
+        Predicate::Email(_, comparison) => matches!(comparison, Some((Test::Eq, _))),
         _ => false,
     }
 }
 
-/// How many meet the leaf, or may, counted up to `most`; nothing where no index knows.
-fn counted(conn: &mut Conn, leaf: &Leaf, most: i64) -> Result<Option<i64>> {
-    if let Some(runs) = runs(leaf) {
+/// How many meet the predicate, or may, counted up to `most`; nothing where no index knows.
+fn counted(conn: &mut Conn, predicate: &Predicate, most: i64) -> Result<Option<i64>> {
+    if let Some(runs) = runs(predicate) {
         return Ok(Some(text_search::count(conn, &runs, most)?));
     }
-    let Some(by) = by_index(leaf) else { return Ok(None) };
+    let Some(by) = by_index(predicate) else { return Ok(None) };
     let found: Vec<i32> = users::table.filter(by).select(1.into_sql::<Integer>()).limit(most).load(conn)?;
     Ok(Some(i64::try_from(found.len()).map_err(Error::internal)?))
 }
 
-/// The leaf, or more than it, in a form for which the database takes an index.
-fn by_index(leaf: &Leaf) -> Option<Sql<users::table>> {
-    if let Some(runs) = runs(leaf) {
+/// The predicate, or more than it, in a form for which the database takes an index.
+fn by_index(predicate: &Predicate) -> Option<Sql<users::table>> {
+    if let Some(runs) = runs(predicate) {
         return Some(text_search::may_hold(&runs));
     }
-    match leaf {
-        leaf if finds_few(leaf) => Some(to_sql(leaf)),
-        Leaf::Text(Field::DisplayName, test, text) if !display_name_has_index(*test, text) => None,
-        Leaf::Text(
+    match predicate {
+        predicate if finds_few(predicate) => Some(to_sql(predicate)),
+        Predicate::Text(Field::DisplayName, test, text) if !display_name_has_index(*test, text) => None,
+        Predicate::Text(
             Field::ScimId | Field::UserName | Field::DisplayName | Field::ExternalId,
             Test::Sw | Test::Eq,
             _,
         )
-        | Leaf::Email(_, Some((Test::Sw, _)))
-        | Leaf::Active(false)
-        | Leaf::InGroup(_) => Some(to_sql(leaf)),
-        Leaf::Time(_, test, _) if *test != Test::Ne => Some(to_sql(leaf)),
+        | Predicate::Email(_, Some((Test::Sw, _)))
+        | Predicate::Active(false)
+        | Predicate::InGroup(_) => Some(to_sql(predicate)),
+        Predicate::Time(_, test, _) if *test != Test::Ne => Some(to_sql(predicate)),
         _ => None,
     }
 }
 
-/// What must stand in the search text of whoever meets the leaf, if that says anything.
-fn runs(leaf: &Leaf) -> Option<Vec<String>> {
-    let Leaf::Text(field, test, text) = leaf else { return None };
+/// What must stand in the search text of whoever meets the predicate, if that says anything.
+fn runs(predicate: &Predicate) -> Option<Vec<String>> {
+    let Predicate::Text(field, test, text) = predicate else { return None };
     let is_in_text = match field {
         Field::DisplayName if matches!(test, Test::Eq | Test::Sw) => !display_name_has_index(*test, text),
         Field::UserName | Field::DisplayName => matches!(test, Test::Co | Test::Ew),
@@ -242,8 +244,8 @@ mod tests {
     use crate::db::{empty, explained};
     use chrono::NaiveDateTime;
 
-    fn text(field: Field, test: Test, text: &str) -> Leaf {
-        Leaf::Text(field, test, text.to_owned())
+    fn text(field: Field, test: Test, text: &str) -> Predicate {
+        Predicate::Text(field, test, text.to_owned())
     }
 
     fn search(condition: UserCondition) -> Search {
@@ -252,9 +254,9 @@ mod tests {
     }
 
     /// Leaves that an index may leave few of.
-    fn leaves() -> Vec<Leaf> {
+    fn predicates() -> Vec<Predicate> {
         let email = |kind: Option<&str>, test| {
-            Leaf::Email(kind.map(str::to_owned), Some((test, "ana@x.example".to_owned())))
+            Predicate::Email(kind.map(str::to_owned), Some((test, "ana@x.example".to_owned())))
         };
         vec![
             text(Field::ScimId, Test::Eq, "id"),
@@ -272,10 +274,10 @@ mod tests {
             text(Field::DisplayName, Test::Sw, "Ana"),
             text(Field::DisplayName, Test::Eq, "Ana"),
             text(Field::DisplayName, Test::Eq, " Ana "),
-            Leaf::Active(false),
-            Leaf::InGroup("group".to_owned()),
-            Leaf::Time(Moment::Changed, Test::Gt, NaiveDateTime::MIN),
-            Leaf::Time(Moment::Created, Test::Le, NaiveDateTime::MIN),
+            Predicate::Active(false),
+            Predicate::InGroup("group".to_owned()),
+            Predicate::Time(Moment::Changed, Test::Gt, NaiveDateTime::MIN),
+            Predicate::Time(Moment::Created, Test::Le, NaiveDateTime::MIN),
         ]
     }
 
@@ -283,10 +285,10 @@ mod tests {
     fn assert_no_scan(conn: &mut Conn, condition: &UserCondition) {
         let few = few(conn, condition, true, FEW + 1).unwrap();
         let few = few.unwrap_or_else(|| panic!("{condition:?} is found by no index"));
-        for leaf in &few.leaves {
-            let among = among(leaf, &search(condition.clone())).unwrap();
+        for predicate in &few.predicates {
+            let among = among(predicate, &search(condition.clone())).unwrap();
             let steps = explained(conn, &among.select(users::id).limit(FEW + 1));
-            let by_activity = !matches!(leaf, Leaf::Active(_));
+            let by_activity = !matches!(predicate, Predicate::Active(_));
             let scans = |step: &&String| {
                 step.starts_with("SCAN users") || by_activity && step.contains("users_by_active")
             };
@@ -298,18 +300,18 @@ mod tests {
     }
 
     #[test]
-    fn whom_a_leaf_leaves_few_of_is_found_without_a_scan_whatever_stands_beside_it() {
+    fn whom_a_predicate_leaves_few_of_is_found_without_a_scan_whatever_stands_beside_it() {
         let (_folder, db) = empty();
         db.read(|conn| {
-            for leaf in leaves() {
-                let is = Condition::Is(leaf);
+            for predicate in predicates() {
+                let is = Condition::Is(predicate);
                 assert_no_scan(conn, &is);
                 for active in [true, false] {
-                    let active = Condition::Is(Leaf::Active(active));
+                    let active = Condition::Is(Predicate::Active(active));
                     assert_no_scan(conn, &Condition::And(vec![active.clone(), is.clone()]));
                     assert_no_scan(conn, &Condition::And(vec![is.clone(), active]));
                 }
-                let other = Condition::Is(Leaf::Present(Field::Title));
+                let other = Condition::Is(Predicate::Present(Field::Title));
                 assert_no_scan(conn, &Condition::And(vec![is, Condition::Not(Box::new(other))]));
             }
             Ok(())
@@ -320,10 +322,10 @@ mod tests {
     #[test]
     fn alternatives_are_each_found_by_their_index() {
         let (_folder, db) = empty();
-        let active = || Condition::Is(Leaf::Active(true));
+        let active = || Condition::Is(Predicate::Active(true));
         db.read(|conn| {
-            for one in leaves() {
-                for other in leaves() {
+            for one in predicates() {
+                for other in predicates() {
                     let either = Condition::Or(vec![Condition::Is(one.clone()), Condition::Is(other)]);
                     assert_no_scan(conn, &either);
                     assert_no_scan(conn, &Condition::And(vec![active(), either]));
@@ -339,15 +341,15 @@ mod tests {
     #[test]
     fn not_to_differ_is_to_be_the_same() {
         let (_folder, db) = empty();
-        let is = |leaf| Condition::Is(leaf);
+        let is = |predicate| Condition::Is(predicate);
         let not = |part| Condition::Not(Box::new(part));
         let other_name = is(text(Field::UserName, Test::Ne, "a"));
-        let other_email = is(Leaf::Email(None, Some((Test::Ne, "a".to_owned()))));
+        let other_email = is(Predicate::Email(None, Some((Test::Ne, "a".to_owned()))));
         db.read(|conn| {
             for condition in [
                 not(other_name.clone()),
                 not(other_email.clone()),
-                not(Condition::Or(vec![is(Leaf::Active(false)), other_name.clone()])),
+                not(Condition::Or(vec![is(Predicate::Active(false)), other_name.clone()])),
                 not(Condition::And(vec![other_email, other_name.clone()])),
                 not(not(is(text(Field::UserName, Test::Eq, "a")))),
             ] {

@@ -12,13 +12,13 @@ use diesel::dsl::not;
 use diesel::prelude::*;
 
 /// A condition over accounts.
-pub type UserCondition = Condition<Leaf>;
+pub type UserCondition = Condition<Predicate>;
 
 type OfUsers = Sql<users::table>;
 
 /// What can be asked of an account.
 #[derive(Clone, Debug, PartialEq)]
-pub enum Leaf {
+pub enum Predicate {
     /// The attribute has a value.
     Present(Field),
     /// The attribute compares with a text.
@@ -66,25 +66,25 @@ pub enum Moment {
     Changed,
 }
 
-pub(super) fn to_sql(leaf: &Leaf) -> OfUsers {
-    match leaf {
-        Leaf::Present(field) => present(*field),
-        Leaf::Text(field, Test::Ne, text) => Box::new(not(text_compares(*field, Test::Eq, text))),
-        Leaf::Text(field, test, text) => text_compares(*field, *test, text),
-        Leaf::Active(true) => Box::new(users::active.eq(true).and(not_held_back())),
+pub(super) fn to_sql(predicate: &Predicate) -> OfUsers {
+    match predicate {
+        Predicate::Present(field) => present(*field),
+        Predicate::Text(field, Test::Ne, text) => Box::new(not(text_compares(*field, Test::Eq, text))),
+        Predicate::Text(field, test, text) => text_compares(*field, *test, text),
+        Predicate::Active(true) => Box::new(users::active.eq(true).and(not_held_back())),
         // Each part has an index.
-        Leaf::Active(false) => Box::new(
+        Predicate::Active(false) => Box::new(
             users::active.eq(false).or(users::held_at
                 .is_not_null()
                 .and(users::held.is_not_null())
                 .and(users::held.assume_not_null().eq(Held::Deactivate))),
         ),
-        Leaf::Time(Moment::Created, test, at) => compare!(users::created_at, *test, *at),
-        Leaf::Time(Moment::Changed, test, at) => compare!(users::updated_at, *test, *at),
-        Leaf::Email(kind, comparison) => email(kind.as_deref(), comparison.as_ref()),
-        Leaf::InGroup(id) => in_group(id),
-        Leaf::Site(name) => site(&fold(name)),
-        Leaf::Mentions(text) => Box::new(
+        Predicate::Time(Moment::Created, test, at) => compare!(users::created_at, *test, *at),
+        Predicate::Time(Moment::Changed, test, at) => compare!(users::updated_at, *test, *at),
+        Predicate::Email(kind, comparison) => email(kind.as_deref(), comparison.as_ref()),
+        Predicate::InGroup(id) => in_group(id),
+        Predicate::Site(name) => site(&fold(name)),
+        Predicate::Mentions(text) => Box::new(
             lower_case(users::more.nullable())
                 .assume_not_null()
                 .like(pattern(Test::Co, &text.to_lowercase()))

@@ -2,7 +2,7 @@
 
 use super::by_entra::{Known, Scope, known_all};
 use super::plan::{Plan, is_by_activity};
-use super::query::{Field, Leaf, Moment, UserCondition, to_sql};
+use super::query::{Field, Moment, Predicate, UserCondition, to_sql};
 use super::{Held, SEEN, SEEN_AS_ENTRAS, User, census};
 use crate::db::schema::users;
 use crate::db::{Backend, Conn, lower_case};
@@ -113,7 +113,7 @@ pub fn count(conn: &mut Conn, search: &Search, after: Option<&Mark>) -> Result<i
     if let Plan::Among(keys) = &search.plan {
         return i64::try_from(keys.len()).map_err(Error::internal);
     }
-    if let (Condition::Is(Leaf::Active(active)), Scope::AllUsers) = (&search.condition, search.scope) {
+    if let (Condition::Is(Predicate::Active(active)), Scope::AllUsers) = (&search.condition, search.scope) {
         let census = census(conn)?;
         let let_be = census.active_users - held_back(conn)?;
         return Ok(if *active { let_be } else { census.all_users - let_be });

@@ -53,13 +53,13 @@ impl<L> Compiled<L> {
 }
 
 /// The filter as a condition over accounts.
-pub(super) fn users(filter: Option<&Filter>) -> Compiled<of_users::Leaf> {
-    compile(filter, &USERS, &|attr, expression| user_leaf(attr, expression), &user_values)
+pub(super) fn users(filter: Option<&Filter>) -> Compiled<of_users::Predicate> {
+    compile(filter, &USERS, &|attr, expression| user_predicate(attr, expression), &user_values)
 }
 
 /// The filter as a condition over groups.
-pub(super) fn groups(filter: Option<&Filter>) -> Compiled<of_groups::Leaf> {
-    compile(filter, &GROUPS, &|attr, expression| group_leaf(attr, expression), &group_values)
+pub(super) fn groups(filter: Option<&Filter>) -> Compiled<of_groups::Predicate> {
+    compile(filter, &GROUPS, &|attr, expression| group_predicate(attr, expression), &group_values)
 }
 
 /// What an account sorts by there, if the database can.
@@ -78,12 +78,13 @@ pub(super) fn group_order(attr: &AttributeRef) -> Option<of_groups::Order> {
 fn compile<L>(
     filter: Option<&Filter>,
     kind: &Resource,
-    leaf: &impl Fn(&AttributeRef, &AttrExp) -> Compiled<L>,
+    predicate: &impl Fn(&AttributeRef, &AttrExp) -> Compiled<L>,
     values: &impl Fn(&AttributeRef, &ValFilter) -> Compiled<L>,
 ) -> Compiled<L> {
     let Some(filter) = filter else { return Compiled::constant(true) };
     let all = |parts: &[Filter]| -> (Vec<Condition<L>>, bool) {
-        let compiled: Vec<_> = parts.iter().map(|part| compile(Some(part), kind, leaf, values)).collect();
+        let compiled: Vec<_> =
+            parts.iter().map(|part| compile(Some(part), kind, predicate, values)).collect();
         let exact = compiled.iter().all(|part| part.exact);
         (compiled.into_iter().map(|part| part.condition).collect(), exact)
     };
@@ -96,7 +97,7 @@ fn compile<L>(
             let (parts, exact) = all(parts);
             Compiled { condition: Condition::Or(parts), exact }
         }
-        Filter::Not(part) => match compile(Some(part), kind, leaf, values) {
+        Filter::Not(part) => match compile(Some(part), kind, predicate, values) {
             Compiled { condition, exact: true } => Compiled::exactly(Condition::Not(Box::new(condition))),
             // Of what may be too much, the opposite may be too little.
             _ => Compiled::at_least(Condition::All),
@@ -106,7 +107,7 @@ fn compile<L>(
                 let resource = json!({ "meta": { "resourceType": kind.name } });
                 Compiled::constant(evaluate::meets(filter, kind, &resource))
             }
-            Some(attr) => leaf(&attr, expression),
+            Some(attr) => predicate(&attr, expression),
             None => Compiled::constant(match expression {
                 AttrExp::Present(_) => false,
                 AttrExp::Comparison(_, op, wanted) => absent_meets(op, wanted),
@@ -119,50 +120,53 @@ fn compile<L>(
     }
 }
 
-fn user_leaf(attr: &AttributeRef, expression: &AttrExp) -> Compiled<of_users::Leaf> {
-    use of_users::Leaf;
+fn user_predicate(attr: &AttributeRef, expression: &AttrExp) -> Compiled<of_users::Predicate> {
+    use of_users::Predicate;
     let name = attr.name();
     if let Some(field) = user_field(&name) {
         return text(attr, expression, |test| {
-            test.map_or(Leaf::Present(field), |(test, text)| Leaf::Text(field, test, text))
+            test.map_or(Predicate::Present(field), |(test, text)| Predicate::Text(field, test, text))
         });
     }
     if let Some(moment) = moment_of(&name) {
-        return time(expression, |test, at| Leaf::Time(moment, test, at));
+        return time(expression, |test, at| Predicate::Time(moment, test, at));
     }
     match (name.as_str(), expression) {
         ("active", AttrExp::Present(_)) => Compiled::constant(true),
         ("active", AttrExp::Comparison(_, op, wanted)) => match (op, truth(wanted)) {
-            (CompareOp::Eq, Some(truth)) => Compiled::exactly(Condition::Is(Leaf::Active(truth))),
-            (CompareOp::Ne, Some(truth)) => Compiled::exactly(Condition::Is(Leaf::Active(!truth))),
+            (CompareOp::Eq, Some(truth)) => Compiled::exactly(Condition::Is(Predicate::Active(truth))),
+            (CompareOp::Ne, Some(truth)) => Compiled::exactly(Condition::Is(Predicate::Active(!truth))),
             // Never null.
             _ => Compiled::constant(matches!(op, CompareOp::Ne)),
         },
-        ("emails", _) => text(attr, expression, |test| Leaf::Email(None, test)),
+        ("emails", _) => text(attr, expression, |test| Predicate::Email(None, test)),
         ("emails.type", AttrExp::Comparison(_, CompareOp::Eq, CompValue::Text(kind))) => {
-            let (condition, exact) = any_of(attr, CompareOp::Eq, kind, |kind| Leaf::Email(Some(kind), None));
+            let (condition, exact) =
+                any_of(attr, CompareOp::Eq, kind, |kind| Predicate::Email(Some(kind), None));
             Compiled { condition, exact }
         }
-        ("emails.type", AttrExp::Present(_)) => Compiled::at_least(Condition::Is(Leaf::Email(None, None))),
+        ("emails.type", AttrExp::Present(_)) => {
+            Compiled::at_least(Condition::Is(Predicate::Email(None, None)))
+        }
         ("groups", AttrExp::Comparison(_, CompareOp::Eq, CompValue::Text(id))) => {
-            Compiled::exactly(Condition::Is(Leaf::InGroup(id.clone())))
+            Compiled::exactly(Condition::Is(Predicate::InGroup(id.clone())))
         }
         (_, AttrExp::Comparison(_, CompareOp::Eq, CompValue::Text(site)))
             if attr.attribute.name == "site" =>
         {
-            Compiled::at_least(any_of(attr, CompareOp::Eq, site, Leaf::Site).0)
+            Compiled::at_least(any_of(attr, CompareOp::Eq, site, Predicate::Site).0)
         }
         _ => kept(attr, expression),
     }
 }
 
 /// Of what has no column, the text that must stand in it somewhere.
-fn kept(attr: &AttributeRef, expression: &AttrExp) -> Compiled<of_users::Leaf> {
-    use of_users::{Field, Leaf};
+fn kept(attr: &AttributeRef, expression: &AttrExp) -> Compiled<of_users::Predicate> {
+    use of_users::{Field, Predicate};
     if attr.attribute.name == "manager" {
         // The address is made of the id, and whoever has one has the other.
         return Compiled::at_least(match expression {
-            AttrExp::Present(_) => Condition::Is(Leaf::Present(Field::Manager)),
+            AttrExp::Present(_) => Condition::Is(Predicate::Present(Field::Manager)),
             AttrExp::Comparison(..) => Condition::All,
         });
     }
@@ -182,7 +186,7 @@ fn kept(attr: &AttributeRef, expression: &AttrExp) -> Compiled<of_users::Leaf> {
         (AttrExp::Comparison(..), _) => return Compiled::at_least(Condition::All),
     };
     let mut found: Vec<_> =
-        mentions.into_iter().map(|mention| Condition::Is(Leaf::Mentions(mention))).collect();
+        mentions.into_iter().map(|mention| Condition::Is(Predicate::Mentions(mention))).collect();
     let columns = match attr.attribute.name {
         "phoneNumbers" => [Field::WorkPhone, Field::MobilePhone].as_slice(),
         "name" => [Field::GivenName, Field::FamilyName].as_slice(),
@@ -196,8 +200,8 @@ fn kept(attr: &AttributeRef, expression: &AttrExp) -> Compiled<of_users::Leaf> {
         found.extend(columns.iter().flat_map(|field| {
             tests.iter().map(|test| {
                 Condition::Is(match test {
-                    Some((test, text)) => Leaf::Text(*field, *test, text.clone()),
-                    None => Leaf::Present(*field),
+                    Some((test, text)) => Predicate::Text(*field, *test, text.clone()),
+                    None => Predicate::Present(*field),
                 })
             })
         }));
@@ -206,7 +210,7 @@ fn kept(attr: &AttributeRef, expression: &AttrExp) -> Compiled<of_users::Leaf> {
 }
 
 /// `emails[type eq "work" and value eq "…"]` and the like.
-fn user_values(attr: &AttributeRef, filter: &ValFilter) -> Compiled<of_users::Leaf> {
+fn user_values(attr: &AttributeRef, filter: &ValFilter) -> Compiled<of_users::Predicate> {
     if attr.attribute.name == "emails" {
         let ways: Vec<_> = ways(filter).iter().map(|parts| emails(attr, parts)).collect();
         let exact = ways.iter().all(|way| way.exact);
@@ -225,7 +229,8 @@ fn user_values(attr: &AttributeRef, filter: &ValFilter) -> Compiled<of_users::Le
         let part = attr.attribute.part(&expression.path().name)?;
         let attr = AttributeRef { part: Some(part), ..*attr };
         // The one value of an attribute is where its parts are looked for without brackets, too.
-        let found = if attr.attribute.multi { kept(&attr, expression) } else { user_leaf(&attr, expression) };
+        let found =
+            if attr.attribute.multi { kept(&attr, expression) } else { user_predicate(&attr, expression) };
         (found.condition != Condition::All).then_some(found.condition)
     });
     Compiled::at_least(Condition::And(mentions.collect()))
@@ -253,8 +258,8 @@ fn ways(filter: &ValFilter) -> Vec<Vec<&ValFilter>> {
 }
 
 /// Addresses have a table of their own, with an index by address: what is asked of type and address is asked there.
-fn emails(attr: &AttributeRef, parts: &[&ValFilter]) -> Compiled<of_users::Leaf> {
-    use of_users::Leaf;
+fn emails(attr: &AttributeRef, parts: &[&ValFilter]) -> Compiled<of_users::Predicate> {
+    use of_users::Predicate;
     let (mut kind, mut value, mut exact) = (None, None, true);
     let asked = |part: &str, op: CompareOp, text: &str| {
         attr.attribute.part(part).map_or_else(|| (vec![text.to_owned()], true), |leaf| asked(leaf, op, text))
@@ -283,44 +288,44 @@ fn emails(attr: &AttributeRef, parts: &[&ValFilter]) -> Compiled<of_users::Leaf>
         }
     }
     let mut condition = match &value {
-        None => Condition::Is(Leaf::Email(kind.clone(), None)),
+        None => Condition::Is(Predicate::Email(kind.clone(), None)),
         Some((test, texts)) => {
-            let each = texts.iter().map(|text| Leaf::Email(kind.clone(), Some((*test, text.clone()))));
+            let each = texts.iter().map(|text| Predicate::Email(kind.clone(), Some((*test, text.clone()))));
             joined(*test, each.map(Condition::Is).collect())
         }
     };
     if matches!(value, Some((Test::Ne, _))) {
         // Alone that is met by whoever has none of the kind.
-        condition = Condition::And(vec![Condition::Is(Leaf::Email(kind, None)), condition]);
+        condition = Condition::And(vec![Condition::Is(Predicate::Email(kind, None)), condition]);
     }
     Compiled { condition, exact }
 }
 
-fn group_leaf(attr: &AttributeRef, expression: &AttrExp) -> Compiled<of_groups::Leaf> {
-    use of_groups::Leaf;
+fn group_predicate(attr: &AttributeRef, expression: &AttrExp) -> Compiled<of_groups::Predicate> {
+    use of_groups::Predicate;
     let name = attr.name();
     if let Some(field) = group_field(&name) {
         return text(attr, expression, |test| {
-            test.map_or(Leaf::Present(field), |(test, text)| Leaf::Text(field, test, text))
+            test.map_or(Predicate::Present(field), |(test, text)| Predicate::Text(field, test, text))
         });
     }
     if let Some(moment) = moment_of(&name) {
-        return time(expression, |test, at| Leaf::Time(moment, test, at));
+        return time(expression, |test, at| Predicate::Time(moment, test, at));
     }
     match (name.as_str(), expression) {
         ("members", AttrExp::Comparison(_, CompareOp::Eq, CompValue::Text(id))) => {
-            Compiled::exactly(Condition::Is(Leaf::Member(id.clone())))
+            Compiled::exactly(Condition::Is(Predicate::Member(id.clone())))
         }
         _ => Compiled::at_least(Condition::All),
     }
 }
 
-fn group_values(attr: &AttributeRef, filter: &ValFilter) -> Compiled<of_groups::Leaf> {
+fn group_values(attr: &AttributeRef, filter: &ValFilter) -> Compiled<of_groups::Predicate> {
     match filter {
         ValFilter::Attr(AttrExp::Comparison(path, CompareOp::Eq, CompValue::Text(id)))
             if attr.attribute.name == "members" && path.name.eq_ignore_ascii_case("value") =>
         {
-            Compiled::exactly(Condition::Is(of_groups::Leaf::Member(id.clone())))
+            Compiled::exactly(Condition::Is(of_groups::Predicate::Member(id.clone())))
         }
         _ => Compiled::at_least(Condition::All),
     }
@@ -334,14 +339,16 @@ const LAST_MOMENT: NaiveDateTime = match NaiveDate::from_ymd_opt(9999, 12, 31) {
     None => NaiveDateTime::MAX,
 };
 
-fn time<L>(expression: &AttrExp, leaf: impl Fn(Test, NaiveDateTime) -> L) -> Compiled<L> {
+fn time<L>(expression: &AttrExp, predicate: impl Fn(Test, NaiveDateTime) -> L) -> Compiled<L> {
     match expression {
         AttrExp::Present(_) | AttrExp::Comparison(_, CompareOp::Ne, CompValue::Null) => {
             Compiled::constant(true)
         }
         AttrExp::Comparison(_, op, CompValue::Text(text)) => match evaluate::moment(text) {
             // Moments are kept as text: one of the year 10000 would sort before all others.
-            Some(at) => Compiled::exactly(Condition::Is(leaf(test(*op), at.naive_utc().min(LAST_MOMENT)))),
+            Some(at) => {
+                Compiled::exactly(Condition::Is(predicate(test(*op), at.naive_utc().min(LAST_MOMENT))))
+            }
             None => Compiled::constant(false),
         },
         AttrExp::Comparison(..) => Compiled::constant(false),

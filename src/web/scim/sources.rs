@@ -23,17 +23,17 @@ const MOST_MEMBERS: i64 = 10_000;
 
 /// Where a type of resource comes from.
 pub(super) trait Source {
-    type Leaf;
+    type Predicate;
     type Order: Copy;
     type Search;
     type Row;
     fn kind(&self) -> &'static Resource;
-    fn compile(&self, filter: Option<&Filter>) -> Compiled<Self::Leaf>;
+    fn compile(&self, filter: Option<&Filter>) -> Compiled<Self::Predicate>;
     fn order(&self, attr: &AttributeRef) -> Option<Self::Order>;
     fn search(
         &self,
         conn: &mut Conn,
-        condition: Condition<Self::Leaf>,
+        condition: Condition<Self::Predicate>,
         order: Option<Self::Order>,
     ) -> Result<Self::Search, Error>;
     /// As many of the first rows of a page as one answer holds, but one at least.
@@ -62,7 +62,7 @@ pub(super) struct Users<'a>(pub(super) &'a Lookup<'a>);
 pub(super) struct Groups<'a>(pub(super) &'a Lookup<'a>);
 
 impl Source for Users<'_> {
-    type Leaf = query::Leaf;
+    type Predicate = query::Predicate;
     type Order = of_users::Order;
     type Search = of_users::Search;
     type Row = Known;
@@ -71,7 +71,7 @@ impl Source for Users<'_> {
         &USERS
     }
 
-    fn compile(&self, filter: Option<&Filter>) -> Compiled<Self::Leaf> {
+    fn compile(&self, filter: Option<&Filter>) -> Compiled<Self::Predicate> {
         compile::users(filter)
     }
 
@@ -82,7 +82,7 @@ impl Source for Users<'_> {
     fn search(
         &self,
         conn: &mut Conn,
-        condition: Condition<Self::Leaf>,
+        condition: Condition<Self::Predicate>,
         order: Option<Self::Order>,
     ) -> Result<Self::Search, Error> {
         let descending = self.0.query.descending && order.is_some();
@@ -129,7 +129,7 @@ impl Source for Users<'_> {
 }
 
 impl Source for Groups<'_> {
-    type Leaf = of_groups::Leaf;
+    type Predicate = of_groups::Predicate;
     type Order = of_groups::Order;
     type Search = of_groups::Search;
     type Row = Group;
@@ -138,7 +138,7 @@ impl Source for Groups<'_> {
         &GROUPS
     }
 
-    fn compile(&self, filter: Option<&Filter>) -> Compiled<Self::Leaf> {
+    fn compile(&self, filter: Option<&Filter>) -> Compiled<Self::Predicate> {
         compile::groups(filter)
     }
 
@@ -149,7 +149,7 @@ impl Source for Groups<'_> {
     fn search(
         &self,
         _: &mut Conn,
-        condition: Condition<Self::Leaf>,
+        condition: Condition<Self::Predicate>,
         order: Option<Self::Order>,
     ) -> Result<Self::Search, Error> {
         let descending = self.0.query.descending && order.is_some();

@@ -10,16 +10,16 @@ use crate::scim::texts::asked;
 pub(super) fn text<L>(
     attr: &AttributeRef,
     expression: &AttrExp,
-    leaf: impl Fn(Option<(Test, String)>) -> L,
+    predicate: impl Fn(Option<(Test, String)>) -> L,
 ) -> Compiled<L> {
-    let present = || Condition::Is(leaf(None));
+    let present = || Condition::Is(predicate(None));
     match expression {
         AttrExp::Present(_) | AttrExp::Comparison(_, CompareOp::Ne, CompValue::Null) => {
             Compiled::exactly(present())
         }
         AttrExp::Comparison(_, _, CompValue::Null) => Compiled::exactly(Condition::Not(Box::new(present()))),
         AttrExp::Comparison(_, op, CompValue::Text(text)) => {
-            let (condition, exact) = any_of(attr, *op, text, |text| leaf(Some((test(*op), text))));
+            let (condition, exact) = any_of(attr, *op, text, |text| predicate(Some((test(*op), text))));
             Compiled { condition, exact }
         }
     }
@@ -30,11 +30,11 @@ pub(super) fn any_of<L>(
     attr: &AttributeRef,
     op: CompareOp,
     text: &str,
-    leaf: impl Fn(String) -> L,
+    predicate: impl Fn(String) -> L,
 ) -> (Condition<L>, bool) {
     let (texts, exact) =
         attr.leaf().map_or_else(|| (vec![text.to_owned()], true), |leaf| asked(leaf, op, text));
-    (joined(test(op), texts.into_iter().map(|text| Condition::Is(leaf(text))).collect()), exact)
+    (joined(test(op), texts.into_iter().map(|text| Condition::Is(predicate(text))).collect()), exact)
 }
 
 /// One of these, or all of what is to differ.
