@@ -43,13 +43,13 @@ struct Sealed {
 }
 
 /// What makes a query the same query: another page of it may have another size and other attributes.
-pub(super) struct Stamp(String);
+pub(super) struct QueryFingerprint(String);
 
-impl Stamp {
-    pub(super) fn of(query: &Query, shelf: &str, scope: Scope) -> Self {
+impl QueryFingerprint {
+    pub(super) fn of(query: &Query, listing: &str, scope: Scope) -> Self {
         let filter = query.filter.as_ref().map(ToString::to_string).unwrap_or_default();
         let sort = query.sort.as_ref().map(ToString::to_string).unwrap_or_default();
-        Self(format!("{shelf}\n{}\n{filter}\n{sort}\n{}", scope.as_str(), query.descending))
+        Self(format!("{listing}\n{}\n{filter}\n{sort}\n{}", scope.as_str(), query.descending))
     }
 
     pub(super) fn write(&self, org: &Org, mark: Mark) -> String {

@@ -2,8 +2,8 @@
 
 use super::client::{Body, Client, Told};
 use super::compile::Compiled;
-use super::cursor::{Mark, Stamp, Start};
-use super::sought::{Shelf, look_up, sought};
+use super::cursor::{Mark, QueryFingerprint, Start};
+use super::sought::{Listing, look_up, sought};
 use super::sources::{Groups, Source, Users};
 use super::walks::Walks;
 use super::{OF_THE_CLIENT, Refusal, Rendered, json};
@@ -70,32 +70,32 @@ struct Seen {
 
 pub(super) async fn users(client: Client, request: HttpRequest) -> Answer {
     let query = Query::of_pairs(&pairs(&request));
-    answer(client, Shelf::Users, query).await
+    answer(client, Listing::Users, query).await
 }
 
 pub(super) async fn groups(client: Client, request: HttpRequest) -> Answer {
     let query = Query::of_pairs(&pairs(&request));
-    answer(client, Shelf::Groups, query).await
+    answer(client, Listing::Groups, query).await
 }
 
 pub(super) async fn both(client: Client, request: HttpRequest) -> Answer {
     let query = Query::of_pairs(&pairs(&request));
-    answer(client, Shelf::Both, query).await
+    answer(client, Listing::Both, query).await
 }
 
 pub(super) async fn users_by_post(client: Client, body: Body) -> Answer {
     let query = body.0.and_then(|body| Query::of_body(&body));
-    answer(client, Shelf::Users, query).await
+    answer(client, Listing::Users, query).await
 }
 
 pub(super) async fn groups_by_post(client: Client, body: Body) -> Answer {
     let query = body.0.and_then(|body| Query::of_body(&body));
-    answer(client, Shelf::Groups, query).await
+    answer(client, Listing::Groups, query).await
 }
 
 pub(super) async fn both_by_post(client: Client, body: Body) -> Answer {
     let query = body.0.and_then(|body| Query::of_body(&body));
-    answer(client, Shelf::Both, query).await
+    answer(client, Listing::Both, query).await
 }
 
 /// The parameters of an address.
@@ -103,9 +103,9 @@ pub(super) fn pairs(request: &HttpRequest) -> Vec<(String, String)> {
     serde_urlencoded::from_str(request.query_string()).unwrap_or_default()
 }
 
-async fn answer(client: Client, shelf: Shelf, query: Result<Query, Fault>) -> Answer {
-    let query = query.and_then(|query| query.check(shelf.kinds()).map(|()| query));
-    let operation = shelf.operation(None, 1);
+async fn answer(client: Client, listing: Listing, query: Result<Query, Fault>) -> Answer {
+    let query = query.and_then(|query| query.check(listing.kinds()).map(|()| query));
+    let operation = listing.operation(None, 1);
     let query = query.map_err(|fault| client.refuse(operation, misasked(fault)))?;
     let (org, base) = (client.org().clone(), client.base.clone());
     let (credential, walks) = (client.credential().to_owned(), client.walks());
@@ -114,12 +114,12 @@ async fn answer(client: Client, shelf: Shelf, query: Result<Query, Fault>) -> An
     let work = move |conn: &mut Conn, scope: Scope, effort: Effort| {
         let (credential, walks) = (credential.as_str(), &*walks);
         let lookup = Lookup { org: &org, scope, base: &base, query: &query, credential, walks };
-        if effort == Effort::Moment && lookup.looks_at_all(conn, shelf)? {
+        if effort == Effort::Moment && lookup.looks_at_all(conn, listing)? {
             return Ok(None);
         }
-        let (place, found) = lookup.list(conn, shelf)?;
+        let (place, found) = lookup.list(conn, listing)?;
         let sought = query.filter.as_ref().and_then(sought);
-        let operation = shelf.operation(sought.as_deref(), found.total);
+        let operation = listing.operation(sought.as_deref(), found.total);
         let told = Told { subject: sought, status: 200, ..Told::default() };
         Ok(Some((message::list(found.total, place, found.resources), operation, told)))
     };
@@ -130,8 +130,8 @@ async fn answer(client: Client, shelf: Shelf, query: Result<Query, Fault>) -> An
 
 impl Lookup<'_> {
     /// Whether all users have to be looked at, one way or another.
-    fn looks_at_all(&self, conn: &mut Conn, shelf: Shelf) -> Result<bool, Refusal> {
-        if shelf == Shelf::Groups {
+    fn looks_at_all(&self, conn: &mut Conn, listing: Listing) -> Result<bool, Refusal> {
+        if listing == Listing::Groups {
             return Ok(false);
         }
         let source = Users(self);
@@ -139,7 +139,7 @@ impl Lookup<'_> {
             Page::Index(start) => start,
             Page::Cursor(_) => 0,
         };
-        if shelf == Shelf::Both && self.query.sort.is_some() {
+        if listing == Listing::Both && self.query.sort.is_some() {
             return Ok(true);
         }
         Ok(match self.by_database(conn, &source)? {
@@ -152,40 +152,46 @@ impl Lookup<'_> {
         })
     }
 
-    fn list(&self, conn: &mut Conn, shelf: Shelf) -> Result<(Place, Found), Refusal> {
-        let stamp = Stamp::of(self.query, shelf.name(), self.scope);
+    fn list(&self, conn: &mut Conn, listing: Listing) -> Result<(Place, Found), Refusal> {
+        let fingerprint = QueryFingerprint::of(self.query, listing.name(), self.scope);
         match &self.query.page {
             Page::Index(start) => {
-                let found = self.by_position(conn, shelf, &stamp, start.saturating_sub(1))?;
+                let found = self.by_position(conn, listing, &fingerprint, start.saturating_sub(1))?;
                 Ok((Place::Index(*start), found))
             }
             Page::Cursor(cursor) => {
-                let start = stamp.read(self.org, cursor)?;
+                let start = fingerprint.read(self.org, cursor)?;
                 // One more tells whether another page follows.
                 let wanted = self.query.count + i64::from(self.query.count > 0);
-                let mut found = self.page(conn, shelf, &start, self.fetch(wanted))?;
+                let mut found = self.page(conn, listing, &start, self.fetch(wanted))?;
                 let more = found.cut || length(&found) > self.query.count;
                 found.resources.truncate(usize::try_from(self.query.count).unwrap_or_default());
-                let next = found.last.clone().filter(|_| more).map(|mark| stamp.write(self.org, mark));
+                let next = found.last.clone().filter(|_| more).map(|mark| fingerprint.write(self.org, mark));
                 Ok((Place::Cursor(next), found))
             }
         }
     }
 
     /// A page by position, behind the one that ended there, if one did.
-    fn by_position(&self, conn: &mut Conn, shelf: Shelf, stamp: &Stamp, at: i64) -> Result<Found, Refusal> {
+    fn by_position(
+        &self,
+        conn: &mut Conn,
+        listing: Listing,
+        fingerprint: &QueryFingerprint,
+        at: i64,
+    ) -> Result<Found, Refusal> {
         let count = self.query.count;
-        let walk = format!("{}\n{count}\n{}", self.credential, stamp.as_str());
+        let walk = format!("{}\n{count}\n{}", self.credential, fingerprint.as_str());
         // A filter may be long, and what is remembered must not be.
         let walk = self.org.keys().digest(WALK, &walk);
         let now = self.org.now().and_utc().timestamp();
         let before = if at > 0 && count > 0 { self.walks.find(&walk, at, now) } else { None };
         let Some(before) = before else {
-            let found = self.page(conn, shelf, &Start::Position(at), self.fetch(count))?;
+            let found = self.page(conn, listing, &Start::Position(at), self.fetch(count))?;
             self.remember(walk, at, &found, now);
             return Ok(found);
         };
-        let mut found = self.page(conn, shelf, &Start::After(before), self.fetch(count))?;
+        let mut found = self.page(conn, listing, &Start::After(before), self.fetch(count))?;
         let end = at + length(&found);
         // Who walks stops at the total: it must not lie before those who are still to come, nor behind the last.
         if length(&found) < count && !found.cut {
@@ -193,7 +199,7 @@ impl Lookup<'_> {
         } else if end >= found.total
             && let Some(last) = &found.last
         {
-            found.total = end + self.rest(conn, shelf, last)?;
+            found.total = end + self.rest(conn, listing, last)?;
         }
         self.remember(walk, at, &found, now);
         Ok(found)
@@ -205,11 +211,11 @@ impl Lookup<'_> {
         }
     }
 
-    fn page(&self, conn: &mut Conn, shelf: Shelf, start: &Start, fetch: Fetch) -> Result<Found, Refusal> {
-        match shelf {
-            Shelf::Users => self.one(conn, &Users(self), start, fetch),
-            Shelf::Groups => self.one(conn, &Groups(self), start, fetch),
-            Shelf::Both => self.both(conn, start, fetch),
+    fn page(&self, conn: &mut Conn, listing: Listing, start: &Start, fetch: Fetch) -> Result<Found, Refusal> {
+        match listing {
+            Listing::Users => self.one(conn, &Users(self), start, fetch),
+            Listing::Groups => self.one(conn, &Groups(self), start, fetch),
+            Listing::Both => self.both(conn, start, fetch),
         }
     }
 
@@ -337,15 +343,15 @@ impl Lookup<'_> {
     }
 
     /// How many there are behind a place.
-    fn rest(&self, conn: &mut Conn, shelf: Shelf, last: &Mark) -> Result<i64, Refusal> {
-        match shelf {
-            Shelf::Users => self.rest_of(conn, &Users(self), last),
-            Shelf::Groups => self.rest_of(conn, &Groups(self), last),
-            Shelf::Both if self.query.sort.is_some() => Ok(self.behind(&self.all_of_both(conn)?, last)),
-            Shelf::Both if last.kind == kind_of(Groups(self).kind()) => {
+    fn rest(&self, conn: &mut Conn, listing: Listing, last: &Mark) -> Result<i64, Refusal> {
+        match listing {
+            Listing::Users => self.rest_of(conn, &Users(self), last),
+            Listing::Groups => self.rest_of(conn, &Groups(self), last),
+            Listing::Both if self.query.sort.is_some() => Ok(self.behind(&self.all_of_both(conn)?, last)),
+            Listing::Both if last.kind == kind_of(Groups(self).kind()) => {
                 self.rest_of(conn, &Groups(self), last)
             }
-            Shelf::Both => Ok(self.rest_of(conn, &Users(self), last)? + self.total(conn, &Groups(self))?),
+            Listing::Both => Ok(self.rest_of(conn, &Users(self), last)? + self.total(conn, &Groups(self))?),
         }
     }
 

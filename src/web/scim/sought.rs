@@ -5,15 +5,15 @@ use crate::scim::filter::{AttrExp, CompValue, CompareOp, Filter, ValFilter, Valu
 use crate::scim::query::Query;
 use crate::scim::schema::{RESOURCES, Resource};
 
-/// What is listed.
+/// Which resources are listed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Shelf {
+pub(super) enum Listing {
     Users,
     Groups,
     Both,
 }
 
-impl Shelf {
+impl Listing {
     /// The types of resource.
     pub(super) fn kinds(self) -> &'static [&'static Resource] {
         match self {
