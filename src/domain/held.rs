@@ -62,8 +62,8 @@ pub fn users(conn: &mut Conn, at: &At, size: usize) -> Result<Page<User>> {
     let mut query = table::table.filter(table::held_at.is_not_null()).into_boxed();
     query = match at {
         At::Start => query.order(table::id.asc()),
-        At::After(mark) => query.filter(table::id.gt(mark)).order(table::id.asc()),
-        At::Before(mark) => query.filter(table::id.lt(mark)).order(table::id.desc()),
+        At::After(cursor) => query.filter(table::id.gt(cursor)).order(table::id.asc()),
+        At::Before(cursor) => query.filter(table::id.lt(cursor)).order(table::id.desc()),
     };
     let limit = i64::try_from(size + 1).map_err(Error::internal)?;
     let rows = query.limit(limit).select(User::as_select()).load(conn)?;

@@ -1,14 +1,14 @@
 //! One page of a list that is paged by key: as quick on the last page as on the first.
 
-/// Which page is asked for. A mark is the key of the row at the edge of the page that was left.
+/// Which page is asked for. A cursor is the key of the row at the edge of the page that was left.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum At {
     /// The first page.
     #[default]
     Start,
-    /// The rows that follow this mark.
+    /// The rows that follow this cursor.
     After(String),
-    /// The rows that stand before this mark.
+    /// The rows that stand before this cursor.
     Before(String),
 }
 
@@ -26,7 +26,7 @@ pub struct Page<T> {
 impl<T> Page<T> {
     /// Makes a page of `size` from up to `size + 1` rows, read from `at` in the direction of travel.
     #[must_use]
-    pub fn new(mut rows: Vec<T>, at: &At, size: usize, mark: impl Fn(&T) -> String) -> Self {
+    pub fn new(mut rows: Vec<T>, at: &At, size: usize, cursor: impl Fn(&T) -> String) -> Self {
         let more = rows.len() > size;
         rows.truncate(size);
         let backwards = matches!(at, At::Before(_));
@@ -39,8 +39,8 @@ impl<T> Page<T> {
             At::Before(_) => (more, true),
         };
         Self {
-            previous: rows.first().filter(|_| before).map(|row| At::Before(mark(row))),
-            next: rows.last().filter(|_| after).map(|row| At::After(mark(row))),
+            previous: rows.first().filter(|_| before).map(|row| At::Before(cursor(row))),
+            next: rows.last().filter(|_| after).map(|row| At::After(cursor(row))),
             items: rows,
         }
     }
@@ -58,27 +58,27 @@ macro_rules! newest_first {
     ($query:expr, $table:ident, $conn:expr, $at:expr, $by_time:expr) => {{
         use $crate::domain::page::At;
         let edge: Option<chrono::NaiveDateTime> = match $at {
-            At::After(mark) | At::Before(mark) if $by_time => {
-                $table::table.find(mark).select($table::at).first($conn).optional()?
+            At::After(cursor) | At::Before(cursor) if $by_time => {
+                $table::table.find(cursor).select($table::at).first($conn).optional()?
             }
             _ => None,
         };
         match ($at, edge) {
             (At::Start, _) if $by_time => $query.order(($table::at.desc(), $table::id.desc())),
             (At::Start, _) => $query.order($table::id.desc()),
-            (At::After(mark), Some(edge)) => {
-                let beyond = $table::at.lt(edge).or($table::id.lt(mark));
+            (At::After(cursor), Some(edge)) => {
+                let beyond = $table::at.lt(edge).or($table::id.lt(cursor));
                 let rest = $query.filter($table::at.le(edge)).filter(beyond);
                 rest.order(($table::at.desc(), $table::id.desc()))
             }
-            (At::Before(mark), Some(edge)) => {
-                let beyond = $table::at.gt(edge).or($table::id.gt(mark));
+            (At::Before(cursor), Some(edge)) => {
+                let beyond = $table::at.gt(edge).or($table::id.gt(cursor));
                 let rest = $query.filter($table::at.ge(edge)).filter(beyond);
                 rest.order(($table::at.asc(), $table::id.asc()))
             }
             // The row at the edge may have been deleted since.
-            (At::After(mark), None) => $query.filter($table::id.lt(mark)).order($table::id.desc()),
-            (At::Before(mark), None) => $query.filter($table::id.gt(mark)).order($table::id.asc()),
+            (At::After(cursor), None) => $query.filter($table::id.lt(cursor)).order($table::id.desc()),
+            (At::Before(cursor), None) => $query.filter($table::id.gt(cursor)).order($table::id.asc()),
         }
     }};
 }
@@ -90,15 +90,15 @@ mod tests {
 
     #[test]
     fn a_page_knows_whether_there_is_more_on_either_side() {
-        let mark = |row: &u8| row.to_string();
-        let first = Page::new(vec![1, 2, 3], &At::Start, 2, mark);
+        let cursor = |row: &u8| row.to_string();
+        let first = Page::new(vec![1, 2, 3], &At::Start, 2, cursor);
         assert_eq!(
             (first.items, first.previous, first.next),
             (vec![1, 2], None, Some(At::After("2".into())))
         );
-        let last = Page::new(vec![3, 4], &At::After("2".into()), 2, mark);
+        let last = Page::new(vec![3, 4], &At::After("2".into()), 2, cursor);
         assert_eq!((last.previous, last.next), (Some(At::Before("3".into())), None));
-        let back = Page::new(vec![2, 1], &At::Before("3".into()), 2, mark);
+        let back = Page::new(vec![2, 1], &At::Before("3".into()), 2, cursor);
         assert_eq!((back.items, back.previous, back.next), (vec![1, 2], None, Some(At::After("2".into()))));
     }
 }

@@ -279,10 +279,10 @@ pub(super) fn ago(at: NaiveDateTime, now: NaiveDateTime) -> String {
 
 /// Which page of a list an address asks for.
 pub(super) fn at(after: Option<String>, before: Option<String>) -> At {
-    let said = |mark: Option<String>| mark.filter(|mark| !mark.is_empty());
+    let said = |cursor: Option<String>| cursor.filter(|cursor| !cursor.is_empty());
     match (said(after), said(before)) {
-        (Some(mark), _) => At::After(mark),
-        (None, Some(mark)) => At::Before(mark),
+        (Some(cursor), _) => At::After(cursor),
+        (None, Some(cursor)) => At::Before(cursor),
         (None, None) => At::Start,
     }
 }
@@ -294,12 +294,12 @@ pub(super) fn ways<T>(
     query: &[(&str, &str)],
 ) -> (Option<String>, Option<String>) {
     let way = |at: &Option<At>| {
-        let (name, mark) = match at.as_ref()? {
-            At::After(mark) => ("after", mark),
-            At::Before(mark) => ("before", mark),
+        let (name, cursor) = match at.as_ref()? {
+            At::After(cursor) => ("after", cursor),
+            At::Before(cursor) => ("before", cursor),
             At::Start => return Some(path.to_owned()),
         };
-        Some(address(path, &[query, &[(name, mark)]].concat()))
+        Some(address(path, &[query, &[(name, cursor)]].concat()))
     };
     (way(&page.previous), way(&page.next))
 }

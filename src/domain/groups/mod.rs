@@ -123,8 +123,12 @@ pub fn list(conn: &mut Conn, words: &str, at: &At, size: usize) -> Result<Page<L
     }
     query = match at {
         At::Start => query.order(user_groups::name_key.asc()),
-        At::After(mark) => query.filter(user_groups::name_key.gt(mark)).order(user_groups::name_key.asc()),
-        At::Before(mark) => query.filter(user_groups::name_key.lt(mark)).order(user_groups::name_key.desc()),
+        At::After(cursor) => {
+            query.filter(user_groups::name_key.gt(cursor)).order(user_groups::name_key.asc())
+        }
+        At::Before(cursor) => {
+            query.filter(user_groups::name_key.lt(cursor)).order(user_groups::name_key.desc())
+        }
     };
     let groups: Vec<Group> = query.limit(i64::try_from(size + 1).map_err(Error::internal)?).load(conn)?;
     let ids: Vec<&str> = groups.iter().map(|group| group.id.as_str()).collect();
@@ -152,14 +156,14 @@ pub fn members_page(conn: &mut Conn, id: &str, at: &At, size: usize) -> Result<P
     let mut query = group_members::table.filter(group_members::group_id.eq(id)).into_boxed();
     query = match at {
         At::Start => query.order(group_members::id.asc()),
-        At::After(mark) => query.filter(group_members::id.gt(mark)).order(group_members::id.asc()),
-        At::Before(mark) => query.filter(group_members::id.lt(mark)).order(group_members::id.desc()),
+        At::After(cursor) => query.filter(group_members::id.gt(cursor)).order(group_members::id.asc()),
+        At::Before(cursor) => query.filter(group_members::id.lt(cursor)).order(group_members::id.desc()),
     };
     let limit = i64::try_from(size + 1).map_err(Error::internal)?;
     let rows: Vec<members::Row> = query.limit(limit).select(members::Row::as_select()).load(conn)?;
-    let marks: Vec<String> = rows.iter().map(|row| row.id.clone()).collect();
+    let cursors: Vec<String> = rows.iter().map(|row| row.id.clone()).collect();
     let named = members::named(conn, rows)?;
-    Ok(Page::new(marks.into_iter().zip(named).collect(), at, size, |(mark, _)| mark.clone()))
+    Ok(Page::new(cursors.into_iter().zip(named).collect(), at, size, |(cursor, _)| cursor.clone()))
 }
 
 /// The members as Entra ID knows them, in the order in which they came; none whom it does not see, such as a protected

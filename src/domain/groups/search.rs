@@ -6,7 +6,7 @@ use crate::db::{Backend, Conn};
 use crate::domain::condition::{
     Condition, Sql, Test, always, behind, behind_or_absent, compare, compare_text, optional,
 };
-use crate::domain::users::search::{From, MOMENT, Mark};
+use crate::domain::users::search::{Cursor, From, MOMENT};
 use crate::error::{Error, Result};
 use chrono::NaiveDateTime;
 use diesel::dsl::{IntoBoxed, not};
@@ -65,10 +65,10 @@ pub struct Search {
 
 type Query = IntoBoxed<'static, user_groups::table, Backend>;
 
-/// How many groups are found; with a mark, how many behind it.
-pub fn count(conn: &mut Conn, search: &Search, after: Option<&Mark>) -> Result<i64> {
+/// How many groups are found; with a cursor, how many behind it.
+pub fn count(conn: &mut Conn, search: &Search, after: Option<&Cursor>) -> Result<i64> {
     let query = match after {
-        Some(mark) => found(search).filter(behind(search, mark)),
+        Some(cursor) => found(search).filter(behind(search, cursor)),
         None => found(search),
     };
     Ok(query.count().get_result(conn)?)
@@ -78,7 +78,7 @@ pub fn count(conn: &mut Conn, search: &Search, after: Option<&Mark>) -> Result<i
 pub fn page(conn: &mut Conn, search: &Search, from: &From, count: i64) -> Result<Vec<Group>> {
     let query = match from {
         From::Position(at) => found(search).offset(*at),
-        From::After(mark) => found(search).filter(behind(search, mark)),
+        From::After(cursor) => found(search).filter(behind(search, cursor)),
     };
     Ok(ordered(query, search).limit(count).select(Group::as_select()).load(conn)?)
 }
@@ -153,8 +153,8 @@ fn ordered(query: Query, search: &Search) -> Query {
 }
 
 /// The rows behind a place in the order.
-fn behind(search: &Search, mark: &Mark) -> Sql<user_groups::table> {
-    let (key, value, descending) = (mark.key.clone(), mark.value.clone(), search.descending);
+fn behind(search: &Search, cursor: &Cursor) -> Sql<user_groups::table> {
+    let (key, value, descending) = (cursor.key.clone(), cursor.value.clone(), search.descending);
     let id = user_groups::id;
     match search.order {
         None if descending => Box::new(id.lt(key)),
@@ -181,7 +181,7 @@ fn behind(search: &Search, mark: &Mark) -> Sql<user_groups::table> {
 
 /// The place in the order of a row that was found.
 #[must_use]
-pub fn mark(order: Option<Order>, group: &Group) -> Mark {
+pub fn cursor(order: Option<Order>, group: &Group) -> Cursor {
     let value = match order {
         None => None,
         Some(Order::Text(Field::ScimId)) => Some(group.scim_id.clone()),
@@ -190,7 +190,7 @@ pub fn mark(order: Option<Order>, group: &Group) -> Mark {
         Some(Order::Time(Moment::Created)) => Some(group.created_at.format(MOMENT).to_string()),
         Some(Order::Time(Moment::Changed)) => Some(group.updated_at.format(MOMENT).to_string()),
     };
-    Mark { value, key: group.id.clone() }
+    Cursor { value, key: group.id.clone() }
 }
 
 fn to_sql(predicate: &Predicate) -> Sql<user_groups::table> {

@@ -180,7 +180,7 @@ pub fn list(conn: &mut Conn, asked: &Asked, effort: Effort) -> Result<Option<Fou
     };
     let mut rows = listed(conn, &keys)?;
     rows.sort_by_key(|row| keys.iter().position(|key| *key == row.user.id));
-    let page = Page::new(rows, &asked.at, asked.size, |row| mark(&row.user, asked.order));
+    let page = Page::new(rows, &asked.at, asked.size, |row| cursor(&row.user, asked.order));
     let total = match (&asked.at, &page.next) {
         (At::Start, None) => Total::Exactly(page.items.len().try_into().map_err(Error::internal)?),
         _ => total(conn, &parts, best, effort)?,
@@ -323,11 +323,11 @@ fn total(conn: &mut Conn, parts: &[Part], best: Option<(&Part, i64)>, effort: Ef
     Ok(if looked_at < most { Total::Exactly(met) } else { Total::MoreThan((met - 1).max(0)) })
 }
 
-/// Starts at the mark, by the order's index, and travels forwards or backwards from there.
+/// Starts at the cursor, by the order's index, and travels forwards or backwards from there.
 macro_rules! by_key {
-    ($query:expr, $column:expr, $up:expr, $mark:expr) => {{
+    ($query:expr, $column:expr, $up:expr, $cursor:expr) => {{
         let (query, up) = ($query, $up);
-        let query = match $mark {
+        let query = match $cursor {
             None => query,
             Some((value, id)) if up => {
                 query.filter($column.ge(value.clone())).filter($column.gt(value).or(users::id.gt(id)))
@@ -343,29 +343,29 @@ macro_rules! by_key {
     }};
 }
 
-/// The rows behind the mark, in the order asked for.
+/// The rows behind the cursor, in the order asked for.
 fn placed(query: Query, asked: &Asked) -> Result<Query> {
-    let mark = match &asked.at {
+    let cursor = match &asked.at {
         At::Start => None,
-        At::After(mark) | At::Before(mark) => Some(unmark(mark)?),
+        At::After(cursor) | At::Before(cursor) => Some(parse_cursor(cursor)?),
     };
     let up = asked.descending == matches!(asked.at, At::Before(_));
-    let stamped = |mark: Option<(String, String)>| {
+    let stamped = |cursor: Option<(String, String)>| {
         let parsed = |(at, id): (String, String)| match NaiveDateTime::parse_from_str(&at, STAMP) {
             Ok(at) => Ok((at, id)),
             Err(_) => Err(no_such_page()),
         };
-        mark.map(parsed).transpose()
+        cursor.map(parsed).transpose()
     };
     Ok(match asked.order {
-        Order::Name => by_key!(query, users::sort_name, up, mark),
-        Order::UserName => by_key!(query, users::user_name_key, up, mark),
-        Order::Created => by_key!(query, users::created_at, up, stamped(mark)?),
-        Order::Updated => by_key!(query, users::updated_at, up, stamped(mark)?),
+        Order::Name => by_key!(query, users::sort_name, up, cursor),
+        Order::UserName => by_key!(query, users::user_name_key, up, cursor),
+        Order::Created => by_key!(query, users::created_at, up, stamped(cursor)?),
+        Order::Updated => by_key!(query, users::updated_at, up, stamped(cursor)?),
     })
 }
 
-fn mark(user: &User, order: Order) -> String {
+fn cursor(user: &User, order: Order) -> String {
     let value = match order {
         Order::Name => user.sort_name.clone(),
         Order::UserName => user.user_name_key.clone(),
@@ -375,8 +375,8 @@ fn mark(user: &User, order: Order) -> String {
     format!("{}{value}", user.id)
 }
 
-fn unmark(mark: &str) -> Result<(String, String)> {
-    let (id, value) = mark.split_at_checked(KEY_LENGTH).ok_or_else(no_such_page)?;
+fn parse_cursor(cursor: &str) -> Result<(String, String)> {
+    let (id, value) = cursor.split_at_checked(KEY_LENGTH).ok_or_else(no_such_page)?;
     Ok((value.to_owned(), id.to_owned()))
 }
 

@@ -47,19 +47,19 @@ pub enum From {
     /// After so many users.
     Position(i64),
     /// After this place in the order, whoever came and went meanwhile.
-    After(Mark),
+    After(Cursor),
 }
 
 /// A place in an order: behind a row with this value and this key. Rows with one value stand in the order of their keys.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Mark {
+pub struct Cursor {
     /// The value that is sorted by, as it is compared; none if the row has none, or the order is that of the keys.
     pub value: Option<String>,
     /// The console's key of the row.
     pub key: String,
 }
 
-/// How a moment is written into a [`Mark`].
+/// How a moment is written into a [`Cursor`].
 pub(in crate::domain) const MOMENT: &str = "%Y-%m-%dT%H:%M:%S%.f";
 
 /// Where pages of the whole list began, so that the next one need not count from the start. They hold while nobody
@@ -105,10 +105,10 @@ macro_rules! sorted {
     };
 }
 
-/// How many users are found; with a mark, how many behind it.
-pub fn count(conn: &mut Conn, search: &Search, after: Option<&Mark>) -> Result<i64> {
-    if let Some(mark) = after {
-        return Ok(found(search).filter(behind(search, mark)).count().get_result(conn)?);
+/// How many users are found; with a cursor, how many behind it.
+pub fn count(conn: &mut Conn, search: &Search, after: Option<&Cursor>) -> Result<i64> {
+    if let Some(cursor) = after {
+        return Ok(found(search).filter(behind(search, cursor)).count().get_result(conn)?);
     }
     if let Plan::Among(keys) = &search.plan {
         return i64::try_from(keys.len()).map_err(Error::internal);
@@ -140,7 +140,7 @@ pub fn page(
     let from = match from {
         From::Position(at) if *at > 0 && listed_as_made && search.condition == Condition::All => {
             match bookmarks.key_at(conn, search, *at)? {
-                Some(key) => From::After(Mark { value: None, key }),
+                Some(key) => From::After(Cursor { value: None, key }),
                 None => return Ok(Vec::new()),
             }
         }
@@ -148,7 +148,7 @@ pub fn page(
     };
     let query = match &from {
         From::Position(at) => found(search).offset(*at),
-        From::After(mark) => found(search).filter(behind(search, mark)),
+        From::After(cursor) => found(search).filter(behind(search, cursor)),
     };
     let rows: Vec<User> = ordered(query, search).limit(count).select(User::as_select()).load(conn)?;
     known_all(conn, rows, listed_as_made && search.condition == Condition::All)
@@ -232,18 +232,18 @@ fn ordered(query: Query, search: &Search) -> Query {
 }
 
 /// The rows behind a place in the order: a greater value, or the same one and a greater key; what is absent comes last.
-fn behind(search: &Search, mark: &Mark) -> Sql<users::table> {
-    let key = mark.key.clone();
+fn behind(search: &Search, cursor: &Cursor) -> Sql<users::table> {
+    let key = cursor.key.clone();
     let descending = search.descending;
     macro_rules! by {
         ($column:expr) => {{
-            let value = mark.value.clone().unwrap_or_default();
+            let value = cursor.value.clone().unwrap_or_default();
             behind!($column, users::id, value, key, descending)
         }};
     }
     macro_rules! absent_last {
         ($column:expr, $key:expr) => {{
-            let value = mark.value.clone();
+            let value = cursor.value.clone();
             behind_or_absent!($column, $key.assume_not_null(), users::id, value, key, descending)
         }};
     }
@@ -254,7 +254,7 @@ fn behind(search: &Search, mark: &Mark) -> Sql<users::table> {
     }
     macro_rules! by_time {
         ($column:expr) => {{
-            let at = mark.value.as_deref().and_then(|at| NaiveDateTime::parse_from_str(at, MOMENT).ok());
+            let at = cursor.value.as_deref().and_then(|at| NaiveDateTime::parse_from_str(at, MOMENT).ok());
             behind!($column, users::id, at.unwrap_or_default(), key, descending)
         }};
     }
@@ -263,7 +263,7 @@ fn behind(search: &Search, mark: &Mark) -> Sql<users::table> {
 
 /// The place in the order of a row that was found.
 #[must_use]
-pub fn mark(order: Option<Order>, user: &User) -> Mark {
+pub fn cursor(order: Option<Order>, user: &User) -> Cursor {
     let profile = &user.profile;
     let folded = |text: &Option<String>| text.as_ref().map(|text| text.to_lowercase());
     let value = match order {
@@ -287,7 +287,7 @@ pub fn mark(order: Option<Order>, user: &User) -> Mark {
             Field::Language => folded(&profile.language),
         },
     };
-    Mark { value, key: user.id.clone() }
+    Cursor { value, key: user.id.clone() }
 }
 
 impl Bookmarks {

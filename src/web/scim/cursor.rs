@@ -12,7 +12,7 @@ const PURPOSE: &str = "scim cursor";
 
 /// Where a page begins: behind this resource, whoever came and went meanwhile.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Mark {
+pub(super) struct Cursor {
     /// Its type: 0 for users, 1 for groups. At the root users come first.
     #[serde(rename = "t")]
     pub(super) kind: u8,
@@ -30,12 +30,13 @@ pub(super) enum Start {
     /// After so many resources.
     Position(i64),
     /// Behind this one.
-    After(Mark),
+    After(Cursor),
 }
 
 #[derive(Serialize, Deserialize)]
 struct Sealed {
-    mark: Mark,
+    #[serde(rename = "mark")]
+    cursor: Cursor,
     /// Which query it belongs to.
     of: String,
     /// When it was made, in seconds since 1970.
@@ -52,9 +53,9 @@ impl QueryFingerprint {
         Self(format!("{listing}\n{}\n{filter}\n{sort}\n{}", scope.as_str(), query.descending))
     }
 
-    pub(super) fn write(&self, org: &Org, mark: Mark) -> String {
+    pub(super) fn write(&self, org: &Org, cursor: Cursor) -> String {
         let of = org.keys().digest(PURPOSE, &self.0);
-        let sealed = Sealed { mark, of, at: org.now().and_utc().timestamp() };
+        let sealed = Sealed { cursor, of, at: org.now().and_utc().timestamp() };
         org.keys().seal(PURPOSE, &serde_json::to_string(&sealed).unwrap_or_default())
     }
 
@@ -82,6 +83,6 @@ impl QueryFingerprint {
                 format!("The cursor is older than {CURSOR_TIMEOUT_S} seconds. Begin again without it.");
             return Err(Fault::bad(ScimType::ExpiredCursor, detail).into());
         }
-        Ok(Start::After(sealed.mark))
+        Ok(Start::After(sealed.cursor))
     }
 }

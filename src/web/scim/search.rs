@@ -2,7 +2,7 @@
 
 use super::client::{Body, Client, Told};
 use super::compile::Compiled;
-use super::cursor::{Mark, QueryFingerprint, Start};
+use super::cursor::{Cursor, QueryFingerprint, Start};
 use super::sought::{Listing, look_up, sought};
 use super::sources::{Groups, Source, Users};
 use super::walks::Walks;
@@ -12,7 +12,7 @@ use crate::domain::Org;
 use crate::domain::users::by_entra::Scope;
 use crate::domain::users::list::Effort;
 use crate::domain::users::plan;
-use crate::domain::users::search::{From, Mark as RowMark};
+use crate::domain::users::search::{Cursor as RowCursor, From};
 use crate::scim::message::{self, Place};
 use crate::scim::query::{Page, Query};
 use crate::scim::schema::{RESOURCES, Resource};
@@ -50,7 +50,7 @@ struct Found {
     total: i64,
     resources: Vec<Rendered>,
     /// The place of the last resource that is shown.
-    last: Option<Mark>,
+    last: Option<Cursor>,
     /// Whether there are fewer than were asked for because one answer holds no more.
     cut: bool,
 }
@@ -64,7 +64,7 @@ struct Fetch {
 
 /// A resource that was looked at: where it stands, and itself.
 struct Seen {
-    mark: Mark,
+    cursor: Cursor,
     whole: Value,
 }
 
@@ -166,7 +166,8 @@ impl Lookup<'_> {
                 let mut found = self.page(conn, listing, &start, self.fetch(wanted))?;
                 let more = found.cut || length(&found) > self.query.count;
                 found.resources.truncate(usize::try_from(self.query.count).unwrap_or_default());
-                let next = found.last.clone().filter(|_| more).map(|mark| fingerprint.write(self.org, mark));
+                let next =
+                    found.last.clone().filter(|_| more).map(|cursor| fingerprint.write(self.org, cursor));
                 Ok((Place::Cursor(next), found))
             }
         }
@@ -259,7 +260,7 @@ impl Lookup<'_> {
         let search = source.search(conn, condition, None)?;
         let Some(rows) = source.all(conn, &search)? else { return Err(too_many(source.kind())) };
         let kind = source.kind();
-        let keys: Vec<String> = rows.iter().map(|row| source.mark(None, row).key).collect();
+        let keys: Vec<String> = rows.iter().map(|row| source.cursor(None, row).key).collect();
         let met = |whole: &Value| {
             self.query.filter.as_ref().is_none_or(|filter| evaluate::meets(filter, kind, whole))
         };
@@ -267,16 +268,16 @@ impl Lookup<'_> {
         let mut seen: Vec<Seen> = whole
             .map(|(whole, key)| {
                 let value = self.query.sort_key(kind, &whole);
-                Seen { mark: Mark { kind: kind_of(kind), value, key }, whole }
+                Seen { cursor: Cursor { kind: kind_of(kind), value, key }, whole }
             })
             .collect();
-        seen.sort_by(|a, b| self.compare(&a.mark, &b.mark));
+        seen.sort_by(|a, b| self.compare(&a.cursor, &b.cursor));
         Ok(seen)
     }
 
     /// How two resources stand to each other. What is absent comes last, or first where the last comes first (RFC 7644
     /// section 3.4.2.3); equal ones stand as they were made, users before groups.
-    fn compare(&self, a: &Mark, b: &Mark) -> Ordering {
+    fn compare(&self, a: &Cursor, b: &Cursor) -> Ordering {
         let by_value = if self.query.sort.is_some() {
             a.value.is_none().cmp(&b.value.is_none()).then_with(|| a.value.cmp(&b.value))
         } else {
@@ -290,13 +291,13 @@ impl Lookup<'_> {
         let total = i64::try_from(all.len()).unwrap_or_default();
         let skipped = match start {
             Start::Position(at) => usize::try_from(*at).unwrap_or(usize::MAX),
-            Start::After(mark) => {
-                all.iter().filter(|seen| self.compare(&seen.mark, mark) != Ordering::Greater).count()
+            Start::After(cursor) => {
+                all.iter().filter(|seen| self.compare(&seen.cursor, cursor) != Ordering::Greater).count()
             }
         };
         let [count, shown] = [fetch.count, fetch.shown].map(|most| usize::try_from(most).unwrap_or_default());
         let page: Vec<Seen> = all.into_iter().skip(skipped).take(count).collect();
-        let last = page.iter().take(shown).next_back().map(|seen| seen.mark.clone());
+        let last = page.iter().take(shown).next_back().map(|seen| seen.cursor.clone());
         let resources =
             page.into_iter().map(|seen| Rendered::Part(self.query.projection.apply(seen.whole))).collect();
         Found { total, resources, last, cut: false }
@@ -307,7 +308,8 @@ impl Lookup<'_> {
         if self.query.sort.is_some() {
             return Ok(self.slice(self.all_of_both(conn)?, start, fetch));
         }
-        let behind_users = matches!(start, Start::After(mark) if mark.kind == kind_of(Groups(self).kind()));
+        let behind_users =
+            matches!(start, Start::After(cursor) if cursor.kind == kind_of(Groups(self).kind()));
         let people = if behind_users {
             Found { total: self.total(conn, &Users(self))?, resources: Vec::new(), last: None, cut: false }
         } else {
@@ -331,7 +333,7 @@ impl Lookup<'_> {
     fn all_of_both(&self, conn: &mut Conn) -> Result<Vec<Seen>, Refusal> {
         let mut all = self.looked_at(conn, &Users(self))?;
         all.extend(self.looked_at(conn, &Groups(self))?);
-        all.sort_by(|a, b| self.compare(&a.mark, &b.mark));
+        all.sort_by(|a, b| self.compare(&a.cursor, &b.cursor));
         Ok(all)
     }
 
@@ -343,7 +345,7 @@ impl Lookup<'_> {
     }
 
     /// How many there are behind a place.
-    fn rest(&self, conn: &mut Conn, listing: Listing, last: &Mark) -> Result<i64, Refusal> {
+    fn rest(&self, conn: &mut Conn, listing: Listing, last: &Cursor) -> Result<i64, Refusal> {
         match listing {
             Listing::Users => self.rest_of(conn, &Users(self), last),
             Listing::Groups => self.rest_of(conn, &Groups(self), last),
@@ -355,18 +357,18 @@ impl Lookup<'_> {
         }
     }
 
-    fn rest_of<S: Source>(&self, conn: &mut Conn, source: &S, last: &Mark) -> Result<i64, Refusal> {
+    fn rest_of<S: Source>(&self, conn: &mut Conn, source: &S, last: &Cursor) -> Result<i64, Refusal> {
         Ok(match self.by_database(conn, source)? {
             Some((search, _)) => {
-                let place = RowMark { value: last.value.clone(), key: last.key.clone() };
+                let place = RowCursor { value: last.value.clone(), key: last.key.clone() };
                 source.count(conn, &search, Some(&place))?
             }
             None => self.behind(&self.looked_at(conn, source)?, last),
         })
     }
 
-    fn behind(&self, all: &[Seen], last: &Mark) -> i64 {
-        let behind = all.iter().filter(|seen| self.compare(&seen.mark, last) == Ordering::Greater);
+    fn behind(&self, all: &[Seen], last: &Cursor) -> i64 {
+        let behind = all.iter().filter(|seen| self.compare(&seen.cursor, last) == Ordering::Greater);
         i64::try_from(behind.count()).unwrap_or_default()
     }
 }
@@ -383,8 +385,8 @@ fn by_search<S: Source>(
     let Fetch { count, shown } = fetch;
     let from = match start {
         Start::Position(at) => From::Position(*at),
-        Start::After(Mark { value, key, .. }) => {
-            From::After(RowMark { value: value.clone(), key: key.clone() })
+        Start::After(Cursor { value, key, .. }) => {
+            From::After(RowCursor { value: value.clone(), key: key.clone() })
         }
     };
     let rows = if count == 0 { Vec::new() } else { source.page(conn, search, &from, count)? };
@@ -395,8 +397,8 @@ fn by_search<S: Source>(
     let rows = source.fitting(conn, rows)?;
     let cut = i64::try_from(rows.len()).unwrap_or_default() < read;
     let shown = usize::try_from(shown).unwrap_or_default();
-    let last = rows.iter().take(shown).next_back().map(|row| source.mark(order, row));
-    let last = last.map(|RowMark { value, key }| Mark { kind: kind_of(source.kind()), value, key });
+    let last = rows.iter().take(shown).next_back().map(|row| source.cursor(order, row));
+    let last = last.map(|RowCursor { value, key }| Cursor { kind: kind_of(source.kind()), value, key });
     Ok(Found { total, resources: source.render(conn, rows)?, last, cut })
 }
 
@@ -404,7 +406,7 @@ fn length(found: &Found) -> i64 {
     i64::try_from(found.resources.len()).unwrap_or_default()
 }
 
-/// The type of a resource as a [`Mark`] names it.
+/// The type of a resource as a [`Cursor`] names it.
 fn kind_of(kind: &Resource) -> u8 {
     u8::from(!std::ptr::eq(kind, RESOURCES[0]))
 }

@@ -9,7 +9,7 @@ use crate::domain::groups::{Group, search as of_groups};
 use crate::domain::users::by_entra::Known;
 use crate::domain::users::plan::{self, Plan};
 use crate::domain::users::query;
-use crate::domain::users::search::{self as of_users, From, Mark};
+use crate::domain::users::search::{self as of_users, Cursor, From};
 use crate::error::Error;
 use crate::scim::filter::Filter;
 use crate::scim::path::AttributeRef;
@@ -38,8 +38,8 @@ pub(super) trait Source {
     ) -> Result<Self::Search, Error>;
     /// As many of the first rows of a page as one answer holds, but one at least.
     fn fitting(&self, conn: &mut Conn, rows: Vec<Self::Row>) -> Result<Vec<Self::Row>, Error>;
-    /// How many are found; with a mark, how many behind it.
-    fn count(&self, conn: &mut Conn, search: &Self::Search, after: Option<&Mark>) -> Result<i64, Error>;
+    /// How many are found; with a cursor, how many behind it.
+    fn count(&self, conn: &mut Conn, search: &Self::Search, after: Option<&Cursor>) -> Result<i64, Error>;
     fn page(
         &self,
         conn: &mut Conn,
@@ -49,7 +49,7 @@ pub(super) trait Source {
     ) -> Result<Vec<Self::Row>, Error>;
     fn all(&self, conn: &mut Conn, search: &Self::Search) -> Result<Option<Vec<Self::Row>>, Error>;
     /// The place of a row in an order.
-    fn mark(&self, order: Option<Self::Order>, row: &Self::Row) -> Mark;
+    fn cursor(&self, order: Option<Self::Order>, row: &Self::Row) -> Cursor;
     /// The resources, as much of them as was asked for.
     fn render(&self, conn: &mut Conn, rows: Vec<Self::Row>) -> Result<Vec<Rendered>, Error>;
     /// The resources with all their attributes, to look into.
@@ -95,7 +95,7 @@ impl Source for Users<'_> {
         Ok(rows)
     }
 
-    fn count(&self, conn: &mut Conn, search: &Self::Search, after: Option<&Mark>) -> Result<i64, Error> {
+    fn count(&self, conn: &mut Conn, search: &Self::Search, after: Option<&Cursor>) -> Result<i64, Error> {
         of_users::count(conn, search, after)
     }
 
@@ -113,8 +113,8 @@ impl Source for Users<'_> {
         of_users::all(conn, search, MOST_LOOKED_AT)
     }
 
-    fn mark(&self, order: Option<Self::Order>, row: &Known) -> Mark {
-        of_users::mark(order, &row.user)
+    fn cursor(&self, order: Option<Self::Order>, row: &Known) -> Cursor {
+        of_users::cursor(order, &row.user)
     }
 
     fn render(&self, conn: &mut Conn, rows: Vec<Known>) -> Result<Vec<Rendered>, Error> {
@@ -165,7 +165,7 @@ impl Source for Groups<'_> {
         Ok(rows.into_iter().take(fitting).collect())
     }
 
-    fn count(&self, conn: &mut Conn, search: &Self::Search, after: Option<&Mark>) -> Result<i64, Error> {
+    fn count(&self, conn: &mut Conn, search: &Self::Search, after: Option<&Cursor>) -> Result<i64, Error> {
         of_groups::count(conn, search, after)
     }
 
@@ -183,8 +183,8 @@ impl Source for Groups<'_> {
         of_groups::all(conn, search, MOST_LOOKED_AT)
     }
 
-    fn mark(&self, order: Option<Self::Order>, row: &Self::Row) -> Mark {
-        of_groups::mark(order, row)
+    fn cursor(&self, order: Option<Self::Order>, row: &Self::Row) -> Cursor {
+        of_groups::cursor(order, row)
     }
 
     fn render(&self, conn: &mut Conn, rows: Vec<Self::Row>) -> Result<Vec<Rendered>, Error> {

@@ -5,7 +5,7 @@
 //! remembered: who asks for the position right behind it goes on there. A page that continues none is counted from the
 //! start. This is remembered in memory, for an hour.
 
-use super::cursor::Mark;
+use super::cursor::Cursor;
 use crate::scim::message::CURSOR_TIMEOUT_S;
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
@@ -18,18 +18,18 @@ pub(super) type Walk = String;
 
 /// Where pages ended.
 #[derive(Debug, Default)]
-pub(in crate::web) struct Walks(Mutex<HashMap<(Walk, i64), (Mark, i64)>>);
+pub(in crate::web) struct Walks(Mutex<HashMap<(Walk, i64), (Cursor, i64)>>);
 
 impl Walks {
     /// Where the page that ended at this position ended; `now` in seconds since 1970.
-    pub(super) fn find(&self, walk: &Walk, position: i64, now: i64) -> Option<Mark> {
+    pub(super) fn find(&self, walk: &Walk, position: i64, now: i64) -> Option<Cursor> {
         let ends = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let (mark, at) = ends.get(&(walk.clone(), position))?;
-        (now - at <= CURSOR_TIMEOUT_S).then(|| mark.clone())
+        let (cursor, at) = ends.get(&(walk.clone(), position))?;
+        (now - at <= CURSOR_TIMEOUT_S).then(|| cursor.clone())
     }
 
     /// Remembers where a page ended. Where there are too many, the older half is forgotten.
-    pub(super) fn put(&self, walk: Walk, position: i64, mark: Mark, now: i64) {
+    pub(super) fn put(&self, walk: Walk, position: i64, cursor: Cursor, now: i64) {
         let mut ends = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if ends.len() >= MOST {
             let mut times: Vec<i64> = ends.values().map(|(_, at)| *at).collect();
@@ -38,7 +38,7 @@ impl Walks {
             let median = *median;
             ends.retain(|_, (_, at)| *at > median);
         }
-        ends.insert((walk, position), (mark, now));
+        ends.insert((walk, position), (cursor, now));
     }
 }
 
@@ -49,12 +49,12 @@ mod tests {
     #[test]
     fn what_is_remembered_is_bounded_and_ends() {
         let walks = Walks::default();
-        let mark = Mark { kind: 0, value: None, key: "a".into() };
+        let cursor = Cursor { kind: 0, value: None, key: "a".into() };
         for place in 0..50_000 {
-            walks.put("walk".into(), place, mark.clone(), place / 100);
+            walks.put("walk".into(), place, cursor.clone(), place / 100);
         }
         assert!(walks.0.lock().map(|ends| ends.len()).unwrap_or_default() <= MOST);
-        assert_eq!(walks.find(&"walk".into(), 49_999, 500), Some(mark));
+        assert_eq!(walks.find(&"walk".into(), 49_999, 500), Some(cursor));
         assert_eq!(walks.find(&"walk".into(), 49_999, 500 + CURSOR_TIMEOUT_S), None);
         assert_eq!(walks.find(&"other".into(), 49_999, 500), None);
     }
