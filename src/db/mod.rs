@@ -32,7 +32,7 @@ pub mod versions;
 mod writer;
 
 pub use monitor::Condition;
-pub use writer::Turn;
+pub use writer::Priority;
 
 /// The name of the thread that writes: slow work asks whether it is on it.
 pub const WRITER: &str = "writer";
@@ -331,18 +331,18 @@ impl Db {
     {
         let (sender, receiver) = std::sync::mpsc::sync_channel(1);
         // The receiver waits below for as long as the writer lives.
-        self.submit(Turn::First, work, move |outcome| drop(sender.send(outcome)));
+        self.submit(Priority::Interactive, work, move |outcome| drop(sender.send(outcome)));
         receiver.recv().map_err(Error::internal)?
     }
 
     /// As [`Db::write`], without waiting: `answer` is called, on the writer's thread, once the outcome is on disk.
-    pub fn submit<T, F>(&self, turn: Turn, work: F, answer: impl FnOnce(Result<T>) + Send + 'static)
+    pub fn submit<T, F>(&self, priority: Priority, work: F, answer: impl FnOnce(Result<T>) + Send + 'static)
     where
         T: Send + 'static,
         F: FnOnce(&mut Conn) -> Result<T> + Send + 'static,
     {
         match &self.writer {
-            Some(writer) => writer.submit(turn, work, answer),
+            Some(writer) => writer.submit(priority, work, answer),
             None => answer(Err(Error::unavailable(Outage::ReadOnly, "it was opened to be read only"))),
         }
     }
@@ -581,15 +581,16 @@ mod tests {
         let (said, in_slice) = (order.clone(), db.clone());
         let slice = move |_: &mut Conn| {
             assert!(!in_slice.somebody_waits());
-            for (turn, name) in [(Turn::Between, "slice"), (Turn::First, "first"), (Turn::InLine, "in line")]
+            for (priority, name) in
+                [(Priority::Slice, "slice"), (Priority::Interactive, "first"), (Priority::Machine, "in line")]
             {
                 let said = said.clone();
-                in_slice.submit(turn, move |_| Ok(()), move |_| said.send(name).unwrap());
+                in_slice.submit(priority, move |_| Ok(()), move |_| said.send(name).unwrap());
             }
             assert!(in_slice.somebody_waits());
             Ok(())
         };
-        db.submit(Turn::Between, slice, move |outcome| {
+        db.submit(Priority::Slice, slice, move |outcome| {
             outcome.unwrap();
             order.send("this").unwrap();
         });

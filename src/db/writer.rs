@@ -20,36 +20,37 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// Enough to make the disk sync cheap, few enough that nobody waits long for a neighbour.
+/// The most writes that one commit takes: enough to make the disk sync cheap, few enough that nobody waits long for
+/// the others of the group.
 const GROUP: usize = 128;
-/// A group is committed as soon as it has taken so long: what is left of it is written with the next.
+/// A group is committed as soon as it has taken this long; what is left of it is written with the next group.
 const LONGEST_GROUP: Duration = Duration::from_millis(30);
-/// And so soon where somebody sits before a page and waits, and only others are left of it.
+/// The same, where a person waits before a page and only writes of other priorities are left of the group.
 const LONGEST_BEFORE_A_PAGE: Duration = Duration::from_millis(10);
-/// So many groups are between two checkpoints.
+/// A checkpoint follows this many groups.
 const CHECKPOINT_EVERY: u32 = 64;
-/// How long what nobody waits for waits for others to come.
-const ALONG_AFTER: Duration = Duration::from_millis(20);
-/// What nobody waits for goes before the others once it has waited so long, however busy they are.
-const ALONG_AT_LAST: Duration = Duration::from_secs(1);
-/// A slice of long work goes before the others once it has waited so long: it advances, however busy the others are.
-const BETWEEN_AFTER: Duration = Duration::from_millis(100);
-/// So many writes wait at the most; beyond that whoever comes is asked to come again, and memory stays bounded.
+/// Background writes wait at most this long to share another group's commit.
+const BACKGROUND_AFTER: Duration = Duration::from_millis(20);
+/// A background write that has waited this long goes before all others, however many those are.
+const BACKGROUND_AT_LAST: Duration = Duration::from_secs(1);
+/// A slice of long work that has waited this long goes before all others, so that long work advances on a busy server.
+const SLICE_AFTER: Duration = Duration::from_millis(100);
+/// The most writes that wait: a further one is refused and may be tried again, so that memory stays bounded.
 const MOST_WAITING: usize = 10_000;
-/// When to come again then, in seconds.
+/// After how many seconds to try again then.
 const RETRY_S: u64 = 3;
 
-/// How soon a write is wanted.
+/// Which writes go first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Turn {
-    /// Before those of machines: somebody sits before a page.
-    First,
+pub enum Priority {
+    /// Before those of machines: a person waits before a page.
+    Interactive,
     /// In the order in which they came.
-    InLine,
-    /// With the next group, or by itself after a little while: nobody waits for it.
-    Along,
-    /// By itself, while nobody else waits: a slice of long work.
-    Between,
+    Machine,
+    /// With the next group, or after a little while in one of its own: nobody waits for it.
+    Background,
+    /// In a commit of its own while nobody else waits: a slice of long work.
+    Slice,
 }
 
 /// What is owed to whoever submitted a write: an answer, exactly once. A promise that is dropped before it was kept
@@ -136,7 +137,7 @@ impl<T: Send> Told for Done<T> {
 
 /// A write that waits, with its place among the others.
 struct Waiter {
-    turn: Turn,
+    priority: Priority,
     came: Instant,
     job: Box<dyn Job>,
 }
@@ -156,12 +157,12 @@ struct Queue {
 
 #[derive(Default)]
 struct Waiting {
-    first: VecDeque<Waiter>,
-    in_line: VecDeque<Waiter>,
-    along: VecDeque<Waiter>,
-    between: VecDeque<Waiter>,
+    interactive: VecDeque<Waiter>,
+    machine: VecDeque<Waiter>,
+    background: VecDeque<Waiter>,
+    slices: VecDeque<Waiter>,
     /// Since when the next of those waits.
-    between_since: Option<Instant>,
+    slice_since: Option<Instant>,
     handles: usize,
     /// Whether the program ends: nothing of machines is begun any longer.
     is_ending: bool,
@@ -189,8 +190,9 @@ impl Queue {
     /// The next group; nothing when no more can come.
     fn next(&self) -> Option<VecDeque<Waiter>> {
         let mut waiting = self.lock();
-        while !waiting.is_waited_for() && waiting.between.is_empty() {
-            let left = waiting.along_since().map(|since| ALONG_AFTER.saturating_sub(since.elapsed()));
+        while !waiting.is_waited_for() && waiting.slices.is_empty() {
+            let left =
+                waiting.background_since().map(|since| BACKGROUND_AFTER.saturating_sub(since.elapsed()));
             waiting = match left {
                 None if waiting.handles == 0 => return None,
                 None => self.more.wait(waiting).unwrap_or_else(PoisonError::into_inner),
@@ -209,7 +211,7 @@ impl Queue {
     /// Keeps what is asked without the lock.
     fn tell(&self, waiting: &Waiting) {
         self.somebody_waits.store(waiting.is_waited_for(), Ordering::Relaxed);
-        self.a_page_waits.store(!waiting.first.is_empty(), Ordering::Relaxed);
+        self.a_page_waits.store(!waiting.interactive.is_empty(), Ordering::Relaxed);
     }
 
     /// Takes back what was not begun of a group: it goes before all that came later.
@@ -222,9 +224,11 @@ impl Queue {
     }
 
     /// Whether a group that was begun then ends here, before the write that is its next.
-    fn ends_before(&self, next: Turn, begun: Instant) -> bool {
+    fn ends_before(&self, next: Priority, begun: Instant) -> bool {
         let room = match next {
-            Turn::InLine | Turn::Along if self.a_page_waits.load(Ordering::Relaxed) => LONGEST_BEFORE_A_PAGE,
+            Priority::Machine | Priority::Background if self.a_page_waits.load(Ordering::Relaxed) => {
+                LONGEST_BEFORE_A_PAGE
+            }
             _ => LONGEST_GROUP,
         };
         begun.elapsed() >= room
@@ -237,37 +241,37 @@ fn refuse(some: impl IntoIterator<Item = Waiter>, cause: impl Fn() -> Error) {
 
 impl Waiting {
     fn is_waited_for(&self) -> bool {
-        !self.first.is_empty() || !self.in_line.is_empty()
+        !self.interactive.is_empty() || !self.machine.is_empty()
     }
 
     /// When the oldest came for which nobody waits.
-    fn along_since(&self) -> Option<Instant> {
-        self.along.front().map(|waiter| waiter.came)
+    fn background_since(&self) -> Option<Instant> {
+        self.background.front().map(|waiter| waiter.came)
     }
 
     fn take(&mut self) -> VecDeque<Waiter> {
         let is_due = |since: Option<Instant>, after| since.is_some_and(|since| since.elapsed() >= after);
-        let others_wait = self.is_waited_for() || is_due(self.along_since(), ALONG_AFTER);
-        if (is_due(self.between_since, BETWEEN_AFTER) || !others_wait)
-            && let Some(slice) = self.between.pop_front()
+        let others_wait = self.is_waited_for() || is_due(self.background_since(), BACKGROUND_AFTER);
+        if (is_due(self.slice_since, SLICE_AFTER) || !others_wait)
+            && let Some(slice) = self.slices.pop_front()
         {
-            self.between_since = (!self.between.is_empty()).then(Instant::now);
+            self.slice_since = (!self.slices.is_empty()).then(Instant::now);
             return VecDeque::from([slice]);
         }
-        let first = self.first.len().min(GROUP);
-        let in_line = self.in_line.len().min(GROUP - first);
-        let is_late = is_due(self.along_since(), ALONG_AT_LAST);
-        let others = self.first.drain(..first).chain(self.in_line.drain(..in_line));
-        let along = self.along.drain(..);
-        if is_late { along.chain(others).collect() } else { others.chain(along).collect() }
+        let interactive = self.interactive.len().min(GROUP);
+        let machine = self.machine.len().min(GROUP - interactive);
+        let is_late = is_due(self.background_since(), BACKGROUND_AT_LAST);
+        let others = self.interactive.drain(..interactive).chain(self.machine.drain(..machine));
+        let background = self.background.drain(..);
+        if is_late { background.chain(others).collect() } else { others.chain(background).collect() }
     }
 
-    fn queue(&mut self, turn: Turn) -> &mut VecDeque<Waiter> {
-        match turn {
-            Turn::First => &mut self.first,
-            Turn::InLine => &mut self.in_line,
-            Turn::Along => &mut self.along,
-            Turn::Between => &mut self.between,
+    fn queue(&mut self, priority: Priority) -> &mut VecDeque<Waiter> {
+        match priority {
+            Priority::Interactive => &mut self.interactive,
+            Priority::Machine => &mut self.machine,
+            Priority::Background => &mut self.background,
+            Priority::Slice => &mut self.slices,
         }
     }
 
@@ -275,9 +279,9 @@ impl Waiting {
     fn put_back(&mut self, left: VecDeque<Waiter>) -> Vec<Waiter> {
         let mut refused = Vec::new();
         for waiter in left.into_iter().rev() {
-            match waiter.turn {
-                Turn::InLine if self.is_ending => refused.push(waiter),
-                turn => self.queue(turn).push_front(waiter),
+            match waiter.priority {
+                Priority::Machine if self.is_ending => refused.push(waiter),
+                priority => self.queue(priority).push_front(waiter),
             }
         }
         refused
@@ -286,20 +290,20 @@ impl Waiting {
     /// The program ends: hands back what somebody waits for and was not begun.
     fn end(&mut self) -> Vec<Waiter> {
         self.is_ending = true;
-        self.first.drain(..).chain(self.in_line.drain(..)).collect()
+        self.interactive.drain(..).chain(self.machine.drain(..)).collect()
     }
 
     /// Takes a write in; hands it back where too many wait already, or it comes too late.
-    fn push(&mut self, turn: Turn, job: Box<dyn Job>) -> Option<Box<dyn Job>> {
-        let is_late = self.is_ending && turn == Turn::InLine;
-        let queue = self.queue(turn);
+    fn push(&mut self, priority: Priority, job: Box<dyn Job>) -> Option<Box<dyn Job>> {
+        let is_late = self.is_ending && priority == Priority::Machine;
+        let queue = self.queue(priority);
         if is_late || queue.len() >= MOST_WAITING {
             return Some(job);
         }
         let came = Instant::now();
-        queue.push_back(Waiter { turn, came, job });
-        if turn == Turn::Between {
-            self.between_since.get_or_insert(came);
+        queue.push_back(Waiter { priority, came, job });
+        if priority == Priority::Slice {
+            self.slice_since.get_or_insert(came);
         }
         None
     }
@@ -326,14 +330,18 @@ impl Writer {
         Ok(Self(queue))
     }
 
-    pub(super) fn submit<T, F>(&self, turn: Turn, work: F, answer: impl FnOnce(Result<T>) + Send + 'static)
-    where
+    pub(super) fn submit<T, F>(
+        &self,
+        priority: Priority,
+        work: F,
+        answer: impl FnOnce(Result<T>) + Send + 'static,
+    ) where
         T: Send + 'static,
         F: FnOnce(&mut Conn) -> Result<T> + Send + 'static,
     {
         let job = Box::new(Write { work, promise: Promise(Some(Box::new(answer))) });
         let mut waiting = self.0.lock();
-        let refused = waiting.push(turn, job);
+        let refused = waiting.push(priority, job);
         self.0.tell(&waiting);
         // Whoever is answered here may submit the next: not while the queue is locked.
         drop(waiting);
@@ -476,7 +484,7 @@ fn commit_together(
             return Err(cause);
         }
         settle(conn, waiter.job, done, 2)?;
-        if jobs.front().is_some_and(|next| queue.ends_before(next.turn, begun)) {
+        if jobs.front().is_some_and(|next| queue.ends_before(next.priority, begun)) {
             break;
         }
     }
@@ -521,9 +529,9 @@ mod tests {
         Box::new(Write { work: |_: &mut Conn| Ok(()), promise: told(sender) })
     }
 
-    fn group(some: impl IntoIterator<Item = (Turn, Box<dyn Job>)>) -> VecDeque<Waiter> {
+    fn group(some: impl IntoIterator<Item = (Priority, Box<dyn Job>)>) -> VecDeque<Waiter> {
         let came = Instant::now();
-        some.into_iter().map(|(turn, job)| Waiter { turn, came, job }).collect()
+        some.into_iter().map(|(priority, job)| Waiter { priority, came, job }).collect()
     }
 
     #[test]
@@ -546,7 +554,7 @@ mod tests {
         let (sender, receiver) = mpsc::channel();
         let state = WriterState::default();
         for size in [1, 3] {
-            let some = group((0..size).map(|_| (Turn::InLine, job(&sender))));
+            let some = group((0..size).map(|_| (Priority::Machine, job(&sender))));
             let (left, is_broken) = write(&mut conn, some, &Queue::default(), &state);
             assert!(left.is_empty());
             assert!(!is_broken && state.outage() == Some(Outage::Locked));
@@ -558,7 +566,7 @@ mod tests {
         }
         other.batch_execute("COMMIT").unwrap();
         for size in [1, 3] {
-            let some = group((0..size).map(|_| (Turn::InLine, job(&sender))));
+            let some = group((0..size).map(|_| (Priority::Machine, job(&sender))));
             write(&mut conn, some, &Queue::default(), &state);
             assert_eq!(receiver.try_iter().flatten().count(), size);
         }
@@ -569,39 +577,42 @@ mod tests {
         let mut waiting = Waiting::default();
         let (sender, receiver) = mpsc::channel();
         for _ in 0..MOST_WAITING {
-            assert!(waiting.push(Turn::InLine, job(&sender)).is_none());
+            assert!(waiting.push(Priority::Machine, job(&sender)).is_none());
         }
-        waiting.push(Turn::InLine, job(&sender)).unwrap().refuse(Error::Busy(RETRY_S));
+        waiting.push(Priority::Machine, job(&sender)).unwrap().refuse(Error::Busy(RETRY_S));
         assert!(matches!(receiver.try_recv(), Ok(Err(Error::Busy(_)))));
-        assert!(waiting.push(Turn::First, job(&sender)).is_none(), "those before a page wait elsewhere");
+        assert!(
+            waiting.push(Priority::Interactive, job(&sender)).is_none(),
+            "those before a page wait elsewhere"
+        );
     }
 
     #[test]
     fn slices_go_when_nobody_waits_by_themselves_and_in_any_case_after_a_while() {
         let mut waiting = Waiting::default();
         let (sender, _receiver) = mpsc::channel();
-        for turn in [Turn::Between, Turn::InLine, Turn::First, Turn::Along] {
-            waiting.push(turn, job(&sender));
+        for priority in [Priority::Slice, Priority::Machine, Priority::Interactive, Priority::Background] {
+            waiting.push(priority, job(&sender));
         }
-        assert_eq!((waiting.take().len(), waiting.between.len()), (3, 1), "the others go first");
-        assert_eq!((waiting.take().len(), waiting.between.len()), (1, 0));
-        waiting.push(Turn::Between, job(&sender));
-        waiting.push(Turn::First, job(&sender));
-        waiting.between_since = Instant::now().checked_sub(BETWEEN_AFTER);
-        assert_eq!((waiting.take().len(), waiting.first.len()), (1, 1), "it has waited long enough");
+        assert_eq!((waiting.take().len(), waiting.slices.len()), (3, 1), "the others go first");
+        assert_eq!((waiting.take().len(), waiting.slices.len()), (1, 0));
+        waiting.push(Priority::Slice, job(&sender));
+        waiting.push(Priority::Interactive, job(&sender));
+        waiting.slice_since = Instant::now().checked_sub(SLICE_AFTER);
+        assert_eq!((waiting.take().len(), waiting.interactive.len()), (1, 1), "it has waited long enough");
     }
 
     #[test]
     fn what_nobody_waits_for_is_written_while_long_work_goes_on() {
         let mut waiting = Waiting::default();
         let (sender, _receiver) = mpsc::channel();
-        for turn in [Turn::Along, Turn::Between] {
-            waiting.push(turn, job(&sender));
+        for priority in [Priority::Background, Priority::Slice] {
+            waiting.push(priority, job(&sender));
         }
-        waiting.along[0].came = Instant::now().checked_sub(ALONG_AFTER).unwrap();
-        assert_eq!((waiting.take().len(), waiting.along.len()), (1, 0), "before the slice");
-        waiting.push(Turn::Along, job(&sender));
-        assert_eq!((waiting.take().len(), waiting.between.len()), (1, 0), "and not before its time");
+        waiting.background[0].came = Instant::now().checked_sub(BACKGROUND_AFTER).unwrap();
+        assert_eq!((waiting.take().len(), waiting.background.len()), (1, 0), "before the slice");
+        waiting.push(Priority::Background, job(&sender));
+        assert_eq!((waiting.take().len(), waiting.slices.len()), (1, 0), "and not before its time");
     }
 
     /// One that takes so long and sends its number.
@@ -621,15 +632,16 @@ mod tests {
         let mut conn = Conn::establish(":memory:").unwrap();
         let (sender, receiver) = mpsc::channel();
         let (queue, state) = (Queue::default(), WriterState::default());
-        let mut turns = vec![Turn::InLine; 4];
-        turns.push(Turn::Along);
-        let some = (0..).zip(turns).map(|(number, turn)| (turn, slow(&sender, number, LONGEST_GROUP)));
+        let mut priorities = vec![Priority::Machine; 4];
+        priorities.push(Priority::Background);
+        let some =
+            (0..).zip(priorities).map(|(number, priority)| (priority, slow(&sender, number, LONGEST_GROUP)));
         let (left, is_broken) = write(&mut conn, group(some), &queue, &state);
         assert_eq!((left.len(), is_broken), (4, false), "one that takes all the time is a group by itself");
-        queue.lock().push(Turn::InLine, slow(&sender, 9, Duration::ZERO));
+        queue.lock().push(Priority::Machine, slow(&sender, 9, Duration::ZERO));
         queue.put_back(left);
         assert!(queue.somebody_waits.load(Ordering::Relaxed));
-        queue.lock().along[0].came = Instant::now().checked_sub(ALONG_AFTER).unwrap();
+        queue.lock().background[0].came = Instant::now().checked_sub(BACKGROUND_AFTER).unwrap();
         for _ in 0..5 {
             let some = queue.lock().take();
             queue.put_back(write(&mut conn, some, &queue, &state).0);
@@ -642,11 +654,13 @@ mod tests {
     fn a_group_of_machines_ends_sooner_when_a_page_waits_but_not_for_those_of_pages() {
         let queue = Queue::default();
         let begun = Instant::now().checked_sub(LONGEST_BEFORE_A_PAGE).unwrap();
-        let ends =
-            |begun| [Turn::First, Turn::InLine, Turn::Along].map(|next| queue.ends_before(next, begun));
+        let ends = |begun| {
+            [Priority::Interactive, Priority::Machine, Priority::Background]
+                .map(|next| queue.ends_before(next, begun))
+        };
         assert_eq!(ends(begun), [false; 3]);
         let (sender, _receiver) = mpsc::channel();
-        queue.lock().push(Turn::First, job(&sender));
+        queue.lock().push(Priority::Interactive, job(&sender));
         queue.tell(&queue.lock());
         assert_eq!(ends(begun), [false, true, true]);
         assert_eq!(ends(Instant::now().checked_sub(LONGEST_GROUP).unwrap()), [true; 3]);
@@ -656,29 +670,29 @@ mod tests {
     fn what_nobody_waits_for_is_written_however_long_the_others_take() {
         let mut waiting = Waiting::default();
         let (sender, _receiver) = mpsc::channel();
-        for turn in [Turn::Along, Turn::InLine, Turn::First] {
-            waiting.push(turn, job(&sender));
+        for priority in [Priority::Background, Priority::Machine, Priority::Interactive] {
+            waiting.push(priority, job(&sender));
         }
-        waiting.along[0].came = Instant::now().checked_sub(ALONG_AT_LAST).unwrap();
-        let turns: Vec<Turn> = waiting.take().iter().map(|waiter| waiter.turn).collect();
-        assert_eq!(turns, [Turn::Along, Turn::First, Turn::InLine]);
+        waiting.background[0].came = Instant::now().checked_sub(BACKGROUND_AT_LAST).unwrap();
+        let priorities: Vec<Priority> = waiting.take().iter().map(|waiter| waiter.priority).collect();
+        assert_eq!(priorities, [Priority::Background, Priority::Interactive, Priority::Machine]);
     }
 
     #[test]
     fn when_the_program_ends_whoever_waits_is_told_to_come_again_and_its_last_write_is_done() {
         let mut waiting = Waiting::default();
         let (sender, receiver) = mpsc::channel();
-        for turn in [Turn::First, Turn::InLine, Turn::Along, Turn::Between] {
-            waiting.push(turn, job(&sender));
+        for priority in [Priority::Interactive, Priority::Machine, Priority::Background, Priority::Slice] {
+            waiting.push(priority, job(&sender));
         }
-        let begun = group([(Turn::InLine, job(&sender)), (Turn::Along, job(&sender))]);
+        let begun = group([(Priority::Machine, job(&sender)), (Priority::Background, job(&sender))]);
         refuse(waiting.end(), || Error::Busy(RETRY_S));
         refuse(waiting.put_back(begun), || Error::Busy(RETRY_S));
         let refused: Vec<_> = receiver.try_iter().collect();
         assert_eq!(refused.len(), 3);
         assert!(refused.iter().all(|outcome| matches!(outcome, Err(Error::Busy(_)))), "{refused:?}");
-        assert!(waiting.push(Turn::InLine, job(&sender)).is_some(), "a machine that comes now");
-        assert!(waiting.push(Turn::First, job(&sender)).is_none(), "the program’s own last write");
-        assert_eq!((waiting.first.len(), waiting.along.len(), waiting.between.len()), (1, 2, 1));
+        assert!(waiting.push(Priority::Machine, job(&sender)).is_some(), "a machine that comes now");
+        assert!(waiting.push(Priority::Interactive, job(&sender)).is_none(), "the program’s own last write");
+        assert_eq!((waiting.interactive.len(), waiting.background.len(), waiting.slices.len()), (1, 2, 1));
     }
 }

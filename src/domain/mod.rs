@@ -4,7 +4,7 @@
 //! [`groups`], [`held`], [`sso`], [`admins`], [`backups`], [`identity`], [`provisioning`], [`health`], [`imports`], [`alignment`], [`bulk`], [`ahead`], [`demo`]. A room may use those before
 //! it.
 
-use crate::db::{Condition, Conn, Db, Turn};
+use crate::db::{Condition, Conn, Db, Priority};
 use crate::error::{Error, Outage, Result};
 use crate::pool::{self, Line};
 use crate::seal::Keyring;
@@ -189,7 +189,7 @@ impl Org {
         T: Send + 'static,
         F: FnOnce(&mut Tx) -> Result<T> + Send + 'static,
     {
-        self.0.db.submit(Turn::Between, self.clone().transact(authority.into(), work), answer);
+        self.0.db.submit(Priority::Slice, self.clone().transact(authority.into(), work), answer);
     }
 
     /// As [`Org::submit_slice`], for work that ends when the slice does; waits for what came of it.
@@ -238,8 +238,9 @@ impl Org {
     {
         let authority = authority.into();
         // Whoever sits before a page goes before a machine, however busy that is.
-        let turn = if *authority.actor() == Actor::Entra { Turn::InLine } else { Turn::First };
-        self.0.db.submit(turn, self.clone().transact(authority, work), answer);
+        let priority =
+            if *authority.actor() == Actor::Entra { Priority::Machine } else { Priority::Interactive };
+        self.0.db.submit(priority, self.clone().transact(authority, work), answer);
     }
 
     /// Puts a line into the provisioning log, soon: whoever asked does not wait for it. What gathers while the disk is
@@ -260,14 +261,18 @@ impl Org {
     fn write_lines(&self) {
         let (org, again) = (self.clone(), self.clone());
         let write = move |tx: &mut Tx| provisioning::note_all(tx, org.0.backlog.begin());
-        self.0.db.submit(Turn::Along, self.clone().transact(Actor::Entra.into(), write), move |outcome| {
-            if let Err(cause) = &outcome {
-                tracing::error!(%cause, "lines of the provisioning log wait: they could not be written");
-            }
-            if again.0.backlog.end(outcome.is_ok()) {
-                again.write_lines();
-            }
-        });
+        self.0.db.submit(
+            Priority::Background,
+            self.clone().transact(Actor::Entra.into(), write),
+            move |outcome| {
+                if let Err(cause) = &outcome {
+                    tracing::error!(%cause, "lines of the provisioning log wait: they could not be written");
+                }
+                if again.0.backlog.end(outcome.is_ok()) {
+                    again.write_lines();
+                }
+            },
+        );
     }
 
     /// The time, in UTC.
@@ -311,7 +316,7 @@ impl Org {
         if self.0.db.outage().is_some_and(|outage| outage != Outage::Locked) {
             let touch = self.clone().transact(Authority::trusted(Actor::Rollcall), settings::touch);
             // What came of it is seen at the next look.
-            self.0.db.submit(Turn::Along, touch, drop);
+            self.0.db.submit(Priority::Background, touch, drop);
         }
         self.0.db.look(answer);
     }
