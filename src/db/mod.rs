@@ -5,7 +5,7 @@
 //! `migrations/`, nowhere else.
 
 use crate::error::{Error, Outage, Result};
-use crate::pool::{self, Line, RETRY_S, Turns};
+use crate::pool::{self, Line, Permits, RETRY_S};
 use crate::threads::Threads;
 use diesel::SqliteConnection;
 use diesel::connection::{Connection, SimpleConnection};
@@ -77,7 +77,7 @@ const READ_ONLY: &str = "PRAGMA query_only = ON; PRAGMA cache_size = -4000;";
 #[derive(Clone)]
 pub struct Db {
     readers: Pool<ConnectionManager<Conn>>,
-    scans: Turns,
+    scans: Permits,
     /// None where it was opened to be read only.
     writer: Option<writer::Writer>,
     origin: Arc<Origin>,
@@ -238,7 +238,7 @@ impl Db {
         let (path, monitor) = (path.to_owned(), OnceLock::new());
         Ok(Self {
             readers,
-            scans: Turns::with_room(MOST_SCANS_WAITING),
+            scans: Permits::with_room(MOST_SCANS_WAITING),
             writer,
             origin: Arc::new(Origin { path, url, opened, writer: state, monitor }),
         })
@@ -313,13 +313,13 @@ impl Db {
         work(&mut *self.readers.get().map_err(faults::no_reader)?)
     }
 
-    /// Waits for the turn among reads that look at all rows of a table, to be kept while one does. There is one such read
+    /// Waits for the permit to look at all rows of a table, to be held while one does. There is one such read
     /// at a time, so that the others always find a reader. Each person and each credential has a line of its own, and
     /// people and programs take turns, so that whoever asks much waits behind themselves.
     ///
     /// # Errors
     /// If too many wait already.
-    pub async fn turn_to_scan(&self, line: Line) -> Result<pool::Turn> {
+    pub async fn scan_permit(&self, line: Line) -> Result<pool::Permit> {
         self.scans.take(line).await.map_err(|_| Error::Busy(RETRY_S))
     }
 

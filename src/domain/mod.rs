@@ -162,12 +162,12 @@ impl Org {
         self.0.db.glance(work)
     }
 
-    /// Waits for the turn among reads that look at all rows of a table, to be kept while one does.
+    /// Waits for the permit to look at all rows of a table, to be held while one does.
     ///
     /// # Errors
     /// If too many wait already.
-    pub async fn turn_to_scan(&self, line: Line) -> Result<pool::Turn> {
-        self.0.db.turn_to_scan(line).await
+    pub async fn scan_permit(&self, line: Line) -> Result<pool::Permit> {
+        self.0.db.scan_permit(line).await
     }
 
     /// Does `work` in a transaction of its own, kept only if it returns `Ok`; waits until that is on disk.

@@ -1,6 +1,6 @@
 //! Threads for slow work that anybody can ask for, such as hashing a password or reading a sign-in response: few, with a
-//! bounded and fair queue. Where the work is done on other threads, one after the other, its [`Turns`] wait in a queue
-//! of the same kind.
+//! bounded and fair queue. For work that is done on other threads, one piece at a time, there are
+//! [`Permits`], with a queue of the same kind.
 //!
 //! Pages and writes go on while it works, and its memory is bounded by the number of its threads. Whoever asks too
 //! much waits behind themselves: each line is served in turn, by network and in it by address, and a full queue drops the
@@ -13,11 +13,11 @@ use std::thread;
 use tokio::sync::oneshot;
 
 mod lines;
-mod turns;
+mod permits;
 
 use lines::Waiting;
 pub use lines::{Line, Place};
-pub use turns::{Turn, Turns};
+pub use permits::{Permit, Permits};
 
 /// The most jobs that usually wait for those who are known here, and as many for strangers: each is a closure and the
 /// connection of whoever waits for it.

@@ -18,7 +18,7 @@ use crate::domain::users::User;
 use crate::domain::users::list::Effort;
 use crate::domain::{Org, Tx};
 use crate::error::{Error, Result};
-use crate::pool::{Line, Place, Pool, RETRY_S, Turn, Undone};
+use crate::pool::{Line, Permit, Place, Pool, RETRY_S, Undone};
 use actix_web::dev::Payload;
 use actix_web::{FromRequest, HttpMessage, HttpRequest, web};
 use futures_util::future::{Either, LocalBoxFuture, select};
@@ -145,7 +145,7 @@ impl OrgHandle {
         &self.pauses
     }
 
-    /// Waits for something that is no work for this request, such as a pause or a turn: its connection may be cut
+    /// Waits for something that is no work for this request, such as a pause or a permit: its connection may be cut
     /// meanwhile if another needs the place.
     pub(super) async fn wait<T>(&self, wait: impl Future<Output = T>) -> T {
         match &self.connection {
@@ -154,18 +154,18 @@ impl OrgHandle {
         }
     }
 
-    /// Waits for the turn among reads that look at all rows of a table. Whoever hangs up meanwhile waits no longer.
-    pub(super) async fn turn_to_scan(&self) -> Result<Turn> {
-        let turn = self.org.turn_to_scan(self.line.clone());
-        let Some(connection) = &self.connection else { return turn.await };
-        let turn_or_nobody = async {
-            match select(pin!(turn), pin!(connection.client_leaves())).await {
-                Either::Left((turn, _)) => turn,
+    /// Waits for the permit to look at all rows of a table, unless the client hangs up meanwhile.
+    pub(super) async fn scan_permit(&self) -> Result<Permit> {
+        let permit = self.org.scan_permit(self.line.clone());
+        let Some(connection) = &self.connection else { return permit.await };
+        let permit_or_nobody = async {
+            match select(pin!(permit), pin!(connection.client_leaves())).await {
+                Either::Left((permit, _)) => permit,
                 // One that only said that it sends nothing more can still read this.
                 Either::Right(_) => Err(Error::Busy(RETRY_S)),
             }
         };
-        connection.while_it_waits(turn_or_nobody).await
+        connection.while_it_waits(permit_or_nobody).await
     }
 
     /// The organisation itself, which reads and writes on the thread that calls it.
@@ -182,8 +182,8 @@ impl OrgHandle {
         web::block(move || org.read(work)).await.map_err(Error::internal)?
     }
 
-    /// Reads what may have to look at all users: for a moment at once, and if that does not do, when the turn for such
-    /// reads comes.
+    /// Reads what may have to look at all users: first for a moment only, and where that is not enough, again with the
+    /// permit to look at all rows.
     pub(super) async fn search<T, F>(&self, work: F) -> Result<T>
     where
         T: Send + 'static,
@@ -193,18 +193,18 @@ impl OrgHandle {
         if let Some(found) = self.read(move |conn| at_once(conn, Effort::Moment)).await? {
             return Ok(found);
         }
-        let _turn = self.turn_to_scan().await?;
+        let _permit = self.scan_permit().await?;
         let found = self.read(move |conn| work(conn, Effort::AllRows)).await?;
         found.ok_or_else(|| Error::internal("a list was given up although it had its time"))
     }
 
-    /// Reads; where all rows of a large table have to be looked at, when the turn for such reads comes.
-    pub(super) async fn read_in_turn<T, F>(&self, looks_at_all: bool, work: F) -> Result<T>
+    /// Reads, with the permit to look at all rows where the read has to.
+    pub(super) async fn read_or_scan<T, F>(&self, looks_at_all: bool, work: F) -> Result<T>
     where
         T: Send + 'static,
         F: FnOnce(&mut Conn) -> Result<T> + Send + 'static,
     {
-        let _turn = if looks_at_all { Some(self.turn_to_scan().await?) } else { None };
+        let _permit = if looks_at_all { Some(self.scan_permit().await?) } else { None };
         self.read(work).await
     }
 

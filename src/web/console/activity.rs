@@ -83,7 +83,7 @@ pub(super) async fn show(layout: Layout, org: OrgHandle, asked: Query<Asked>) ->
         until,
     };
     let at = page::at(asked.after.clone(), asked.before.clone());
-    let read = org.read_in_turn(filter.looks_at_all(), move |conn| {
+    let read = org.read_or_scan(filter.looks_at_all(), move |conn| {
         let events = audit::list(conn, &filter, &at, PAGE)?;
         let ids: Vec<&str> = events.items.iter().map(|event| event.subject_id.as_str()).collect();
         let present = users::present(conn, &ids)?;
@@ -183,7 +183,7 @@ pub(super) async fn provisioning(layout: Layout, org: OrgHandle, asked: Query<As
     };
     let at = page::at(asked.after.clone(), asked.before.clone());
     let now = org.inner().now();
-    let read = org.read_in_turn(filter.looks_at_all(), move |conn| {
+    let read = org.read_or_scan(filter.looks_at_all(), move |conn| {
         let events = provisioning::list(conn, &filter, &at, PAGE)?;
         let present = Present::of(conn, &events.items)?;
         let has_called = health::last_contact(conn, now)?.is_some();

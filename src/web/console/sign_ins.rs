@@ -79,7 +79,7 @@ pub(super) async fn list(layout: Layout, org: OrgHandle, asked: Query<Asked>) ->
         ..events::Filter::default()
     };
     let at = page::at(asked.after.clone(), asked.before.clone());
-    let read = org.read_in_turn(filter.looks_at_all(), move |conn| {
+    let read = org.read_or_scan(filter.looks_at_all(), move |conn| {
         let found = events::list(conn, &filter, &at, PAGE)?;
         let names = names(conn, &found)?;
         Ok((found, names, retention::days(conn)?.sign_ins))

@@ -257,9 +257,9 @@ impl Client {
             move |conn: &mut Conn| Ok(looking(conn)?.and_then(|scope| first(conn, scope, Effort::Moment)));
         let mut outcome = if at_once { self.org.read_at_once(first)? } else { self.org.read(first).await? };
         if matches!(outcome, Ok(None)) {
-            outcome = match self.org.turn_to_scan().await {
+            outcome = match self.org.scan_permit().await {
                 Err(refusal) => Err(refusal.into()),
-                Ok(_turn) => {
+                Ok(_permit) => {
                     let looking = self.looking();
                     let again = move |conn: &mut Conn| {
                         Ok(looking(conn)?.and_then(|scope| work(conn, scope, Effort::AllRows)))

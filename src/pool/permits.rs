@@ -1,42 +1,42 @@
-//! One after the other, off these threads.
+//! Permits for work that is done one piece at a time, on other threads than the pool's.
 
 use super::Undone;
 use super::lines::{Line, Waiting};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::oneshot;
 
-/// Something that one has at a time, and for which others wait in a bounded and fair queue.
+/// A permit that one caller holds at a time, and for which the others wait in a bounded and fair queue.
 #[derive(Clone)]
-pub struct Turns(Arc<Mutex<State>>);
+pub struct Permits(Arc<Mutex<State>>);
 
 struct State {
     is_taken: bool,
-    waiting: Waiting<oneshot::Sender<Turn>>,
+    waiting: Waiting<oneshot::Sender<Permit>>,
 }
 
-/// A turn, over when this is dropped.
-pub struct Turn {
-    /// None for one that was passed on.
-    of: Option<Turns>,
+/// The permit, given to the next who waits when this is dropped.
+pub struct Permit {
+    /// Nothing in one that was passed on and must not be passed on again.
+    of: Option<Permits>,
 }
 
-impl Turns {
+impl Permits {
     /// Where so many may wait of those who are known here, and as many strangers.
     #[must_use]
     pub fn with_room(most_waiting: usize) -> Self {
         Self(Arc::new(Mutex::new(State { is_taken: false, waiting: Waiting::new(most_waiting) })))
     }
 
-    /// Waits for a turn. Whoever waits no longer takes none: their place goes with this future.
+    /// Waits for the permit. A future that is dropped gives up its place in the queue.
     ///
     /// # Errors
     /// If too many wait already.
-    pub async fn take(&self, line: Line) -> Result<Turn, Undone> {
+    pub async fn take(&self, line: Line) -> Result<Permit, Undone> {
         let receiver = {
             let mut state = self.lock();
             if !state.is_taken {
                 state.is_taken = true;
-                return Ok(self.turn());
+                return Ok(self.permit());
             }
             let (sender, receiver) = oneshot::channel();
             state.waiting.retain(|sender| !sender.is_closed());
@@ -46,8 +46,8 @@ impl Turns {
         receiver.await.map_err(|_| Undone::Full)
     }
 
-    fn turn(&self) -> Turn {
-        Turn { of: Some(self.clone()) }
+    fn permit(&self) -> Permit {
+        Permit { of: Some(self.clone()) }
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -63,7 +63,7 @@ impl Turns {
                 next
             };
             let Some(next) = next else { return };
-            match next.send(self.turn()) {
+            match next.send(self.permit()) {
                 Ok(()) => return,
                 // They wait no longer: it is the next one's.
                 Err(mut unused) => unused.of = None,
@@ -72,10 +72,10 @@ impl Turns {
     }
 }
 
-impl Drop for Turn {
+impl Drop for Permit {
     fn drop(&mut self) {
-        if let Some(turns) = self.of.take() {
-            turns.pass_on();
+        if let Some(permits) = self.of.take() {
+            permits.pass_on();
         }
     }
 }
@@ -88,12 +88,12 @@ mod tests {
     use futures_util::FutureExt;
     use std::pin::Pin;
 
-    type Wait = Pin<Box<dyn Future<Output = Result<Turn, Undone>>>>;
+    type Wait = Pin<Box<dyn Future<Output = Result<Permit, Undone>>>>;
 
     /// Whoever has begun to wait.
-    fn waits(turns: &Turns, line: Line) -> Wait {
-        let turns = turns.clone();
-        let mut wait: Wait = Box::pin(async move { turns.take(line).await });
+    fn waits(permits: &Permits, line: Line) -> Wait {
+        let permits = permits.clone();
+        let mut wait: Wait = Box::pin(async move { permits.take(line).await });
         assert!(wait.as_mut().now_or_never().is_none());
         wait
     }
@@ -108,48 +108,48 @@ mod tests {
 
     #[test]
     fn a_person_is_next_however_many_machines_wait() {
-        let turns = Turns::with_room(64);
-        let running = turns.take(machine("entra")).now_or_never().unwrap().unwrap();
-        let mut crowd: Vec<Wait> = (0..60).map(|_| waits(&turns, machine("entra"))).collect();
-        let mut other = waits(&turns, machine("other"));
-        let mut olga = waits(&turns, person("olga"));
+        let permits = Permits::with_room(64);
+        let running = permits.take(machine("entra")).now_or_never().unwrap().unwrap();
+        let mut crowd: Vec<Wait> = (0..60).map(|_| waits(&permits, machine("entra"))).collect();
+        let mut other = waits(&permits, machine("other"));
+        let mut olga = waits(&permits, person("olga"));
         drop(running);
         assert!(crowd[0].as_mut().now_or_never().is_none(), "not before the person");
-        let turn = olga.as_mut().now_or_never().unwrap().unwrap();
-        drop(turn);
-        let turn = crowd[0].as_mut().now_or_never().unwrap().unwrap();
-        drop(turn);
+        let permit = olga.as_mut().now_or_never().unwrap().unwrap();
+        drop(permit);
+        let permit = crowd[0].as_mut().now_or_never().unwrap().unwrap();
+        drop(permit);
         assert!(other.as_mut().now_or_never().unwrap().is_ok(), "credentials take turns");
     }
 
     #[test]
     fn whoever_went_is_passed_over_and_leaves_room() {
-        let turns = Turns::with_room(2);
-        let running = turns.take(person("olga")).now_or_never().unwrap().unwrap();
-        let gone = [waits(&turns, machine("a")), waits(&turns, machine("a"))];
+        let permits = Permits::with_room(2);
+        let running = permits.take(person("olga")).now_or_never().unwrap().unwrap();
+        let gone = [waits(&permits, machine("a")), waits(&permits, machine("a"))];
         drop(gone);
-        let gone = waits(&turns, machine("a"));
-        let mut stays = waits(&turns, machine("b"));
+        let gone = waits(&permits, machine("a"));
+        let mut stays = waits(&permits, machine("b"));
         drop((gone, running));
-        let turn = stays.as_mut().now_or_never().unwrap().unwrap();
+        let permit = stays.as_mut().now_or_never().unwrap().unwrap();
         // One that was given, but not taken, is passed on too.
-        let (given, mut last) = (waits(&turns, machine("a")), waits(&turns, machine("b")));
-        drop(turn);
+        let (given, mut last) = (waits(&permits, machine("a")), waits(&permits, machine("b")));
+        drop(permit);
         drop(given);
         drop(last.as_mut().now_or_never().unwrap().unwrap());
-        assert!(turns.take(machine("c")).now_or_never().unwrap().is_ok(), "it is free again");
+        assert!(permits.take(machine("c")).now_or_never().unwrap().is_ok(), "it is free again");
     }
 
     #[test]
     fn a_full_queue_refuses_the_newest_of_whoever_has_most_there() {
-        let turns = Turns::with_room(3);
-        let running = turns.take(machine("entra")).now_or_never().unwrap().unwrap();
-        let mut crowd: Vec<Wait> = (0..3).map(|_| waits(&turns, machine("entra"))).collect();
-        let fourth = turns.take(machine("entra")).now_or_never().unwrap();
+        let permits = Permits::with_room(3);
+        let running = permits.take(machine("entra")).now_or_never().unwrap().unwrap();
+        let mut crowd: Vec<Wait> = (0..3).map(|_| waits(&permits, machine("entra"))).collect();
+        let fourth = permits.take(machine("entra")).now_or_never().unwrap();
         assert_eq!(fourth.err(), Some(Undone::Full));
-        let _other = waits(&turns, machine("other"));
+        let _other = waits(&permits, machine("other"));
         assert_eq!(crowd[2].as_mut().now_or_never().unwrap().err(), Some(Undone::Full));
-        let _olga = waits(&turns, person("olga"));
+        let _olga = waits(&permits, person("olga"));
         assert!(crowd[1].as_mut().now_or_never().is_none(), "people have a queue of their own");
         drop(running);
     }
