@@ -36,15 +36,15 @@ use url::Url;
 
 pub(super) mod examinations;
 mod leaving;
+mod rate_limits;
 pub(super) mod switch;
 pub(super) mod turned_away;
-mod visits;
 
 use turned_away::turn_away;
 
 pub(super) use leaving::{leave, logout};
-use visits::Payer;
-pub(super) use visits::Visits;
+use rate_limits::LimitSubject;
+pub(super) use rate_limits::RateLimits;
 
 /// Where answers are posted: the one form that comes from another site.
 pub(super) const CONSUMER: &str = "/sso/consumer";
@@ -146,8 +146,8 @@ pub(super) async fn start(
 ) -> Answer {
     let state = app_state(&request)?;
     let signed_in = BrowserSession::of(&request).user().filter(|_| layout.person.is_some());
-    let payer = signed_in.clone().map_or_else(|| Payer::at(&address.0), Payer::Known);
-    if let Err(refusal) = state.0.visits.take(visits::Purpose::Start, &payer) {
+    let subject = signed_in.clone().map_or_else(|| LimitSubject::at(&address.0), LimitSubject::Known);
+    if let Err(refusal) = state.0.sso_limits.take(rate_limits::Purpose::Start, &subject) {
         return turn_away(state, layout, &org, &address.0, refusal).await;
     }
     if request.method() == Method::HEAD {
@@ -314,7 +314,7 @@ pub(super) async fn consume(
         discard(&request, payload.into_inner(), LARGEST).await?;
         return closed(layout);
     }
-    let who = match payer(&state.0.visits, standing, browser.as_deref(), &address.0) {
+    let who = match limit_subject(&state.0.sso_limits, standing, browser.as_deref(), &address.0) {
         Ok(who) => who,
         Err(refusal) => return turn_away(state, layout, &org, &address.0, refusal).await,
     };
@@ -344,7 +344,7 @@ pub(super) async fn consume(
         examined => examined,
     };
     if !examined.as_ref().is_ok_and(Examined::is_proven) {
-        state.0.visits.charge(who.0, &who.1);
+        state.0.sso_limits.charge(who.0, &who.1);
     }
     let (present, by) = (origin.present.clone(), origin.clone());
     let outcome = match examined {
@@ -381,21 +381,21 @@ pub(super) async fn consume(
 
 /// Whose budget a response is charged to, should it prove nothing: the browser's own if it asked for one, or that of the
 /// network that it comes from.
-fn payer(
-    visits: &Visits,
+fn limit_subject(
+    limits: &RateLimits,
     standing: Standing,
     browser: Option<&str>,
     address: &str,
-) -> Result<(visits::Purpose, Payer)> {
+) -> Result<(rate_limits::Purpose, LimitSubject)> {
     if let Some(browser) = browser.filter(|_| standing.has_asked) {
-        let browser = Payer::Known(browser.to_owned());
-        if visits.may(visits::Purpose::Browser, &browser).is_ok() {
-            return Ok((visits::Purpose::Browser, browser));
+        let browser = LimitSubject::Known(browser.to_owned());
+        if limits.check(rate_limits::Purpose::Browser, &browser).is_ok() {
+            return Ok((rate_limits::Purpose::Browser, browser));
         }
     }
-    let network = Payer::at(address);
-    visits.may(visits::Purpose::Response, &network)?;
-    Ok((visits::Purpose::Response, network))
+    let network = LimitSubject::at(address);
+    limits.check(rate_limits::Purpose::Response, &network)?;
+    Ok((rate_limits::Purpose::Response, network))
 }
 
 async fn enter(request: &HttpRequest, org: &OrgHandle, session: ReservedSession) -> Answer {

@@ -1,7 +1,7 @@
 //! Leaving: Entra ID ends sessions here, and we end its session if that is wished for.
 
-use super::visits::Payer;
-use super::{examinations, here, own_keys, turn_away, visits};
+use super::rate_limits::LimitSubject;
+use super::{examinations, here, own_keys, rate_limits, turn_away};
 use crate::domain::sso::requests::Purpose;
 use crate::domain::sso::sign_out::{self, Heard, Message};
 use crate::domain::sso::{events, help, settings};
@@ -100,8 +100,8 @@ pub(in crate::web) async fn logout(
     let state = app_state(&request)?;
     let session = BrowserSession::of(&request);
     // Whoever is signed in ends their own session, whatever their neighbours do.
-    let payer = session.user().map_or_else(|| Payer::at(&address.0), Payer::Known);
-    if let Err(refusal) = state.0.visits.may(visits::Purpose::SignOut, &payer) {
+    let subject = session.user().map_or_else(|| LimitSubject::at(&address.0), LimitSubject::Known);
+    if let Err(refusal) = state.0.sso_limits.check(rate_limits::Purpose::SignOut, &subject) {
         return turn_away(state, layout, &org, &address.0, refusal).await;
     }
     let (here, own, from) = (here(state), session.foreign(), address.0);
@@ -119,7 +119,7 @@ pub(in crate::web) async fn logout(
         message => message?,
     };
     if !message.as_ref().is_ok_and(Message::is_signed) {
-        state.0.visits.charge(visits::Purpose::SignOut, &payer);
+        state.0.sso_limits.charge(rate_limits::Purpose::SignOut, &subject);
     }
     let heard = org
         .write(Actor::Rollcall, move |tx| {
