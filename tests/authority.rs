@@ -299,7 +299,7 @@ fn comes_in_after(
     let (again, from, who) = (verified.clone(), origin.clone(), caller.clone());
     let welcome = console
         .org
-        .write(&Actor::Rollcall, move |tx| sign_in::welcome(tx, &verified, &origin, &caller, None));
+        .write(&Actor::Rollcall, move |tx| sign_in::record_success(tx, &verified, &origin, &caller, None));
     let proved = console.org.write(&Actor::Rollcall, move |tx| sign_in::confirm(tx, &again, &from, &who));
     assert_eq!(welcome.is_ok(), proved.is_ok());
     assert!(matches!(welcome, Ok(_) | Err(Error::Invalid(_))));

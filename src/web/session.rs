@@ -381,7 +381,7 @@ fn flashes(state: &str) -> Vec<Flash> {
 }
 
 /// What a session that ended with its own request still had to tell, for a session of nobody.
-fn farewell(state: &str) -> Option<Packed> {
+fn ended(state: &str) -> Option<Packed> {
     let before: State = serde_json::from_str(state).ok()?;
     let mut flashes: Vec<Flash> = serde_json::from_str(before.get(FLASHES)?).ok()?;
     let text = "Your session has ended. Sign in again to go on.".to_owned();
@@ -444,7 +444,7 @@ impl SessionStore for Store {
                 return Ok(key);
             }
         };
-        match farewell(&state).filter(|_| !stands) {
+        match ended(&state).filter(|_| !stands) {
             // What came of the request is still told: in a session of nobody.
             Some(told) => match self.begin(told).await {
                 Ok(key) => Ok(key),

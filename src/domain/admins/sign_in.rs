@@ -78,8 +78,8 @@ pub fn take_back(tx: &mut Tx, user_name: &str, origin: &Origin, caller: &Caller)
     throttle::take_back(tx, user_name, user.as_deref(), origin, caller)
 }
 
-/// Somebody who comes in.
-pub struct Welcome {
+/// The session of somebody who signed in by password.
+pub struct PasswordSession {
     /// The session that is reserved for them.
     pub reserved: Reserved,
     /// The secret that the device is to keep.
@@ -88,20 +88,20 @@ pub struct Welcome {
 
 /// Notes that somebody came in whose password was verified, remembers the device in place of `device`, and reserves the
 /// session. Refused if the account is no longer what it was when the password was.
-pub fn welcome(
+pub fn record_success(
     tx: &mut Tx,
     user: &User,
     origin: &Origin,
     caller: &Caller,
     device: Option<&str>,
-) -> Result<Welcome> {
+) -> Result<PasswordSession> {
     let user = &unchanged(tx, user, caller)?;
     throttle::forgive(tx, &user.profile.user_name, &user.id, origin, caller)?;
     let name = user.name();
     audit::note(tx, Action::SignedIn, user.subject(&name), &[Change::set("address", &origin.address)])?;
     let device = devices::remember(tx, user, device)?;
     let reserved = sessions::reserve(tx, Holder::by_password(&user.id))?;
-    Ok(Welcome { reserved, device })
+    Ok(PasswordSession { reserved, device })
 }
 
 /// The account as it is now, if the password that was verified is still the one that lets it in; whoever is in already
@@ -128,7 +128,7 @@ pub fn confirm(tx: &mut Tx, user: &User, origin: &Origin, caller: &Caller) -> Re
 }
 
 /// Notes that somebody signed out.
-pub fn farewell(tx: &mut Tx, user: &User) -> Result<()> {
+pub fn record_sign_out(tx: &mut Tx, user: &User) -> Result<()> {
     let name = user.name();
     audit::note(tx, Action::SignedOut, user.subject(&name), &[])
 }

@@ -1,7 +1,7 @@
 //! A try with a password: counted first, verified on threads of its own, then noted.
 
 use crate::domain::admins::passwords;
-use crate::domain::admins::sign_in::{self, Caller, Origin, Welcome};
+use crate::domain::admins::sign_in::{self, Caller, Origin, PasswordSession};
 use crate::domain::authority::Authority;
 use crate::domain::sessions::Method;
 use crate::domain::sso::policy;
@@ -36,7 +36,7 @@ pub(super) async fn sign_in(
     address: &Address,
     user_name: &str,
     password: &str,
-) -> Result<(User, Welcome)> {
+) -> Result<(User, PasswordSession)> {
     let (keys, name, now) = (org.inner().keys().clone(), user_name.to_owned(), org.inner().now());
     let device = device::secret(request);
     let shown = device.clone();
@@ -58,13 +58,15 @@ pub(super) async fn sign_in(
         again: false,
     };
     let user = verify(org, tried).await?;
-    let welcomed = user.clone();
+    let admitted = user.clone();
     // Whether the account is still what it was, the rule looks at itself.
     let authority = Authority::trusted(user.actor());
-    let welcome = org
-        .write(authority, move |tx| sign_in::welcome(tx, &welcomed, &origin, &caller, device.as_deref()))
+    let granted = org
+        .write(authority, move |tx| {
+            sign_in::record_success(tx, &admitted, &origin, &caller, device.as_deref())
+        })
         .await?;
-    Ok((user, welcome))
+    Ok((user, granted))
 }
 
 /// Whether somebody signed in knows their password, when they are asked again. Whoever isn't signed in as them cannot

@@ -1,6 +1,6 @@
 //! The page behind the one-time set-up link: it makes the first owner.
 
-use crate::domain::admins::sign_in::Welcome;
+use crate::domain::admins::sign_in::PasswordSession;
 use crate::domain::admins::{self, Wish, devices, passwords};
 use crate::domain::sessions::{self, Holder};
 use crate::domain::users::User;
@@ -62,15 +62,15 @@ pub(super) async fn claim(
 ) -> Answer {
     let Posted(form) = form;
     match set_up(&org, address.line(), secret.into_inner(), form.clone()).await {
-        Ok((owner, welcome)) => {
+        Ok((owner, granted)) => {
             let session = BrowserSession::of(&request);
-            session.sign_in(&owner.id, &welcome.reserved, org.inner().now());
+            session.sign_in(&owner.id, &granted.reserved, org.inner().now());
             session.flash(
                 "good",
                 format!("Welcome, {}. Rollcall is yours: here is what to do first.", owner.name()),
             );
             let mut response = page::go("/");
-            device::keep(&request, &mut response, welcome.device)?;
+            device::keep(&request, &mut response, granted.device)?;
             Ok(response)
         }
         Err(refusal @ (Error::Invalid(_) | Error::Taken(_))) => {
@@ -83,7 +83,7 @@ pub(super) async fn claim(
     }
 }
 
-async fn set_up(org: &OrgHandle, line: Line, secret: String, form: Claim) -> Result<(User, Welcome)> {
+async fn set_up(org: &OrgHandle, line: Line, secret: String, form: Claim) -> Result<(User, PasswordSession)> {
     // Whoever doesn't hold the link gives nobody work.
     let (keys, shown) = (org.inner().keys().clone(), secret.clone());
     org.read(move |conn| admins::may_set_up(conn, &keys, &shown)).await?;
@@ -100,7 +100,7 @@ async fn set_up(org: &OrgHandle, line: Line, secret: String, form: Claim) -> Res
         let owner = admins::set_up(tx, &secret, &organisation, &wish)?;
         let device = devices::remember(tx, &owner, None)?;
         let reserved = sessions::reserve(tx, Holder::by_password(&owner.id))?;
-        Ok((owner, Welcome { reserved, device }))
+        Ok((owner, PasswordSession { reserved, device }))
     })
     .await
 }

@@ -109,11 +109,11 @@ pub(super) async fn enter(
 ) -> Answer {
     let Posted(form) = form;
     match attempt::sign_in(&request, &org, &address, &form.user_name, &form.password).await {
-        Ok((user, welcome)) => {
-            BrowserSession::of(&request).sign_in(&user.id, &welcome.reserved, org.inner().now());
+        Ok((user, granted)) => {
+            BrowserSession::of(&request).sign_in(&user.id, &granted.reserved, org.inner().now());
             let mut response = page::go(&page::own_path(Some(&form.next)));
             remember_way(&request, &mut response, "password")?;
-            device::keep(&request, &mut response, welcome.device)?;
+            device::keep(&request, &mut response, granted.device)?;
             Ok(response)
         }
         Err(cause @ Error::Internal(_)) => Err(cause.into()),
@@ -140,7 +140,7 @@ pub(super) async fn leave(
     _form: Posted<Fields>,
 ) -> Answer {
     if let Some(current) = current {
-        match org.write(current.actor(), move |tx| sign_in::farewell(tx, &current.0)).await {
+        match org.write(current.actor(), move |tx| sign_in::record_sign_out(tx, &current.0)).await {
             // Whoever was signed out meanwhile is where they want to be.
             Ok(()) | Err(Error::SignedOut) => {}
             Err(cause) => return Err(cause.into()),
