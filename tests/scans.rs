@@ -4,7 +4,7 @@ use crate::harness::Console;
 use futures_util::FutureExt;
 use futures_util::future::{join_all, join3};
 use futures_util::stream::{FuturesUnordered, StreamExt};
-use rollcall::pool::{Line, Place};
+use rollcall::pool::{QueueKey, Requester};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
@@ -14,7 +14,7 @@ const SCAN: &str = "/Users?filter=nickName%20eq%20%22x%22";
 const MANY: usize = 70;
 
 async fn taken(console: &Console) -> rollcall::pool::Permit {
-    console.org.scan_permit(Line::Known(Place::of("somebody"))).await.unwrap()
+    console.org.scan_permit(Requester::Known(QueueKey::of("somebody"))).await.unwrap()
 }
 
 #[actix_web::test]

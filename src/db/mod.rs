@@ -5,7 +5,7 @@
 //! `migrations/`, nowhere else.
 
 use crate::error::{Error, Outage, Result};
-use crate::pool::{self, Line, Permits, RETRY_S};
+use crate::pool::{self, Permits, RETRY_S, Requester};
 use crate::threads::Threads;
 use diesel::SqliteConnection;
 use diesel::connection::{Connection, SimpleConnection};
@@ -314,13 +314,13 @@ impl Db {
     }
 
     /// Waits for the permit to look at all rows of a table, to be held while one does. There is one such read
-    /// at a time, so that the others always find a reader. Each person and each credential has a line of its own, and
-    /// people and programs take turns, so that whoever asks much waits behind themselves.
+    /// at a time, so that the others always find a reader. Each person and each credential is a requester of its own,
+    /// and people and programs take turns, so that one who asks much delays only their own reads.
     ///
     /// # Errors
     /// If too many wait already.
-    pub async fn scan_permit(&self, line: Line) -> Result<pool::Permit> {
-        self.scans.take(line).await.map_err(|_| Error::Busy(RETRY_S))
+    pub async fn scan_permit(&self, requester: Requester) -> Result<pool::Permit> {
+        self.scans.take(requester).await.map_err(|_| Error::Busy(RETRY_S))
     }
 
     /// Does `work` in a transaction of its own, kept only if it returns `Ok`; waits until that is on disk.

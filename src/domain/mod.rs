@@ -6,7 +6,7 @@
 
 use crate::db::{Condition, Conn, Db, Priority};
 use crate::error::{Error, Outage, Result};
-use crate::pool::{self, Line};
+use crate::pool::{self, Requester};
 use crate::seal::Keyring;
 use authority::Authority;
 use chrono::{DateTime, NaiveDateTime, SubsecRound, TimeDelta, Utc};
@@ -166,8 +166,8 @@ impl Org {
     ///
     /// # Errors
     /// If too many wait already.
-    pub async fn scan_permit(&self, line: Line) -> Result<pool::Permit> {
-        self.0.db.scan_permit(line).await
+    pub async fn scan_permit(&self, requester: Requester) -> Result<pool::Permit> {
+        self.0.db.scan_permit(requester).await
     }
 
     /// Does `work` in a transaction of its own, kept only if it returns `Ok`; waits until that is on disk.

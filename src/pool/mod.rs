@@ -2,21 +2,21 @@
 //! bounded and fair queue. For work that is done on other threads, one piece at a time, there are
 //! [`Permits`], with a queue of the same kind.
 //!
-//! Pages and writes go on while it works, and its memory is bounded by the number of its threads. Whoever asks too
-//! much waits behind themselves: each line is served in turn, by network and in it by address, and a full queue drops the
-//! newest of the longest line; of networks that have as many, of any of those that were served most. So whoever comes
-//! alone finds a place. The queue is long enough to be full only when hundreds of networks come at once.
+//! Pages and writes go on while it works, and its memory is bounded by the number of its threads. Networks are served in
+//! turn, and in a network its addresses, so that a requester with many jobs delays only its own. A full queue drops the
+//! newest job of the requester with most of them; among networks with equally many, of one that was served most. So
+//! there is room for a requester with one job. The queue is only full when hundreds of networks come at once.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use tokio::sync::oneshot;
 
-mod lines;
+mod fair_queue;
 mod permits;
 
-use lines::Waiting;
-pub use lines::{Line, Place};
+use fair_queue::FairQueue;
+pub use fair_queue::{QueueKey, Requester};
 pub use permits::{Permit, Permits};
 
 /// The most jobs that usually wait for those who are known here, and as many for strangers: each is a closure and the
@@ -50,14 +50,14 @@ struct Queue {
 }
 
 struct Jobs {
-    waiting: Waiting<Job>,
+    waiting: FairQueue<Job>,
     closed: bool,
 }
 
 impl Queue {
     /// With room for so many jobs of those who are known, and as many of strangers.
     fn new(most: usize) -> Self {
-        let jobs = Jobs { waiting: Waiting::new(most), closed: false };
+        let jobs = Jobs { waiting: FairQueue::new(most), closed: false };
         Self { waiting: Mutex::new(jobs), more: Condvar::new() }
     }
 
@@ -113,14 +113,14 @@ impl Pool {
     ///
     /// # Errors
     /// If too much waits already, or the work panicked.
-    pub async fn run<T, F>(&self, line: Line, work: F) -> Result<T, Undone>
+    pub async fn run<T, F>(&self, requester: Requester, work: F) -> Result<T, Undone>
     where
         T: Send + 'static,
         F: FnOnce() -> T + Send + 'static,
     {
         let (sender, receiver) = oneshot::channel();
         self.submit(
-            line,
+            requester,
             Box::new(move || {
                 if sender.is_closed() {
                     return;
@@ -133,9 +133,9 @@ impl Pool {
         receiver.await.unwrap_or(Err(Undone::Full))
     }
 
-    fn submit(&self, line: Line, job: Job) {
+    fn submit(&self, requester: Requester, job: Job) {
         let queue = &self.0.0;
-        queue.lock().waiting.push(line, job);
+        queue.lock().waiting.push(requester, job);
         queue.more.notify_one();
     }
 }
@@ -146,16 +146,16 @@ mod tests {
     use super::*;
     use std::sync::mpsc;
 
-    fn stranger(key: &str) -> Line {
-        Line::Stranger(Place::of(key))
+    fn stranger(key: &str) -> Requester {
+        Requester::Stranger(QueueKey::of(key))
     }
 
-    fn neighbour(member: &str) -> Line {
-        Line::Stranger(Place::within("a", member))
+    fn neighbour(member: &str) -> Requester {
+        Requester::Stranger(QueueKey::within("a", member))
     }
 
     /// A queue that nobody works on, so that its order can be seen; what each job says when it is done.
-    fn order(lines: &[Line]) -> Vec<usize> {
+    fn order(lines: &[Requester]) -> Vec<usize> {
         let queue = Queue::new(MOST_WAITING);
         let (sender, receiver) = mpsc::channel();
         for (number, line) in lines.iter().enumerate() {
@@ -171,7 +171,7 @@ mod tests {
 
     #[test]
     fn lines_take_turns_and_the_known_go_first() {
-        let known = Line::Known(Place::of("olga"));
+        let known = Requester::Known(QueueKey::of("olga"));
         let lines = [stranger("a"), stranger("a"), stranger("a"), stranger("b"), known.clone(), known];
         assert_eq!(order(&lines), [4, 0, 5, 3, 1, 2]);
     }
@@ -188,7 +188,7 @@ mod tests {
 
     #[test]
     fn whoever_comes_alone_finds_a_place_among_many_who_came_alone() {
-        let mut lines: Vec<Line> =
+        let mut lines: Vec<Requester> =
             (0..MOST_WAITING).map(|number| stranger(&format!("net{number}"))).collect();
         lines.push(stranger("olga"));
         let done = order(&lines);
@@ -199,7 +199,8 @@ mod tests {
     fn many_who_came_alone_do_not_throw_out_whoever_came_just_before() {
         let came_late = MOST_WAITING + 1;
         let survived = (0..20).filter(|_| {
-            let lines: Vec<Line> = (0..came_late + 8).map(|number| stranger(&number.to_string())).collect();
+            let lines: Vec<Requester> =
+                (0..came_late + 8).map(|number| stranger(&number.to_string())).collect();
             order(&lines).contains(&came_late)
         });
         assert!(survived.count() >= 15, "the next eight would each have thrown out the newest");
@@ -219,7 +220,7 @@ mod tests {
         let done = order(&lines);
         assert_eq!((done.len(), done[1]), (MOST_WAITING, MOST_WAITING + 10));
         // Where everybody waits once there is nobody to drop.
-        let lines: Vec<Line> = (0..=MOST_WAITING).map(|number| neighbour(&number.to_string())).collect();
+        let lines: Vec<Requester> = (0..=MOST_WAITING).map(|number| neighbour(&number.to_string())).collect();
         assert_eq!(order(&lines), (0..MOST_WAITING).collect::<Vec<_>>());
     }
 

@@ -1,7 +1,7 @@
 //! Permits for work that is done one piece at a time, on other threads than the pool's.
 
 use super::Undone;
-use super::lines::{Line, Waiting};
+use super::fair_queue::{FairQueue, Requester};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::oneshot;
 
@@ -11,7 +11,7 @@ pub struct Permits(Arc<Mutex<State>>);
 
 struct State {
     is_taken: bool,
-    waiting: Waiting<oneshot::Sender<Permit>>,
+    waiting: FairQueue<oneshot::Sender<Permit>>,
 }
 
 /// The permit, given to the next who waits when this is dropped.
@@ -24,14 +24,14 @@ impl Permits {
     /// Where so many may wait of those who are known here, and as many strangers.
     #[must_use]
     pub fn with_room(most_waiting: usize) -> Self {
-        Self(Arc::new(Mutex::new(State { is_taken: false, waiting: Waiting::new(most_waiting) })))
+        Self(Arc::new(Mutex::new(State { is_taken: false, waiting: FairQueue::new(most_waiting) })))
     }
 
     /// Waits for the permit. A future that is dropped gives up its place in the queue.
     ///
     /// # Errors
     /// If too many wait already.
-    pub async fn take(&self, line: Line) -> Result<Permit, Undone> {
+    pub async fn take(&self, requester: Requester) -> Result<Permit, Undone> {
         let receiver = {
             let mut state = self.lock();
             if !state.is_taken {
@@ -40,7 +40,7 @@ impl Permits {
             }
             let (sender, receiver) = oneshot::channel();
             state.waiting.retain(|sender| !sender.is_closed());
-            state.waiting.push(line, sender);
+            state.waiting.push(requester, sender);
             receiver
         };
         receiver.await.map_err(|_| Undone::Full)
@@ -84,26 +84,26 @@ impl Drop for Permit {
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
-    use crate::pool::Place;
+    use crate::pool::QueueKey;
     use futures_util::FutureExt;
     use std::pin::Pin;
 
     type Wait = Pin<Box<dyn Future<Output = Result<Permit, Undone>>>>;
 
     /// Whoever has begun to wait.
-    fn waits(permits: &Permits, line: Line) -> Wait {
+    fn waits(permits: &Permits, requester: Requester) -> Wait {
         let permits = permits.clone();
-        let mut wait: Wait = Box::pin(async move { permits.take(line).await });
+        let mut wait: Wait = Box::pin(async move { permits.take(requester).await });
         assert!(wait.as_mut().now_or_never().is_none());
         wait
     }
 
-    fn person(key: &str) -> Line {
-        Line::Known(Place::of(key))
+    fn person(key: &str) -> Requester {
+        Requester::Known(QueueKey::of(key))
     }
 
-    fn machine(key: &str) -> Line {
-        Line::Stranger(Place::of(key))
+    fn machine(key: &str) -> Requester {
+        Requester::Stranger(QueueKey::of(key))
     }
 
     #[test]

@@ -9,7 +9,7 @@ use super::extract::app_state;
 use super::page::Failure;
 use crate::config::ForwardedHeader;
 use crate::network::{self, is_within};
-use crate::pool::{Line, Place};
+use crate::pool::{QueueKey, Requester};
 use actix_web::dev::Payload;
 use actix_web::http::header::{self, HeaderMap, HeaderName};
 use actix_web::{FromRequest, HttpRequest};
@@ -25,9 +25,9 @@ mod forwarded;
 pub(super) struct Address(pub(super) String);
 
 impl Address {
-    /// Where slow work waits that a stranger at this address asked for: in the turn of its network.
-    pub(super) fn line(&self) -> Line {
-        Line::Stranger(Place::within(&network::end_site(&self.0), &self.0))
+    /// As whose job slow work waits that a stranger at this address asked for: of its network.
+    pub(super) fn requester(&self) -> Requester {
+        Requester::Stranger(QueueKey::within(&network::end_site(&self.0), &self.0))
     }
 }
 

@@ -18,7 +18,7 @@ use crate::domain::users::User;
 use crate::domain::users::list::Effort;
 use crate::domain::{Org, Tx};
 use crate::error::{Error, Result};
-use crate::pool::{Line, Permit, Place, Pool, RETRY_S, Undone};
+use crate::pool::{Permit, Pool, QueueKey, RETRY_S, Requester, Undone};
 use actix_web::dev::Payload;
 use actix_web::{FromRequest, HttpMessage, HttpRequest, web};
 use futures_util::future::{Either, LocalBoxFuture, select};
@@ -52,9 +52,9 @@ pub(super) struct RequestIdentity {
 pub(super) struct CurrentUser(pub(super) User, Authority);
 
 impl CurrentUser {
-    /// Where their slow work waits.
-    pub(super) fn line(&self) -> Line {
-        Line::Known(Place::of(&self.0.id))
+    /// As whose job their slow work waits.
+    pub(super) fn requester(&self) -> Requester {
+        Requester::Known(QueueKey::of(&self.0.id))
     }
 
     /// The person as the actor of a change, which is refused if by then they are signed out or may do less.
@@ -105,13 +105,13 @@ pub(super) struct OrgHandle {
     slow: Pool,
     pauses: Pauses,
     connection: Option<Arc<Connection>>,
-    /// Where they wait who come with the request.
-    line: Line,
+    /// As whose job slow work for the request waits.
+    requester: Requester,
 }
 
-/// Where what nobody in particular asked for waits.
-fn nobody() -> Line {
-    Line::Stranger(Place::of(""))
+/// The requester of what nobody in particular asked for.
+fn nobody() -> Requester {
+    Requester::Stranger(QueueKey::of(""))
 }
 
 impl FromRequest for OrgHandle {
@@ -123,21 +123,21 @@ impl FromRequest for OrgHandle {
             .extensions()
             .get::<RequestIdentity>()
             .and_then(|identity| Some(identity.user.as_ref()?.id.clone()));
-        let line = user.map_or_else(nobody, |user| Line::Known(Place::of(&user)));
-        ready(Self::of(request, line).map_err(Failure))
+        let requester = user.map_or_else(nobody, |user| Requester::Known(QueueKey::of(&user)));
+        ready(Self::of(request, requester).map_err(Failure))
     }
 }
 
 impl OrgHandle {
     pub(super) fn at(state: &AppState) -> Self {
         let (org, slow, pauses) = (state.org().clone(), state.0.slow.clone(), state.0.pauses.clone());
-        Self { org, slow, pauses, connection: None, line: nobody() }
+        Self { org, slow, pauses, connection: None, requester: nobody() }
     }
 
-    /// For what comes with this request, and waits in this line where it has to.
-    pub(super) fn of(request: &HttpRequest, line: Line) -> Result<Self> {
+    /// For this request, whose slow work waits as a job of `requester`.
+    pub(super) fn of(request: &HttpRequest, requester: Requester) -> Result<Self> {
         let connection = request.conn_data::<Arc<Connection>>().cloned();
-        Ok(Self { connection, line, ..Self::at(app_state(request)?) })
+        Ok(Self { connection, requester, ..Self::at(app_state(request)?) })
     }
 
     /// The tries that wait before their password is looked at.
@@ -156,7 +156,7 @@ impl OrgHandle {
 
     /// Waits for the permit to look at all rows of a table, unless the client hangs up meanwhile.
     pub(super) async fn scan_permit(&self) -> Result<Permit> {
-        let permit = self.org.scan_permit(self.line.clone());
+        let permit = self.org.scan_permit(self.requester.clone());
         let Some(connection) = &self.connection else { return permit.await };
         let permit_or_nobody = async {
             match select(pin!(permit), pin!(connection.client_leaves())).await {
@@ -209,13 +209,13 @@ impl OrgHandle {
     }
 
     /// Slow work on passwords, on threads of its own: `prepare` here what is then committed by [`OrgHandle::write`].
-    pub(super) async fn prepare<T, F>(&self, line: Line, work: F) -> Result<T>
+    pub(super) async fn prepare<T, F>(&self, requester: Requester, work: F) -> Result<T>
     where
         T: Send + 'static,
         F: FnOnce(&Org) -> Result<T> + Send + 'static,
     {
         let org = self.org.clone();
-        self.wait(self.slow.run(line, move || work(&org))).await.unwrap_or_else(|undone| match undone {
+        self.wait(self.slow.run(requester, move || work(&org))).await.unwrap_or_else(|undone| match undone {
             Undone::Full => Err(Error::Busy(RETRY_S)),
             Undone::Panicked => Err(Error::internal(undone)),
         })

@@ -335,14 +335,14 @@ pub(super) async fn consume(
     if !grounds.is_open() {
         return closed(layout);
     }
-    let line = examinations::line(&origin.address, grounds.is_expected());
-    let examined = match org.wait(state.0.examinations.run(line, move || grounds.examine(&field, now))).await
-    {
-        Err(refusal @ (Error::Busy(_) | Error::TooMany(_))) => {
-            return turn_away(state, layout, &org, &origin.address, refusal).await;
-        }
-        examined => examined,
-    };
+    let requester = examinations::requester(&origin.address, grounds.is_expected());
+    let examined =
+        match org.wait(state.0.examinations.run(requester, move || grounds.examine(&field, now))).await {
+            Err(refusal @ (Error::Busy(_) | Error::TooMany(_))) => {
+                return turn_away(state, layout, &org, &origin.address, refusal).await;
+            }
+            examined => examined,
+        };
     if !examined.as_ref().is_ok_and(Examined::is_proven) {
         state.0.sso_limits.charge(who.0, &who.1);
     }

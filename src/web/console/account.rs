@@ -116,7 +116,7 @@ async fn change(
     }
     let (id, holder) = (current.0.id.clone(), BrowserSession::of(request).holder());
     let prepared =
-        org.prepare(current.line(), move |org| passwords::prepare(org, &id, &form.password)).await?;
+        org.prepare(current.requester(), move |org| passwords::prepare(org, &id, &form.password)).await?;
     // No device is known by the old password any more, but this one is by the new.
     org.write(current.actor(), move |tx| {
         let user = admins::set_password(tx, prepared)?;

@@ -8,7 +8,7 @@ use crate::domain::sso::policy;
 use crate::domain::users::User;
 use crate::domain::{Actor, Org, Tx};
 use crate::error::{Error, Result};
-use crate::pool::{Line, Place};
+use crate::pool::{QueueKey, Requester};
 use crate::web::device;
 use crate::web::extract::{Address, CurrentUser, OrgHandle};
 use crate::web::session::BrowserSession;
@@ -22,7 +22,7 @@ struct Try {
     password: String,
     origin: Origin,
     caller: Caller,
-    line: Line,
+    requester: Requester,
     authority: Authority,
     /// Whether they are signed in and are asked again.
     again: bool,
@@ -41,9 +41,9 @@ pub(super) async fn sign_in(
     let device = device::secret(request);
     let shown = device.clone();
     let caller = org.read(move |conn| sign_in::caller(conn, &keys, &name, shown.as_deref(), now)).await?;
-    let line = match &caller {
-        Caller::Device(id) => Line::Known(Place::of(id)),
-        Caller::Session(_) | Caller::Stranger => address.line(),
+    let requester = match &caller {
+        Caller::Device(id) => Requester::Known(QueueKey::of(id)),
+        Caller::Session(_) | Caller::Stranger => address.requester(),
     };
     let origin = Origin::of(&address.0);
     let (user_name, password) = (user_name.to_owned(), password.to_owned());
@@ -53,7 +53,7 @@ pub(super) async fn sign_in(
         password,
         origin: origin.clone(),
         caller: caller.clone(),
-        line,
+        requester,
         authority,
         again: false,
     };
@@ -110,7 +110,7 @@ pub(super) async fn prove(
         password: password.to_owned(),
         origin: origin.clone(),
         caller: caller.clone(),
-        line: current.line(),
+        requester: current.requester(),
         authority: current.actor().without_proof(),
         again: true,
     };
@@ -120,7 +120,7 @@ pub(super) async fn prove(
 }
 
 async fn verify(org: &OrgHandle, tried: Try) -> Result<User> {
-    let Try { user_name, password, origin, caller, line, authority, again } = tried;
+    let Try { user_name, password, origin, caller, requester, authority, again } = tried;
     let (keys, now) = (org.inner().keys().clone(), org.inner().now());
     let (name, from, who) = (user_name.clone(), origin.clone(), caller.clone());
     org.read(move |conn| sign_in::may_try(conn, &keys, &name, &from, &who, now)).await?;
@@ -137,7 +137,7 @@ async fn verify(org: &OrgHandle, tried: Try) -> Result<User> {
         None => org.wait(tokio::time::sleep(attempt.pause)).await,
     }
     let (name, looked_at) = (user_name.clone(), counted.looked_at.clone());
-    let found = org.prepare(line, move |org| {
+    let found = org.prepare(requester, move |org| {
         looked_at.store(true, Ordering::Relaxed);
         check(org, &name, &password, again)
     });

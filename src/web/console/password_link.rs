@@ -115,7 +115,7 @@ async fn set(org: &OrgHandle, user: &User, address: Address, secret: String, for
     }
     let id = user.id.clone();
     let prepare = move |org: &_| passwords::prepare(org, &id, &form.password);
-    let prepared = org.prepare(address.line(), prepare).await?;
+    let prepared = org.prepare(address.requester(), prepare).await?;
     // What it rests on is the link, which is looked at again.
     let authority = Authority::trusted(user.actor());
     org.write(authority, move |tx| links::redeem(tx, &secret, prepared)).await?;

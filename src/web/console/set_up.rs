@@ -6,7 +6,7 @@ use crate::domain::sessions::{self, Holder};
 use crate::domain::users::User;
 use crate::domain::{Actor, Org, Role};
 use crate::error::{Error, Result};
-use crate::pool::Line;
+use crate::pool::Requester;
 use crate::web::device;
 use crate::web::extract::{Address, OrgHandle, Posted};
 use crate::web::page::{self, Answer, Layout, Refused};
@@ -61,7 +61,7 @@ pub(super) async fn claim(
     form: Posted<Claim>,
 ) -> Answer {
     let Posted(form) = form;
-    match set_up(&org, address.line(), secret.into_inner(), form.clone()).await {
+    match set_up(&org, address.requester(), secret.into_inner(), form.clone()).await {
         Ok((owner, granted)) => {
             let session = BrowserSession::of(&request);
             session.sign_in(&owner.id, &granted.reserved, org.inner().now());
@@ -83,7 +83,12 @@ pub(super) async fn claim(
     }
 }
 
-async fn set_up(org: &OrgHandle, line: Line, secret: String, form: Claim) -> Result<(User, PasswordSession)> {
+async fn set_up(
+    org: &OrgHandle,
+    requester: Requester,
+    secret: String,
+    form: Claim,
+) -> Result<(User, PasswordSession)> {
     // Whoever doesn't hold the link gives nobody work.
     let (keys, shown) = (org.inner().keys().clone(), secret.clone());
     org.read(move |conn| admins::may_set_up(conn, &keys, &shown)).await?;
@@ -94,7 +99,7 @@ async fn set_up(org: &OrgHandle, line: Line, secret: String, form: Claim) -> Res
     let words = [organisation.clone(), name.clone(), user_name.clone()];
     let prepare =
         move |org: &Org| passwords::prepare_new(org, &password, &words.each_ref().map(String::as_str));
-    let password = org.prepare(line, prepare).await?;
+    let password = org.prepare(requester, prepare).await?;
     let wish = Wish { name, user_name, password, role: Role::Owner };
     org.write(Actor::Rollcall, move |tx| {
         let owner = admins::set_up(tx, &secret, &organisation, &wish)?;

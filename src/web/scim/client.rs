@@ -14,7 +14,7 @@ use crate::domain::users::by_entra::Scope;
 use crate::domain::users::list::Effort;
 use crate::domain::{Actor, Org, Tx};
 use crate::error::Error;
-use crate::pool::{Line, Place};
+use crate::pool::{QueueKey, Requester};
 use crate::scim::message::{LARGEST_BODY, MEDIA_TYPE};
 use crate::scim::outline::Outline;
 use crate::scim::{Fault, ScimType};
@@ -117,7 +117,7 @@ fn admit(request: &HttpRequest) -> Result<Client, Refusal> {
         org.write_later(Actor::Entra, move |tx| credentials::used(tx, &used));
     }
     request.extensions_mut().insert(Credentialed);
-    let org = OrgHandle::of(request, Line::Stranger(Place::of(&token.id)))?;
+    let org = OrgHandle::of(request, Requester::Stranger(QueueKey::of(&token.id)))?;
     let (request, base) = (request.clone(), state.address(BASE));
     let walks = Arc::clone(&state.0.scim_walks);
     Ok(Client { org, token, scope: switch.scope, base, walks, request, own_test_of })

@@ -6,7 +6,7 @@
 
 use crate::error::{Error, Result};
 use crate::network;
-use crate::pool::{Line, Place, Pool, Undone};
+use crate::pool::{Pool, QueueKey, Requester, Undone};
 
 const AT_ONCE: usize = 2;
 /// A whole company at nine o'clock is less: these are done within a second.
@@ -22,21 +22,21 @@ impl Default for Examinations {
     }
 }
 
-/// Where a message waits that came from this address. One that is expected goes first; as anybody can ask to be sent to
-/// the identity provider, those wait by network too.
-pub(super) fn line(address: &str, is_expected: bool) -> Line {
-    let place = Place::within(&network::end_site(address), address);
-    if is_expected { Line::Known(place) } else { Line::Stranger(place) }
+/// As whose job a message from this address waits. One that is expected goes first; as anybody can ask to be sent to the
+/// identity provider, those wait by network too.
+pub(super) fn requester(address: &str, is_expected: bool) -> Requester {
+    let key = QueueKey::within(&network::end_site(address), address);
+    if is_expected { Requester::Known(key) } else { Requester::Stranger(key) }
 }
 
 impl Examinations {
-    /// Does some work off the async threads, once it is its turn.
-    pub(super) async fn run<T, F>(&self, line: Line, work: F) -> Result<T>
+    /// Does some work off the async threads, when the requester's turn comes.
+    pub(super) async fn run<T, F>(&self, requester: Requester, work: F) -> Result<T>
     where
         T: Send + 'static,
         F: FnOnce() -> T + Send + 'static,
     {
-        self.0.run(line, work).await.map_err(|undone| match undone {
+        self.0.run(requester, work).await.map_err(|undone| match undone {
             Undone::Full => Error::Busy(RETRY_AFTER_S),
             Undone::Panicked => Error::internal(undone),
         })

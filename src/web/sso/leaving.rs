@@ -110,8 +110,8 @@ pub(in crate::web) async fn logout(
     if !grounds.is_open() {
         return Err(Failure(Error::Conflict(help::for_the_person("switched_off").to_owned())));
     }
-    let line = examinations::line(&from, session.user().is_some());
-    let message = org.wait(state.0.examinations.run(line, move || grounds.examine(&query, now))).await;
+    let requester = examinations::requester(&from, session.user().is_some());
+    let message = org.wait(state.0.examinations.run(requester, move || grounds.examine(&query, now))).await;
     let message = match message {
         Err(refusal @ (Error::Busy(_) | Error::TooMany(_))) => {
             return turn_away(state, layout, &org, &from, refusal).await;

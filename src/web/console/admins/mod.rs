@@ -104,7 +104,7 @@ pub(super) async fn create(
 
 async fn make(current: &CurrentUser, org: &OrgHandle, form: Form) -> Result<User> {
     let entered = form.clone();
-    let wish = org.prepare(current.line(), move |org| form.wish(org)).await?;
+    let wish = org.prepare(current.requester(), move |org| form.wish(org)).await?;
     org.write(current.actor(), move |tx| {
         let user = admins::create(tx, &wish)?;
         entered.tell_apart(tx.conn, &user)?;
@@ -417,7 +417,7 @@ pub(super) async fn set_password(
     }
     let key = id.clone();
     let prepared =
-        org.prepare(current.line(), move |org| passwords::prepare(org, &key, &form.password)).await;
+        org.prepare(current.requester(), move |org| passwords::prepare(org, &key, &form.password)).await;
     let set = match prepared {
         Ok(prepared) => org.write(current.actor(), move |tx| admins::set_password(tx, prepared)).await,
         Err(refusal) => Err(refusal),

@@ -170,9 +170,9 @@ async fn import_from(
     let refresh = !refresh_metadata.is_empty();
     if !file.is_empty() || !pasted.trim().is_empty() {
         let document = if file.is_empty() {
-            org.prepare(current.line(), move |_| Document::of_text(&pasted)).await?
+            org.prepare(current.requester(), move |_| Document::of_text(&pasted)).await?
         } else {
-            org.prepare(current.line(), move |_| Document::of_file(&file)).await?
+            org.prepare(current.requester(), move |_| Document::of_file(&file)).await?
         };
         return org.write(current.actor(), move |tx| Ok((metadata::take(tx, document)?, beside(tx)?))).await;
     }
@@ -183,7 +183,7 @@ async fn import_from(
     let wrong = || Error::invalid("metadata_url", "Enter a complete https address.");
     let url = Url::parse(address.trim()).map_err(|_| wrong())?;
     let file = metadata::fetch(&url, app_state(request)?.0.metadata_from_private_networks).await?;
-    let document = org.prepare(current.line(), move |_| Document::of_file(&file)).await?;
+    let document = org.prepare(current.requester(), move |_| Document::of_file(&file)).await?;
     org.write(current.actor(), move |tx| Ok((metadata::take_from(tx, &url, document, refresh)?, beside(tx)?)))
         .await
 }

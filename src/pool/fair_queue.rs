@@ -1,51 +1,50 @@
-//! Who waits for something scarce, served in turn.
+//! A bounded queue for something scarce that serves all who wait in turn, however much one of them asks for.
 
 use std::collections::{HashMap, VecDeque};
 
-/// Groups of which it is remembered how much was done for them.
+/// The most groups of which it is remembered how much was done for them.
 const MOST_REMEMBERED: usize = 10_000;
 
-/// Who waits: jobs of one line are done in their order, lines take turns.
+/// Who asks for a job. The jobs of one requester are done in their order; requesters take turns.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Line {
-    /// Somebody signed in, whose device is known, or who is expected.
-    Known(Place),
-    /// Anybody else, by where they come from; a program with a credential, by that.
-    Stranger(Place),
+pub enum Requester {
+    /// A person who is signed in, whose device is known, or whose response is expected.
+    Known(QueueKey),
+    /// Anybody else, told apart by address; a program, by its credential.
+    Stranger(QueueKey),
 }
 
-/// Where in the queue somebody waits: groups take turns, and in a group its members do.
+/// By what a requester is told from others: groups take turns, and within a group its members do.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Place {
+pub struct QueueKey {
     group: String,
     member: String,
 }
 
-impl Place {
-    /// Of somebody who is a group of their own.
+impl QueueKey {
+    /// Of a requester that is a group by itself.
     #[must_use]
     pub fn of(key: &str) -> Self {
         Self::within(key, "")
     }
 
-    /// Of a member of a group, such as an address in its network: neighbours share what comes to them, so that none of
-    /// them keeps the others waiting.
+    /// Of a member of a group, such as an address in its network: the members share the turns of their group.
     #[must_use]
     pub fn within(group: &str, member: &str) -> Self {
         Self { group: group.to_owned(), member: member.to_owned() }
     }
 }
 
-/// All who wait, in fair order and bounded.
-pub(super) struct Waiting<J> {
-    known: Lines<J>,
-    strangers: Lines<J>,
-    /// Whether the last job taken was of somebody known: then it is the strangers' turn.
+/// The jobs of all requesters: known ones and strangers by turns.
+pub(super) struct FairQueue<J> {
+    known: RoundRobin<J>,
+    strangers: RoundRobin<J>,
+    /// Whether the last job taken was of a known requester: the next is a stranger's.
     last_known: bool,
 }
 
-/// Groups that are served in turn.
-struct Lines<J> {
+/// Groups of which each gives one job when its turn comes.
+struct RoundRobin<J> {
     groups: VecDeque<(String, Group<J>)>,
     count: usize,
     most: usize,
@@ -53,7 +52,7 @@ struct Lines<J> {
     served: HashMap<String, u32>,
 }
 
-/// The lines of one group, which are served in turn whenever it is the group's.
+/// The jobs of the members of one group. When the group's turn comes, the next member gives one.
 struct Group<J> {
     lines: VecDeque<(String, VecDeque<J>)>,
     count: usize,
@@ -90,8 +89,8 @@ impl<J> Group<J> {
         self.count = self.lines.iter().map(|(_, jobs)| jobs.len()).sum();
     }
 
-    /// Drops the newest job of the longest line if that is longer than `length`; tells whether it did. Whoever waits for
-    /// it is told.
+    /// Drops the newest job of the member with most of them, if those are more than `length`, and says whether it did.
+    /// Dropping a job answers whoever waits for it.
     fn shorten(&mut self, length: usize) -> bool {
         let longest = self.lines.iter_mut().max_by_key(|(_, jobs)| jobs.len());
         let Some((_, jobs)) = longest.filter(|(_, jobs)| jobs.len() > length) else { return false };
@@ -102,33 +101,34 @@ impl<J> Group<J> {
     }
 }
 
-impl<J> Lines<J> {
+impl<J> RoundRobin<J> {
     fn new(most: usize) -> Self {
         Self { groups: VecDeque::new(), count: 0, most, served: HashMap::new() }
     }
 
-    fn push(&mut self, place: Place, job: J) {
-        if self.count >= self.most && !self.make_room(&place) {
+    fn push(&mut self, key: QueueKey, job: J) {
+        if self.count >= self.most && !self.make_room(&key) {
             return;
         }
         self.count += 1;
-        match self.groups.iter_mut().find(|(group, _)| *group == place.group) {
-            Some((_, group)) => group.push(place.member, job),
+        match self.groups.iter_mut().find(|(group, _)| *group == key.group) {
+            Some((_, group)) => group.push(key.member, job),
             None => {
                 let mut group = Group { lines: VecDeque::new(), count: 0 };
-                group.push(place.member, job);
-                self.groups.push_back((place.group, group));
+                group.push(key.member, job);
+                self.groups.push_back((key.group, group));
             }
         }
     }
 
-    /// Drops a job of whoever has most of them, unless that is who comes: of the largest group, or of their own.
-    fn make_room(&mut self, place: &Place) -> bool {
-        let own = self.groups.iter().find(|(group, _)| *group == place.group).map(|(_, group)| group);
-        let (in_group, in_line) = own.map_or((0, 0), |own| (own.count, own.waiting(&place.member)));
+    /// Makes room for a job with this key by dropping one of the largest group; where that is its own group, of the
+    /// member with most jobs. A requester that has most itself gets no room.
+    fn make_room(&mut self, key: &QueueKey) -> bool {
+        let own = self.groups.iter().find(|(group, _)| *group == key.group).map(|(_, group)| group);
+        let (in_group, in_line) = own.map_or((0, 0), |own| (own.count, own.waiting(&key.member)));
         let served = |key: &str| self.served.get(key).copied().unwrap_or_default();
         let groups = self.groups.iter().enumerate();
-        // Among equals it is anybody: were it the newest, each who comes would throw out who came just before.
+        // Chosen at random among equals: if it were the newest, each newcomer would drop the one before it.
         let rank = |key: &str, group: &Group<J>| (group.count, served(key), rand::random::<u32>());
         let largest = groups.max_by_key(|(_, (key, group))| rank(key, group)).map(|(at, _)| at);
         let made = match largest.map(|at| &mut self.groups[at].1) {
@@ -136,7 +136,7 @@ impl<J> Lines<J> {
                 group.shorten(0)
             }
             _ => {
-                let own = self.groups.iter_mut().find(|(group, _)| *group == place.group);
+                let own = self.groups.iter_mut().find(|(group, _)| *group == key.group);
                 own.is_some_and(|(_, group)| group.shorten(in_line + 1))
             }
         };
@@ -169,20 +169,20 @@ impl<J> Lines<J> {
     }
 }
 
-impl<J> Waiting<J> {
-    /// With room for so many of those who are known, and as many strangers.
+impl<J> FairQueue<J> {
+    /// With room for `most` jobs of known requesters, and as many of strangers.
     pub(super) fn new(most: usize) -> Self {
-        Self { known: Lines::new(most), strangers: Lines::new(most), last_known: false }
+        Self { known: RoundRobin::new(most), strangers: RoundRobin::new(most), last_known: false }
     }
 
-    pub(super) fn push(&mut self, line: Line, job: J) {
-        match line {
-            Line::Known(place) => self.known.push(place, job),
-            Line::Stranger(place) => self.strangers.push(place, job),
+    pub(super) fn push(&mut self, requester: Requester, job: J) {
+        match requester {
+            Requester::Known(key) => self.known.push(key, job),
+            Requester::Stranger(key) => self.strangers.push(key, job),
         }
     }
 
-    /// Drops all but these.
+    /// Drops all jobs but those to keep.
     pub(super) fn retain(&mut self, keep: impl Fn(&J) -> bool) {
         self.known.retain(&keep);
         self.strangers.retain(&keep);
@@ -209,10 +209,10 @@ mod tests {
     #[test]
     fn among_lines_of_one_length_who_was_served_most_makes_room() {
         let (sender, receiver) = mpsc::channel();
-        let mut lines = Lines::new(MOST);
-        let push = |lines: &mut Lines<Job>, key: &str| {
+        let mut lines = RoundRobin::new(MOST);
+        let push = |lines: &mut RoundRobin<Job>, key: &str| {
             let (sender, name) = (sender.clone(), key.to_owned());
-            lines.push(Place::of(key), Box::new(move || sender.send(name).unwrap()));
+            lines.push(QueueKey::of(key), Box::new(move || sender.send(name).unwrap()));
         };
         push(&mut lines, "busy");
         push(&mut lines, "other");
@@ -233,8 +233,8 @@ mod tests {
 
     #[test]
     fn what_is_dropped_makes_room() {
-        let mut waiting = Waiting::new(2);
-        let lines = ["a", "a", "b"].map(|key| Line::Stranger(Place::of(key)));
+        let mut waiting = FairQueue::new(2);
+        let lines = ["a", "a", "b"].map(|key| Requester::Stranger(QueueKey::of(key)));
         for (number, line) in lines.into_iter().enumerate() {
             waiting.retain(|job| *job != 0);
             waiting.push(line, number);
