@@ -107,7 +107,7 @@ pub fn keys(conn: &mut Conn) -> Result<Vec<TrustedKey>> {
 pub struct Added {
     /// How many were not known before.
     pub new: usize,
-    /// How many were known and waited for an owner, who stands behind them now.
+    /// How many were known and waited for an owner, and are approved now.
     pub approved: usize,
     /// How many were removed here before, and so wait for an owner's approval.
     pub removed_before: usize,
@@ -139,7 +139,7 @@ pub fn add(tx: &mut Tx, file: &[u8]) -> Result<Added> {
     Ok(Added { issuers: issuers.len(), ..trust_all(tx, found, approved, By::Entry)? })
 }
 
-/// Trusts these; `approved` tells whether an owner stands behind them. What was added before by somebody who is no owner
+/// Trusts these; `approved` says whether an owner approves of them. What was added before by somebody who is no owner
 /// is approved of then, too: who came first makes no difference.
 pub(super) fn trust_all(tx: &mut Tx, found: Vec<Certificate>, approved: bool, by: By) -> Result<Added> {
     let (known, removed) = (list(tx.conn)?, removed(tx.conn)?);
@@ -160,7 +160,7 @@ pub(super) fn trust_all(tx: &mut Tx, found: Vec<Certificate>, approved: bool, by
         } else if !good.iter().chain(&waiting).any(|other| other.fingerprint == *fingerprint) {
             if is_kept_out {
                 added.removed_before += 1;
-                // What nobody asked for takes no place from what somebody enters, and hinders nothing else.
+                // One that was removed here and is listed again must not use up the limit, nor make the rest fail.
                 if may_add(tx.conn, false, waiting.len() + 1).is_err() {
                     continue;
                 }

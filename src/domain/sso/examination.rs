@@ -25,7 +25,7 @@ pub struct Grounds {
     is_expected: bool,
 }
 
-/// What can be said before a response is even read: whether it would be, and who brings it.
+/// What is known before a response is read: whether it will be read at all, and whether its browser asked for one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Standing {
     /// Whether responses are looked at: while single sign-on is off, only those in a browser that tests.
@@ -54,7 +54,7 @@ pub struct Examined {
 }
 
 impl Examined {
-    /// Whether a trusted key signed it: whoever made it up costs their network a visit.
+    /// Whether a trusted key signed it: a forged one is charged to the budget of its network.
     #[must_use]
     pub fn is_proven(&self) -> bool {
         self.reading.outcome.is_ok() || !self.reading.seen.proofs.is_empty()
@@ -62,7 +62,7 @@ impl Examined {
 }
 
 impl Grounds {
-    /// Reads all that is needed; `browser` is the secret in the browser that brings a response.
+    /// Reads all that is needed; `browser` is the secret in the browser that posts the response.
     pub fn read(
         conn: &mut Conn,
         ring: &Keyring,
@@ -83,13 +83,13 @@ impl Grounds {
         })
     }
 
-    /// Whether responses are looked at: while single sign-on is off, only those in a browser that tests.
+    /// Whether responses are read: while single sign-on is off, only in a browser that tests it.
     #[must_use]
     pub fn is_open(&self) -> bool {
         self.is_open
     }
 
-    /// Whether the browser that brings a response was sent to the identity provider, and no answer came yet.
+    /// Whether the browser that posts the response was sent to the identity provider, and has had no response yet.
     #[must_use]
     pub fn is_expected(&self) -> bool {
         self.is_expected

@@ -12,7 +12,7 @@ use crate::seal::Keyring;
 
 const PURPOSE: &str = "what an owner looks at";
 
-/// What an owner looks at, beside the settings in force.
+/// What an owner is to review, beside the settings in force.
 #[derive(Clone, Debug)]
 pub struct Look {
     /// Everybody with a role.
@@ -21,7 +21,7 @@ pub struct Look {
     pub shown: String,
 }
 
-/// Whether an owner is yet to look.
+/// Whether an owner's review is still due.
 pub fn is_due(conn: &mut Conn) -> Result<bool> {
     Ok(facts::get(conn, names::LOOK_AT_TRUST)?.unwrap_or(false))
 }

@@ -26,7 +26,7 @@ const UNSPECIFIED: &str = ":nameid-format:unspecified";
 /// of twenty and more; Entra ID's pairwise keys have 43.
 const PADDED_FROM: usize = 6;
 const OPAQUE_FROM: usize = 32;
-/// So many names are offered, and looked at.
+/// The most names of an assertion that are searched for.
 const NEAREST: usize = 5;
 const LOOKED_AT: i64 = 500;
 /// Names that need more letters changed than this are others.
@@ -65,7 +65,7 @@ impl By {
     }
 }
 
-/// Why nobody comes in.
+/// Why an assertion matches no account that may sign in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Nobody {
     /// The claim that should name the user is not there.
@@ -123,14 +123,14 @@ pub struct Named {
     pub opaque: bool,
 }
 
-/// An account, how it was found, and whether it may come in.
+/// An account, how it was found, and whether it may sign in.
 #[derive(Clone, Debug)]
 pub struct Found {
     /// The account.
     pub user: User,
     /// How it was found.
     pub by: By,
-    /// Why it may not come in, if it may not.
+    /// Why it may not sign in, if it may not.
     pub barred: Option<Nobody>,
 }
 

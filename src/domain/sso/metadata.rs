@@ -35,7 +35,7 @@ pub struct Imported {
     pub issuer: String,
     /// How many certificates are new.
     pub added: usize,
-    /// How many were known and waited for an owner, who stands behind them now.
+    /// How many were known and waited for an owner, and are approved now.
     pub approved: usize,
     /// How many were removed here before, and so wait for an owner's approval.
     pub removed_before: usize,

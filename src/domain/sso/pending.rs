@@ -53,7 +53,8 @@ pub fn is_over(conn: &mut Conn, ring: &Keyring, secret: &str, now: NaiveDateTime
     Ok(over > 0)
 }
 
-/// Takes it, which can be done once. What it rested on has not been taken away: it would have gone with that.
+/// Takes the sign-in, which can be done once. Certificates and settings that it rests on are still in force: it is
+/// deleted together with them.
 pub fn take(tx: &mut Tx, secret: &str) -> Result<Option<NewSession>> {
     let found = look(tx.conn, tx.keys, secret, tx.now)?;
     // The sign-in that is held goes with its session.

@@ -1,4 +1,4 @@
-//! Whether everybody but owners must come through Entra ID.
+//! Whether everybody but owners must sign in through Entra ID.
 //!
 //! Such a rule can lock a whole company out, so it takes itself back: it holds for ten minutes, and for good only once
 //! somebody who came in through Entra ID says so.
@@ -16,7 +16,7 @@ use crate::error::{Error, Result};
 use chrono::{NaiveDateTime, TimeDelta};
 use diesel::prelude::*;
 
-/// How long a requirement holds that nobody has confirmed.
+/// How long an unconfirmed requirement holds.
 const TRIAL: TimeDelta = TimeDelta::minutes(10);
 
 text_enum! {
@@ -38,7 +38,7 @@ pub struct Standing {
     pub requirement: Requirement,
     /// Until when a trial lasts, in UTC.
     pub until: Option<NaiveDateTime>,
-    /// Whether a trial's time ran out and nobody has been told yet.
+    /// Whether a trial's time ran out and that is not logged yet.
     pub lapsed: bool,
 }
 
@@ -72,7 +72,7 @@ pub(in crate::domain) fn settle_trial(tx: &mut Tx, limit: NaiveDateTime) -> Resu
     Ok(diesel::update(sso_settings::table.find(ONLY)).set(until).execute(tx.conn)?)
 }
 
-/// Whether this account may not come in by password now.
+/// Whether this account may not sign in by password now.
 pub fn bars_password(conn: &mut Conn, user: &User, now: NaiveDateTime) -> Result<bool> {
     Ok(user.role != Role::Owner && standing(conn, now)?.requirement != Requirement::Off)
 }
@@ -108,7 +108,7 @@ pub fn confirm(tx: &mut Tx, method: Method) -> Result<()> {
         return Err(Error::Conflict(cause.to_owned()));
     }
     set(tx, Requirement::On, None)?;
-    // Whoever came in by password goes, but for the owners.
+    // Sessions that began by password end, except those of owners.
     let owners = users::table.filter(users::role.eq(Role::Owner)).select(users::id);
     let others = sessions::table
         .filter(sessions::method.eq(Method::Password))

@@ -15,7 +15,7 @@ use uuid::Uuid;
 const LIFETIME: TimeDelta = TimeDelta::minutes(30);
 /// How many requests of people who are not signed in may be open: of one subscriber, behind whose address a whole company
 /// may be, and altogether. Anybody can ask to be sent to the identity provider, and each request is a line in the store.
-/// Neighbours in a network are told apart, so that none of them pushes another's sign-in out.
+/// The addresses of a network are counted apart, so that none of them pushes another's sign-in out.
 pub const MOST_OF_A_NETWORK: i64 = 2_000;
 /// How many may be open altogether.
 pub const MOST_OPEN: i64 = 10_000;
@@ -23,7 +23,7 @@ pub const MOST_OPEN: i64 = 10_000;
 text_enum! {
     /// What a request is for.
     pub enum Purpose {
-        /// To come in.
+        /// To sign in.
         SignIn = "sign_in",
         /// To prove who sits there, for somebody who is signed in.
         Proof = "proof",
@@ -80,7 +80,7 @@ pub enum Asker<'a> {
     Person(&'a str),
     /// Anybody, at this address.
     Stranger(&'a str),
-    /// Whoever has just left.
+    /// Somebody who has just signed out.
     Leaver,
 }
 
@@ -126,7 +126,7 @@ fn keep_newest(tx: &mut Tx, network: &str, most: i64) -> Result<()> {
     Ok(())
 }
 
-/// Where too many are open altogether, the address that has most of them loses its oldest: nobody who has few does.
+/// Where too many requests are open altogether, the address with most of them loses its oldest.
 fn make_room(tx: &mut Tx, most: i64) -> Result<()> {
     let open = saml_requests::table.filter(saml_requests::network.gt(""));
     if open.count().get_result::<i64>(tx.conn)? <= most {
@@ -194,7 +194,7 @@ pub fn find(conn: &mut Conn, id: &str) -> Result<Option<Request>> {
     Ok(saml_requests::table.find(id).select(Request::as_select()).first(conn).optional()?)
 }
 
-/// Remembers an assertion; tells whether it is seen for the first time.
+/// Stores an assertion's identifier, and says whether it is seen for the first time.
 pub fn see(tx: &mut Tx, issuer: &str, assertion: &str, expires: NaiveDateTime) -> Result<bool> {
     let id = tx.keys.digest("SAML assertion", &format!("{issuer}\n{assertion}"));
     let known: i64 = saml_assertions_seen::table.find(&id).count().get_result(tx.conn)?;

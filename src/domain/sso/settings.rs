@@ -250,7 +250,7 @@ pub fn switch(tx: &mut Tx, enabled: bool) -> Result<Settings> {
     save(tx, &wish)
 }
 
-/// An owner stands behind the address at which the metadata is read every day.
+/// Records that an owner approves of the address from which the metadata is read every day.
 pub(super) fn approve_metadata_address(tx: &mut Tx) -> Result<()> {
     let address = sso_settings::table.find(ONLY).filter(sso_settings::metadata_url.is_not_null());
     let approved = diesel::update(address.filter(sso_settings::metadata_approved.eq(false)))
@@ -263,7 +263,7 @@ pub(super) fn approve_metadata_address(tx: &mut Tx) -> Result<()> {
     audit::note(tx, Action::SsoChanged, SUBJECT, &[change])
 }
 
-/// Whether an owner stands behind the address at which the metadata is read every day.
+/// Whether an owner approved of the address from which the metadata is read every day.
 pub fn is_metadata_address_approved(conn: &mut Conn) -> Result<bool> {
     let approved = sso_settings::table.find(ONLY).select(sso_settings::metadata_approved);
     Ok(approved.first(conn).optional()?.unwrap_or(false))

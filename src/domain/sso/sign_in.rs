@@ -1,4 +1,4 @@
-//! A response on its way to a session: proven, held against our request, matched to an account, noted.
+//! From an examined response to a session: compared with our request, matched to an account, logged.
 
 use super::events::{self, Check, Details, Proof};
 use super::examination::{Examined, judges_otherwise};
@@ -37,7 +37,7 @@ impl Cause {
     }
 }
 
-/// Decides what becomes of a response, and notes it. A refusal is an outcome, not an error: what was seen stays noted.
+/// Decides on a response and logs it. A refusal is a value and not an error, so that the transaction keeps its log entry.
 pub fn conclude(tx: &mut Tx, examined: Examined, origin: &RequestOrigin) -> Result<SignInOutcome> {
     let Reading { report, outcome, seen, .. } = examined.reading;
     let settings = settings::read(tx.conn)?;
@@ -96,7 +96,7 @@ pub fn failed(tx: &mut Tx, origin: &RequestOrigin) -> Result<SignInOutcome> {
     case.refuse(tx, Cause::new("failed", sentence), Details::default())
 }
 
-/// A sign-in on its way: what it answers, whose it is as far as that is known, and what was seen of it.
+/// A sign-in under way: which request it answers, whose it is as far as that is known, and what its response says.
 struct Case<'a> {
     request: Option<Request>,
     user: Option<User>,
@@ -177,7 +177,7 @@ fn mismatched(mismatch: Mismatch) -> Cause {
 
 type NotIn = (Cause, Option<User>);
 
-/// The account that may come in, made if that is wished for.
+/// The account that may sign in, created if the settings allow that.
 fn matched(
     tx: &mut Tx,
     who: &Named,
@@ -250,7 +250,7 @@ fn nobody(why: Nobody) -> Cause {
     Cause::new(why.code(), sentence)
 }
 
-/// Lets the person in, or tells the tester that it would have.
+/// Signs the person in, or reports to the tester that it would have.
 fn admit(
     tx: &mut Tx,
     case: Case,
@@ -266,9 +266,9 @@ fn admit(
         let event = events::note(tx, case.report(None, sentence.to_owned(), Some(&user), details))?;
         return Ok(SignInOutcome::Tested { reference: event.reference });
     }
-    // Claims of everybody who comes in are nobody's business here.
+    // The claims of a sign-in are logged for tests only.
     details.claims.clear();
-    // Nothing is remembered of what no owner stands behind: it would count for the account from then on.
+    // A key that no owner approved of is not stored with the account, for which it would count from then on.
     if let Some(object_id) = &who.object_id
         && let Some((by, name)) = found.by.name().zip(who.name.as_deref())
         && user.entra_object_id.is_none()
@@ -283,7 +283,7 @@ fn admit(
     let asked = case.request.map(|request| request.return_to);
     let new_session = NewSession {
         return_to: asked.or_else(|| case.origin.return_to.clone()).unwrap_or_else(|| "/".to_owned()),
-        // Clocks differ: nobody has proved themselves later than now.
+        // Clocks differ: a proof is not later than now.
         proved_at: assertion.signed_in_at.map(|at| at.min(tx.now)),
         name_id: assertion.name_id,
         session_index: assertion.session_index,
@@ -298,7 +298,7 @@ fn admit(
     Ok(SignInOutcome::SignedIn(Box::new(reserve(tx, new_session, &case.origin.address)?)))
 }
 
-/// Notes that somebody comes in, and reserves their session.
+/// Records the sign-in and reserves its session.
 fn reserve(tx: &mut Tx, new_session: NewSession, address: &str) -> Result<ReservedSession> {
     let (user, name) = (&new_session.user, new_session.user.name());
     let how = [Change::set("address", address), Change::set("by", "Entra ID")];

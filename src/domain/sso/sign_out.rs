@@ -37,7 +37,7 @@ pub struct Foreign {
     pub until: Option<NaiveDateTime>,
 }
 
-/// The address at which Entra ID ends its own session too; none where that is not wished for.
+/// The address at which Entra ID ends its own session too; none where the settings do not ask for that.
 pub fn ask(tx: &mut Tx, here: &Here, session: &Foreign) -> Result<Option<String>> {
     let settings = settings::read(tx.conn)?;
     let Some(target) = settings.logout_url.filter(|_| settings.enabled) else { return Ok(None) };
@@ -120,7 +120,7 @@ impl Grounds {
         Ok(Self { here: here.clone(), issuers, trusted, skew, is_open: settings.enabled })
     }
 
-    /// Whether messages are looked at: not while single sign-on is off.
+    /// Whether messages are read: not while single sign-on is off.
     #[must_use]
     pub fn is_open(&self) -> bool {
         self.is_open
@@ -185,7 +185,7 @@ fn obey(
         }
     };
     let signed = message.signed_by.is_some();
-    // One that nobody signed can be written anew by whoever could bring it again.
+    // An unsigned request could as well be forged anew: remembering it would stop no repeat.
     if signed && !requests::see_sign_out(tx, &asked.id, asked.expires)? {
         let cause = "This sign-out request was presented before. Each is taken once.";
         return Ok(Err(Refusal { fault: Fault::Expired, cause: cause.to_owned() }));

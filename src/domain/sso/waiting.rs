@@ -60,12 +60,12 @@ impl Field {
     }
 }
 
-/// The fields that an administrator wishes to be otherwise, and how.
+/// The fields that an administrator changed, with the new values.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 struct Wished(Vec<(Field, Option<String>)>);
 
 impl Wished {
-    /// What a wish changes of what is in force.
+    /// What the new settings change of those in force.
     fn between(in_force: &Trust, wish: &Trust) -> Self {
         let changed = Field::ALL.iter().filter(|field| field.of(in_force) != field.of(wish));
         Self(changed.map(|field| (*field, field.of(wish))).collect())
@@ -117,7 +117,7 @@ pub fn entered(conn: &mut Conn, is_owner: bool) -> Result<Settings> {
     }
 }
 
-/// Keeps what an administrator wishes for an owner to look at; nothing, where it is in force already.
+/// Stores what an administrator changed until an owner decides; nothing, where it is in force already.
 pub(super) fn wait(tx: &mut Tx, in_force: &Settings, wish: &Settings) -> Result<()> {
     let shown = entered(tx.conn, false)?;
     if shown.trust() == wish.trust() {
@@ -159,7 +159,7 @@ fn forget(tx: &mut Tx) -> Result<()> {
     sessions::end_those(tx, &Ending::FromWaitingSettings)
 }
 
-/// Puts in force what an administrator entered. `shown` is what the owner looked at: refused if it is another by now.
+/// Puts in force what an administrator entered. `shown` is what the owner was shown; refused if that has changed since.
 pub fn approve(tx: &mut Tx, shown: &Trust) -> Result<Settings> {
     let (before, waiting) = decided(tx, shown)?;
     let wish = checks::checked(&waiting)?;

@@ -1,25 +1,25 @@
-//! Ways out of a sign-in that have nothing to do with what a response says: each is noted with a cause, like any refusal,
-//! so that the person has a reference to name.
+//! Sign-ins that end for another reason than what a response says. Each is logged with a cause, like any refusal, so that
+//! the person has a reference to name.
 
 use super::events::{self, Details, Report};
 use super::requests::Purpose;
 use crate::domain::Tx;
 use crate::error::Result;
 
-/// Why nobody looked at a response, or took a sign-in any further.
+/// Why a response was not read, or a sign-in not continued.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Way {
-    /// The form brings no response, or two.
+    /// The form has no response, or two.
     NoResponse,
     /// The form is larger than a response can be.
     TooLarge,
-    /// The form did not come in time.
+    /// The form did not arrive in time.
     TooSlow,
     /// Too many came from one network.
     TooMany,
     /// Too many came from everywhere.
     Busy,
-    /// A sign-in that waited for the person's word is over.
+    /// A sign-in that waited for the person's decision has expired.
     WaitedTooLong,
     /// No login URL is in force to which the browser could be sent.
     NotSetUp,
@@ -58,7 +58,7 @@ impl Way {
     }
 }
 
-/// Notes it; answers the reference for the person.
+/// Logs it, and returns the reference for the person.
 pub fn note(tx: &mut Tx, way: Way, address: &str) -> Result<String> {
     let report = Report {
         purpose: Purpose::SignIn,
