@@ -1,4 +1,4 @@
-//! What a handler may ask for.
+//! The extractors: what a handler may take as a parameter.
 
 use super::body::unreadable;
 pub(super) use super::body::{LARGEST_FORM, UpTo, Upload, whole};
@@ -34,20 +34,20 @@ pub(super) fn app_state(request: &HttpRequest) -> Result<&AppState> {
     state.ok_or_else(|| Error::internal("the application was put together without its state"))
 }
 
-/// Who is at the door, put there by the guard.
+/// Who a request comes from, as the guard recognised them.
 #[derive(Clone, Debug)]
 pub(super) struct RequestIdentity {
     pub(super) user: Option<User>,
-    /// Where they come to, if that is one of the routes.
+    /// The route that the request is for, if there is one.
     pub(super) route: Option<&'static Route>,
     pub(super) organisation: String,
-    /// Where forms may lead on to: the origins of the identity provider's addresses.
+    /// The origins to which a form may redirect: those of the identity provider.
     pub(super) forms_lead_to: Vec<Source>,
-    /// The long work that was begun on this page, for those who may see it.
+    /// The tasks that were begun on this page, for those who may see them.
     pub(super) tasks: Vec<TaskLine>,
 }
 
-/// The signed-in person. That they may be here, the guard has seen to: the table of routes says who may.
+/// The signed-in person, whom the guard found to have the role that the table of routes requires.
 #[derive(Clone, Debug)]
 pub(super) struct CurrentUser(pub(super) User, Authority);
 
@@ -57,7 +57,7 @@ impl CurrentUser {
         Requester::Known(QueueKey::of(&self.0.id))
     }
 
-    /// The person as the actor of a change, which is refused if by then they are signed out or may do less.
+    /// The person as the actor of a change. It is refused if by then they are signed out or have a lesser role.
     pub(super) fn actor(&self) -> Authority {
         self.1.clone()
     }
@@ -73,7 +73,7 @@ impl CurrentUser {
     }
 }
 
-/// Refuses whoever was let in before the body of their request came, and would not be now.
+/// Refuses a request whose sender has lost the right to it while its body was read.
 async fn still_there(request: &HttpRequest) -> Result<(), Failure> {
     let is_open =
         |identity: &RequestIdentity| identity.route.is_none_or(|route| route.least == Least::Anyone);
@@ -98,7 +98,7 @@ impl FromRequest for CurrentUser {
     }
 }
 
-/// The organisation this request is for, its work kept off the async threads.
+/// A handle on the organisation that the request is for, whose work is done off the async threads.
 #[derive(Clone)]
 pub(super) struct OrgHandle {
     org: Org,
@@ -140,13 +140,13 @@ impl OrgHandle {
         Ok(Self { connection, requester, ..Self::at(app_state(request)?) })
     }
 
-    /// The tries that wait before their password is looked at.
+    /// The attempts that wait before their password is checked.
     pub(super) fn pauses(&self) -> &Pauses {
         &self.pauses
     }
 
-    /// Waits for something that is no work for this request, such as a pause or a permit: its connection may be cut
-    /// meanwhile if another needs the place.
+    /// Waits for something that is no work for this request, such as a pause or a permit. Meanwhile its connection may be
+    /// closed to make room for another.
     pub(super) async fn wait<T>(&self, wait: impl Future<Output = T>) -> T {
         match &self.connection {
             Some(connection) => connection.while_it_waits(wait).await,
@@ -161,7 +161,7 @@ impl OrgHandle {
         let permit_or_nobody = async {
             match select(pin!(permit), pin!(connection.client_leaves())).await {
                 Either::Left((permit, _)) => permit,
-                // One that only said that it sends nothing more can still read this.
+                // A client that only closed its sending side can still read this.
                 Either::Right(_) => Err(Error::Busy(RETRY_S)),
             }
         };
@@ -208,7 +208,7 @@ impl OrgHandle {
         self.read(work).await
     }
 
-    /// Slow work on passwords, on threads of its own: `prepare` here what is then committed by [`OrgHandle::write`].
+    /// Slow work on passwords, on threads of its own. Its result is then committed by [`OrgHandle::write`].
     pub(super) async fn prepare<T, F>(&self, requester: Requester, work: F) -> Result<T>
     where
         T: Send + 'static,
@@ -221,7 +221,7 @@ impl OrgHandle {
         })
     }
 
-    /// As [`OrgHandle::read`], on the spot: for what takes microseconds, less than handing it to another thread.
+    /// As [`OrgHandle::read`], on this thread: for reads of microseconds, which are quicker than handing them over.
     pub(super) fn read_at_once<T>(&self, work: impl FnOnce(&mut Conn) -> Result<T>) -> Result<T> {
         self.org.read(work)
     }
@@ -237,19 +237,19 @@ impl OrgHandle {
         F: FnOnce(&mut Tx) -> Result<T> + Send + 'static,
     {
         let (sender, receiver) = tokio::sync::oneshot::channel();
-        // Whoever hung up in the meantime wants no answer; the change stays.
+        // A client that has hung up gets no answer; the change stays.
         self.org.submit(authority, work, move |outcome| drop(sender.send(outcome)));
         receiver.await.map_err(Error::internal)?
     }
 
-    /// As [`OrgHandle::write`], by itself and while nobody else waits: for what is all or nothing, and not little.
+    /// As [`OrgHandle::write`], in a commit of its own while nobody else waits: for a large change in one transaction.
     pub(super) async fn write_between<T, F>(&self, authority: impl Into<Authority>, work: F) -> Result<T>
     where
         T: Send + 'static,
         F: FnOnce(&mut Tx) -> Result<T> + Send + 'static,
     {
         let (sender, receiver) = tokio::sync::oneshot::channel();
-        // As there.
+        // As in `write`.
         self.org.submit_slice(authority, work, move |outcome| drop(sender.send(outcome)));
         receiver.await.map_err(Error::internal)?
     }
@@ -271,7 +271,7 @@ impl OrgHandle {
         self.org.note_later(report);
     }
 
-    /// Whether the database can serve; whoever asks is answered within this time.
+    /// Whether the database can serve, answered within this time.
     pub(super) async fn condition(&self, patience: Duration) -> Condition {
         let (sender, receiver) = tokio::sync::oneshot::channel();
         // Whoever waited no longer was told what there was to say.
@@ -288,7 +288,7 @@ impl OrgHandle {
 /// A form that was posted, its CSRF token checked.
 pub(super) struct Posted<T>(pub(super) T);
 
-/// The fields of a form in which a name may stand more than once.
+/// The fields of a form in which a name may occur more than once.
 pub(super) type Fields = Vec<(String, String)>;
 
 /// All values of the fields of this name.

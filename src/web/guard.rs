@@ -22,7 +22,7 @@ const REQUEST_ID: &str = "x-request-id";
 /// What proxies give is a UUID, or up to three of them.
 const LONGEST_FOREIGN_ID: usize = 128;
 
-/// Names a request, in the log and to whoever asks about it.
+/// The identifier of a request, in the log and on a failure page.
 #[derive(Clone, Debug)]
 pub(super) struct RequestId(pub(super) String);
 
@@ -69,15 +69,15 @@ pub(super) async fn watch<B: MessageBody>(
     .await
 }
 
-/// The id that a proxy gave the request, beside ours: what it looks like is all that is known of it, and anybody may send
-/// one, so no more of it is taken than names a request.
+/// The id that a proxy gave the request, beside ours. Anybody may send one, so only what has the form of an identifier is
+/// taken.
 fn foreign_id(headers: &HeaderMap) -> Option<&str> {
     let id = headers.get(REQUEST_ID)?.to_str().ok()?;
     let is_plain = |char: char| char.is_ascii_alphanumeric() || "-_.:+/=@".contains(char);
     (!id.is_empty() && id.len() <= LONGEST_FOREIGN_ID && id.chars().all(is_plain)).then_some(id)
 }
 
-/// The method as the log has it: any other than the known ones is a stranger's text, of any length.
+/// The method for the log. One that is not known may be any text, of any length, and is not logged as it came.
 fn method_name(method: &Method) -> &'static str {
     match *method {
         Method::GET => "GET",
@@ -93,7 +93,7 @@ fn method_name(method: &Method) -> &'static str {
     }
 }
 
-/// Security headers on every answer; nothing is kept by a browser unless the answer says so itself.
+/// Security headers on every response; a browser caches nothing unless the response says so itself.
 pub(super) async fn headers<B: MessageBody>(
     request: ServiceRequest,
     next: Next<B>,
@@ -109,8 +109,8 @@ pub(super) async fn headers<B: MessageBody>(
         |name: HeaderName, value: &'static str| headers.insert(name, HeaderValue::from_static(value));
     set(header::X_CONTENT_TYPE_OPTIONS, "nosniff");
     set(header::X_FRAME_OPTIONS, "DENY");
-    // Told to nobody else, and to us: without it browsers that know no Fetch Metadata send `Origin: null` with our own
-    // forms (Fetch, section 3.1), as they do with those of others.
+    // The referrer is sent to this server only. With none at all, browsers without Fetch Metadata would send
+    // `Origin: null` with our own forms (Fetch, section 3.1), as they do with those of other sites.
     set(header::REFERRER_POLICY, "same-origin");
     set(HeaderName::from_static("cross-origin-opener-policy"), "same-origin");
     set(HeaderName::from_static("cross-origin-resource-policy"), "same-origin");
@@ -128,7 +128,7 @@ pub(super) async fn headers<B: MessageBody>(
     Ok(response)
 }
 
-/// For how long browsers come over https only (RFC 6797).
+/// For how long browsers must use https (RFC 6797).
 fn transport_policy(state: &super::AppState) -> Option<&'static str> {
     match (state.is_https(), state.0.hsts_subdomains) {
         (true, true) => Some("max-age=31536000; includeSubDomains"),
@@ -142,7 +142,7 @@ pub(super) async fn same_origin<B: MessageBody>(
     request: ServiceRequest,
     next: Next<B>,
 ) -> Result<ServiceResponse<EitherBody<B>>, actix_web::Error> {
-    // Entra ID's messages are posted from its own site; they prove themselves by their signature.
+    // Entra ID's messages are posted from its own site, and are trusted by their signature.
     let comes_from_entra = [super::sso::CONSUMER, super::sso::LOGOUT].contains(&request.path());
     let changes = ![Method::GET, Method::HEAD].contains(request.method());
     let is_foreign = || app_state(request.request()).is_ok_and(|own| is_foreign(request.headers(), own));
@@ -169,8 +169,8 @@ fn is_foreign(headers: &HeaderMap, own: &super::AppState) -> bool {
     !is_here || (own.is_https() && scheme != "https")
 }
 
-/// Lets a request pass that one of these routes, which share a path, answers to whoever sent it; the one place where
-/// that is decided.
+/// Lets a request pass if the route for its method, among these that share a path, is open to its sender. Roles are checked
+/// here and nowhere else.
 pub(super) async fn authorize(
     routes: &'static [Route],
     all: &'static [Route],
@@ -212,7 +212,7 @@ fn method_not_allowed(routes: &[Route], page: String) -> HttpResponse {
     response
 }
 
-/// The page for an address where there is nothing, with the navigation for whoever is signed in.
+/// The page for an address that does not exist, with the navigation if somebody is signed in.
 pub(super) async fn nowhere(request: HttpRequest) -> Answer {
     let identity = recognise(&request, None).await?;
     request.extensions_mut().insert(identity);
@@ -244,7 +244,7 @@ fn refusal(least: Least, identity: &RequestIdentity) -> Option<Error> {
 
 async fn recognise(request: &HttpRequest, route: Option<&'static Route>) -> Result<RequestIdentity> {
     let session = BrowserSession::of(request);
-    // A session that began without a role is none of an account that has been given one since.
+    // A session that began without a role does not count for an account that has been given one since.
     let is_plain = session.foreign().is_some_and(|foreign| foreign.came_by.plain);
     let id = session.user();
     let org = OrgHandle::at(app_state(request)?);
@@ -278,7 +278,7 @@ async fn recognise(request: &HttpRequest, route: Option<&'static Route>) -> Resu
     .await
 }
 
-/// To the sign-in page, and from there back to the page that was asked for.
+/// Redirects to the sign-in page, and from there back to the page that was asked for.
 fn to_sign_in(all: &[Route], request: ServiceRequest) -> ServiceResponse<BoxBody> {
     let target = if [Method::GET, Method::HEAD].contains(request.method()) {
         let path = request.uri().path_and_query().map_or("/", |path| path.as_str());

@@ -1,4 +1,4 @@
-//! How a page, a redirect and a failure are told to a browser.
+//! Pages, redirects and failures as responses to a browser.
 
 use super::extract::RequestIdentity;
 use super::guard::RequestId;
@@ -21,10 +21,10 @@ use std::fmt::{self, Write};
 use std::future::{Ready, ready};
 use std::rc::Rc;
 
-/// What a page handler answers.
+/// The result of a page handler.
 pub(super) type Answer = Result<HttpResponse, Failure>;
 
-/// What stands around every page.
+/// What is around the content of every page: navigation, messages, who is signed in.
 #[derive(Clone, Default)]
 pub(super) struct Layout {
     pub(super) organisation: String,
@@ -32,17 +32,17 @@ pub(super) struct Layout {
     pub(super) person: Option<Person>,
     pub(super) csrf: String,
     pub(super) flashes: Vec<Flash>,
-    /// The parts of a long page that show themselves what came of their forms.
+    /// The parts of a long page that show the messages about their own forms.
     pub(super) places: &'static [&'static str],
-    /// What is wrong with the form that is shown again, told where the browser then stands.
+    /// What is wrong with the form that is shown again, for the part of the page to which the browser scrolls.
     pub(super) complaints: Complaints,
     pub(super) css: String,
     pub(super) js: String,
     pub(super) icon: String,
-    /// What is wrong with a form, where the form has no place for it.
+    /// What is wrong with a form and has no field in it to stand beside.
     unplaced: RefCell<Vec<String>>,
     cookie: Option<Cookie<'static>>,
-    /// The long work that was begun on this page.
+    /// The tasks that were begun on this page.
     pub(super) tasks: Vec<TaskLine>,
 }
 
@@ -60,37 +60,37 @@ pub(super) struct Person {
 }
 
 impl Layout {
-    /// The layout of a page in this room of the navigation.
+    /// The layout of a page in this section of the navigation.
     #[must_use]
     pub(super) fn of(mut self, room: &'static str) -> Self {
         self.room = room;
         self
     }
 
-    /// The layout of a long page, of which these parts show themselves what came of their forms: browsers go there by the
-    /// fragment of the address, past the head of the page.
+    /// The layout of a long page whose parts show the messages about their own forms. The fragment of the address takes
+    /// the browser to the part, where the head of the page is out of sight.
     #[must_use]
     pub(super) fn with_places(mut self, places: &'static [&'static str]) -> Self {
         self.places = places;
         self
     }
 
-    /// The layout of a form that is shown again: it says at its head what is wrong, with a link to each field.
+    /// The layout of a form that is shown again, with a summary at its head of what is wrong and a link to each field.
     #[must_use]
     pub(super) fn refusing(self, refusal: &Refused) -> Self {
         self.refusing_at(refusal, "")
     }
 
-    /// As [`Layout::refusing`], for a form whose address leads to this part of a long page.
+    /// As [`Layout::refusing`], for a form in this part of a long page.
     #[must_use]
     pub(super) fn refusing_at(mut self, refusal: &Refused, place: &'static str) -> Self {
         self.complaints = Complaints { place, all: refusal.complaints().to_vec() };
         self
     }
 
-    /// The lines to show at this place; with an empty one, at the head of the page.
+    /// The messages for this part of the page; with an empty name, those for its head.
     pub(super) fn flashes_at(&self, place: &str) -> Vec<&Flash> {
-        // What belongs to a part of another page is told at the head of this one.
+        // A message for a part that this page does not have is shown at its head.
         let at = |flash: &Flash| {
             self.places.iter().copied().find(|place| *place == flash.place).unwrap_or_default()
         };
@@ -112,7 +112,7 @@ impl Layout {
         self.person.as_ref().is_some_and(|person| person.is_owner)
     }
 
-    /// What is wrong with a form, where the form has no place for it.
+    /// What is wrong with a form and has no field in it to stand beside.
     pub(super) fn unplaced(&self) -> Vec<String> {
         self.unplaced.borrow().clone()
     }
@@ -161,7 +161,7 @@ pub(super) fn show(layout: &Layout, page: &impl Template) -> Answer {
     show_as(StatusCode::OK, layout, page)
 }
 
-/// Shows a page with another status, such as a form with what is wrong with it.
+/// Shows a page with another status, such as a form that was refused.
 pub(super) fn show_as(status: StatusCode, layout: &Layout, page: &impl Template) -> Answer {
     let body = page.render().map_err(Error::internal)?;
     let mut response = HttpResponse::build(status);
@@ -171,15 +171,15 @@ pub(super) fn show_as(status: StatusCode, layout: &Layout, page: &impl Template)
     Ok(response.content_type("text/html; charset=utf-8").body(body))
 }
 
-/// A text as it stands in a page.
+/// A text as a template escapes it.
 #[derive(Template)]
 #[template(source = "{{ text }}", ext = "html")]
 struct EscapedText<'a> {
     text: &'a str,
 }
 
-/// Shows a form, with what is wrong with it if something is. What the form has no place for stands at the top of the page:
-/// nothing is refused without a word.
+/// Shows a form, and what is wrong with it if something is. A fault that the page does not show beside a field is shown at
+/// its head, so that no refusal goes without a reason.
 pub(super) fn show_form(refused: &Refused, layout: &Layout, page: &impl Template) -> Answer {
     let texts = refused.texts();
     if !texts.is_empty() {
@@ -194,7 +194,7 @@ pub(super) fn show_form(refused: &Refused, layout: &Layout, page: &impl Template
     show_as(refused.status(), layout, page)
 }
 
-/// Shows a page with what was refused: with its status, and with when to try again.
+/// Shows a page with the status of a refusal, and in the header after how long to try again.
 pub(super) fn show_refused(refusal: &Error, layout: &Layout, page: &impl Template) -> Answer {
     let mut response = show_as(status(refusal), layout, page)?;
     if let Some(seconds) = refusal.retry_after() {
@@ -203,18 +203,18 @@ pub(super) fn show_refused(refusal: &Error, layout: &Layout, page: &impl Templat
     Ok(response)
 }
 
-/// Sends a file to keep.
+/// Sends a file to download.
 pub(super) fn download(name: &str, kind: &str, body: Vec<u8>) -> HttpResponse {
     HttpResponse::Ok().content_type(kind).insert_header(ContentDisposition::attachment(name)).body(body)
 }
 
-/// On to another page, which is asked for with GET.
+/// Redirects to another page, which the browser requests with GET.
 pub(super) fn go(path: &str) -> HttpResponse {
     HttpResponse::SeeOther().insert_header((header::LOCATION, in_address(path))).finish()
 }
 
-/// A path or an address with all that may not stand in one escaped (RFC 3986 section 2.1): a key that came in an
-/// address was unescaped on the way.
+/// A path or URL with every character escaped that it must not contain (RFC 3986 section 2.1). A key from the path of a
+/// request has been unescaped.
 fn in_address(text: &str) -> String {
     text.bytes().fold(String::with_capacity(text.len()), |mut escaped, byte| {
         if byte.is_ascii_graphic() {
@@ -247,9 +247,9 @@ pub(super) fn settle<T>(
     Ok(go(path))
 }
 
-/// A path of ours to go to next; whatever else was asked for is home.
+/// The path to go to next, if it is one of this server; home otherwise.
 ///
-/// Only a path on this server: `//host` and `/\host` lead elsewhere in browsers.
+/// Browsers take `//host` and `/\host` as addresses of other servers.
 pub(super) fn own_path(asked: Option<&str>) -> String {
     let own = |path: &&str| {
         let second = path.chars().nth(1);
@@ -260,12 +260,12 @@ pub(super) fn own_path(asked: Option<&str>) -> String {
     asked.filter(own).unwrap_or("/").to_owned()
 }
 
-/// A moment as people write it, in UTC.
+/// A time as people write it, in UTC.
 pub(super) fn when(at: NaiveDateTime) -> String {
     crate::domain::in_words(at)
 }
 
-/// How long ago a moment was, in one rough word or two.
+/// How long ago a time was, roughly.
 pub(super) fn ago(at: NaiveDateTime, now: NaiveDateTime) -> String {
     let minutes = (now - at).num_minutes();
     let counted = |count: i64, unit: &str| format!("{count} {unit}{} ago", if count == 1 { "" } else { "s" });
@@ -277,7 +277,7 @@ pub(super) fn ago(at: NaiveDateTime, now: NaiveDateTime) -> String {
     }
 }
 
-/// Which page of a list an address asks for.
+/// Which page of a list a query asks for.
 pub(super) fn at(after: Option<String>, before: Option<String>) -> At {
     let said = |cursor: Option<String>| cursor.filter(|cursor| !cursor.is_empty());
     match (said(after), said(before)) {
@@ -287,7 +287,7 @@ pub(super) fn at(after: Option<String>, before: Option<String>) -> At {
     }
 }
 
-/// The addresses of the pages before and after this one, with the query that leads to it.
+/// The addresses of the pages before and after this one, with the same query.
 pub(super) fn ways<T>(
     page: &Page<T>,
     path: &str,
@@ -304,7 +304,7 @@ pub(super) fn ways<T>(
     (way(&page.previous), way(&page.next))
 }
 
-/// A path with a query, of which empty values are left out.
+/// A path with a query, without the parameters that are empty.
 pub(super) fn address(path: &str, query: &[(&str, &str)]) -> String {
     let said: Vec<_> = query.iter().filter(|(_, value)| !value.is_empty()).collect();
     match serde_urlencoded::to_string(said) {
@@ -313,7 +313,7 @@ pub(super) fn address(path: &str, query: &[(&str, &str)]) -> String {
     }
 }
 
-/// What is wrong with a form that is shown again, and in which part of the page that is told.
+/// What is wrong with a form that is shown again, and in which part of the page to say so.
 #[derive(Clone, Default)]
 pub(super) struct Complaints {
     place: &'static str,
@@ -321,13 +321,13 @@ pub(super) struct Complaints {
 }
 
 impl Complaints {
-    /// What to tell at this place; with an empty one, at the head of the page.
+    /// What to show in this part of the page; with an empty name, at its head.
     pub(super) fn at(&self, place: &str) -> &[Complaint] {
         if self.place == place { &self.all } else { &[] }
     }
 }
 
-/// What was wrong with a form that is shown again, if something was.
+/// Why a form is shown again, if it was refused.
 #[derive(Debug, Default)]
 pub(super) struct Refused(pub(super) Option<Error>);
 
@@ -342,13 +342,13 @@ impl Refused {
         self.0.as_ref().map_or(&[], Error::complaints)
     }
 
-    /// What is wrong that belongs to no field.
+    /// What is wrong with the form as a whole.
     pub(super) fn overall(&self) -> Option<String> {
         let fielded = |error: &&Error| matches!(error, Error::Invalid(_) | Error::Taken(_));
         self.0.as_ref().filter(|error| !fielded(error)).map(Error::to_string)
     }
 
-    /// All that is wrong, one sentence or more for each thing.
+    /// All that is wrong, a text for each fault.
     fn texts(&self) -> Vec<String> {
         match &self.0 {
             None => Vec::new(),
@@ -357,20 +357,20 @@ impl Refused {
         }
     }
 
-    /// The status of the page that says so.
+    /// The status of the page.
     pub(super) fn status(&self) -> StatusCode {
         self.0.as_ref().map_or(StatusCode::OK, status)
     }
 }
 
-/// What a failure says, on its way to the page that says it.
+/// The text of a failure, which [`render_failures`] puts into a page.
 pub(super) type FailureText = Rc<str>;
 
-/// Where to go from a failure, if not home.
+/// Where the failure page leads, if not home.
 #[derive(Clone)]
 pub(super) struct FailureLink(pub(super) String);
 
-/// A domain error on its way to a browser.
+/// An error of the domain as a response to a browser.
 #[derive(Debug)]
 pub(super) struct Failure(pub(super) Error);
 
@@ -391,7 +391,7 @@ impl ResponseError for Failure {
         status(&self.0)
     }
 
-    /// Only the outline: [`render_failures`] knows the request, and so the layout of the page and its reference.
+    /// Without a body: [`render_failures`] adds the page, for which it needs the request.
     fn error_response(&self) -> HttpResponse {
         if let Error::Internal(cause) = &self.0 {
             tracing::error!(%cause, "request failed");
@@ -418,20 +418,20 @@ struct FailurePage {
     layout: Layout,
     title: &'static str,
     text: String,
-    /// Whether a form was sent that can be sent again as it was.
+    /// Whether a form was sent, and can be sent again unchanged.
     was_sent: bool,
-    /// A page to go to; home in any case.
+    /// A page to offer beside home.
     onward: Option<String>,
     reference: String,
 }
 
-/// Turns the outline of a failure into a page.
+/// Gives the response of a failure its page.
 pub(super) async fn render_failures<B: MessageBody>(
     request: ServiceRequest,
     next: Next<B>,
 ) -> Result<ServiceResponse<EitherBody<B, BoxBody>>, actix_web::Error> {
     let response = match session::lost() {
-        // Whether somebody is signed in is not known: nobody is treated as if they were not.
+        // It is not known whether anybody is signed in, so nobody is shown the page of a signed-out browser.
         Some(cause) => request.into_response(Failure(cause).error_response()).map_into_right_body::<B>(),
         None => next.call(request).await?.map_into_left_body(),
     };
@@ -456,7 +456,7 @@ pub(super) async fn render_failures<B: MessageBody>(
     Ok(ServiceResponse::new(request, told).map_into_right_body())
 }
 
-/// A failure that came after the answer was made, told in its place with what that had to say.
+/// The page of a failure that came after the response was made. It replaces that response and shows its messages.
 pub(super) fn failed_after(
     request: &HttpRequest,
     error: &Error,

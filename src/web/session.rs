@@ -1,4 +1,4 @@
-//! Sessions of the console, kept in the database: revocable, and shared by all who serve it.
+//! Sessions of the console. They are in the database, so that they can be revoked and survive a restart.
 
 use super::AppState;
 use super::cookies::{self, Name};
@@ -24,8 +24,8 @@ use std::cell::RefCell;
 use std::collections::HashMap;
 
 tokio::task_local! {
-    /// Why the session of the request under way could not be read or kept. `actix_session` would answer such a request
-    /// without a word, so the store says that all went well, and leaves here what did not.
+    /// Why the session of this request could not be read or stored. `actix_session` would answer such a request without a
+    /// page, so the store reports success to it and puts the failure here.
     static LOST: RefCell<Option<Lost>>;
 }
 
@@ -39,46 +39,46 @@ const FLASHES: &str = "flashes";
 const FOREIGN: &str = "foreign";
 /// Which session it is, while a request is under way.
 const SITTING: &str = "sitting";
-/// The session that was reserved for whoever has just been let in, until it begins.
+/// The session that was reserved at a sign-in, until it begins.
 const RESERVED: &str = "reserved";
 const ROOT: &str = "root";
 const FORM: &str = "form";
 const PURPOSE: &str = "session";
-/// What decides who has power or where trust lies wants a proof that is no older.
+/// How old a proof may be for a decision about power or trust.
 const PROOF_MINUTES: i64 = 10;
 
-/// What the pages know of the browser's session, by type and not by string.
+/// The browser's session as the pages use it: typed methods in place of string keys.
 pub(super) struct BrowserSession {
     session: Session,
-    /// Whether nothing is shown, so that nothing is used up (RFC 9110 section 9.3.2).
+    /// Whether the response has no body, so that no message counts as shown (RFC 9110 section 9.3.2).
     is_head: bool,
 }
 
-/// One line to show on the next page.
+/// A message to show on the next page.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) struct Flash {
     /// `good`, `bad` or `note`.
     pub(super) kind: String,
-    /// The line.
+    /// The text.
     pub(super) text: String,
-    /// The part of the page where it belongs; empty for its head.
+    /// The part of the page that shows it; empty for its head.
     #[serde(default)]
     pub(super) place: String,
-    /// Where it leads on to, and what that is called.
+    /// A link to go on by: its address and text.
     #[serde(default)]
     pub(super) onward: Option<(String, String)>,
 }
 
-/// A form that was sent and waits until the person has proved at Entra ID that it is they.
+/// A form that was sent and waits for the person to prove at Entra ID who they are.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) struct KeptForm {
-    /// Whose it is: nobody else goes on with it.
+    /// The user who sent it, the only one to whom it is offered.
     pub(super) user: String,
-    /// Where it goes.
+    /// The address that it is posted to.
     pub(super) action: String,
-    /// The page on which it stands.
+    /// The page that it is on.
     pub(super) page: String,
-    /// What was entered; nothing where that is secret, a file, or more than is kept.
+    /// What was entered; nothing where that is secret, a file, or too long to be kept.
     pub(super) fields: Option<Vec<(String, String)>>,
 }
 
@@ -87,7 +87,8 @@ impl BrowserSession {
         Self { session: request.get_session(), is_head: request.method() == actix_web::http::Method::HEAD }
     }
 
-    /// Begins the session that was reserved for this user, under a new key: one that was planted before is worth nothing.
+    /// Begins the session that was reserved for this user, under a new key, so that a key planted in the browser before
+    /// (session fixation) is worthless.
     pub(super) fn sign_in(&self, user: &str, reserved: &Reserved, now: NaiveDateTime) {
         self.session.clear();
         self.session.renew();
@@ -98,7 +99,7 @@ impl BrowserSession {
         self.prove(now);
     }
 
-    /// As [`BrowserSession::sign_in`], for somebody who comes from Entra ID, where they proved themselves at `proved_at`.
+    /// As [`BrowserSession::sign_in`], for a sign-in through Entra ID, where the person proved themselves at `proved_at`.
     pub(super) fn sign_in_from(
         &self,
         user: &str,
@@ -115,7 +116,7 @@ impl BrowserSession {
         }
     }
 
-    /// Goes on under a new key, as whoever came in the same way.
+    /// Continues the session under a new key.
     pub(super) fn begin_again(&self, user: &str, reserved: &Reserved, now: NaiveDateTime) {
         let (foreign, proved, root) = (self.foreign(), self.get::<String>(PROVED), self.root());
         self.sign_in(user, reserved, now);
@@ -125,7 +126,7 @@ impl BrowserSession {
         if let Some(foreign) = foreign {
             self.put(FOREIGN, &foreign);
         }
-        // An old proof does not become a new one by the way.
+        // A new key does not renew the proof.
         match proved {
             Some(proved) => self.put(PROVED, &proved),
             None => drop(self.session.remove(PROVED)),
@@ -258,7 +259,7 @@ impl BrowserSession {
     }
 }
 
-/// A session that could not be read or kept.
+/// A session that could not be read or stored.
 struct Lost {
     cause: Error,
     /// The lines that it was to show on the next page, where only such things of a session were to be kept that stands;
@@ -276,13 +277,13 @@ impl Lost {
     }
 }
 
-/// Keeps why a session was lost; hands it back where no request is under way.
+/// Records why a session was lost; returns it where no request is under way.
 fn keep(cause: Error, flashes: Option<Vec<Flash>>) -> Result<()> {
     tracing::error!(%cause, "a session could not be read or kept");
     let mut lost = Some(Lost { cause, flashes });
     let kept = LOST.try_with(|place| {
         let mut place = place.borrow_mut();
-        // The first one is the cause of the others.
+        // The first failure caused the others.
         if place.is_none() {
             *place = lost.take();
         }
@@ -317,7 +318,7 @@ pub(super) async fn tell_lost<B: MessageBody>(
     LOST.scope(RefCell::default(), answer).await
 }
 
-/// The store behind the sessions.
+/// The store of the sessions, for `actix_session`.
 pub(super) struct Store {
     app: AppState,
     org: OrgHandle,
@@ -347,7 +348,7 @@ impl Store {
 /// The values of a session, as actix-session hands them over: JSON by name.
 type State = HashMap<String, String>;
 
-/// A session on its way into the store.
+/// A session as it is stored.
 struct Packed {
     holder: Holder,
     reserved: Option<Reserved>,
@@ -355,7 +356,7 @@ struct Packed {
 }
 
 fn pack(mut state: State) -> Result<Packed, serde_json::Error> {
-    // Neither belongs to what is kept.
+    // Neither is stored with the session.
     state.remove(SITTING);
     let reserved = state.remove(RESERVED).and_then(|value| serde_json::from_str(&value).ok());
     let user = state.get(USER).and_then(|value| serde_json::from_str(value).ok());
@@ -374,13 +375,13 @@ fn holder(user: Option<String>, foreign: Option<Foreign>) -> Holder {
     }
 }
 
-/// The lines that a session shows next.
+/// The messages that a session shows next.
 fn flashes(state: &str) -> Vec<Flash> {
     let state: State = serde_json::from_str(state).unwrap_or_default();
     state.get(FLASHES).and_then(|flashes| serde_json::from_str(flashes).ok()).unwrap_or_default()
 }
 
-/// What a session that ended with its own request still had to tell, for a session of nobody.
+/// The messages of a session that ended during its own request, for a session without a user.
 fn ended(state: &str) -> Option<Packed> {
     let before: State = serde_json::from_str(state).ok()?;
     let mut flashes: Vec<Flash> = serde_json::from_str(before.get(FLASHES)?).ok()?;
@@ -425,7 +426,7 @@ impl SessionStore for Store {
             Ok(key) => Ok(key),
             Err(cause) => {
                 keep(cause, None).map_err(|cause| SaveError::Other(cause.into()))?;
-                // No browser gets it.
+                // The key is sent to no browser.
                 SessionKey::try_from(seal::secret()).map_err(|cause| SaveError::Other(cause.into()))
             }
         }
@@ -445,7 +446,7 @@ impl SessionStore for Store {
             }
         };
         match ended(&state).filter(|_| !stands) {
-            // What came of the request is still told: in a session of nobody.
+            // The outcome of the request is still shown, in a session without a user.
             Some(told) => match self.begin(told).await {
                 Ok(key) => Ok(key),
                 Err(cause) => {
@@ -458,7 +459,7 @@ impl SessionStore for Store {
     }
 
     async fn update_ttl(&self, _: &SessionKey, _: &Duration) -> Result<(), anyhow::Error> {
-        // The limits are counted from the visits, which `load` writes down.
+        // The limits are counted from the requests, whose times `load` stores.
         Ok(())
     }
 
