@@ -1,8 +1,10 @@
-//! What the organisation may do, whichever door the request came through.
+//! What the organisation may do, whichever interface the request came through.
 //!
-//! Rooms, lowest first: [`page`], [`authority`], [`condition`], `names`, [`settings`], [`tasks`], [`audit`], [`retention`], [`sites`], [`licenses`], [`deprovisioning_guard`], [`users`],
-//! [`groups`], [`held`], [`sso`], [`admins`], [`backups`], [`identity`], [`provisioning`], [`health`], [`imports`], [`alignment`], [`bulk`], [`ahead`], [`demo`]. A room may use those before
-//! it.
+//! The modules, each of which uses only those before it: `text_enum`, `counted`, [`page`], [`condition`], `names`,
+//! [`settings`], [`audit`], [`tasks`], [`retention`], [`sessions`], `spreadsheets`, [`deprovisioning_guard`], [`sites`],
+//! [`users`], [`licenses`], [`groups`], [`held`], [`sso`], [`admins`], [`authority`], [`backups`], [`identity`],
+//! [`provisioning`], [`health`], [`imports`], [`alignment`], [`bulk`], [`ahead`], [`demo`]. This file and its types are
+//! used by all of them.
 
 use crate::db::{Condition, Conn, Db, Priority};
 use crate::error::{Error, Outage, Result};

@@ -14,9 +14,9 @@ pub mod names {
     pub const ORGANISATION: &str = "organisation";
     /// A digest of the secret in the set-up link, while nobody owns the instance.
     pub const SET_UP: &str = "set_up";
-    /// How provisioning is switched: see `domain::provisioning`.
+    /// How provisioning is switched: see `switch` in `domain::identity`.
     pub const PROVISIONING: &str = "provisioning";
-    /// Whose assertions are accepted in place of a secret: see the room `identity`.
+    /// Whose assertions are accepted in place of a secret: see `domain::identity`.
     pub const FEDERATION: &str = "federation";
     /// When many departures at once are held back: see `domain::deprovisioning_guard`.
     pub const GUARD: &str = "guard";
