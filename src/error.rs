@@ -5,7 +5,7 @@ use std::fmt;
 /// What the rules and the store answer with.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
-/// A refusal or a failure. Each door tells it in its own language (a page, a SCIM error, a line of text).
+/// A refusal or a failure. Each interface tells it in its own language (a page, a SCIM error, a line of text).
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// Nobody is signed in.

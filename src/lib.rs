@@ -1,14 +1,14 @@
 //! Rollcall: an admin console for the users, licences and sites of one organisation that signs in with Entra ID.
 //!
-//! The house has four floors. A floor uses those below it, never one above, and two doors never use each other
-//! (`tests/floors.rs` looks after this).
+//! The program has four layers. A layer uses those below it, never one above, and no interface uses another
+//! (`tests/layers.rs` holds the code to this).
 //!
-//! | floor | what is there | where                                                                 |
+//! | layer | what is there | where                                                                 |
 //! |-------|---------------|-----------------------------------------------------------------------|
-//! | 3     | the doors     | [`web`], [`cli`], [`worker`]                                          |
-//! | 2     | the rules     | [`domain`]                                                            |
-//! | 1     | the store     | [`db`]                                                                |
-//! | 0     | the ground    | [`error`], [`config`], [`seal`], [`address`], [`scim`], [`saml`], [`certificate`], [`fetch`], [`network`], [`pool`], [`search_text`], [`threads`]; all may use [`characters`] |
+//! | 3     | interfaces    | [`web`], [`cli`], [`worker`]                                          |
+//! | 2     | domain        | [`domain`]                                                            |
+//! | 1     | storage       | [`db`]                                                                |
+//! | 0     | base          | [`error`], [`config`], [`seal`], [`address`], [`scim`], [`saml`], [`certificate`], [`fetch`], [`network`], [`pool`], [`search_text`], [`threads`]; all may use [`characters`] |
 
 pub mod address;
 pub mod certificate;

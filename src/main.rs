@@ -1,4 +1,4 @@
-//! The threshold: the command line opens one door.
+//! Starts the command line.
 
 /// Answers are made of many small strings: this allocator serves several threads at once with less waiting.
 #[global_allocator]

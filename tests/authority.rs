@@ -177,7 +177,7 @@ async fn a_session_whose_time_is_over_while_the_form_comes_does_nothing() {
     for _ in 0..14 {
         console.clock.advance(TimeDelta::minutes(50));
         let_in(&bea).await;
-        // The visit is written down behind the answer: this comes after it.
+        // The time of the request is stored behind the answer: this comes after it.
         console.write(rollcall::domain::settings::touch);
     }
     console.clock.advance(TimeDelta::minutes(19));

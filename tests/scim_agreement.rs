@@ -1,4 +1,4 @@
-//! The database answers a filter as its meaning says: random filters, asked through the front door.
+//! The database answers a filter as its meaning says: random filters, asked over HTTP.
 
 use crate::harness::Console;
 use proptest::prelude::*;

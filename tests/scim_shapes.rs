@@ -1,4 +1,4 @@
-//! What clients send in other shapes than the RFC's, through the front door: nothing is lost, and a leaver leaves.
+//! What clients send in other shapes than the RFC's, over HTTP: nothing is lost, and a leaver leaves.
 
 use crate::harness::{Console, Entra, Reply};
 use chrono::TimeDelta;

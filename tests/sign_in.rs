@@ -1,4 +1,4 @@
-//! The front door: set-up, signing in and out, sessions, and who may use which route.
+//! Coming in: set-up, signing in and out, sessions, and who may use which route.
 
 use crate::harness::{Browser, Console, PASSWORD, Page};
 use chrono::TimeDelta;
@@ -142,7 +142,7 @@ async fn idle_and_absolute_limits_end_a_session() {
     for _ in 0..14 {
         console.clock.advance(TimeDelta::minutes(50));
         assert_eq!(busy.get("/").await.status, 200);
-        // The visit is written down behind the answer: this write comes after it.
+        // The time of the request is stored behind the answer: this write comes after it.
         console.write(rollcall::domain::settings::touch);
     }
     console.clock.advance(TimeDelta::minutes(50));

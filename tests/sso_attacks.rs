@@ -1,4 +1,4 @@
-//! Files that another tool signed, brought to the door: the good ones let somebody in, each other one leaves no session and
+//! Files that another tool signed, brought to the service: the good ones let somebody in, each other one leaves no session and
 //! one event.
 
 use crate::harness::Console;

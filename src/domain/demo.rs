@@ -1,5 +1,5 @@
 //! A believable organisation for an empty database: every state that a page can show, made by the same operations
-//! that the doors use.
+//! that the interfaces use.
 
 use super::audit::Change;
 use super::identity::switch::{self, State, Switch};

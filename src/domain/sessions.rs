@@ -15,7 +15,7 @@ mod endings;
 pub(super) use endings::end_some;
 pub use endings::{Ending, end_those, is_ending};
 
-/// How often a visit is written down at the most: a page view must not cost a disk sync.
+/// How often the time of the last request is stored at the most: a page view must not cost a disk sync.
 const TOUCH_AFTER: TimeDelta = TimeDelta::minutes(1);
 
 /// How long a session is reserved for somebody who has proved themselves: until the answer to their request is made.
@@ -27,7 +27,7 @@ const FORGOTTEN_AT_ONCE: i64 = 100;
 /// How long a session lives.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
-    /// Without a visit.
+    /// Without a request.
     pub idle: TimeDelta,
     /// At all.
     pub absolute: TimeDelta,
@@ -107,11 +107,11 @@ pub struct Session {
     pub id: String,
     /// Who is signed in.
     pub user_id: Option<String>,
-    /// What the door keeps in it.
+    /// What the interface keeps in it.
     pub state: String,
     /// When it began, in UTC.
     pub created_at: NaiveDateTime,
-    /// The last visit, to the minute, in UTC.
+    /// The last request, to the minute, in UTC.
     pub last_seen_at: NaiveDateTime,
     /// How they came in.
     pub method: Method,
@@ -123,7 +123,7 @@ pub struct Session {
 }
 
 impl Session {
-    /// Whether the visit at `now` should be written down.
+    /// Whether a request at `now` should be stored as the last one.
     #[must_use]
     pub fn is_stale(&self, now: NaiveDateTime) -> bool {
         now - self.last_seen_at >= TOUCH_AFTER
@@ -296,7 +296,7 @@ pub fn end_reserved_from_sso(tx: &mut Tx, user: &str) -> Result<()> {
     Ok(())
 }
 
-/// Writes a visit down.
+/// Stores the time of a request.
 pub fn touch(tx: &mut Tx, id: &str) -> Result<()> {
     diesel::update(sessions::table.find(id)).set(sessions::last_seen_at.eq(tx.now)).execute(tx.conn)?;
     Ok(())

@@ -1,6 +1,6 @@
 //! The places where people work, and the other names by which Entra ID may call them.
 //!
-//! Once a user has a site it is never changed: [`place`] is the one door to it.
+//! Once a user has a site it is never changed: only [`place`] sets it.
 
 use super::audit::{self, Action, Change, Kind, Subject};
 use super::tasks::{self, Kind as Work, Row, Slice, Step, Task};

@@ -1,6 +1,6 @@
 //! Whether a resource meets a filter, and how resources sort (RFC 7644 sections 3.4.2.2 and 3.4.2.3).
 //!
-//! This is the meaning of a filter. The door compiles what it can to conditions of the database, which must agree.
+//! This is the meaning of a filter. The interface compiles what it can to conditions of the database, which must agree.
 
 use super::filter::{AttrExp, AttrPath, CompValue, CompareOp, Filter, ValFilter};
 use super::path::AttributeRef;

@@ -1,4 +1,4 @@
-//! The doors that speak HTTP.
+//! The interfaces that speak HTTP.
 
 use crate::domain::Org;
 use crate::domain::provisioning::Sparing;
@@ -162,7 +162,7 @@ fn password_threads() -> usize {
     std::thread::available_parallelism().map_or(1, |processors| (processors.get() / 2).clamp(1, 2))
 }
 
-/// The whole application: middleware and doors in one screen.
+/// The whole application: middleware and routes in one screen.
 fn app(
     state: AppState,
 ) -> App<

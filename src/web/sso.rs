@@ -1,4 +1,4 @@
-//! The door of single sign-on: where browsers come and go between Entra ID and us.
+//! The interface of single sign-on: what browsers bring from Entra ID, and take there.
 //!
 //! The answer to a sign-in is posted from Microsoft's site, so the session's cookie does not come along with it. A
 //! cookie of its own ties the answer to the browser that asked.

@@ -151,7 +151,7 @@ impl Console {
         console
     }
 
-    /// An instance with an owner, provisioning on, and Entra ID at the door.
+    /// An instance with an owner, provisioning on, and a credential for Entra ID.
     pub fn with_entra() -> (Self, Entra) {
         let console = Self::open();
         console.switch(State::On, PauseAnswer::Unavailable, Scope::AllUsers);

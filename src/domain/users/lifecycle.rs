@@ -1,4 +1,4 @@
-//! May a user sign in, and does the account exist at all: one place for every door.
+//! May a user sign in, and does the account exist at all: one place for every interface.
 
 use super::store::uncount;
 use super::{EntraState, Held, User, by_entra, find, keep_an_owner, may_decide, note, store, troubles};

@@ -1,7 +1,7 @@
 //! From a filter to conditions of the database.
 //!
 //! What a filter means is said by [`evaluate`]. A condition here finds all that meet the filter; where it may find more
-//! it says so, and the door looks at each of them.
+//! it says so, and the interface looks at each of them.
 
 use super::texts::{any_of, is_search, joined, test, text};
 use crate::domain::condition::{Condition, Test};

@@ -1,4 +1,4 @@
-//! The door for Entra ID and other SCIM clients (RFC 7644).
+//! The interface for Entra ID and other SCIM clients (RFC 7644).
 //!
 //! Each request passes [`client::Client`] (who asks, may they), does one domain operation in one transaction, which
 //! also writes the line of the provisioning log, and is answered as SCIM.

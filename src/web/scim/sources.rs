@@ -1,4 +1,4 @@
-//! Where the two types of resource come from: the same questions to two rooms of the rules.
+//! Where the two types of resource come from: the same questions to two modules of the domain.
 
 use super::compile::{self, Compiled};
 use super::search::{Lookup, MOST_LOOKED_AT};

@@ -1,10 +1,10 @@
-//! The house stands only while each floor rests on those below it.
+//! Each layer uses only those below it.
 
 use std::fs;
 use std::path::Path;
 
-/// From the ground up. Modules on one floor do not use each other.
-const FLOORS: [&[&str]; 5] = [
+/// The layers, lowest first. Modules of one layer do not use each other.
+const LAYERS: [&[&str]; 5] = [
     &["characters"],
     &[
         "error",
@@ -24,10 +24,10 @@ const FLOORS: [&[&str]; 5] = [
     &["domain"],
     &["web", "cli", "worker"],
 ];
-/// The command line starts the server and the worker: the one door that opens others.
+/// The command line starts the server and the worker: the one interface that uses others.
 const ALLOWED: [&str; 2] = ["cli uses web", "cli uses worker"];
-/// Rooms of the rules, lowest first, as `domain/mod.rs` states them.
-const ROOMS: [&str; 17] = [
+/// The modules of the domain, lowest first, as `domain/mod.rs` states them.
+const MODULES: [&str; 17] = [
     "page",
     "settings",
     "tasks",
@@ -48,49 +48,49 @@ const ROOMS: [&str; 17] = [
 ];
 
 #[test]
-fn no_floor_leans_on_one_above_it() {
-    let mut leaning = Vec::new();
-    for (level, modules) in FLOORS.iter().enumerate() {
+fn no_layer_uses_one_above_it() {
+    let mut faults = Vec::new();
+    for (level, modules) in LAYERS.iter().enumerate() {
         for module in *modules {
             let source = source_of("src", module);
-            for other in FLOORS[level..].concat().into_iter().filter(|other| other != module) {
+            for other in LAYERS[level..].concat().into_iter().filter(|other| other != module) {
                 if source.contains(&format!("crate::{other}::"))
                     || source.contains(&format!("crate::{other};"))
                 {
-                    leaning.push(format!("{module} uses {other}"));
+                    faults.push(format!("{module} uses {other}"));
                 }
             }
         }
     }
-    leaning.retain(|line| !ALLOWED.contains(&line.as_str()));
-    assert!(leaning.is_empty(), "{leaning:?}");
+    faults.retain(|line| !ALLOWED.contains(&line.as_str()));
+    assert!(faults.is_empty(), "{faults:?}");
 }
 
 #[test]
-fn every_module_has_a_floor() {
+fn every_module_has_a_layer() {
     let lib = fs::read_to_string("src/lib.rs").unwrap();
     let modules = lib.lines().filter_map(|line| line.strip_prefix("pub mod ")?.strip_suffix(';'));
     for module in modules {
-        assert!(FLOORS.concat().contains(&module), "{module} stands on no floor");
+        assert!(LAYERS.concat().contains(&module), "{module} is in no layer");
     }
 }
 
 #[test]
-fn a_room_of_the_rules_uses_only_those_before_it() {
-    for (order, room) in ROOMS.iter().enumerate() {
-        let source = source_of("src/domain", room);
-        for later in ROOMS[order + 1..].iter().filter(|later| **later != "text_enum") {
-            assert!(!source.contains(&format!("domain::{later}::")), "{room} uses {later}");
+fn a_module_of_the_domain_uses_only_those_before_it() {
+    for (order, module) in MODULES.iter().enumerate() {
+        let source = source_of("src/domain", module);
+        for later in MODULES[order + 1..].iter().filter(|later| **later != "text_enum") {
+            assert!(!source.contains(&format!("domain::{later}::")), "{module} uses {later}");
             assert!(
-                !source.contains(&format!("super::{later}::")) || *room == "users",
-                "{room} uses {later}"
+                !source.contains(&format!("super::{later}::")) || *module == "users",
+                "{module} uses {later}"
             );
         }
     }
 }
 
 #[test]
-fn only_the_rules_and_the_store_speak_to_the_database() {
+fn only_the_domain_and_the_storage_speak_to_the_database() {
     for module in ["web", "cli", "scim", "config", "seal", "certificate", "fetch"] {
         assert!(!source_of("src", module).contains("diesel"), "{module} names diesel");
     }
@@ -102,7 +102,7 @@ fn only_the_rules_and_the_store_speak_to_the_database() {
 
 #[test]
 fn the_time_is_read_in_one_place() {
-    let sources: String = FLOORS.concat().iter().map(|module| source_of("src", module)).collect();
+    let sources: String = LAYERS.concat().iter().map(|module| source_of("src", module)).collect();
     assert_eq!(sources.matches("Utc::now()").count(), 1);
 }
 
