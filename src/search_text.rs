@@ -18,7 +18,11 @@ const MOST_WORDS: usize = 8;
 /// that nobody is missing who is sought by them.
 const MOST_OF_ADDRESSES: usize = 60_000;
 /// What stands between the digits of a telephone number, beside spaces.
-const IN_NUMBERS: &str = "+-./()\u{2010}\u{2012}\u{2013}";
+const IN_NUMBERS: &str = "+-./()";
+/// What stands between the words of a search: lists of names, and addresses as mail programs write them.
+const BETWEEN_WORDS: &str = ",;<>";
+/// What stands around them.
+const QUOTES: &str = "\"\u{201C}\u{201D}\u{201E}\u{AB}\u{BB}\u{2039}\u{203A}";
 /// A number of fewer digits is sought as it is written only.
 const SHORTEST_NUMBER: usize = 3;
 /// So much of a word's part is kept apart: longer ones are found in the whole word.
@@ -58,6 +62,10 @@ fn digits(text: &str) -> String {
 #[must_use]
 pub fn sought(words: &str) -> Option<Vec<Vec<String>>> {
     let folded = fold(words);
+    let parted = folded.replace(|char| BETWEEN_WORDS.contains(char), " ");
+    let bare = parted.split_whitespace().map(|word| word.trim_matches(|char| QUOTES.contains(char)));
+    let bare = bare.filter(|word| !word.is_empty()).collect::<Vec<_>>().join(" ");
+    let folded = if bare.is_empty() { folded } else { bare };
     let each: Vec<String> = folded.split_whitespace().take(MOST_WORDS).map(run).collect();
     if each.is_empty() {
         return words.trim().is_empty().then(Vec::new);
@@ -139,18 +147,25 @@ fn is_unspaced(char: char) -> bool {
         )
 }
 
-/// Small letters without accents, in one form; without what cannot be seen.
+/// Small letters without accents, in one form; with the apostrophe and the hyphen of a keyboard for all that look like
+/// them; without what cannot be seen.
 fn fold(text: &str) -> String {
     if text.is_ascii() {
         return text.to_ascii_lowercase().replace(|char: char| char.is_ascii_control(), " ");
     }
     let ignorable = CodePointSetData::new::<DefaultIgnorableCodePoint>();
-    let decomposed = DecomposingNormalizerBorrowed::new_nfkd().normalize(&text.to_lowercase()).into_owned();
+    // Taken apart it would be a space.
+    let lower = text.to_lowercase().replace('\u{B4}', "'");
+    let decomposed = DecomposingNormalizerBorrowed::new_nfkd().normalize(&lower).into_owned();
     let mut folded = String::with_capacity(decomposed.len());
     for char in decomposed.chars().filter(|char| !ignorable.contains(*char)) {
         match char {
-            // The combining diacritical marks of Latin, Greek and Cyrillic letters.
-            '\u{300}'..='\u{36F}' => {}
+            char if is_mark(char) => {}
+            '\u{2B9}' | '\u{2BB}' | '\u{2BC}' | '\u{2018}' | '\u{2019}' | '\u{201B}' | '\u{2032}'
+            | '\u{5F3}' => {
+                folded.push('\'');
+            }
+            '\u{2010}'..='\u{2014}' | '\u{2212}' | '\u{5BE}' => folded.push('-'),
             'ø' => folded.push('o'),
             'đ' | 'ð' => folded.push('d'),
             'ł' => folded.push('l'),
@@ -170,6 +185,28 @@ fn fold(text: &str) -> String {
     ComposingNormalizerBorrowed::new_nfc().normalize(&folded).to_lowercase()
 }
 
+/// Marks that people leave out when they write: the diacritical ones of Latin, Greek and Cyrillic letters, the points of
+/// Hebrew, the vowel signs and the lengthening stroke of Arabic. In other scripts marks are letters of their own.
+fn is_mark(char: char) -> bool {
+    matches!(
+        char,
+        '\u{300}'..='\u{36F}'
+            | '\u{591}'..='\u{5BD}'
+            | '\u{5BF}'
+            | '\u{5C1}'..='\u{5C2}'
+            | '\u{5C4}'..='\u{5C5}'
+            | '\u{5C7}'
+            | '\u{610}'..='\u{61A}'
+            | '\u{640}'
+            | '\u{64B}'..='\u{65F}'
+            | '\u{670}'
+            | '\u{6D6}'..='\u{6DC}'
+            | '\u{6DF}'..='\u{6E4}'
+            | '\u{6E7}'..='\u{6E8}'
+            | '\u{6EA}'..='\u{6ED}'
+    )
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -185,6 +222,38 @@ mod tests {
     }
 
     #[test]
+    fn apostrophes_and_hyphens_are_those_of_a_keyboard() {
+        for name in ["O'Brien", "O’Brien", "O‘Brien", "OʼBrien", "O´Brien", "O＇Brien"] {
+            for words in ["o'brien", "O’BRIEN", "O´Brien"] {
+                assert!(finds(name, words), "{name} by {words}");
+            }
+        }
+        assert!(finds("Kahoʻolawe", "kaho'olawe"));
+        for name in ["Smith-Jones", "Smith‐Jones", "Smith‑Jones", "Smith–Jones"] {
+            for words in ["smith-jones", "Smith‐Jones", "Smith–Jones", "jo"] {
+                assert!(finds(name, words), "{name} by {words}");
+            }
+        }
+    }
+
+    #[test]
+    fn what_stands_around_the_words_of_a_search_does_not_count() {
+        let text = "Ana Abernethy ana.abernethy@example.com";
+        for words in [
+            "abernethy, ana",
+            "Abernethy,Ana",
+            "\"Ana Abernethy\"",
+            "Ana Abernethy <ana.abernethy@example.com>",
+            "ana.abernethy@example.com;",
+            "„Ana“",
+        ] {
+            assert!(finds(text, words), "{words}");
+        }
+        assert!(!finds(text, "abernethy, bob"));
+        assert!(finds("Acme ;; Ltd", ";;"), "what is nothing but such a character is sought as it is");
+    }
+
+    #[test]
     fn neither_case_nor_accents_make_a_difference() {
         for (name, words) in [
             ("Zoë Müller", "zoe muller"),
@@ -197,6 +266,10 @@ mod tests {
             ("Ольга Фёдорова", "ФЕДОРОВА"),
             ("Νίκος", "νικος"),
             ("Nguye\u{302}\u{303}n", "nguyễn"),
+            ("أحمد", "احمد"),
+            ("محمّد", "محمد"),
+            ("شـلـوم", "شلوم"),
+            ("שָׁלוֹם", "שלום"),
         ] {
             assert!(finds(name, words), "{words} finds {name}");
         }
