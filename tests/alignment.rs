@@ -185,3 +185,17 @@ async fn a_name_that_cannot_be_seen_whole_is_pointed_out_and_a_crowd_is_not_list
     let name = olga.get(&format!("{}?kind=only_in_entra&after=498", path(&page))).await.text();
     assert!(name.contains("U+202E RIGHT-TO-LEFT OVERRIDE at position 4, which cannot be seen"), "{name}");
 }
+
+#[actix_web::test]
+async fn all_renames_can_be_taken_back_from_each_page_of_the_comparison() {
+    let console = console();
+    let olga = console.signed_in("olga").await;
+    let page = compare(&olga, &ROWS).await;
+    let at = path(&page);
+    let undo = format!("form[action='{at}/undo']");
+    assert!(!page.has(&undo), "nothing was renamed");
+    olga.submit(&format!("{at}/preview?kind=domain"), &format!("{at}/accept"), &[("kind", "domain")]).await;
+    for kind in ["", "?kind=same", "?kind=only_here"] {
+        assert!(olga.get(&format!("{at}{kind}")).await.has(&undo), "{kind}");
+    }
+}

@@ -9,7 +9,7 @@ use super::read::Theirs;
 use crate::domain::fold;
 use crate::domain::names::is_called;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::hash::{BuildHasher, RandomState};
+use std::hash::{BuildHasher, Hasher, RandomState};
 
 /// Names that need more letters changed than this are others.
 const FAR: usize = 2;
@@ -154,15 +154,16 @@ fn links(
 /// many as letters in the file.
 fn near(ours: &[Ours], theirs: &[Theirs], left: &BTreeSet<usize>, right: &BTreeSet<usize>) -> Links {
     let hasher = RandomState::new();
-    let patterns = |name: &str| -> Vec<u64> {
-        thinned(&fold(name)).into_iter().map(|pattern| hasher.hash_one(pattern)).collect()
-    };
+    let patterns = |name: &str| thinned(&fold(name), &hasher);
     let mut index: Vec<(u64, usize)> = Vec::new();
     for other in right {
         index.extend(patterns(&theirs[*other].name).into_iter().map(|pattern| (pattern, *other)));
     }
     index.sort_unstable();
     let mut links = Links::new();
+    if index.is_empty() {
+        return links;
+    }
     for at in left {
         for pattern in patterns(&ours[*at].user_name) {
             let start = index.partition_point(|(other, _)| *other < pattern);
@@ -214,14 +215,20 @@ fn spoken(name: &str) -> Option<String> {
     (words.len() > 1).then(|| words.join(" "))
 }
 
-/// The name, and the name with each letter taken away in turn; nothing of names that are too short or too long.
-fn thinned(name: &str) -> Vec<String> {
+/// The name, and the name with each letter taken away in turn, as numbers; nothing of names that are too short or too
+/// long.
+fn thinned(name: &str, hasher: &RandomState) -> Vec<u64> {
     if !(SHORTEST..=LONGEST).contains(&name.chars().count()) {
         return Vec::new();
     }
-    let without =
-        name.char_indices().map(|(at, char)| format!("{}{}", &name[..at], &name[at + char.len_utf8()..]));
-    let mut all: Vec<String> = without.chain([name.to_owned()]).collect();
+    let number = |before: &str, behind: &str| {
+        let mut state = hasher.build_hasher();
+        state.write(before.as_bytes());
+        state.write(behind.as_bytes());
+        state.finish()
+    };
+    let without = name.char_indices().map(|(at, char)| number(&name[..at], &name[at + char.len_utf8()..]));
+    let mut all: Vec<u64> = without.chain([number(name, "")]).collect();
     all.sort_unstable();
     all.dedup();
     all
@@ -291,9 +298,12 @@ mod tests {
 
     #[test]
     fn long_names_have_no_patterns() {
-        assert!(thinned(&"a".repeat(LONGEST + 1)).is_empty());
+        let hasher = RandomState::new();
+        assert!(thinned(&"a".repeat(LONGEST + 1), &hasher).is_empty());
         let distinct: String = ('a'..='z').chain('0'..='9').collect();
-        assert_eq!(thinned(&distinct).len(), distinct.len() + 1);
+        assert_eq!(thinned(&distinct, &hasher).len(), distinct.len() + 1);
+        let (long, short) = (thinned("abcdefg", &hasher), thinned("abcdef", &hasher));
+        assert!(short.iter().any(|pattern| long.contains(pattern)), "a letter less is a pattern in common");
     }
 
     #[test]

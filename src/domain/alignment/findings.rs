@@ -2,26 +2,26 @@
 
 use super::compare::{Evidence, Found};
 use super::read::Theirs;
-use super::{Kind, Row, Standing, State};
+use super::{Account, Kind, Row, Standing, State};
 use crate::characters;
-use crate::domain::users::User;
+use crate::domain::users::EntraState;
 
 /// So many who might be meant are named.
 const MOST_NAMED: usize = 5;
 
 /// The rows, numbered.
-pub(super) fn rows(accounts: &[User], theirs: &[Theirs], found: &Found) -> Vec<Row> {
-    let blank = |kind: Kind, user: Option<&User>, other: Option<&Theirs>, reason: String| Row {
+pub(super) fn rows(accounts: &[Account], theirs: &[Theirs], found: &Found) -> Vec<Row> {
+    let blank = |kind: Kind, user: Option<&Account>, other: Option<&Theirs>, reason: String| Row {
         alignment_id: String::new(),
         number: 0,
         kind,
         user_id: user.map(|user| user.id.clone()),
-        user_name: user.map(|user| user.profile.user_name.clone()),
-        standing: user.map_or(Standing::Nobody, standing),
+        user_name: user.map(|user| user.user_name.clone()),
+        standing: user.map_or(Standing::Nobody, |user| user.standing),
         entra_name: other.map(|other| other.name.clone()),
         entra_id: other.and_then(|other| other.object_id.clone()),
         name: user
-            .map(User::name)
+            .map(|user| user.name.clone())
             .or_else(|| other.map(|other| other.display_name.clone()))
             .unwrap_or_default(),
         reason,
@@ -71,10 +71,11 @@ fn told_crowd(evidence: Evidence, count: usize) -> String {
     format!("May be one of {count} who have {what} in Entra ID. Decide on the user's page.")
 }
 
-pub(super) fn standing(user: &User) -> Standing {
-    if user.is_protected() {
+/// How an account stands.
+pub(super) fn standing(is_protected: bool, entra_state: EntraState) -> Standing {
+    if is_protected {
         Standing::Protected
-    } else if user.is_linked() {
+    } else if entra_state == EntraState::Linked {
         Standing::Linked
     } else {
         Standing::Free

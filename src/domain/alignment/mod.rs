@@ -8,16 +8,18 @@
 //! | `rename`    | accepting a proposal, all of them, and taking them back           |
 //! | `outlook`   | what will become of each account                                  |
 
-use super::condition::{Sql, without_index};
+use super::condition::Sql;
 use super::page::{At, Page};
 use super::text_enum::text_enum;
-use super::users::{self, EntraState, User};
-use super::{Tx, spreadsheets};
+use super::users::by_entra::Scope;
+use super::users::{self, EntraState, Profile};
+use super::{Role, Tx, spreadsheets};
 use crate::db::Conn;
 use crate::db::schema::{alignment_rows, alignments, user_emails, users as users_table};
 use crate::error::{Error, Result};
 use chrono::NaiveDateTime;
 use compare::Ours;
+use diesel::connection::DefaultLoadingMode;
 use diesel::prelude::*;
 use std::collections::HashMap;
 
@@ -233,13 +235,43 @@ pub fn keep(tx: &mut Tx, file_name: &str, mut compared: Compared) -> Result<Alig
     keep_rest(tx, &alignment.id)
 }
 
+/// What comparing asks of an account. A whole one is many times as large, and there may be hundreds of thousands.
+struct Account {
+    id: String,
+    user_name: String,
+    name: String,
+    standing: Standing,
+}
+
+/// The columns of it.
+type AccountRow = (String, String, Option<String>, Option<String>, Option<String>, EntraState, Role, bool);
+
+impl From<AccountRow> for Account {
+    fn from(row: AccountRow) -> Self {
+        let (id, user_name, display_name, given_name, family_name, entra_state, role, handed_over) = row;
+        let profile = Profile { display_name, given_name, family_name, ..Profile::named(&user_name) };
+        let standing = findings::standing(users::is_protected(role, handed_over), entra_state);
+        Self { id, user_name, name: profile.name(), standing }
+    }
+}
+
 /// Everybody here but those whom Entra ID deleted.
-fn everybody(conn: &mut Conn) -> Result<(Vec<User>, Vec<Ours>)> {
-    let accounts: Vec<User> = users_table::table
+fn everybody(conn: &mut Conn) -> Result<(Vec<Account>, Vec<Ours>)> {
+    let rows = users_table::table
         .filter(users_table::entra_state.ne(EntraState::Deleted))
         .order((users_table::sort_name, users_table::id))
-        .select(User::as_select())
-        .load(conn)?;
+        .select((
+            users_table::id,
+            users_table::user_name,
+            users_table::display_name,
+            users_table::given_name,
+            users_table::family_name,
+            users_table::entra_state,
+            users_table::role,
+            users_table::handed_over,
+        ))
+        .load_iter::<AccountRow, DefaultLoadingMode>(conn)?;
+    let accounts = rows.map(|row| Ok(Account::from(row?))).collect::<Result<Vec<_>>>()?;
     let mut emails: HashMap<String, Vec<String>> = HashMap::new();
     let addresses = user_emails::table.select((user_emails::user_id, user_emails::value));
     for (user, email) in addresses.load::<(String, String)>(conn)? {
@@ -248,8 +280,8 @@ fn everybody(conn: &mut Conn) -> Result<(Vec<User>, Vec<Ours>)> {
     let ours = accounts
         .iter()
         .map(|user| Ours {
-            user_name: user.profile.user_name.clone(),
-            name: user.name(),
+            user_name: user.user_name.clone(),
+            name: user.name.clone(),
             emails: emails.remove(&user.id).unwrap_or_default(),
         })
         .collect();
@@ -270,8 +302,21 @@ pub fn recent(conn: &mut Conn, most: i64) -> Result<Vec<Alignment>> {
     Ok(latest.select(Alignment::as_select()).load(conn)?)
 }
 
-/// How many rows of each kind there are, and how many of them are proposals that nobody has decided on.
-pub fn counts(conn: &mut Conn, id: &str) -> Result<Vec<(Kind, i64, i64)>> {
+/// How many rows of a kind a comparison has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Count {
+    /// The kind.
+    pub kind: Kind,
+    /// All of them.
+    pub all: i64,
+    /// Proposals that nobody has decided on.
+    pub open: i64,
+    /// Proposals that were accepted and not taken back.
+    pub accepted: i64,
+}
+
+/// How many rows of each kind there are, and what became of them.
+pub fn counts(conn: &mut Conn, id: &str) -> Result<Vec<Count>> {
     let mine = alignment_rows::table.filter(alignment_rows::alignment_id.eq(id));
     let count = diesel::dsl::count_star();
     let all: Vec<(Kind, State, Standing, i64)> = mine
@@ -279,15 +324,16 @@ pub fn counts(conn: &mut Conn, id: &str) -> Result<Vec<(Kind, i64, i64)>> {
         .select((alignment_rows::kind, alignment_rows::state, alignment_rows::standing, count))
         .load(conn)?;
     let of = |kind: Kind| {
-        let mine = all.iter().filter(|(other, ..)| *other == kind);
-        let (mut total, mut open) = (0, 0);
-        for (_, state, standing, count) in mine {
-            total += count;
-            if kind.proposes() && *state == State::Open && *standing == Standing::Free {
-                open += count;
+        let mut counted = Count { kind, all: 0, open: 0, accepted: 0 };
+        for (_, state, standing, count) in all.iter().filter(|(other, ..)| *other == kind) {
+            counted.all += count;
+            match (state, standing) {
+                (State::Open, Standing::Free) if kind.proposes() => counted.open += count,
+                (State::Accepted, _) => counted.accepted += count,
+                _ => {}
             }
         }
-        (kind, total, open)
+        counted
     };
     Ok(Kind::ALL.iter().map(|kind| of(*kind)).collect())
 }
@@ -317,16 +363,20 @@ pub fn rows(conn: &mut Conn, id: &str, kind: Option<Kind>, at: &At, size: usize)
 
 /// The proposals of these kinds that nobody has decided on: so many of those after this number.
 pub fn proposals(conn: &mut Conn, id: &str, kinds: &[Kind], after: i32, most: i64) -> Result<Vec<Row>> {
-    // By number: with the index of kinds the database would gather all of a kind first.
-    let met: Sql<alignment_rows::table> = without_index(Box::new(proposed(kinds)));
-    Ok(alignment_rows::table
-        .filter(alignment_rows::alignment_id.eq(id))
-        .filter(alignment_rows::number.gt(after))
-        .filter(met)
-        .order(alignment_rows::number)
-        .limit(most)
-        .select(Row::as_select())
-        .load(conn)?)
+    let mut found: Vec<Row> = Vec::new();
+    // Kind by kind, as the index has them: of several at once the database would gather all, to sort them.
+    for kind in proposing(kinds) {
+        let rows = alignment_rows::table
+            .filter(alignment_rows::alignment_id.eq(id))
+            .filter(proposed(&[kind]))
+            .filter(alignment_rows::number.gt(after))
+            .order(alignment_rows::number)
+            .limit(most);
+        found.extend(rows.select(Row::as_select()).load(conn)?);
+    }
+    found.sort_unstable_by_key(|row| row.number);
+    found.truncate(usize::try_from(most).map_err(Error::internal)?);
+    Ok(found)
 }
 
 /// How many proposals of these kinds nobody has decided on.
@@ -335,31 +385,64 @@ pub fn count_proposals(conn: &mut Conn, id: &str, kinds: &[Kind]) -> Result<i64>
     Ok(mine.count().get_result(conn)?)
 }
 
+/// Those of these kinds that propose a name, each once.
+fn proposing(kinds: &[Kind]) -> Vec<Kind> {
+    Kind::ALL.iter().copied().filter(|kind| kind.proposes() && kinds.contains(kind)).collect()
+}
+
 fn proposed(kinds: &[Kind]) -> Sql<alignment_rows::table> {
-    let kinds: Vec<Kind> = kinds.iter().copied().filter(|kind| kind.proposes()).collect();
     Box::new(
         alignment_rows::kind
-            .eq_any(kinds)
+            .eq_any(proposing(kinds))
             .and(alignment_rows::state.eq(State::Open))
             .and(alignment_rows::standing.eq(Standing::Free)),
     )
 }
 
-/// Every row as a file that spreadsheets open.
-pub fn export(conn: &mut Conn, id: &str) -> Result<Vec<u8>> {
+/// The rows of a comparison as a file that spreadsheets open, part by part: there may be hundreds of thousands.
+#[derive(Clone, Debug)]
+pub struct Export {
+    id: String,
+    scope: Scope,
+    after: i32,
+}
+
+/// So many rows are read for a part of the file.
+const EXPORTED_AT_ONCE: i64 = 1_000;
+
+/// Begins a file with all rows: its head, and what the rest is read by.
+pub fn begin_export(conn: &mut Conn, id: &str) -> Result<(Vec<u8>, Export)> {
+    find(conn, id)?;
     let scope = super::identity::switch::read(conn)?.scope;
     let header = ["userName", "userPrincipalName", "name", "finding", "reason", "state", "whatWillHappen"];
-    let cells = |row: Row| {
-        let will_happen = outlook(&row, scope).to_owned();
-        let (ours, entras) = (row.user_name.unwrap_or_default(), row.entra_name.unwrap_or_default());
-        let (finding, state) = (row.kind.words().to_owned(), row.state.as_str().to_owned());
-        [ours, entras, row.name, finding, row.reason, state, will_happen]
-    };
-    let rows = alignment_rows::table
-        .filter(alignment_rows::alignment_id.eq(id))
-        .order(alignment_rows::number)
-        .select(Row::as_select())
-        .load_iter(conn)?
-        .map(|row| Ok(cells(row?)));
-    spreadsheets::file([Ok(header.map(str::to_owned))].into_iter().chain(rows))
+    let head = spreadsheets::file([Ok(header.map(str::to_owned))])?;
+    Ok((head, Export { id: id.to_owned(), scope, after: 0 }))
+}
+
+impl Export {
+    /// The next rows; nothing once all were read.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`] where the comparison was discarded meanwhile: what was sent is not the whole then.
+    pub fn next(&mut self, conn: &mut Conn) -> Result<Option<Vec<u8>>> {
+        find(conn, &self.id)?;
+        let rows: Vec<Row> = alignment_rows::table
+            .filter(alignment_rows::alignment_id.eq(&self.id))
+            .filter(alignment_rows::number.gt(self.after))
+            .order(alignment_rows::number)
+            .limit(EXPORTED_AT_ONCE)
+            .select(Row::as_select())
+            .load(conn)?;
+        let Some(last) = rows.last() else { return Ok(None) };
+        self.after = last.number;
+        let scope = self.scope;
+        spreadsheets::rows(rows.into_iter().map(|row| Ok(cells(row, scope)))).map(Some)
+    }
+}
+
+fn cells(row: Row, scope: Scope) -> [String; 7] {
+    let will_happen = outlook(&row, scope).to_owned();
+    let (ours, entras) = (row.user_name.unwrap_or_default(), row.entra_name.unwrap_or_default());
+    let (finding, state) = (row.kind.words().to_owned(), row.state.as_str().to_owned());
+    [ours, entras, row.name, finding, row.reason, state, will_happen]
 }

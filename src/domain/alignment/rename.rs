@@ -185,14 +185,22 @@ pub fn begin_undoing(tx: &mut Tx, id: &str, total: i64) -> Result<Task> {
 }
 
 fn accepted(tx: &mut Tx, id: &str, after: i32) -> Result<Vec<i32>> {
-    let some = alignment_rows::table
-        .filter(alignment_rows::alignment_id.eq(id))
-        .filter(alignment_rows::state.eq(State::Accepted))
-        .filter(alignment_rows::number.gt(after))
-        .order(alignment_rows::number)
-        .limit(BITE)
-        .select(alignment_rows::number);
-    Ok(some.load(tx.conn)?)
+    let mut found: Vec<i32> = Vec::new();
+    // Kind by kind, as the index has them.
+    for kind in Kind::ALL.iter().filter(|kind| kind.proposes()) {
+        let some = alignment_rows::table
+            .filter(alignment_rows::alignment_id.eq(id))
+            .filter(alignment_rows::kind.eq(*kind))
+            .filter(alignment_rows::state.eq(State::Accepted))
+            .filter(alignment_rows::standing.eq(Standing::Free))
+            .filter(alignment_rows::number.gt(after))
+            .order(alignment_rows::number)
+            .limit(BITE);
+        found.extend(some.select(alignment_rows::number).load::<i32>(tx.conn)?);
+    }
+    found.sort_unstable();
+    found.truncate(usize::try_from(BITE).map_err(Error::internal)?);
+    Ok(found)
 }
 
 fn rename(tx: &mut Tx, row: &Row) -> Result<()> {
@@ -204,7 +212,7 @@ fn rename(tx: &mut Tx, row: &Row) -> Result<()> {
     if Some(user.profile.user_name.as_str()) != row.user_name.as_deref() {
         return Err(Error::Conflict(format!("The user was renamed to “{}” since.", user.profile.user_name)));
     }
-    if user.is_protected() || super::findings::standing(&user) != Standing::Free {
+    if super::findings::standing(user.is_protected(), user.entra_state) != Standing::Free {
         return Err(Error::Conflict("Entra ID owns the account since, or it is protected.".to_owned()));
     }
     give(tx, &user, row.entra_name.as_deref().unwrap_or_default())

@@ -29,8 +29,15 @@ pub(super) fn guarded(cell: &str) -> String {
 }
 
 /// A file that spreadsheets open, every cell guarded. Rows may come one by one from the database: none is kept.
-pub(super) fn file<const N: usize>(rows: impl IntoIterator<Item = Result<[String; N]>>) -> Result<Vec<u8>> {
-    let mut writer = WriterBuilder::new().terminator(Terminator::CRLF).from_writer(MARK.as_bytes().to_vec());
+pub(super) fn file<const N: usize>(
+    content: impl IntoIterator<Item = Result<[String; N]>>,
+) -> Result<Vec<u8>> {
+    Ok([MARK.as_bytes().to_vec(), rows(content)?].concat())
+}
+
+/// Some rows of such a file.
+pub(super) fn rows<const N: usize>(rows: impl IntoIterator<Item = Result<[String; N]>>) -> Result<Vec<u8>> {
+    let mut writer = WriterBuilder::new().terminator(Terminator::CRLF).from_writer(Vec::new());
     for row in rows {
         writer.write_record(row?.map(|cell| guarded(&cell))).map_err(Error::internal)?;
     }

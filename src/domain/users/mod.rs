@@ -179,6 +179,11 @@ pub struct User {
     search_no: Option<i64>,
 }
 
+/// Whether an account with this role is one that Entra ID neither sees nor touches.
+pub(super) fn is_protected(role: Role, handed_over: bool) -> bool {
+    role == Role::Owner && !handed_over
+}
+
 impl User {
     /// The name to show: the display name, else the parts of the name, else the user name.
     #[must_use]
@@ -207,7 +212,7 @@ impl User {
     /// An owner's account that Entra ID neither sees nor touches.
     #[must_use]
     pub fn is_protected(&self) -> bool {
-        self.role == Role::Owner && !self.handed_over
+        is_protected(self.role, self.handed_over)
     }
 
     fn new(tx: &Tx, profile: Profile, origin: Origin) -> Self {

@@ -1,7 +1,11 @@
 //! Aligning user names with Entra ID's before provisioning is switched on.
 
+use crate::db::Conn;
 use crate::domain::Tx;
-use crate::domain::alignment::{self, Alignment, Compared, Kind, Outcome, Row, State, outlook};
+use crate::domain::alignment::{
+    self, Alignment, Compared, Count, Export, Kind, Outcome, Row, State, outlook,
+};
+use crate::domain::counted::grouped;
 use crate::domain::identity::switch;
 use crate::domain::tasks::Task;
 use crate::domain::users::by_entra::Scope;
@@ -13,8 +17,9 @@ use crate::web::page::{self, Answer, Layout, Refused, when};
 use crate::web::query::{Pairs, Query};
 use actix_web::HttpRequest;
 use actix_web::http::StatusCode;
-use actix_web::web::Path;
+use actix_web::web::{Bytes, Path};
 use askama::Template;
+use futures_util::stream::{self, StreamExt};
 use serde::Deserialize;
 
 /// What is said of a comparison that was discarded.
@@ -59,8 +64,8 @@ pub(in crate::web::console) async fn upload(
         return start(layout, org, Some(refusal)).await;
     }
     let (name, file) = (upload.file_name, upload.file);
-    // Comparing takes longer than keeping: nobody who writes waits for it.
-    match org.read(move |conn| alignment::compare(conn, &file)).await {
+    // It looks at everybody, so it takes its turn. Nobody who writes waits for it.
+    match org.read_in_turn(true, move |conn| alignment::compare(conn, &file)).await {
         Ok(compared) => Ok(page::go(&format!("{HOME}/{}", keep(&org, &current, name, compared).await?.id))),
         Err(refusal @ Error::Invalid(_)) => start(layout, org, Some(refusal)).await,
         Err(other) => Err(other.into()),
@@ -91,21 +96,24 @@ struct ShowPage {
     alignment: Alignment,
     made: String,
     kind: Option<Kind>,
-    counts: Vec<(Kind, i64, i64)>,
+    counts: Vec<Count>,
     rows: Vec<Row>,
     scope: Scope,
-    accepted: bool,
     previous: Option<String>,
     next: Option<String>,
 }
 
 impl ShowPage {
     fn total(&self) -> i64 {
-        self.counts.iter().map(|(_, total, _)| total).sum()
+        self.counts.iter().map(|count| count.all).sum()
     }
 
     fn open(&self) -> i64 {
-        self.counts.iter().map(|(_, _, open)| open).sum()
+        self.counts.iter().map(|count| count.open).sum()
+    }
+
+    fn accepted(&self) -> i64 {
+        self.counts.iter().map(|count| count.accepted).sum()
     }
 
     fn is(&self, kind: &str) -> bool {
@@ -158,7 +166,6 @@ pub(in crate::web::console) async fn show(
         made: when(found.created_at),
         alignment: found,
         kind,
-        accepted: rows.items.iter().any(|row| row.state == State::Accepted),
         counts,
         rows: rows.items,
         scope,
@@ -208,8 +215,8 @@ pub(in crate::web::console) async fn preview(
     let more = usize::try_from(all).unwrap_or(usize::MAX).saturating_sub(rows.len());
     let kinds = counts
         .into_iter()
-        .filter(|(kind, _, open)| kind.proposes() && *open > 0)
-        .map(|(kind, _, open)| (kind, open, chosen.contains(&kind)))
+        .filter(|count| count.open > 0)
+        .map(|count| (count.kind, count.open, chosen.contains(&count.kind)))
         .collect();
     let page = AcceptPage { layout: layout.of("users"), alignment: found, kinds, rows, more };
     page::show_as(StatusCode::OK, &page.layout, &page)
@@ -266,12 +273,12 @@ pub(in crate::web::console) fn told_of_all(what: &str, task: &Task) -> Result<St
 fn told(what: &str, outcome: &Outcome) -> String {
     let done = match outcome.done {
         1 => format!("One user was {what}."),
-        count => format!("{count} users were {what}."),
+        count => format!("{} users were {what}.", grouped(count)),
     };
     let stale = match outcome.stale {
         0 => String::new(),
-        1 => " One was left as it is: the row says why.".to_owned(),
-        count => format!(" {count} were left as they are: their rows say why."),
+        1 => " One was left as it is: look at the row.".to_owned(),
+        count => format!(" {} were left as they are: look at their rows.", grouped(count)),
     };
     format!("{done}{stale}")
 }
@@ -340,16 +347,27 @@ pub(in crate::web::console) async fn discard(
     id: Path<String>,
     _form: Posted<Fields>,
 ) -> Answer {
+    let own = format!("{HOME}/{id}");
     let outcome = org.write(current.actor(), move |tx| alignment::discard(tx, &id)).await;
     if let Ok(task) = &outcome {
         // It is not seen any more: nobody waits until its rows are gone.
         tasks::let_go_on(&org, task.clone());
     }
-    page::settle(&request, outcome, |_| DISCARDED.to_owned(), HOME)
+    let path = if outcome.is_ok() { HOME } else { &own };
+    page::settle(&request, outcome, |_| DISCARDED.to_owned(), path)
 }
 
-/// Every row as a file.
+/// Every row as a file, of which no more is in memory than is on its way.
 pub(in crate::web::console) async fn export(org: OrgHandle, id: Path<String>) -> Answer {
-    let file = org.read(move |conn| alignment::export(conn, &id)).await?;
-    Ok(page::download("user-names.csv", CSV, file))
+    let (head, rest) = org.read(move |conn| alignment::begin_export(conn, &id)).await?;
+    let rest = stream::try_unfold((org, rest), |(org, rest)| async move {
+        let part = org.read(move |conn| next_part(conn, rest)).await?;
+        Ok::<_, Error>(part.map(|(part, rest)| (Bytes::from(part), (org, rest))))
+    });
+    let file = stream::once(async { Ok(Bytes::from(head)) }).chain(rest);
+    Ok(page::attachment("user-names.csv", CSV).streaming(file))
+}
+
+fn next_part(conn: &mut Conn, mut rest: Export) -> Result<Option<(Vec<u8>, Export)>, Error> {
+    Ok(rest.next(conn)?.map(|part| (part, rest)))
 }
