@@ -240,7 +240,11 @@ pub(super) fn decide_some(tx: &mut Tx, task: &mut Task, slice: &mut Slice) -> Re
     let mut step = Step::More;
     while step == Step::More && slice.goes_on() {
         position = match position {
-            Position::Count(at, after) => count_anew(tx, &order, (at, &after), task.started_at)?,
+            Position::Count(at, after) => {
+                // Of so many at once the slice is told: when it is over it says so before the next ones.
+                slice.takes(guard::BITE.into());
+                count_anew(tx, &order, (at, &after), task.started_at)?
+            }
             Position::Users(no, id) => decide_users(tx, verdict, task, &order, (no, id), slice)?,
             Position::Groups(after) => match decide_next_group(tx, verdict, task, &after, slice)? {
                 Some(id) => Position::Groups(id),

@@ -9,8 +9,10 @@ use crate::error::{Error, Result};
 use chrono::{NaiveDateTime, TimeDelta};
 use diesel::prelude::*;
 
-/// So many rows are written, or go, at a time: thirteen columns each, far below what a statement takes.
+/// So many rows are written at a time: thirteen columns each, far below what a statement takes.
 const BITE: usize = 500;
+/// So many go at a time.
+const FORGOTTEN_AT_ONCE: u16 = 100;
 /// A comparison whose rows have not all come by then was left by whoever brought it.
 const ABANDONED_AFTER: TimeDelta = TimeDelta::hours(1);
 
@@ -72,18 +74,17 @@ fn forget(tx: &mut Tx, id: &str) -> Result<Task> {
 
 /// Lets some rows of a comparison go, and with the last of them the comparison.
 pub(in crate::domain) fn forget_some(tx: &mut Tx, task: &mut Task, slice: &mut Slice) -> Result<Step> {
-    let bite = i32::try_from(BITE).map_err(Error::internal)?;
     let mut after: i32 = task.position()?.unwrap_or_default();
     while i64::from(after) < task.total {
-        if !slice.goes_on() {
+        if !slice.takes(FORGOTTEN_AT_ONCE.into()) {
             task.go_on_from(&after)?;
             return Ok(Step::More);
         }
         let some = alignment_rows::table
             .filter(alignment_rows::alignment_id.eq(&task.subject))
-            .filter(alignment_rows::number.between(after + 1, after + bite));
+            .filter(alignment_rows::number.between(after + 1, after + i32::from(FORGOTTEN_AT_ONCE)));
         diesel::delete(some).execute(tx.conn)?;
-        after += bite;
+        after += i32::from(FORGOTTEN_AT_ONCE);
         task.done = task.total.min(after.into());
     }
     diesel::delete(alignments::table.find(&task.subject)).execute(tx.conn)?;

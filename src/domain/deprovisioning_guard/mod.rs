@@ -24,7 +24,7 @@ pub use limits::{DAY, Limits, Measure, Measures, limits, set};
 /// So many rows that no window reaches are deleted at a time.
 const SWEEP: i64 = 500;
 /// So many people are gone through at a time when the count begins anew.
-const BITE: i64 = 200;
+pub(super) const BITE: u16 = 100;
 
 text_enum! {
     /// What Entra ID may take from people; each loss has a measure of its own.
@@ -153,7 +153,7 @@ pub(super) fn uncount_some(
     still: impl FnOnce(&mut Conn, &[String]) -> Result<HashSet<String>>,
 ) -> Result<Option<String>> {
     let mine = || guard_people::table.filter(guard_people::loss.eq(loss));
-    let some = mine().filter(guard_people::user_id.gt(after)).order(guard_people::user_id).limit(BITE);
+    let some = mine().filter(guard_people::user_id.gt(after)).order(guard_people::user_id).limit(BITE.into());
     let people: Vec<(String, Person)> =
         some.select((guard_people::user_id, Person::as_select())).load(tx.conn)?;
     let Some(last) = people.last().map(|(user, _)| user.clone()) else {

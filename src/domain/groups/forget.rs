@@ -11,13 +11,13 @@ use chrono::NaiveDateTime;
 use diesel::prelude::*;
 
 /// So many memberships go at once.
-const BITE: i64 = 200;
+const BITE: u16 = 100;
 
 /// Deletes the group itself, or hides it until its memberships are gone.
 pub(super) fn forget(tx: &mut Tx, group: &Group) -> Result<()> {
     let mine = group_members::table.filter(group_members::group_id.eq(&group.id));
     let members: i64 = mine.count().get_result(tx.conn)?;
-    if members <= BITE {
+    if members <= BITE.into() {
         diesel::delete(user_groups::table.find(&group.id)).execute(tx.conn)?;
         return Ok(());
     }
@@ -67,8 +67,8 @@ pub fn tidy(tx: &mut Tx) -> Result<()> {
 /// Lets some memberships go, and with the last of them the group.
 pub(in crate::domain) fn forget_some(tx: &mut Tx, task: &mut Task, slice: &mut Slice) -> Result<Step> {
     slice.begins(Row::Group(task.subject.clone()));
-    while slice.goes_on() {
-        let some = group_members::table.filter(group_members::group_id.eq(&task.subject)).limit(BITE);
+    while slice.takes(BITE.into()) {
+        let some = group_members::table.filter(group_members::group_id.eq(&task.subject)).limit(BITE.into());
         let some: Vec<String> = some.select(group_members::id).load(tx.conn)?;
         if some.is_empty() {
             diesel::delete(user_groups::table.find(&task.subject)).execute(tx.conn)?;
