@@ -9,6 +9,7 @@ use super::parts::{Part, and_all};
 use super::{EntraState, User, census};
 use crate::db::schema::{license_assignments, license_types, sites, users};
 use crate::db::{Backend, Conn};
+use crate::domain::counted::grouped;
 use crate::domain::page::{At, Page};
 use crate::domain::text_enum::text_enum;
 use crate::error::{Error, Result};
@@ -138,6 +139,21 @@ impl Total {
         if count > MOST_COUNTED { Self::MoreThan(MOST_COUNTED) } else { Self::Exactly(count) }
     }
 
+    /// Of so many that were found before the count was given up: told in round numbers, as nobody knows how many more
+    /// there are.
+    fn more_than(found: i64) -> Self {
+        let round = [1_000, 100, 10].into_iter().find(|unit| found >= 5 * unit).unwrap_or(1);
+        Self::MoreThan(found / round * round)
+    }
+
+    /// The same, where it is known that there are more than so many.
+    fn or_more_than(self, known: i64) -> Self {
+        match self {
+            Self::MoreThan(count) if count < known => Self::MoreThan(known),
+            other => other,
+        }
+    }
+
     /// The number, or the one that it is more than.
     #[must_use]
     pub fn least(self) -> i64 {
@@ -151,9 +167,8 @@ impl Total {
 impl fmt::Display for Total {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Exactly(count) => write!(out, "{count}"),
-            Self::MoreThan(count) if *count < 1_000 => write!(out, "More than {count}"),
-            Self::MoreThan(count) => write!(out, "More than {},{:03}", count / 1_000, count % 1_000),
+            Self::Exactly(count) => write!(out, "{}", grouped(count)),
+            Self::MoreThan(count) => write!(out, "More than {}", grouped(count)),
         }
     }
 }
@@ -183,7 +198,8 @@ pub fn list(conn: &mut Conn, asked: &Asked, effort: Effort) -> Result<Option<Fou
     let page = Page::new(rows, &asked.at, asked.size, |row| cursor(&row.user, asked.order));
     let total = match (&asked.at, &page.next) {
         (At::Start, None) => Total::Exactly(page.items.len().try_into().map_err(Error::internal)?),
-        _ => total(conn, &parts, best, effort)?,
+        // On each page the same, however much was looked at for it; and there is more than one page.
+        _ => total(conn, &parts, best)?.or_more_than(asked.size.try_into().map_err(Error::internal)?),
     };
     Ok(Some(Found { page, total }))
 }
@@ -211,7 +227,7 @@ fn listed(conn: &mut Conn, ids: &[String]) -> Result<Vec<Listed>> {
 pub fn count(conn: &mut Conn, filter: &Filter) -> Result<Total> {
     let Some(parts) = parts(filter) else { return Ok(Total::Exactly(0)) };
     let best = fewest(conn, &parts)?;
-    total(conn, &parts, best, Effort::Moment)
+    total(conn, &parts, best)
 }
 
 /// The keys of those who meet the filter, at most `most` of them.
@@ -290,7 +306,7 @@ fn walk(
 }
 
 /// How many meet all parts, where `best` is met by fewest.
-fn total(conn: &mut Conn, parts: &[Part], best: Option<(&Part, i64)>, effort: Effort) -> Result<Total> {
+fn total(conn: &mut Conn, parts: &[Part], best: Option<(&Part, i64)>) -> Result<Total> {
     match (parts, best) {
         ([], _) => return Ok(Total::Exactly(census(conn)?.everyone)),
         ([_], Some((part, count))) if count > MOST_COUNTED || !part.is_counted_roughly() => {
@@ -302,10 +318,9 @@ fn total(conn: &mut Conn, parts: &[Part], best: Option<(&Part, i64)>, effort: Ef
         }
         _ => {}
     }
-    let most = match (effort, best) {
-        (Effort::Moment, Some((_, count))) if count > MOST_COUNTED => MOST_LOOKED_AT,
-        (Effort::Moment, None) => MOST_LOOKED_AT,
-        _ => i64::MAX,
+    let most = match best {
+        Some((_, count)) if count <= MOST_COUNTED => i64::MAX,
+        _ => MOST_LOOKED_AT,
     };
     let by = best.map(|(part, _)| part);
     let found = match by {
@@ -320,7 +335,7 @@ fn total(conn: &mut Conn, parts: &[Part], best: Option<(&Part, i64)>, effort: Ef
             return Ok(Total::MoreThan(MOST_COUNTED));
         }
     }
-    Ok(if looked_at < most { Total::Exactly(met) } else { Total::MoreThan((met - 1).max(0)) })
+    Ok(if looked_at < most { Total::Exactly(met) } else { Total::more_than((met - 1).max(0)) })
 }
 
 /// Starts at the cursor, by the order's index, and travels forwards or backwards from there.
@@ -454,7 +469,7 @@ mod tests {
     #[test]
     fn a_number_that_was_not_counted_to_the_end_says_so() {
         assert_eq!(Total::counted(122).to_string(), "122");
-        assert_eq!(Total::counted(MOST_COUNTED).to_string(), "10000");
+        assert_eq!(Total::counted(MOST_COUNTED).to_string(), "10,000");
         assert_eq!(Total::counted(MOST_COUNTED + 1).to_string(), "More than 10,000");
         assert_eq!(Total::MoreThan(340).to_string(), "More than 340");
         assert_eq!(Total::MoreThan(1_007).to_string(), "More than 1,007");
