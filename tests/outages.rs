@@ -75,10 +75,20 @@ async fn people_hear(browser: &Browser, stranger: &Browser, outage: Outage) {
     assert_eq!(browser.get("/users").await.status, 200);
     let site = browser.submit("/sites", "/sites", &[("name", "Delft")]).await;
     is_told(&site, outage);
-    assert!(site.text().contains("what you entered is still in the form"), "{}", site.text());
+    assert_eq!(
+        site.value("form[action='/sites'] input[name=name]").as_deref(),
+        Some("Delft"),
+        "{}",
+        site.body
+    );
+    assert!(site.has("a[href='/sites']"), "the page of the form: {}", site.body);
     let sign_in = [("user_name", "olga"), ("password", PASSWORD)];
     let signed_in = stranger.submit("/sign-in", "/sign-in", &sign_in).await;
     is_told(&signed_in, outage);
+    assert!(
+        !signed_in.body.contains(PASSWORD) && !signed_in.has("form[action='/sign-in']"),
+        "no secret comes back"
+    );
 }
 
 #[actix_web::test]
@@ -93,7 +103,13 @@ async fn while_another_process_holds_the_database_everybody_is_asked_to_come_aga
     people_hear(&olga, &console.browser(), Outage::Locked).await;
     let ready = olga.get("/readyz").await;
     assert_eq!((ready.status, ready.body.as_str()), (200, "busy"));
+    let told = olga.submit("/sites", "/sites", &[("name", "Leiden")]).await;
     other.batch_execute("ROLLBACK").unwrap();
+    let again = told.submit("/sites", &[("name", &told.value("main input[name=name]").unwrap())]).await;
+    assert!(
+        again.follow().await.text().contains("The site Leiden was created."),
+        "what was entered is sent once more"
+    );
     assert_eq!(entra.post("/Users", json!({ "userName": "bo@example.com" })).await.status, 201);
     assert_eq!(olga.get("/readyz").await.body, "ready");
 }

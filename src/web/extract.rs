@@ -11,6 +11,7 @@ use super::route::{Least, Route};
 use super::session::BrowserSession;
 use super::task_lines::TaskLine;
 use super::{AppState, csrf};
+use crate::certificate;
 use crate::db::{Condition, Conn};
 use crate::domain::authority::{Authority, Proof};
 use crate::domain::provisioning::Report;
@@ -288,6 +289,21 @@ impl OrgHandle {
 /// A form that was posted, its CSRF token checked.
 pub(super) struct Posted<T>(pub(super) T);
 
+/// The fields of the form that a request brought, for the page that says why nothing came of it.
+#[derive(Clone)]
+pub(super) struct SentForm(pub(super) Fields);
+
+impl SentForm {
+    /// What is sent once more from that page: nothing where one of the fields is secret, and so on no page.
+    pub(super) fn repeatable(self) -> Option<Fields> {
+        let is_secret = |name: &str| ["password", "secret", "token"].iter().any(|word| name.contains(word));
+        let holds_secret =
+            self.0.iter().any(|(name, value)| is_secret(name) || certificate::holds_private_key(value));
+        let fields = self.0.into_iter().filter(|(name, _)| name != csrf::FIELD).collect();
+        Some(fields).filter(|_| !holds_secret)
+    }
+}
+
 /// The fields of a form in which a name may occur more than once.
 pub(super) type Fields = Vec<(String, String)>;
 
@@ -307,6 +323,7 @@ impl<T: DeserializeOwned + 'static> FromRequest for Posted<T> {
             let fields: Fields = serde_urlencoded::from_bytes(&body).map_err(|_| unreadable())?;
             csrf::check(&request, &fields)?;
             still_there(&request).await?;
+            request.extensions_mut().insert(SentForm(fields));
             let form = serde_urlencoded::from_bytes(&body).map_err(|_| unreadable())?;
             Ok(Self(form))
         })

@@ -3,7 +3,7 @@
 use super::client_address::client_address;
 use super::content_policy::{Source, policy};
 use super::extract::{OrgHandle, RequestIdentity, app_state};
-use super::page::{Answer, Failure, FailureLink, FailureText};
+use super::page::{Answer, Failure, FailureLink, FailureText, StandingPage};
 use super::route::{Least, Route, allow, standing_page};
 use super::session::BrowserSession;
 use super::task_lines;
@@ -184,6 +184,10 @@ pub(super) async fn authorize(
     };
     let refusal = route.and_then(|route| refusal(route.least, &identity));
     request.extensions_mut().insert(identity);
+    if request.method() == Method::POST {
+        let page = StandingPage(standing_page(all, request.path()));
+        request.extensions_mut().insert(page);
+    }
     if route.is_none() {
         let page = standing_page(all, request.path());
         return Ok(request.into_response(method_not_allowed(routes, page)));

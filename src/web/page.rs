@@ -1,6 +1,6 @@
 //! Pages, redirects and failures as responses to a browser.
 
-use super::extract::RequestIdentity;
+use super::extract::{RequestIdentity, SentForm};
 use super::guard::RequestId;
 use super::session::{BrowserSession, Flash};
 use super::task_lines::TaskLine;
@@ -10,10 +10,10 @@ use crate::error::{Complaint, Error, Outage, Result};
 use actix_web::body::{BoxBody, EitherBody, MessageBody};
 use actix_web::cookie::Cookie;
 use actix_web::dev::{Payload, ServiceRequest, ServiceResponse};
+use actix_web::http::StatusCode;
 use actix_web::http::header::{self, ContentDisposition};
-use actix_web::http::{Method, StatusCode};
 use actix_web::middleware::Next;
-use actix_web::{FromRequest, HttpMessage, HttpRequest, HttpResponse, ResponseError};
+use actix_web::{FromRequest, HttpMessage, HttpRequest, HttpResponse, HttpResponseBuilder, ResponseError};
 use askama::Template;
 use chrono::NaiveDateTime;
 use std::cell::RefCell;
@@ -205,7 +205,14 @@ pub(super) fn show_refused(refusal: &Error, layout: &Layout, page: &impl Templat
 
 /// Sends a file to download.
 pub(super) fn download(name: &str, kind: &str, body: Vec<u8>) -> HttpResponse {
-    HttpResponse::Ok().content_type(kind).insert_header(ContentDisposition::attachment(name)).body(body)
+    attachment(name, kind).body(body)
+}
+
+/// Begins to send a file to keep.
+pub(super) fn attachment(name: &str, kind: &str) -> HttpResponseBuilder {
+    let mut response = HttpResponse::Ok();
+    response.content_type(kind).insert_header(ContentDisposition::attachment(name));
+    response
 }
 
 /// Redirects to another page, which the browser requests with GET.
@@ -370,6 +377,10 @@ pub(super) type FailureText = Rc<str>;
 #[derive(Clone)]
 pub(super) struct FailureLink(pub(super) String);
 
+/// The page on which the form stands that a request brought.
+#[derive(Clone)]
+pub(super) struct StandingPage(pub(super) String);
+
 /// An error of the domain as a response to a browser.
 #[derive(Debug)]
 pub(super) struct Failure(pub(super) Error);
@@ -412,14 +423,28 @@ impl ResponseError for Failure {
     }
 }
 
+/// A form that was sent and of which nothing came, for a reason that will be over.
+struct Again {
+    action: String,
+    fields: Vec<(String, String)>,
+}
+
+impl Again {
+    fn of(request: &HttpRequest) -> Option<Self> {
+        let sent = request.extensions().get::<SentForm>().cloned()?;
+        let action = request.uri().path_and_query()?.as_str().to_owned();
+        Some(Self { action, fields: sent.repeatable()? })
+    }
+}
+
 #[derive(Template)]
 #[template(path = "failure.html")]
 struct FailurePage {
     layout: Layout,
     title: &'static str,
     text: String,
-    /// Whether a form was sent, and can be sent again unchanged.
-    was_sent: bool,
+    /// The form that was sent, to be sent once more as it was.
+    again: Option<Again>,
     /// A page to offer beside home.
     onward: Option<String>,
     reference: String,
@@ -446,8 +471,10 @@ pub(super) async fn render_failures<B: MessageBody>(
     let (request, response) = response.into_parts();
     let layout = Layout::around(&request).unwrap_or_default();
     let title = outage.map_or_else(|| title(status), Outage::title);
-    let was_sent = outage.is_some() && request.method() == Method::POST;
-    let page = failure_page(&request, layout, title, text, (was_sent, onward));
+    let again = outage.and_then(|_| Again::of(&request));
+    let standing = || request.extensions().get::<StandingPage>().map(|page| page.0.clone());
+    let onward = onward.or_else(|| outage.and_then(|_| standing()));
+    let page = failure_page(&request, layout, title, text, (again, onward));
     let mut told = HttpResponse::build(status);
     for (name, value) in response.headers() {
         told.insert_header((name.clone(), value.clone()));
@@ -466,7 +493,7 @@ pub(super) fn failed_after(
     let status = status(error);
     let layout = Layout { flashes, ..Layout::around(request).unwrap_or_default() };
     let title = error.outage().map_or_else(|| title(status), Outage::title);
-    let page = failure_page(request, layout, title, error.to_string(), (false, onward));
+    let page = failure_page(request, layout, title, error.to_string(), (None, onward));
     let mut response = HttpResponse::build(status);
     if let Some(seconds) = error.retry_after() {
         response.insert_header((header::RETRY_AFTER, seconds.to_string()));
@@ -492,9 +519,9 @@ fn failure_page(
     layout: Layout,
     title: &'static str,
     text: String,
-    (was_sent, onward): (bool, Option<String>),
+    (again, onward): (Option<Again>, Option<String>),
 ) -> String {
     let reference = request.extensions().get::<RequestId>().map(|id| id.0.clone()).unwrap_or_default();
-    let page = FailurePage { layout, title, text: text.clone(), was_sent, onward, reference };
+    let page = FailurePage { layout, title, text: text.clone(), again, onward, reference };
     page.render().unwrap_or(text)
 }
