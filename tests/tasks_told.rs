@@ -320,3 +320,88 @@ async fn home_and_the_page_where_it_was_begun_lead_back_to_a_task() {
     let audrey = console.signed_in("audrey").await;
     assert!(!audrey.get("/").await.body.contains(&link), "that was a day ago");
 }
+
+#[actix_web::test]
+async fn whoever_deletes_the_same_users_twice_hears_what_came_of_it() {
+    let console = Console::open();
+    let ids = [console.user("ana", None).id, console.user("ben", None).id];
+    let olga = console.signed_in("olga").await;
+    let asked = olga.get(&format!("/users/delete?id={}&id={}", ids[0], ids[1])).await;
+    for order in [[0, 1], [1, 0]] {
+        let [one, other] = order.map(|at: usize| ids[at].as_str());
+        let fields = [("id", one), ("id", other), ("typed", "delete 2 users")];
+        let told = asked.submit("/users/delete", &fields).await;
+        assert_eq!(told.status, 303, "{}", told.text());
+        let told = told.follow().await.text();
+        assert!(told.contains("2 users were deleted for good."), "{told}");
+    }
+    assert!(console.find("ana").is_none() && console.find("ben").is_none());
+}
+
+#[actix_web::test]
+async fn what_was_stopped_is_told_with_what_to_do_until_somebody_did_it() {
+    let console = Console::open();
+    console.write(|tx| waiting(tx, "Delft", 150));
+    let task = console.write(|tx| {
+        sites::create(tx, "Delft")?;
+        Ok(sites::being_settled(tx.conn, "Delft")?.unwrap())
+    });
+    let olga = console.signed_in("olga").await;
+    let id = task.id.clone();
+    console.write(move |tx| {
+        let stopped = (long_tasks::state.eq(State::Stopped), long_tasks::ended_at.eq(tx.now));
+        let stopped = (stopped, long_tasks::fault.eq("Adam may no longer do this."));
+        Ok(diesel::update(long_tasks::table.find(id)).set(stopped).execute(tx.conn).map(drop)?)
+    });
+    let told = "did not come to its end: Adam may no longer do this";
+    let page = olga.get("/sites").await.text();
+    assert!(page.contains(told) && page.contains("Look under Sites, and choose once more"), "{page}");
+    let site = console.org.read(|conn| sites::named(conn, "Delft")).unwrap().unwrap().id;
+    olga.submit("/sites", "/sites/settle", &[("name", "Delft"), ("action", &site)]).await;
+    assert_eq!(at(&console, &site), 150);
+    for path in ["/sites", "/"] {
+        let page = olga.get(path).await.text();
+        assert!(!page.contains(told), "{path}: {page}");
+    }
+}
+
+#[actix_web::test]
+async fn the_page_of_a_task_that_does_not_move_says_so_and_why() {
+    let console = Console::open();
+    console.write(|tx| waiting(tx, "Delft", 150));
+    let task = console.write(|tx| {
+        sites::create(tx, "Delft")?;
+        Ok(sites::being_settled(tx.conn, "Delft")?.unwrap())
+    });
+    let olga = console.signed_in("olga").await;
+    let path = format!("/tasks/{}", task.id);
+    assert!(!olga.get(&path).await.text().contains("has not moved on"));
+    console.write(|tx| Ok(diesel::sql_query("PRAGMA query_only = ON").execute(tx.conn).map(drop)?));
+    let refused = console.org.write(&Actor::CommandLine, |tx| sites::create(tx, "Leiden").map(drop));
+    assert!(refused.is_err());
+    console.clock.advance(TimeDelta::seconds(11));
+    let page = olga.get(&path).await.text();
+    assert!(
+        page.contains("It has not moved on since") && page.contains("The database is read-only"),
+        "{page}"
+    );
+    let page = olga.get("/sites").await.text();
+    assert!(page.contains("It does not move on just now."), "{page}");
+}
+
+#[actix_web::test]
+async fn a_script_that_asks_how_far_work_is_uses_up_no_message_of_another_page() {
+    let console = Console::open();
+    let task = console.write(|tx| {
+        waiting(tx, "Delft", 150)?;
+        sites::create(tx, "Delft")?;
+        Ok(sites::being_settled(tx.conn, "Delft")?.unwrap())
+    });
+    let olga = console.signed_in("olga").await;
+    let told = olga.submit("/sites", "/sites", &[("name", "Leiden")]).await;
+    let request = olga.request(reqwest::Method::GET, &format!("/tasks/{}", task.id));
+    let polled = olga.send(request.header("Sec-Fetch-Dest", "empty")).await;
+    assert_eq!(polled.status, 200);
+    let page = told.follow().await.text();
+    assert!(page.contains("The site Leiden was created."), "{page}");
+}

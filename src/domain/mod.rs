@@ -315,12 +315,18 @@ impl Org {
     /// Asks whether the database can serve; `answer` is called soon, and waits for no other work.
     pub fn look(&self, answer: impl FnOnce(Condition) + Send + 'static) {
         // Writes alone tell when they are possible again, and while they are not nobody may try one.
-        if self.0.db.outage().is_some_and(|outage| outage != Outage::Locked) {
+        if self.outage().is_some_and(|outage| outage != Outage::Locked) {
             let touch = self.clone().transact(Authority::trusted(Actor::Rollcall), settings::touch);
             // What came of it is seen at the next look.
             self.0.db.submit(Priority::Background, touch, drop);
         }
         self.0.db.look(answer);
+    }
+
+    /// What keeps writes from the database just now, if something does.
+    #[must_use]
+    pub fn outage(&self) -> Option<Outage> {
+        self.0.db.outage()
     }
 
     /// What to say of the database while there is no answer.

@@ -50,8 +50,8 @@ const PROOF_MINUTES: i64 = 10;
 /// The browser's session as the pages use it: typed methods in place of string keys.
 pub(super) struct BrowserSession {
     session: Session,
-    /// Whether the response has no body, so that no message counts as shown (RFC 9110 section 9.3.2).
-    is_head: bool,
+    /// Whether nobody sees the answer, so that nothing is used up.
+    is_unseen: bool,
 }
 
 /// A message to show on the next page.
@@ -82,9 +82,17 @@ pub(super) struct KeptForm {
     pub(super) fields: Option<Vec<(String, String)>>,
 }
 
+/// Whether nobody sees the answer to this request: it has no body (RFC 9110 section 9.3.2), or a script of a page asks
+/// for it, which takes from it what it needs (Fetch Metadata, `Sec-Fetch-Dest`).
+fn is_unseen(request: &HttpRequest) -> bool {
+    use actix_web::http::Method;
+    let by_script = request.headers().get("sec-fetch-dest").is_some_and(|dest| dest == "empty");
+    request.method() == Method::HEAD || (request.method() == Method::GET && by_script)
+}
+
 impl BrowserSession {
     pub(super) fn of(request: &HttpRequest) -> Self {
-        Self { session: request.get_session(), is_head: request.method() == actix_web::http::Method::HEAD }
+        Self { session: request.get_session(), is_unseen: is_unseen(request) }
     }
 
     /// Begins the session that was reserved for this user, under a new key, so that a key planted in the browser before
@@ -197,7 +205,7 @@ impl BrowserSession {
 
     /// Shows a line on the next page, in this part of it if it has one of that name.
     pub(super) fn flash_at(&self, kind: &str, text: impl Into<String>, place: &str) {
-        if self.is_head {
+        if self.is_unseen {
             return;
         }
         let mut flashes: Vec<Flash> = self.get(FLASHES).unwrap_or_default();
@@ -242,7 +250,7 @@ impl BrowserSession {
     /// The lines to show, once.
     pub(super) fn take_flashes(&self) -> Vec<Flash> {
         let flashes = self.get(FLASHES).unwrap_or_default();
-        if !self.is_head && self.session.contains_key(FLASHES) {
+        if !self.is_unseen && self.session.contains_key(FLASHES) {
             self.session.remove(FLASHES);
         }
         flashes

@@ -4,6 +4,7 @@
 //! A slice changes some rows and moves the task's position in one transaction, so that no row is done twice, or half.
 //! What the kinds of work are, and who does a slice of which, says [`bulk`](super::bulk).
 
+use super::counted::grouped;
 use super::text_enum::text_enum;
 use super::{Actor, Role, Tx, new_id};
 use crate::db::Conn;
@@ -187,7 +188,9 @@ pub(super) fn under_way(tx: &mut Tx, kind: Kind, subject: &str, what: &impl Orde
         Error::Conflict(format!(
             "{} began {what}, which is still under way: {} of {} are done. Nothing was changed now: wait until it has \
              ended{then}.",
-            running.actor_name, running.done, running.total
+            running.actor_name,
+            grouped(running.done),
+            grouped(running.total)
         ))
     };
     if running.kind != kind {
@@ -276,6 +279,15 @@ pub fn running_on(conn: &mut Conn, subject: &str) -> Result<Option<Task>> {
     Ok(mine.first(conn).optional()?)
 }
 
+/// The latest task on this thing that is under way or came to its end.
+pub(super) fn latest_on(conn: &mut Conn, subject: &str) -> Result<Option<Task>> {
+    let mine = long_tasks::table
+        .filter(long_tasks::subject.eq(subject))
+        .filter(long_tasks::state.eq_any([State::Running, State::Done]))
+        .order(long_tasks::id.desc());
+    Ok(mine.select(Task::as_select()).first(conn).optional()?)
+}
+
 /// All that are under way, the oldest first.
 pub fn running(conn: &mut Conn) -> Result<Vec<Task>> {
     // Those that have not ended: there is an index of these.
@@ -283,14 +295,25 @@ pub fn running(conn: &mut Conn) -> Result<Vec<Task>> {
     Ok(all.select(Task::as_select()).load(conn)?)
 }
 
-/// The latest that came to no good end since then, the latest first.
+/// The latest that came to no good end since then, the latest first; but for those on whose subject somebody came to
+/// the end since.
 pub fn failed_since(conn: &mut Conn, since: NaiveDateTime) -> Result<Vec<Task>> {
     let all = long_tasks::table
         .filter(long_tasks::ended_at.gt(since))
         .filter(long_tasks::state.eq_any([State::Failed, State::Stopped]))
         .order(long_tasks::ended_at.desc())
         .limit(FEW);
-    Ok(all.select(Task::as_select()).load(conn)?)
+    let mut open = Vec::new();
+    for task in all.select(Task::as_select()).load::<Task>(conn)? {
+        let later = long_tasks::table
+            .filter(long_tasks::subject.eq(&task.subject))
+            .filter(long_tasks::id.gt(&task.id))
+            .filter(long_tasks::state.eq(State::Done));
+        if !diesel::select(exists(later)).get_result::<bool>(conn)? {
+            open.push(task);
+        }
+    }
+    Ok(open)
 }
 
 /// Whether what is to go by itself may be begun (again): it is not under way, and did not fail just now.

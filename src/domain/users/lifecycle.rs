@@ -9,8 +9,9 @@ use crate::db::schema::{
 use crate::domain::audit::{Action, Change};
 use crate::domain::deprovisioning_guard::{self, Loss};
 use crate::domain::tasks::{self, Kind, Row, Slice, Step, Task};
-use crate::domain::{Role, Tx, in_words, new_id};
+use crate::domain::{Role, Tx, in_words};
 use crate::error::{Error, Result};
+use crate::seal::Keyring;
 use chrono::NaiveDateTime;
 use diesel::prelude::*;
 use serde::{Deserialize, Serialize};
@@ -154,17 +155,34 @@ impl tasks::Order for Order {
 /// is left. Where a role is among them it may depend on the others, so they go at once, all or none.
 pub fn begin_deleting(tx: &mut Tx, ids: &[String]) -> Result<Task> {
     let distinct: BTreeSet<&String> = ids.iter().collect();
+    let selection = selection(tx.keys, ids);
+    // Whoever clicks twice is led to what the first click began.
+    if let Some(task) = tasks::latest_on(tx.conn, &selection)? {
+        return Ok(task);
+    }
     let mut all_or_none = false;
     for id in &distinct {
         all_or_none |= deletable(tx, id)?.role != Role::None;
     }
     let total = i64::try_from(distinct.len()).map_err(Error::internal)?;
     let order = Order { ids: distinct.into_iter().cloned().collect(), all_or_none };
-    let task = tasks::begin(tx, Kind::DeleteUsers, &format!("selection {}", new_id()), &order, total)?;
+    let task = tasks::begin(tx, Kind::DeleteUsers, &selection, &order, total)?;
     if !all_or_none {
         return Ok(task);
     }
     tasks::advance(tx, &task.id, |tx, task| delete_some(tx, task, &mut Slice::whole()))
+}
+
+/// The deletion of exactly these users, if somebody began it: it is under way, or has ended.
+pub fn deletion_of(conn: &mut Conn, keys: &Keyring, ids: &[String]) -> Result<Option<Task>> {
+    tasks::latest_on(conn, &selection(keys, ids))
+}
+
+/// What names a selection of users to delete: the same for the same users, in whatever order.
+fn selection(keys: &Keyring, ids: &[String]) -> String {
+    let distinct: BTreeSet<&str> = ids.iter().map(String::as_str).collect();
+    let all = distinct.into_iter().collect::<Vec<_>>().join(" ");
+    format!("selection {}", keys.digest("users to delete", &all))
 }
 
 /// Deletes some of them.

@@ -2,14 +2,15 @@
 
 use super::retention::Gone;
 use super::{held, users};
+use crate::domain::counted::grouped;
 use crate::domain::held::{self as holds, Verdict};
 use crate::domain::tasks::{self, Kind, State, Task};
 use crate::domain::users::by_hand;
 use crate::domain::{bulk, sites};
-use crate::error::{Error, Result};
+use crate::error::{Error, Outage, Result};
 use crate::web::extract::OrgHandle;
 use crate::web::page::{self, Answer, Layout, when};
-use crate::web::task_lines::{address, begun_at, grouped, passed, passed_of_all};
+use crate::web::task_lines::{address, begun_at, passed, passed_of_all, stands_still, what_next};
 use actix_web::HttpRequest;
 use actix_web::web::Path;
 use askama::Template;
@@ -74,10 +75,11 @@ fn told(task: &Task) -> Result<String> {
     match task.state {
         State::Running | State::Done => words(task),
         State::Stopped | State::Failed => Err(Error::Conflict(format!(
-            "{}. {} of {} were done and stay so; the others were left as they are.",
+            "{}. {} of {} were done and stay so; the others were left as they are. {}",
             task.fault.as_deref().unwrap_or("It was stopped").trim_end_matches('.'),
             grouped(task.done),
-            grouped(task.total)
+            grouped(task.total),
+            what_next(task.kind)
         ))),
     }
 }
@@ -108,6 +110,8 @@ struct TaskPage {
     page_name: &'static str,
     since: String,
     ended: Option<String>,
+    /// Since when it has not moved on, and why where that is known; nothing while it does.
+    still: Option<(String, &'static str)>,
     outcome: Result<String, String>,
 }
 
@@ -134,7 +138,16 @@ pub(super) async fn show(layout: Layout, org: OrgHandle, id: Path<String>) -> An
         Err(Error::Conflict(text)) => Err(text),
         Err(other) => return Err(other.into()),
     };
-    let room = if task.kind == Kind::SettleSite { "sites" } else { "users" };
+    let room = match task.kind {
+        Kind::SettleSite => "sites",
+        Kind::ForgetGroup => "groups",
+        Kind::EndSessions => "identity",
+        _ => "users",
+    };
+    let still = stands_still(&task, org.inner().now()).then(|| {
+        let outage = org.inner().outage();
+        (when(task.updated_at), outage.map_or("The database does not take it just now", Outage::title))
+    });
     let page = TaskPage {
         layout: layout.of(room),
         doing,
@@ -142,6 +155,7 @@ pub(super) async fn show(layout: Layout, org: OrgHandle, id: Path<String>) -> An
         page_name: place,
         since: when(task.started_at),
         ended: task.ended_at.map(when),
+        still,
         outcome,
         task,
     };

@@ -71,6 +71,11 @@ pub(in crate::web::console) async fn delete(
     let Posted(fields) = form;
     let ids = values(&fields, "id");
     let typed = values(&fields, "typed").pop().unwrap_or_default();
+    let (asked, keys) = (ids.clone(), org.inner().keys().clone());
+    // Whoever clicks twice is led to what the first click began: the users may be gone by now.
+    if let Some(task) = org.read(move |conn| lifecycle::deletion_of(conn, &keys, &asked)).await? {
+        return tasks::answer(&request, &org, Ok(task), &Back::of(&fields).path()).await;
+    }
     let asked = ids.clone();
     let rows = org.read(move |conn| chosen(conn, &asked)).await?;
     let wanted = phrase(&rows.into_iter().map(Row::from).collect::<Vec<_>>());
