@@ -242,7 +242,7 @@ pub(super) fn decide_some(tx: &mut Tx, task: &mut Task, slice: &mut Slice) -> Re
         position = match position {
             Position::Count(at, after) => {
                 // Of so many at once the slice is told: when it is over it says so before the next ones.
-                slice.takes(guard::BITE.into());
+                slice.takes(deprovisioning_guard::BITE.into());
                 count_anew(tx, &order, (at, &after), task.started_at)?
             }
             Position::Users(no, id) => decide_users(tx, verdict, task, &order, (no, id), slice)?,

@@ -65,7 +65,7 @@ pub(in crate::web::console) async fn upload(
     }
     let (name, file) = (upload.file_name, upload.file);
     // It looks at everybody, so it takes its turn. Nobody who writes waits for it.
-    match org.read_in_turn(true, move |conn| alignment::compare(conn, &file)).await {
+    match org.read_or_scan(true, move |conn| alignment::compare(conn, &file)).await {
         Ok(compared) => Ok(page::go(&format!("{HOME}/{}", keep(&org, &current, name, compared).await?.id))),
         Err(refusal @ Error::Invalid(_)) => start(layout, org, Some(refusal)).await,
         Err(other) => Err(other.into()),
