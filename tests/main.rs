@@ -28,6 +28,7 @@ mod imports;
 mod large_groups;
 mod layers;
 mod licenses;
+mod log_lost;
 mod long_tasks;
 mod names;
 mod outages;

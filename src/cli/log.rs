@@ -1,7 +1,7 @@
 //! The program's own log, to standard error.
 
-use super::Failure;
-use crate::config::{LogFormat, Settings};
+use super::{Failure, stderr};
+use crate::config::{LogFormat, Settings, log_filter};
 use std::any::Any;
 use std::io::IsTerminal;
 use std::panic::PanicHookInfo;
@@ -18,7 +18,8 @@ pub(super) fn start(settings: &Settings) -> Result<(), Failure> {
     let log = tracing_subscriber::fmt()
         .with_env_filter(rules)
         .with_ansi(std::io::stderr().is_terminal())
-        .with_writer(std::io::stderr);
+        .log_internal_errors(false)
+        .with_writer(|| stderr::Line);
     let started = match settings.log_format {
         LogFormat::Text => log.with_target(false).try_init(),
         // A span stands in the list of spans, and there alone.
@@ -35,7 +36,8 @@ pub(super) fn start_for_command() {
         .with_target(false)
         .with_level(false)
         .without_time()
-        .with_writer(std::io::stderr);
+        .log_internal_errors(false)
+        .with_writer(|| stderr::Line);
     // A command whose log cannot be started does its work all the same.
     let _started = log.try_init();
 }
@@ -53,7 +55,7 @@ fn told(panic: &PanicHookInfo<'_>) {
         tracing::error!(place, "a fault in the program: {text}");
         tracing::debug!(backtrace = %std::backtrace::Backtrace::force_capture(), "where it was");
     } else {
-        eprintln!("rollcall: a fault in the program: {text} ({place})");
+        stderr::say(&format!("rollcall: a fault in the program: {text} ({place})"));
     }
 }
 

@@ -16,6 +16,7 @@ mod room;
 mod serve;
 mod signals;
 mod sso;
+mod stderr;
 
 use folder::{open, open_to_read};
 
@@ -232,15 +233,18 @@ fn told(error: &Error) -> String {
 pub fn run() -> std::process::ExitCode {
     let arguments = Arguments::parse();
     log::tell_panics();
-    match std::panic::catch_unwind(|| obey(arguments)) {
+    signals::outlive_a_file_limit();
+    let code = match std::panic::catch_unwind(|| obey(arguments)) {
         Ok(Ok(())) => std::process::ExitCode::SUCCESS,
         Ok(Err(failure)) => {
-            eprintln!("rollcall: {failure}");
+            stderr::say(&format!("rollcall: {failure}"));
             std::process::ExitCode::from(failure.code())
         }
-        // The line about it is written already.
+        // The line about it is said already.
         Err(_) => std::process::ExitCode::from(EXIT_SETTING),
-    }
+    };
+    stderr::end();
+    code
 }
 
 fn obey(arguments: Arguments) -> Result<(), Failure> {
@@ -295,7 +299,7 @@ fn remark(text: &str) {
     if tracing::enabled!(tracing::Level::WARN) {
         tracing::warn!("{text}");
     } else {
-        eprintln!("rollcall: {text}");
+        stderr::say(&format!("rollcall: {text}"));
     }
 }
 
@@ -325,7 +329,7 @@ fn settle(flags: Flags) -> Result<Settings, BadSetting> {
 /// One line from standard input, without the line's end.
 fn password_from_input() -> Result<String, Failure> {
     if std::io::stdin().is_terminal() {
-        eprint!("Password: ");
+        let _unseen = write!(std::io::stderr(), "Password: ");
     }
     let mut text = String::new();
     let most = 4096;
