@@ -96,7 +96,6 @@ async fn while_another_process_holds_the_database_everybody_is_asked_to_come_aga
     let (console, entra) = Console::with_entra();
     let id = entra.post("/Users", json!({ "userName": "ana@example.com" })).await.id();
     let olga = console.signed_in("olga").await;
-    of_the_writer(&console, "PRAGMA busy_timeout = 0");
     let mut other = another(&console);
     other.batch_execute("BEGIN IMMEDIATE").unwrap();
     scim_hears(&entra, &id, Outage::Locked).await;

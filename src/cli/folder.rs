@@ -10,7 +10,7 @@ use crate::db::file::{self, State};
 use crate::db::versions::PROGRAM;
 use crate::domain::settings::{self, names};
 use crate::domain::{Actor, Clock, Org, Tx};
-use crate::error::Error;
+use crate::error::{Error, Outage};
 use crate::seal::Keyring;
 use std::fs::{self, Permissions};
 use std::io::{self, ErrorKind};
@@ -93,6 +93,8 @@ pub(super) fn has_log(settings: &Settings) -> bool {
 
 /// Ends the service, so that the database file alone is all of the database.
 pub(super) fn end_service(org: &Org) -> Result<(), Failure> {
+    // From now on another process that holds the database is waited for a moment only.
+    org.end();
     // Lines of the provisioning log that nobody waits for are written along with this.
     let written = org.write(&Actor::Rollcall, |tx| {
         settings::touch(tx)?;
@@ -103,7 +105,13 @@ pub(super) fn end_service(org: &Org) -> Result<(), Failure> {
             "others use the database: what was written last stands in {DATABASE}-wal until they end"
         );
     }
-    Ok(written?)
+    match written {
+        Err(cause) if cause.outage() == Some(Outage::Locked) => {
+            tracing::warn!("another process holds the database: that it was stopped cannot be noted in it");
+            Ok(())
+        }
+        written => Ok(written?),
+    }
 }
 
 /// Makes a folder that only the owner of the process may look into, if it is not there.

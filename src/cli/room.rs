@@ -6,9 +6,9 @@ use rustix::process::{Resource, getrlimit};
 use std::sync::{PoisonError, RwLock};
 use std::thread;
 
-/// Threads besides those of the workers: the writer, its neighbours, the readers' keepers, passwords, tests of sign-ins
-/// and the one that takes connections in.
-const OTHERS: usize = 10;
+/// Threads besides those of the workers: the writer, its neighbours, the readers' keepers, passwords, tests of sign-ins,
+/// what the program does by itself and the one that takes connections in.
+const OTHERS: usize = 11;
 /// With less than this, stacks and the database's own memory do not find room.
 const LEAST_MIB: u64 = 256;
 const MIB: u64 = 1024 * 1024;

@@ -9,7 +9,9 @@ use crate::web::{self, AppState, Patience, Proxies, Room, Site};
 use crate::worker;
 use chrono::TimeDelta;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use std::io::{self, ErrorKind};
 use std::net::{SocketAddr, TcpListener};
+use std::thread;
 use url::Url;
 
 pub(super) fn serve(settings: &Settings) -> Result<(), Failure> {
@@ -52,12 +54,23 @@ pub(super) fn serve(settings: &Settings) -> Result<(), Failure> {
     let (looked_after, private) = (served.clone(), settings.metadata_from_private_networks);
     system
         .block_on(async move {
-            actix_web::rt::spawn(worker::carry_on(looked_after.clone()));
-            actix_web::rt::spawn(worker::work(looked_after, private));
+            look_after(looked_after, private)?;
             web::serve(state, listener, threads)?.await
         })
         .map_err(|cause| Failure::Start(format!("the server stopped: {cause}")))?;
     folder::end_service(&served)
+}
+
+/// Does what the program does by itself, on a thread of its own: it waits for what it writes, and signals are heeded
+/// meanwhile.
+fn look_after(org: Org, metadata_from_private_networks: bool) -> io::Result<()> {
+    let work = move || {
+        actix_web::rt::System::new().block_on(async move {
+            actix_web::rt::spawn(worker::carry_on(org.clone()));
+            worker::work(org, metadata_from_private_networks).await;
+        });
+    };
+    thread::Builder::new().name("worker".into()).spawn(work).map(drop)
 }
 
 /// How many descriptors the program may hold, after it asked for as many as it may ask for: the usual soft limit of 1,024

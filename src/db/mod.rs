@@ -58,6 +58,8 @@ const INTO_THE_FILE: &str = "PRAGMA wal_checkpoint(PASSIVE);";
 /// The same, and empties the log; whoever is in the way is waited for only a moment.
 const ALL_INTO_THE_FILE: &str = "PRAGMA wal_checkpoint(TRUNCATE)";
 const IMPATIENT: &str = "PRAGMA busy_timeout = 500;";
+/// The writer waits by itself for other processes, and looks meanwhile whether the program ends.
+const WRITER_PATIENCE: &str = "PRAGMA busy_timeout = 100;";
 /// The writer touches every index: it keeps more pages (in KiB) than each of the readers.
 const WRITER_CACHE: &str = "PRAGMA cache_size = -4000;";
 /// Where the writer keeps what a savepoint may have to bring back. In memory that is a list, which is walked whenever a
@@ -395,7 +397,10 @@ fn connect(url: &str) -> Result<Conn, String> {
 fn become_writer(conn: &mut Conn) -> QueryResult<()> {
     conn.batch_execute(WITH_LOG)?;
     conn.batch_execute(WRITER_CACHE)?;
-    if has_temporary_folder() { conn.batch_execute(WRITER_JOURNAL) } else { Ok(()) }
+    if has_temporary_folder() {
+        conn.batch_execute(WRITER_JOURNAL)?;
+    }
+    conn.batch_execute(WRITER_PATIENCE)
 }
 
 /// Whether temporary files can be made. Where none can, as in a container that is read only, memory serves.

@@ -27,6 +27,12 @@ const GROUP: usize = 128;
 const LONGEST_GROUP: Duration = Duration::from_millis(30);
 /// The same, where a person waits before a page and only writes of other priorities are left of the group.
 const LONGEST_BEFORE_A_PAGE: Duration = Duration::from_millis(10);
+/// How long a group waits for another process that holds the database,
+const PATIENCE: Duration = Duration::from_secs(10);
+/// and how long once one has waited in vain, until the database is free again; also when the program ends.
+const IMPATIENCE: Duration = Duration::from_millis(250);
+/// So long is between two tries, besides what the engine itself waits.
+const TRY_AGAIN: Duration = Duration::from_millis(5);
 /// A checkpoint follows this many groups.
 const CHECKPOINT_EVERY: u32 = 64;
 /// Background writes wait at most this long to share another group's commit.
@@ -223,6 +229,21 @@ impl Queue {
         refuse(refused, || Error::Busy(RETRY_S));
     }
 
+    /// Whether a group that has waited since then for another process gives up.
+    fn gives_up(&self, since: Instant, patience: Duration) -> bool {
+        let waited = since.elapsed();
+        waited >= patience || (waited >= IMPATIENCE && self.lock().is_ending)
+    }
+
+    /// Another process holds the database, and a group has waited for it: whoever came meanwhile has waited enough, too.
+    fn refuse_waiting(&self) {
+        let mut waiting = self.lock();
+        let refused = waiting.empty();
+        self.tell(&waiting);
+        drop(waiting);
+        refuse(refused, || Error::unavailable(Outage::Locked, "another process holds the database"));
+    }
+
     /// Whether a group that was begun then ends here, before the write that is its next.
     fn ends_before(&self, next: Priority, begun: Instant) -> bool {
         let room = match next {
@@ -290,6 +311,11 @@ impl Waiting {
     /// The program ends: hands back what somebody waits for and was not begun.
     fn end(&mut self) -> Vec<Waiter> {
         self.is_ending = true;
+        self.empty()
+    }
+
+    /// Hands back what somebody waits for.
+    fn empty(&mut self) -> Vec<Waiter> {
         self.interactive.drain(..).chain(self.machine.drain(..)).collect()
     }
 
@@ -326,7 +352,7 @@ impl Writer {
         }
         thread::Builder::new()
             .name(super::WRITER.into())
-            .spawn(move || run(conn, open, &jobs, &committed_some, (&opened, &state)))?;
+            .spawn(move || run(conn, open, &jobs, &committed_some, (&opened, &state), PATIENCE))?;
         Ok(Self(queue))
     }
 
@@ -373,6 +399,7 @@ fn run(
     jobs: &Queue,
     committed_some: &SyncSender<()>,
     (opened, state): (&Opened, &WriterState),
+    patience: Duration,
 ) {
     let mut groups = 0_u32;
     while let Some(group) = jobs.next() {
@@ -391,9 +418,14 @@ fn run(
             refuse(group, || Error::unavailable(Outage::Unreachable, REPLACED));
             continue;
         }
+        let is_locked = || state.outage() == Some(Outage::Locked);
+        let patience = if is_locked() { IMPATIENCE } else { patience };
         state.begin();
-        let (left, is_broken) = write(&mut conn, group, jobs, state);
+        let (left, is_broken) = write(&mut conn, group, jobs, state, patience);
         jobs.put_back(left);
+        if is_locked() {
+            jobs.refuse_waiting();
+        }
         if let Some(another) = is_broken.then(&open).flatten() {
             conn = another;
         }
@@ -416,11 +448,16 @@ fn write(
     mut group: VecDeque<Waiter>,
     queue: &Queue,
     state: &WriterState,
+    patience: Duration,
 ) -> (VecDeque<Waiter>, bool) {
     let (mut done, mut is_broken) = (Vec::new(), false);
-    let committed = commit_together(conn, &mut group, queue, &mut done);
+    let committed =
+        begin(conn, queue, patience).and_then(|()| commit_together(conn, &mut group, queue, &mut done));
     if let Err(cause) = &committed {
-        tracing::error!(%cause, "a group of writes was lost");
+        // While it lasts it is told once.
+        if faults::outage(cause).is_none_or(|outage| state.outage() != Some(outage)) {
+            tracing::error!(%cause, "a group of writes was lost");
+        }
         is_broken = close_down_to(conn, 0).is_err();
     }
     // The engine may undo a whole transaction by itself when one of its statements meets a full disk: what is said after
@@ -462,14 +499,27 @@ fn checkpoint(mut conn: Conn, due: &Receiver<()>) {
     }
 }
 
+/// Begins a transaction, as soon as no other process holds the database.
+fn begin(conn: &mut Conn, queue: &Queue, patience: Duration) -> diesel::QueryResult<()> {
+    let since = Instant::now();
+    loop {
+        // Immediate: a reader that turns writer is refused while another process writes.
+        let begun = Transactions::begin_transaction_sql(conn, "BEGIN IMMEDIATE");
+        let is_locked = begun.as_ref().is_err_and(|cause| faults::outage(cause) == Some(Outage::Locked));
+        if !is_locked || queue.gives_up(since, patience) {
+            return begun;
+        }
+        thread::sleep(TRY_AGAIN);
+    }
+}
+
+/// Does what there is time for in the transaction that was begun, and commits it.
 fn commit_together(
     conn: &mut Conn,
     jobs: &mut VecDeque<Waiter>,
     queue: &Queue,
     done: &mut Vec<Box<dyn Told>>,
 ) -> diesel::QueryResult<()> {
-    // Immediate: a reader that turns writer is refused while another process writes.
-    Transactions::begin_transaction_sql(conn, "BEGIN IMMEDIATE")?;
     if jobs.len() == 1
         && let Some(Waiter { job, .. }) = jobs.pop_front()
     {
@@ -555,7 +605,7 @@ mod tests {
         let state = WriterState::default();
         for size in [1, 3] {
             let some = group((0..size).map(|_| (Priority::Machine, job(&sender))));
-            let (left, is_broken) = write(&mut conn, some, &Queue::default(), &state);
+            let (left, is_broken) = write(&mut conn, some, &Queue::default(), &state, Duration::ZERO);
             assert!(left.is_empty());
             assert!(!is_broken && state.outage() == Some(Outage::Locked));
             let outcomes: Vec<Result<()>> = receiver.try_iter().collect();
@@ -567,9 +617,78 @@ mod tests {
         other.batch_execute("COMMIT").unwrap();
         for size in [1, 3] {
             let some = group((0..size).map(|_| (Priority::Machine, job(&sender))));
-            write(&mut conn, some, &Queue::default(), &state);
+            write(&mut conn, some, &Queue::default(), &state, Duration::ZERO);
             assert_eq!(receiver.try_iter().flatten().count(), size);
         }
+    }
+
+    /// A queue whose thread is gone once the test lets it end, and a database that another process may hold.
+    struct Held {
+        other: Conn,
+        queue: Arc<Queue>,
+        thread: thread::JoinHandle<()>,
+        _folder: tempfile::TempDir,
+    }
+
+    impl Held {
+        fn with_patience(patience: Duration) -> Self {
+            let folder = tempfile::tempdir().unwrap();
+            let path = folder.path().join("x.db");
+            let connect = |path: &std::path::Path| Conn::establish(path.to_str().unwrap()).unwrap();
+            let (mut other, conn) = (connect(&path), connect(&path));
+            other.batch_execute("CREATE TABLE x (y); BEGIN IMMEDIATE").unwrap();
+            let queue = Arc::new(Queue::default());
+            queue.lock().handles = 1;
+            let (jobs, opened) = (Arc::clone(&queue), Opened::at(&path, false).unwrap());
+            let (committed_some, _due) = sync_channel(1);
+            let thread = thread::spawn(move || {
+                run(conn, || None, &jobs, &committed_some, (&opened, &WriterState::default()), patience);
+            });
+            Self { other, queue, thread, _folder: folder }
+        }
+
+        fn push(&self, some: impl IntoIterator<Item = Box<dyn Job>>) {
+            let mut waiting = self.queue.lock();
+            some.into_iter().for_each(|job| drop(waiting.push(Priority::Machine, job)));
+            drop(waiting);
+            self.queue.more.notify_one();
+        }
+
+        fn end(self) {
+            self.queue.lock().handles = 0;
+            self.queue.more.notify_one();
+            self.thread.join().unwrap();
+        }
+    }
+
+    #[test]
+    fn whoever_waits_while_another_process_holds_the_database_is_refused_with_the_first_who_waited() {
+        let mut held = Held::with_patience(Duration::from_millis(600));
+        let (sender, receiver) = mpsc::channel();
+        // Several groups: each by itself would wait as long as the first.
+        held.push((0..GROUP * 3).map(|_| job(&sender)));
+        let begun = Instant::now();
+        for _ in 0..GROUP * 3 {
+            let outcome = receiver.recv().unwrap();
+            assert_eq!(outcome.unwrap_err().outage(), Some(Outage::Locked));
+        }
+        assert!(begun.elapsed() < Duration::from_millis(1200), "{:?}", begun.elapsed());
+        held.other.batch_execute("COMMIT").unwrap();
+        held.push([job(&sender)]);
+        receiver.recv().unwrap().unwrap();
+        held.end();
+    }
+
+    #[test]
+    fn when_the_program_ends_nobody_waits_for_another_process() {
+        let held = Held::with_patience(Duration::from_secs(600));
+        let (sender, receiver) = mpsc::channel();
+        held.push([job(&sender)]);
+        let mut waiting = held.queue.lock();
+        waiting.is_ending = true;
+        drop(waiting);
+        assert!(receiver.recv().unwrap().is_err());
+        held.end();
     }
 
     #[test]
@@ -636,7 +755,7 @@ mod tests {
         priorities.push(Priority::Background);
         let some =
             (0..).zip(priorities).map(|(number, priority)| (priority, slow(&sender, number, LONGEST_GROUP)));
-        let (left, is_broken) = write(&mut conn, group(some), &queue, &state);
+        let (left, is_broken) = write(&mut conn, group(some), &queue, &state, Duration::ZERO);
         assert_eq!((left.len(), is_broken), (4, false), "one that takes all the time is a group by itself");
         queue.lock().push(Priority::Machine, slow(&sender, 9, Duration::ZERO));
         queue.put_back(left);
@@ -644,7 +763,7 @@ mod tests {
         queue.lock().background[0].came = Instant::now().checked_sub(BACKGROUND_AFTER).unwrap();
         for _ in 0..5 {
             let some = queue.lock().take();
-            queue.put_back(write(&mut conn, some, &queue, &state).0);
+            queue.put_back(write(&mut conn, some, &queue, &state, Duration::ZERO).0);
         }
         let numbers: Vec<u8> = receiver.try_iter().flatten().collect();
         assert_eq!(numbers, [0, 1, 2, 3, 9, 4]);
