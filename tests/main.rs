@@ -7,6 +7,7 @@ mod admins;
 mod alignment;
 mod authority;
 mod backup;
+mod beside;
 mod cli;
 mod clock;
 mod credentials;

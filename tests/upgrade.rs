@@ -23,13 +23,13 @@ const NOTICE: &str = "an owner looks at it once";
 
 /// Whether single sign-on was set up, and whether an owner had approved of the certificate.
 #[derive(Clone, Copy, PartialEq)]
-enum SingleSignOn {
+pub enum SingleSignOn {
     No,
     Unapproved,
 }
 
 /// A database as the program before left it, filled.
-fn filled(single_sign_on: SingleSignOn) -> (TempDir, PathBuf) {
+pub fn filled(single_sign_on: SingleSignOn) -> (TempDir, PathBuf) {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("rollcall.db");
     let mut conn = SqliteConnection::establish(path.to_str().unwrap()).unwrap();
@@ -279,6 +279,8 @@ async fn people_counted_no_longer_are_in_no_sum_and_texts_are_made_anew() {
     let run = |sql: &str| {
         let mut conn = SqliteConnection::establish(path.to_str().unwrap()).unwrap();
         conn.batch_execute(sql).unwrap();
+        // Nobody else may have it open while it is brought up to date.
+        drop(conn);
         drop(Db::open(&path).unwrap());
     };
     let counted = || {

@@ -3,7 +3,7 @@
 use super::{Failure, folder, lock, log, open, remark, room, say, signals};
 use crate::config::{Listen, Settings};
 use crate::domain::sessions::Limits;
-use crate::domain::{Actor, Org, admins};
+use crate::domain::{Actor, Org, admins, recount};
 use crate::threads::Threads;
 use crate::web::{self, AppState, Patience, Proxies, Room, Site};
 use crate::worker;
@@ -24,9 +24,11 @@ pub(super) fn serve(settings: &Settings) -> Result<(), Failure> {
         .map_err(|cause| Failure::Start(format!("signals cannot be heeded: {cause}")))?;
     // Held to the end: nobody else serves the folder, or replaces what is in it.
     let _lock = lock::take(&settings.data_dir)?;
+    // Before the database is opened: a program that cannot serve changes nothing in it.
+    let listener = listen(&settings.listen)?;
     let had_log = folder::has_log(settings);
     let org = open(settings)?;
-    let listener = listen(&settings.listen)?;
+    recount::put_right(&org)?;
     let address = listener.local_addr().map_err(|cause| Failure::Start(cause.to_string()))?;
     let public_url = settings.public_url.clone().unwrap_or_else(|| settings.listen.url(address.port()));
     if let Some(odd) = folder::begin_service(settings, &org, had_log)? {

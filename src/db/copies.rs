@@ -1,7 +1,7 @@
 //! Copies of the whole database: made while it is in use, and checked.
 
 use super::schema::settings;
-use super::{Conn, file};
+use super::{Conn, file, migrate};
 use crate::error::Result;
 use diesel::connection::{Connection, SimpleConnection};
 use diesel::prelude::*;
@@ -50,6 +50,7 @@ struct Line {
 impl Single {
     /// Opens a database that others may have open, too.
     pub fn open(path: &Path) -> Result<Self, Fault> {
+        migrate::wait_for_others(path);
         let mut conn = Conn::establish(&address_of(path, "mode=rw")?).map_err(Fault::of)?;
         conn.batch_execute(PATIENT).map_err(Fault::of)?;
         Ok(Self(conn))

@@ -12,6 +12,11 @@ const LOG: &str = "-wal";
 /// An index of it.
 const INDEX: &str = "-shm";
 
+/// What stands in each program that migrates as this one does.
+const MARK: &[u8] = b"__diesel_schema_migrations";
+/// The bytes of the largest program that is looked into.
+const LARGEST_LOOKED_INTO: u64 = 64 * 1024 * 1024;
+
 /// What there is of a database.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum State {
@@ -65,10 +70,45 @@ pub(super) fn log(path: &Path) -> PathBuf {
     beside(path, LOG)
 }
 
-fn beside(path: &Path, end: &str) -> PathBuf {
+/// The file of this name with this end.
+pub(super) fn beside(path: &Path, end: &str) -> PathBuf {
     let mut name = path.as_os_str().to_owned();
     name.push(end);
     name.into()
+}
+
+/// Whether an open file is the one at this path.
+pub(super) fn is_at(file: &File, path: &Path) -> bool {
+    file.metadata().is_ok_and(|open| Identity::of(path).ok() == Some(Identity((open.dev(), open.ino()))))
+}
+
+/// The processes that have locks on a file, where the system lists them (`/proc/locks`): whoever has a database open
+/// holds one on it.
+pub(super) fn users(path: &Path) -> Vec<u32> {
+    let Ok(Identity((_, number))) = Identity::of(path) else { return Vec::new() };
+    let of_locks = fs::read_to_string("/proc/locks").unwrap_or_default();
+    let mut found: Vec<u32> = of_locks.lines().filter_map(|line| user_of(line, number)).collect();
+    found.sort_unstable();
+    found.dedup();
+    found
+}
+
+/// Whether a process may be a program like this one, of whatever version and name: its file has the name of the table in
+/// which Diesel notes migrations, or cannot be looked into.
+pub(super) fn may_be_ours(process: u32) -> bool {
+    let program = format!("/proc/{process}/exe");
+    if !fs::metadata(&program).is_ok_and(|file| file.len() <= LARGEST_LOOKED_INTO) {
+        return true;
+    }
+    fs::read(program).map_or(true, |bytes| bytes.windows(MARK.len()).any(|some| some == MARK))
+}
+
+/// The process of a line such as `1: POSIX  ADVISORY  READ 4711 08:01:131 128 128`, if it is about the file of this number.
+fn user_of(line: &str, number: u64) -> Option<u32> {
+    let words: Vec<&str> = line.split_whitespace().collect();
+    let at = words.iter().position(|word| *word == "POSIX")?;
+    let of_file = words.get(at + 4)?.rsplit(':').next()?;
+    (of_file.parse() == Ok(number)).then(|| words.get(at + 3)?.parse().ok()).flatten()
 }
 
 /// The address of a database file, with how it is to be opened (<https://www.sqlite.org/uri.html>).
@@ -130,6 +170,24 @@ impl Opened {
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn whoever_has_a_database_open_is_known_and_whether_it_may_be_a_program_like_this_one() {
+        let (folder, db) = super::super::empty();
+        let path = folder.path().join("rollcall.db");
+        if Path::new("/proc/locks").exists() {
+            assert_eq!(users(&path), [std::process::id()]);
+            let mut other = std::process::Command::new("sleep").arg("600").spawn().unwrap();
+            assert!(may_be_ours(std::process::id()) && !may_be_ours(other.id()));
+            other.kill().unwrap();
+            other.wait().unwrap();
+        }
+        assert!(may_be_ours(0), "nobody knows");
+        drop(db);
+        let line = "7: POSIX  ADVISORY  READ 4711 08:01:131 1073741826 1073742335";
+        assert_eq!((user_of(line, 131), user_of(line, 13)), (Some(4711), None));
+        assert_eq!(user_of("8: FLOCK  ADVISORY  WRITE 4711 08:01:131 0 EOF", 131), None);
+    }
 
     #[test]
     fn a_file_that_was_replaced_is_noticed_also_under_an_odd_name() {

@@ -116,6 +116,19 @@ pub enum OpenError {
         /// What was changed, and by which program.
         newer: Newer,
     },
+    /// This program's migrations have not run, and while others use it they cannot.
+    #[error(
+        "the database {path} has to be brought up to date for Rollcall {program} first, and another process{who} has it open. \
+         Stop that server, then try again. Nothing was changed"
+    )]
+    InUse {
+        /// Where it is.
+        path: String,
+        /// The version of this program.
+        program: &'static str,
+        /// Which process that is, where it is known.
+        who: String,
+    },
     /// It was to be read only, and this program's migrations have not run.
     #[error(
         "the database {path} was not brought up to date for Rollcall {program} yet. Start the server with it, or run a \
@@ -151,27 +164,14 @@ struct Checkpoint {
 }
 
 impl Db {
-    /// Opens the database file, makes it if it is not there, and brings its tables up to date.
+    /// Opens the database file, makes it if it is not there, and brings its tables up to date, for which nobody else may
+    /// have it open.
     pub fn open(path: &Path) -> Result<Self, OpenError> {
         let failed = |cause: &dyn std::fmt::Display| OpenError::failed(path, &cause);
         file::make(path).map_err(|cause| failed(&cause))?;
-        let is_new = file::state(path).map_err(|cause| failed(&cause))? == file::State::Empty;
         let url = file::address(path, "mode=rw").map_err(|cause| failed(&cause))?;
-        let mut conn = Conn::establish(&url).map_err(|cause| failed(&cause))?;
-        if is_new {
-            conn.batch_execute(GIVES_ROOM_BACK).map_err(|cause| failed(&cause))?;
-        }
-        prepare(&mut conn).and_then(|()| conn.batch_execute(WITH_LOG)).map_err(|cause| failed(&cause))?;
-        match versions::standing(&mut conn).map_err(|cause| failed(&cause))? {
-            Standing::Current => {}
-            Standing::Behind => {
-                migrate::run(&mut conn).map_err(|cause| failed(&cause))?;
-                conn.batch_execute(INTO_THE_FILE).map_err(|cause| failed(&cause))?;
-            }
-            Standing::Ahead(newer) => {
-                return Err(OpenError::Ahead { path: path.display().to_string(), newer });
-            }
-        }
+        let mut conn = migrate::open(path, &url)?;
+        prepare(&mut conn).map_err(|cause| failed(&cause))?;
         become_writer(&mut conn).map_err(|cause| failed(&cause))?;
         Self::on(path, url, Some(conn))
     }
@@ -179,6 +179,7 @@ impl Db {
     /// Opens the database to be read, and changes nothing: where it is not up to date, it is refused.
     pub fn open_to_read(path: &Path) -> Result<Self, OpenError> {
         let failed = |cause: &dyn std::fmt::Display| OpenError::failed(path, &cause);
+        migrate::wait_for_others(path);
         let log = std::fs::metadata(file::log(path)).ok();
         // Where there is a log, others use the database, or ended in the middle of it: it is read with it, and left. Else
         // a log is made for a moment, or the file is read by itself where no file can be made.

@@ -5,6 +5,7 @@
 
 use super::schema::users;
 use super::{Backend, Conn};
+use diesel::connection::SimpleConnection;
 use diesel::prelude::*;
 use diesel::sql_types::{Bool, Text};
 
@@ -12,6 +13,11 @@ use diesel::sql_types::{Bool, Text};
 const TRIGRAM: usize = 3;
 /// So many of a run are asked of the index: more leave no others out.
 const MOST_TRIGRAMS: usize = 32;
+
+/// All entries go, those too that no user has; then those come that the users have, merged once.
+const BUILD_ANEW: &str = "INSERT INTO user_search (user_search) VALUES ('delete-all');
+    INSERT INTO user_search (rowid, text) SELECT search_no, search_text FROM users ORDER BY search_no;
+    INSERT INTO user_search (user_search) VALUES ('optimize');";
 
 mod index {
     #![allow(missing_docs, reason = "the macro makes them")]
@@ -48,6 +54,11 @@ pub fn count(conn: &mut Conn, runs: &[String], most: i64) -> QueryResult<i64> {
 }
 
 type Bound = diesel::dsl::AsExprOf<String, Text>;
+
+/// Builds the index anew, of the texts that the users have.
+pub fn build_anew(conn: &mut Conn) -> QueryResult<()> {
+    conn.batch_execute(BUILD_ANEW)
+}
 
 fn matches(runs: &[String]) -> Matches<user_search::index, Bound> {
     use diesel::expression::AsExpression;

@@ -3,7 +3,7 @@
 //! The modules, each of which uses only those before it: `text_enum`, `counted`, [`page`], [`condition`], `names`,
 //! [`settings`], [`audit`], [`tasks`], [`retention`], [`sessions`], `spreadsheets`, [`deprovisioning_guard`], [`sites`],
 //! [`users`], [`licenses`], [`groups`], [`held`], [`sso`], [`admins`], [`authority`], [`backups`], [`identity`],
-//! [`provisioning`], [`health`], [`imports`], [`alignment`], [`bulk`], [`ahead`], [`demo`]. This file and its types are
+//! [`provisioning`], [`health`], [`imports`], [`alignment`], [`bulk`], [`ahead`], [`demo`], [`recount`]. This file and its types are
 //! used by all of them.
 
 use crate::db::{Condition, Conn, Db, Priority};
@@ -37,6 +37,7 @@ pub mod licenses;
 mod names;
 pub mod page;
 pub mod provisioning;
+pub mod recount;
 pub mod retention;
 pub mod sessions;
 pub mod settings;

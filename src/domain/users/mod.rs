@@ -50,7 +50,7 @@ mod reach;
 pub mod recognition;
 mod returning;
 pub mod search;
-mod store;
+pub(super) mod store;
 pub(in crate::domain) mod troubles;
 
 pub(super) use lifecycle::free_seat;
@@ -62,9 +62,9 @@ use store::{free_user_name, insert};
 pub(super) use store::{store, store_over};
 
 /// The values of `seen`: invisible to Entra ID, visible where all users are, and visible in any case.
-const HIDDEN: i32 = 0;
+pub(super) const HIDDEN: i32 = 0;
 const SEEN: i32 = 1;
-const SEEN_AS_ENTRAS: i32 = 2;
+pub(super) const SEEN_AS_ENTRAS: i32 = 2;
 /// How many keys one query asks for.
 const CHUNK: usize = 500;
 

@@ -7,11 +7,11 @@ use crate::db::Conn;
 use crate::db::schema::{census as table, user_emails, users};
 use crate::domain::{Tx, fold, new_id, sites};
 use crate::error::{Error, Result};
-use diesel::dsl::max;
+use diesel::dsl::{exists, max};
 use diesel::prelude::*;
 
 /// The one row of the census.
-const USERS: &str = "users";
+pub(in crate::domain) const USERS: &str = "users";
 
 /// How many users Entra ID sees, known without counting.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Queryable, Selectable)]
@@ -213,6 +213,24 @@ fn recount(conn: &mut Conn, before: Option<&User>, after: Option<&User>, appears
         ))
         .execute(conn)?;
     Ok(())
+}
+
+/// Whether there are accounts that the index of search texts does not have.
+pub(in crate::domain) fn is_any_not_found(conn: &mut Conn) -> Result<bool> {
+    Ok(diesel::select(exists(users::table.filter(users::search_no.is_null()))).get_result(conn)?)
+}
+
+/// Gives those the text by which they are searched, and its number; answers how many they are.
+pub(in crate::domain) fn make_found(tx: &mut Tx) -> Result<usize> {
+    let mine = users::table.filter(users::search_no.is_null()).order(users::id);
+    let mut mine: Vec<User> = mine.select(User::as_select()).load(tx.conn)?;
+    let last: Option<i64> = users::table.select(max(users::search_no)).first(tx.conn)?;
+    for (number, user) in (last.unwrap_or_default() + 1..).zip(&mut mine) {
+        user.derive(&emails(tx.conn, &user.id)?);
+        let found = (users::search_no.eq(number), users::search_text.eq(&user.search_text));
+        diesel::update(users::table.find(&user.id)).set(found).execute(tx.conn)?;
+    }
+    Ok(mine.len())
 }
 
 fn write_emails(tx: &mut Tx, user: &str, emails: &[Email]) -> Result<()> {
