@@ -16,7 +16,7 @@ mod log;
 
 pub use file::File;
 pub use listen::Listen;
-pub use log::LogFormat;
+pub use log::{LogFormat, filter as log_filter};
 
 /// Microsoft's worldwide cloud.
 const ENTRA_AUTHORITY: &str = "https://login.microsoftonline.com";
@@ -185,7 +185,7 @@ impl Partial {
     /// The settings, with defaults for what nobody set.
     pub fn settle(self) -> Result<Settings, BadSetting> {
         Ok(Settings {
-            data_dir: self.data_dir.unwrap_or_else(|| PathBuf::from("data")),
+            data_dir: data_dir(self.data_dir.unwrap_or_else(|| PathBuf::from("data")))?,
             listen: self.listen.as_deref().unwrap_or("127.0.0.1:8080").parse()?,
             public_url: self.public_url.map(|url| public_url(&url)).transpose()?,
             entra_authority: entra_authority(self.entra_authority.as_deref().unwrap_or(ENTRA_AUTHORITY))?,
@@ -200,11 +200,20 @@ impl Partial {
             session_hours: within("session_hours", self.session_hours.unwrap_or(12), 1..=168)?,
             scim_requests_per_second: a_second(self.scim_requests_per_second.unwrap_or(USUAL_REQUESTS))?,
             metadata_from_private_networks: self.metadata_from_private_networks.unwrap_or(false),
-            log: log::rules(self.log.unwrap_or_else(|| "info".to_owned()))?,
+            log: log::rules(self.log.as_deref().unwrap_or("info"))?,
             log_format: self.log_format.unwrap_or_default(),
             new_organisation: false,
         })
     }
+}
+
+fn data_dir(folder: PathBuf) -> Result<PathBuf, BadSetting> {
+    if folder.as_os_str().is_empty() {
+        let text =
+            "data_dir is empty; it must be a folder, such as /var/lib/rollcall, or . for the current one";
+        return Err(BadSetting::of("data_dir", text.to_owned()));
+    }
+    Ok(folder)
 }
 
 fn proxies(texts: &[String]) -> Result<Vec<IpNet>, BadSetting> {

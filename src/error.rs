@@ -171,6 +171,15 @@ impl Error {
         }
     }
 
+    /// What the log says of it: of a failure on our side the cause, which is not for the person who asked.
+    #[must_use]
+    pub fn for_log(&self) -> &(dyn fmt::Display + Send + Sync) {
+        match self {
+            Self::Internal(fault) => fault,
+            other => other,
+        }
+    }
+
     /// A refusal of one field.
     pub fn invalid(field: &'static str, message: impl Into<String>) -> Self {
         Self::Invalid(vec![Complaint { field, message: message.into() }])

@@ -25,7 +25,7 @@ pub async fn work(org: Org, metadata_from_private_networks: bool) {
     loop {
         clock.tick().await;
         if let Err(cause) = round(&org, metadata_from_private_networks).await {
-            tracing::error!(%cause, "looking after the organisation failed");
+            tracing::error!(cause = %cause.for_log(), "looking after the organisation failed");
         }
     }
 }
@@ -38,7 +38,7 @@ pub async fn carry_on(org: Org) {
         clock.tick().await;
         match org.glance(tasks::running) {
             Ok(running) => running.into_iter().for_each(|task| drop(begin(org.clone(), task))),
-            Err(cause) => tracing::error!(%cause, "looking for long work failed"),
+            Err(cause) => tracing::error!(cause = %cause.for_log(), "looking for long work failed"),
         }
     }
 }
@@ -48,7 +48,7 @@ fn begin(org: Org, task: Task) -> JoinHandle<()> {
     actix_web::rt::spawn(async move {
         let id = task.id.clone();
         if let Err(cause) = bulk::run(org, task).await {
-            tracing::error!(%cause, task = id, "long work waits: it is tried again");
+            tracing::error!(cause = %cause.for_log(), task = id, "long work waits: it is tried again");
         }
     })
 }

@@ -11,9 +11,13 @@ use tracing_subscriber::EnvFilter;
 /// What a command tells besides its answer: that it brings an older database up to date, which may take long.
 const OF_COMMANDS: &str = "off,rollcall::db::migrate=info";
 
+/// What the HTTP library calls an error is a stranger's malformed request: the server tells of it itself, with the
+/// client's address. A rule that names this target decides otherwise.
+const OF_STRANGERS: &str = "actix_http::h1::dispatcher=off";
+
 /// Begins the log of a server.
 pub(super) fn start(settings: &Settings) -> Result<(), Failure> {
-    let rules = EnvFilter::try_new(&settings.log)
+    let rules = log_filter(&format!("{OF_STRANGERS},{}", settings.log))
         .map_err(|cause| Failure::Start(format!("log is “{}”: {cause}", settings.log)))?;
     let log = tracing_subscriber::fmt()
         .with_env_filter(rules)

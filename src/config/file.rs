@@ -28,9 +28,18 @@ impl File {
     /// Reads it.
     pub fn read(path: &Path) -> Result<Self, BadSetting> {
         let path_text = path.display().to_string();
-        let text = std::fs::read_to_string(path)
+        let bytes = std::fs::read(path)
             .map_err(|cause| BadSetting::new(format!("the settings file {path_text}: {cause}")))?;
-        Self::parse(path_text, &text)
+        match std::str::from_utf8(&bytes) {
+            Ok(text) => Self::parse(path_text, text),
+            Err(cause) => {
+                let before = String::from_utf8_lossy(&bytes[..cause.valid_up_to()]);
+                let line = line_of(&before, before.len());
+                Err(BadSetting::new(format!(
+                    "the settings file {path_text}, line {line}: this is no UTF-8 text. Save the file as UTF-8"
+                )))
+            }
+        }
     }
 
     fn parse(path: String, text: &str) -> Result<Self, BadSetting> {
@@ -107,6 +116,15 @@ mod tests {
     }
 
     #[test]
+    fn a_file_in_another_encoding_is_told_with_its_line() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("c.toml");
+        std::fs::write(&path, b"log = 'info'\nlisten = 'caf\xe9:80'\n").unwrap();
+        let told = File::read(&path).unwrap_err().to_string();
+        assert!(told.contains("c.toml, line 2: ") && told.contains("UTF-8"), "{told}");
+    }
+
+    #[test]
     fn a_value_that_cannot_be_is_placed_where_the_file_said_it() {
         let file = File::parse("c.toml".to_owned(), "# first\nsession_hours = 0\n").unwrap();
         let fault = file.says.clone().settle().unwrap_err();
@@ -115,6 +133,11 @@ mod tests {
             told.starts_with("the settings file c.toml, line 2: session_hours is 0; it must be"),
             "{told}"
         );
+        for (text, key) in [("# x\nlog = 'a[b=info'", "log"), ("\ndata_dir = ''", "data_dir")] {
+            let file = File::parse("c.toml".to_owned(), text).unwrap();
+            let told = file.place(file.says.clone().settle().unwrap_err()).to_string();
+            assert!(told.starts_with(&format!("the settings file c.toml, line 2: {key} is ")), "{told}");
+        }
         let elsewhere = BadSetting::of("listen", "listen is “x”".to_owned());
         assert_eq!(file.place(elsewhere.clone()), elsewhere);
     }

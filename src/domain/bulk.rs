@@ -68,7 +68,7 @@ pub async fn run(org: Org, mut task: Task) -> Result<Task> {
             }
             Err(cause @ (Error::Internal(_) | Error::Busy(_) | Error::TooMany(_))) => {
                 let is_internal = matches!(cause, Error::Internal(_));
-                tracing::error!(%cause, task = task.id, row = ?in_hand.row(), "a slice of long work failed");
+                tracing::error!(cause = %cause.for_log(), task = task.id, row = ?in_hand.row(), "a slice of long work failed");
                 let mut pause = AFTER_FAILURE;
                 if is_internal && others_can_write(&org).await {
                     (rows_failed, one_by_one, pause) = (rows_failed + 1, ONE_BY_ONE, PAUSE);

@@ -269,7 +269,7 @@ impl Org {
             self.clone().transact(Actor::Entra.into(), write),
             move |outcome| {
                 if let Err(cause) = &outcome {
-                    tracing::error!(%cause, "lines of the provisioning log wait: they could not be written");
+                    tracing::error!(cause = %cause.for_log(), "lines of the provisioning log wait: they could not be written");
                 }
                 if again.0.backlog.end(outcome.is_ok()) {
                     again.write_lines();

@@ -9,7 +9,9 @@ use crate::error::Error;
 use crate::threads::Threads;
 use actix_http::error::DispatchError;
 use actix_http::{ConnectionType, HttpMessage, HttpService, KeepAlive, Request, Response};
-use actix_service::{IntoServiceFactory, ServiceFactoryExt, fn_service, map_config};
+use actix_service::{
+    IntoServiceFactory, Service, ServiceFactoryExt, apply_fn_factory, fn_service, map_config,
+};
 use actix_web::body::BoxBody;
 use actix_web::dev::{AppConfig, Server};
 use actix_web::http::{StatusCode, header};
@@ -60,9 +62,24 @@ pub fn serve(state: AppState, listener: TcpListener, threads: Threads) -> io::Re
                 data.insert::<Arc<Connection>>(stream.connection().clone());
             })
             .h1(map_config(app, |()| AppConfig::default()));
+        let http = apply_fn_factory(http, |(stream, client): (Stream, Option<SocketAddr>), http| {
+            let served = http.call((stream, client));
+            async move { served.await.inspect_err(|cause| tell(client, cause)) }
+        });
         fn_service(move |io: TcpStream| ready(take_in(&connections, io))).and_then(http)
     })?;
     Ok(builder.run())
+}
+
+/// Says in the log why a connection ended otherwise than with an answer.
+fn tell(client: Option<SocketAddr>, cause: &DispatchError) {
+    let client = client.map(|client| client.ip().to_string()).unwrap_or_default();
+    match cause {
+        DispatchError::Parse(cause) => {
+            tracing::info!(client, %cause, "a request that is no HTTP was refused");
+        }
+        cause => tracing::debug!(client, %cause, "a connection was ended"),
+    }
 }
 
 /// Whether a body is to come that the client asks about first (RFC 9110 section 10.1.1): none that is larger than

@@ -287,7 +287,7 @@ impl Lost {
 
 /// Records why a session was lost; returns it where no request is under way.
 fn keep(cause: Error, flashes: Option<Vec<Flash>>) -> Result<()> {
-    tracing::error!(%cause, "a session could not be read or kept");
+    tracing::error!(cause = %cause.for_log(), "a session could not be read or kept");
     let mut lost = Some(Lost { cause, flashes });
     let kept = LOST.try_with(|place| {
         let mut place = place.borrow_mut();

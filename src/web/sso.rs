@@ -87,7 +87,7 @@ impl KeyMaker {
         std::thread::spawn(move || {
             let _one_at_a_time = maker.blocking_lock_owned();
             if let Err(cause) = keys::own(&org, &here) {
-                tracing::error!(%cause, "the first key of ours could not be made");
+                tracing::error!(cause = %cause.for_log(), "the first key of ours could not be made");
             }
         });
     }

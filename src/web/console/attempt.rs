@@ -190,7 +190,7 @@ impl Drop for Counted {
         let undo = move |tx: &mut Tx| sign_in::take_back(tx, &user_name, &origin, &caller);
         self.org.submit(Actor::Rollcall, undo, |outcome| {
             if let Err(cause) = outcome {
-                tracing::warn!(%cause, "a try with a password that nobody looked at is counted");
+                tracing::warn!(cause = %cause.for_log(), "a try with a password that nobody looked at is counted");
             }
         });
     }

@@ -78,7 +78,7 @@ impl Parts {
                 Ok((text, parts)) => (Ok(Bytes::from(text)), Some(parts)),
                 // The connection is broken off, so that nobody takes what was written for the whole.
                 Err(cause) => {
-                    tracing::error!(%cause, "a large group could not be answered to its end");
+                    tracing::error!(cause = %cause.for_log(), "a large group could not be answered to its end");
                     (Err(cause), None)
                 }
             })
