@@ -4,7 +4,8 @@
 use crate::cli::{Served, fails, owned, program, run, said};
 use crate::harness::{Browser, Entra};
 use serde_json::Value;
-use std::io::{BufRead, BufReader, Lines};
+use std::io::{BufRead, BufReader, Lines, Write};
+use std::net::{TcpListener, TcpStream, ToSocketAddrs};
 use std::process::{Child, ChildStderr, Command, Stdio};
 use tempfile::TempDir;
 
@@ -62,6 +63,9 @@ async fn one_server_alone_has_a_folder_while_commands_go_on_beside_it() {
     let mut first = Served::start(&folder, &[]);
     let words = format!("is in use by another server (process {})", first.child.id());
     fails(&run(&folder, &["--listen", "127.0.0.1:0"]), 2, &words);
+    // The folder itself is locked, so no file has to be there for that.
+    std::fs::remove_file(folder.path().join("data/rollcall.lock")).unwrap();
+    fails(&run(&folder, &["--listen", "127.0.0.1:0"]), 2, "is in use by another server");
     said(&run(&folder, &["site", "create", "--name", "Delft"]));
     assert_eq!(Browser::new(&first.address).get("/healthz").await.status, 200);
     // However it ends, nobody has to take a lock away.
@@ -97,6 +101,49 @@ async fn a_host_of_this_machine_is_a_place_to_listen_on() {
         2,
         "cannot listen on no-such-host.invalid:0",
     );
+}
+
+#[test]
+fn a_name_of_which_one_address_is_another_programs_is_no_place_to_listen_on() {
+    let folder = owned();
+    // This machine may have no address of the second kind.
+    let others = ["127.0.0.1:0", "[::1]:0"].map(|address| TcpListener::bind(address).ok());
+    for other in others.into_iter().flatten() {
+        let port = other.local_addr().unwrap().port();
+        if !("localhost", port)
+            .to_socket_addrs()
+            .unwrap()
+            .any(|one| Ok(one) == other.local_addr().map_err(drop))
+        {
+            continue;
+        }
+        let at = format!("localhost:{port}");
+        fails(&run(&folder, &["--listen", &at]), 2, &format!("cannot listen on {at}: the port is in use"));
+    }
+}
+
+#[test]
+fn what_a_stranger_sends_that_is_no_http_is_no_error_of_ours_and_is_told_with_the_address() {
+    let folder = owned();
+    let mut served = Logged::start(&folder, &["--listen", "127.0.0.1:0"]);
+    let mut stranger = TcpStream::connect(served.address.strip_prefix("http://").unwrap()).unwrap();
+    stranger.write_all(b"\x16\x03\x01 no HTTP at all\r\n\r\n").unwrap();
+    let line = served.line_with("no HTTP");
+    assert!(line.contains("INFO") && line.contains("127.0.0.1"), "{line}");
+    assert_eq!(served.stop(), Some(0));
+}
+
+#[test]
+fn a_file_that_may_not_grow_is_told_as_a_disk_that_fails() {
+    let folder = owned();
+    let limited = format!(
+        "ulimit -f 8; exec {} --data-dir {} site create --name Delft",
+        env!("CARGO_BIN_EXE_rollcall"),
+        folder.path().join("data").display()
+    );
+    let output = Command::new("sh").args(["-c", &limited]).output().unwrap();
+    fails(&output, 2, "disk");
+    said(&run(&folder, &["site", "create", "--name", "Delft"]));
 }
 
 #[test]

@@ -13,8 +13,9 @@ const LOCK_FILE: &str = "rollcall.lock";
 /// No process id is longer.
 const LONGEST_ID: u64 = 20;
 
-/// A data folder that nobody else serves while this lives.
-pub(super) struct Lock(#[expect(dead_code, reason = "it is held, not read")] File);
+/// A data folder that nobody else serves while this lives: the folder itself, where the file system can lock one, so that
+/// nothing depends on a file that may be deleted; and the file, which says whose it is.
+pub(super) struct Lock(#[expect(dead_code, reason = "they are held, not read")] [Option<File>; 2]);
 
 /// Takes the folder, which is made if it is not there; refuses where another process has it.
 pub(super) fn take(folder: &Path) -> Result<Lock, Failure> {
@@ -22,6 +23,14 @@ pub(super) fn take(folder: &Path) -> Result<Lock, Failure> {
         Failure::Start(format!("the data folder {} cannot be used: {cause}", folder.display()))
     };
     make_private(folder).map_err(|cause| bad(cause.to_string()))?;
+    let itself = File::open(folder).map_err(|cause| bad(cause.to_string()))?;
+    let itself = match itself.try_lock() {
+        Ok(()) => Some(itself),
+        Err(TryLockError::WouldBlock) => {
+            return Err(in_use(folder, File::open(folder.join(LOCK_FILE)).ok().as_mut()));
+        }
+        Err(TryLockError::Error(_)) => None,
+    };
     let mut options = OpenOptions::new();
     options.read(true).write(true).create(true).truncate(false);
     #[cfg(unix)]
@@ -31,15 +40,19 @@ pub(super) fn take(folder: &Path) -> Result<Lock, Failure> {
         Ok(()) => {
             // Who has it is told to others only so that they find it: nothing rests on that.
             let _told = tell(&mut file);
-            Ok(Lock(file))
+            Ok(Lock([itself, Some(file)]))
         }
-        Err(TryLockError::WouldBlock) => Err(Failure::Start(format!(
-            "the data folder {} is in use by another server{}. Stop that first, or name another folder with --data-dir",
-            folder.display(),
-            holder(&mut file).map(|id| format!(" (process {id})")).unwrap_or_default()
-        ))),
+        Err(TryLockError::WouldBlock) => Err(in_use(folder, Some(&mut file))),
         Err(TryLockError::Error(cause)) => Err(bad(format!("{LOCK_FILE} cannot be locked: {cause}"))),
     }
+}
+
+fn in_use(folder: &Path, told: Option<&mut File>) -> Failure {
+    Failure::Start(format!(
+        "the data folder {} is in use by another server{}. Stop that first, or name another folder with --data-dir",
+        folder.display(),
+        told.and_then(holder).map(|id| format!(" (process {id})")).unwrap_or_default()
+    ))
 }
 
 fn tell(file: &mut File) -> std::io::Result<()> {

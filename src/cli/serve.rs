@@ -86,19 +86,28 @@ fn descriptors() -> u64 {
 }
 
 fn listen(at: &Listen) -> Result<TcpListener, Failure> {
-    let bound =
-        at.addresses().and_then(|addresses| TcpListener::bind(addresses.as_slice())).and_then(|listener| {
-            listener.set_nonblocking(true)?;
-            Ok(listener)
-        });
-    bound.map_err(|cause| {
-        let hint = if cause.kind() == std::io::ErrorKind::AddrInUse {
-            "the port is in use. Stop the other program, or choose another port with --listen".to_owned()
-        } else {
-            cause.to_string()
-        };
-        Failure::Start(format!("cannot listen on {at}: {hint}"))
-    })
+    let failed = |cause: &dyn std::fmt::Display| Failure::Start(format!("cannot listen on {at}: {cause}"));
+    let (mut first, mut refusal) = (None, None);
+    // Whoever goes to a name may come to any of its addresses: none may be another program's.
+    for address in at.addresses().map_err(|cause| failed(&cause))? {
+        match TcpListener::bind(address) {
+            Ok(listener) => first = first.or(Some(listener)),
+            Err(cause) if cause.kind() == ErrorKind::AddrInUse => {
+                return Err(failed(&format!(
+                    "the port is in use at {}. Stop the other program, or choose another port with --listen",
+                    address.ip()
+                )));
+            }
+            // Of a name that has addresses of both kinds, this machine may know one only.
+            Err(cause) => refusal = refusal.or(Some(cause)),
+        }
+    }
+    let listener = first.ok_or_else(|| match refusal {
+        Some(cause) => failed(&cause),
+        None => failed(&"it has no address"),
+    })?;
+    listener.set_nonblocking(true).map_err(|cause| failed(&cause))?;
+    Ok(listener)
 }
 
 /// Tells where the console is, and how to claim it while it has no owner.

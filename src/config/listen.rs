@@ -54,14 +54,14 @@ impl fmt::Display for Listen {
 }
 
 impl Listen {
-    /// The addresses to try, one after the other: of a name those of IPv4 first, which every client of this machine
-    /// tries.
+    /// The addresses, each once: of a name those of IPv4 first, which every client of this machine tries.
     pub fn addresses(&self) -> std::io::Result<Vec<SocketAddr>> {
         match self {
             Self::Address(address) => Ok(vec![*address]),
             Self::Name { host, port } => {
                 let mut found: Vec<SocketAddr> = (host.as_str(), *port).to_socket_addrs()?.collect();
-                found.sort_by_key(SocketAddr::is_ipv6);
+                found.sort();
+                found.dedup();
                 Ok(found)
             }
         }
