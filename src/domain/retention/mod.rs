@@ -66,7 +66,8 @@ impl Log {
     #[must_use]
     pub fn complaint(self) -> Complaint {
         let bounds = self.bounds();
-        let message = format!("Enter a whole number of days from {} to {}.", bounds.start(), bounds.end());
+        let (from, to) = (bounds.start(), bounds.end());
+        let message = format!("Enter a whole number of days from {from} to {to} for the {}.", self.name());
         Complaint { field: self.as_str(), message }
     }
 }

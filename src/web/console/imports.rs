@@ -1,7 +1,7 @@
 //! Licences in bulk: upload a CSV file, see what it would do, apply it.
 
 use crate::domain::Tx;
-use crate::domain::counted::counted;
+use crate::domain::counted::{counted, grouped};
 use crate::domain::imports::{self, Import, Row, State, Upload as File};
 use crate::domain::sites;
 use crate::error::Error;
@@ -16,6 +16,8 @@ use serde::Deserialize;
 use std::collections::HashMap;
 
 const CSV: &str = "text/csv; charset=utf-8";
+/// Files of more bytes take a while to be checked.
+const LARGE_BYTES: usize = 100 * 1024;
 const ROWS: i64 = 500;
 const RECENT: i64 = 100;
 
@@ -36,7 +38,7 @@ impl NewPage {
             layout: layout.of("licences").refusing(&refusal),
             take_away,
             refusal,
-            most_rows: format!("{},{:03}", imports::MOST_ROWS / 1000, imports::MOST_ROWS % 1000),
+            most_rows: grouped(imports::MOST_ROWS),
             most_mib: imports::MOST_MIB,
         }
     }
@@ -64,8 +66,9 @@ pub(super) async fn validate(
     } else {
         let file = File { file_name: upload.file_name, bytes: upload.file, take_away };
         // Reading takes longer than keeping: nobody who writes waits for it.
-        let name = file.file_name.clone();
-        match org.read(move |conn| imports::check(conn, &file)).await {
+        // Of large files one is read at a time: several would keep others from the readers.
+        let (name, is_large) = (file.file_name.clone(), file.bytes.len() > LARGE_BYTES);
+        match org.read_or_scan(is_large, move |conn| imports::check(conn, &file)).await {
             Ok(checked) => {
                 let keep = move |tx: &mut Tx| imports::keep(tx, &name, take_away, checked);
                 org.write(current.actor(), keep).await

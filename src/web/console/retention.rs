@@ -28,6 +28,8 @@ struct Row {
     /// As it is, or as it was typed.
     days: String,
     hint: String,
+    /// Of when its oldest line is.
+    oldest: String,
 }
 
 /// How much room the database takes.
@@ -81,12 +83,12 @@ fn label(log: Log) -> &'static str {
 impl Row {
     fn of(conn: &mut Conn, log: Log, days: String) -> Result<Self> {
         let bounds = log.bounds();
-        let (from, to) = (bounds.start(), bounds.end());
-        let hint = match retention::oldest(conn, log)? {
-            Some(at) => format!("From {from} to {to}. The oldest line is of {}.", when(at)),
-            None => format!("From {from} to {to}. There is no line yet."),
+        let oldest = match retention::oldest(conn, log)? {
+            Some(at) => format!("The oldest line is of {}.", when(at)),
+            None => "There is no line yet.".to_owned(),
         };
-        Ok(Self { field: log.as_str(), label: label(log), days, hint })
+        let hint = format!("From {} to {}. {oldest}", bounds.start(), bounds.end());
+        Ok(Self { field: log.as_str(), label: label(log), days, hint, oldest })
     }
 }
 
@@ -129,18 +131,20 @@ pub(super) async fn set(
     form: Posted<Fields>,
 ) -> Answer {
     let Posted(posted) = form;
-    let typed = Typed::over(org.read(retention::days).await?, &posted);
+    let before = org.read(retention::days).await?;
+    let typed = Typed::over(before, &posted);
+    let deletes = typed.days().is_ok_and(|days| Log::ALL.iter().any(|log| days.of(*log) < before.of(*log)));
     let outcome = match typed.days() {
         Ok(days) => org.write(current.actor(), move |tx| retention::set(tx, days)).await,
         Err(refusal) => Err(refusal),
     };
     match outcome {
         Err(refusal @ Error::Invalid(_)) => render(layout, org, Some((typed, refusal))).await,
-        outcome => page::settle(&request, outcome, |()| SAVED.to_owned(), PATH),
+        outcome => page::settle(&request, outcome, |()| if deletes { SHORTER } else { "Saved." }.to_owned(), PATH),
     }
 }
 
-const SAVED: &str = "Saved. What is older now is deleted within the next minutes, a little at a time.";
+const SHORTER: &str = "Saved. What is older now is deleted within the next minutes, a little at a time.";
 
 /// Something of which lines are deleted after so many days was not found.
 #[derive(Clone, Copy, Debug)]
