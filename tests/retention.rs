@@ -3,8 +3,8 @@
 
 use crate::harness::{Browser, Console};
 use chrono::TimeDelta;
-use diesel::Connection;
 use diesel::connection::SimpleConnection;
+use diesel::prelude::*;
 use rollcall::db::Conn;
 use rollcall::db::space::{self, Space};
 use rollcall::domain::audit::{self, Action, Change, Kind, Subject};
@@ -15,7 +15,7 @@ use rollcall::domain::sso::events;
 use rollcall::domain::sso::requests::Purpose;
 use rollcall::domain::tasks::Slice;
 use rollcall::domain::users::{Profile, by_hand, lifecycle};
-use rollcall::domain::{Role, Tx, bulk, sites};
+use rollcall::domain::{Role, Tx, bulk, settings, sites};
 use rollcall::error::Result;
 use rollcall::worker;
 use serde_json::json;
@@ -131,6 +131,33 @@ async fn a_clock_that_leaps_ahead_and_is_put_right_costs_no_line() {
     assert_eq!(left(&console), [(); 3].map(|()| names(["first"])));
 }
 
+/// The clock leaps by this, with lines before it and after it, and then comes a round, and others.
+async fn leaps(console: &Console, by: TimeDelta, round_before: bool) {
+    lines(console, "first");
+    if round_before {
+        worker::round(&console.org, false).await.unwrap();
+    }
+    console.clock.advance(by);
+    for name in ["second", "third"] {
+        lines(console, name);
+        worker::round(&console.org, false).await.unwrap();
+        console.clock.advance(TimeDelta::hours(1));
+    }
+    worker::round(&console.org, false).await.unwrap();
+    assert_eq!(left(console), [(); 3].map(|()| names(["first", "second", "third"])), "by {by}");
+}
+
+#[actix_web::test]
+async fn a_clock_that_leaps_while_the_program_is_in_use_costs_no_line_whether_or_not_it_was_looked_at_before()
+{
+    for days in [800, 3 * 365, 3650] {
+        for round_before in [true, false] {
+            leaps(&Console::open(), TimeDelta::days(days), round_before).await;
+        }
+    }
+}
+
+
 #[actix_web::test]
 async fn a_clock_that_is_wrong_at_the_first_start_after_an_upgrade_costs_no_line() {
     let console = Console::open();
@@ -181,7 +208,7 @@ async fn an_owner_sets_the_days_and_the_audit_log_says_so() {
     let console = Console::open();
     console.admin("adam", Role::Administrator);
     lines(&console, "first");
-    console.clock.advance(TimeDelta::days(100));
+    days_later(&console, 100).await;
     let olga = console.signed_in("olga").await;
     assert_eq!(set(&olga, ["30", "30", "100"]).await, 303);
     assert!(olga.get(PAGE).await.text().contains("What is older now is deleted within the next minutes"));
@@ -378,9 +405,10 @@ fn filled(console: &Console) -> Space {
         let long = "a site with a very long name ".repeat(100);
         (0..1500).try_for_each(|_| changed(tx, &long))
     });
-    console.clock.advance(TimeDelta::days(731));
     // The program goes on to run.
+    console.clock.advance(TimeDelta::days(730));
     console.write(|tx| changed(tx, "now"));
+    console.clock.advance(TimeDelta::days(1));
     space_of(console)
 }
 

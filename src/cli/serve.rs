@@ -3,7 +3,7 @@
 use super::{Failure, folder, lock, log, open, remark, room, say, signals};
 use crate::config::{Listen, Settings};
 use crate::domain::sessions::Limits;
-use crate::domain::{Actor, Org, admins, recount};
+use crate::domain::{Actor, Org, admins, recount, retention};
 use crate::threads::Threads;
 use crate::web::{self, AppState, Patience, Proxies, Room, Site};
 use crate::worker;
@@ -28,6 +28,8 @@ pub(super) fn serve(settings: &Settings) -> Result<(), Failure> {
     let listener = listen(&settings.listen)?;
     let had_log = folder::has_log(settings);
     let org = open(settings)?;
+    // By the lines that there are, before there are newer ones: the rounds of the worker compare with this.
+    retention::is_clock_trusted(&org)?;
     recount::put_right(&org)?;
     let address = listener.local_addr().map_err(|cause| Failure::Start(cause.to_string()))?;
     let public_url = settings.public_url.clone().unwrap_or_else(|| settings.listen.url(address.port()));

@@ -48,12 +48,17 @@ pub fn oldest(conn: &mut Conn, log: Log) -> Result<Option<NaiveDateTime>> {
     oldest_of(conn, Kept::Lines(log))
 }
 
-/// When the newest line of a log was written.
-pub(super) fn newest(conn: &mut Conn, log: Log) -> Result<Option<NaiveDateTime>> {
+/// When the newest line of a log was written, of those up to this moment.
+pub(super) fn newest(conn: &mut Conn, log: Log, until: NaiveDateTime) -> Result<Option<NaiveDateTime>> {
+    macro_rules! newest {
+        ($table:ident) => {
+            $table::table.filter($table::at.le(until)).select(max($table::at)).first(conn)?
+        };
+    }
     Ok(match log {
-        Log::Provisioning => provisioning_events::table.select(max(provisioning_events::at)).first(conn)?,
-        Log::SignIns => sso_events::table.select(max(sso_events::at)).first(conn)?,
-        Log::Audit => audit_events::table.select(max(audit_events::at)).first(conn)?,
+        Log::Provisioning => newest!(provisioning_events),
+        Log::SignIns => newest!(sso_events),
+        Log::Audit => newest!(audit_events),
     })
 }
 

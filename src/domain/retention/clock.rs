@@ -51,19 +51,24 @@ fn seen(conn: &mut Conn) -> Result<Option<Seen>> {
     settings::get(conn, names::LOG_CLOCK)
 }
 
-/// Where it was never looked at, as after an upgrade: the newest line of a log was written when the clock was right.
-fn by_the_logs(conn: &mut Conn) -> Result<Option<Seen>> {
+/// Where it was never looked at, as after an upgrade: the newest line of a log was written when the clock was right. Those
+/// of the last day may have been written since it leapt.
+fn by_the_logs(conn: &mut Conn, now: NaiveDateTime) -> Result<Option<Seen>> {
     let mut newest = None;
     for log in Log::ALL {
-        newest = newest.max(age::newest(conn, *log)?);
+        newest = newest.max(age::newest(conn, *log, now - WAIT)?);
     }
     Ok(newest.map(|at| Seen { at, wait_until: None }))
 }
 
-/// Whether the clock can be believed, so that what is old by it may be deleted.
+/// Whether the clock can be believed, so that what is old by it may be deleted. What it shows is noted at the first look,
+/// however lately a line was written: it is what the next look is measured by.
 pub(super) fn is_trusted(org: &Org) -> Result<bool> {
     let now = org.now();
-    let before = org.read(|conn| Ok(seen(conn)?.or(by_the_logs(conn)?)))?;
+    let before = org.read(move |conn| match seen(conn)? {
+        Some(seen) => Ok(Some(seen)),
+        None => by_the_logs(conn, now),
+    })?;
     let next = Seen::next(before, now);
     if let Some(next) = next {
         org.write(&Actor::Rollcall, move |tx: &mut Tx| settings::put(tx, names::LOG_CLOCK, &next))?;

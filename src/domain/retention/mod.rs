@@ -141,6 +141,12 @@ pub fn set(tx: &mut Tx, wish: Days) -> Result<()> {
     Ok(())
 }
 
+/// Whether the clock can be believed, so that what is old by it may be deleted. To be asked when the program starts, too:
+/// before anything is written, the newest lines tell when it was right.
+pub fn is_clock_trusted(org: &Org) -> Result<bool> {
+    clock::is_trusted(org)
+}
+
 /// Deletes what is too old, slice by slice, and gives back the room that it took; answers how many rows went. What is left
 /// after a while is for the next round.
 pub async fn prune(org: &Org) -> Result<u64> {
