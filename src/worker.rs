@@ -57,7 +57,7 @@ fn begin(org: Org, task: Task) -> JoinHandle<()> {
 pub async fn round(org: &Org, metadata_from_private_networks: bool) -> Result<()> {
     let now = org.now();
     org.catch_up();
-    put_clock_right(org)?;
+    ahead::look(org)?;
     if org.read(move |conn| alignment::is_untidy(conn, now))? {
         org.write(&Actor::Rollcall, alignment::tidy)?;
     }
@@ -86,25 +86,5 @@ pub async fn round(org: &Org, metadata_from_private_networks: bool) -> Result<()
         let fetched = fetched.and_then(|file| Document::of_file(&file));
         org.write(&Actor::Rollcall, move |tx| metadata::refresh(tx, &source, fetched))?;
     }
-    Ok(())
-}
-
-/// What was noted while the clock was ahead counts as of now, some at a time.
-fn put_clock_right(org: &Org) -> Result<()> {
-    let now = org.now();
-    if !org.read(move |conn| ahead::is_any(conn, now))? {
-        return Ok(());
-    }
-    let mut rows = 0;
-    loop {
-        match org.write(&Actor::Rollcall, ahead::settle)? {
-            0 => break,
-            some => rows += some,
-        }
-    }
-    tracing::warn!(
-        rows,
-        "the clock was ahead and went back: what it had dated later than now counts as of now"
-    );
     Ok(())
 }

@@ -1,7 +1,9 @@
-//! A clock that was ahead for a while and was put right: what it had dated later than now counts as of now.
+//! A clock that was ahead for a while and was put right: what it had dated later than now counts as of now, once it is sure
+//! that it is the clock's fault.
 
 use crate::harness::{Browser, Console, PASSWORD, Page};
-use chrono::TimeDelta;
+use chrono::{NaiveDateTime, TimeDelta};
+use diesel::prelude::*;
 use rollcall::domain::{ahead, settings};
 use rollcall::worker;
 use serde_json::json;
@@ -12,9 +14,18 @@ async fn sign_in(browser: &Browser, password: &str) -> Page {
     browser.submit("/sign-in", "/sign-in", &[("user_name", "olga"), ("password", password)]).await
 }
 
+/// The program goes on for so long.
+async fn stay(console: &Console, long: TimeDelta) {
+    worker::round(&console.org, true).await.unwrap();
+    for _ in 0..4 {
+        console.clock.advance(long / 4);
+        worker::round(&console.org, true).await.unwrap();
+    }
+}
+
 async fn put_right(console: &Console) {
     console.clock.advance(-AHEAD);
-    worker::round(&console.org, true).await.unwrap();
+    stay(console, TimeDelta::hours(1)).await;
     let now = console.org.now();
     assert!(!console.org.read(move |conn| ahead::is_any(conn, now)).unwrap());
 }
@@ -72,7 +83,75 @@ async fn silence_is_told_although_the_last_request_is_dated_later() {
     entra.find("nobody@example.com").await;
     console.write(settings::touch);
     put_right(&console).await;
-    console.clock.advance(TimeDelta::minutes(91));
+    console.clock.advance(TimeDelta::minutes(31));
     let olga = console.signed_in("olga").await;
     assert!(olga.get("/identity").await.text().contains("has not called for 91 minutes"));
+}
+
+/// Every row of every table that the program does not write by itself, as text.
+fn rows(console: &Console) -> String {
+    use rollcall::db::schema::{provisioning_hours, sessions, sign_in_failures, users};
+    let read = |conn: &mut rollcall::db::Conn| {
+        let users =
+            users::table.order(users::id).select((users::id, users::created_at, users::reactivated_at));
+        let users: Vec<(String, NaiveDateTime, Option<NaiveDateTime>)> = users.load(conn)?;
+        let sessions = sessions::table.select((sessions::created_at, sessions::last_seen_at));
+        let sessions: Vec<(NaiveDateTime, NaiveDateTime)> = sessions.load(conn)?;
+        let locks =
+            sign_in_failures::table.select((sign_in_failures::last_at, sign_in_failures::locked_until));
+        let locks: Vec<(NaiveDateTime, Option<NaiveDateTime>)> = locks.load(conn)?;
+        let hours =
+            provisioning_hours::table.select((provisioning_hours::hour, provisioning_hours::requests));
+        let hours: Vec<(NaiveDateTime, i64)> = hours.load(conn)?;
+        Ok(format!("{users:?} {sessions:?} {locks:?} {hours:?}"))
+    };
+    console.org.read(read).unwrap()
+}
+
+#[actix_web::test]
+async fn a_clock_that_is_behind_for_a_while_changes_nothing() {
+    for behind in [TimeDelta::minutes(10), TimeDelta::days(30), TimeDelta::days(20 * 365)] {
+        let (console, entra) = Console::with_entra();
+        for number in 0..3 {
+            entra.post("/Users", json!({ "userName": format!("u{number}") })).await;
+        }
+        let olga = console.signed_in("olga").await;
+        let stranger = console.browser_at("127.0.0.66");
+        for _ in 0..5 {
+            sign_in(&stranger, "wrong").await;
+        }
+        console.write(settings::touch);
+        let before = rows(&console);
+        console.clock.advance(-behind);
+        stay(&console, TimeDelta::minutes(8)).await;
+        assert_eq!(rows(&console), before, "{behind}");
+        console.clock.advance(behind);
+        stay(&console, TimeDelta::minutes(8)).await;
+        assert_eq!(rows(&console), before, "{behind}");
+        assert_eq!(olga.get("/").await.status, 200);
+    }
+}
+
+#[actix_web::test]
+async fn when_users_came_stays_as_it_was_noted_and_those_of_the_future_count_as_there_for_the_guard() {
+    let (console, entra) = Console::with_entra();
+    console.clock.advance(AHEAD);
+    let mut ids = Vec::new();
+    for number in 0..40 {
+        ids.push(entra.post("/Users", json!({ "userName": format!("u{number}") })).await.id());
+    }
+    let created = console.find("u7").unwrap().created_at;
+    put_right(&console).await;
+    assert_eq!(console.find("u7").unwrap().created_at, created);
+    let leave = json!([{ "op": "Replace", "path": "active", "value": false }]);
+    for id in &ids[..4] {
+        entra.patch(&format!("/Users/{id}"), leave.clone()).await;
+    }
+    let went = (0..4).filter(|number| !console.find(&format!("u{number}")).unwrap().active).count();
+    assert_eq!(went, 4, "four of forty are few");
+    for id in &ids[4..30] {
+        entra.patch(&format!("/Users/{id}"), leave.clone()).await;
+    }
+    let went = (0..30).filter(|number| !console.find(&format!("u{number}")).unwrap().active).count();
+    assert!(went <= 10, "{went} went");
 }

@@ -157,6 +157,32 @@ async fn a_clock_that_leaps_while_the_program_is_in_use_costs_no_line_whether_or
     }
 }
 
+#[actix_web::test]
+async fn hours_that_are_yet_to_come_are_not_shown_and_none_is_deleted_for_them() {
+    use rollcall::db::schema::provisioning_hours as hours;
+    let (console, entra) = Console::with_entra();
+    entra.find("nobody@example.com").await;
+    console.write(settings::touch);
+    console.clock.advance(TimeDelta::days(-400));
+    for _ in 0..4 {
+        worker::round(&console.org, false).await.unwrap();
+        console.clock.advance(TimeDelta::minutes(30));
+    }
+    let counted =
+        |console: &Console| console.org.read(|conn| Ok(hours::table.count().get_result::<i64>(conn)?));
+    assert_eq!(counted(&console).unwrap(), 1);
+    let now = console.org.now();
+    let health = console.org.read(move |conn| rollcall::domain::health::health(conn, now)).unwrap();
+    assert_eq!((health.requests(), health.last_contact), (0, None));
+    // The last hour that has been is the one that stays.
+    entra.find("nobody@example.com").await;
+    console.write(settings::touch);
+    for _ in 0..100 {
+        console.clock.advance(TimeDelta::days(1));
+        worker::round(&console.org, false).await.unwrap();
+    }
+    assert_eq!(counted(&console).unwrap(), 2);
+}
 
 #[actix_web::test]
 async fn a_clock_that_is_wrong_at_the_first_start_after_an_upgrade_costs_no_line() {

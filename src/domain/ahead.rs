@@ -3,21 +3,24 @@
 //! They would count until the clock has caught up: a lock that goes on, a window of the guard that people stay in, a
 //! session that never ends. So what decides by its time counts as of now. What was noted in the logs stays as it was
 //! noted, and so does what is only shown, or was somebody's choice.
+//!
+//! A clock that is behind for a while looks just the same, and then what is written is right: so nothing is changed before
+//! it has stayed as it is for an hour, see [`look`].
 
-use super::{Tx, deprovisioning_guard, sso};
+use super::settings::{self, names};
+use super::{Actor, CLOCK_TOLERANCE, Org, Tx, deprovisioning_guard, sso};
 use crate::db::Conn;
 use crate::db::schema::{
     alignments, api_tokens, link_requests, oauth_access_tokens, oauth_client_secrets, oauth_clients,
-    password_links, pending_sign_ins, provisioning_hours, provisioning_troubles, saml_requests, sessions,
-    sign_in_devices, sign_in_failures, sign_in_guesses, sso_settings, users,
+    password_links, pending_sign_ins, provisioning_troubles, saml_requests, sessions, sign_in_devices,
+    sign_in_failures, sign_in_guesses, sso_settings, users,
 };
 use crate::error::Result;
 use chrono::{NaiveDateTime, TimeDelta};
 use diesel::dsl::exists;
 use diesel::prelude::*;
+use serde::{Deserialize, Serialize};
 
-/// Clocks that are set a little back and forth are no matter.
-const TOLERANCE: TimeDelta = TimeDelta::minutes(2);
 /// So many rows of a table are seen to at a time, since somebody waits.
 const AT_ONCE: i64 = 200;
 /// No sign-in that is held waits so long.
@@ -63,7 +66,7 @@ past! {
     sign_in_devices(id): failed_at, used_at;
     provisioning_troubles(id): first_at, last_at;
     link_requests(id): first_at, last_at;
-    users(id): created_at, reactivated_at;
+    users(id): reactivated_at;
     api_tokens(id): last_used_at;
     oauth_clients(id): last_used_at;
     oauth_client_secrets(id): last_used_at;
@@ -73,23 +76,88 @@ past! {
     alignments(id): created_at;
 }
 
+/// For so long the clock stays as it is before it is believed,
+const DOUBTED_FOR: TimeDelta = TimeDelta::hours(1);
+/// and at so many looks, with no longer than that between one and the next.
+const LOOKS: u32 = 3;
+
+/// A clock that shows an earlier time than what is written: it was ahead, or it is behind.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+struct Doubt {
+    since: NaiveDateTime,
+    last: NaiveDateTime,
+    looks: u32,
+}
+
+impl Doubt {
+    /// What is known of it at a look; a clock that moved again is doubted from then on.
+    fn next(before: Option<Self>, now: NaiveDateTime) -> Self {
+        match before {
+            Some(before) if (TimeDelta::zero()..=DOUBTED_FOR).contains(&(now - before.last)) => {
+                Self { last: now, looks: before.looks + 1, ..before }
+            }
+            _ => Self { since: now, last: now, looks: 1 },
+        }
+    }
+
+    fn is_over(self) -> bool {
+        self.looks >= LOOKS && self.last - self.since >= DOUBTED_FOR
+    }
+}
+
+/// Looks whether something is dated later than now. Once the clock has stayed as it is for an hour, it was ahead before:
+/// then what it had dated later counts as of now.
+pub fn look(org: &Org) -> Result<()> {
+    let now = org.now();
+    let (any, before) =
+        org.read(move |conn| Ok((is_any(conn, now)?, settings::get::<Doubt>(conn, names::CLOCK_DOUBT)?)))?;
+    if !any {
+        return match before {
+            Some(_) => org.write(&Actor::Rollcall, |tx| settings::forget(tx, names::CLOCK_DOUBT)),
+            None => Ok(()),
+        };
+    }
+    let doubt = Doubt::next(before, now);
+    if !doubt.is_over() {
+        if doubt.looks == 1 {
+            tracing::warn!(
+                %now,
+                "what was written is dated later than now: the clock is behind, or it was ahead. If it stays as it is for an \
+                 hour, locks, sessions and what else it had dated later count as of now; nothing is changed before"
+            );
+        }
+        return org.write(&Actor::Rollcall, move |tx| settings::put(tx, names::CLOCK_DOUBT, &doubt));
+    }
+    let mut rows = 0;
+    loop {
+        match org.write(&Actor::Rollcall, settle)? {
+            0 => break,
+            some => rows += some,
+        }
+    }
+    org.write(&Actor::Rollcall, |tx| settings::forget(tx, names::CLOCK_DOUBT))?;
+    tracing::warn!(
+        rows,
+        "the clock was ahead and went back: what it had dated later than now counts as of now"
+    );
+    Ok(())
+}
+
 /// Whether [`settle`] has something to do.
 pub fn is_any(conn: &mut Conn, now: NaiveDateTime) -> Result<bool> {
-    let (limit, late) = (now + TOLERANCE, now + LONGEST_HELD);
-    let hours = provisioning_hours::table.filter(provisioning_hours::hour.gt(limit));
+    let (limit, late) = (now + CLOCK_TOLERANCE, now + LONGEST_HELD);
     let held = pending_sign_ins::table.filter(pending_sign_ins::expires_at.gt(late));
     let asked = saml_requests::table.filter(saml_requests::created_at.gt(limit));
     Ok(is_any_past_ahead(conn, limit)?
         || deprovisioning_guard::is_any_ahead(conn, limit)?
         || sso::policy::is_trial_ahead(conn, limit)?
-        || diesel::select(exists(hours)).get_result(conn)?
         || diesel::select(exists(held)).get_result(conn)?
         || diesel::select(exists(asked)).get_result(conn)?)
 }
 
 /// Lets some of what is ahead count as of now, and answers how many rows that were; none once it is through.
-pub fn settle(tx: &mut Tx) -> Result<usize> {
-    let limit = tx.now + TOLERANCE;
+fn settle(tx: &mut Tx) -> Result<usize> {
+    let limit = tx.now + CLOCK_TOLERANCE;
     // Until when something is good follows from when it began: so this comes before that is put right.
     let rows = end_early(tx, limit)? + leave_out(tx, limit)?;
     Ok(rows
@@ -98,15 +166,12 @@ pub fn settle(tx: &mut Tx) -> Result<usize> {
         + sso::policy::settle_trial(tx, limit)?)
 }
 
-/// What counts for nothing any more: hours that are yet to come, and sign-ins that were under way.
+/// What counts for nothing any more: sign-ins that were under way.
 fn leave_out(tx: &mut Tx, limit: NaiveDateTime) -> Result<usize> {
     let late = tx.now + LONGEST_HELD;
-    let hours = provisioning_hours::table.filter(provisioning_hours::hour.gt(limit));
     let held = pending_sign_ins::table.filter(pending_sign_ins::expires_at.gt(late));
     let asked = saml_requests::table.filter(saml_requests::created_at.gt(limit));
-    Ok(diesel::delete(hours).execute(tx.conn)?
-        + diesel::delete(held).execute(tx.conn)?
-        + diesel::delete(asked).execute(tx.conn)?)
+    Ok(diesel::delete(held).execute(tx.conn)? + diesel::delete(asked).execute(tx.conn)?)
 }
 
 /// What would be good for too long ends now, or as long after now as it was to be good for.
@@ -136,10 +201,9 @@ fn end_early(tx: &mut Tx, limit: NaiveDateTime) -> Result<usize> {
 mod tests {
     use super::*;
     use crate::domain::testing::test_org;
-    use crate::domain::{Actor, settings};
 
     /// Times that [`settle`] sees to by themselves.
-    const OTHERS: [(&str, &str); 15] = [
+    const OTHERS: [(&str, &str); 14] = [
         ("guard_arrivals", "minute"),
         ("guard_minutes", "minute"),
         ("guard_people", "at"),
@@ -148,7 +212,6 @@ mod tests {
         ("oauth_access_tokens", "expires_at"),
         ("password_links", "expires_at"),
         ("pending_sign_ins", "expires_at"),
-        ("provisioning_hours", "hour"),
         ("saml_requests", "created_at"),
         ("saml_requests", "expires_at"),
         ("saml_requests", "answered_at"),
@@ -157,7 +220,7 @@ mod tests {
         ("sso_settings", "trial_until"),
     ];
     /// What is left as it was noted.
-    const LEFT: [(&str, &str); 10] = [
+    const LEFT: [(&str, &str); 12] = [
         // A record of what was done, when by the clock of that time.
         ("audit_events", "at"),
         ("provisioning_events", "at"),
@@ -168,6 +231,9 @@ mod tests {
         ("idp_certificates", "not_before"),
         ("idp_certificates", "not_after"),
         ("sp_keys", "not_after"),
+        // What shows and what decides leaves out those that are yet to come.
+        ("provisioning_hours", "hour"),
+        ("users", "created_at"),
         // Who is inactive is told of a little later.
         ("users", "deactivated_at"),
         // Whatever was seen is refused for longer.
@@ -203,6 +269,19 @@ mod tests {
             let is_left = LEFT.contains(&column) || SHOWN.contains(&column.1);
             assert!(!kind.contains("Timestamp") || is_seen_to || is_left, "{column:?}: who sees to it?");
         }
+    }
+
+    #[test]
+    fn a_clock_that_moves_or_was_not_looked_at_for_long_is_doubted_from_then_on() {
+        let at = |minutes| chrono::DateTime::UNIX_EPOCH.naive_utc() + TimeDelta::minutes(minutes);
+        let looked = |looks: &[i64]| {
+            looks.iter().fold(None, |before, minutes| Some(Doubt::next(before, at(*minutes)))).unwrap()
+        };
+        assert!(!looked(&[0, 20, 40, 59]).is_over());
+        assert!(looked(&[0, 20, 40, 60]).is_over());
+        assert!(!looked(&[0, 60]).is_over(), "two looks are too few");
+        assert!(!looked(&[0, 30, 20, 60]).is_over(), "it was set back once more");
+        assert!(!looked(&[0, 30, 500_000, 500_030]).is_over(), "it leapt ahead");
     }
 
     #[test]

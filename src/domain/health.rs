@@ -114,6 +114,8 @@ fn hours(conn: &mut Conn, now: NaiveDateTime) -> Result<Vec<Hour>> {
     let first = present - TimeDelta::hours(HOURS - 1);
     let counted: Vec<Hour> = provisioning_hours::table
         .filter(provisioning_hours::hour.ge(first))
+        // Those that are yet to come were counted while the clock was ahead.
+        .filter(provisioning_hours::hour.le(present))
         .select(Hour::as_select())
         .load(conn)?;
     let counted: HashMap<NaiveDateTime, Hour> = counted.into_iter().map(|hour| (hour.start, hour)).collect();

@@ -378,6 +378,9 @@ impl Tx<'_> {
     }
 }
 
+/// Clocks that are set a little back and forth are no matter.
+const CLOCK_TOLERANCE: TimeDelta = TimeDelta::minutes(2);
+
 /// Where the time comes from: the system, moved ahead in tests.
 #[derive(Clone, Default)]
 pub struct Clock {

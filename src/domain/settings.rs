@@ -24,6 +24,8 @@ pub mod names {
     pub const LOG_DAYS: &str = "log_days";
     /// When the clock was last looked at before lines of the logs were deleted: see `domain::retention`.
     pub const LOG_CLOCK: &str = "log_clock";
+    /// Since when the clock shows an earlier time than what is written: see `domain::ahead`.
+    pub const CLOCK_DOUBT: &str = "clock_doubt";
     /// Up to when the audit log has nothing but tombstones: see `domain::retention`.
     pub const TOMBSTONES_UP_TO: &str = "tombstones_up_to";
     /// A sealed word that tells whether the key file belongs to this database.

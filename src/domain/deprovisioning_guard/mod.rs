@@ -94,7 +94,7 @@ pub(super) fn holds(tx: &mut Tx, loss: Loss, user: &str, pending: bool) -> Resul
     let came_at = match counted {
         // Whoever is switched off, on and off again is no newcomer.
         Some(person) => person.came_at,
-        None => there::came_at(tx.conn, user)?.map_or(tx.now, |at| at.min(tx.now)),
+        None => there::came_at(tx.conn, user, tx.now)?.unwrap_or(tx.now),
     };
     count_person(tx, loss, user, counted.map(|person| person.at), came_at, limits)?;
     let kept = before.is_some_and(|person| person.kept_at.is_some_and(|at| at.max(person.at) > since));

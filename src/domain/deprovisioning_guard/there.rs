@@ -1,10 +1,10 @@
 //! Who was there when a window of the guard began: users who were active then, whoever has come or gone since.
 
-use super::{Loss, Outcome, minute};
+use super::{Loss, Outcome, long_ago, minute};
 use crate::db::schema::{census, guard_arrivals, guard_minutes, guard_people, users};
 use crate::db::{Backend, Conn};
-use crate::domain::Tx;
 use crate::domain::condition::without_index;
+use crate::domain::{CLOCK_TOLERANCE, Tx};
 use crate::error::Result;
 use chrono::{NaiveDateTime, TimeDelta};
 use diesel::dsl::{IntoBoxed, exists};
@@ -19,11 +19,18 @@ pub(super) enum Window {
     Day,
 }
 
-/// Since when the user has been active; none where there is no such user.
-pub(super) fn came_at(conn: &mut Conn, user: &str) -> Result<Option<NaiveDateTime>> {
+/// Since when the user has been active; none where there is no such user. By a later time than now nothing is known of
+/// that: the clock was ahead then, or is behind now, and so they have always been there.
+pub(super) fn came_at(conn: &mut Conn, user: &str, now: NaiveDateTime) -> Result<Option<NaiveDateTime>> {
     let mine = users::table.find(user).select((users::created_at, users::reactivated_at));
     let found: Option<(NaiveDateTime, Option<NaiveDateTime>)> = mine.first(conn).optional()?;
-    Ok(found.map(|(created, reactivated)| reactivated.map_or(created, |at| at.max(created))))
+    let came_at = found.map(|(created, reactivated)| reactivated.map_or(created, |at| at.max(created)));
+    Ok(came_at.map(|at| if at > latest(now) { long_ago() } else { at.min(now) }))
+}
+
+/// What is later says nothing of when it was.
+fn latest(now: NaiveDateTime) -> NaiveDateTime {
+    now + CLOCK_TOLERANCE
 }
 
 /// How many of those counted since then had come only since then: a sum over minutes, and a part of the first of them.
@@ -101,7 +108,7 @@ pub(super) fn count(tx: &mut Tx, loss: Loss, window: Window, since: NaiveDateTim
     if let Some(known) = known {
         return Ok(known);
     }
-    let found = look(tx.conn, since)?;
+    let found = look(tx.conn, since, tx.now)?;
     match window {
         Window::Hour => diesel::update(this).set(guard_minutes::there_hour.eq(found)).execute(tx.conn)?,
         Window::Day => diesel::update(this).set(guard_minutes::there_day.eq(found)).execute(tx.conn)?,
@@ -109,23 +116,26 @@ pub(super) fn count(tx: &mut Tx, loss: Loss, window: Window, since: NaiveDateTim
     Ok(found)
 }
 
-fn look(conn: &mut Conn, since: NaiveDateTime) -> Result<i64> {
+fn look(conn: &mut Conn, since: NaiveDateTime, now: NaiveDateTime) -> Result<i64> {
+    let until = latest(now);
     let active: i64 = census::table.select(census::active_users).first(conn)?;
-    let created: i64 = created(since).count().get_result(conn)?;
-    let returned: i64 = returned(since).count().get_result(conn)?;
+    let created: i64 = created(since, until).count().get_result(conn)?;
+    let returned: i64 = returned(since, until).count().get_result(conn)?;
     let gone: i64 = gone(since).count().get_result(conn)?;
     Ok(active - created - returned + gone)
 }
 
 /// Of all queries here: found by what happened lately, and by nothing that holds of most users.
-fn created(since: NaiveDateTime) -> IntoBoxed<'static, users::table, Backend> {
+fn created(since: NaiveDateTime, until: NaiveDateTime) -> IntoBoxed<'static, users::table, Backend> {
     let counted = users::active.eq(true).and(users::seen.gt(0));
-    users::table.filter(users::created_at.gt(since)).filter(without_index(Box::new(counted))).into_boxed()
+    let lately = users::created_at.gt(since).and(users::created_at.le(until));
+    users::table.filter(lately).filter(without_index(Box::new(counted))).into_boxed()
 }
 
-fn returned(since: NaiveDateTime) -> IntoBoxed<'static, users::table, Backend> {
+fn returned(since: NaiveDateTime, until: NaiveDateTime) -> IntoBoxed<'static, users::table, Backend> {
     let counted = users::active.eq(true).and(users::seen.gt(0)).and(users::created_at.le(since));
-    users::table.filter(users::reactivated_at.gt(since)).filter(without_index(Box::new(counted))).into_boxed()
+    let lately = users::reactivated_at.gt(since).and(users::reactivated_at.le(until));
+    users::table.filter(lately.assume_not_null()).filter(without_index(Box::new(counted))).into_boxed()
 }
 
 fn gone(since: NaiveDateTime) -> IntoBoxed<'static, guard_people::table, Backend> {
@@ -160,11 +170,17 @@ mod tests {
     #[test]
     fn who_came_and_went_lately_is_found_by_when_that_was() {
         let (_folder, db) = crate::db::empty();
-        let since = NaiveDateTime::MIN;
+        let (since, until) = (NaiveDateTime::MIN, NaiveDateTime::MAX);
         db.read(|conn| {
             let plans = [
-                (explained(conn, &created(since).count()), "users_by_created (created_at>?)"),
-                (explained(conn, &returned(since).count()), "users_by_reactivation (reactivated_at>?)"),
+                (
+                    explained(conn, &created(since, until).count()),
+                    "users_by_created (created_at>? AND created_at<?)",
+                ),
+                (
+                    explained(conn, &returned(since, until).count()),
+                    "users_by_reactivation (reactivated_at>? AND reactivated_at<?)",
+                ),
                 (explained(conn, &gone(since).count()), "guard_people_by_time (loss=? AND at>?)"),
             ];
             for (steps, index) in plans {

@@ -45,7 +45,7 @@ const ALL_KEPT: [Kept; 5] = [
 
 /// When the oldest line of a log was written.
 pub fn oldest(conn: &mut Conn, log: Log) -> Result<Option<NaiveDateTime>> {
-    oldest_of(conn, Kept::Lines(log))
+    oldest_of(conn, Kept::Lines(log), NaiveDateTime::MAX)
 }
 
 /// When the newest line of a log was written, of those up to this moment.
@@ -62,7 +62,7 @@ pub(super) fn newest(conn: &mut Conn, log: Log, until: NaiveDateTime) -> Result<
     })
 }
 
-fn oldest_of(conn: &mut Conn, kept: Kept) -> Result<Option<NaiveDateTime>> {
+fn oldest_of(conn: &mut Conn, kept: Kept, now: NaiveDateTime) -> Result<Option<NaiveDateTime>> {
     Ok(match kept {
         Kept::Lines(Log::Provisioning) => {
             let first = provisioning_events::table.order(provisioning_events::at);
@@ -78,8 +78,10 @@ fn oldest_of(conn: &mut Conn, kept: Kept) -> Result<Option<NaiveDateTime>> {
             first.select(audit_events::at).first(conn).optional()?
         }
         Kept::Hours => {
-            // The last one stays: it tells when Entra ID called last, however long ago that is.
+            // The last one stays: it tells when Entra ID called last, however long ago that is. One that is yet to come,
+            // counted while the clock was ahead, tells nothing.
             let some: Vec<NaiveDateTime> = provisioning_hours::table
+                .filter(provisioning_hours::hour.le(now))
                 .order(provisioning_hours::hour)
                 .select(provisioning_hours::hour)
                 .limit(2)
@@ -102,7 +104,7 @@ fn tombstones_up_to(conn: &mut Conn) -> Result<NaiveDateTime> {
 /// Whether something is older than it is kept, or room is to be given back.
 pub fn is_due(conn: &mut Conn, now: NaiveDateTime) -> Result<bool> {
     for (kept, since) in since(conn, now)? {
-        if oldest_of(conn, kept)?.is_some_and(|oldest| oldest < since) {
+        if oldest_of(conn, kept, now)?.is_some_and(|oldest| oldest < since) {
             return Ok(true);
         }
     }
@@ -166,7 +168,8 @@ fn delete(tx: &mut Tx, kept: Kept, since: NaiveDateTime) -> Result<usize> {
         }
         Kept::Hours => {
             use provisioning_hours::{hour, table};
-            let last: Option<NaiveDateTime> = table.order(hour.desc()).select(hour).first(conn).optional()?;
+            let past = table.filter(hour.le(tx.now)).order(hour.desc());
+            let last: Option<NaiveDateTime> = past.select(hour).first(conn).optional()?;
             let since = last.map_or(since, |last| last.min(since));
             let some: Vec<NaiveDateTime> =
                 table.filter(hour.lt(since)).order(hour).limit(most).select(hour).load(conn)?;
