@@ -25,6 +25,8 @@ mod backlog;
 mod cause;
 mod log;
 mod strangers;
+#[cfg(test)]
+mod surplus_tests;
 pub mod troubles;
 mod words;
 
