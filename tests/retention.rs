@@ -481,7 +481,7 @@ async fn deleting_makes_room_for_whoever_waits_after_a_hundred_rows() {
         })
         .unwrap()
     {
-        gone.push(console.write(|tx| retention::prune_some(tx, &mut Slice::new(&|| true))));
+        gone.push(console.write(|tx| retention::prune_some(tx, &mut Slice::new(&|| true), 1000)));
     }
     assert_eq!(gone.iter().sum::<u64>(), 250);
     assert!(gone.iter().all(|some| *some <= 200) && gone.len() >= 2, "{gone:?}");

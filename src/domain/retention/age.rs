@@ -20,7 +20,7 @@ const BITE: u32 = 25;
 /// So many free pages stay for what comes next: of more the rest is given back to the disk.
 const SPARE_PAGES: i64 = 256;
 /// So many are given back by one statement.
-const PAGES: u32 = 50;
+const PAGES: u32 = 25;
 
 /// Entries of the audit log that stay for good: who deleted whom, and when.
 const TOMBSTONES: [Action; 2] = [Action::UserDeleted, Action::GroupDeleted];
@@ -128,15 +128,16 @@ fn since(conn: &mut Conn, now: NaiveDateTime) -> Result<[(Kept, NaiveDateTime); 
     }))
 }
 
-/// Deletes some of what is too old; once nothing is, gives back some of the room. Answers how many rows went.
-pub fn prune_some(tx: &mut Tx, slice: &mut Slice) -> Result<u64> {
-    let mut deleted = 0;
+/// Deletes so many rows of what is too old, and a few more; once nothing is, gives back some of the room. Answers how many
+/// rows went.
+pub fn prune_some(tx: &mut Tx, slice: &mut Slice, rows: u32) -> Result<u64> {
+    let (mut deleted, most) = (0, u64::from(rows));
     if tombstones_up_to(tx.conn)? > tx.now {
         // The clock was ahead when that was noted.
         settings::put(tx, names::TOMBSTONES_UP_TO, &NaiveDateTime::default())?;
     }
     for (kept, since) in since(tx.conn, tx.now)? {
-        while slice.takes(BITE) {
+        while deleted < most && slice.takes(BITE) {
             let some = u64::try_from(delete(tx, kept, since)?).unwrap_or_default();
             deleted += some;
             if some < BITE.into() {
@@ -144,8 +145,11 @@ pub fn prune_some(tx: &mut Tx, slice: &mut Slice) -> Result<u64> {
             }
         }
     }
-    while is_to_shrink(space::space(tx.conn)?) && slice.takes(PAGES) {
+    // Each page that goes may move another one, which is as much work as a row.
+    let mut pages = rows;
+    while deleted == 0 && pages > 0 && is_to_shrink(space::space(tx.conn)?) && slice.takes(PAGES) {
         space::give_back(tx.conn, PAGES)?;
+        pages = pages.saturating_sub(PAGES);
     }
     Ok(deleted)
 }

@@ -10,6 +10,7 @@
 
 use super::audit::{self, Action, Change, Kind, Subject};
 use super::settings::{self, names};
+use super::tasks::Slice;
 use super::text_enum::text_enum;
 use super::{Actor, Org, Tx};
 use crate::db::Conn;
@@ -27,8 +28,19 @@ pub use age::{TASK_DAYS, is_due, oldest, prune_some};
 
 /// A round of the program deletes for so long at the most; the next one goes on.
 const LONGEST_ROUND: Duration = Duration::from_secs(30);
+/// So many rows are deleted in a slice. The commit takes most of the time, for a row stands in several indexes: how long
+/// that takes is known only afterwards, so it is made up for by fewer rows, or more, in the next one.
+const ROWS: RangeInclusive<u32> = 25..=400;
+/// With so many it begins.
+const FIRST_ROWS: u32 = 100;
+/// Whoever comes while a slice is written waits for this at the most, or the next one is smaller.
+const LONGEST_SLICE: Duration = Duration::from_millis(20);
 /// So long the database is free between two slices; longer where a slice took longer, up to a limit.
 const PAUSE: RangeInclusive<Duration> = Duration::from_millis(5)..=Duration::from_millis(500);
+/// And so many times as long as the slice took while others write.
+const BUSY_PAUSE: u32 = 10;
+/// A slice that waited for longer before it began waited for others.
+const WAITED: Duration = Duration::from_millis(2);
 
 text_enum! {
     /// A log that is kept for so many days.
@@ -114,6 +126,26 @@ impl Days {
     }
 }
 
+/// How much goes at a time.
+struct Pace {
+    rows: u32,
+}
+
+impl Pace {
+    /// Measures the next slice by how long the last one took with its commit; answers for how long the database is left to
+    /// others before it.
+    fn after(&mut self, took: Duration, others_write: bool) -> Duration {
+        if took > LONGEST_SLICE {
+            self.rows /= 2;
+        } else if took < LONGEST_SLICE / 3 {
+            self.rows += self.rows / 4;
+        }
+        self.rows = self.rows.clamp(*ROWS.start(), *ROWS.end());
+        let pause = if others_write { took * BUSY_PAUSE } else { took };
+        pause.clamp(*PAUSE.start(), *PAUSE.end())
+    }
+}
+
 fn before(now: NaiveDateTime, days: i64) -> NaiveDateTime {
     // Before the first moment that there is nothing is older.
     now.checked_sub_signed(TimeDelta::days(days)).unwrap_or(NaiveDateTime::MIN)
@@ -154,17 +186,44 @@ pub async fn prune(org: &Org) -> Result<u64> {
     if !clock::is_trusted(org)? {
         return Ok(0);
     }
+    let mut pace = Pace { rows: FIRST_ROWS };
     while Instant::now() < ends {
         let now = org.now();
         if !org.glance(move |conn| is_due(conn, now))? {
             break;
         }
-        let began = Instant::now();
-        deleted += org.do_slice(Actor::Rollcall, prune_some).await?;
-        tokio::time::sleep(began.elapsed().clamp(*PAUSE.start(), *PAUSE.end())).await;
+        let (asked, rows) = (Instant::now(), pace.rows);
+        let slice = move |tx: &mut Tx, slice: &mut Slice| {
+            let began = Instant::now();
+            Ok((prune_some(tx, slice, rows)?, began))
+        };
+        let (some, began) = org.do_slice(Actor::Rollcall, slice).await?;
+        deleted += some;
+        let others_write = began - asked > WAITED || org.somebody_waits();
+        tokio::time::sleep(pace.after(began.elapsed(), others_write)).await;
     }
     if deleted > 0 {
         tracing::debug!(rows = deleted, "what was older than it is kept was deleted");
     }
     Ok(deleted)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_slice_that_took_long_with_its_commit_is_followed_by_a_smaller_one_and_a_longer_pause_while_others_write()
+     {
+        let ms = Duration::from_millis;
+        let mut pace = Pace { rows: FIRST_ROWS };
+        assert_eq!((pace.after(ms(40), true), pace.rows), (ms(400), 50));
+        assert_eq!((pace.after(ms(40), false), pace.rows), (ms(40), 25));
+        assert_eq!((pace.after(ms(900), true), pace.rows), (*PAUSE.end(), *ROWS.start()));
+        assert_eq!((pace.after(ms(10), true), pace.rows), (ms(100), 25), "as it should be");
+        for _ in 0..100 {
+            assert_eq!(pace.after(ms(1), false), *PAUSE.start());
+        }
+        assert_eq!(pace.rows, *ROWS.end());
+    }
 }
