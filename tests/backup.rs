@@ -15,21 +15,21 @@ use std::path::{Path, PathBuf};
 use tempfile::TempDir;
 use uuid::Uuid;
 
-fn provisioned() -> (TempDir, String) {
+pub fn provisioned() -> (TempDir, String) {
     let folder = owned();
     said(&run(&folder, &["provisioning", "enable"]));
     let token = said(&run(&folder, &["token", "create", "--label", "Entra ID"]));
     (folder, token.trim().to_owned())
 }
 
-fn backed_up(folder: &TempDir, name: &str) -> PathBuf {
+pub fn backed_up(folder: &TempDir, name: &str) -> PathBuf {
     let file = folder.path().join(name);
     let told = said(&run(folder, &["backup", file.to_str().unwrap()]));
     assert!(told.contains("was checked") && told.contains("secret.key is not in it"), "{told}");
     file
 }
 
-fn names_in(folder: &Path) -> Vec<String> {
+pub fn names_in(folder: &Path) -> Vec<String> {
     let entries =
         fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());
     let mut names: Vec<String> = entries.collect();
@@ -149,7 +149,9 @@ fn a_backup_that_cannot_be_made_leaves_nothing_behind() {
     fails(&run(&empty, &["backup", "x.db"]), 2, "there is no database");
     let (folder, _) = provisioned();
     let nowhere = folder.path().join("no/such/folder/x.db");
-    fails(&run(&folder, &["backup", nowhere.to_str().unwrap()]), 2, "could not be made");
+    let refused = run(&folder, &["backup", nowhere.to_str().unwrap()]);
+    fails(&refused, 2, "could not be made");
+    fails(&refused, 2, &format!("the folder {}: No such file", nowhere.parent().unwrap().display()));
     assert_eq!(names_in(folder.path()), ["data", "owned"]);
 }
 
@@ -177,8 +179,14 @@ fn a_copy_with_a_log_beside_it_is_put_back_with_what_is_in_that() {
     let key = folder.path().join("data/secret.key");
     let copy = copy.join("rollcall.db");
     let arguments = ["restore", copy.to_str().unwrap(), "--key", key.to_str().unwrap()];
+    let before = fs::read(log_of(&copy)).unwrap();
     said(&program(&there.path().join("data")).args(arguments).output().unwrap());
     assert!(said(&run(&there, &["site", "list"])).contains("Late"));
+    assert_eq!(fs::read(log_of(&copy)).unwrap(), before, "what is the user's stays as it is");
+}
+
+fn log_of(database: &Path) -> PathBuf {
+    database.with_extension("db-wal")
 }
 
 fn last(console: &Console) -> Event {

@@ -348,6 +348,10 @@ fn files_that_others_may_read_are_closed_and_that_is_said() {
     // What others keep in the folder stays open to them.
     fs::write(data.join("notes.txt"), "of somebody else").unwrap();
     fs::set_permissions(&data, Permissions::from_mode(0o755)).unwrap();
-    assert_eq!(stop(serve(&data)), "");
+    let told = stop(serve(&data));
+    assert!(
+        told.contains("is open to others (mode 755), and stays so") && told.contains("notes.txt"),
+        "{told}"
+    );
     assert_eq!(mode(&data), 0o755);
 }

@@ -42,6 +42,7 @@ mod readiness;
 mod recognition;
 mod recognition_names;
 mod refused_forms;
+mod restore;
 mod retention;
 mod returning;
 mod running;

@@ -3,7 +3,7 @@
 //! A new one is made in steps of which each may be the last: an empty database file, then the key, whole, then the
 //! tables. So a key never stands without the file that it belongs to, and what was begun is carried on by the next start.
 
-use super::{DATABASE, Failure, KEY_CHECK, KEY_FILE};
+use super::{DATABASE, Failure, KEY_CHECK, KEY_FILE, leftovers, lock};
 use crate::config::Settings;
 use crate::db::Db;
 use crate::db::file::{self, State};
@@ -14,7 +14,7 @@ use crate::error::{Error, Outage};
 use crate::seal::Keyring;
 use std::fs::{self, Permissions};
 use std::io::{self, ErrorKind};
-use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt, chown};
 use std::path::{Path, PathBuf};
 
 /// Read and written by the owner only.
@@ -23,22 +23,31 @@ const FOLDER_MODE: u32 = 0o700;
 /// What anybody else may do.
 const OTHERS: u32 = 0o077;
 /// What files of ours begin with.
-const OURS: [&str; 2] = ["rollcall.", KEY_FILE];
+const OURS: [&str; 3] = ["rollcall.", KEY_FILE, leftovers::STAGE];
 
 /// The organisation in the data folder, made if it is not there.
 pub(super) fn open(settings: &Settings) -> Result<Org, Failure> {
     let folder = Folder::of(settings);
     make_private(folder.path).map_err(|cause| folder.bad(cause))?;
     folder.look(settings.new_organisation)?;
+    lock::agrees(folder.path)?;
+    let (had_log, is_served) = (has_log(settings), !lock::is_free(folder.path));
+    let is_new = !folder.database.exists();
     file::make(&folder.database).map_err(|cause| folder.bad(cause))?;
     folder.keep_private()?;
     let keys = Keyring::open(&folder.key).map_err(|cause| folder.bad(cause))?;
+    for made in [&folder.database, &folder.key].into_iter().filter(|_| is_new) {
+        hand_over(made, folder.path).map_err(|cause| folder.bad(cause))?;
+    }
     let org = organisation(Db::open(&folder.database)?, keys, settings);
     let fits =
         org.read(|conn| Ok((key_fits(conn, org.keys())?, settings::get::<String>(conn, names::USED_BY)?)));
     let (fits, used_by) = fits?;
     if fits.is_none() || used_by.as_deref() != Some(PROGRAM) {
         org.write(&Actor::Rollcall, note_use)?;
+    }
+    if !is_served {
+        end_service_of_another(settings, &org, had_log)?;
     }
     if fits.unwrap_or(true) { Ok(org) } else { Err(folder.wrong_key()) }
 }
@@ -48,6 +57,7 @@ pub(super) fn open_to_read(settings: &Settings) -> Result<Org, Failure> {
     let folder = Folder::of(settings);
     let (state, keys) = folder.find()?;
     folder.look(false)?;
+    lock::agrees(folder.path)?;
     let Some(keys) = keys.filter(|_| state == State::Filled) else {
         return Err(Failure::Start(format!(
             "there is no organisation in the data folder {} yet. Start the server to make one, or name another folder \
@@ -58,6 +68,27 @@ pub(super) fn open_to_read(settings: &Settings) -> Result<Org, Failure> {
     let org = organisation(Db::open_to_read(&folder.database)?, keys, settings);
     let fits = org.read(|conn| key_fits(conn, org.keys()))?;
     if fits.unwrap_or(true) { Ok(org) } else { Err(folder.wrong_key()) }
+}
+
+/// A server was killed before: this is seen to by whoever opens the database first, for after that its log is in the file,
+/// and there may be another.
+fn end_service_of_another(settings: &Settings, org: &Org, had_log: bool) -> Result<(), Failure> {
+    let served: Option<String> = org.read(|conn| settings::get(conn, names::SERVED))?;
+    if served.is_some() {
+        if served == org.identity() && !had_log {
+            super::remark(&missing_log(settings));
+        }
+        org.write(&Actor::Rollcall, |tx| settings::forget(tx, names::SERVED))?;
+    }
+    Ok(())
+}
+
+fn missing_log(settings: &Settings) -> String {
+    format!(
+        "Rollcall was not stopped as it should be last time, and {DATABASE}-wal is not in {}. If it was removed, the latest \
+         changes are missing: stop Rollcall and bring it back, or restore the backup",
+        settings.data_dir.display()
+    )
 }
 
 /// Says that the database is being served. Answers what is odd about it: whoever served it before was killed, and what
@@ -75,14 +106,7 @@ pub(super) fn begin_service(
         // Should the log be lost from now on, the database file itself says that it is.
         let _all = org.settle();
     }
-    let log = format!("{DATABASE}-wal");
-    Ok((was_killed && !had_log).then(|| {
-        format!(
-            "Rollcall was not stopped as it should be last time, and {log} is not in {}. If it was removed, the latest \
-             changes are missing: stop Rollcall and bring it back, or restore the backup",
-            settings.data_dir.display()
-        )
-    }))
+    Ok((was_killed && !had_log).then(|| missing_log(settings)))
 }
 
 /// Whether there is a log beside the database, of what stands not in its file yet.
@@ -100,7 +124,8 @@ pub(super) fn end_service(org: &Org) -> Result<(), Failure> {
         settings::touch(tx)?;
         settings::forget(tx, names::SERVED)
     });
-    if !org.settle() {
+    // Where nothing could be written, that says why.
+    if !org.settle() && written.is_ok() {
         tracing::warn!(
             "others use the database: what was written last stands in {DATABASE}-wal until they end"
         );
@@ -112,6 +137,45 @@ pub(super) fn end_service(org: &Org) -> Result<(), Failure> {
         }
         written => Ok(written?),
     }
+}
+
+/// Says that a restore was interrupted which had changed nothing.
+pub(super) fn tell_of_restore(settings: &Settings) {
+    let left = leftovers::left_at(&settings.data_dir.join(DATABASE));
+    if let Some(left) = left.filter(|left| !left.is_half && !left.goes_on) {
+        super::remark(&format!(
+            "a restore was interrupted, and the database is as it was or wholly the backup. What is left of it can be deleted: {}",
+            left.path.display()
+        ));
+    }
+}
+
+/// Whose a file is.
+pub(super) struct Owner {
+    user: u32,
+    group: u32,
+}
+
+impl Owner {
+    /// Whether this process can have files that are theirs.
+    pub(super) fn is_us_or_we_are_root(&self) -> bool {
+        let us = rustix::process::geteuid();
+        us.is_root() || us.as_raw() == self.user
+    }
+}
+
+pub(super) fn owner_of(path: &Path) -> io::Result<Owner> {
+    let file = fs::metadata(path)?;
+    Ok(Owner { user: file.uid(), group: file.gid() })
+}
+
+/// Gives a file that root made to the owner of what it belongs to: a server that runs as that user is to use it.
+pub(super) fn hand_over(path: &Path, like: &Path) -> io::Result<()> {
+    let theirs = owner_of(like)?;
+    if !rustix::process::geteuid().is_root() || owner_of(path)?.user == theirs.user {
+        return Ok(());
+    }
+    chown(path, Some(theirs.user), Some(theirs.group))
 }
 
 /// Makes a folder that only the owner of the process may look into, if it is not there.
@@ -154,7 +218,7 @@ struct Folder<'a> {
 impl<'a> Folder<'a> {
     fn of(settings: &'a Settings) -> Self {
         let path = settings.data_dir.as_path();
-        Self { path, database: path.join(DATABASE), key: path.join(KEY_FILE) }
+        Self { path, database: file::real(&path.join(DATABASE)), key: path.join(KEY_FILE) }
     }
 
     fn bad(&self, cause: impl std::fmt::Display) -> Failure {
@@ -176,6 +240,12 @@ impl<'a> Folder<'a> {
     /// Refuses what is neither an organisation nor the beginning of one.
     fn look(&self, is_new: bool) -> Result<(), Failure> {
         let (state, keys) = self.find()?;
+        let has_none = matches!(state, State::Missing | State::Empty);
+        if let Some(left) = leftovers::left_at(&self.database)
+            && (left.is_half || (has_none && !is_new))
+        {
+            return Err(self.bad(left.told()));
+        }
         match (state, keys.is_some()) {
             (State::Missing, true) if !is_new => Err(self.bad(format!(
                 "{KEY_FILE} is there, but {DATABASE} is not. Is the right disk mounted? Bring the database back, or begin \
@@ -185,7 +255,8 @@ impl<'a> Folder<'a> {
                 "{DATABASE} is empty, although {DATABASE}-wal beside it is not. Restore the backup"
             ))),
             (State::Filled, false) if !Db::is_unused(&self.database)? => Err(self.bad(format!(
-                "{KEY_FILE} is missing beside {DATABASE}. It opens the sealed secrets: restore it from the backup"
+                "{KEY_FILE} is missing beside {DATABASE}. It opens the sealed secrets, and no backup has it: bring it back \
+                 from the copy that you keep apart"
             ))),
             _ => Ok(()),
         }
@@ -198,14 +269,18 @@ impl<'a> Folder<'a> {
             self.narrow(&path, FILE_MODE)?;
         }
         // A folder in which others keep things too is not ours to close.
-        let is_ours = |entry: io::Result<fs::DirEntry>| {
-            entry.is_ok_and(|entry| {
-                let name = entry.file_name();
-                OURS.iter().any(|ours| name.to_string_lossy().starts_with(ours))
-            })
-        };
-        if fs::read_dir(self.path).map_err(|cause| self.bad(cause))?.all(is_ours) {
-            self.narrow(self.path, FOLDER_MODE)?;
+        let foreign = fs::read_dir(self.path).map_err(|cause| self.bad(cause))?.find_map(|entry| {
+            let name = entry.ok()?.file_name().to_string_lossy().into_owned();
+            (!OURS.iter().any(|ours| name.starts_with(ours))).then_some(name)
+        });
+        let Some(foreign) = foreign else { return self.narrow(self.path, FOLDER_MODE) };
+        let mode = fs::metadata(self.path).map_err(|cause| self.bad(cause))?.permissions().mode() & 0o777;
+        if mode & OTHERS != 0 {
+            let shown = self.path.display();
+            super::remark(&format!(
+                "{shown} is open to others (mode {mode:o}), and stays so, since there is more in it than Rollcall's ({foreign}). \
+                 Move that elsewhere, or close it: chmod go= {shown}"
+            ));
         }
         Ok(())
     }

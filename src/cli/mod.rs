@@ -9,9 +9,12 @@ use std::path::PathBuf;
 
 mod backup;
 mod folder;
+mod interruption;
+mod leftovers;
 mod lock;
 mod log;
 mod manage;
+mod restore;
 mod room;
 mod serve;
 mod signals;
@@ -257,7 +260,7 @@ fn obey(arguments: Arguments) -> Result<(), Failure> {
     log::start_for_command();
     match command {
         Command::Backup { file } => backup::backup(&settings, &file),
-        Command::Restore { file, key } => backup::restore(&settings, &file, key.as_deref()),
+        Command::Restore { file, key } => restore::restore(&settings, &file, key.as_deref()),
         command => command.run(&settings),
     }
 }

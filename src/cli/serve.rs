@@ -23,11 +23,14 @@ pub(super) fn serve(settings: &Settings) -> Result<(), Failure> {
         .block_on(async { signals::let_pass() })
         .map_err(|cause| Failure::Start(format!("signals cannot be heeded: {cause}")))?;
     // Held to the end: nobody else serves the folder, or replaces what is in it.
-    let _lock = lock::take(&settings.data_dir)?;
+    let mut lock = lock::take(&settings.data_dir)?;
     // Before the database is opened: a program that cannot serve changes nothing in it.
     let listener = listen(&settings.listen)?;
     let had_log = folder::has_log(settings);
     let org = open(settings)?;
+    folder::tell_of_restore(settings);
+    // Where that cannot be told nobody is refused.
+    let _told = lock.tell_files(&settings.data_dir);
     // By the lines that there are, before there are newer ones: the rounds of the worker compare with this.
     retention::is_clock_trusted(&org)?;
     recount::put_right(&org)?;

@@ -7,11 +7,13 @@ use diesel::connection::{Connection, SimpleConnection};
 use diesel::prelude::*;
 use diesel::sql_types::Text;
 use std::fmt::Display;
-use std::fs::File;
-use std::io::Read;
+use std::fs::{self, File};
+use std::io::{self, Read};
 use std::path::Path;
 use std::time::Duration;
 
+/// Reads from the file, so that whatever keeps it from being read is met at once.
+const READ: &str = "SELECT count(*) FROM sqlite_schema;";
 /// Waits for others that have the database for a moment only.
 const PATIENT: &str = "PRAGMA busy_timeout = 10000;";
 /// With the first access nobody else may have the file open, nor open it.
@@ -56,20 +58,37 @@ impl Single {
         Ok(Self(conn))
     }
 
-    /// Opens a copy that nobody writes to, also where nothing can be written. What is in its log, beside it, is read with
-    /// it.
+    /// Opens a database that others may have open, to be read, also where nothing can be written: nothing is changed in it
+    /// or beside it.
+    pub fn open_to_read(path: &Path) -> Result<Self, Fault> {
+        let mut refusal = None;
+        for how in file::ways_to_read(path) {
+            let opened = Conn::establish(&address_of(path, how)?).map_err(Fault::of);
+            let read = opened.and_then(|mut conn| {
+                conn.batch_execute(&[PATIENT, READ].concat()).map_err(Fault::of)?;
+                Ok(Self(conn))
+            });
+            match read {
+                Ok(single) => return Ok(single),
+                Err(fault) if fault.is_in_use() => return Err(fault),
+                Err(fault) => refusal = refusal.or(Some(fault)),
+            }
+        }
+        Err(refusal.unwrap_or_else(|| Fault::of("there is no way to open it")))
+    }
+
+    /// Opens a copy that nobody writes to, by itself: what may be in a log beside it is left out.
     pub fn open_copy(path: &Path) -> Result<Self, Fault> {
-        let has_log = file::log(path).metadata().is_ok_and(|log| log.len() > 0);
-        let how = if has_log { "mode=rw" } else { "mode=ro&immutable=1" };
+        let how = "mode=ro&immutable=1";
         Ok(Self(Conn::establish(&address_of(path, how)?).map_err(Fault::of)?))
     }
 
     /// Writes all of it, as it is at one moment, into a file that is empty or not there; others go on meanwhile.
     pub fn copy_to(&mut self, target: &Path) -> Result<(), Fault> {
-        let target = std::path::absolute(target).map_err(Fault::of)?;
-        let copied = diesel::sql_query("VACUUM INTO ?").bind::<Text, _>(target.display().to_string());
+        // As an address, which has a form for each name that a file can have.
+        let copied = diesel::sql_query("VACUUM INTO ?").bind::<Text, _>(address_of(target, "mode=rwc")?);
         copied.execute(&mut self.0).map_err(Fault::of)?;
-        File::open(&target).and_then(|file| file.sync_all()).map_err(Fault::of)
+        File::open(target).and_then(|file| file.sync_all()).map_err(Fault::of)
     }
 
     /// Looks at every page, every index and every reference.
@@ -110,10 +129,14 @@ pub fn settle(path: &Path, patience: Duration) -> Result<(), Fault> {
 }
 
 /// Whether a file is a database at all.
-#[must_use]
-pub fn is_database(path: &Path) -> bool {
-    let mut begins = [0; MAGIC.len()];
-    File::open(path).and_then(|mut file| file.read_exact(&mut begins)).is_ok() && begins == *MAGIC
+pub fn is_database(path: &Path) -> io::Result<bool> {
+    let mut begins = Vec::new();
+    // Of a pipe or a device nothing is awaited.
+    if !fs::metadata(path)?.is_file() {
+        return Ok(false);
+    }
+    File::open(path)?.take(MAGIC.len() as u64).read_to_end(&mut begins)?;
+    Ok(begins == *MAGIC)
 }
 
 fn address_of(path: &Path, how: &str) -> Result<String, Fault> {
@@ -127,6 +150,7 @@ mod tests {
     use crate::db::Db;
     use diesel::sql_types::BigInt;
     use std::collections::BTreeMap;
+    use std::os::unix::ffi::OsStrExt;
 
     #[derive(QueryableByName)]
     struct Row {
@@ -164,6 +188,9 @@ mod tests {
         assert_eq!((&before["settings"], &before["loose"]), (&vec![2, 3], &vec![1, 3]));
         assert_eq!(rows(&copy), before, "an index of a text is by these numbers");
         assert!(all.copy_to(&copy).is_err(), "a file that is there is not overwritten");
+        let odd = folder.path().join(std::ffi::OsStr::from_bytes(b"odd \xFC%41?.db"));
+        all.copy_to(&odd).unwrap();
+        assert!(odd.exists());
     }
 
     #[test]
@@ -176,6 +203,6 @@ mod tests {
         // The writer's thread ends after its last handle.
         settle(&path, Duration::from_secs(10)).unwrap();
         assert!(!file::log(&path).exists());
-        assert!(is_database(&path) && !is_database(folder.path()));
+        assert!(is_database(&path).unwrap() && !is_database(folder.path()).unwrap());
     }
 }

@@ -53,21 +53,48 @@ pub fn make(path: &Path) -> io::Result<()> {
     }
 }
 
+/// The file that this name leads to, where it is a link: the engine keeps what belongs to a database beside that one, and
+/// what takes its place belongs there, too.
+#[must_use]
+pub fn real(path: &Path) -> PathBuf {
+    let is_link = path.symlink_metadata().is_ok_and(|file| file.is_symlink());
+    let target = is_link.then(|| fs::canonicalize(path).ok()).flatten();
+    target.unwrap_or_else(|| path.to_owned())
+}
+
 /// The files of a database, of which the last two may be missing.
 #[must_use]
 pub fn files(path: &Path) -> [PathBuf; 3] {
-    [path.to_owned(), log(path), beside(path, INDEX)]
+    let path = real(path);
+    let (log, index) = (beside(&path, LOG), beside(&path, INDEX));
+    [path, log, index]
 }
 
 /// Where a database is, as a text that tells one file from another that took its place.
 pub fn identity(path: &Path) -> io::Result<String> {
-    let (device, file) = Identity::of(path)?.0;
-    Ok(format!("{device}:{file}"))
+    Ok(Identity::of(path)?.text())
+}
+
+/// The same of all its files, as far as they are there.
+#[must_use]
+pub fn identities(path: &Path) -> String {
+    let known = |file: &PathBuf| Identity::of(file).map_or_else(|_| "none".to_owned(), Identity::text);
+    files(path).iter().map(known).collect::<Vec<_>>().join(" ")
 }
 
 /// The file of what was written and does not stand in the database file yet.
 pub(super) fn log(path: &Path) -> PathBuf {
-    beside(path, LOG)
+    beside(&real(path), LOG)
+}
+
+/// How a database can be opened to be read, one way after the other. Where there is a log, others use the database, or
+/// ended in the middle of it: it is read with it, and left. Else a log is made for a moment, or the file is read by itself
+/// where no file can be made.
+pub(super) fn ways_to_read(path: &Path) -> impl Iterator<Item = &'static str> {
+    let log = fs::metadata(log(path)).ok();
+    let first = if log.is_some() { "mode=ro" } else { "mode=rw" };
+    let by_itself = log.is_none_or(|log| log.len() == 0).then_some("mode=ro&immutable=1");
+    [Some(first), by_itself].into_iter().flatten()
 }
 
 /// The file of this name with this end.
@@ -136,6 +163,11 @@ impl Identity {
         let file = fs::metadata(path)?;
         Ok(Self((file.dev(), file.ino())))
     }
+
+    fn text(self) -> String {
+        let (device, file) = self.0;
+        format!("{device}:{file}")
+    }
 }
 
 /// The files as they were when they were opened. What is open keeps its number, so that no other file has it.
@@ -143,16 +175,19 @@ impl Identity {
 pub(super) struct Opened(Arc<Vec<(PathBuf, Identity)>>);
 
 impl Opened {
-    /// Those of a database that has just been opened. Its log is one of them for as long as a connection that uses it is
-    /// kept, as a writer does; else whoever ends last takes the log away.
+    /// Those of a database that has just been opened. Its log and the index of that are among them for as long as a
+    /// connection that uses them is kept, as a writer does; else whoever ends last takes them away. Without the index no
+    /// other process knows that the log is in use, and one that opens the database takes it away.
     pub(super) fn at(path: &Path, keeps_log: bool) -> io::Result<Self> {
         let path = std::path::absolute(path)?;
-        let mut files = vec![(path.clone(), Identity::of(&path)?)];
-        let log = log(&path);
-        if let Some(identity) = keeps_log.then(|| Identity::of(&log).ok()).flatten() {
-            files.push((log, identity));
+        let mut opened = vec![(path.clone(), Identity::of(&path)?)];
+        let [_, log, index] = files(&path);
+        for file in [log, index].into_iter().filter(|_| keeps_log) {
+            if let Ok(identity) = Identity::of(&file) {
+                opened.push((file, identity));
+            }
         }
-        Ok(Self(Arc::new(files)))
+        Ok(Self(Arc::new(opened)))
     }
 
     /// Whether the database file itself is still there.
@@ -201,7 +236,7 @@ mod tests {
         let opened = Opened::at(&path, true).unwrap();
         assert!(!opened.is_replaced());
         let bytes = fs::read(&path).unwrap();
-        for file in [path.clone(), log(&path)] {
+        for file in files(&path) {
             let aside = folder.path().join("aside");
             fs::rename(&file, &aside).unwrap();
             assert!(opened.is_replaced());
@@ -211,5 +246,22 @@ mod tests {
             assert!(!opened.is_replaced());
         }
         drop(db);
+    }
+
+    #[test]
+    fn what_belongs_to_a_database_behind_a_link_is_beside_the_file_itself() {
+        let folder = tempfile::tempdir().unwrap();
+        let (disk, link) = (folder.path().join("disk"), folder.path().join("rollcall.db"));
+        fs::create_dir(&disk).unwrap();
+        let disk = fs::canonicalize(disk).unwrap();
+        std::os::unix::fs::symlink(disk.join("real.db"), &link).unwrap();
+        let _db = super::super::Db::open(&link).unwrap();
+        assert_eq!(files(&link), [disk.join("real.db"), disk.join("real.db-wal"), disk.join("real.db-shm")]);
+        assert!(files(&link).iter().all(|file| file.exists()));
+        let opened = Opened::at(&link, true).unwrap();
+        fs::remove_file(disk.join("real.db-wal")).unwrap();
+        assert!(opened.is_replaced() && opened.has_database());
+        fs::remove_file(&link).unwrap();
+        assert!(!opened.has_database());
     }
 }

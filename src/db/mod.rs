@@ -34,6 +34,9 @@ mod writer;
 pub use monitor::Condition;
 pub use writer::Priority;
 
+/// The setting that names the database file which is being served: see `domain::settings`.
+pub const SERVED: &str = "served";
+
 /// The name of the thread that writes: slow work asks whether it is on it.
 pub const WRITER: &str = "writer";
 
@@ -180,13 +183,8 @@ impl Db {
     pub fn open_to_read(path: &Path) -> Result<Self, OpenError> {
         let failed = |cause: &dyn std::fmt::Display| OpenError::failed(path, &cause);
         migrate::wait_for_others(path);
-        let log = std::fs::metadata(file::log(path)).ok();
-        // Where there is a log, others use the database, or ended in the middle of it: it is read with it, and left. Else
-        // a log is made for a moment, or the file is read by itself where no file can be made.
-        let first = if log.is_some() { "mode=ro" } else { "mode=rw" };
-        let by_itself = log.is_none_or(|log| log.len() == 0).then_some("mode=ro&immutable=1");
         let mut refusal = None;
-        for how in [Some(first), by_itself].into_iter().flatten() {
+        for how in file::ways_to_read(path) {
             let url = file::address(path, how).map_err(|cause| failed(&cause))?;
             let opened = connect(&url).and_then(|mut conn| {
                 conn.batch_execute(READ_ONLY).map_err(|cause| cause.to_string())?;

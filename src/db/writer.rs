@@ -5,12 +5,14 @@
 //!
 //! Whoever submits a write is answered exactly once, also where it was never begun: see [`Promise`].
 
-use super::Conn;
 use super::faults::{self, REPLACED};
 use super::file::Opened;
 use super::monitor::WriterState;
+use super::schema::settings;
+use super::{ALL_INTO_THE_FILE, Checkpoint, Conn, SERVED};
 use crate::error::{Error, Outage, Result};
 use diesel::connection::{AnsiTransactionManager as Transactions, SimpleConnection, TransactionManager};
+use diesel::prelude::*;
 use diesel::result::Error as Fault;
 use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -432,12 +434,20 @@ fn run(
     }
 }
 
-/// Brings all of the log into the database file.
+/// Brings all of the log into the database file; with it, that nothing is missing there, which the next start asks for.
 fn save(conn: &mut Conn) {
-    if let Err(cause) = conn.batch_execute("PRAGMA wal_checkpoint(TRUNCATE)") {
-        tracing::error!(%cause, "the log of the database was taken away, and what it had with it");
-    } else {
-        tracing::warn!("the log of the database was taken away: what it had is in the database file now");
+    let forgotten = diesel::delete(settings::table.find(SERVED)).execute(conn);
+    let saved = forgotten.and_then(|_| diesel::sql_query(ALL_INTO_THE_FILE).get_result::<Checkpoint>(conn));
+    match saved {
+        Ok(Checkpoint { busy: 0 }) => {
+            tracing::warn!("the log of the database was taken away: what it had is in the database file now");
+        }
+        Ok(_) => tracing::error!(
+            "the log of the database was taken away, and others kept what it had from being saved"
+        ),
+        Err(cause) => {
+            tracing::error!(%cause, "the log of the database was taken away, and what it had with it");
+        }
     }
 }
 

@@ -35,7 +35,7 @@ pub mod names {
     /// Which version of the program used the database last: one that is too old for it names that one.
     pub const USED_BY: &str = crate::db::versions::USED_BY;
     /// Which database file is being served; forgotten when the server ends as it should.
-    pub const SERVED: &str = "served";
+    pub const SERVED: &str = crate::db::SERVED;
     /// When the copy was made that this database is, until it is put in the place of another.
     pub const BACKED_UP: &str = "backed_up";
     /// Which backup was put back last, and when: see `domain::backups`.
