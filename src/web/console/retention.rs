@@ -140,7 +140,9 @@ pub(super) async fn set(
     };
     match outcome {
         Err(refusal @ Error::Invalid(_)) => render(layout, org, Some((typed, refusal))).await,
-        outcome => page::settle(&request, outcome, |()| if deletes { SHORTER } else { "Saved." }.to_owned(), PATH),
+        outcome => {
+            page::settle(&request, outcome, |()| if deletes { SHORTER } else { "Saved." }.to_owned(), PATH)
+        }
     }
 }
 
