@@ -64,6 +64,23 @@ fn tell_of_dropped(lines: u64) {
     );
 }
 
+/// Writes a line, and tells whether that went well. One of which a part only was written is ended before the next.
+fn write(out: &mut impl Write, line: &[u8], is_cut: &mut bool) -> bool {
+    if *is_cut && out.write_all(b"\n").is_err() {
+        return false;
+    }
+    let mut left = line;
+    while !left.is_empty() {
+        match out.write(left) {
+            Ok(count) if count > 0 => left = &left[count..],
+            Err(cause) if cause.kind() == io::ErrorKind::Interrupted => {}
+            _ => break,
+        }
+    }
+    *is_cut = !left.is_empty() && left.len() < line.len();
+    left.is_empty()
+}
+
 struct Queue {
     shared: Arc<Shared>,
     /// Where no thread can be started, lines are written by whoever says them.
@@ -122,9 +139,10 @@ impl Queue {
         let shared = Arc::<Shared>::default();
         let of_thread = Arc::clone(&shared);
         let started = thread::Builder::new().name("log".into()).spawn(move || {
+            let mut is_cut = false;
             loop {
                 let line = of_thread.next();
-                match of_thread.written(out.write_all(&line).is_ok()) {
+                match of_thread.written(write(&mut out, &line, &mut is_cut)) {
                     0 => {}
                     dropped => tell(dropped),
                 }
@@ -212,5 +230,19 @@ mod tests {
         assert_eq!(dropped.recv().unwrap(), 1);
         queue.wait(Duration::from_secs(60));
         assert!(queue.shared.lock().waiting.is_empty());
+    }
+
+    #[test]
+    fn a_line_that_was_cut_ends_before_the_next() {
+        let mut is_cut = false;
+        let mut disk = [0; 9];
+        let mut full = disk.as_mut_slice();
+        assert!(write(&mut full, b"whole\n", &mut is_cut));
+        assert!(!write(&mut full, b"not so\n", &mut is_cut) && is_cut);
+        assert!(!write(&mut full, b"nor this\n", &mut is_cut) && is_cut, "there is still no room");
+        assert_eq!(&disk, b"whole\nnot");
+        let mut room = Vec::new();
+        assert!(write(&mut room, b"next\n", &mut is_cut) && !is_cut);
+        assert_eq!(room, b"\nnext\n");
     }
 }
