@@ -141,7 +141,7 @@ async fn the_body_of_whoever_may_not_send_it_is_not_read() {
         ("/sites", FORM, "303"),
         ("/scim/v2/Users", "application/scim+json", "401"),
         ("/nowhere", FORM, "404"),
-        ("/healthz", FORM, "404"),
+        ("/healthz", FORM, "405"),
     ] {
         for length in ["Content-Length: 99999999999\r\n", "Transfer-Encoding: chunked\r\n"] {
             let mut raw = Raw::post(&console.address, path, kind, length).await;

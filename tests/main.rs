@@ -31,6 +31,7 @@ mod layers;
 mod licenses;
 mod log_lost;
 mod long_tasks;
+mod methods;
 mod names;
 mod outages;
 mod pages;

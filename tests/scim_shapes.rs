@@ -267,31 +267,6 @@ async fn a_leaver_under_a_protected_owners_name_has_the_remedy_of_a_refusal() {
 }
 
 #[actix_web::test]
-async fn addresses_say_what_they_take_and_answer_head() {
-    let (_console, entra) = Console::with_entra();
-    let id = made(&entra, json!({ "userName": "ana" })).await;
-    for (path, allowed) in [
-        ("/Users", "GET, HEAD, POST"),
-        (&*format!("/Users/{id}"), "GET, HEAD, PUT, PATCH, DELETE"),
-        ("/Groups", "GET, HEAD, POST"),
-        ("/Bulk", "POST"),
-        ("/.search", "POST"),
-        ("/Schemas", "GET, HEAD"),
-        ("", "GET, HEAD"),
-    ] {
-        let wrong = entra.send(Method::OPTIONS, path, None).await;
-        assert_eq!((wrong.status, wrong.headers["allow"].to_str().unwrap()), (405, allowed), "{path}");
-        if allowed.contains("HEAD") {
-            let [head, get] = [Method::HEAD, Method::GET].map(|method| entra.send(method, path, None));
-            let (head, get) = (head.await, get.await);
-            assert_eq!((head.status, &head.json), (200, &Value::Null), "{path}");
-            assert_eq!(head.headers.get("etag"), get.headers.get("etag"));
-            assert_eq!(head.headers["content-type"], get.headers["content-type"]);
-        }
-    }
-}
-
-#[actix_web::test]
 async fn what_a_search_asks_wrongly_is_told_with_a_remedy_that_fits() {
     let (console, entra) = Console::with_entra();
     let id =

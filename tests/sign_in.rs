@@ -314,56 +314,6 @@ async fn every_route_answers_those_who_may_use_it_and_nobody_else() {
 }
 
 #[actix_web::test]
-async fn head_is_answered_wherever_get_is_and_another_method_is_told_what_there_is() {
-    let console = Console::open();
-    let olga = console.signed_in("olga").await;
-    for route in ROUTES {
-        let path = somewhere(route);
-        let here: Vec<&str> =
-            ROUTES.iter().filter(|other| other.path == route.path).map(|other| other.method).collect();
-        let allow = here.join(", ").replace("GET", "GET, HEAD");
-        let mut others = vec![Method::PUT, Method::PATCH, Method::DELETE, Method::OPTIONS];
-        if !here.contains(&"POST") {
-            others.push(Method::POST);
-        }
-        if !here.contains(&"GET") {
-            others.extend([Method::GET, Method::HEAD]);
-        }
-        for method in others {
-            let page = olga.send(olga.request(method.clone(), &path)).await;
-            let told = page.headers.get("allow").map(|value| value.to_str().unwrap());
-            assert_eq!((page.status, told), (405, Some(allow.as_str())), "{method} {path}");
-        }
-        if route.method == "GET" {
-            let head = olga.send(olga.request(Method::HEAD, &path)).await;
-            let get = olga.get(&path).await;
-            assert!(head.body.is_empty(), "HEAD {path}");
-            let begins_something = ["/sso/start", "/sso/logout"].contains(&path.as_str());
-            assert!(
-                begins_something || head.status == get.status,
-                "HEAD {path}: {}, {}",
-                head.status,
-                get.status
-            );
-        }
-    }
-}
-
-#[actix_web::test]
-async fn head_uses_nothing_up_and_begins_nothing() {
-    let console = Console::open();
-    let olga = console.signed_in("olga").await;
-    olga.submit("/sites", "/sites", &[("name", "Delft")]).await;
-    olga.send(olga.request(Method::HEAD, "/sites")).await;
-    assert!(olga.get("/sites").await.has(".notice.good"), "what was to be said is still said");
-    assert!(!olga.get("/sites").await.has(".notice.good"));
-    olga.send(olga.request(Method::HEAD, "/users/delete")).await;
-    assert!(!olga.get("/users").await.text().contains("Select one or more users first."));
-    olga.send(olga.request(Method::HEAD, "/sso/metadata")).await;
-    assert!(console.org.read(rollcall::domain::sso::keys::list).unwrap().is_empty());
-}
-
-#[actix_web::test]
 async fn what_was_typed_as_a_user_name_is_not_kept() {
     let console = Console::open();
     sign_in(&console.browser(), "my secret pass phrase", "x").await;

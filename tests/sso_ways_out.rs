@@ -62,7 +62,7 @@ async fn a_network_that_comes_too_often_is_told_so_and_others_come_in() {
     });
     let browser = Browser::new(&address);
     let visit = async |from: &str| {
-        let request = browser.request(reqwest::Method::HEAD, "/sso/start");
+        let request = browser.request(reqwest::Method::GET, "/sso/start");
         browser.send(request.header("x-forwarded-for", from)).await.status
     };
     // Each visit comes from another address of the one /64.
@@ -86,7 +86,7 @@ async fn a_network_that_comes_too_often_is_told_so_and_others_come_in() {
     assert!(event.address.starts_with("2001:db8:1:2:"));
     let lines = events(&console).iter().filter(|event| event.cause.as_deref() == Some("too_many")).count();
     assert!(lines <= 2, "those of one network share a line: {lines}");
-    assert_eq!(visit("2001:db8:1:3::1").await, 200, "another network");
+    assert_eq!(visit("2001:db8:1:3::1").await, 303, "another network");
 }
 
 #[actix_web::test]

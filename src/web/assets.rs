@@ -1,7 +1,7 @@
 //! `static/`, built into the program. An address carries the content's hash, so that browsers may keep it for ever.
 
 use actix_web::http::header::{CacheControl, CacheDirective};
-use actix_web::web::{Path, ServiceConfig, get};
+use actix_web::web::Path;
 use actix_web::{HttpResponse, Responder};
 use rust_embed::{EmbeddedFile, RustEmbed};
 use std::fmt::Write;
@@ -13,17 +13,13 @@ const HASH_BYTES: usize = 8;
 #[folder = "static/"]
 struct Static;
 
-pub(super) fn routes(routes: &mut ServiceConfig) {
-    routes.route("/static/{hash}/{name}", get().to(serve)).route("/favicon.ico", get().to(icon));
-}
-
 /// Where the asset of this name is served.
 pub(super) fn address(name: &str) -> String {
     let hash = Static::get(name).map(|file| hash(&file)).unwrap_or_default();
     format!("/static/{hash}/{name}")
 }
 
-async fn serve(path: Path<(String, String)>) -> impl Responder {
+pub(super) async fn serve(path: Path<(String, String)>) -> impl Responder {
     let (asked, name) = path.into_inner();
     match Static::get(&name) {
         Some(file) if hash(&file) == asked => send(&name, file),
@@ -31,7 +27,7 @@ async fn serve(path: Path<(String, String)>) -> impl Responder {
     }
 }
 
-async fn icon() -> impl Responder {
+pub(super) async fn icon() -> impl Responder {
     Static::get("icon.svg").map_or_else(|| HttpResponse::NotFound().finish(), |file| send("icon.svg", file))
 }
 

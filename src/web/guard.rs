@@ -4,7 +4,7 @@ use super::client_address::client_address;
 use super::content_policy::{Source, policy};
 use super::extract::{OrgHandle, RequestIdentity, app_state};
 use super::page::{Answer, Failure, FailureLink, FailureText, StandingPage};
-use super::route::{Least, Route, allow, standing_page};
+use super::route::{Least, Resource, Route, allow, standing_page};
 use super::session::BrowserSession;
 use super::task_lines;
 use crate::domain::{Role, settings, sso, users};
@@ -169,15 +169,15 @@ fn is_foreign(headers: &HeaderMap, own: &super::AppState) -> bool {
     !is_here || (own.is_https() && scheme != "https")
 }
 
-/// Lets a request pass if the route for its method, among these that share a path, is open to its sender. Roles are checked
-/// here and nowhere else.
+/// Lets a request pass if one of the routes of this path answers its method and is open to its sender. Roles are checked here
+/// and nowhere else.
 pub(super) async fn authorize(
-    routes: &'static [Route],
+    here: &'static Resource,
     all: &'static [Route],
     request: ServiceRequest,
     next: Next<BoxBody>,
 ) -> Result<ServiceResponse<BoxBody>, actix_web::Error> {
-    let route = routes.iter().find(|route| route.answers(request.method()));
+    let route = here.routes.iter().find(|route| route.answers(request.method()));
     let identity = match recognise(request.request(), route).await {
         Ok(identity) => identity,
         Err(failure) => return Ok(request.into_response(Failure(failure).error_response())),
@@ -190,7 +190,7 @@ pub(super) async fn authorize(
     }
     if route.is_none() {
         let page = standing_page(all, request.path());
-        return Ok(request.into_response(method_not_allowed(routes, page)));
+        return Ok(request.into_response(method_not_allowed(here, page)));
     }
     match refusal {
         None => next.call(request).await,
@@ -200,18 +200,21 @@ pub(super) async fn authorize(
 }
 
 /// The address answers other methods than the one that was used (RFC 9110 section 15.5.6).
-fn method_not_allowed(routes: &[Route], page: String) -> HttpResponse {
-    let text = if routes.iter().any(|route| route.method == "GET") {
-        "This address takes another kind of request."
+fn method_not_allowed(here: &Resource, page: String) -> HttpResponse {
+    let text = if here.routes.iter().any(|route| route.method == "GET") {
+        "This address takes another kind of request.".to_owned()
+    } else if let Some(purpose) = here.purpose {
+        format!("This address {purpose}; there is nothing to look at here.")
     } else {
         "This address takes a form that is sent from a page of the console; there is nothing to look at here. Go back to \
          the page of the form."
+            .to_owned()
     };
     let mut response = HttpResponse::MethodNotAllowed().finish();
-    if let Ok(methods) = HeaderValue::from_str(&allow(routes)) {
+    if let Ok(methods) = HeaderValue::from_str(&allow(here.routes)) {
         response.headers_mut().insert(header::ALLOW, methods);
     }
-    response.extensions_mut().insert(FailureText::from(text.to_owned()));
+    response.extensions_mut().insert(FailureText::from(text));
     response.extensions_mut().insert(FailureLink(page));
     response
 }

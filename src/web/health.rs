@@ -3,22 +3,17 @@
 use super::extract::OrgHandle;
 use actix_web::HttpResponse;
 use actix_web::http::StatusCode;
-use actix_web::web::{ServiceConfig, get};
 use std::time::Duration;
 
 /// Whoever asks waits at most a second.
 const PATIENCE: Duration = Duration::from_millis(800);
 
-pub(super) fn routes(routes: &mut ServiceConfig) {
-    routes.route("/healthz", get().to(alive)).route("/readyz", get().to(ready));
-}
-
-async fn alive() -> HttpResponse {
+pub(super) async fn alive() -> HttpResponse {
     HttpResponse::Ok().content_type("text/plain; charset=utf-8").body("alive\n")
 }
 
 /// How the database does, in one word; the log says why.
-async fn ready(org: OrgHandle) -> HttpResponse {
+pub(super) async fn ready(org: OrgHandle) -> HttpResponse {
     let condition = org.condition(PATIENCE).await;
     let status = if condition.serves() { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
     HttpResponse::build(status)

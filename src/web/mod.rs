@@ -10,9 +10,9 @@ use actix_session::config::CookieContentSecurity;
 use actix_web::body::MessageBody;
 use actix_web::cookie::{Key, SameSite};
 use actix_web::dev::{ServiceFactory, ServiceRequest, ServiceResponse};
-use actix_web::http::StatusCode;
+use actix_web::http::{StatusCode, header};
 use actix_web::middleware::{Compress, NormalizePath, from_fn};
-use actix_web::{App, web};
+use actix_web::{App, HttpRequest, HttpResponse, Route, web};
 use chrono::NaiveDateTime;
 use std::num::NonZeroU32;
 use std::sync::Arc;
@@ -44,7 +44,21 @@ mod task_lines;
 
 pub use client_address::Proxies;
 pub use connections::{Patience, Room};
+pub use route::Endpoint;
+pub use scim::ENDPOINTS as SCIM_ENDPOINTS;
 pub use server::serve;
+
+table::endpoints! {
+    wrong methods by wrong_method;
+
+    "/healthz" { GET health::alive; }
+    "/readyz" { GET health::ready; }
+    "/static/{hash}/{name}" { GET assets::serve; }
+    "/favicon.ico" { GET assets::icon; }
+    "/oauth2/token" for "gives SCIM clients that prove themselves an access token (RFC 6749 section 4.4)" {
+        POST oauth::token;
+    }
+}
 
 /// What all routes share: everything is reached through it, nothing is global.
 #[derive(Clone)]
@@ -189,10 +203,8 @@ fn app(
         .wrap(from_fn(guard::watch))
         // Tenant URLs are pasted with a slash at the end, which makes two in the middle.
         .wrap(NormalizePath::trim())
-        .configure(health::routes)
-        .configure(assets::routes)
+        .configure(configure)
         .configure(scim::routes)
-        .configure(oauth::routes)
         .service(
             web::scope("")
                 .app_data(
@@ -206,6 +218,17 @@ fn app(
                 .configure(console::configure)
                 .default_service(web::to(guard::nowhere)),
         )
+}
+
+/// Answers a method that this address does not take.
+fn wrong_method(here: &'static Endpoint) -> Route {
+    let refuse = move |request: HttpRequest| async move {
+        HttpResponse::MethodNotAllowed()
+            .insert_header((header::ALLOW, here.allow()))
+            .content_type("text/plain; charset=utf-8")
+            .body(format!("{}\n", here.refusal(request.method())))
+    };
+    web::to(refuse)
 }
 
 /// The status of a failure, whatever language it is then told in.

@@ -16,7 +16,7 @@ use crate::domain::identity::throttle::Throttle;
 use crate::domain::provisioning::{self, About, Operation, Outcome, Report, Sparing};
 use crate::error::Error;
 use actix_web::http::{StatusCode, header};
-use actix_web::web::{self, ServiceConfig};
+use actix_web::web;
 use actix_web::{HttpMessage, HttpRequest, HttpResponse};
 use refusal::Refusal;
 use request::{Proof, Wish};
@@ -34,12 +34,6 @@ const LARGEST_BODY: usize = 64 * 1024;
 /// What the log calls whoever comes with an assertion.
 const FEDERATION: &str = "federation";
 
-pub(super) fn routes(routes: &mut ServiceConfig) {
-    let only_post =
-        || async { HttpResponse::MethodNotAllowed().insert_header((header::ALLOW, "POST")).finish() };
-    routes.service(web::resource(PATH).route(web::post().to(token)).default_service(web::to(only_post)));
-}
-
 /// What the token endpoint remembers while the program runs.
 pub(super) struct TokenEndpoint {
     authority: Authority,
@@ -54,7 +48,7 @@ impl TokenEndpoint {
     }
 }
 
-async fn token(request: HttpRequest, payload: web::Payload) -> HttpResponse {
+pub(super) async fn token(request: HttpRequest, payload: web::Payload) -> HttpResponse {
     match grant(&request, payload).await {
         Ok(issued) => HttpResponse::Ok()
             .insert_header((header::CACHE_CONTROL, "no-store"))

@@ -1,4 +1,4 @@
-//! Routes as data: what there is, and who may use it.
+//! Routes and endpoints as data: what there is, who may use it, and which methods it takes.
 
 use crate::domain::Role;
 use crate::domain::authority::Wanted;
@@ -6,11 +6,16 @@ use actix_web::HttpRequest;
 use actix_web::guard::{self, Guard};
 use actix_web::http::Method;
 
+/// So much of a method that is none is repeated.
+const LONGEST_METHOD: usize = 20;
+
 /// One method of one address.
 #[derive(Clone, Copy, Debug)]
 pub struct Route {
-    /// `GET`, which answers HEAD too, or `POST`.
+    /// `GET`, which answers HEAD too unless it has an effect, or `POST`.
     pub method: &'static str,
+    /// Whether a GET does more than show something: such a one does not answer HEAD (RFC 9110 section 9.2.1).
+    pub effect: bool,
     /// The path, with its parameters in braces.
     pub path: &'static str,
     /// The least that somebody must be.
@@ -20,6 +25,13 @@ pub struct Route {
     pub proof: bool,
     /// Whether they must where the account in the path has a role: what is done to it decides who has power then.
     pub proof_of_roles: bool,
+}
+
+/// The routes of one path.
+pub(super) struct Resource {
+    pub(super) routes: &'static [Route],
+    /// What the path is for, where its form stands on no page.
+    pub(super) purpose: Option<&'static str>,
 }
 
 /// The least that somebody must be to use a route.
@@ -32,10 +44,10 @@ pub enum Least {
 }
 
 impl Route {
-    /// Whether it answers this method (RFC 9110 section 9.3.2: HEAD wherever GET).
+    /// Whether it answers this method (RFC 9110 section 9.3.2: HEAD wherever GET, but for those with an effect).
     #[must_use]
     pub fn answers(&self, method: &Method) -> bool {
-        method.as_str() == self.method || (self.method == "GET" && method == Method::HEAD)
+        method.as_str() == self.method || (self.method == "GET" && !self.effect && method == Method::HEAD)
     }
 
     /// Whether the request wants a proof.
@@ -58,9 +70,40 @@ impl Route {
     }
 }
 
+/// An address outside the console's pages, with all the methods that it takes.
+#[derive(Clone, Copy, Debug)]
+pub struct Endpoint {
+    /// The path, with its parameters in braces.
+    pub path: &'static str,
+    /// The methods that are declared; GET answers HEAD too.
+    pub methods: &'static [&'static str],
+    /// What the address is for, where it cannot be looked at.
+    pub purpose: Option<&'static str>,
+}
+
+impl Endpoint {
+    /// The methods as the `Allow` header wants them.
+    #[must_use]
+    pub fn allow(&self) -> String {
+        listed(self.methods.iter().map(|method| (*method, false)))
+    }
+
+    /// What to say to a request with a method that the address does not take.
+    pub(super) fn refusal(&self, method: &Method) -> String {
+        let method: String = method.as_str().chars().take(LONGEST_METHOD).collect();
+        let refused = format!("{method} is not possible at this address: it takes {}.", self.allow());
+        self.purpose.map_or_else(|| refused.clone(), |purpose| format!("{refused} It {purpose}."))
+    }
+}
+
 /// What a set of routes answers, as the `Allow` header wants it (RFC 9110 section 10.2.1).
 pub(super) fn allow(routes: &[Route]) -> String {
-    let methods = routes.iter().map(|route| if route.method == "GET" { "GET, HEAD" } else { route.method });
+    listed(routes.iter().map(|route| (route.method, route.effect)))
+}
+
+fn listed(methods: impl Iterator<Item = (&'static str, bool)>) -> String {
+    let methods =
+        methods.map(|(method, effect)| if method == "GET" && !effect { "GET, HEAD" } else { method });
     methods.collect::<Vec<_>>().join(", ")
 }
 
@@ -90,7 +133,7 @@ pub(super) fn is_file(path: &str) -> bool {
     [".csv", ".cer"].iter().any(|kind| last.ends_with(kind))
 }
 
-/// Picks the requests of a method, and HEAD with GET.
+/// Picks the requests of a method, and HEAD with GET: where a GET has an effect, HEAD was refused before.
 pub(super) fn method(name: &'static str) -> impl Guard {
     let head = name == "GET";
     guard::fn_guard(move |context| {

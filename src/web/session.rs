@@ -52,6 +52,8 @@ pub(super) struct BrowserSession {
     session: Session,
     /// Whether nobody sees the answer, so that nothing is used up.
     is_unseen: bool,
+    /// Whether the answer has no body: nothing of the session changes by it (RFC 9110 section 9.2.1).
+    is_head: bool,
 }
 
 /// A message to show on the next page.
@@ -92,7 +94,8 @@ fn is_unseen(request: &HttpRequest) -> bool {
 
 impl BrowserSession {
     pub(super) fn of(request: &HttpRequest) -> Self {
-        Self { session: request.get_session(), is_unseen: is_unseen(request) }
+        let is_head = request.method() == actix_web::http::Method::HEAD;
+        Self { session: request.get_session(), is_unseen: is_unseen(request), is_head }
     }
 
     /// Begins the session that was reserved for this user, under a new key, so that a key planted in the browser before
@@ -120,7 +123,7 @@ impl BrowserSession {
         self.put(FOREIGN, foreign);
         match proved_at {
             Some(at) => self.prove(at),
-            None => drop(self.session.remove(PROVED)),
+            None => self.remove(PROVED),
         }
     }
 
@@ -137,7 +140,7 @@ impl BrowserSession {
         // A new key does not renew the proof.
         match proved {
             Some(proved) => self.put(PROVED, &proved),
-            None => drop(self.session.remove(PROVED)),
+            None => self.remove(PROVED),
         }
     }
 
@@ -226,7 +229,7 @@ impl BrowserSession {
 
     /// Forgets it.
     pub(super) fn forget_form(&self) {
-        self.session.remove(FORM);
+        self.remove(FORM);
     }
 
     /// Goes on after a proof at Entra ID with what was asked before it: the next page says so, and leads on to it.
@@ -251,7 +254,7 @@ impl BrowserSession {
     pub(super) fn take_flashes(&self) -> Vec<Flash> {
         let flashes = self.get(FLASHES).unwrap_or_default();
         if !self.is_unseen && self.session.contains_key(FLASHES) {
-            self.session.remove(FLASHES);
+            self.remove(FLASHES);
         }
         flashes
     }
@@ -261,8 +264,17 @@ impl BrowserSession {
     }
 
     fn put<T: Serialize>(&self, name: &str, value: &T) {
+        if self.is_head {
+            return;
+        }
         if let Err(cause) = self.session.insert(name, value) {
             tracing::error!(%cause, "a session value was lost");
+        }
+    }
+
+    fn remove(&self, name: &str) {
+        if !self.is_head {
+            self.session.remove(name);
         }
     }
 }

@@ -150,9 +150,6 @@ pub(super) async fn start(
     if let Err(refusal) = state.0.sso_limits.take(rate_limits::Purpose::Start, &subject) {
         return turn_away(state, layout, &org, &address.0, refusal).await;
     }
-    if request.method() == Method::HEAD {
-        return Ok(HttpResponse::Ok().finish());
-    }
     // It is kept with the request, for whoever asks.
     let next = page::own_path(start.next.as_deref().filter(|path| path.len() <= LONGEST_PATH));
     let force = start.again.is_some() || start.another.is_some();

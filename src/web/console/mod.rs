@@ -1,6 +1,6 @@
 //! The pages: what an administrator sees. One table says which there are, who may use them, and which of them want a
 //! proof of who sits there from within the last ten minutes: `(proof)` always, `(proof_of_roles)` where the account in
-//! the path has a role.
+//! the path has a role. `GET (effect)` is one that does more than show something, and so does not answer HEAD.
 
 pub use super::route::{Least, Route};
 use super::sso;
@@ -35,15 +35,15 @@ routes! {
     "/set-up/{secret}" { GET anyone set_up::show; POST anyone set_up::claim; }
     "/sign-in" { GET anyone sign_in::show; POST anyone sign_in::enter; }
     "/password/{secret}" { GET anyone password_link::show; POST anyone password_link::choose; }
-    "/sign-out" { POST anyone sign_in::leave; }
+    "/sign-out" for "takes the button Sign out, which stands on every page" { POST anyone sign_in::leave; }
     "/confirm" { GET auditor sign_in::ask_again; POST auditor sign_in::prove; }
     "/confirm/form" { GET auditor sign_in::carry_on; }
     "/" { GET user home::show; }
 
     "/sso/metadata" { GET anyone sso::metadata; }
-    "/sso/start" { GET anyone sso::start; }
-    "/sso/consumer" { POST anyone sso::consume; }
-    "/sso/logout" { GET anyone sso::logout; }
+    "/sso/start" { GET (effect) anyone sso::start; }
+    "/sso/consumer" for "takes the answers to sign-ins that Entra ID sends by way of the browser" { POST anyone sso::consume; }
+    "/sso/logout" { GET (effect) anyone sso::logout; }
     "/sso/switch" { GET anyone sso::switch::ask; POST user sso::switch::agree; }
     "/sso/refused/{reference}" { GET anyone sso::switch::refused; }
 

@@ -5,14 +5,13 @@ use super::{Advice, Refusal, json};
 use crate::domain::provisioning::Operation;
 use crate::scim::message::{self, List, Place};
 use crate::scim::{Fault, schema};
+use crate::web::route::Endpoint;
+use actix_web::Route;
 use actix_web::http::StatusCode;
-use actix_web::web::Path;
+use actix_web::web::{self, Path};
 use actix_web::{HttpRequest, HttpResponse};
 use serde::Serialize;
 use serde_json::Value;
-
-/// So much of a method that is none is repeated.
-const LONGEST_METHOD: usize = 20;
 
 type Answer = Result<HttpResponse, Refusal>;
 
@@ -54,12 +53,14 @@ pub(super) async fn me(client: Client) -> Answer {
     Err(client.refuse(Operation::Other, Fault::plain(501, detail).into()))
 }
 
-/// A method that this address does not know.
-pub(super) fn wrong_method(client: &Client, request: &HttpRequest, allowed: &'static str) -> Refusal {
-    let method = request.method().as_str().chars().take(LONGEST_METHOD).collect::<String>();
-    let detail = format!("{method} is not possible at this address: it takes {allowed}.");
-    let refusal = Refusal::from(Fault::plain(405, detail));
-    client.refuse(Operation::Other, Refusal { advice: Some(Advice::Allow(allowed)), ..refusal })
+/// Answers a method that this address does not take.
+pub(super) fn wrong_method(here: &'static Endpoint) -> Route {
+    let refuse = move |client: Client, request: HttpRequest| async move {
+        let refusal = Refusal::from(Fault::plain(405, here.refusal(request.method())));
+        let refusal = Refusal { advice: Some(Advice::Allow(here)), ..refusal };
+        Answer::Err(client.refuse(Operation::Other, refusal))
+    };
+    web::to(refuse)
 }
 
 /// Anything else, once the credential was accepted.

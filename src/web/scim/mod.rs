@@ -21,6 +21,8 @@ use crate::scim::message::MEDIA_TYPE;
 use crate::scim::project::Projection;
 use crate::scim::user::{Told, User};
 use crate::scim::{Fault, ScimType};
+use crate::web::route::Endpoint;
+use crate::web::table::endpoints;
 use actix_web::http::{StatusCode, header};
 use actix_web::web::{self, ServiceConfig};
 use actix_web::{HttpRequest, HttpResponse, ResponseError};
@@ -59,54 +61,36 @@ const PAUSE_S: u64 = 2400;
 /// What to do about a request that is wrong whatever anybody's data are.
 const OF_THE_CLIENT: &str = "This is a fault of the client that sent the request, not of anybody's data.";
 
+endpoints! {
+    wrong methods by about::wrong_method;
+
+    "/Users" { GET search::users; POST users::post; }
+    "/Users/.search" for "searches users by what the body asks (RFC 7644 section 3.4.3)" { POST search::users_by_post; }
+    "/Users/{id}" { GET users::get; PUT users::put; PATCH users::patch; DELETE users::remove; }
+    "/Groups" { GET search::groups; POST groups::post; }
+    "/Groups/.search" for "searches groups by what the body asks (RFC 7644 section 3.4.3)" {
+        POST search::groups_by_post;
+    }
+    "/Groups/{id}" { GET groups::get; PUT groups::put; PATCH groups::patch; DELETE groups::remove; }
+    "" { GET search::both; }
+    "/.search" for "searches users and groups by what the body asks (RFC 7644 section 3.4.3)" {
+        POST search::both_by_post;
+    }
+    "/Bulk" for "carries out many operations in one request (RFC 7644 section 3.7)" { POST bulk::post; }
+    "/ServiceProviderConfig" { GET about::service_provider_config; }
+    "/ResourceTypes" { GET about::resource_types; }
+    "/ResourceTypes/{id}" { GET about::resource_type; }
+    "/Schemas" { GET about::schemas; }
+    "/Schemas/{id}" { GET about::schema; }
+}
+
 pub(super) fn routes(routes: &mut ServiceConfig) {
-    // HEAD is answered wherever GET is (RFC 9110 section 9.3.2).
-    const READ: &str = "GET, HEAD";
-    const LIST: &str = "GET, HEAD, POST";
-    const ONE: &str = "GET, HEAD, PUT, PATCH, DELETE";
-    let at = |path: &'static str, allowed: &'static str| {
-        let wrong = move |client: Client, request: HttpRequest| async move {
-            Err::<HttpResponse, Refusal>(about::wrong_method(&client, &request, allowed))
-        };
-        web::resource(path).default_service(web::to(wrong))
-    };
-    let search = |path: &'static str| at(path, "POST");
     let no_such_path = || Refusal::from(Fault::plain(404, "There is nothing at this address."));
     let scope = web::scope(BASE)
         .app_data(web::PathConfig::default().error_handler(move |_, _| no_such_path().into()))
-        .service(at("/Users", LIST).get(search::users).head(search::users).post(users::post))
-        .service(search("/Users/.search").post(search::users_by_post))
-        .service(
-            at("/Users/{id}", ONE)
-                .get(users::get)
-                .head(users::get)
-                .put(users::put)
-                .patch(users::patch)
-                .delete(users::remove),
-        )
-        .service(at("/Groups", LIST).get(search::groups).head(search::groups).post(groups::post))
-        .service(search("/Groups/.search").post(search::groups_by_post))
-        .service(
-            at("/Groups/{id}", ONE)
-                .get(groups::get)
-                .head(groups::get)
-                .put(groups::put)
-                .patch(groups::patch)
-                .delete(groups::remove),
-        )
-        .service(at("", READ).get(search::both).head(search::both))
-        .service(search("/.search").post(search::both_by_post))
-        .service(at("/Bulk", "POST").post(bulk::post))
+        .configure(configure)
+        // Whatever the method, it is not implemented (RFC 7644 section 3.11).
         .service(web::resource("/Me").to(about::me))
-        .service(
-            at("/ServiceProviderConfig", READ)
-                .get(about::service_provider_config)
-                .head(about::service_provider_config),
-        )
-        .service(at("/ResourceTypes", READ).get(about::resource_types).head(about::resource_types))
-        .service(at("/ResourceTypes/{id}", READ).get(about::resource_type).head(about::resource_type))
-        .service(at("/Schemas", READ).get(about::schemas).head(about::schemas))
-        .service(at("/Schemas/{id}", READ).get(about::schema).head(about::schema))
         .default_service(web::to(about::nowhere));
     routes.service(scope);
 }
@@ -139,7 +123,7 @@ enum Advice {
     /// Come again after so many seconds (RFC 9110 section 10.2.3).
     RetryAfter(u64),
     /// Use one of these methods (RFC 9110 section 15.5.6).
-    Allow(&'static str),
+    Allow(&'static Endpoint),
 }
 
 impl Refusal {
@@ -228,7 +212,7 @@ impl ResponseError for Refusal {
                 response.insert_header((header::WWW_AUTHENTICATE, "Bearer realm=\"Rollcall\""))
             }
             Some(Advice::RetryAfter(seconds)) => response.insert_header((header::RETRY_AFTER, seconds)),
-            Some(Advice::Allow(methods)) => response.insert_header((header::ALLOW, methods)),
+            Some(Advice::Allow(here)) => response.insert_header((header::ALLOW, here.allow())),
             None => &mut response,
         };
         response.content_type(MEDIA_TYPE).body(self.fault.to_json().to_string())

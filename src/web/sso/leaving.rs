@@ -11,8 +11,8 @@ use crate::saml::Refusal;
 use crate::web::extract::{Address, OrgHandle, app_state};
 use crate::web::page::{self, Answer, Failure, Layout};
 use crate::web::session::BrowserSession;
-use actix_web::http::{Method, StatusCode};
-use actix_web::{HttpRequest, HttpResponse};
+use actix_web::HttpRequest;
+use actix_web::http::StatusCode;
 use askama::Template;
 
 /// What became of a sign-out.
@@ -89,10 +89,6 @@ pub(in crate::web) async fn logout(
     org: OrgHandle,
     address: Address,
 ) -> Answer {
-    // HEAD has no effects (RFC 9110 section 9.2.1): it neither begins nor ends a session.
-    if request.method() == Method::HEAD {
-        return Ok(HttpResponse::Ok().finish());
-    }
     let query = request.query_string().to_owned();
     if !query.contains("SAMLRequest=") && !query.contains("SAMLResponse=") {
         return Ok(page::go("/"));
