@@ -151,6 +151,18 @@ pub struct Complaint {
     pub message: String,
 }
 
+/// An error that undoes a transaction and arrives as itself: [`Error`], or an error of the caller's own that one becomes.
+pub trait Undoes: From<Error> + Send + 'static {
+    /// What keeps the database from its work, if that is what is wrong.
+    fn outage(&self) -> Option<Outage>;
+}
+
+impl Undoes for Error {
+    fn outage(&self) -> Option<Outage> {
+        Self::outage(self)
+    }
+}
+
 impl Error {
     /// A failure on our side.
     pub fn internal(cause: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 /// An organisation of so many people whom Entra ID made, with the guard as it comes; the ids that SCIM knows.
 pub fn crew(people: usize) -> (Console, Entra, Vec<String>) {
     let (console, entra) = Console::with_entra();
-    let make = move |tx: &mut rollcall::domain::Tx| {
+    let make = move |tx: &mut rollcall::domain::Tx| -> rollcall::error::Result<Vec<String>> {
         let wish = |number| Wish {
             profile: Profile::named(&name(number)),
             emails: Vec::new(),

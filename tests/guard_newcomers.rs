@@ -9,7 +9,7 @@ use rollcall::domain::{Actor, Tx};
 
 /// So many more whom Entra ID makes, active or not; the ids that SCIM knows.
 fn more(console: &Console, people: usize, active: bool) -> Vec<String> {
-    let make = move |tx: &mut Tx| {
+    let make = move |tx: &mut Tx| -> rollcall::error::Result<Vec<String>> {
         let wish = |number| Wish {
             profile: Profile::named(&format!("new{number}@example.com")),
             emails: Vec::new(),

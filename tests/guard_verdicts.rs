@@ -184,7 +184,7 @@ async fn newcomers_do_not_widen_the_measure_of_those_who_were_there() {
                     Wish { profile, emails: Vec::new(), active: true, site: SiteWish::Unsaid },
                 )?;
             }
-            Ok(())
+            Ok::<_, rollcall::error::Error>(())
         };
         console.org.write(&rollcall::domain::Actor::Entra, more).unwrap();
         bar_all(&entra, &ids[1..]).await;

@@ -37,7 +37,7 @@ fn begun(org: &Org, actor: &Actor, name: &'static str, count: usize) -> Task {
     org.write(&Actor::CommandLine, move |tx| waiting(tx, name, count)).unwrap();
     org.write(actor, move |tx| {
         sites::create(tx, name)?;
-        Ok(sites::being_settled(tx.conn, name)?.unwrap())
+        Ok::<_, Error>(sites::being_settled(tx.conn, name)?.unwrap())
     })
     .unwrap()
 }

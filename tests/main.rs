@@ -77,6 +77,7 @@ mod sso_trust;
 mod sso_waiting;
 mod sso_ways_out;
 mod tasks_told;
+mod transactions;
 mod upgrade;
 mod users;
 mod validators;

@@ -124,7 +124,7 @@ impl Admin {
                         Some(text) => Error::Conflict(format!("{text} To do so, add --look-alike.")),
                         None => refusal,
                     })?;
-                    Ok(user)
+                    Ok::<_, Error>(user)
                 })?;
                 let role = made.role.word().to_lowercase();
                 say([format!("{} may sign in as {role}.", made.profile.user_name)]);
@@ -253,7 +253,7 @@ impl Site {
                 let made = org.write(&ACTOR, move |tx| {
                     let site = sites::create(tx, &name)?;
                     aliases.iter().try_for_each(|alias| sites::alias(tx, &site.id, alias))?;
-                    Ok(site)
+                    Ok::<_, Error>(site)
                 })?;
                 for name in names {
                     if let Some(task) = org.read(move |conn| sites::being_settled(conn, &name))? {

@@ -3,7 +3,7 @@
 
 use crate::error::{Error, Outage};
 use diesel::r2d2::PoolError;
-use diesel::result::Error as Fault;
+use diesel::result::{DatabaseErrorKind as Kind, Error as Fault};
 
 /// The engine's texts for its result codes (<https://www.sqlite.org/rescode.html>): Diesel hands on the text, not the
 /// code. Some begin a longer text, such as that of a damaged schema.
@@ -31,6 +31,10 @@ const RETRY_S: u64 = 3;
 /// What is said of a database file that is not the one that was opened.
 pub(super) const REPLACED: &str =
     "the database file is not the one that was opened: it was moved, replaced or deleted";
+
+/// What is said where there is such a thing already, and no rule said which.
+const TAKEN: &str = "Something with the same name or value was saved already, perhaps by somebody else a moment ago. Nothing \
+                     was changed: look at what is there now, then try again with another one.";
 
 /// What keeps the database from its work, by the engine's text.
 pub(super) fn outage_of_text(text: &str) -> Option<Outage> {
@@ -64,9 +68,14 @@ pub(super) fn no_reader(cause: PoolError) -> Error {
 
 impl From<Fault> for Error {
     fn from(fault: Fault) -> Self {
-        match outage(&fault) {
-            Some(outage) => Self::unavailable(outage, fault),
-            None => Self::internal(fault),
+        match (outage(&fault), &fault) {
+            (Some(outage), _) => Self::unavailable(outage, fault),
+            // The rules look first, and say what is taken; this is for what they overlook and for two at the same moment.
+            (None, Fault::DatabaseError(Kind::UniqueViolation, told)) => {
+                tracing::warn!(cause = told.message(), "a unique index refused what no rule had refused");
+                Self::Conflict(TAKEN.to_owned())
+            }
+            _ => Self::internal(fault),
         }
     }
 }
@@ -107,7 +116,12 @@ mod tests {
         assert_eq!(refused(&mut conn, "DELETE FROM x"), Some(Outage::Locked));
         other.batch_execute("ROLLBACK").unwrap();
 
-        assert_eq!(refused(&mut conn, "INSERT INTO x VALUES (1)"), None, "a rule of the tables");
+        let twice = Error::from(conn.batch_execute("INSERT INTO x VALUES (1)").unwrap_err());
+        assert!(
+            matches!(twice, Error::Conflict(_)),
+            "what is there already is no fault of the server: {twice}"
+        );
+        assert_eq!(refused(&mut conn, "INSERT INTO x (z) VALUES (1)"), None, "a fault of the program");
         assert_eq!(refused(&mut conn, "SELECT * FROM nowhere"), None, "a fault of the program");
         assert_eq!(refused(&mut conn, "ATTACH '/nowhere/at/all' AS z"), None, "its own words");
 

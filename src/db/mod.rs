@@ -4,11 +4,13 @@
 //! that wait as a group: an answer means that the change is on disk. Which engine it is, is known here and in
 //! `migrations/`, nowhere else.
 
-use crate::error::{Error, Outage, Result};
+use crate::error::{Error, Outage, Result, Undoes};
 use crate::pool::{self, Permits, RETRY_S, Requester};
 use crate::threads::Threads;
 use diesel::SqliteConnection;
-use diesel::connection::{Connection, SimpleConnection};
+use diesel::connection::{
+    AnsiTransactionManager as Transactions, Connection, SimpleConnection, TransactionManager,
+};
 use diesel::prelude::*;
 use diesel::r2d2::{ConnectionManager, CustomizeConnection, Error as PoolError, Pool};
 use diesel::sql_types::{Integer, Nullable, Text};
@@ -325,10 +327,11 @@ impl Db {
     }
 
     /// Does `work` in a transaction of its own, kept only if it returns `Ok`; waits until that is on disk.
-    pub fn write<T, F>(&self, work: F) -> Result<T>
+    pub fn write<T, E, F>(&self, work: F) -> Result<T, E>
     where
         T: Send + 'static,
-        F: FnOnce(&mut Conn) -> Result<T> + Send + 'static,
+        E: Undoes,
+        F: FnOnce(&mut Conn) -> Result<T, E> + Send + 'static,
     {
         let (sender, receiver) = std::sync::mpsc::sync_channel(1);
         // The receiver waits below for as long as the writer lives.
@@ -337,14 +340,19 @@ impl Db {
     }
 
     /// As [`Db::write`], without waiting: `answer` is called, on the writer's thread, once the outcome is on disk.
-    pub fn submit<T, F>(&self, priority: Priority, work: F, answer: impl FnOnce(Result<T>) + Send + 'static)
-    where
+    pub fn submit<T, E, F>(
+        &self,
+        priority: Priority,
+        work: F,
+        answer: impl FnOnce(Result<T, E>) + Send + 'static,
+    ) where
         T: Send + 'static,
-        F: FnOnce(&mut Conn) -> Result<T> + Send + 'static,
+        E: Undoes,
+        F: FnOnce(&mut Conn) -> Result<T, E> + Send + 'static,
     {
         match &self.writer {
             Some(writer) => writer.submit(priority, work, answer),
-            None => answer(Err(Error::unavailable(Outage::ReadOnly, "it was opened to be read only"))),
+            None => answer(Err(Error::unavailable(Outage::ReadOnly, "it was opened to be read only").into())),
         }
     }
 
@@ -360,6 +368,26 @@ impl Db {
     pub fn somebody_waits(&self) -> bool {
         self.writer.as_ref().is_some_and(writer::Writer::somebody_waits)
     }
+}
+
+/// Does `work` in a transaction within the one that is open, if one is, kept only if it returns `Ok`. Its error arrives as
+/// what it is: Diesel's own `transaction` asks that its errors become the caller's, while here it is [`Error`] that knows
+/// what a failure of the database means.
+pub fn in_transaction<T, E: From<Error>>(
+    conn: &mut Conn,
+    work: impl FnOnce(&mut Conn) -> Result<T, E>,
+) -> Result<T, E> {
+    let failed = |cause: diesel::result::Error| E::from(Error::from(cause));
+    Transactions::begin_transaction(conn).map_err(failed)?;
+    let outcome = work(conn);
+    if outcome.is_ok() {
+        // Diesel rolls back by itself what cannot be committed.
+        Transactions::commit_transaction(conn).map_err(failed)?;
+    } else if let Err(cause) = Transactions::rollback_transaction(conn) {
+        // The engine has undone all of it before: why, is what `work` answered.
+        tracing::debug!(%cause, "there was nothing left to roll back");
+    }
+    outcome
 }
 
 diesel::define_sql_function! {
@@ -589,10 +617,10 @@ mod tests {
                 [(Priority::Slice, "slice"), (Priority::Interactive, "first"), (Priority::Machine, "in line")]
             {
                 let said = said.clone();
-                in_slice.submit(priority, move |_| Ok(()), move |_| said.send(name).unwrap());
+                in_slice.submit(priority, move |_| Ok::<_, Error>(()), move |_| said.send(name).unwrap());
             }
             assert!(in_slice.somebody_waits());
-            Ok(())
+            Ok::<_, Error>(())
         };
         db.submit(Priority::Slice, slice, move |outcome| {
             outcome.unwrap();

@@ -115,6 +115,7 @@ fn is_at_least(version: &str, other: &str) -> bool {
 mod tests {
     use super::*;
     use crate::db::{Db, OpenError};
+    use crate::error::Error;
     use diesel::connection::SimpleConnection;
     use std::path::Path;
 
@@ -161,7 +162,7 @@ mod tests {
         let path = folder.path().join("rollcall.db");
         let db = Db::open(&path).unwrap();
         let reader = Db::open_to_read(&path).unwrap();
-        assert!(reader.write(|_| Ok(())).is_err_and(|cause| cause.outage().is_some()));
+        assert!(reader.write(|_| Ok(())).is_err_and(|cause: Error| cause.outage().is_some()));
         assert!(reader.read(|conn| Ok(is_unused(conn)?)).unwrap());
         assert!(db.settle());
         drop((db, reader));

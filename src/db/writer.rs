@@ -10,7 +10,7 @@ use super::file::Opened;
 use super::monitor::WriterState;
 use super::schema::settings;
 use super::{ALL_INTO_THE_FILE, Checkpoint, Conn, SERVED};
-use crate::error::{Error, Outage, Result};
+use crate::error::{Error, Outage, Result, Undoes};
 use diesel::connection::{AnsiTransactionManager as Transactions, SimpleConnection, TransactionManager};
 use diesel::prelude::*;
 use diesel::result::Error as Fault;
@@ -63,14 +63,16 @@ pub enum Priority {
 
 /// What is owed to whoever submitted a write: an answer, exactly once. A promise that is dropped before it was kept
 /// answers that the write was lost, so that nobody waits for ever and nothing that must follow is left undone.
-struct Promise<T>(Option<Box<dyn FnOnce(Result<T>) + Send>>);
+struct Promise<T, E: Undoes = Error>(Option<Answer<T, E>>);
 
-impl<T> Promise<T> {
-    fn keep(mut self, outcome: Result<T>) {
+type Answer<T, E> = Box<dyn FnOnce(Result<T, E>) + Send>;
+
+impl<T, E: Undoes> Promise<T, E> {
+    fn keep(mut self, outcome: Result<T, E>) {
         self.answer(outcome);
     }
 
-    fn answer(&mut self, outcome: Result<T>) {
+    fn answer(&mut self, outcome: Result<T, E>) {
         let Some(answer) = self.0.take() else { return };
         if catch_unwind(AssertUnwindSafe(|| answer(outcome))).is_err() {
             tracing::error!("what follows a write panicked");
@@ -78,10 +80,10 @@ impl<T> Promise<T> {
     }
 }
 
-impl<T> Drop for Promise<T> {
+impl<T, E: Undoes> Drop for Promise<T, E> {
     fn drop(&mut self) {
         if self.0.is_some() {
-            self.answer(Err(Error::internal("a write was dropped before it was done")));
+            self.answer(Err(Error::internal("a write was dropped before it was done").into()));
         }
     }
 }
@@ -102,42 +104,43 @@ trait Told: Send {
     fn tell(self: Box<Self>, lost: Option<Error>);
 }
 
-struct Write<T, F> {
+struct Write<T, E: Undoes, F> {
     work: F,
-    promise: Promise<T>,
+    promise: Promise<T, E>,
 }
 
-struct Done<T> {
-    outcome: Result<T>,
-    promise: Promise<T>,
+struct Done<T, E: Undoes> {
+    outcome: Result<T, E>,
+    promise: Promise<T, E>,
 }
 
-impl<T, F> Job for Write<T, F>
+impl<T, E, F> Job for Write<T, E, F>
 where
     T: Send + 'static,
-    F: FnOnce(&mut Conn) -> Result<T> + Send + 'static,
+    E: Undoes,
+    F: FnOnce(&mut Conn) -> Result<T, E> + Send + 'static,
 {
     fn run(self: Box<Self>, conn: &mut Conn) -> (bool, Box<dyn Told>) {
         let Self { work, promise } = *self;
         let outcome = catch_unwind(AssertUnwindSafe(|| work(conn)))
-            .unwrap_or_else(|_| Err(Error::internal("a write panicked and was undone")));
+            .unwrap_or_else(|_| Err(Error::internal("a write panicked and was undone").into()));
         (outcome.is_ok(), Box::new(Done { outcome, promise }))
     }
 
     fn refuse(self: Box<Self>, cause: Error) {
-        self.promise.keep(Err(cause));
+        self.promise.keep(Err(cause.into()));
     }
 }
 
-impl<T: Send> Told for Done<T> {
+impl<T: Send, E: Undoes> Told for Done<T, E> {
     fn outage(&self) -> Option<Outage> {
-        self.outcome.as_ref().err().and_then(Error::outage)
+        self.outcome.as_ref().err().and_then(Undoes::outage)
     }
 
     fn tell(self: Box<Self>, lost: Option<Error>) {
         self.promise.keep(match lost {
             // What was refused stays refused, whatever became of the group.
-            Some(cause) => self.outcome.and(Err(cause)),
+            Some(cause) => self.outcome.and(Err(cause.into())),
             None => self.outcome,
         });
     }
@@ -358,14 +361,15 @@ impl Writer {
         Ok(Self(queue))
     }
 
-    pub(super) fn submit<T, F>(
+    pub(super) fn submit<T, E, F>(
         &self,
         priority: Priority,
         work: F,
-        answer: impl FnOnce(Result<T>) + Send + 'static,
+        answer: impl FnOnce(Result<T, E>) + Send + 'static,
     ) where
         T: Send + 'static,
-        F: FnOnce(&mut Conn) -> Result<T> + Send + 'static,
+        E: Undoes,
+        F: FnOnce(&mut Conn) -> Result<T, E> + Send + 'static,
     {
         let job = Box::new(Write { work, promise: Promise(Some(Box::new(answer))) });
         let mut waiting = self.0.lock();

@@ -6,13 +6,12 @@
 //! [`provisioning`], [`health`], [`imports`], [`alignment`], [`bulk`], [`ahead`], [`demo`], [`recount`]. This file and its types are
 //! used by all of them.
 
-use crate::db::{Condition, Conn, Db, Priority};
-use crate::error::{Error, Outage, Result};
+use crate::db::{Condition, Conn, Db, Priority, in_transaction};
+use crate::error::{Error, Outage, Result, Undoes};
 use crate::pool::{self, Requester};
 use crate::seal::Keyring;
 use authority::Authority;
 use chrono::{DateTime, NaiveDateTime, SubsecRound, TimeDelta, Utc};
-use diesel::connection::Connection;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, OnceLock};
 use uuid::Uuid;
@@ -174,23 +173,25 @@ impl Org {
     }
 
     /// Does `work` in a transaction of its own, kept only if it returns `Ok`; waits until that is on disk.
-    pub fn write<T, F>(&self, actor: &Actor, work: F) -> Result<T>
+    pub fn write<T, E, F>(&self, actor: &Actor, work: F) -> Result<T, E>
     where
         T: Send + 'static,
-        F: FnOnce(&mut Tx) -> Result<T> + Send + 'static,
+        E: Undoes,
+        F: FnOnce(&mut Tx) -> Result<T, E> + Send + 'static,
     {
         self.0.db.write(self.clone().transact(Authority::trusted(actor.clone()), work))
     }
 
     /// A slice of long work: as [`Org::submit`], done by itself and while nobody else waits.
-    pub fn submit_slice<T, F>(
+    pub fn submit_slice<T, E, F>(
         &self,
         authority: impl Into<Authority>,
         work: F,
-        answer: impl FnOnce(Result<T>) + Send + 'static,
+        answer: impl FnOnce(Result<T, E>) + Send + 'static,
     ) where
         T: Send + 'static,
-        F: FnOnce(&mut Tx) -> Result<T> + Send + 'static,
+        E: Undoes,
+        F: FnOnce(&mut Tx) -> Result<T, E> + Send + 'static,
     {
         self.0.db.submit(Priority::Slice, self.clone().transact(authority.into(), work), answer);
     }
@@ -230,14 +231,15 @@ impl Org {
 
     /// As [`Org::write`], without waiting: `answer` is called once the outcome is on disk. What the authority rests on
     /// is looked up again in the transaction, and the work is refused where that holds no longer.
-    pub fn submit<T, F>(
+    pub fn submit<T, E, F>(
         &self,
         authority: impl Into<Authority>,
         work: F,
-        answer: impl FnOnce(Result<T>) + Send + 'static,
+        answer: impl FnOnce(Result<T, E>) + Send + 'static,
     ) where
         T: Send + 'static,
-        F: FnOnce(&mut Tx) -> Result<T> + Send + 'static,
+        E: Undoes,
+        F: FnOnce(&mut Tx) -> Result<T, E> + Send + 'static,
     {
         let authority = authority.into();
         // Whoever sits before a page goes before a machine, however busy that is.
@@ -349,11 +351,11 @@ impl Org {
         self.0.db.settle()
     }
 
-    fn transact<T>(
+    fn transact<T, E: From<Error>>(
         self,
         authority: Authority,
-        work: impl FnOnce(&mut Tx) -> Result<T>,
-    ) -> impl FnOnce(&mut Conn) -> Result<T> {
+        work: impl FnOnce(&mut Tx) -> Result<T, E>,
+    ) -> impl FnOnce(&mut Conn) -> Result<T, E> {
         move |conn| {
             let now = self.now();
             authority.must_hold(conn, now)?;
@@ -363,18 +365,11 @@ impl Org {
 }
 
 impl Tx<'_> {
-    /// Does `work` so that its refusal undoes its own changes only, not those of the whole transaction.
+    /// Does `work` so that its refusal undoes its own changes only, not those of the whole transaction, and arrives as
+    /// what it is.
     pub fn nested<T, E: From<Error>>(&mut self, work: impl FnOnce(&mut Tx) -> Result<T, E>) -> Result<T, E> {
         let (actor, now, keys) = (self.actor, self.now, self.keys);
-        let mut refusal = None;
-        let kept = self.conn.transaction(|conn| {
-            work(&mut Tx { conn, actor, now, keys }).map_err(|cause| {
-                refusal = Some(cause);
-                Error::internal("undone")
-            })
-        });
-        // What undid it, else what became of the savepoint itself.
-        kept.map_err(|cause| refusal.take().unwrap_or_else(|| cause.into()))
+        in_transaction(self.conn, |conn| work(&mut Tx { conn, actor, now, keys }))
     }
 }
 

@@ -18,7 +18,7 @@ use crate::domain::provisioning::Report;
 use crate::domain::users::User;
 use crate::domain::users::list::Effort;
 use crate::domain::{Org, Tx};
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, Undoes};
 use crate::pool::{Permit, Pool, QueueKey, RETRY_S, Requester, Undone};
 use actix_web::dev::Payload;
 use actix_web::{FromRequest, HttpMessage, HttpRequest, web};
@@ -232,10 +232,12 @@ impl OrgHandle {
         self.org.glance(work)
     }
 
-    pub(super) async fn write<T, F>(&self, authority: impl Into<Authority>, work: F) -> Result<T>
+    /// Does `work` in a transaction, kept only if it returns `Ok`. Its refusal arrives as the type that it is.
+    pub(super) async fn write<T, E, F>(&self, authority: impl Into<Authority>, work: F) -> Result<T, E>
     where
         T: Send + 'static,
-        F: FnOnce(&mut Tx) -> Result<T> + Send + 'static,
+        E: Undoes,
+        F: FnOnce(&mut Tx) -> Result<T, E> + Send + 'static,
     {
         let (sender, receiver) = tokio::sync::oneshot::channel();
         // A client that has hung up gets no answer; the change stays.

@@ -33,7 +33,6 @@ use serde_json::Value;
 use std::future::{Ready, ready};
 use std::num::NonZeroU32;
 use std::sync::Arc;
-use tokio::sync::oneshot;
 
 /// How many requests a credential may send, one credential apart from the other.
 pub(in crate::web) struct Limits {
@@ -125,17 +124,13 @@ fn admit(request: &HttpRequest) -> Result<Client, Refusal> {
 
 /// What a client may see now, or why they are let in no longer: between the head of their request and this moment its
 /// body may have been waited for.
-fn present_scope(
-    conn: &mut Conn,
-    credential: &Credential,
-    now: NaiveDateTime,
-) -> Result<Result<Scope, Refusal>, Error> {
+fn present_scope(conn: &mut Conn, credential: &Credential, now: NaiveDateTime) -> Result<Scope, Refusal> {
     let switch = switch::read(conn)?;
-    Ok(match credentials::still_good(conn, credential, now)? {
+    match credentials::still_good(conn, credential, now)? {
         Err(refused) => Err(unauthorized(refused)),
         Ok(()) if switch.state != State::On => Err(paused(switch.pause_answer)),
         Ok(()) => Ok(switch.scope),
-    })
+    }
 }
 
 /// The administrator whose test of the connection a request is part of. What changes something never is.
@@ -222,7 +217,7 @@ impl Client {
     {
         let looking = self.looking();
         let outcome =
-            self.org.read(move |conn| Ok(looking(conn)?.and_then(|scope| work(conn, scope)))).await?;
+            self.org.read(move |conn| Ok(looking(conn).and_then(|scope| work(conn, scope)))).await?;
         self.noted(operation, outcome)
     }
 
@@ -233,7 +228,7 @@ impl Client {
         work: impl FnOnce(&mut Conn, Scope) -> Result<(T, Operation, Told), Refusal>,
     ) -> Result<T, Refusal> {
         let looking = self.looking();
-        let outcome = self.org.read_at_once(|conn| Ok(looking(conn)?.and_then(|scope| work(conn, scope))))?;
+        let outcome = self.org.read_at_once(|conn| Ok(looking(conn).and_then(|scope| work(conn, scope))))?;
         self.noted(operation, outcome)
     }
 
@@ -254,7 +249,7 @@ impl Client {
     {
         let (looking, first) = (self.looking(), work.clone());
         let first =
-            move |conn: &mut Conn| Ok(looking(conn)?.and_then(|scope| first(conn, scope, Effort::Moment)));
+            move |conn: &mut Conn| Ok(looking(conn).and_then(|scope| first(conn, scope, Effort::Moment)));
         let mut outcome = if at_once { self.org.read_at_once(first)? } else { self.org.read(first).await? };
         if matches!(outcome, Ok(None)) {
             outcome = match self.org.scan_permit().await {
@@ -262,7 +257,7 @@ impl Client {
                 Ok(_permit) => {
                     let looking = self.looking();
                     let again = move |conn: &mut Conn| {
-                        Ok(looking(conn)?.and_then(|scope| work(conn, scope, Effort::AllRows)))
+                        Ok(looking(conn).and_then(|scope| work(conn, scope, Effort::AllRows)))
                     };
                     self.org.read(again).await?
                 }
@@ -273,12 +268,10 @@ impl Client {
     }
 
     /// Looks what the client may see. Nothing was waited for where no body was read.
-    fn looking(
-        &self,
-    ) -> impl FnOnce(&mut Conn) -> Result<Result<Scope, Refusal>, Error> + Send + 'static + use<> {
+    fn looking(&self) -> impl FnOnce(&mut Conn) -> Result<Scope, Refusal> + Send + 'static + use<> {
         let (credential, now, scope) = (self.token.clone(), self.org().now(), self.scope);
         let waited = self.request.method() == Method::POST;
-        move |conn| if waited { present_scope(conn, &credential, now) } else { Ok(Ok(scope)) }
+        move |conn| if waited { present_scope(conn, &credential, now) } else { Ok(scope) }
     }
 
     fn noted<T>(
@@ -309,32 +302,38 @@ impl Client {
     where
         F: FnOnce(&mut Tx, Scope) -> Result<Done, Refusal> + Send + 'static,
     {
+        // What a request says of itself can be asked for once.
         let (reporter, credential) = (self.reporter(), self.token.clone());
         let again = reporter.for_operation(reporter.asked.clone());
-        let (refused, refusal) = oneshot::channel();
         let outcome = self.org.write(Actor::Entra, move |tx| {
-            let done = present_scope(tx.conn, &credential, tx.now)?.and_then(|scope| work(tx, scope));
-            match done {
-                Ok(Done { shown, told }) => {
-                    let status = told.status;
-                    reporter.note(tx, operation, None, Ok(told))?;
-                    Ok((shown, status))
-                }
-                Err(refusal) => {
-                    let undone = refusal.undone();
-                    drop(refused.send(refusal));
-                    Err(undone)
-                }
-            }
+            let scope = present_scope(tx.conn, &credential, tx.now)?;
+            let Done { shown, told } = work(tx, scope)?;
+            let status = told.status;
+            reporter.note(tx, operation, None, Ok(told))?;
+            Ok((shown, status))
         });
-        let outcome = outcome.await;
-        let Ok(refusal) = refusal.await else { return Ok(outcome?) };
-        let reporter = again;
+        match outcome.await {
+            Err(refusal) => Err(self.after(again, operation, subject, refusal).await),
+            done => done,
+        }
+    }
+
+    /// Notes a refusal that undid its transaction. While nothing can be written, that cannot be either.
+    async fn after(
+        &self,
+        reporter: Reporter,
+        operation: Operation,
+        subject: Option<String>,
+        refusal: Refusal,
+    ) -> Refusal {
+        if refusal.outage.is_some() {
+            return refusal;
+        }
         let noted = self.org.write(Actor::Entra, move |tx| {
             reporter.note(tx, operation, subject, Err(&refusal))?;
             Ok(refusal)
         });
-        Err(noted.await?)
+        noted.await.unwrap_or_else(|cause: Error| cause.into())
     }
 
     /// As [`Client::write`], for a request that is many: one line for all, then one for each.
@@ -343,15 +342,11 @@ impl Client {
         T: Send + 'static,
         F: FnOnce(&mut Tx, Scope) -> Result<(T, Vec<Note>), Error> + Send + 'static,
     {
+        // What a request says of itself can be asked for once.
         let (reporter, credential) = (self.reporter(), self.token.clone());
+        let again = reporter.for_operation(reporter.asked.clone());
         let outcome = self.org.write(Actor::Entra, move |tx| {
-            let scope = match present_scope(tx.conn, &credential, tx.now)? {
-                Ok(scope) => scope,
-                Err(refusal) => {
-                    reporter.note(tx, Operation::Bulk, None, Err(&refusal))?;
-                    return Ok(Err(refusal));
-                }
-            };
+            let scope = present_scope(tx.conn, &credential, tx.now)?;
             let (value, notes) = work(tx, scope)?;
             let failed = notes.iter().filter(|(.., outcome)| outcome.is_err()).count();
             let subject = format!("{} operations, of which {failed} failed", notes.len());
@@ -364,9 +359,12 @@ impl Client {
                     Err(refusal) => reporter.note(tx, operation, None, Err(&refusal))?,
                 }
             }
-            Ok(Ok(value))
+            Ok(value)
         });
-        outcome.await?
+        match outcome.await {
+            Err(refusal) => Err(self.after(again, Operation::Bulk, None, refusal).await),
+            done => done,
+        }
     }
 
     /// Notes a request that was refused before it came to the database: a change in its turn among the others, so that

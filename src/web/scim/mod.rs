@@ -15,7 +15,7 @@
 //! | [`about`]         | what this server says of itself                            |
 
 use crate::domain::provisioning::Operation;
-use crate::error::{Error, Outage};
+use crate::error::{Error, Outage, Undoes};
 use crate::scim::group::Group;
 use crate::scim::message::MEDIA_TYPE;
 use crate::scim::project::Projection;
@@ -134,13 +134,11 @@ impl Refusal {
     fn with_remedy(self, remedy: impl Into<String>) -> Self {
         Self { remedy: Some(remedy.into()), ..self }
     }
+}
 
-    /// What undoes the transaction that met it.
-    fn undone(&self) -> Error {
-        match self.outage {
-            Some(outage) => Error::unavailable(outage, "undone"),
-            None => Error::internal("undone"),
-        }
+impl Undoes for Refusal {
+    fn outage(&self) -> Option<Outage> {
+        self.outage
     }
 }
 

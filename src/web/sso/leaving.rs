@@ -124,7 +124,7 @@ pub(in crate::web) async fn logout(
                 Err(refusal) => Err(refusal),
             };
             let reference = note(tx, &heard, from)?;
-            Ok((heard, reference))
+            Ok::<_, Error>((heard, reference))
         })
         .await?;
     let nobody = layout.person.is_none();

@@ -131,7 +131,7 @@ pub(super) async fn appoint(
             let user = appointee(tx.conn, &entered.appointed)?;
             let user = admins::appoint_recognised(tx, &user.id, role?, &decision)?;
             entered.tell_apart(tx.conn, &user)?;
-            Ok(user)
+            Ok::<_, Error>(user)
         })
         .await;
     match appointed {
