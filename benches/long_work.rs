@@ -15,7 +15,7 @@ use rollcall::domain::held::{self, Verdict};
 use rollcall::domain::tasks::{State, Task};
 use rollcall::domain::users::by_entra::{self, Scope};
 use rollcall::domain::users::{self, Profile, by_hand};
-use rollcall::domain::{Actor, Org, alignment, bulk, imports, licenses, sites};
+use rollcall::domain::{Actor, Noted, Org, alignment, bulk, imports, licenses, sites};
 use rollcall::error::Result;
 use std::fmt::Write;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -23,6 +23,8 @@ use std::time::{Duration, Instant};
 
 mod support;
 
+/// Why what fills the database has no entry as a whole.
+const EACH: &str = "each of them has an entry of its own";
 const USERS: usize = 300_000;
 const TOGETHER: usize = 1_000;
 
@@ -93,7 +95,7 @@ impl Bench {
 
     fn write<T: Send + 'static>(
         &self,
-        work: impl FnOnce(&mut rollcall::domain::Tx) -> Result<T> + Send + 'static,
+        work: impl FnOnce(&mut rollcall::domain::Tx) -> Result<Noted<T>> + Send + 'static,
     ) -> T {
         self.org.write(&Actor::CommandLine, work).unwrap()
     }
@@ -103,8 +105,8 @@ impl Bench {
         support::users(&self.org, "waiting", rows, Some("Nowhere"));
         self.beside_others("a site that so many wait for", rows, || {
             let task = self.write(|tx| {
-                sites::create(tx, "Nowhere")?;
-                sites::being_settled(tx.conn, "Nowhere")
+                let noted = sites::create(tx, "Nowhere")?;
+                Ok(noted.with(sites::being_settled(tx.conn, "Nowhere")?))
             });
             task.into_iter().for_each(|task| self.run(task));
         });
@@ -124,7 +126,8 @@ impl Bench {
                     let known = by_entra::get(tx.conn, Scope::AllUsers, &scim_id)?;
                     let wish = by_entra::Wish { active: false, ..known.wish() };
                     by_entra::change(tx, known, wish).map(drop)
-                })
+                })?;
+                Ok::<_, rollcall::error::Error>(Noted::unaudited((), EACH))
             };
             self.org.write(&Actor::Entra, bar).unwrap();
         }
@@ -143,7 +146,8 @@ impl Bench {
                     let email = Some(format!("new{number}@example.org"));
                     let profile = Profile::named(&format!("old{number}@example.net"));
                     by_hand::create(tx, by_hand::Wish { profile, email }, None).map(drop)
-                })
+                })?;
+                Ok(Noted::unaudited((), EACH))
             });
         }
         let mut file = "userPrincipalName,displayName,mail\n".to_owned();
@@ -189,7 +193,8 @@ impl Bench {
         let (holders, rows) = (self.share(180_000), self.share(10_000));
         let kind = self.write(|tx| {
             let wish = licenses::Wish { code: "X2".into(), name: "Work X2".into(), seats: 1_000_000 };
-            Ok((licenses::create(tx, &wish)?.id, sites::create(tx, "Delft")?.id))
+            let kind = licenses::create(tx, &wish)?.split().0.id;
+            Ok(sites::create(tx, "Delft")?.map(|site| (kind, site.id)))
         });
         for (chunk, some) in people[..holders + rows].chunks(TOGETHER).enumerate() {
             let (some, (kind, site)) = (some.to_vec(), kind.clone());
@@ -202,7 +207,7 @@ impl Bench {
                         licenses::assign(tx, id, &kind)?;
                     }
                 }
-                Ok(())
+                Ok(Noted::unaudited((), EACH))
             });
         }
         let mut file = "userName,license\n".to_owned();
@@ -240,12 +245,11 @@ impl Bench {
         let (one, all) = known.split_last().unwrap();
         let (one, all) = (one.clone(), all.to_vec());
         let wish = entras_groups::Wish { name: "All".into(), external_id: None, members: all };
-        let group =
-            self.org.write(&Actor::Entra, move |tx| Ok(entras_groups::create(tx, wish)?.group)).unwrap();
+        let group = self.org.write(&Actor::Entra, move |tx| entras_groups::create(tx, wish)).unwrap().group;
         let again = group.clone();
         self.beside_others("add one to a group of so many", members, || {
             let change = move |tx: &mut rollcall::domain::Tx| {
-                entras_groups::change(tx, again, vec![entras_groups::Change::Add(vec![one])]).map(drop)
+                entras_groups::change(tx, again, vec![entras_groups::Change::Add(vec![one])])
             };
             self.org.write(&Actor::Entra, change).unwrap();
         });

@@ -328,7 +328,7 @@ async fn a_password_that_was_verified_is_not_enough_once_entra_id_is_required() 
     console.admin("bea", Role::Administrator);
     let require = |tx: &mut Tx, _: &str| {
         policy::require(tx)?;
-        policy::confirm(tx, Method::Sso)
+        policy::confirm(tx, Method::Sso).map(drop)
     };
     assert!(!comes_in_after(&console, require));
 }

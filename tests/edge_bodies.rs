@@ -220,7 +220,11 @@ async fn whoever_waits_before_their_password_is_looked_at_keeps_nobody_out() {
         let caller = rollcall::domain::admins::sign_in::Caller::Stranger;
         console.write(move |tx| {
             let name = format!("name{number}");
-            rollcall::domain::admins::sign_in::register(tx, &name, &origin, &caller)?.map(drop).or(Ok(()))
+            rollcall::domain::admins::sign_in::register(tx, &name, &origin, &caller)?
+                .split()
+                .0
+                .map(drop)
+                .or(Ok(()))
         });
     }
     let mut held = Vec::new();

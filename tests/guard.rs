@@ -2,23 +2,26 @@
 
 use crate::harness::{Console, Entra};
 use chrono::TimeDelta;
-use rollcall::domain::Actor;
 use rollcall::domain::deprovisioning_guard::{self, Limits, Loss, Measure};
 use rollcall::domain::users::by_entra::{self, SiteWish, Wish};
 use rollcall::domain::users::{EntraState, Profile};
+use rollcall::domain::{Actor, Noted};
 use serde_json::{Value, json};
 
 /// An organisation of so many people whom Entra ID made, with the guard as it comes; the ids that SCIM knows.
 pub fn crew(people: usize) -> (Console, Entra, Vec<String>) {
     let (console, entra) = Console::with_entra();
-    let make = move |tx: &mut rollcall::domain::Tx| -> rollcall::error::Result<Vec<String>> {
+    let make = move |tx: &mut rollcall::domain::Tx| -> rollcall::error::Result<Noted<Vec<String>>> {
         let wish = |number| Wish {
             profile: Profile::named(&name(number)),
             emails: Vec::new(),
             active: true,
             site: SiteWish::Absent,
         };
-        (0..people).map(|number| Ok(by_entra::create(tx, wish(number))?.known.user.scim_id)).collect()
+        let ids = (0..people)
+            .map(|number| Ok(by_entra::create(tx, wish(number))?.split().0.known.user.scim_id))
+            .collect::<rollcall::error::Result<Vec<_>>>()?;
+        Ok(Noted::unaudited(ids, "each user has an entry of their own"))
     };
     let ids = console.org.write(&Actor::Entra, make).unwrap();
     (console, entra, ids)

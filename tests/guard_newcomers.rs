@@ -5,18 +5,21 @@ use crate::harness::Console;
 use chrono::TimeDelta;
 use rollcall::domain::users::Profile;
 use rollcall::domain::users::by_entra::{self, SiteWish, Wish};
-use rollcall::domain::{Actor, Tx};
+use rollcall::domain::{Actor, Noted, Tx};
 
 /// So many more whom Entra ID makes, active or not; the ids that SCIM knows.
 fn more(console: &Console, people: usize, active: bool) -> Vec<String> {
-    let make = move |tx: &mut Tx| -> rollcall::error::Result<Vec<String>> {
+    let make = move |tx: &mut Tx| -> rollcall::error::Result<Noted<Vec<String>>> {
         let wish = |number| Wish {
             profile: Profile::named(&format!("new{number}@example.com")),
             emails: Vec::new(),
             active,
             site: SiteWish::Unsaid,
         };
-        (0..people).map(|number| Ok(by_entra::create(tx, wish(number))?.known.user.scim_id)).collect()
+        let ids = (0..people)
+            .map(|number| Ok(by_entra::create(tx, wish(number))?.split().0.known.user.scim_id))
+            .collect::<rollcall::error::Result<Vec<_>>>()?;
+        Ok(Noted::unaudited(ids, "each user has an entry of their own"))
     };
     console.org.write(&Actor::Entra, make).unwrap()
 }

@@ -227,7 +227,11 @@ async fn a_mistake_in_a_network_from_which_many_guess_costs_nobody_the_right_pas
         let caller = rollcall::domain::admins::sign_in::Caller::Stranger;
         console.write(move |tx| {
             let name = format!("name{}", number / 2);
-            rollcall::domain::admins::sign_in::register(tx, &name, &origin, &caller)?.map(drop).or(Ok(()))
+            rollcall::domain::admins::sign_in::register(tx, &name, &origin, &caller)?
+                .split()
+                .0
+                .map(drop)
+                .or(Ok(()))
         });
     }
     let olga = console.browser();

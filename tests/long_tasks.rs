@@ -10,7 +10,7 @@ use rollcall::domain::sessions::{Ending, Method, end_those};
 use rollcall::domain::tasks::{self, Slice, State, Task};
 use rollcall::domain::users::by_entra::Scope;
 use rollcall::domain::users::{Profile, by_hand};
-use rollcall::domain::{Actor, Clock, Org, Role, Tx, admins, bulk, groups, sites};
+use rollcall::domain::{Actor, Clock, Noted, Org, Role, Tx, admins, bulk, groups, sites};
 use rollcall::error::{Error, Result};
 use rollcall::seal::Keyring;
 use serde_json::json;
@@ -25,7 +25,7 @@ fn waiting(tx: &mut Tx, name: &str, count: usize) -> Result<()> {
     for number in 0..count {
         let wish =
             by_hand::Wish { profile: Profile::named(&format!("{name}{number}@example.com")), email: None };
-        let id = by_hand::create(tx, wish, None)?.id;
+        let id = by_hand::create(tx, wish, None)?.split().0.id;
         let sent = (users::site_sent.eq(name), users::site_sent_key.eq(name.to_lowercase()));
         diesel::update(users::table.find(id)).set(sent).execute(tx.conn)?;
     }
@@ -34,10 +34,11 @@ fn waiting(tx: &mut Tx, name: &str, count: usize) -> Result<()> {
 
 /// Makes the site for which so many wait; the task that gives it to them.
 fn begun(org: &Org, actor: &Actor, name: &'static str, count: usize) -> Task {
-    org.write(&Actor::CommandLine, move |tx| waiting(tx, name, count)).unwrap();
+    let several = move |tx: &mut Tx| Ok::<_, Error>(Noted::unaudited(waiting(tx, name, count)?, "a test"));
+    org.write(&Actor::CommandLine, several).unwrap();
     org.write(actor, move |tx| {
-        sites::create(tx, name)?;
-        Ok::<_, Error>(sites::being_settled(tx.conn, name)?.unwrap())
+        let noted = sites::create(tx, name)?;
+        Ok::<_, Error>(noted.with(sites::being_settled(tx.conn, name)?.unwrap()))
     })
     .unwrap()
 }
@@ -93,7 +94,7 @@ async fn a_slice_that_fails_changes_nothing_and_moves_nothing() {
     let id = task.id.clone();
     let outcome = console.org.write(&Actor::CommandLine, move |tx| {
         bulk::advance(tx, &id, &mut Slice::new(&|| true))?;
-        Err::<(), _>(Error::internal("the disk is full"))
+        Err::<Noted<()>, _>(Error::internal("the disk is full"))
     });
     assert!(outcome.is_err());
     assert_eq!(with_site(&console.org), 0);
@@ -239,9 +240,9 @@ async fn a_large_group_that_is_deleted_is_gone_at_once_and_its_memberships_some_
         (0..450)
             .map(|number| {
                 let wish = by_hand::Wish { profile: Profile::named(&format!("u{number}")), email: None };
-                Ok(by_hand::create(tx, wish, None)?.scim_id)
+                Ok(by_hand::create(tx, wish, None)?.split().0.scim_id)
             })
-            .collect()
+            .collect::<Result<Vec<String>>>()
     });
     let members: Vec<_> = ids.iter().map(|id| json!({ "value": id })).collect();
     let made = entra.post("/Groups", json!({ "displayName": "All", "members": members })).await;
@@ -294,7 +295,7 @@ async fn a_comparison_whose_rows_never_came_is_never_seen_and_goes() {
         let rows = compared.take_bites().remove(0);
         let begun = rollcall::domain::alignment::begin_keeping(tx, "users.csv", &compared)?;
         rollcall::domain::alignment::keep_some(tx, &begun.id, rows)?;
-        Ok(begun.id)
+        Ok(begun.id.clone())
     });
     let olga = console.signed_in("olga").await;
     assert_eq!(olga.get(&format!("/users/alignment/{id}")).await.status, 404);

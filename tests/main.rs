@@ -5,6 +5,8 @@
 mod addresses;
 mod admins;
 mod alignment;
+mod audit_entries;
+mod audit_rules;
 mod authority;
 mod backup;
 mod beside;

@@ -68,9 +68,11 @@ pub const EVERYTHING: [(&str, &str); 16] = [
     ("verdict", "release-all"),
 ];
 
+/// How many changes there are, but for the proofs themselves.
 fn changes(console: &Console) -> usize {
     let all = |conn: &mut _| audit::list(conn, &audit::Filter::default(), &At::Start, 1000);
-    console.org.read(all).unwrap().items.len()
+    let all = console.org.read(all).unwrap().items;
+    all.iter().filter(|event| event.action != audit::Action::Confirmed).count()
 }
 
 fn is_asked(page: &Page) -> bool {

@@ -45,7 +45,7 @@ async fn while_the_writer_is_at_long_work_the_answer_is_busy_and_waits_for_nobod
         rollcall::domain::authority::Authority::trusted(slow),
         move |_| {
             let _told = wait.recv();
-            Ok::<_, rollcall::error::Error>(())
+            Ok::<_, rollcall::error::Error>(rollcall::domain::Noted::unaudited((), "nothing is done"))
         },
         |outcome| outcome.unwrap(),
     );

@@ -24,7 +24,9 @@ impl Console {
     /// What an administrator does, who is no owner.
     pub fn as_administrator<T: Send + 'static>(
         &self,
-        work: impl FnOnce(&mut rollcall::domain::Tx) -> rollcall::error::Result<T> + Send + 'static,
+        work: impl FnOnce(&mut rollcall::domain::Tx) -> rollcall::error::Result<rollcall::domain::Noted<T>>
+        + Send
+        + 'static,
     ) -> rollcall::error::Result<T> {
         let adam = Actor::Person { id: "adam".into(), name: "adam".into(), role: Role::Administrator };
         self.org.write(&adam, work)
@@ -439,7 +441,7 @@ async fn a_file_of_names_that_an_owner_accepts_confirms_none_of_an_account_with_
 async fn what_was_there_before_an_owner_had_to_approve_is_looked_at_once() {
     let console = Console::with_sso();
     console.write(|tx| {
-        rollcall::domain::settings::put(tx, rollcall::domain::settings::names::LOOK_AT_TRUST, &true)
+        rollcall::domain::settings::put_own(tx, rollcall::domain::settings::names::LOOK_AT_TRUST, &true)
     });
     let olga = console.signed_in("olga").await;
     assert!(olga.get("/").await.text().contains("an owner looks at it once"));

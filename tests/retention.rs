@@ -26,6 +26,7 @@ const PAGE: &str = "/activity/retention";
 fn requested(tx: &mut Tx, subject: &str) -> Result<()> {
     let asked = Report::new(Operation::Find, Outcome::Done, 200);
     provisioning::note(tx, Report { subject: Some(subject.to_owned()), token_id: Some("t".into()), ..asked })
+        .map(drop)
 }
 
 fn signed_in(tx: &mut Tx, sentence: &str) -> Result<events::Event> {
@@ -40,12 +41,12 @@ fn signed_in(tx: &mut Tx, sentence: &str) -> Result<events::Event> {
         proven: true,
         details: events::Details::default(),
     };
-    events::note(tx, report)
+    Ok(events::note(tx, report)?.split().0)
 }
 
 fn changed(tx: &mut Tx, name: &str) -> Result<()> {
     let subject = Subject { kind: Kind::Site, id: name, name };
-    audit::note(tx, Action::SiteChanged, subject, &[Change::set("name", name)])
+    tx.note(Action::SiteChanged, subject, &[Change::set("name", name)]).map(drop)
 }
 
 /// A line in each log, of this name.
@@ -395,9 +396,9 @@ async fn a_silence_of_entra_that_is_longer_than_the_log_is_told_all_the_same() {
 async fn work_on_many_rows_is_kept_for_a_while_after_its_end() {
     let console = Console::open();
     let task = console.write(|tx| {
-        let site = sites::create(tx, "Delft")?.id;
+        let site = sites::create(tx, "Delft")?.split().0.id;
         let wish = by_hand::Wish { profile: Profile::named("ana@example.com"), email: None };
-        let ana = by_hand::create(tx, wish, None)?.id;
+        let ana = by_hand::create(tx, wish, None)?.split().0.id;
         by_hand::begin_setting_site(tx, &[ana], &site)
     });
     let ended = bulk::run(console.org.clone(), task).await.unwrap();

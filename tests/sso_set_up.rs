@@ -261,7 +261,7 @@ async fn requests_are_signed_when_that_is_wished_for() {
     );
 }
 
-async fn test_sign_in(console: &Console, browser: &Browser, name: &str) -> Page {
+pub async fn test_sign_in(console: &Console, browser: &Browser, name: &str) -> Page {
     let sent = browser.submit("/identity", "/identity/sso/test", &[]).await;
     let request = Request::read(sent.location());
     browser

@@ -17,7 +17,7 @@ fn waiting(tx: &mut Tx, name: &str, count: usize) -> Result<()> {
     for number in 0..count {
         let wish =
             by_hand::Wish { profile: Profile::named(&format!("{name}{number}@example.com")), email: None };
-        let id = by_hand::create(tx, wish, None)?.id;
+        let id = by_hand::create(tx, wish, None)?.split().0.id;
         let sent = (users::site_sent.eq(name), users::site_sent_key.eq(name.to_lowercase()));
         diesel::update(users::table.find(&id)).set(sent).execute(tx.conn)?;
     }
@@ -102,7 +102,7 @@ async fn other_renames_of_the_same_comparison_are_refused_while_some_go_on() {
         for rows in compared.take_bites() {
             alignment::keep_some(tx, &begun.id, rows)?;
         }
-        Ok(alignment::keep_rest(tx, &begun.id)?.id)
+        Ok(alignment::keep_rest(tx, &begun.id)?.split().0.id)
     });
     let accept = |kinds: &[alignment::Kind]| {
         let (id, kinds) = (id.clone(), kinds.to_vec());
@@ -120,7 +120,8 @@ async fn nobody_gets_a_site_by_a_name_that_was_taken_from_it() {
     let console = Console::open();
     let (paris, rotterdam) = console.write(|tx| {
         waiting(tx, "HQ", 250)?;
-        let (paris, rotterdam) = (sites::create(tx, "Paris")?.id, sites::create(tx, "Rotterdam")?.id);
+        let (paris, rotterdam) =
+            (sites::create(tx, "Paris")?.split().0.id, sites::create(tx, "Rotterdam")?.split().0.id);
         sites::alias(tx, &paris, "HQ")?;
         Ok((paris, rotterdam))
     });
@@ -146,7 +147,7 @@ async fn a_slice_asks_again_what_the_name_means() {
     let console = Console::open();
     let site = console.write(|tx| {
         waiting(tx, "HQ", 150)?;
-        Ok(sites::create(tx, "HQ")?.id)
+        Ok(sites::create(tx, "HQ")?.split().0.id)
     });
     let task = console.org.read(|conn| sites::being_settled(conn, "HQ")).unwrap().unwrap();
     // As another program would, which knows nothing of this task.
@@ -162,7 +163,7 @@ async fn with_its_site_the_task_ends_and_its_page_says_so_and_not_that_all_is_se
     let console = Console::open();
     let site = console.write(|tx| {
         waiting(tx, "Delft", 150)?;
-        Ok(sites::create(tx, "Delft")?.id)
+        Ok(sites::create(tx, "Delft")?.split().0.id)
     });
     let task = console.org.read(|conn| sites::being_settled(conn, "Delft")).unwrap().unwrap();
     console.write(move |tx| sites::delete(tx, &site));
@@ -206,7 +207,7 @@ async fn what_a_deleted_group_leaves_goes_whatever_becomes_of_whoever_deleted_it
         diesel::insert_into(user_groups::table).values(row).execute(tx.conn)?;
         for number in 0..450 {
             let wish = by_hand::Wish { profile: Profile::named(&format!("u{number}")), email: None };
-            let user = by_hand::create(tx, wish, None)?.id;
+            let user = by_hand::create(tx, wish, None)?.split().0.id;
             let row = (
                 group_members::id.eq(&user),
                 group_members::group_id.eq(&id),
@@ -377,7 +378,7 @@ async fn the_page_of_a_task_that_does_not_move_says_so_and_why() {
     let path = format!("/tasks/{}", task.id);
     assert!(!olga.get(&path).await.text().contains("has not moved on"));
     console.write(|tx| Ok(diesel::sql_query("PRAGMA query_only = ON").execute(tx.conn).map(drop)?));
-    let refused = console.org.write(&Actor::CommandLine, |tx| sites::create(tx, "Leiden").map(drop));
+    let refused = console.org.write(&Actor::CommandLine, |tx| sites::create(tx, "Leiden"));
     assert!(refused.is_err());
     console.clock.advance(TimeDelta::seconds(11));
     let page = olga.get(&path).await.text();

@@ -1,7 +1,7 @@
 //! What a transaction promises to the rules.
 
 use crate::harness::Console;
-use rollcall::domain::{Actor, sites};
+use rollcall::domain::{Actor, Noted, sites};
 use rollcall::error::{Error, Outage, Result, Undoes};
 
 /// An error as an interface has one of its own.
@@ -49,9 +49,9 @@ async fn a_nested_refusal_undoes_its_own_changes_only_and_arrives_as_what_it_is(
     let console = Console::open();
     console.write(|tx| {
         sites::create(tx, "Lisbon")?;
-        let refused: Result<sites::Site, Refusal> = tx.nested(|tx| {
+        let refused: Result<Noted<sites::Site>, Refusal> = tx.nested(|tx| {
             sites::create(tx, "Oslo")?;
-            let deeper: Result<sites::Site, Error> = tx.nested(|tx| sites::create(tx, "oslo"));
+            let deeper: Result<Noted<sites::Site>, Error> = tx.nested(|tx| sites::create(tx, "oslo"));
             assert!(matches!(deeper, Err(Error::Taken(_))));
             sites::create(tx, "Porto")?;
             Err(Refusal::NotWanted)

@@ -5,8 +5,8 @@ use rollcall::domain::identity::switch::{self, State, Switch};
 use rollcall::domain::provisioning::{self, Operation, Outcome, Report};
 use rollcall::domain::users::by_entra::{self, Scope, SentSite, SiteWish, Wish};
 use rollcall::domain::users::{Email, Profile, User};
-use rollcall::domain::{Actor, Org, Tx, groups, licenses, sites};
-use rollcall::error::Result;
+use rollcall::domain::{Actor, Noted, Org, Tx, groups, licenses, sites};
+use rollcall::error::{Error, Result};
 use std::ops::Range;
 
 const GIVEN: [&str; 24] = [
@@ -15,6 +15,8 @@ const GIVEN: [&str; 24] = [
 ];
 const FAMILY: [&str; 11] =
     ["Lima", "Vries", "Rossi", "Volkov", "Yılmaz", "Bakker", "Nyström", "Okafor", "Chen", "Haddad", "Szabó"];
+/// Why what fills the database has no entry as a whole.
+const EACH: &str = "each of them has an entry of its own";
 const SITES: usize = 20;
 const KINDS: usize = 5;
 /// So many rows are written in one transaction.
@@ -56,7 +58,8 @@ pub fn fill(org: &Org, users: usize) -> Result<Things> {
     let mut people = Vec::with_capacity(users);
     for some in slices(users) {
         people.extend(org.write(&Actor::Entra, move |tx| {
-            some.map(|number| arrive(tx, number)).collect::<Result<Vec<_>>>()
+            let some = some.map(|number| arrive(tx, number)).collect::<Result<Vec<_>>>()?;
+            Ok::<_, Error>(Noted::unaudited(some, EACH))
         })?);
     }
     let licensed: Vec<String> =
@@ -92,7 +95,8 @@ fn license(org: &Org, users: &[String], kinds: &[String]) -> Result<()> {
         org.write(&Actor::CommandLine, move |tx| {
             some.iter()
                 .zip(kinds.iter().cycle())
-                .try_for_each(|(id, kind)| licenses::assign(tx, id, kind).map(drop))
+                .try_for_each(|(id, kind)| licenses::assign(tx, id, kind).map(drop))?;
+            Ok(Noted::unaudited((), EACH))
         })
     })
 }
@@ -101,16 +105,16 @@ fn slices(all: usize) -> impl Iterator<Item = Range<usize>> {
     (0..all).step_by(SLICE).map(move |start| start..all.min(start + SLICE))
 }
 
-fn places(tx: &mut Tx) -> Result<(String, Vec<String>)> {
+fn places(tx: &mut Tx) -> Result<Noted<(String, Vec<String>)>> {
     let before = switch::read(tx.conn)?;
     switch::set(tx, Switch { state: State::On, ..before })?;
-    let made = (0..SITES).map(|number| Ok(sites::create(tx, &format!("Site {number}"))?.id));
+    let made = (0..SITES).map(|number| Ok(sites::create(tx, &format!("Site {number}"))?.split().0.id));
     let made: Vec<String> = made.collect::<Result<_>>()?;
     let kinds = (0..KINDS).map(|number| {
         let (code, name) = (format!("X{number}"), format!("Work X{number}"));
-        Ok(licenses::create(tx, &licenses::Wish { code, name, seats: 1_000_000 })?.id)
+        Ok(licenses::create(tx, &licenses::Wish { code, name, seats: 1_000_000 })?.split().0.id)
     });
-    Ok((made[0].clone(), kinds.collect::<Result<_>>()?))
+    Ok(Noted::unaudited((made[0].clone(), kinds.collect::<Result<_>>()?), EACH))
 }
 
 /// The name and the address of the user with this number.
@@ -136,7 +140,7 @@ fn arrive(tx: &mut Tx, number: usize) -> Result<User> {
     };
     let urn = "urn:ietf:params:scim:schemas:extension:rollcall:2.0:User".to_owned();
     let site = SiteWish::Named(SentSite { name: format!("Site {}", number % SITES), urn });
-    let done = by_entra::create(tx, Wish { profile, emails: vec![email], active: true, site })?;
+    let done = by_entra::create(tx, Wish { profile, emails: vec![email], active: true, site })?.split().0;
     let user = done.known.user;
     let report = Report {
         user_id: Some(user.id.clone()),
@@ -170,7 +174,7 @@ fn gather(org: &Org, people: &[User]) -> Result<(String, String)> {
         let (id, some) = (group.scim_id.clone(), some.to_vec());
         org.write(&Actor::Entra, move |tx| {
             let group = groups::by_entra::get(tx.conn, &id)?;
-            groups::by_entra::change(tx, group, vec![groups::by_entra::Change::Add(some)]).map(drop)
+            groups::by_entra::change(tx, group, vec![groups::by_entra::Change::Add(some)])
         })?;
     }
     Ok((group.id, group.scim_id))
@@ -204,7 +208,8 @@ fn leave(org: &Org, people: &[User]) -> Result<()> {
                 let (profile, emails) = (known.user.profile.clone(), known.emails.clone());
                 let wish = Wish { profile, emails, active: false, site: SiteWish::Unsaid };
                 by_entra::change(tx, known, wish).map(drop)
-            })
+            })?;
+            Ok::<_, Error>(Noted::unaudited((), EACH))
         })?;
     }
     Ok(())

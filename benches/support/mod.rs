@@ -3,7 +3,8 @@
 use rollcall::db::Db;
 use rollcall::domain::users::by_entra::{self, SentSite, SiteWish, Wish};
 use rollcall::domain::users::{Email, Profile};
-use rollcall::domain::{Actor, Clock, Org};
+use rollcall::domain::{Actor, Clock, Noted, Org};
+use rollcall::error::Error;
 use rollcall::seal::Keyring;
 use std::path::Path;
 
@@ -31,9 +32,10 @@ pub(crate) fn users(
     for from in (0..count).step_by(TOGETHER) {
         let made = org.write(&Actor::Entra, move |tx| {
             let numbers = from..count.min(from + TOGETHER);
-            numbers
-                .map(|number| Ok(by_entra::create(tx, wish(prefix, number, site))?.known.user.id))
-                .collect::<Result<Vec<_>, _>>()
+            let made = numbers
+                .map(|number| Ok(by_entra::create(tx, wish(prefix, number, site))?.split().0.known.user.id))
+                .collect::<Result<Vec<_>, Error>>()?;
+            Ok::<_, Error>(Noted::unaudited(made, "each user has an entry of their own"))
         });
         ids.extend(made.expect("users are made"));
     }

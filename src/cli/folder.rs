@@ -9,7 +9,7 @@ use crate::db::Db;
 use crate::db::file::{self, State};
 use crate::db::versions::PROGRAM;
 use crate::domain::settings::{self, names};
-use crate::domain::{Actor, Clock, Org, Tx};
+use crate::domain::{Actor, Clock, Noted, Org, Tx};
 use crate::error::{Error, Outage};
 use crate::seal::Keyring;
 use std::fs::{self, Permissions};
@@ -78,7 +78,7 @@ fn end_service_of_another(settings: &Settings, org: &Org, had_log: bool) -> Resu
         if served == org.identity() && !had_log {
             super::remark(&missing_log(settings));
         }
-        org.write(&Actor::Rollcall, |tx| settings::forget(tx, names::SERVED))?;
+        org.write(&Actor::Rollcall, |tx| settings::forget_own(tx, names::SERVED))?;
     }
     Ok(())
 }
@@ -102,7 +102,7 @@ pub(super) fn begin_service(
     let served: Option<String> = org.read(|conn| settings::get(conn, names::SERVED))?;
     let was_killed = served.is_some() && served == identity;
     if let Some(identity) = identity {
-        org.write(&Actor::Rollcall, move |tx| settings::put(tx, names::SERVED, &identity))?;
+        org.write(&Actor::Rollcall, move |tx| settings::put_own(tx, names::SERVED, &identity))?;
         // Should the log be lost from now on, the database file itself says that it is.
         let _all = org.settle();
     }
@@ -122,7 +122,7 @@ pub(super) fn end_service(org: &Org) -> Result<(), Failure> {
     // Lines of the provisioning log that nobody waits for are written along with this.
     let written = org.write(&Actor::Rollcall, |tx| {
         settings::touch(tx)?;
-        settings::forget(tx, names::SERVED)
+        settings::forget_own(tx, names::SERVED)
     });
     // Where nothing could be written, that says why.
     if !org.settle() && written.is_ok() {
@@ -201,12 +201,12 @@ fn key_fits(conn: &mut crate::db::Conn, keys: &Keyring) -> Result<Option<bool>, 
 }
 
 /// Notes which key and which program the database is used with.
-fn note_use(tx: &mut Tx) -> Result<(), Error> {
+fn note_use(tx: &mut Tx) -> Result<Noted<()>, Error> {
     if key_fits(tx.conn, tx.keys)?.is_none() {
         let sealed = tx.keys.seal(names::KEY_CHECK, KEY_CHECK);
-        settings::put(tx, names::KEY_CHECK, &sealed)?;
+        settings::put_own(tx, names::KEY_CHECK, &sealed)?;
     }
-    settings::put(tx, names::USED_BY, &PROGRAM)
+    settings::put_own(tx, names::USED_BY, &PROGRAM)
 }
 
 struct Folder<'a> {

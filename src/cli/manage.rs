@@ -118,13 +118,14 @@ impl Admin {
                     let usual =
                         if admins::is_unclaimed(tx.conn)? { Role::Owner } else { Role::Administrator };
                     let role = role.unwrap_or(usual);
-                    let user = admins::create(tx, &admins::Wish { name, user_name, password, role })?;
+                    let (user, noted) =
+                        admins::create(tx, &admins::Wish { name, user_name, password, role })?.split();
                     let told = look_alike::tell_apart(tx.conn, Written::UserName, &user, meant);
                     told.map_err(|refusal| match refusal.about(LOOK_ALIKE) {
                         Some(text) => Error::Conflict(format!("{text} To do so, add --look-alike.")),
                         None => refusal,
                     })?;
-                    Ok::<_, Error>(user)
+                    Ok::<_, Error>(noted.with(user))
                 })?;
                 let role = made.role.word().to_lowercase();
                 say([format!("{} may sign in as {role}.", made.profile.user_name)]);
@@ -252,7 +253,7 @@ impl Site {
                 let names: Vec<String> = std::iter::once(&name).chain(&aliases).cloned().collect();
                 let made = org.write(&ACTOR, move |tx| {
                     let site = sites::create(tx, &name)?;
-                    aliases.iter().try_for_each(|alias| sites::alias(tx, &site.id, alias))?;
+                    aliases.iter().try_for_each(|alias| sites::alias(tx, &site.id, alias).map(drop))?;
                     Ok::<_, Error>(site)
                 })?;
                 for name in names {

@@ -8,7 +8,7 @@
 //! it has stayed as it is for an hour, see [`look`].
 
 use super::settings::{self, names};
-use super::{Actor, CLOCK_TOLERANCE, Org, Tx, deprovisioning_guard, sso};
+use super::{Actor, CLOCK_TOLERANCE, Noted, Org, Tx, deprovisioning_guard, sso};
 use crate::db::Conn;
 use crate::db::schema::{
     alignments, api_tokens, link_requests, oauth_access_tokens, oauth_client_secrets, oauth_clients,
@@ -113,7 +113,7 @@ pub fn look(org: &Org) -> Result<()> {
         org.read(move |conn| Ok((is_any(conn, now)?, settings::get::<Doubt>(conn, names::CLOCK_DOUBT)?)))?;
     if !any {
         return match before {
-            Some(_) => org.write(&Actor::Rollcall, |tx| settings::forget(tx, names::CLOCK_DOUBT)),
+            Some(_) => org.write(&Actor::Rollcall, |tx| settings::forget_own(tx, names::CLOCK_DOUBT)),
             None => Ok(()),
         };
     }
@@ -126,7 +126,7 @@ pub fn look(org: &Org) -> Result<()> {
                  hour, locks, sessions and what else it had dated later count as of now; nothing is changed before"
             );
         }
-        return org.write(&Actor::Rollcall, move |tx| settings::put(tx, names::CLOCK_DOUBT, &doubt));
+        return org.write(&Actor::Rollcall, move |tx| settings::put_own(tx, names::CLOCK_DOUBT, &doubt));
     }
     let mut rows = 0;
     loop {
@@ -135,7 +135,7 @@ pub fn look(org: &Org) -> Result<()> {
             some => rows += some,
         }
     }
-    org.write(&Actor::Rollcall, |tx| settings::forget(tx, names::CLOCK_DOUBT))?;
+    org.write(&Actor::Rollcall, |tx| settings::forget_own(tx, names::CLOCK_DOUBT))?;
     tracing::warn!(
         rows,
         "the clock was ahead and went back: what it had dated later than now counts as of now"
@@ -156,14 +156,16 @@ pub fn is_any(conn: &mut Conn, now: NaiveDateTime) -> Result<bool> {
 }
 
 /// Lets some of what is ahead count as of now, and answers how many rows that were; none once it is through.
-fn settle(tx: &mut Tx) -> Result<usize> {
+fn settle(tx: &mut Tx) -> Result<Noted<usize>> {
     let limit = tx.now + CLOCK_TOLERANCE;
     // Until when something is good follows from when it began: so this comes before that is put right.
     let rows = end_early(tx, limit)? + leave_out(tx, limit)?;
-    Ok(rows
-        + settle_past(tx, limit)?
-        + deprovisioning_guard::settle_ahead(tx, limit)?
-        + sso::policy::settle_trial(tx, limit)?)
+    Ok(Noted::unaudited(
+        rows + settle_past(tx, limit)?
+            + deprovisioning_guard::settle_ahead(tx, limit)?
+            + sso::policy::settle_trial(tx, limit)?,
+        "that times were dated ahead by a wrong clock is told by the log of the program",
+    ))
 }
 
 /// What counts for nothing any more: sign-ins that were under way.

@@ -2,7 +2,7 @@
 
 use super::page::{At, Page, newest_first};
 use super::text_enum::text_enum;
-use super::{Actor, Tx, new_id};
+use super::{Actor, new_id};
 use crate::db::Conn;
 use crate::db::schema::audit_events;
 use crate::error::{Error, Result};
@@ -60,6 +60,8 @@ text_enum! {
         Provisioning = "provisioning",
         /// A bulk upload.
         Import = "import",
+        /// A comparison of user names.
+        Comparison = "comparison",
         /// The organisation itself.
         Organisation = "organisation",
     }
@@ -89,6 +91,12 @@ text_enum! {
         UserReactivated = "user.reactivated",
         /// A user was deleted for good, by hand.
         UserDeleted = "user.deleted",
+        /// An account was taken off the list of those that Entra ID asks to link.
+        LinkDismissed = "user.link_dismissed",
+        /// User names here and in Entra ID were compared, and the comparison kept.
+        ComparisonKept = "comparison.kept",
+        /// A comparison of user names was thrown away.
+        ComparisonDiscarded = "comparison.discarded",
         /// Entra ID took an existing account over.
         UserLinked = "user.linked",
         /// An administrator took a user back to local management.
@@ -137,6 +145,10 @@ text_enum! {
         SignInLocked = "session.locked",
         /// Somebody signed in was asked for their password again and showed a wrong one.
         ProofRefused = "session.proof_refused",
+        /// Somebody signed in proved again that it is they.
+        Confirmed = "session.confirmed",
+        /// Sessions were ended other than by signing out of them.
+        SessionsEnded = "session.ended",
         /// A password was set.
         PasswordSet = "password.set",
         /// A role in the console was given or taken.
@@ -218,6 +230,11 @@ impl Action {
             Self::UserReactivated => "reactivated {}",
             Self::UserDeleted => "deleted the user {} for good",
             Self::UserLinked => "linked {} to Entra ID",
+            Self::LinkDismissed => {
+                "left {} under local management: Entra ID's request to link it was dismissed"
+            }
+            Self::ComparisonKept => "compared user names with the file {}",
+            Self::ComparisonDiscarded => "discarded the comparison with the file {}",
             Self::UserReleased => "released {} to local management",
             Self::UserDeletedInEntra => "deleted {} in Entra ID; the account waits here for deletion by hand",
             Self::UserAdopted => "took over {} again",
@@ -244,6 +261,8 @@ impl Action {
             Self::SignInRefused => "refused a sign-in as {}",
             Self::SignInLocked => "locked sign-in as {} for a while after repeated failures",
             Self::ProofRefused => "entered a wrong password when asked for it again",
+            Self::Confirmed => "confirmed that it is they",
+            Self::SessionsEnded => "ended the sessions of {}",
             Self::PasswordSet => "set the password of {}",
             Self::RoleChanged => "changed the role of {}",
             Self::OwnerHandedOver => "handed the owner account {} over to Entra ID",
@@ -310,15 +329,27 @@ impl Event {
         serde_json::from_str(&self.changes).unwrap_or_default()
     }
 
-    /// The record in plain words, one sentence for each thing that changed.
+    /// The record in plain words, one sentence for each thing that changed; one in all where what is told beside it is no
+    /// change, but how it was done.
     #[must_use]
     pub fn sentences(&self) -> Vec<String> {
         let changes = self.changes();
+        if self.is_one_sentence() && changes.len() > 1 {
+            let how = changes
+                .iter()
+                .map(|how| format!("{} “{}”", how.attribute, how.after.as_deref().unwrap_or_default()));
+            let phrase = self.action.phrase().replace("{}", &self.subject_name);
+            return vec![format!("{} {phrase}: {}.", self.actor_name, how.collect::<Vec<_>>().join(", "))];
+        }
         if changes.is_empty() {
             let phrase = self.action.phrase().replace("{}", &self.subject_name);
             return vec![format!("{} {phrase}.", self.actor_name)];
         }
         changes.iter().map(|change| self.sentence(change)).collect()
+    }
+
+    fn is_one_sentence(&self) -> bool {
+        matches!(self.action, Action::SignedIn | Action::Confirmed | Action::SessionsEnded)
     }
 
     fn sentence(&self, change: &Change) -> String {
@@ -346,39 +377,26 @@ impl Event {
     }
 }
 
-/// Notes that the actor of `tx` did `action` to `subject`.
-pub fn note(tx: &mut Tx, action: Action, subject: Subject, changes: &[Change]) -> Result<()> {
-    let actor = tx.actor;
-    note_as(tx, actor, action, subject, changes)
-}
-
-/// As [`note`], for somebody who only now turns out to be the actor.
-pub fn note_as(
-    tx: &mut Tx,
-    actor: &Actor,
-    action: Action,
-    subject: Subject,
-    changes: &[Change],
+/// Writes entries: who did what, when. Only [`Tx::note`](super::Tx::note) and its like do.
+pub(super) fn insert<'a, C: AsRef<[Change]>>(
+    conn: &mut Conn,
+    (actor, now): (&Actor, NaiveDateTime),
+    notes: impl Iterator<Item = (Action, Subject<'a>, C)>,
 ) -> Result<()> {
-    let event = event(tx, actor, action, subject, changes)?;
-    diesel::insert_into(audit_events::table).values(&event).execute(tx.conn)?;
-    Ok(())
-}
-
-/// As [`note`], for many things that were done at once.
-pub(super) fn note_many<'a>(
-    tx: &mut Tx,
-    notes: impl Iterator<Item = (Action, Subject<'a>, Vec<Change>)>,
-) -> Result<()> {
-    let events = notes.map(|(action, subject, changes)| event(tx, tx.actor, action, subject, &changes));
-    let events = events.collect::<Result<Vec<_>>>()?;
-    for some in events.chunks(NOTED_AT_ONCE) {
-        diesel::insert_into(audit_events::table).values(some).execute(tx.conn)?;
+    let events =
+        notes.map(|(action, subject, changes)| event((actor, now), action, subject, changes.as_ref()));
+    for some in events.collect::<Result<Vec<_>>>()?.chunks(NOTED_AT_ONCE) {
+        diesel::insert_into(audit_events::table).values(some).execute(conn)?;
     }
     Ok(())
 }
 
-fn event(tx: &Tx, actor: &Actor, action: Action, subject: Subject, changes: &[Change]) -> Result<Event> {
+fn event(
+    (actor, now): (&Actor, NaiveDateTime),
+    action: Action,
+    subject: Subject,
+    changes: &[Change],
+) -> Result<Event> {
     let (actor_kind, actor_id) = match actor {
         Actor::Person { id, .. } => ("person", Some(id.clone())),
         Actor::Entra => ("entra", None),
@@ -387,7 +405,7 @@ fn event(tx: &Tx, actor: &Actor, action: Action, subject: Subject, changes: &[Ch
     };
     Ok(Event {
         id: new_id(),
-        at: tx.now,
+        at: now,
         actor_kind: actor_kind.to_owned(),
         actor_id,
         actor_name: actor.name().to_owned(),

@@ -1,9 +1,9 @@
 //! What is remembered of backups: when a copy was made, and that it was put in the place of what was there.
 
 use super::admins::links;
-use super::audit::{self, Action, Change, Kind, Subject};
+use super::audit::{Action, Change, Kind, Subject};
 use super::settings::{self, names};
-use super::{Tx, in_words, sessions};
+use super::{Noted, Tx, in_words, sessions};
 use crate::db::Conn;
 use crate::db::schema::audit_events;
 use crate::error::{Error, Result};
@@ -32,7 +32,7 @@ pub fn put_back(conn: &mut Conn) -> Result<Option<PutBack>> {
 
 /// Notes that this database is a backup that is in use from now on. Whatever ended since it was made is in it as it was,
 /// so sessions and one-time links end; answers when it was made.
-pub fn note_put_back(tx: &mut Tx) -> Result<NaiveDateTime> {
+pub fn note_put_back(tx: &mut Tx) -> Result<Noted<NaiveDateTime>> {
     let made_at = match settings::get(tx.conn, names::BACKED_UP)? {
         Some(at) => at,
         // A copy that was made by other means was made after the last thing that it knows of.
@@ -48,8 +48,8 @@ pub fn note_put_back(tx: &mut Tx) -> Result<NaiveDateTime> {
         Change::set("sessions ended", ended.to_string()),
         Change::set("one-time links made void", void.to_string()),
     ];
-    audit::note(tx, Action::Restored, subject, &changes)?;
-    Ok(made_at)
+    let noted = tx.note(Action::Restored, subject, &changes)?;
+    Ok(noted.with(made_at))
 }
 
 fn last_change(conn: &mut Conn) -> Result<Option<NaiveDateTime>> {

@@ -15,7 +15,7 @@
 use super::authority::Authority;
 use super::tasks::{self, InHand, Kind, Row, Slice, State, Step, Task};
 use super::users::{self, by_hand, lifecycle};
-use super::{Actor, Org, Tx, alignment, groups, held, sessions, settings, sites};
+use super::{Actor, Noted, Org, Tx, alignment, groups, held, sessions, settings, sites};
 use crate::error::{Error, Result};
 use std::time::Duration;
 use tokio::sync::oneshot;
@@ -29,11 +29,11 @@ const MOST_FAILURES: u32 = 5;
 const ONE_BY_ONE: u32 = 500;
 
 /// Does a slice of the task in a transaction.
-pub fn advance(tx: &mut Tx, id: &str, slice: &mut Slice) -> Result<Task> {
+pub fn advance(tx: &mut Tx, id: &str, slice: &mut Slice) -> Result<Noted<Task>> {
     tasks::advance(tx, id, |tx, task| work(tx, task, slice))
 }
 
-fn work(tx: &mut Tx, task: &mut Task, slice: &mut Slice) -> Result<Step> {
+fn work(tx: &mut Tx, task: &mut Task, slice: &mut Slice) -> Result<Noted<Step>> {
     match task.kind {
         Kind::ReleaseHeld | Kind::KeepHeld => held::decide_some(tx, task, slice),
         Kind::AcceptRenames | Kind::UndoRenames => alignment::rename_some(tx, task, slice),
@@ -136,7 +136,7 @@ async fn give_up(org: &Org, id: String, state: State, fault: String) -> Result<T
 
 async fn by_rollcall<T: Send + 'static>(
     org: &Org,
-    work: impl FnOnce(&mut Tx) -> Result<T> + Send + 'static,
+    work: impl FnOnce(&mut Tx) -> Result<Noted<T>> + Send + 'static,
 ) -> Result<T> {
     let (sender, receiver) = oneshot::channel();
     org.submit(Authority::trusted(Actor::Rollcall), work, |outcome| drop(sender.send(outcome)));

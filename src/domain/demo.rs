@@ -7,7 +7,7 @@ use super::identity::tokens;
 use super::provisioning::{self, Operation, Outcome, Report};
 use super::users::by_entra::{self, Scope, SentSite, SiteWish, Wish};
 use super::users::{Email, Profile, by_hand, lifecycle, list};
-use super::{Actor, Role, Tx, admins, groups, licenses, settings, sites};
+use super::{Actor, Noted, Role, Tx, admins, groups, licenses, settings, sites};
 use crate::error::{Error, Result};
 use chrono::TimeDelta;
 use rand::rngs::StdRng;
@@ -88,7 +88,7 @@ pub struct Filled {
 }
 
 /// Fills a database in which there is nobody but those with a role.
-pub fn fill(tx: &mut Tx) -> Result<Filled> {
+pub fn fill(tx: &mut Tx) -> Result<Noted<Filled>> {
     let people = list::count(tx.conn, &list::Filter::default())?.least();
     let holders = list::count(tx.conn, &list::Filter { with_role: true, ..list::Filter::default() })?.least();
     if people > holders || !sites::all(tx.conn)?.is_empty() {
@@ -101,11 +101,11 @@ pub fn fill(tx: &mut Tx) -> Result<Filled> {
     }
     let before = switch::read(tx.conn)?;
     switch::set(tx, Switch { state: State::On, ..before })?;
-    let token = tokens::create(tx, tokens::FIRST_LABEL, Some(365))?.0.id;
+    let token = tokens::create(tx, tokens::FIRST_LABEL, Some(365))?.into_inner().0.id;
     let site_ids = places(tx)?;
     let kinds = LICENSES.iter().map(|(code, name, seats)| {
         let wish = licenses::Wish { code: (*code).into(), name: (*name).into(), seats: *seats };
-        Ok(licenses::create(tx, &wish)?.id)
+        Ok(licenses::create(tx, &wish)?.into_inner().id)
     });
     let kinds: Vec<String> = kinds.collect::<Result<_>>()?;
     let ids = people_of(tx, &mut dice, &site_ids, &token)?;
@@ -118,7 +118,10 @@ pub fn fill(tx: &mut Tx) -> Result<Filled> {
     for (id, role) in ids.iter().skip(40).zip([Role::Administrator, Role::Administrator, Role::Auditor]) {
         admins::appoint(tx, id, role)?;
     }
-    Ok(Filled { users: USERS, sites: SITES.len(), licenses: LICENSES.len() })
+    Ok(Noted::unaudited(
+        Filled { users: USERS, sites: SITES.len(), licenses: LICENSES.len() },
+        "each thing that is made has an entry of its own",
+    ))
 }
 
 /// Entra ID sends a few groups with their members, one of them a group itself.
@@ -133,7 +136,7 @@ fn gather(tx: &mut Tx, ids: &[String], token: &str) -> Result<()> {
             members.extend(inner.take());
             let external_id = Some(format!("8aa1a0c0-c4c3-4bc0-b4a5-2ef67690015{number}"));
             let wish = groups::by_entra::Wish { name: (*name).to_owned(), external_id, members };
-            let done = groups::by_entra::create(tx, wish)?;
+            let done = groups::by_entra::create(tx, wish)?.into_inner();
             inner = Some(done.group.scim_id.clone());
             let report = Report {
                 subject: Some(done.group.name),
@@ -148,8 +151,8 @@ fn gather(tx: &mut Tx, ids: &[String], token: &str) -> Result<()> {
 
 fn places(tx: &mut Tx) -> Result<Vec<String>> {
     let made = SITES.iter().map(|(name, aliases)| {
-        let site = sites::create(tx, name)?;
-        aliases.iter().try_for_each(|alias| sites::alias(tx, &site.id, alias))?;
+        let site = sites::create(tx, name)?.into_inner();
+        aliases.iter().try_for_each(|alias| sites::alias(tx, &site.id, alias).map(drop))?;
         Ok(site.id)
     });
     made.collect()
@@ -168,17 +171,16 @@ fn people_of(tx: &mut Tx, dice: &mut StdRng, sites: &[String], token: &str) -> R
             leave(tx, &leavers, TimeDelta::days(120), token)?;
         }
         let ago = EQUIPPED + TimeDelta::hours(i64::try_from((USERS - number) * 28).unwrap_or(0));
-        let id =
-            if number < USERS - BY_HAND {
-                at(tx, &Actor::Entra, ago, |tx| arrive(tx, dice, profile, number, token))?
-            } else {
-                let site = (!number.is_multiple_of(9)).then(|| sites.choose(dice)).flatten();
-                let email = Some(profile.user_name.clone());
-                let wish = by_hand::Wish { profile, email };
-                at(tx, &Actor::CommandLine, ago, |tx| {
-                    Ok(by_hand::create(tx, wish, site.map(String::as_str))?.id)
-                })?
-            };
+        let id = if number < USERS - BY_HAND {
+            at(tx, &Actor::Entra, ago, |tx| arrive(tx, dice, profile, number, token))?
+        } else {
+            let site = (!number.is_multiple_of(9)).then(|| sites.choose(dice)).flatten();
+            let email = Some(profile.user_name.clone());
+            let wish = by_hand::Wish { profile, email };
+            at(tx, &Actor::CommandLine, ago, |tx| {
+                Ok(by_hand::create(tx, wish, site.map(String::as_str))?.into_inner().id)
+            })?
+        };
         ids.push(id);
     }
     Ok(ids)
@@ -221,7 +223,7 @@ fn arrive(tx: &mut Tx, dice: &mut StdRng, profile: Profile, number: usize, token
         active: true,
         site: SiteWish::Named(SentSite { name: name.to_owned(), urn: SITE_URN.to_owned() }),
     };
-    let done = by_entra::create(tx, wish)?;
+    let done = by_entra::create(tx, wish)?.into_inner();
     let user = &done.known.user;
     let warned = done.warnings.first().cloned();
     let outcome = if warned.is_some() { Outcome::Warning } else { Outcome::Done };
@@ -283,7 +285,7 @@ fn delete_in_entra(tx: &mut Tx, ids: &[String], token: &str) -> Result<()> {
         at(tx, &Actor::Entra, TimeDelta::hours(20), |tx| {
             let scim_id = super::users::find(tx.conn, id)?.scim_id;
             let known = by_entra::get(tx.conn, Scope::AllUsers, &scim_id)?;
-            let (user, _) = by_entra::remove(tx, known)?;
+            let (user, _) = by_entra::remove(tx, known)?.into_inner();
             let report = Report {
                 user_id: Some(id.clone()),
                 subject: Some(user.name()),
@@ -328,7 +330,7 @@ fn trouble(tx: &mut Tx, token: &str) -> Result<()> {
         remedy: Some("Copy the token from Identity Management into Entra ID again.".to_owned()),
         ..plain(Operation::Find, Outcome::Refused, 401, token)
     };
-    provisioning::note(tx, refused)
+    provisioning::note(tx, refused).map(drop)
 }
 
 fn plain(operation: Operation, outcome: Outcome, status: u16, token: &str) -> Report {
@@ -408,7 +410,8 @@ mod tests {
             sites::alias(tx, &site.id, &unknown[0].name)?;
             for id in &elsewhere[..2] {
                 let user = users::find(tx.conn, id)?;
-                sites::place(tx, id, &user.profile.user_name, &site).or_else(|_| Ok::<_, Error>(()))?;
+                let placed = sites::place(tx, id, &user.profile.user_name, &site);
+                placed.map(drop).or_else(|_| Ok::<_, Error>(()))?;
             }
             lifecycle::deactivate(tx, &at_a_site[0])?;
             by_hand::release(tx, &at_a_site[1]).map(drop).or_else(|_| Ok::<_, Error>(()))?;

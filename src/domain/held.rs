@@ -3,13 +3,13 @@
 //! A verdict concerns those whom it names, as they were shown, and nobody else. Releasing all also begins the count anew:
 //! an administrator has looked, and what Entra ID does is right.
 
-use super::Tx;
-use super::audit::{self, Action, Change};
+use super::audit::{Action, Change};
 use super::deprovisioning_guard::{self, Loss};
 use super::groups::{self, Group, by_entra as entras_groups};
 use super::page::{At, Page};
 use super::tasks::{self, Kind, Row, Slice, Step, Task};
 use super::users::{self, Held, User, by_entra, by_hand, lifecycle, may_decide};
+use super::{Noted, Tx};
 use crate::db::Conn;
 use crate::db::schema::{group_members, user_groups, users as table};
 use crate::error::{Error, Result};
@@ -155,7 +155,7 @@ pub struct Decided {
 /// # Errors
 /// [`Error::Conflict`] where something else is held back by now than was shown, or than was held back at first where
 /// nothing was shown.
-pub fn decide(tx: &mut Tx, verdict: Verdict, users: &[Named], groups: &[String]) -> Result<Decided> {
+pub fn decide(tx: &mut Tx, verdict: Verdict, users: &[Named], groups: &[String]) -> Result<Noted<Decided>> {
     let mut decided = Decided { done: groups.len(), ..Decided::default() };
     for user in users {
         if decide_user(tx, verdict, user)? { decided.done += 1 } else { decided.left += 1 }
@@ -166,7 +166,7 @@ pub fn decide(tx: &mut Tx, verdict: Verdict, users: &[Named], groups: &[String])
     if verdict == Verdict::Release && decided.done > 0 {
         note_release(tx, decided.done)?;
     }
-    Ok(decided)
+    Ok(Noted::unaudited(decided, "each user and group that was decided over has an entry of its own"))
 }
 
 /// How much of it there is. `shown` is the number of the latest hold when a page showed it ([`users::last_hold`]): what
@@ -192,7 +192,7 @@ pub fn everything(conn: &mut Conn, shown: Option<i64>) -> Result<Everything> {
 
 /// Begins a verdict on all of it, which [`decide_some`] carries out slice by slice. Releasing begins the count anew, of
 /// what is released; with nothing held back, of everything.
-pub fn begin_all(tx: &mut Tx, verdict: Verdict, all: &Everything) -> Result<Task> {
+pub fn begin_all(tx: &mut Tx, verdict: Verdict, all: &Everything) -> Result<Noted<Task>> {
     let kind = match verdict {
         Verdict::Release => Kind::ReleaseHeld,
         Verdict::Keep => Kind::KeepHeld,
@@ -214,13 +214,13 @@ pub fn begin_all(tx: &mut Tx, verdict: Verdict, all: &Everything) -> Result<Task
         }
     }
     if let Some(same) = tasks::under_way(tx, kind, SUBJECT, &order)? {
-        return Ok(same);
+        return Ok(Noted::unaudited(same, "it is under way already"));
     }
     let task = tasks::begin(tx, kind, SUBJECT, &order, count)?;
     if verdict == Verdict::Release && (!losses.is_empty() || count > 0) {
-        note_release(tx, usize::try_from(count).map_err(Error::internal)?)?;
+        return Ok(note_release(tx, usize::try_from(count).map_err(Error::internal)?)?.with(task));
     }
-    Ok(task)
+    Ok(Noted::unaudited(task, "each user and group that is kept has an entry of its own"))
 }
 
 /// What came of a verdict on everything.
@@ -230,7 +230,7 @@ pub fn decided(task: &Task) -> Result<Decided> {
 }
 
 /// Decides on some of it; what cannot be decided is left as it is, and the others go on.
-pub(super) fn decide_some(tx: &mut Tx, task: &mut Task, slice: &mut Slice) -> Result<Step> {
+pub(super) fn decide_some(tx: &mut Tx, task: &mut Task, slice: &mut Slice) -> Result<Noted<Step>> {
     let order: Order = task.what()?;
     let verdict = if task.kind == Kind::ReleaseHeld { Verdict::Release } else { Verdict::Keep };
     let mut position = task.position()?.unwrap_or(match verdict {
@@ -256,7 +256,7 @@ pub(super) fn decide_some(tx: &mut Tx, task: &mut Task, slice: &mut Slice) -> Re
         };
     }
     task.go_on_from(&position)?;
-    Ok(step)
+    Ok(Noted::unaudited(step, "each user and group that was decided over has an entry of its own"))
 }
 
 /// Begins the count anew of some people; answers where to go on.
@@ -330,7 +330,7 @@ fn decide_next_group(
         return Ok(None);
     };
     slice.begins(Row::Group(id.clone()));
-    let outcome = tx.nested(|tx| decide_group(tx, verdict, &id).map(|()| true));
+    let outcome = tx.nested(|tx| decide_group(tx, verdict, &id).map(|_| true));
     task.count(is_done(outcome)?);
     Ok(Some(id))
 }
@@ -344,12 +344,12 @@ fn is_done(outcome: Result<bool>) -> Result<bool> {
     }
 }
 
-fn note_release(tx: &mut Tx, count: usize) -> Result<()> {
+fn note_release(tx: &mut Tx, count: usize) -> Result<Noted<()>> {
     let change = Change::set("users and groups", count.to_string());
-    audit::note(tx, Action::HoldsReleased, deprovisioning_guard::subject(), &[change])
+    tx.note(Action::HoldsReleased, deprovisioning_guard::subject(), &[change])
 }
 
-fn decide_group(tx: &mut Tx, verdict: Verdict, id: &str) -> Result<()> {
+fn decide_group(tx: &mut Tx, verdict: Verdict, id: &str) -> Result<Noted<()>> {
     let group = groups::find(tx.conn, id)?;
     match verdict {
         Verdict::Release => entras_groups::release(tx, &group),
@@ -385,7 +385,7 @@ fn decide_user(tx: &mut Tx, verdict: Verdict, named: &Named) -> Result<bool> {
         (Verdict::Keep, Held::Delete) => by_hand::release(tx, id).map(drop),
         (Verdict::Keep, Held::Deactivate) => {
             user.held = None;
-            keep(tx, user)
+            keep(tx, user).map(drop)
         }
     }?;
     Ok(true)
@@ -415,15 +415,15 @@ fn decide_name(tx: &mut Tx, verdict: Verdict, mut user: User) -> Result<()> {
         }
         Verdict::Keep => {
             deprovisioning_guard::kept(tx, Loss::UserName, &user.id)?;
-            keep(tx, user)
+            keep(tx, user).map(drop)
         }
     }
 }
 
-fn keep(tx: &mut Tx, mut user: User) -> Result<()> {
+fn keep(tx: &mut Tx, mut user: User) -> Result<Noted<()>> {
     users::store(tx, &mut user, None)?;
     let name = user.name();
-    audit::note(tx, Action::UserHoldDiscarded, user.subject(&name), &[])
+    tx.note(Action::UserHoldDiscarded, user.subject(&name), &[])
 }
 
 #[diesel::dsl::auto_type]

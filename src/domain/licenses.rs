@@ -3,9 +3,9 @@
 //! A user holds at most one licence; assigning another changes it. All writes pass through one writer, one after the
 //! other, so counting and then assigning cannot exceed the seats, whatever happens at once.
 
-use super::audit::{self, Action, Change, Kind, Subject};
+use super::audit::{Action, Change, Kind, Subject};
 use super::users::{self, EntraState, User};
-use super::{Tx, fold, names, new_id};
+use super::{Noted, Tx, fold, names, new_id};
 use crate::db::Conn;
 use crate::db::schema::{license_assignments, license_types};
 use crate::error::{Complaint, Error, Result};
@@ -126,7 +126,7 @@ pub fn held_by(conn: &mut Conn, users: &[&str]) -> Result<HashMap<String, String
 }
 
 /// Makes a licence type.
-pub fn create(tx: &mut Tx, wish: &Wish) -> Result<LicenseType> {
+pub fn create(tx: &mut Tx, wish: &Wish) -> Result<Noted<LicenseType>> {
     let wish = checked(tx.conn, wish, None)?;
     let kind = LicenseType {
         id: new_id(),
@@ -138,17 +138,13 @@ pub fn create(tx: &mut Tx, wish: &Wish) -> Result<LicenseType> {
         updated_at: tx.now,
     };
     diesel::insert_into(license_types::table).values(&kind).execute(tx.conn)?;
-    audit::note(
-        tx,
-        Action::LicenseTypeCreated,
-        kind.subject(),
-        &[Change::set("seats", kind.seats.to_string())],
-    )?;
-    Ok(kind)
+    let noted =
+        tx.note(Action::LicenseTypeCreated, kind.subject(), &[Change::set("seats", kind.seats.to_string())])?;
+    Ok(noted.with(kind))
 }
 
 /// Changes a licence type; never to fewer seats than are taken.
-pub fn change(tx: &mut Tx, id: &str, wish: &Wish) -> Result<LicenseType> {
+pub fn change(tx: &mut Tx, id: &str, wish: &Wish) -> Result<Noted<LicenseType>> {
     let Stock { kind: before, used } = find(tx.conn, id)?;
     let wish = checked(tx.conn, wish, Some(id))?;
     if i64::from(wish.seats) < used {
@@ -169,7 +165,7 @@ pub fn change(tx: &mut Tx, id: &str, wish: &Wish) -> Result<LicenseType> {
     .flatten()
     .collect();
     if changes.is_empty() {
-        return Ok(before);
+        return Ok(Noted::unaudited(before, "nothing changed"));
     }
     let kind = LicenseType {
         code_key: fold(&wish.code),
@@ -180,12 +176,12 @@ pub fn change(tx: &mut Tx, id: &str, wish: &Wish) -> Result<LicenseType> {
         ..before
     };
     diesel::update(license_types::table.find(id)).set(&kind).execute(tx.conn)?;
-    audit::note(tx, Action::LicenseTypeChanged, kind.subject(), &changes)?;
-    Ok(kind)
+    let noted = tx.note(Action::LicenseTypeChanged, kind.subject(), &changes)?;
+    Ok(noted.with(kind))
 }
 
 /// Deletes a licence type that nobody holds.
-pub fn delete(tx: &mut Tx, id: &str) -> Result<()> {
+pub fn delete(tx: &mut Tx, id: &str) -> Result<Noted<()>> {
     let Stock { kind, used } = find(tx.conn, id)?;
     if used > 0 {
         let message =
@@ -193,17 +189,17 @@ pub fn delete(tx: &mut Tx, id: &str) -> Result<()> {
         return Err(Error::Conflict(message));
     }
     diesel::delete(license_types::table.find(id)).execute(tx.conn)?;
-    audit::note(tx, Action::LicenseTypeDeleted, kind.subject(), &[])
+    tx.note(Action::LicenseTypeDeleted, kind.subject(), &[])
 }
 
 /// Gives a user this licence, in place of another that they may hold.
-pub fn assign(tx: &mut Tx, user: &str, kind: &str) -> Result<User> {
+pub fn assign(tx: &mut Tx, user: &str, kind: &str) -> Result<Noted<User>> {
     let user = users::find(tx.conn, user)?;
     let Stock { kind, used } = find(tx.conn, kind)?;
     may_hold(&user)?;
     let before = of(tx.conn, &user.id)?;
     if before.as_ref().is_some_and(|before| before.id == kind.id) {
-        return Ok(user);
+        return Ok(Noted::unaudited(user, "nothing changed"));
     }
     if used >= i64::from(kind.seats) {
         return Err(Error::Conflict(format!(
@@ -212,7 +208,7 @@ pub fn assign(tx: &mut Tx, user: &str, kind: &str) -> Result<User> {
         )));
     }
     if let Some(before) = &before {
-        take_from(tx.conn, &user.id, &before.id)?;
+        take_from(tx, &user.id, &before.id)?;
     }
     let assignment = (
         license_assignments::id.eq(new_id()),
@@ -224,19 +220,21 @@ pub fn assign(tx: &mut Tx, user: &str, kind: &str) -> Result<User> {
     let taken = license_types::seats_taken.eq(license_types::seats_taken + 1);
     diesel::update(license_types::table.find(&kind.id)).set(taken).execute(tx.conn)?;
     let change = Change::of("licence", before.map(|before| before.code).as_deref(), Some(&kind.code));
-    audit::note(tx, Action::LicenseAssigned, user.subject(&user.name()), change.as_slice())?;
-    Ok(user)
+    let noted = tx.note(Action::LicenseAssigned, user.subject(&user.name()), change.as_slice())?;
+    Ok(noted.with(user))
 }
 
 /// Takes the user's licence back; no error where there is none.
-pub fn remove(tx: &mut Tx, user: &str) -> Result<User> {
+pub fn remove(tx: &mut Tx, user: &str) -> Result<Noted<User>> {
     let user = users::find(tx.conn, user)?;
     if let Some(kind) = of(tx.conn, &user.id)? {
-        take_from(tx.conn, &user.id, &kind.id)?;
+        take_from(tx, &user.id, &kind.id)?;
         let change = Change::of("licence", Some(&kind.code), None);
-        audit::note(tx, Action::LicenseRemoved, user.subject(&user.name()), change.as_slice())?;
+        return Ok(tx
+            .note(Action::LicenseRemoved, user.subject(&user.name()), change.as_slice())?
+            .with(user));
     }
-    Ok(user)
+    Ok(Noted::unaudited(user, "nothing changed"))
 }
 
 /// Whether this user may hold a licence, free seats apart: the refusal says what is missing.
@@ -259,10 +257,10 @@ pub(super) fn bar(user: &User) -> Option<(String, &'static str)> {
     None
 }
 
-fn take_from(conn: &mut Conn, user: &str, kind: &str) -> Result<()> {
+fn take_from(tx: &mut Tx, user: &str, kind: &str) -> Result<()> {
     let mine = license_assignments::table.filter(license_assignments::user_id.eq(user));
-    diesel::delete(mine).execute(conn)?;
-    users::free_seat(conn, kind)
+    diesel::delete(mine).execute(tx.conn)?;
+    users::free_seat(tx, kind)
 }
 
 fn checked(conn: &mut Conn, wish: &Wish, own: Option<&str>) -> Result<Wish> {
@@ -313,11 +311,11 @@ mod tests {
             .write(&Actor::CommandLine, move |tx| {
                 let site = sites::create(tx, "Delft")?;
                 let wish = Wish { code: "X2".into(), name: "Work X2".into(), seats };
-                let kind = create(tx, &wish)?.id;
+                let kind = create(tx, &wish)?.split().0.id;
                 let people = (0..3).map(|number| {
                     let wish =
                         by_hand::Wish { profile: Profile::named(&format!("user{number}")), email: None };
-                    Ok(by_hand::create(tx, wish, Some(&site.id))?.id)
+                    Ok(by_hand::create(tx, wish, Some(&site.id))?.split().0.id)
                 });
                 Ok((kind, people.collect::<Result<Vec<_>>>()?))
             })

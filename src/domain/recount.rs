@@ -2,10 +2,10 @@
 //! older program that used the database meanwhile, or a hand in it, did not know that they are kept.
 
 use super::users::{EntraState, HIDDEN, SEEN_AS_ENTRAS, store};
-use super::{Actor, Org};
+use super::{Actor, Noted, Org, Tx};
 use crate::db::schema::{census, license_assignments, license_types, sites, users as table};
 use crate::db::{Conn, text_search};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use diesel::dsl::count_star;
 use diesel::prelude::*;
 use std::collections::HashMap;
@@ -29,7 +29,8 @@ pub fn put_right(org: &Org) -> Result<()> {
     if org.read(|conn| Ok(kept(conn)? != counted(conn)?))? {
         org.write(&Actor::Rollcall, |tx| {
             let numbers = counted(tx.conn)?;
-            keep(tx.conn, &numbers)
+            keep(tx, &numbers)?;
+            Ok::<_, Error>(Noted::unaudited((), "they are counted anew, and nothing that they count changes"))
         })?;
         tracing::warn!(
             "numbers of users, sites and seats were wrong, and are counted anew: another program, or an older one, has \
@@ -40,7 +41,7 @@ pub fn put_right(org: &Org) -> Result<()> {
         let users = org.write(&Actor::Rollcall, |tx| {
             let users = store::make_found(tx)?;
             text_search::build_anew(tx.conn)?;
-            Ok(users)
+            Ok::<_, Error>(Noted::unaudited(users, "they are only found again"))
         })?;
         tracing::warn!(
             users,
@@ -108,7 +109,7 @@ fn of_each(keys: Vec<String>, counted: impl IntoIterator<Item = (String, i64)>) 
     keys.into_iter().map(of).collect()
 }
 
-fn keep(conn: &mut Conn, numbers: &Numbers) -> Result<()> {
+fn keep(tx: &mut Tx, numbers: &Numbers) -> Result<()> {
     let (all_users, entra_users, active_users, everyone, everyone_active, linked) = numbers.of_users;
     diesel::update(census::table.find(store::USERS))
         .set((
@@ -119,13 +120,13 @@ fn keep(conn: &mut Conn, numbers: &Numbers) -> Result<()> {
             census::everyone_active.eq(everyone_active),
             census::linked.eq(linked),
         ))
-        .execute(conn)?;
+        .execute(tx.conn)?;
     for (id, taken) in &numbers.seats_taken {
         let seats = license_types::seats_taken.eq(taken);
-        diesel::update(license_types::table.find(id)).set(seats).execute(conn)?;
+        diesel::update(license_types::table.find(id)).set(seats).execute(tx.conn)?;
     }
     for (id, people) in &numbers.headcounts {
-        diesel::update(sites::table.find(id)).set(sites::headcount.eq(people)).execute(conn)?;
+        diesel::update(sites::table.find(id)).set(sites::headcount.eq(people)).execute(tx.conn)?;
     }
     Ok(())
 }

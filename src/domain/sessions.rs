@@ -1,7 +1,7 @@
 //! Sign-in sessions, kept here so that they can be ended from the server and survive a restart.
 
 use super::text_enum::text_enum;
-use super::{Role, Tx};
+use super::{Noted, Role, Tx};
 use crate::db::Conn;
 use crate::db::schema::{sessions, users};
 use crate::error::Result;
@@ -12,7 +12,7 @@ use std::collections::HashMap;
 
 mod endings;
 
-pub(super) use endings::end_some;
+pub(in crate::domain) use endings::end_some;
 pub use endings::{Ending, end_those, is_ending};
 
 /// How often the time of the last request is stored at the most: a page view must not cost a disk sync.
@@ -145,11 +145,11 @@ pub fn find(conn: &mut Conn, id: &str, now: NaiveDateTime, limits: Limits) -> Re
 }
 
 /// Reserves a session for whoever has just been let in.
-pub fn reserve(tx: &mut Tx, holder: Holder) -> Result<Reserved> {
+pub fn reserve(tx: &mut Tx, holder: Holder) -> Result<Noted<Reserved>> {
     let reserved = Reserved(super::new_id());
     let until = tx.now + RESERVED_FOR;
     reserve_as(tx, &reserved.0, holder, until)?;
-    Ok(reserved)
+    Ok(Noted::unaudited(reserved, "the sign-in has an entry"))
 }
 
 /// As [`reserve`], under this id and until this moment.
@@ -178,7 +178,7 @@ pub fn begin(
     holder: Holder,
     state: String,
     limits: Limits,
-) -> Result<()> {
+) -> Result<Noted<()>> {
     let ended = sessions::table.filter(sessions::last_seen_at.le(tx.now - limits.idle));
     let some: Vec<String> = ended.limit(FORGOTTEN_AT_ONCE).select(sessions::id).load(tx.conn)?;
     diesel::delete(sessions::table.filter(sessions::id.eq_any(some))).execute(tx.conn)?;
@@ -189,7 +189,7 @@ pub fn begin(
     let (holder, state) = if stands { (holder, state) } else { (Holder::nobody(), "{}".to_owned()) };
     let session = holder.session(id, state, tx.now, None);
     diesel::insert_into(sessions::table).values(&session).execute(tx.conn)?;
-    Ok(())
+    Ok(Noted::unaudited((), "the sign-in has an entry"))
 }
 
 /// Takes what was reserved for this user; tells whether it was there.
@@ -234,7 +234,7 @@ impl Holder {
 }
 
 /// Keeps what changed; tells whether the session was still there.
-pub fn update(tx: &mut Tx, id: &str, holder: Holder, state: &str) -> Result<bool> {
+pub fn update(tx: &mut Tx, id: &str, holder: Holder, state: &str) -> Result<Noted<bool>> {
     let kept = diesel::update(sessions::table.find(id))
         .set((
             sessions::user_id.eq(holder.user),
@@ -246,7 +246,7 @@ pub fn update(tx: &mut Tx, id: &str, holder: Holder, state: &str) -> Result<bool
             sessions::last_seen_at.eq(tx.now),
         ))
         .execute(tx.conn)?;
-    Ok(kept > 0)
+    Ok(Noted::unaudited(kept > 0, "what pages remember of a session is no change of the organisation"))
 }
 
 /// The form in which the identity provider's names are compared: the case of ASCII letters does not tell them apart.
@@ -257,7 +257,12 @@ pub fn name_key(name_id: &str) -> String {
 
 /// Ends those that the identity provider names: all of a person's, or those with one of these indexes; of accounts that
 /// have a greater role than `up_to` none.
-pub fn end_foreign(tx: &mut Tx, name_id: &str, indexes: &[String], up_to: Role) -> Result<usize> {
+pub(in crate::domain) fn end_foreign(
+    tx: &mut Tx,
+    name_id: &str,
+    indexes: &[String],
+    up_to: Role,
+) -> Result<Vec<Option<String>>> {
     let mut theirs = sessions::table
         .filter(sessions::saml_name_key.eq(name_key(name_id)))
         .select((sessions::id, sessions::user_id, sessions::saml_session_index))
@@ -273,16 +278,17 @@ pub fn end_foreign(tx: &mut Tx, name_id: &str, indexes: &[String], up_to: Role) 
         theirs.retain(|(_, user, _)| user.as_ref().is_some_and(may_end));
     }
     let ids: Vec<&String> = theirs.iter().map(|(id, ..)| id).collect();
-    Ok(diesel::delete(sessions::table.filter(sessions::id.eq_any(ids))).execute(tx.conn)?)
+    diesel::delete(sessions::table.filter(sessions::id.eq_any(ids))).execute(tx.conn)?;
+    Ok(theirs.into_iter().map(|(_, user, _)| user).collect())
 }
 
 /// Ends all of them, whoever has them; answers how many.
-pub fn end_all(tx: &mut Tx) -> Result<usize> {
+pub(in crate::domain) fn end_all(tx: &mut Tx) -> Result<usize> {
     Ok(diesel::delete(sessions::table).execute(tx.conn)?)
 }
 
 /// Ends those that came through the identity provider into this account.
-pub fn end_from_sso(tx: &mut Tx, user: &str) -> Result<()> {
+pub(in crate::domain) fn end_from_sso(tx: &mut Tx, user: &str) -> Result<()> {
     let theirs = sessions::table.filter(sessions::user_id.eq(user)).filter(sessions::method.eq(Method::Sso));
     diesel::delete(theirs).execute(tx.conn)?;
     Ok(())
@@ -290,20 +296,20 @@ pub fn end_from_sso(tx: &mut Tx, user: &str) -> Result<()> {
 
 /// Ends the sign-ins through the identity provider into this account that are held or under way, and no session that has
 /// begun.
-pub fn end_reserved_from_sso(tx: &mut Tx, user: &str) -> Result<()> {
+pub(in crate::domain) fn end_reserved_from_sso(tx: &mut Tx, user: &str) -> Result<()> {
     let theirs = sessions::table.filter(sessions::user_id.eq(user)).filter(sessions::method.eq(Method::Sso));
     diesel::delete(theirs.filter(sessions::reserved_until.is_not_null())).execute(tx.conn)?;
     Ok(())
 }
 
 /// Stores the time of a request.
-pub fn touch(tx: &mut Tx, id: &str) -> Result<()> {
+pub fn touch(tx: &mut Tx, id: &str) -> Result<Noted<()>> {
     diesel::update(sessions::table.find(id)).set(sessions::last_seen_at.eq(tx.now)).execute(tx.conn)?;
-    Ok(())
+    Ok(Noted::unaudited((), "that a session was used is no change of the organisation"))
 }
 
 /// Ends the session.
-pub fn end(tx: &mut Tx, id: &str) -> Result<()> {
+pub fn end(tx: &mut Tx, id: &str) -> Result<Noted<()>> {
     diesel::delete(sessions::table.find(id)).execute(tx.conn)?;
-    Ok(())
+    Ok(Noted::unaudited((), "who signs out has an entry, and a session that is replaced goes on"))
 }

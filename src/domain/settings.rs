@@ -1,12 +1,14 @@
 //! Small facts about the organisation and how it set things up, by name.
 
-use super::Tx;
+use super::{Noted, Tx};
 use crate::db::Conn;
 use crate::db::schema::settings;
 use crate::error::{Error, Result};
 use diesel::prelude::*;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+
+const OWN: &str = "the program keeps it for itself";
 
 /// The name of each setting, in one place.
 pub mod names {
@@ -50,7 +52,7 @@ pub fn get<T: DeserializeOwned>(conn: &mut Conn, name: &str) -> Result<Option<T>
 }
 
 /// Sets or replaces a value.
-pub fn put<T: Serialize>(tx: &mut Tx, name: &str, value: &T) -> Result<()> {
+pub(in crate::domain) fn put<T: Serialize>(tx: &mut Tx, name: &str, value: &T) -> Result<()> {
     let value = serde_json::to_string(value).map_err(Error::internal)?;
     let row = (settings::value.eq(&value), settings::updated_at.eq(tx.now));
     if diesel::update(settings::table.find(name)).set(row).execute(tx.conn)? == 0 {
@@ -60,7 +62,7 @@ pub fn put<T: Serialize>(tx: &mut Tx, name: &str, value: &T) -> Result<()> {
 }
 
 /// Forgets a setting.
-pub fn forget(tx: &mut Tx, name: &str) -> Result<()> {
+pub(in crate::domain) fn forget(tx: &mut Tx, name: &str) -> Result<()> {
     diesel::delete(settings::table.find(name)).execute(tx.conn)?;
     Ok(())
 }
@@ -70,7 +72,20 @@ pub fn organisation(conn: &mut Conn) -> Result<String> {
     Ok(get(conn, names::ORGANISATION)?.unwrap_or_else(|| "Rollcall".to_owned()))
 }
 
+/// Sets a fact that the program keeps for itself, such as which key and which version it was used with.
+pub fn put_own<T: Serialize>(tx: &mut Tx, name: &str, value: &T) -> Result<Noted<()>> {
+    put(tx, name, value)?;
+    Ok(Noted::unaudited((), OWN))
+}
+
+/// Takes back a fact that the program keeps for itself.
+pub fn forget_own(tx: &mut Tx, name: &str) -> Result<Noted<()>> {
+    forget(tx, name)?;
+    Ok(Noted::unaudited((), OWN))
+}
+
 /// Writes something of no meaning: proof that the database can be written.
-pub fn touch(tx: &mut Tx) -> Result<()> {
-    put(tx, names::TOUCHED, &super::rfc3339(tx.now))
+pub fn touch(tx: &mut Tx) -> Result<Noted<()>> {
+    put(tx, names::TOUCHED, &super::rfc3339(tx.now))?;
+    Ok(Noted::unaudited((), "it only tries whether the database can be written"))
 }

@@ -2,9 +2,9 @@
 //!
 //! Once a user has a site it is never changed: only [`place`] sets it.
 
-use super::audit::{self, Action, Change, Kind, Subject};
+use super::audit::{Action, Change, Kind, Subject};
 use super::tasks::{self, Kind as Work, Row, Slice, Step, Task};
-use super::{Tx, fold, names, new_id};
+use super::{Noted, Tx, fold, names, new_id};
 use crate::db::Conn;
 use crate::db::schema::{site_aliases, sites, users};
 use crate::error::{Error, Result};
@@ -154,49 +154,51 @@ pub fn unknown(conn: &mut Conn) -> Result<Vec<Unknown>> {
 }
 
 /// Makes a site. Users who wait for this name get it.
-pub fn create(tx: &mut Tx, name: &str) -> Result<Site> {
+pub fn create(tx: &mut Tx, name: &str) -> Result<Noted<Site>> {
     let name = checked(tx.conn, name, None)?;
     let site = Site { id: new_id(), name_key: fold(&name), name, created_at: tx.now };
     diesel::insert_into(sites::table).values(&site).execute(tx.conn)?;
-    audit::note(tx, Action::SiteCreated, site.subject(), &[])?;
+    let noted = tx.note(Action::SiteCreated, site.subject(), &[])?;
     settle(tx, &site, &site.name)?;
-    Ok(site)
+    Ok(noted.with(site))
 }
 
 /// Gives a site another name. The old one stays as an alias: Entra ID may go on sending it.
-pub fn rename(tx: &mut Tx, id: &str, name: &str) -> Result<Site> {
+pub fn rename(tx: &mut Tx, id: &str, name: &str) -> Result<Noted<Site>> {
     let before = find(tx.conn, id)?;
     let name = checked(tx.conn, name, Some(id))?;
     if name == before.name {
-        return Ok(before);
+        return Ok(Noted::unaudited(before, "nothing changed"));
     }
     let site = Site { name_key: fold(&name), name, ..before.clone() };
     diesel::delete(site_aliases::table.filter(site_aliases::name_key.eq(&site.name_key))).execute(tx.conn)?;
     diesel::update(sites::table.find(id)).set(&site).execute(tx.conn)?;
     let changes = Change::of("name", Some(&before.name), Some(&site.name));
-    audit::note(tx, Action::SiteChanged, site.subject(), changes.as_slice())?;
+    let noted = tx.note(Action::SiteChanged, site.subject(), changes.as_slice())?;
     if before.name_key != site.name_key {
         alias(tx, id, &before.name)?;
     }
     settle(tx, &site, &site.name)?;
-    Ok(site)
+    Ok(noted.with(site))
 }
 
 /// Gives a site one more name. Users who wait for it get the site.
-pub fn alias(tx: &mut Tx, id: &str, name: &str) -> Result<()> {
+pub fn alias(tx: &mut Tx, id: &str, name: &str) -> Result<Noted<()>> {
     let site = find(tx.conn, id)?;
     if is_left_waiting(tx.conn, &site, name)? {
-        return settle(tx, &site, name);
+        settle(tx, &site, name)?;
+        return Ok(Noted::unaudited((), "whoever has the site now has an entry of their own"));
     }
     let name = checked(tx.conn, name, None)?;
     let alias = Alias { id: new_id(), site_id: id.to_owned(), name_key: fold(&name), name };
     diesel::insert_into(site_aliases::table).values(&alias).execute(tx.conn)?;
-    audit::note(tx, Action::SiteChanged, site.subject(), &[Change::set("alias", &alias.name)])?;
-    settle(tx, &site, &alias.name)
+    let noted = tx.note(Action::SiteChanged, site.subject(), &[Change::set("alias", &alias.name)])?;
+    settle(tx, &site, &alias.name)?;
+    Ok(noted)
 }
 
 /// Takes an alias away. Users who got the site by it keep the site.
-pub fn remove_alias(tx: &mut Tx, id: &str, alias_id: &str) -> Result<()> {
+pub fn remove_alias(tx: &mut Tx, id: &str, alias_id: &str) -> Result<Noted<()>> {
     let site = find(tx.conn, id)?;
     let mine = site_aliases::table.filter(site_aliases::id.eq(alias_id)).filter(site_aliases::site_id.eq(id));
     let alias: Alias =
@@ -204,11 +206,11 @@ pub fn remove_alias(tx: &mut Tx, id: &str, alias_id: &str) -> Result<()> {
     diesel::delete(site_aliases::table.find(alias_id)).execute(tx.conn)?;
     settle_no_more(tx)?;
     let change = Change { attribute: "alias".into(), before: Some(alias.name), after: None };
-    audit::note(tx, Action::SiteChanged, site.subject(), &[change])
+    tx.note(Action::SiteChanged, site.subject(), &[change])
 }
 
 /// Deletes a site that nobody has.
-pub fn delete(tx: &mut Tx, id: &str) -> Result<()> {
+pub fn delete(tx: &mut Tx, id: &str) -> Result<Noted<()>> {
     let site = find(tx.conn, id)?;
     let users: i64 = users::table.filter(users::site_id.eq(id)).count().get_result(tx.conn)?;
     if users > 0 {
@@ -219,7 +221,7 @@ pub fn delete(tx: &mut Tx, id: &str) -> Result<()> {
     }
     diesel::delete(sites::table.find(id)).execute(tx.conn)?;
     settle_no_more(tx)?;
-    audit::note(tx, Action::SiteDeleted, site.subject(), &[])
+    tx.note(Action::SiteDeleted, site.subject(), &[])
 }
 
 /// Settles all who wait for this name: where they are few at once, else slice by slice.
@@ -253,17 +255,17 @@ pub fn settled_name(task: &Task) -> Result<String> {
 }
 
 /// Settles some of those who wait.
-pub(super) fn settle_some(tx: &mut Tx, task: &mut Task, slice: &mut Slice) -> Result<Step> {
+pub(super) fn settle_some(tx: &mut Tx, task: &mut Task, slice: &mut Slice) -> Result<Noted<Step>> {
     let order: Order = task.what()?;
     let site = meant(tx.conn, &order)?;
     loop {
         let some = some_waiting_for(tx.conn, &fold(&order.name))?;
         if some.is_empty() {
-            return Ok(Step::Done);
+            return Ok(Noted::unaudited(Step::Done, "each user has an entry of their own"));
         }
         for (id, user_name) in some {
             if !slice.goes_on() {
-                return Ok(Step::More);
+                return Ok(Noted::unaudited(Step::More, "each user has an entry of their own"));
             }
             slice.begins(Row::User(id.clone()));
             place(tx, &id, &user_name, &site)?;
@@ -317,7 +319,7 @@ fn some_waiting_for(conn: &mut Conn, key: &str) -> Result<Vec<(String, String)>>
 }
 
 /// Gives a user who has no site this one, for good.
-pub(super) fn place(tx: &mut Tx, user: &str, user_name: &str, site: &Site) -> Result<()> {
+pub(super) fn place(tx: &mut Tx, user: &str, user_name: &str, site: &Site) -> Result<Noted<()>> {
     let without = users::table.filter(users::id.eq(user)).filter(users::site_id.is_null());
     let placed = diesel::update(without)
         .set((
@@ -332,20 +334,20 @@ pub(super) fn place(tx: &mut Tx, user: &str, user_name: &str, site: &Site) -> Re
             "This user's site is set already, and a site is fixed once it is set.",
         ));
     }
-    count(tx.conn, &site.id, 1)?;
+    count(tx, &site.id, 1)?;
     let subject = Subject { kind: Kind::User, id: user, name: user_name };
-    audit::note(tx, Action::UserChanged, subject, &[Change::set("site", &site.name)])
+    tx.note(Action::UserChanged, subject, &[Change::set("site", &site.name)])
 }
 
 /// So many more people work at the site: whatever gives a user a site, or deletes one who has it, keeps the number.
-pub(super) fn count(conn: &mut Conn, site: &str, more: i64) -> Result<()> {
+pub(super) fn count(tx: &mut Tx, site: &str, more: i64) -> Result<()> {
     let now = sites::headcount.eq(sites::headcount + more);
-    diesel::update(sites::table.find(site)).set(now).execute(conn)?;
+    diesel::update(sites::table.find(site)).set(now).execute(tx.conn)?;
     Ok(())
 }
 
 /// As [`place`], for many users by key and name who are known to have no site.
-pub(super) fn place_many(tx: &mut Tx, these: &[(&str, &str)], site: &Site) -> Result<()> {
+pub(super) fn place_many(tx: &mut Tx, these: &[(&str, &str)], site: &Site) -> Result<Noted<()>> {
     for some in these.chunks(CHUNK) {
         let ids = some.iter().map(|(id, _)| *id);
         let without = users::table.filter(users::id.eq_any(ids)).filter(users::site_id.is_null());
@@ -361,12 +363,12 @@ pub(super) fn place_many(tx: &mut Tx, these: &[(&str, &str)], site: &Site) -> Re
             ));
         }
     }
-    count(tx.conn, &site.id, i64::try_from(these.len()).map_err(Error::internal)?)?;
+    count(tx, &site.id, i64::try_from(these.len()).map_err(Error::internal)?)?;
     let notes = these.iter().map(|(id, name)| {
         let subject = Subject { kind: Kind::User, id, name };
         (Action::UserChanged, subject, vec![Change::set("site", &site.name)])
     });
-    audit::note_many(tx, notes)
+    tx.note_many(notes)
 }
 
 /// The name as it will be kept; refused when it is empty, long or another site's.

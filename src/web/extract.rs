@@ -17,7 +17,7 @@ use crate::domain::authority::{Authority, Proof};
 use crate::domain::provisioning::Report;
 use crate::domain::users::User;
 use crate::domain::users::list::Effort;
-use crate::domain::{Org, Tx};
+use crate::domain::{Noted, Org, Tx};
 use crate::error::{Error, Result, Undoes};
 use crate::pool::{Permit, Pool, QueueKey, RETRY_S, Requester, Undone};
 use actix_web::dev::Payload;
@@ -237,7 +237,7 @@ impl OrgHandle {
     where
         T: Send + 'static,
         E: Undoes,
-        F: FnOnce(&mut Tx) -> Result<T, E> + Send + 'static,
+        F: FnOnce(&mut Tx) -> Result<Noted<T>, E> + Send + 'static,
     {
         let (sender, receiver) = tokio::sync::oneshot::channel();
         // A client that has hung up gets no answer; the change stays.
@@ -249,7 +249,7 @@ impl OrgHandle {
     pub(super) async fn write_between<T, F>(&self, authority: impl Into<Authority>, work: F) -> Result<T>
     where
         T: Send + 'static,
-        F: FnOnce(&mut Tx) -> Result<T> + Send + 'static,
+        F: FnOnce(&mut Tx) -> Result<Noted<T>> + Send + 'static,
     {
         let (sender, receiver) = tokio::sync::oneshot::channel();
         // As in `write`.
@@ -260,7 +260,7 @@ impl OrgHandle {
     /// A change that nobody waits for, such as a line in the log of a request that was only a read.
     pub(super) fn write_later<F>(&self, authority: impl Into<Authority>, work: F)
     where
-        F: FnOnce(&mut Tx) -> Result<()> + Send + 'static,
+        F: FnOnce(&mut Tx) -> Result<Noted<()>> + Send + 'static,
     {
         self.org.submit(authority, work, |outcome: Result<()>| {
             if let Err(Error::Internal(cause)) = outcome {

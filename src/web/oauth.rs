@@ -7,6 +7,7 @@ use super::extract::{OrgHandle, app_state, client_address, whole};
 use super::guard::RequestId;
 use super::{AppState, scim};
 use crate::domain::Actor;
+use crate::domain::Noted;
 use crate::domain::audit::Change;
 use crate::domain::identity::access_tokens::{GOOD_FOR, Issued};
 use crate::domain::identity::clients::{self, Client, Secret};
@@ -132,7 +133,7 @@ async fn issue(
     let org = OrgHandle::at(state);
     let issued = org.write(Actor::Entra, move |tx| {
         if switch::read(tx.conn)?.state == State::Off {
-            return Ok(None);
+            return Ok(Noted::unaudited(None, "nothing was issued"));
         }
         let (name, issued) = match &holder {
             Holder::Client(client, secret) => {
@@ -148,7 +149,7 @@ async fn issue(
             ..report(StatusCode::OK, Outcome::Done, request_id)
         };
         provisioning::note(tx, report)?;
-        Ok(Some(issued))
+        Ok(issued.map(Some))
     });
     match issued.await {
         Ok(issued) => issued.ok_or_else(Refusal::off),

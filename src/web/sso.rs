@@ -17,7 +17,7 @@ use crate::domain::sso::requests::{Asker, Purpose};
 use crate::domain::sso::sign_in::{self, Present, RequestOrigin, ReservedSession, SignInOutcome};
 use crate::domain::sso::sign_out::Foreign;
 use crate::domain::sso::{Here, Settings, help, requests, settings};
-use crate::domain::{Actor, Role, Tx, sessions};
+use crate::domain::{Actor, Noted, Role, Tx, sessions};
 use crate::error::{Error, Result};
 use crate::saml::key_pair::KeyPair;
 use crate::saml::redirect::{self, Kind};
@@ -228,7 +228,7 @@ fn address(
     return_to: &str,
     asker: Asker,
     force: bool,
-) -> Result<String> {
+) -> Result<Noted<String>> {
     let Settings { login_url, sign_requests, .. } = settings::read(tx.conn)?;
     let missing = || Error::Conflict("Enter Entra ID's login URL first.".to_owned());
     let target = login_url.and_then(|url| Url::parse(&url).ok()).ok_or_else(missing)?;
@@ -244,7 +244,8 @@ fn address(
     .to_xml();
     let pairs = if sign_requests { keys::pairs(tx.conn, tx.keys)? } else { Vec::new() };
     let address = redirect::address(&target, Kind::Request, &xml, Some(&sent.id), pairs.first());
-    address.ok_or_else(|| Error::internal("a request could not be put into an address"))
+    let address = address.ok_or_else(|| Error::internal("a request could not be put into an address"))?;
+    Ok(sent.map(|_| address))
 }
 
 #[derive(Template)]
@@ -421,7 +422,10 @@ async fn enter(request: &HttpRequest, org: &OrgHandle, session: ReservedSession)
         let remember = move |tx: &mut Tx| {
             // Where the session was ended before it began, so were the devices.
             let stands = sessions::is_reserved(tx.conn, &reserved)?;
-            stands.then(|| devices::remember(tx, &user, before.as_deref())).transpose()
+            if !stands {
+                return Ok::<_, Error>(Noted::unaudited(None, "the session was ended before it began"));
+            }
+            Ok(devices::remember(tx, &user, before.as_deref())?.map(Some))
         };
         if let Some(secret) = org.write(Actor::Rollcall, remember).await? {
             device::keep(request, &mut response, secret)?;

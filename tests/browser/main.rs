@@ -147,7 +147,7 @@ async fn the_progress_of_long_work(script: Script) {
     let ids: Vec<String> =
         (0..250).map(|number| console.user(&format!("p{number}@contoso.example"), None).id).collect();
     let task = console.write(move |tx| {
-        let site = sites::create(tx, "Delft")?.id;
+        let site = sites::create(tx, "Delft")?.split().0.id;
         by_hand::begin_setting_site(tx, &ids, &site)
     });
     let tour = Tour::start(&console.address, script).await;
@@ -293,10 +293,11 @@ fn hold_back(console: &Console) {
                 active: true,
                 site: SiteWish::Unsaid,
             };
-            let known = by_entra::create(tx, wish)?.known;
-            warning = by_entra::remove(tx, known)?.1;
+            let known = by_entra::create(tx, wish)?.split().0.known;
+            warning = by_entra::remove(tx, known)?.split().0.1;
         }
-        Ok(warning)
+        let noted = rollcall::domain::Noted::unaudited(warning, "each user has an entry of their own");
+        Ok::<_, rollcall::error::Error>(noted)
     });
     assert!(last.unwrap().is_some(), "the second is held");
 }

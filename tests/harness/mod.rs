@@ -9,9 +9,10 @@ use rollcall::domain::identity::tokens;
 use rollcall::domain::page::At;
 use rollcall::domain::provisioning::{self, Outcome};
 use rollcall::domain::sessions::Limits;
+use rollcall::domain::sso::events;
 use rollcall::domain::users::by_entra::Scope;
 use rollcall::domain::users::{Profile, User, by_hand};
-use rollcall::domain::{Actor, Clock, Org, Role, Tx, licenses, sites};
+use rollcall::domain::{Actor, Clock, Noted, Org, Role, Tx, licenses, sites, tasks};
 use rollcall::seal::Keyring;
 use rollcall::threads::Threads;
 use rollcall::web::{self, AppState, Patience, Proxies, Room, Site};
@@ -32,6 +33,44 @@ pub const PASSWORD: &str = "correct horse battery staple";
 
 /// More requests a second than a test sends.
 const PLENTY: NonZeroU32 = NonZeroU32::MAX;
+
+/// What a test writes: a rule's answer with its proof, or what the test does beside the rules.
+pub trait Written {
+    type Value: Send + 'static;
+    fn noted(self) -> Noted<Self::Value>;
+}
+
+impl<T: Send + 'static> Written for Noted<T> {
+    type Value = T;
+
+    fn noted(self) -> Noted<T> {
+        self
+    }
+}
+
+macro_rules! beside_the_rules {
+    ($([$($name:ident),*] $kind:ty;)+) => {$(
+        impl<$($name: Send + 'static),*> Written for $kind {
+            type Value = Self;
+
+            fn noted(self) -> Noted<Self> {
+                Noted::unaudited(self, "a test")
+            }
+        }
+    )+};
+}
+
+beside_the_rules! {
+    [] ();
+    [] bool;
+    [] String;
+    [T] Vec<T>;
+    [T] Option<T>;
+    [A, B] (A, B);
+    [] events::Event;
+    [] tasks::Task;
+    [] usize;
+}
 
 /// A console that is served.
 pub struct Console {
@@ -159,11 +198,11 @@ impl Console {
         (console, entra)
     }
 
-    pub fn write<T: Send + 'static>(
+    pub fn write<W: Written>(
         &self,
-        work: impl FnOnce(&mut Tx) -> rollcall::error::Result<T> + Send + 'static,
-    ) -> T {
-        self.org.write(&Actor::CommandLine, work).unwrap()
+        work: impl FnOnce(&mut Tx) -> rollcall::error::Result<W> + Send + 'static,
+    ) -> W::Value {
+        self.org.write(&Actor::CommandLine, |tx| work(tx).map(Written::noted)).unwrap()
     }
 
     pub fn switch(&self, state: State, pause_answer: PauseAnswer, scope: Scope) {

@@ -8,7 +8,7 @@
 use crate::db::Conn;
 use crate::db::schema::sign_in_devices as table;
 use crate::domain::users::User;
-use crate::domain::{Tx, new_id};
+use crate::domain::{Noted, Tx, new_id};
 use crate::error::Result;
 use crate::seal::{self, Keyring};
 use chrono::{NaiveDateTime, TimeDelta};
@@ -53,7 +53,7 @@ pub fn recognise(
 
 /// Remembers that the account was signed in to on the device with the secret `before`, or on a new one; answers the
 /// secret that it keeps from now on.
-pub fn remember(tx: &mut Tx, user: &User, before: Option<&str>) -> Result<String> {
+pub fn remember(tx: &mut Tx, user: &User, before: Option<&str>) -> Result<Noted<String>> {
     diesel::delete(table::table.filter(table::used_at.le(tx.now - KEPT_FOR))).execute(tx.conn)?;
     let secret = seal::secret();
     let digest = tx.keys.digest(PURPOSE, &secret);
@@ -73,11 +73,11 @@ pub fn remember(tx: &mut Tx, user: &User, before: Option<&str>) -> Result<String
     let surplus: Vec<String> =
         theirs.select(table::id).offset(MOST).limit(i64::from(i32::MAX)).load(tx.conn)?;
     diesel::delete(table::table.filter(table::id.eq_any(surplus))).execute(tx.conn)?;
-    Ok(secret)
+    Ok(Noted::unaudited(secret, "the sign-in has an entry"))
 }
 
 /// Forgets all devices of an account.
-pub fn forget(tx: &mut Tx, user: &str) -> Result<()> {
+pub(in crate::domain) fn forget(tx: &mut Tx, user: &str) -> Result<()> {
     diesel::delete(table::table.filter(table::user_id.eq(user))).execute(tx.conn)?;
     Ok(())
 }

@@ -6,10 +6,10 @@ use super::passwords::Prepared;
 use super::{only_owners, set_password};
 use crate::db::Conn;
 use crate::db::schema::{password_links, users as accounts};
-use crate::domain::audit::{self, Action, Change};
+use crate::domain::audit::{Action, Change};
 use crate::domain::sso::policy;
 use crate::domain::users::{self, User};
-use crate::domain::{Actor, Role, Tx, in_words};
+use crate::domain::{Actor, Noted, Role, Tx, in_words};
 use crate::error::{Error, Result};
 use crate::seal::{self, Keyring};
 use chrono::{NaiveDateTime, TimeDelta};
@@ -33,13 +33,13 @@ pub struct Link {
 }
 
 /// Makes all links void, whoever they are for; answers how many.
-pub fn end_all(tx: &mut Tx) -> Result<usize> {
+pub(in crate::domain) fn end_all(tx: &mut Tx) -> Result<usize> {
     Ok(diesel::delete(password_links::table).execute(tx.conn)?)
 }
 
 /// Makes a link for an account with a role; the one before it is void. A password that there is stays good until another
 /// is chosen.
-pub fn make(tx: &mut Tx, id: &str) -> Result<(User, Link)> {
+pub fn make(tx: &mut Tx, id: &str) -> Result<Noted<(User, Link)>> {
     only_owners(tx)?;
     let user = users::find(tx.conn, id)?;
     may_choose(&user)?;
@@ -60,8 +60,8 @@ pub fn make(tx: &mut Tx, id: &str) -> Result<(User, Link)> {
         .execute(tx.conn)?;
     let name = user.name();
     let until = Change::set("good until", in_words(link.expires_at));
-    audit::note(tx, Action::PasswordLinkMade, user.subject(&name), &[until])?;
-    Ok((user, link))
+    let noted = tx.note(Action::PasswordLinkMade, user.subject(&name), &[until])?;
+    Ok(noted.with((user, link)))
 }
 
 /// Whose link this is, if it is good at `now`; else it is not found.
@@ -94,13 +94,13 @@ fn may_still_make(conn: &mut Conn, id: &str) -> Result<bool> {
 }
 
 /// Sets the password that the holder of the link chose; the link is void from then on.
-pub fn redeem(tx: &mut Tx, secret: &str, prepared: Prepared) -> Result<User> {
+pub fn redeem(tx: &mut Tx, secret: &str, prepared: Prepared) -> Result<Noted<User>> {
     let user = holder(tx.conn, tx.keys, secret, tx.now)?;
     if user.id != prepared.id {
         return Err(Error::internal("a password was prepared for another account than the link's"));
     }
     let name = user.name();
-    audit::note(tx, Action::PasswordLinkUsed, user.subject(&name), &[])?;
+    tx.note(Action::PasswordLinkUsed, user.subject(&name), &[])?;
     set_password(tx, prepared)
 }
 

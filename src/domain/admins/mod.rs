@@ -8,7 +8,7 @@ use super::audit::{Action, Change, Kind, Subject};
 use super::settings::{self, names};
 use super::users::recognition::{self, Decision};
 use super::users::{self, EntraState, Profile, User, by_hand, keep_an_owner, lifecycle, store};
-use super::{Role, Tx, audit};
+use super::{Noted, Role, Tx};
 use crate::db::Conn;
 use crate::db::schema::users as table;
 use crate::error::{Error, Result};
@@ -59,13 +59,16 @@ pub fn is_unclaimed(conn: &mut Conn) -> Result<bool> {
 }
 
 /// A new set-up secret for an instance without an owner; the one before it is void.
-pub fn offer_set_up(tx: &mut Tx) -> Result<Option<String>> {
+pub fn offer_set_up(tx: &mut Tx) -> Result<Noted<Option<String>>> {
     if !is_unclaimed(tx.conn)? {
-        return Ok(None);
+        return Ok(Noted::unaudited(None, "there is an owner"));
     }
     let secret = seal::secret();
     settings::put(tx, names::SET_UP, &tx.keys.digest(SET_UP_PURPOSE, &secret))?;
-    Ok(Some(secret))
+    Ok(Noted::unaudited(
+        Some(secret),
+        "nobody owns the instance yet, and whoever starts it is shown the link",
+    ))
 }
 
 /// Refuses, as not found, whoever doesn't hold the set-up secret of an unclaimed instance.
@@ -80,7 +83,7 @@ pub fn may_set_up(conn: &mut Conn, keys: &Keyring, secret: &str) -> Result<()> {
 }
 
 /// Claims the instance for its first owner.
-pub fn set_up(tx: &mut Tx, secret: &str, organisation: &str, wish: &Wish) -> Result<User> {
+pub fn set_up(tx: &mut Tx, secret: &str, organisation: &str, wish: &Wish) -> Result<Noted<User>> {
     may_set_up(tx.conn, tx.keys, secret)?;
     let organisation = organisation.trim();
     if organisation.is_empty() || organisation.chars().count() > LONGEST_ORGANISATION {
@@ -88,12 +91,12 @@ pub fn set_up(tx: &mut Tx, secret: &str, organisation: &str, wish: &Wish) -> Res
         return Err(Error::invalid("organisation", message));
     }
     crate::domain::names::seen("organisation", "organisation's name", organisation)?;
-    let owner = add(tx, &Wish { role: Role::Owner, ..wish.clone() })?;
+    let owner = add(tx, &Wish { role: Role::Owner, ..wish.clone() })?.into_inner();
     settings::put(tx, names::ORGANISATION, &organisation)?;
     settings::forget(tx, names::SET_UP)?;
     let subject = Subject { kind: Kind::Organisation, id: "organisation", name: organisation };
-    audit::note(tx, Action::SetUp, subject, &[Change::set("first owner", &owner.profile.user_name)])?;
-    Ok(owner)
+    let noted = tx.note(Action::SetUp, subject, &[Change::set("first owner", &owner.profile.user_name)])?;
+    Ok(noted.with(owner))
 }
 
 /// Everybody with a role in the console, by role and name.
@@ -104,7 +107,7 @@ pub fn list(conn: &mut Conn) -> Result<Vec<User>> {
 }
 
 /// Makes an account with a role. The first account with a role is an owner: there must be one.
-pub fn create(tx: &mut Tx, wish: &Wish) -> Result<User> {
+pub fn create(tx: &mut Tx, wish: &Wish) -> Result<Noted<User>> {
     only_owners(tx)?;
     let first = is_unclaimed(tx.conn)?;
     if wish.role == Role::None {
@@ -119,7 +122,7 @@ pub fn create(tx: &mut Tx, wish: &Wish) -> Result<User> {
 }
 
 /// Makes an account with a role, and a link by which its holder chooses their password.
-pub fn invite(tx: &mut Tx, invitation: &Invitation) -> Result<(User, Link)> {
+pub fn invite(tx: &mut Tx, invitation: &Invitation) -> Result<Noted<(User, Link)>> {
     only_owners(tx)?;
     let Invitation { name, user_name, role } = invitation;
     if *role == Role::None {
@@ -129,7 +132,7 @@ pub fn invite(tx: &mut Tx, invitation: &Invitation) -> Result<(User, Link)> {
     links::make(tx, &user.id)
 }
 
-fn add(tx: &mut Tx, wish: &Wish) -> Result<User> {
+fn add(tx: &mut Tx, wish: &Wish) -> Result<Noted<User>> {
     add_with(tx, &wish.name, &wish.user_name, wish.role, Some(wish.password.clone()))
 }
 
@@ -139,24 +142,23 @@ fn add_with(
     user_name: &str,
     role: Role,
     password: Option<PasswordHash>,
-) -> Result<User> {
+) -> Result<Noted<User>> {
     let name = name.trim();
     let profile = Profile {
         display_name: (!name.is_empty()).then(|| name.to_owned()),
         ..Profile::named(user_name.trim())
     };
-    let mut user = by_hand::create(tx, by_hand::Wish { profile, email: None }, None)?;
+    let mut user = by_hand::create(tx, by_hand::Wish { profile, email: None }, None)?.into_inner();
     user.role = role;
     user.confirm_recognition();
     user.password_hash = password.map(PasswordHash::into_stored);
     store(tx, &mut user, None)?;
-    note_role(tx, &user, Role::None)?;
-    Ok(user)
+    Ok(note_role(tx, &user, Role::None)?.with(user))
 }
 
 /// Gives an account another role, or none: as [`appoint_recognised`] for an owner who was shown nothing and keeps
 /// nothing but the user name.
-pub fn appoint(tx: &mut Tx, id: &str, role: Role) -> Result<User> {
+pub fn appoint(tx: &mut Tx, id: &str, role: Role) -> Result<Noted<User>> {
     appoint_recognised(tx, id, role, &Decision::default())
 }
 
@@ -164,12 +166,12 @@ pub fn appoint(tx: &mut Tx, id: &str, role: Role) -> Result<User> {
 ///
 /// An account that had no role is recognised from then on by what the owner decides: its user name, and what else is
 /// kept of what a lesser role may have written. Whoever is signed in to it signs in anew.
-pub fn appoint_recognised(tx: &mut Tx, id: &str, role: Role, decision: &Decision) -> Result<User> {
+pub fn appoint_recognised(tx: &mut Tx, id: &str, role: Role, decision: &Decision) -> Result<Noted<User>> {
     only_owners(tx)?;
     let mut user = users::find(tx.conn, id)?;
     let before = user.role;
     if before == role {
-        return Ok(user);
+        return Ok(Noted::unaudited(user, "nothing changed"));
     }
     if tx.actor.is(id) {
         return Err(Error::Conflict("You cannot change your own role. Ask another owner.".to_owned()));
@@ -197,25 +199,25 @@ pub fn appoint_recognised(tx: &mut Tx, id: &str, role: Role, decision: &Decision
     links::end_all_of(tx, id)?;
     // A session is of those who could begin it: with less power, or with none before, it begins anew.
     if role < before || before == Role::None {
-        lifecycle::end_sessions(tx, id)?;
+        lifecycle::drop_sessions(tx, id)?;
         devices::forget(tx, id)?;
     }
     store(tx, &mut user, None)?;
     changes.extend(Change::of("role", Some(before.word()), Some(role.word())));
     let name = user.name();
-    audit::note(tx, Action::RoleChanged, user.subject(&name), &changes)?;
-    Ok(user)
+    let noted = tx.note(Action::RoleChanged, user.subject(&name), &changes)?;
+    Ok(noted.with(user))
 }
 
 /// Puts an owner's account under Entra ID's management, or protects it again.
-pub fn hand_over(tx: &mut Tx, id: &str, handed_over: bool) -> Result<User> {
+pub fn hand_over(tx: &mut Tx, id: &str, handed_over: bool) -> Result<Noted<User>> {
     only_owners(tx)?;
     let mut user = users::find(tx.conn, id)?;
     if user.role != Role::Owner {
         return Err(Error::Conflict(format!("{} is not an owner.", user.name())));
     }
     if user.handed_over == handed_over {
-        return Ok(user);
+        return Ok(Noted::unaudited(user, "nothing changed"));
     }
     if handed_over {
         keep_an_owner(tx, &user)?;
@@ -230,15 +232,15 @@ pub fn hand_over(tx: &mut Tx, id: &str, handed_over: bool) -> Result<User> {
     }
     let action = if handed_over { Action::OwnerHandedOver } else { Action::OwnerProtected };
     let name = user.name();
-    audit::note(tx, action, user.subject(&name), &[])?;
-    Ok(user)
+    let noted = tx.note(action, user.subject(&name), &[])?;
+    Ok(noted.with(user))
 }
 
 /// Sets the password of an account with a role and ends its sessions.
 ///
 /// One's own, or anybody's for an owner: whoever changes their own has shown the old one before. Refused if the account
 /// changed since the hash was made by [`passwords::prepare`].
-pub fn set_password(tx: &mut Tx, prepared: Prepared) -> Result<User> {
+pub fn set_password(tx: &mut Tx, prepared: Prepared) -> Result<Noted<User>> {
     let Prepared { id, version, hash } = prepared;
     let mut user = users::find(tx.conn, &id)?;
     if !tx.actor.is(&id) {
@@ -258,14 +260,14 @@ pub fn set_password(tx: &mut Tx, prepared: Prepared) -> Result<User> {
     }
     user.password_hash = Some(hash.into_stored());
     store(tx, &mut user, None)?;
-    lifecycle::end_sessions(tx, &id)?;
+    lifecycle::drop_sessions(tx, &id)?;
     // Whoever sat in one of those sessions may have made links in it.
     links::end_all_of(tx, &id)?;
     throttle::forgive_all(tx, &id)?;
     devices::forget(tx, &id)?;
     let name = user.name();
-    audit::note(tx, Action::PasswordSet, user.subject(&name), &[])?;
-    Ok(user)
+    let noted = tx.note(Action::PasswordSet, user.subject(&name), &[])?;
+    Ok(noted.with(user))
 }
 
 fn only_owners(tx: &Tx) -> Result<()> {
@@ -275,8 +277,8 @@ fn only_owners(tx: &Tx) -> Result<()> {
     Err(Error::Forbidden("Only an owner may do this.".to_owned()))
 }
 
-fn note_role(tx: &mut Tx, user: &User, before: Role) -> Result<()> {
+fn note_role(tx: &mut Tx, user: &User, before: Role) -> Result<Noted<()>> {
     let change = Change::of("role", Some(before.word()), Some(user.role.word()));
     let name = user.name();
-    audit::note(tx, Action::RoleChanged, user.subject(&name), change.as_slice())
+    tx.note(Action::RoleChanged, user.subject(&name), change.as_slice())
 }

@@ -5,12 +5,12 @@
 pub use super::throttle::{Attempt, Caller, Origin};
 use super::{devices, throttle};
 use crate::db::Conn;
-use crate::domain::audit::{self, Action, Change, Kind, Subject};
+use crate::domain::audit::{Action, Change, Kind, Subject};
 use crate::domain::retention::surplus;
 use crate::domain::sessions::{Holder, Reserved};
 use crate::domain::sso::policy;
 use crate::domain::users::{self, User};
-use crate::domain::{Role, Tx, sessions};
+use crate::domain::{Noted, Role, Tx, sessions};
 use crate::error::{Error, Result};
 use crate::seal::Keyring;
 use chrono::{NaiveDateTime, TimeDelta};
@@ -67,15 +67,26 @@ pub fn may_try(
 }
 
 /// Counts a try before its password is looked at, or refuses it while the caller must wait.
-pub fn register(tx: &mut Tx, user_name: &str, origin: &Origin, caller: &Caller) -> Result<Result<Attempt>> {
+pub fn register(
+    tx: &mut Tx,
+    user_name: &str,
+    origin: &Origin,
+    caller: &Caller,
+) -> Result<Noted<Result<Attempt>>> {
     let user = candidate(tx.conn, user_name)?.map(|user| user.id);
-    throttle::register(tx, user_name, user.as_deref(), origin, caller)
+    Ok(Noted::unaudited(
+        throttle::register(tx, user_name, user.as_deref(), origin, caller)?,
+        "a try that is counted against guessing has its entry once it is known what came of it",
+    ))
 }
 
 /// Takes a try back that was not looked at after all, because too much waited.
-pub fn take_back(tx: &mut Tx, user_name: &str, origin: &Origin, caller: &Caller) -> Result<()> {
+pub fn take_back(tx: &mut Tx, user_name: &str, origin: &Origin, caller: &Caller) -> Result<Noted<()>> {
     let user = candidate(tx.conn, user_name)?.map(|user| user.id);
-    throttle::take_back(tx, user_name, user.as_deref(), origin, caller)
+    Ok(Noted::unaudited(
+        throttle::take_back(tx, user_name, user.as_deref(), origin, caller)?,
+        "a password that nobody looked at was no try",
+    ))
 }
 
 /// The session of somebody who signed in by password.
@@ -94,14 +105,14 @@ pub fn record_success(
     origin: &Origin,
     caller: &Caller,
     device: Option<&str>,
-) -> Result<PasswordSession> {
+) -> Result<Noted<PasswordSession>> {
     let user = &unchanged(tx, user, caller)?;
     throttle::forgive(tx, &user.profile.user_name, &user.id, origin, caller)?;
     let name = user.name();
-    audit::note(tx, Action::SignedIn, user.subject(&name), &[Change::set("address", &origin.address)])?;
-    let device = devices::remember(tx, user, device)?;
-    let reserved = sessions::reserve(tx, Holder::by_password(&user.id))?;
-    Ok(PasswordSession { reserved, device })
+    let noted = tx.note(Action::SignedIn, user.subject(&name), &[Change::set("address", &origin.address)])?;
+    let device = devices::remember(tx, user, device)?.into_inner();
+    let reserved = sessions::reserve(tx, Holder::by_password(&user.id))?.into_inner();
+    Ok(noted.with(PasswordSession { reserved, device }))
 }
 
 /// The account as it is now, if the password that was verified is still the one that lets it in; whoever is in already
@@ -122,20 +133,22 @@ pub fn wrong() -> Error {
 
 /// Forgets the wrong tries of somebody signed in who showed the right password when asked again. Refused if the account
 /// is no longer what it was when the password was verified.
-pub fn confirm(tx: &mut Tx, user: &User, origin: &Origin, caller: &Caller) -> Result<()> {
+pub fn confirm(tx: &mut Tx, user: &User, origin: &Origin, caller: &Caller) -> Result<Noted<()>> {
     let user = &unchanged(tx, user, caller)?;
-    throttle::forgive(tx, &user.profile.user_name, &user.id, origin, caller)
+    throttle::forgive(tx, &user.profile.user_name, &user.id, origin, caller)?;
+    let name = user.name();
+    tx.note(Action::Confirmed, user.subject(&name), &[Change::set("address", &origin.address)])
 }
 
 /// Notes that somebody signed out.
-pub fn record_sign_out(tx: &mut Tx, user: &User) -> Result<()> {
+pub fn record_sign_out(tx: &mut Tx, user: &User) -> Result<Noted<()>> {
     let name = user.name();
-    audit::note(tx, Action::SignedOut, user.subject(&name), &[])
+    tx.note(Action::SignedOut, user.subject(&name), &[])
 }
 
 /// Notes that somebody was turned away: `again` if they are signed in and were asked for their password once more,
 /// `locks` if further tries must wait.
-pub fn refuse(tx: &mut Tx, user_name: &str, origin: &Origin, again: bool, locks: bool) -> Result<()> {
+pub fn refuse(tx: &mut Tx, user_name: &str, origin: &Origin, again: bool, locks: bool) -> Result<Noted<()>> {
     let user = users::named(tx.conn, user_name)?;
     let id = user.as_ref().map_or("", |user| user.id.as_str());
     // What was typed is not kept: people type passwords into the wrong field.
@@ -158,10 +171,11 @@ pub fn refuse(tx: &mut Tx, user_name: &str, origin: &Origin, again: bool, locks:
                 && so_often("entries".to_owned())? <= MOST_ENTRIES
         };
     if !is_told {
-        return Ok(());
+        return Ok(Noted::unaudited((), "so many alike have entries already that more tell nothing"));
     }
-    audit::note(tx, action, subject, &change)?;
+    let noted = tx.note(action, subject, &change)?;
     surplus::of_entries(tx, action, Some(id), &[], MOST_KEPT_OF_AN_ACCOUNT)?;
     let owners = users::with_role(tx.conn, Role::Owner)?;
-    surplus::of_entries(tx, action, None, &owners, MOST_KEPT)
+    surplus::of_entries(tx, action, None, &owners, MOST_KEPT)?;
+    Ok(noted)
 }

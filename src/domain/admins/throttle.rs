@@ -131,7 +131,7 @@ pub fn subject(keys: &Keyring, user_name: &str, origin: &Origin, caller: &Caller
 
 /// Counts a try of the account that goes by `user_name`, whose key is `user` if there is one; refuses it while the
 /// caller is locked.
-pub fn register(
+pub(in crate::domain) fn register(
     tx: &mut Tx,
     user_name: &str,
     user: Option<&str>,
@@ -171,7 +171,7 @@ pub fn register(
 }
 
 /// Takes a try back that was not looked at after all, because too much waited.
-pub fn take_back(
+pub(in crate::domain) fn take_back(
     tx: &mut Tx,
     user_name: &str,
     user: Option<&str>,
@@ -192,7 +192,13 @@ pub fn take_back(
 }
 
 /// Forgets the tries of a caller who turned out to be the right one, and what they added to their block's.
-pub fn forgive(tx: &mut Tx, user_name: &str, user: &str, origin: &Origin, caller: &Caller) -> Result<()> {
+pub(in crate::domain) fn forgive(
+    tx: &mut Tx,
+    user_name: &str,
+    user: &str,
+    origin: &Origin,
+    caller: &Caller,
+) -> Result<()> {
     if let Caller::Device(device) = caller {
         devices::forgive(tx, device)?;
     }
@@ -215,7 +221,7 @@ pub fn forgive(tx: &mut Tx, user_name: &str, user: &str, origin: &Origin, caller
 }
 
 /// Forgets all tries of an account: it has another password now.
-pub fn forgive_all(tx: &mut Tx, user: &str) -> Result<()> {
+pub(in crate::domain) fn forgive_all(tx: &mut Tx, user: &str) -> Result<()> {
     diesel::delete(table::table.filter(table::user_id.eq(user))).execute(tx.conn)?;
     Ok(())
 }

@@ -3,8 +3,9 @@
 use super::{Alignment, Compared, Row, find};
 use crate::db::Conn;
 use crate::db::schema::{alignment_rows, alignments};
+use crate::domain::audit::{Action, Change};
 use crate::domain::tasks::{self, Kind, Slice, Step, Task};
-use crate::domain::{Tx, names, new_id};
+use crate::domain::{Noted, Tx, names, new_id};
 use crate::error::{Error, Result};
 use chrono::{NaiveDateTime, TimeDelta};
 use diesel::prelude::*;
@@ -28,7 +29,7 @@ impl Compared {
 }
 
 /// Begins to keep a comparison. It is not seen until all its rows are there ([`keep_rest`]).
-pub fn begin_keeping(tx: &mut Tx, file_name: &str, compared: &Compared) -> Result<Alignment> {
+pub fn begin_keeping(tx: &mut Tx, file_name: &str, compared: &Compared) -> Result<Noted<Alignment>> {
     let alignment = Alignment {
         id: new_id(),
         file_name: names::of_file(file_name),
@@ -39,26 +40,29 @@ pub fn begin_keeping(tx: &mut Tx, file_name: &str, compared: &Compared) -> Resul
         complete: false,
     };
     diesel::insert_into(alignments::table).values(&alignment).execute(tx.conn)?;
-    Ok(alignment)
+    Ok(Noted::unaudited(alignment, "the entry is made once all of the comparison is kept"))
 }
 
 /// Keeps some of its rows.
-pub fn keep_some(tx: &mut Tx, id: &str, rows: Vec<Row>) -> Result<()> {
+pub fn keep_some(tx: &mut Tx, id: &str, rows: Vec<Row>) -> Result<Noted<()>> {
     let rows: Vec<Row> = rows.into_iter().map(|row| Row { alignment_id: id.to_owned(), ..row }).collect();
     diesel::insert_into(alignment_rows::table).values(&rows).execute(tx.conn)?;
-    Ok(())
+    Ok(Noted::unaudited((), "the entry is made once all of the comparison is kept"))
 }
 
 /// Says that all rows are there.
-pub fn keep_rest(tx: &mut Tx, id: &str) -> Result<Alignment> {
+pub fn keep_rest(tx: &mut Tx, id: &str) -> Result<Noted<Alignment>> {
     diesel::update(alignments::table.find(id)).set(alignments::complete.eq(true)).execute(tx.conn)?;
-    find(tx.conn, id)
+    let alignment = find(tx.conn, id)?;
+    let rows = Change::set("rows", alignment.row_count.to_string());
+    Ok(tx.note(Action::ComparisonKept, alignment.subject(), &[rows])?.with(alignment))
 }
 
 /// Forgets a comparison: it is not seen any more, and its rows go. What was renamed stays so.
-pub fn discard(tx: &mut Tx, id: &str) -> Result<Task> {
-    find(tx.conn, id)?;
-    forget(tx, id)
+pub fn discard(tx: &mut Tx, id: &str) -> Result<Noted<Task>> {
+    let alignment = find(tx.conn, id)?;
+    let task = forget(tx, id)?;
+    Ok(tx.note(Action::ComparisonDiscarded, alignment.subject(), &[])?.with(task))
 }
 
 fn forget(tx: &mut Tx, id: &str) -> Result<Task> {
@@ -73,12 +77,15 @@ fn forget(tx: &mut Tx, id: &str) -> Result<Task> {
 }
 
 /// Lets some rows of a comparison go, and with the last of them the comparison.
-pub(in crate::domain) fn forget_some(tx: &mut Tx, task: &mut Task, slice: &mut Slice) -> Result<Step> {
+pub(in crate::domain) fn forget_some(tx: &mut Tx, task: &mut Task, slice: &mut Slice) -> Result<Noted<Step>> {
     let mut after: i32 = task.position()?.unwrap_or_default();
     while i64::from(after) < task.total {
         if !slice.takes(FORGOTTEN_AT_ONCE.into()) {
             task.go_on_from(&after)?;
-            return Ok(Step::More);
+            return Ok(Noted::unaudited(
+                Step::More,
+                "that the comparison was discarded has an entry, and one that was never kept whole is nobody's",
+            ));
         }
         let some = alignment_rows::table
             .filter(alignment_rows::alignment_id.eq(&task.subject))
@@ -88,7 +95,10 @@ pub(in crate::domain) fn forget_some(tx: &mut Tx, task: &mut Task, slice: &mut S
         task.done = task.total.min(after.into());
     }
     diesel::delete(alignments::table.find(&task.subject)).execute(tx.conn)?;
-    Ok(Step::Done)
+    Ok(Noted::unaudited(
+        Step::Done,
+        "that the comparison was discarded has an entry, and one that was never kept whole is nobody's",
+    ))
 }
 
 /// Whether a comparison was left before all its rows were there.
@@ -97,11 +107,14 @@ pub fn is_untidy(conn: &mut Conn, now: NaiveDateTime) -> Result<bool> {
 }
 
 /// Forgets those that were left before all their rows were there.
-pub fn tidy(tx: &mut Tx) -> Result<()> {
+pub fn tidy(tx: &mut Tx) -> Result<Noted<()>> {
     for id in abandoned(tx.conn, tx.now)? {
         forget(tx, &id)?;
     }
-    Ok(())
+    Ok(Noted::unaudited(
+        (),
+        "that the comparison was discarded has an entry, and one that was never kept whole is nobody's",
+    ))
 }
 
 fn abandoned(conn: &mut Conn, now: NaiveDateTime) -> Result<Vec<String>> {

@@ -8,12 +8,13 @@
 //! | `rename`    | accepting a proposal, all of them, and taking them back           |
 //! | `outlook`   | what will become of each account                                  |
 
+use super::audit::{self, Subject};
 use super::condition::Sql;
 use super::page::{At, Page};
 use super::text_enum::text_enum;
 use super::users::by_entra::Scope;
 use super::users::{self, EntraState, Profile};
-use super::{Role, Tx, spreadsheets};
+use super::{Noted, Role, Tx, spreadsheets};
 use crate::db::Conn;
 use crate::db::schema::{alignment_rows, alignments, user_emails, users as users_table};
 use crate::error::{Error, Result};
@@ -139,6 +140,10 @@ pub struct Alignment {
 }
 
 impl Alignment {
+    fn subject(&self) -> Subject<'_> {
+        Subject { kind: audit::Kind::Comparison, id: &self.id, name: &self.file_name }
+    }
+
     /// What the administrator should know about the reading.
     #[must_use]
     pub fn remarks(&self) -> Vec<String> {
@@ -226,7 +231,7 @@ fn point_out_look_alikes(conn: &mut Conn, rows: &mut [Row]) -> Result<()> {
 }
 
 /// Keeps a comparison, in one go.
-pub fn keep(tx: &mut Tx, file_name: &str, mut compared: Compared) -> Result<Alignment> {
+pub fn keep(tx: &mut Tx, file_name: &str, mut compared: Compared) -> Result<Noted<Alignment>> {
     let bites = compared.take_bites();
     let alignment = begin_keeping(tx, file_name, &compared)?;
     for rows in bites {

@@ -5,7 +5,7 @@ use crate::db::Conn;
 use crate::db::schema::alignment_rows;
 use crate::domain::tasks::{self, Kind as Work, Slice, Step, Task};
 use crate::domain::users::{self, User, by_hand, recognition};
-use crate::domain::{Tx, fold};
+use crate::domain::{Noted, Tx, fold};
 use crate::error::{Error, Result};
 use diesel::prelude::*;
 use serde::{Deserialize, Serialize};
@@ -42,34 +42,38 @@ pub struct Outcome {
 }
 
 /// Gives the user of this row the name that Entra ID has. Refused, and noted, if the world changed since.
-pub fn accept(tx: &mut Tx, id: &str, number: i32) -> Result<Row> {
+pub fn accept(tx: &mut Tx, id: &str, number: i32) -> Result<Noted<Row>> {
     let row = row(tx, id, number)?;
     if !row.is_open_proposal() {
         return Err(Error::Conflict(
             "Nothing is proposed in this row, or it was decided already.".to_owned(),
         ));
     }
-    let (state, note) = match tx.nested(|tx| rename(tx, &row)) {
-        Ok(()) => (State::Accepted, None),
+    let (state, note, noted) = match tx.nested(|tx| rename(tx, &row)) {
+        Ok(noted) => (State::Accepted, None, noted),
         Err(cause @ (Error::Internal(_) | Error::Forbidden(_))) => return Err(cause),
-        Err(refusal) => (State::Stale, Some(refusal.to_string())),
+        Err(refusal) => {
+            let noted = Noted::unaudited((), "nobody was renamed: only the row says so");
+            (State::Stale, Some(refusal.to_string()), noted)
+        }
     };
-    settle(tx, &row, state, note)
+    Ok(noted.with(settle(tx, &row, state, note)?))
 }
 
 /// As [`accept`], for all proposals of these kinds, in one go.
-pub fn accept_all(tx: &mut Tx, id: &str, kinds: &[Kind]) -> Result<Outcome> {
+pub fn accept_all(tx: &mut Tx, id: &str, kinds: &[Kind]) -> Result<Noted<Outcome>> {
     let total = super::count_proposals(tx.conn, id, kinds)?;
     let task = begin_accepting(tx, id, kinds, total)?;
     to_the_end(tx, &task)
 }
 
 /// Begins to accept all proposals of these kinds: so many as [`super::count_proposals`] says.
-pub fn begin_accepting(tx: &mut Tx, id: &str, kinds: &[Kind], total: i64) -> Result<Task> {
+pub fn begin_accepting(tx: &mut Tx, id: &str, kinds: &[Kind], total: i64) -> Result<Noted<Task>> {
     find(tx.conn, id)?;
     let kinds = kinds.iter().map(|kind| kind.as_str().to_owned()).collect();
     let order = Order { kinds, waited: waiting(tx.conn)?, since: Vec::new() };
-    tasks::begin(tx, Work::AcceptRenames, id, &order, total)
+    let task = tasks::begin(tx, Work::AcceptRenames, id, &order, total)?;
+    Ok(Noted::unaudited(task, "each user who is renamed has an entry of their own"))
 }
 
 /// The names of the accounts with a role whose new name waits for an owner since.
@@ -83,7 +87,7 @@ fn waiting(conn: &mut Conn) -> Result<Vec<String>> {
 }
 
 /// Renames some of those whose turn it is, or gives them their old names back.
-pub(in crate::domain) fn rename_some(tx: &mut Tx, task: &mut Task, slice: &mut Slice) -> Result<Step> {
+pub(in crate::domain) fn rename_some(tx: &mut Tx, task: &mut Task, slice: &mut Slice) -> Result<Noted<Step>> {
     let (id, mut order) = (task.subject.clone(), task.what::<Order>()?);
     let kinds: Vec<Kind> = order.kinds.iter().filter_map(|word| Kind::parse(word)).collect();
     let mut after: i32 = task.position()?.unwrap_or_default();
@@ -98,12 +102,15 @@ pub(in crate::domain) fn rename_some(tx: &mut Tx, task: &mut Task, slice: &mut S
             since.retain(|user| !order.waited.contains(&user.id));
             order.since = since.iter().map(User::name).collect();
             task.set_what(&order)?;
-            return Ok(Step::Done);
+            return Ok(Noted::unaudited(Step::Done, "each user who is renamed has an entry of their own"));
         }
         for number in some {
             if !slice.goes_on() {
                 task.go_on_from(&after)?;
-                return Ok(Step::More);
+                return Ok(Noted::unaudited(
+                    Step::More,
+                    "each user who is renamed has an entry of their own",
+                ));
             }
             slice.begins(tasks::Row::Compared(number));
             let is_done = if task.kind == Work::AcceptRenames {
@@ -140,13 +147,14 @@ pub fn outcome(task: &Task) -> Result<Outcome> {
     Ok(Outcome { done: count(task.done)?, stale: count(task.left_out)? })
 }
 
-fn to_the_end(tx: &mut Tx, task: &Task) -> Result<Outcome> {
+fn to_the_end(tx: &mut Tx, task: &Task) -> Result<Noted<Outcome>> {
     let work = |tx: &mut Tx, task: &mut Task| rename_some(tx, task, &mut Slice::whole());
-    outcome(&tasks::advance(tx, &task.id, work)?)
+    let (task, noted) = tasks::advance(tx, &task.id, work)?.split();
+    Ok(noted.with(outcome(&task)?))
 }
 
 /// Gives the user of this row the old name back, if they still have the one that they were given.
-pub fn undo(tx: &mut Tx, id: &str, number: i32) -> Result<Row> {
+pub fn undo(tx: &mut Tx, id: &str, number: i32) -> Result<Noted<Row>> {
     let row = row(tx, id, number)?;
     if row.state != State::Accepted {
         return Err(Error::Conflict("Nothing was renamed in this row, or it was undone already.".to_owned()));
@@ -158,12 +166,12 @@ pub fn undo(tx: &mut Tx, id: &str, number: i32) -> Result<Row> {
         let cause = format!("{} has another user name since. Nothing was changed.", user.name());
         return Err(Error::Conflict(cause));
     }
-    give(tx, &user, &before)?;
-    settle(tx, &row, State::Undone, None)
+    let noted = give(tx, &user, &before)?;
+    Ok(noted.with(settle(tx, &row, State::Undone, None)?))
 }
 
 /// As [`undo`], for all that were accepted, in one go.
-pub fn undo_all(tx: &mut Tx, id: &str) -> Result<Outcome> {
+pub fn undo_all(tx: &mut Tx, id: &str) -> Result<Noted<Outcome>> {
     let total = count_accepted(tx.conn, id)?;
     let task = begin_undoing(tx, id, total)?;
     to_the_end(tx, &task)
@@ -178,10 +186,11 @@ pub fn count_accepted(conn: &mut Conn, id: &str) -> Result<i64> {
 }
 
 /// Begins to take all back that were accepted: so many as [`count_accepted`] says.
-pub fn begin_undoing(tx: &mut Tx, id: &str, total: i64) -> Result<Task> {
+pub fn begin_undoing(tx: &mut Tx, id: &str, total: i64) -> Result<Noted<Task>> {
     find(tx.conn, id)?;
     let order = Order { kinds: Vec::new(), waited: waiting(tx.conn)?, since: Vec::new() };
-    tasks::begin(tx, Work::UndoRenames, id, &order, total)
+    let task = tasks::begin(tx, Work::UndoRenames, id, &order, total)?;
+    Ok(Noted::unaudited(task, "each user who is renamed has an entry of their own"))
 }
 
 fn accepted(tx: &mut Tx, id: &str, after: i32) -> Result<Vec<i32>> {
@@ -203,7 +212,7 @@ fn accepted(tx: &mut Tx, id: &str, after: i32) -> Result<Vec<i32>> {
     Ok(found)
 }
 
-fn rename(tx: &mut Tx, row: &Row) -> Result<()> {
+fn rename(tx: &mut Tx, row: &Row) -> Result<Noted<()>> {
     let gone = || Error::Conflict("The user was deleted since.".to_owned());
     let user = match users::find(tx.conn, row.user_id.as_deref().unwrap_or_default()) {
         Err(Error::NotFound(_)) => return Err(gone()),
@@ -218,7 +227,7 @@ fn rename(tx: &mut Tx, row: &Row) -> Result<()> {
     give(tx, &user, row.entra_name.as_deref().unwrap_or_default())
 }
 
-fn give(tx: &mut Tx, user: &User, name: &str) -> Result<()> {
+fn give(tx: &mut Tx, user: &User, name: &str) -> Result<Noted<()>> {
     let emails = users::emails(tx.conn, &user.id)?;
     let work =
         emails.into_iter().find(|email| email.kind.as_deref() == Some("work")).map(|email| email.value);
@@ -227,8 +236,7 @@ fn give(tx: &mut Tx, user: &User, name: &str) -> Result<()> {
     if fold(&profile.user_name).is_empty() {
         return Err(Error::Conflict("The name in Entra ID is empty.".to_owned()));
     }
-    by_hand::change_by_file(tx, &user.id, by_hand::Wish { profile, email: work })?;
-    Ok(())
+    Ok(by_hand::change_by_file(tx, &user.id, by_hand::Wish { profile, email: work })?.with(()))
 }
 
 fn row(tx: &mut Tx, id: &str, number: i32) -> Result<Row> {

@@ -2,9 +2,9 @@
 
 use super::subject;
 use crate::db::Conn;
-use crate::domain::Tx;
-use crate::domain::audit::{self, Action, Change};
+use crate::domain::audit::{Action, Change};
 use crate::domain::settings::{self, names};
+use crate::domain::{Noted, Tx};
 use crate::error::{Complaint, Error, Result};
 use serde::{Deserialize, Serialize};
 use std::ops::RangeInclusive;
@@ -142,7 +142,7 @@ pub fn limits(conn: &mut Conn) -> Result<Limits> {
 }
 
 /// Sets other limits.
-pub fn set(tx: &mut Tx, wish: Limits) -> Result<()> {
+pub fn set(tx: &mut Tx, wish: Limits) -> Result<Noted<()>> {
     wish.check()?;
     let before = limits(tx.conn)?;
     let switch = |on: bool| if on { "on" } else { "off" };
@@ -153,9 +153,9 @@ pub fn set(tx: &mut Tx, wish: Limits) -> Result<()> {
     }
     if !changes.is_empty() {
         settings::put(tx, names::GUARD, &wish)?;
-        audit::note(tx, Action::GuardChanged, subject(), &changes)?;
+        return tx.note(Action::GuardChanged, subject(), &changes);
     }
-    Ok(())
+    Ok(Noted::unaudited((), "nothing changed"))
 }
 
 #[cfg(test)]

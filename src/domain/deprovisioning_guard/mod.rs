@@ -185,7 +185,7 @@ pub(super) fn uncount_some(
             .set(guard_minutes::people.eq(guard_minutes::people - people))
             .execute(tx.conn)?;
     }
-    there::uncount_arrivals(tx.conn, loss, arrivals)?;
+    there::uncount_arrivals(tx, loss, arrivals)?;
     Ok(Some(last))
 }
 
@@ -284,7 +284,8 @@ fn count_person(
         sweep(tx, limits)?;
     }
     if before.is_none() {
-        there::count_arrival(tx.conn, loss, came_at, tx.now - TimeDelta::minutes(limits.longest()))?;
+        let stale = tx.now - TimeDelta::minutes(limits.longest());
+        there::count_arrival(tx, loss, came_at, stale)?;
     }
     let tried = (guard_people::at.eq(tx.now), guard_people::came_at.eq(came_at));
     let row = (
@@ -326,7 +327,7 @@ fn add_to_minute(tx: &mut Tx, loss: Loss, at: NaiveDateTime) -> Result<bool> {
 fn sweep(tx: &mut Tx, limits: Limits) -> Result<()> {
     let stale = minute(tx.now - TimeDelta::minutes(limits.longest()))?;
     diesel::delete(guard_minutes::table.filter(guard_minutes::minute.lt(stale))).execute(tx.conn)?;
-    there::sweep(tx.conn, stale)?;
+    there::sweep(tx, stale)?;
     for loss in Loss::ALL {
         let old = guard_people::table
             .filter(guard_people::loss.eq(loss))

@@ -52,7 +52,7 @@ pub(super) fn newcomers_counted(conn: &mut Conn, loss: Loss, since: NaiveDateTim
 
 /// Of whoever is counted it is kept when they came, unless that was before every window.
 pub(super) fn count_arrival(
-    conn: &mut Conn,
+    tx: &mut Tx,
     loss: Loss,
     came_at: NaiveDateTime,
     stale: NaiveDateTime,
@@ -70,27 +70,29 @@ pub(super) fn count_arrival(
         .on_conflict((guard_arrivals::loss, guard_arrivals::minute))
         .do_update()
         .set(guard_arrivals::people.eq(guard_arrivals::people + 1))
-        .execute(conn)?;
+        .execute(tx.conn)?;
     Ok(())
 }
 
 /// These are counted no longer: how many came in which minute.
 pub(super) fn uncount_arrivals(
-    conn: &mut Conn,
+    tx: &mut Tx,
     loss: Loss,
     minutes: impl IntoIterator<Item = (NaiveDateTime, i64)>,
 ) -> Result<()> {
     for (minute, people) in minutes {
         let this = guard_arrivals::table.find((loss, minute));
-        diesel::update(this).set(guard_arrivals::people.eq(guard_arrivals::people - people)).execute(conn)?;
+        diesel::update(this)
+            .set(guard_arrivals::people.eq(guard_arrivals::people - people))
+            .execute(tx.conn)?;
     }
     Ok(())
 }
 
 /// Deletes what no window reaches any more.
-pub(super) fn sweep(conn: &mut Conn, stale: NaiveDateTime) -> Result<()> {
+pub(super) fn sweep(tx: &mut Tx, stale: NaiveDateTime) -> Result<()> {
     let old = guard_arrivals::minute.lt(stale).or(guard_arrivals::people.le(0));
-    diesel::delete(guard_arrivals::table.filter(old)).execute(conn)?;
+    diesel::delete(guard_arrivals::table.filter(old)).execute(tx.conn)?;
     Ok(())
 }
 

@@ -2,7 +2,7 @@
 
 use super::forget;
 use super::members::{self, Moved};
-use super::{Group, Tx, fold, named, new_id, note};
+use super::{Group, Noted, Tx, fold, named, new_id, note};
 use crate::db::Conn;
 use crate::db::schema::{group_members, retired_scim_ids, user_groups};
 use crate::domain::audit::{self, Action};
@@ -81,7 +81,7 @@ pub fn get(conn: &mut Conn, scim_id: &str) -> Result<Group> {
 }
 
 /// Makes a group; one that was kept here against its deletion is taken over again, under a new id.
-pub fn create(tx: &mut Tx, mut wish: Wish) -> Result<Done> {
+pub fn create(tx: &mut Tx, mut wish: Wish) -> Result<Noted<Done>> {
     let left_out = names::leave_out("name of the group", &mut wish.name);
     let name = checked(&wish.name)?;
     let group = match named(tx.conn, name)? {
@@ -111,13 +111,15 @@ pub fn create(tx: &mut Tx, mut wish: Wish) -> Result<Done> {
             group
         }
     };
-    let mut done = replace(tx, group, wish)?;
-    done.warnings.extend(left_out);
-    Ok(done)
+    let done = replace(tx, group, wish)?;
+    Ok(done.map(|mut done| {
+        done.warnings.extend(left_out);
+        done
+    }))
 }
 
 /// Makes the group what Entra ID wants it to be.
-pub fn replace(tx: &mut Tx, group: Group, wish: Wish) -> Result<Done> {
+pub fn replace(tx: &mut Tx, group: Group, wish: Wish) -> Result<Noted<Done>> {
     change(tx, group, as_changes(wish))
 }
 
@@ -161,7 +163,7 @@ pub fn prepare(conn: &mut Conn, group: &Group, wishes: Vec<Change>) -> Result<Pr
 }
 
 /// Changes the group, one change after the other.
-pub fn change(tx: &mut Tx, group: Group, wishes: Vec<Change>) -> Result<Done> {
+pub fn change(tx: &mut Tx, group: Group, wishes: Vec<Change>) -> Result<Noted<Done>> {
     let before = group.clone();
     let (mut group, mut moved) = (group, Moved::default());
     let moves = wishes.iter().any(|wish| !matches!(wish, Change::Name(_)));
@@ -198,14 +200,18 @@ pub fn change(tx: &mut Tx, group: Group, wishes: Vec<Change>) -> Result<Done> {
         diesel::update(user_groups::table.find(&group.id)).set(&group).execute(tx.conn)?;
     }
     if !changes.is_empty() {
-        note(tx, Action::GroupChanged, &group, &changes)?;
+        return Ok(note(tx, Action::GroupChanged, &group, &changes)?.with(Done {
+            group,
+            changes,
+            warnings: moved.warnings,
+        }));
     }
-    Ok(Done { group, changes, warnings: moved.warnings })
+    Ok(Noted::unaudited(Done { group, changes, warnings: moved.warnings }, "nothing changed"))
 }
 
 /// Entra ID deleted the group. A group gives nobody anything here, so nothing of it is held back; how many were in it
 /// is answered and logged.
-pub fn remove(tx: &mut Tx, group: &Group) -> Result<Vec<audit::Change>> {
+pub fn remove(tx: &mut Tx, group: &Group) -> Result<Noted<Vec<audit::Change>>> {
     let mine = group_members::table.filter(group_members::group_id.eq(&group.id));
     let people: i64 = mine.count().get_result(tx.conn)?;
     let changes = match people {
@@ -214,23 +220,22 @@ pub fn remove(tx: &mut Tx, group: &Group) -> Result<Vec<audit::Change>> {
             vec![audit::Change { attribute: "members".into(), before: Some(people.to_string()), after: None }]
         }
     };
-    delete_noting(tx, group, &changes)?;
-    Ok(changes)
+    Ok(delete_noting(tx, group, &changes)?.with(changes))
 }
 
 /// The deletion itself; members stay, memberships go.
-pub(in crate::domain) fn delete(tx: &mut Tx, group: &Group) -> Result<()> {
+pub(in crate::domain) fn delete(tx: &mut Tx, group: &Group) -> Result<Noted<()>> {
     delete_noting(tx, group, &[])
 }
 
-fn delete_noting(tx: &mut Tx, group: &Group, changes: &[audit::Change]) -> Result<()> {
+fn delete_noting(tx: &mut Tx, group: &Group, changes: &[audit::Change]) -> Result<Noted<()>> {
     retire(tx, group)?;
     forget::forget(tx, group)?;
     note(tx, Action::GroupDeleted, group, changes)
 }
 
 /// Keeps a group here that Entra ID deleted: it has no part in it any more.
-pub(in crate::domain) fn keep(tx: &mut Tx, group: &Group) -> Result<()> {
+pub(in crate::domain) fn keep(tx: &mut Tx, group: &Group) -> Result<Noted<()>> {
     let mut group = group.clone();
     if group.held_at.is_some() {
         retire(tx, &group)?;
@@ -243,7 +248,7 @@ pub(in crate::domain) fn keep(tx: &mut Tx, group: &Group) -> Result<()> {
 }
 
 /// Lets go what the guard held back of the group.
-pub(in crate::domain) fn release(tx: &mut Tx, group: &Group) -> Result<()> {
+pub(in crate::domain) fn release(tx: &mut Tx, group: &Group) -> Result<Noted<()>> {
     if group.held_at.is_some() {
         return delete(tx, group);
     }

@@ -4,8 +4,8 @@
 use super::Group;
 use crate::db::Conn;
 use crate::db::schema::{group_members, user_groups};
-use crate::domain::Tx;
 use crate::domain::tasks::{self, Kind, Row, Slice, Step, Task};
+use crate::domain::{Noted, Tx};
 use crate::error::Result;
 use chrono::NaiveDateTime;
 use diesel::prelude::*;
@@ -55,28 +55,28 @@ pub fn is_untidy(conn: &mut Conn, now: NaiveDateTime) -> Result<bool> {
 }
 
 /// Begins to let them go.
-pub fn tidy(tx: &mut Tx) -> Result<()> {
+pub fn tidy(tx: &mut Tx) -> Result<Noted<()>> {
     for id in left(tx.conn, tx.now)? {
         let mine = group_members::table.filter(group_members::group_id.eq(&id));
         let members: i64 = mine.count().get_result(tx.conn)?;
         tasks::begin_by_itself(tx, Kind::ForgetGroup, &id, &(), members)?;
     }
-    Ok(())
+    Ok(Noted::unaudited((), "that the group was deleted has an entry"))
 }
 
 /// Lets some memberships go, and with the last of them the group.
-pub(in crate::domain) fn forget_some(tx: &mut Tx, task: &mut Task, slice: &mut Slice) -> Result<Step> {
+pub(in crate::domain) fn forget_some(tx: &mut Tx, task: &mut Task, slice: &mut Slice) -> Result<Noted<Step>> {
     slice.begins(Row::Group(task.subject.clone()));
     while slice.takes(BITE.into()) {
         let some = group_members::table.filter(group_members::group_id.eq(&task.subject)).limit(BITE.into());
         let some: Vec<String> = some.select(group_members::id).load(tx.conn)?;
         if some.is_empty() {
             diesel::delete(user_groups::table.find(&task.subject)).execute(tx.conn)?;
-            return Ok(Step::Done);
+            return Ok(Noted::unaudited(Step::Done, "that the group was deleted has an entry"));
         }
         let gone =
             diesel::delete(group_members::table.filter(group_members::id.eq_any(some))).execute(tx.conn)?;
         task.done += i64::try_from(gone).unwrap_or_default();
     }
-    Ok(Step::More)
+    Ok(Noted::unaudited(Step::More, "that the group was deleted has an entry"))
 }

@@ -8,10 +8,10 @@
 //! | `members`   | who comes and who goes                     |
 //! | `search`    | finding and paging as Entra ID does        |
 
-use super::audit::{self, Action, Change, Kind, Subject};
+use super::audit::{Action, Change, Kind, Subject};
 use super::page::{At, Page};
 use super::users::{Held, Profile};
-use super::{Tx, fold, new_id};
+use super::{Noted, Tx, fold, new_id};
 use crate::db::Conn;
 use crate::db::schema::{group_members, user_groups, users};
 use crate::error::{Error, Result};
@@ -252,7 +252,7 @@ pub fn of_users_for_entra(conn: &mut Conn, users: &[&str]) -> Result<HashMap<Str
 }
 
 /// Deletes a group by hand; its members stay.
-pub fn delete(tx: &mut Tx, id: &str) -> Result<Group> {
+pub fn delete(tx: &mut Tx, id: &str) -> Result<Noted<Group>> {
     let group = find(tx.conn, id)?;
     if group.linked && group.held_at.is_none() {
         return Err(Error::Conflict(format!(
@@ -260,10 +260,9 @@ pub fn delete(tx: &mut Tx, id: &str) -> Result<Group> {
             group.name
         )));
     }
-    by_entra::delete(tx, &group)?;
-    Ok(group)
+    Ok(by_entra::delete(tx, &group)?.with(group))
 }
 
-fn note(tx: &mut Tx, action: Action, group: &Group, changes: &[Change]) -> Result<()> {
-    audit::note(tx, action, group.subject(), changes)
+fn note(tx: &mut Tx, action: Action, group: &Group, changes: &[Change]) -> Result<Noted<()>> {
+    tx.note(action, group.subject(), changes)
 }

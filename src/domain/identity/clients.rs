@@ -6,8 +6,8 @@
 use super::access_tokens::{self, Issued};
 use crate::db::Conn;
 use crate::db::schema::{oauth_client_secrets as secrets, oauth_clients as clients};
-use crate::domain::audit::{self, Action, Change, Kind, Subject};
-use crate::domain::{Tx, names, new_id};
+use crate::domain::audit::{Action, Change, Kind, Subject};
+use crate::domain::{Noted, Tx, names, new_id};
 use crate::error::{Error, Result};
 use crate::seal::{self, Keyring};
 use chrono::{Months, NaiveDateTime, TimeDelta};
@@ -148,7 +148,7 @@ pub fn ending(conn: &mut Conn, then: NaiveDateTime) -> Result<i64> {
 }
 
 /// Makes a client with its first secret, which is answered, good for so many years.
-pub fn create(tx: &mut Tx, label: &str, years: u32) -> Result<(Client, String)> {
+pub fn create(tx: &mut Tx, label: &str, years: u32) -> Result<Noted<(Client, String)>> {
     let label = label.trim();
     if label.is_empty() || label.chars().count() > LONGEST_LABEL {
         let message =
@@ -176,12 +176,12 @@ pub fn create(tx: &mut Tx, label: &str, years: u32) -> Result<(Client, String)> 
     };
     diesel::insert_into(clients::table).values(&client).execute(tx.conn)?;
     let identifier = Change::set("client identifier", client.identifier.clone());
-    audit::note(tx, Action::ClientCreated, client.subject(), &[identifier])?;
+    tx.note(Action::ClientCreated, client.subject(), &[identifier])?;
     add_secret(tx, &client.id, years)
 }
 
 /// Makes another secret of a client, to be good beside those that it has.
-pub fn add_secret(tx: &mut Tx, id: &str, years: u32) -> Result<(Client, String)> {
+pub fn add_secret(tx: &mut Tx, id: &str, years: u32) -> Result<Noted<(Client, String)>> {
     let (client, now) = (find(tx.conn, id)?, tx.now);
     let months = match years {
         1..=3 => Months::new(12 * years),
@@ -207,12 +207,12 @@ pub fn add_secret(tx: &mut Tx, id: &str, years: u32) -> Result<(Client, String)>
     };
     diesel::insert_into(secrets::table).values(&secret).execute(tx.conn)?;
     let expiry = Change::set("expiry", secret.expires_at.date().to_string());
-    audit::note(tx, Action::ClientSecretCreated, client.subject(), &[expiry])?;
-    Ok((client, plain))
+    let noted = tx.note(Action::ClientSecretCreated, client.subject(), &[expiry])?;
+    Ok(noted.with((client, plain)))
 }
 
 /// Refuses a secret from now on, for good, and the access tokens that were got with it.
-pub fn revoke_secret(tx: &mut Tx, id: &str, secret: &str) -> Result<Client> {
+pub fn revoke_secret(tx: &mut Tx, id: &str, secret: &str) -> Result<Noted<Client>> {
     let client = find(tx.conn, id)?;
     let mine = secrets_of(tx.conn, id)?.into_iter().find(|mine| mine.id == secret);
     let mine = mine.ok_or(Error::NotFound("client secret"))?;
@@ -221,20 +221,20 @@ pub fn revoke_secret(tx: &mut Tx, id: &str, secret: &str) -> Result<Client> {
         diesel::update(row).set(secrets::revoked_at.eq(tx.now)).execute(tx.conn)?;
         access_tokens::revoke_of_secret(tx, &mine.id)?;
         let made = Change::set("the one made on", mine.created_at.date().to_string());
-        audit::note(tx, Action::ClientSecretRevoked, client.subject(), &[made])?;
+        return Ok(tx.note(Action::ClientSecretRevoked, client.subject(), &[made])?.with(client));
     }
-    Ok(client)
+    Ok(Noted::unaudited(client, "nothing changed"))
 }
 
 /// Refuses a client, its secrets and its access tokens from now on, for good.
-pub fn remove(tx: &mut Tx, id: &str) -> Result<Client> {
+pub fn remove(tx: &mut Tx, id: &str) -> Result<Noted<Client>> {
     let (client, now) = (find(tx.conn, id)?, tx.now);
     diesel::update(clients::table.find(id)).set(clients::removed_at.eq(now)).execute(tx.conn)?;
     let live = secrets::table.filter(secrets::client_id.eq(id)).filter(secrets::revoked_at.is_null());
     diesel::update(live).set(secrets::revoked_at.eq(now)).execute(tx.conn)?;
     access_tokens::revoke_of_client(tx, id)?;
-    audit::note(tx, Action::ClientRemoved, client.subject(), &[])?;
-    Ok(client)
+    let noted = tx.note(Action::ClientRemoved, client.subject(), &[])?;
+    Ok(noted.with(client))
 }
 
 /// The client and the secret that were presented, or why they aren't accepted.
@@ -268,12 +268,13 @@ pub fn authenticate(
 }
 
 /// Issues an access token to a client that proved itself with this secret, if both are still good.
-pub fn issue(tx: &mut Tx, client: &Client, secret: &Secret) -> Result<Issued> {
+pub fn issue(tx: &mut Tx, client: &Client, secret: &Secret) -> Result<Noted<Issued>> {
     let now = tx.now;
     if !secrets_of(tx.conn, &client.id)?.iter().any(|mine| mine.id == secret.id && mine.is_live(now)) {
         return Err(Error::Conflict("The client secret was revoked.".to_owned()));
     }
     diesel::update(clients::table.find(&client.id)).set(clients::last_used_at.eq(now)).execute(tx.conn)?;
     diesel::update(secrets::table.find(&secret.id)).set(secrets::last_used_at.eq(now)).execute(tx.conn)?;
-    access_tokens::issue(tx, Some((&client.id, &secret.id)), &client.label)
+    let issued = access_tokens::issue(tx, Some((&client.id, &secret.id)), &client.label)?;
+    Ok(Noted::unaudited(issued, "the provisioning log tells of each token that is issued"))
 }

@@ -3,7 +3,7 @@
 use super::access_tokens::{self, PREFIX};
 use super::tokens;
 use crate::db::Conn;
-use crate::domain::Tx;
+use crate::domain::{Noted, Tx};
 use crate::error::Result;
 use crate::seal::Keyring;
 use chrono::NaiveDateTime;
@@ -125,11 +125,12 @@ pub fn still_good(
 }
 
 /// Writes down that it was used.
-pub fn used(tx: &mut Tx, credential: &Credential) -> Result<()> {
+pub fn used(tx: &mut Tx, credential: &Credential) -> Result<Noted<()>> {
     match credential.kind {
-        Kind::ApiToken => tokens::used(tx, &credential.row),
-        Kind::AccessToken => access_tokens::used(tx, &credential.row),
+        Kind::ApiToken => tokens::used(tx, &credential.row)?,
+        Kind::AccessToken => access_tokens::used(tx, &credential.row)?,
     }
+    Ok(Noted::unaudited((), "that a credential was used is no change of the organisation"))
 }
 
 impl From<tokens::Token> for Credential {

@@ -8,9 +8,9 @@ use super::assertion::{Assertion, Refused, bare_audience};
 use super::replays::Replays;
 use super::signing_keys::SigningKeys;
 use crate::db::Conn;
-use crate::domain::audit::{self, Action, Change, Kind, Subject};
+use crate::domain::audit::{Action, Change, Kind, Subject};
 use crate::domain::settings::{self, names};
-use crate::domain::{Clock, Tx};
+use crate::domain::{Clock, Noted, Tx};
 use crate::error::{Complaint, Error, Result};
 use serde::{Deserialize, Serialize};
 use url::Url;
@@ -56,7 +56,7 @@ pub fn read(conn: &mut Conn) -> Result<Federation> {
 }
 
 /// Sets federation up. What was got under other terms, or before it was switched off, is refused from now on.
-pub fn save(tx: &mut Tx, wish: &Wish) -> Result<Federation> {
+pub fn save(tx: &mut Tx, wish: &Wish) -> Result<Noted<Federation>> {
     let before = read(tx.conn)?;
     let mut after = checked(wish)?;
     after.client_id =
@@ -78,17 +78,18 @@ pub fn save(tx: &mut Tx, wish: &Wish) -> Result<Federation> {
         settings::put(tx, names::FEDERATION, &after)?;
         let subject =
             Subject { kind: Kind::Provisioning, id: "federation", name: "workload identity federation" };
-        audit::note(tx, Action::FederationChanged, subject, &changes)?;
+        return Ok(tx.note(Action::FederationChanged, subject, &changes)?.with(after));
     }
-    Ok(after)
+    Ok(Noted::unaudited(after, "nothing changed"))
 }
 
 /// Issues an access token to whoever presented a good assertion, if it was checked against what is pinned now.
-pub fn issue(tx: &mut Tx, pinned: &Federation) -> Result<Issued> {
+pub fn issue(tx: &mut Tx, pinned: &Federation) -> Result<Noted<Issued>> {
     if read(tx.conn)? != *pinned {
         return Err(Error::Conflict("Workload identity federation was set up in another way.".to_owned()));
     }
-    access_tokens::issue(tx, None, access_tokens::FEDERATION)
+    let issued = access_tokens::issue(tx, None, access_tokens::FEDERATION)?;
+    Ok(Noted::unaudited(issued, "the provisioning log tells of each token that is issued"))
 }
 
 fn checked(wish: &Wish) -> Result<Federation> {

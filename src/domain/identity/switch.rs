@@ -1,11 +1,11 @@
 //! Whether Entra ID may provision, and what it may see.
 
 use crate::db::Conn;
-use crate::domain::Tx;
-use crate::domain::audit::{self, Action, Change, Kind, Subject};
+use crate::domain::audit::{Action, Change, Kind, Subject};
 use crate::domain::settings::{self, names};
 use crate::domain::text_enum::text_enum;
 use crate::domain::users::by_entra::Scope;
+use crate::domain::{Noted, Tx};
 use crate::error::Result;
 use serde::{Deserialize, Serialize};
 
@@ -65,7 +65,7 @@ pub fn read(conn: &mut Conn) -> Result<Switch> {
 }
 
 /// Sets provisioning up in another way.
-pub fn set(tx: &mut Tx, wish: Switch) -> Result<Switch> {
+pub fn set(tx: &mut Tx, wish: Switch) -> Result<Noted<Switch>> {
     let before = read(tx.conn)?;
     // Once switched on it can be paused, not unmade.
     let state =
@@ -86,13 +86,13 @@ pub fn set(tx: &mut Tx, wish: Switch) -> Result<Switch> {
     if !changes.is_empty() {
         settings::put(tx, names::PROVISIONING, &after)?;
         let subject = Subject { kind: Kind::Provisioning, id: "provisioning", name: "user provisioning" };
-        audit::note(tx, Action::ProvisioningChanged, subject, &changes)?;
+        return Ok(tx.note(Action::ProvisioningChanged, subject, &changes)?.with(after));
     }
-    Ok(after)
+    Ok(Noted::unaudited(after, "nothing changed"))
 }
 
 /// Notes that somebody tests the connection.
-pub fn note_test(tx: &mut Tx) -> Result<()> {
+pub fn note_test(tx: &mut Tx) -> Result<Noted<()>> {
     let subject = Subject { kind: Kind::Provisioning, id: "provisioning", name: "user provisioning" };
-    audit::note(tx, Action::ConnectionTested, subject, &[])
+    tx.note(Action::ConnectionTested, subject, &[])
 }

@@ -2,8 +2,8 @@
 
 use crate::db::Conn;
 use crate::db::schema::api_tokens;
-use crate::domain::audit::{self, Action, Change, Kind, Subject};
-use crate::domain::{Tx, names, new_id};
+use crate::domain::audit::{Action, Change, Kind, Subject};
+use crate::domain::{Noted, Tx, names, new_id};
 use crate::error::{Error, Result};
 use crate::seal::{self, Keyring};
 use chrono::{NaiveDateTime, TimeDelta};
@@ -91,7 +91,7 @@ pub fn live(conn: &mut Conn, key: &str, now: NaiveDateTime) -> Result<Token> {
 }
 
 /// Makes a token and answers its secret.
-pub fn create(tx: &mut Tx, label: &str, expires_in_days: Option<u32>) -> Result<(Token, String)> {
+pub fn create(tx: &mut Tx, label: &str, expires_in_days: Option<u32>) -> Result<Noted<(Token, String)>> {
     let label = label.trim();
     if label.is_empty() || label.chars().count() > LONGEST_LABEL {
         let message =
@@ -129,21 +129,21 @@ pub fn create(tx: &mut Tx, label: &str, expires_in_days: Option<u32>) -> Result<
     };
     diesel::insert_into(api_tokens::table).values(&token).execute(tx.conn)?;
     let expiry = token.expires_at.map(|end| Change::set("expiry", end.date().to_string()));
-    audit::note(tx, Action::TokenCreated, token.subject(), expiry.as_slice())?;
-    Ok((token, secret))
+    let noted = tx.note(Action::TokenCreated, token.subject(), expiry.as_slice())?;
+    Ok(noted.with((token, secret)))
 }
 
 /// Shows a live token again: the one asked for, else the newest; the first reveal of all makes one.
-pub fn reveal(tx: &mut Tx, id: Option<&str>) -> Result<(Token, String)> {
+pub fn reveal(tx: &mut Tx, id: Option<&str>) -> Result<Noted<(Token, String)>> {
     let now = tx.now;
     let token = match id {
         Some(id) => Some(find(tx.conn, id)?),
         None => list(tx.conn)?.into_iter().find(|token| token.is_live(now)),
     };
     let Some(token) = token else {
-        let (token, secret) = create(tx, FIRST_LABEL, None)?;
-        audit::note(tx, Action::TokenRevealed, token.subject(), &[])?;
-        return Ok((token, secret));
+        let (token, secret) = create(tx, FIRST_LABEL, None)?.into_inner();
+        let noted = tx.note(Action::TokenRevealed, token.subject(), &[])?;
+        return Ok(noted.with((token, secret)));
     };
     if !token.is_live(now) {
         return Err(Error::Conflict(format!(
@@ -157,8 +157,8 @@ pub fn reveal(tx: &mut Tx, id: Option<&str>) -> Result<(Token, String)> {
             token.label
         ))
     })?;
-    audit::note(tx, Action::TokenRevealed, token.subject(), &[])?;
-    Ok((token, secret))
+    let noted = tx.note(Action::TokenRevealed, token.subject(), &[])?;
+    Ok(noted.with((token, secret)))
 }
 
 /// The newest live token in the clear, for the program's own use: nobody is shown it.
@@ -173,13 +173,14 @@ pub fn newest(conn: &mut Conn, keys: &Keyring, now: NaiveDateTime) -> Result<Str
 }
 
 /// Refuses the token from now on, for good.
-pub fn revoke(tx: &mut Tx, id: &str) -> Result<Token> {
+pub fn revoke(tx: &mut Tx, id: &str) -> Result<Noted<Token>> {
     let token = find(tx.conn, id)?;
     if token.revoked_at.is_none() {
         diesel::update(api_tokens::table.find(id)).set(api_tokens::revoked_at.eq(tx.now)).execute(tx.conn)?;
-        audit::note(tx, Action::TokenRevoked, token.subject(), &[])?;
+        let noted = tx.note(Action::TokenRevoked, token.subject(), &[])?;
+        return Ok(noted.with(find(tx.conn, id)?));
     }
-    find(tx.conn, id)
+    Ok(Noted::unaudited(token, "it was revoked already"))
 }
 
 /// The token that was presented, or why it isn't accepted.
@@ -218,7 +219,7 @@ pub(super) fn still_good(
 }
 
 /// Writes down that the token was used.
-pub fn used(tx: &mut Tx, id: &str) -> Result<()> {
+pub(in crate::domain) fn used(tx: &mut Tx, id: &str) -> Result<()> {
     diesel::update(api_tokens::table.find(id)).set(api_tokens::last_used_at.eq(tx.now)).execute(tx.conn)?;
     Ok(())
 }

@@ -8,7 +8,7 @@ use crate::db::Conn;
 use crate::domain::audit::Action;
 use crate::domain::licenses::{LicenseType, Move};
 use crate::domain::users::by_hand;
-use crate::domain::{Tx, licenses, sites};
+use crate::domain::{Noted, Tx, licenses, sites};
 use crate::error::{Error, Result};
 use std::collections::{BTreeMap, HashMap, VecDeque};
 
@@ -32,7 +32,7 @@ pub fn prepare(conn: &mut Conn, id: &str) -> Result<Ready> {
 }
 
 /// Does what was made ready, all of it. What has changed in between is looked at anew.
-pub fn apply_ready(tx: &mut Tx, ready: Ready) -> Result<Import> {
+pub fn apply_ready(tx: &mut Tx, ready: Ready) -> Result<Noted<Import>> {
     let ready = if ready.plan.state.holds(tx.conn)? { ready } else { prepare(tx.conn, &ready.id)? };
     let mut import = find(tx.conn, &ready.id)?;
     may_apply(&import)?;
@@ -53,12 +53,12 @@ pub fn apply_ready(tx: &mut Tx, ready: Ready) -> Result<Import> {
     licenses::change_many(tx, &moves.collect::<Vec<_>>())?;
     import.seats = seats;
     finish(tx, &mut import, State::Applied)?;
-    import.note(tx, Action::ImportApplied)?;
-    Ok(import)
+    let noted = import.note(tx, Action::ImportApplied)?;
+    Ok(noted.with(import))
 }
 
 /// Does what was validated; refused, with nothing changed, when a row would no longer do the same.
-pub fn apply(tx: &mut Tx, id: &str) -> Result<Import> {
+pub fn apply(tx: &mut Tx, id: &str) -> Result<Noted<Import>> {
     let ready = prepare(tx.conn, id)?;
     apply_ready(tx, ready)
 }

@@ -11,9 +11,9 @@
 //! | `apply`    | steps to changes, in an order in which seats never run out midway    |
 //! | `download` | the result and the example as CSV files                              |
 
-use super::audit::{self, Action, Change, Kind, Subject};
+use super::audit::{Action, Change, Kind, Subject};
 use super::text_enum::text_enum;
-use super::{Tx, names, new_id};
+use super::{Noted, Tx, names, new_id};
 use crate::db::Conn;
 use crate::db::schema::import_rows;
 use crate::error::{Error, Result};
@@ -265,13 +265,13 @@ impl Counts {
 }
 
 impl Import {
-    fn note(&self, tx: &mut Tx, action: Action) -> Result<()> {
+    fn note(&self, tx: &mut Tx, action: Action) -> Result<Noted<()>> {
         let subject = Subject { kind: Kind::Import, id: &self.id, name: &self.file_name };
         let changes = match action {
             Action::ImportDiscarded => Vec::new(),
             _ => vec![Change::set("rows", self.counts.told())],
         };
-        audit::note(tx, action, subject, &changes)
+        tx.note(action, subject, &changes)
     }
 }
 
@@ -291,7 +291,7 @@ pub fn check(conn: &mut Conn, upload: &Upload) -> Result<Checked> {
 }
 
 /// Keeps a file that was checked. Nobody's licence changes; what changed since is looked at before it is applied.
-pub fn keep(tx: &mut Tx, file_name: &str, take_away: bool, checked: Checked) -> Result<Import> {
+pub fn keep(tx: &mut Tx, file_name: &str, take_away: bool, checked: Checked) -> Result<Noted<Import>> {
     let Checked { sheet_remarks, plan } = checked;
     let counts = Counts::of(&plan.rows);
     let remarks = sheet_remarks.into_iter().chain(plan.remarks).collect();
@@ -310,21 +310,21 @@ pub fn keep(tx: &mut Tx, file_name: &str, take_away: bool, checked: Checked) -> 
         finished_at: None,
     };
     store::insert(tx, &import, plan.rows)?;
-    import.note(tx, Action::ImportValidated)?;
-    Ok(import)
+    let noted = import.note(tx, Action::ImportValidated)?;
+    Ok(noted.with(import))
 }
 
 /// Checks a file and keeps it, in one go.
-pub fn validate(tx: &mut Tx, upload: &Upload) -> Result<Import> {
+pub fn validate(tx: &mut Tx, upload: &Upload) -> Result<Noted<Import>> {
     let checked = check(tx.conn, upload)?;
     keep(tx, &upload.file_name, upload.take_away, checked)
 }
 
 /// Throws an import away that was not applied: it stays in the list, but can no longer be applied.
-pub fn discard(tx: &mut Tx, id: &str) -> Result<Import> {
+pub fn discard(tx: &mut Tx, id: &str) -> Result<Noted<Import>> {
     let mut import = find(tx.conn, id)?;
     match import.state {
-        State::Discarded => return Ok(import),
+        State::Discarded => return Ok(Noted::unaudited(import, "it was discarded already")),
         State::Applied => {
             let message =
                 format!("{} was applied already, so there is nothing to discard.", import.file_name);
@@ -333,8 +333,8 @@ pub fn discard(tx: &mut Tx, id: &str) -> Result<Import> {
         State::Faulty | State::Validated => {}
     }
     store::finish(tx, &mut import, State::Discarded)?;
-    import.note(tx, Action::ImportDiscarded)?;
-    Ok(import)
+    let noted = import.note(tx, Action::ImportDiscarded)?;
+    Ok(noted.with(import))
 }
 
 /// A number with the word that it counts: `1 seat`, `2 seats`.

@@ -3,8 +3,8 @@
 
 use super::{CHUNK, LicenseType};
 use crate::db::schema::{license_assignments, license_types};
-use crate::domain::audit::{self, Action, Change, Kind, Subject};
-use crate::domain::{Tx, new_id};
+use crate::domain::audit::{Action, Change, Kind, Subject};
+use crate::domain::{Noted, Tx, new_id};
 use crate::error::{Error, Result};
 use chrono::NaiveDateTime;
 use diesel::prelude::*;
@@ -36,7 +36,7 @@ struct Assignment<'a> {
 ///
 /// # Errors
 /// [`Error::Conflict`] where a type would have more holders than seats.
-pub(in crate::domain) fn change_many(tx: &mut Tx, moves: &[Move]) -> Result<()> {
+pub(in crate::domain) fn change_many(tx: &mut Tx, moves: &[Move]) -> Result<Noted<()>> {
     let mut ends: HashMap<&str, (Option<&LicenseType>, Option<&LicenseType>)> = HashMap::new();
     for change in moves {
         ends.entry(change.user).or_insert((change.from, None)).1 = change.to;
@@ -65,7 +65,7 @@ pub(in crate::domain) fn change_many(tx: &mut Tx, moves: &[Move]) -> Result<()> 
         let subject = Subject { kind: Kind::User, id: change.user, name: change.name };
         (action, subject, told.into_iter().collect())
     });
-    audit::note_many(tx, notes)
+    tx.note_many(notes)
 }
 
 fn count_seats<'a>(

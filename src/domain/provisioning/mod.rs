@@ -14,7 +14,7 @@
 use super::audit::Change;
 use super::retention::surplus;
 use super::text_enum::text_enum;
-use super::{Tx, new_id};
+use super::{Noted, Tx, new_id};
 use crate::db::schema::{provisioning_events, provisioning_hours};
 use crate::error::{Error, Result};
 use chrono::{DurationRound, NaiveDateTime, TimeDelta};
@@ -239,16 +239,17 @@ impl Report {
 }
 
 /// Notes a request.
-pub fn note(tx: &mut Tx, report: Report) -> Result<()> {
+pub fn note(tx: &mut Tx, report: Report) -> Result<Noted<()>> {
     note_all(tx, vec![report])
 }
 
 /// Notes several requests.
-pub fn note_all(tx: &mut Tx, reports: Vec<Report>) -> Result<()> {
+pub fn note_all(tx: &mut Tx, reports: Vec<Report>) -> Result<Noted<()>> {
     // Neither tests of our own nor strangers are what Entra ID did.
     let of_entra = || reports.iter().filter(|report| report.token_id.is_some() && report.actor.is_none());
     count(tx, of_entra().count(), of_entra().filter(|report| report.is_failure()).count())?;
-    reports.into_iter().try_for_each(|report| insert(tx, report))
+    reports.into_iter().try_for_each(|report| insert(tx, report))?;
+    Ok(Noted::unaudited((), "it is a log itself"))
 }
 
 fn insert(tx: &mut Tx, mut report: Report) -> Result<()> {

@@ -4,7 +4,7 @@
 use super::{Operation, Outcome, Report, note as note_request};
 use crate::db::explained;
 use crate::db::schema::{audit_events, provisioning_events, sso_events};
-use crate::domain::audit::{self, Action, Kind, Subject};
+use crate::domain::audit::{Action, Kind, Subject};
 use crate::domain::retention::surplus::{MOST_OF_A_NETWORK, of_entries, of_requests};
 use crate::domain::sso::events;
 use crate::domain::sso::requests::Purpose;
@@ -38,7 +38,8 @@ macro_rules! left {
 
 #[test]
 fn what_is_refused_once_a_clock_that_was_ahead_is_right_again_is_kept() {
-    let refused = |tx: &mut Tx| note_request(tx, Report::new(Operation::Find, Outcome::Refused, 401));
+    let refused =
+        |tx: &mut Tx| note_request(tx, Report::new(Operation::Find, Outcome::Refused, 401)).map(drop);
     let left = test_org().write(&Actor::Entra, move |tx| {
         use provisioning_events as events;
         for _ in 0..MOST_OF_A_CAUSE {
@@ -90,7 +91,7 @@ fn so_is_what_strangers_cause_in_the_audit_log_and_beyond_that_the_oldest_goes()
     let left = test_org().write(&Actor::Rollcall, |tx| {
         use audit_events as events;
         let note = |tx: &mut Tx, id| {
-            audit::note(tx, Action::SiteChanged, Subject { kind: Kind::Site, id, name: "" }, &[])?;
+            tx.note(Action::SiteChanged, Subject { kind: Kind::Site, id, name: "" }, &[])?;
             of_entries(tx, Action::SiteChanged, None, &[], 4)
         };
         (0..4).try_for_each(|_| note(tx, "ahead"))?;

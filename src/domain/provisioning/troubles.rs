@@ -11,7 +11,7 @@ use crate::db::schema::provisioning_troubles as troubles;
 use crate::domain::condition::{Test, pattern};
 use crate::domain::tasks::Slice;
 use crate::domain::text_enum::text_enum;
-use crate::domain::{Tx, fold, new_id};
+use crate::domain::{Noted, Tx, fold, new_id};
 use crate::error::Result;
 use chrono::{NaiveDateTime, TimeDelta};
 use diesel::dsl::{count_star, max};
@@ -231,7 +231,7 @@ pub fn is_untidy(conn: &mut Conn, now: NaiveDateTime) -> Result<bool> {
 }
 
 /// Forgets some of what is over, and of the oldest where there are too many.
-pub fn prune(tx: &mut Tx, slice: &mut Slice) -> Result<()> {
+pub fn prune(tx: &mut Tx, slice: &mut Slice) -> Result<Noted<()>> {
     while slice.takes(BITE) {
         let stale = troubles::table.filter(troubles::last_at.lt(tx.now - OPEN_FOR)).order(troubles::last_at);
         let mut some: Vec<String> = stale.limit(BITE.into()).select(troubles::id).load(tx.conn)?;
@@ -239,11 +239,11 @@ pub fn prune(tx: &mut Tx, slice: &mut Slice) -> Result<()> {
             some = surplus(tx.conn)?;
         }
         if some.is_empty() {
-            return Ok(());
+            return Ok(Noted::unaudited((), "nothing is left to prune"));
         }
         diesel::delete(troubles::table.filter(troubles::id.eq_any(some))).execute(tx.conn)?;
     }
-    Ok(())
+    Ok(Noted::unaudited((), "what fails no longer is no trouble"))
 }
 
 fn surplus(conn: &mut Conn) -> Result<Vec<String>> {

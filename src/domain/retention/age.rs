@@ -4,10 +4,10 @@ use super::{Log, before, days};
 use crate::db::Conn;
 use crate::db::schema::{audit_events, long_tasks, provisioning_events, provisioning_hours, sso_events};
 use crate::db::space::{self, Space};
-use crate::domain::Tx;
 use crate::domain::audit::Action;
 use crate::domain::settings::{self, names};
 use crate::domain::tasks::Slice;
+use crate::domain::{Noted, Tx};
 use crate::error::Result;
 use chrono::NaiveDateTime;
 use diesel::dsl::max;
@@ -130,7 +130,7 @@ fn since(conn: &mut Conn, now: NaiveDateTime) -> Result<[(Kept, NaiveDateTime); 
 
 /// Deletes so many rows of what is too old, and a few more; once nothing is, gives back some of the room. Answers how many
 /// rows went.
-pub fn prune_some(tx: &mut Tx, slice: &mut Slice, rows: u32) -> Result<u64> {
+pub fn prune_some(tx: &mut Tx, slice: &mut Slice, rows: u32) -> Result<Noted<u64>> {
     let (mut deleted, most) = (0, u64::from(rows));
     if tombstones_up_to(tx.conn)? > tx.now {
         // The clock was ahead when that was noted.
@@ -151,7 +151,7 @@ pub fn prune_some(tx: &mut Tx, slice: &mut Slice, rows: u32) -> Result<u64> {
         space::give_back(tx.conn, PAGES)?;
         pages = pages.saturating_sub(PAGES);
     }
-    Ok(deleted)
+    Ok(Noted::unaudited(deleted, "how long logs are kept has an entry, and what goes is what is older"))
 }
 
 /// Deletes the oldest of what is older than this; answers how many rows went.

@@ -71,7 +71,7 @@ pub(super) fn is_trusted(org: &Org) -> Result<bool> {
     })?;
     let next = Seen::next(before, now);
     if let Some(next) = next {
-        org.write(&Actor::Rollcall, move |tx: &mut Tx| settings::put(tx, names::LOG_CLOCK, &next))?;
+        org.write(&Actor::Rollcall, move |tx: &mut Tx| settings::put_own(tx, names::LOG_CLOCK, &next))?;
         if let (Some(until), Some(before)) = (next.wait_until, before)
             && Some(until) != before.wait_until
         {

@@ -8,11 +8,11 @@
 //!
 //! What is kept of users who were deleted, so that Entra ID hears what became of them, is no log, and stays.
 
-use super::audit::{self, Action, Change, Kind, Subject};
+use super::audit::{Action, Change, Kind, Subject};
 use super::settings::{self, names};
 use super::tasks::Slice;
 use super::text_enum::text_enum;
-use super::{Actor, Org, Tx};
+use super::{Actor, Noted, Org, Tx};
 use crate::db::Conn;
 use crate::error::{Complaint, Error, Result};
 use chrono::{NaiveDateTime, TimeDelta};
@@ -157,7 +157,7 @@ pub fn days(conn: &mut Conn) -> Result<Days> {
 }
 
 /// Keeps the logs for so many days from now on.
-pub fn set(tx: &mut Tx, wish: Days) -> Result<()> {
+pub fn set(tx: &mut Tx, wish: Days) -> Result<Noted<()>> {
     wish.check()?;
     let before = days(tx.conn)?;
     let told = |days: Days, log: Log| format!("{} days", days.of(log));
@@ -168,9 +168,9 @@ pub fn set(tx: &mut Tx, wish: Days) -> Result<()> {
     if !changes.is_empty() {
         settings::put(tx, names::LOG_DAYS, &wish)?;
         let subject = Subject { kind: Kind::Organisation, id: "retention", name: "how long logs are kept" };
-        audit::note(tx, Action::RetentionChanged, subject, &changes)?;
+        return tx.note(Action::RetentionChanged, subject, &changes);
     }
-    Ok(())
+    Ok(Noted::unaudited((), "nothing changed"))
 }
 
 /// Whether the clock can be believed, so that what is old by it may be deleted. To be asked when the program starts, too:
@@ -195,7 +195,7 @@ pub async fn prune(org: &Org) -> Result<u64> {
         let (asked, rows) = (Instant::now(), pace.rows);
         let slice = move |tx: &mut Tx, slice: &mut Slice| {
             let began = Instant::now();
-            Ok((prune_some(tx, slice, rows)?, began))
+            Ok(prune_some(tx, slice, rows)?.map(|some| (some, began)))
         };
         let (some, began) = org.do_slice(Actor::Rollcall, slice).await?;
         deleted += some;

@@ -5,7 +5,7 @@ use super::{Method, SHA1, UNSOLICITED, WAITING};
 use crate::db::schema::{sessions, users};
 use crate::db::{Backend, Conn};
 use crate::domain::tasks::{self, Kind, Slice, Step, Task};
-use crate::domain::{Role, Tx, new_id};
+use crate::domain::{Noted, Role, Tx, new_id};
 use crate::error::{Error, Result};
 use diesel::prelude::*;
 use serde::{Deserialize, Serialize};
@@ -17,6 +17,8 @@ const BITE: u32 = 100;
 
 /// How many keys one statement names.
 const CHUNK: usize = 500;
+/// Why the end of such sessions has no entry.
+const WHY: &str = "what took away the ground of the sessions has an entry";
 
 /// Which sessions end.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -53,10 +55,11 @@ impl Ending {
 
 /// Ends sessions. Of very many those end at once that are of an account with a role, and those that are reserved, so that
 /// none begins on what was taken away; the others are a task.
-pub fn end_those(tx: &mut Tx, which: &Ending) -> Result<()> {
+pub fn end_those(tx: &mut Tx, which: &Ending) -> Result<Noted<()>> {
     let some: Vec<String> = which.sessions().limit(AT_ONCE + 1).select(sessions::id).load(tx.conn)?;
     if some.len() <= usize::try_from(AT_ONCE).map_err(Error::internal)? {
-        return delete(tx, &some);
+        delete(tx, &some)?;
+        return Ok(Noted::unaudited((), WHY));
     }
     let with_role = users::table.filter(users::role.ne(Role::None)).select(users::id.nullable());
     let theirs = which.sessions().filter(sessions::user_id.eq_any(with_role)).select(sessions::id);
@@ -66,7 +69,8 @@ pub fn end_those(tx: &mut Tx, which: &Ending) -> Result<()> {
     let reserved: Vec<String> = reserved.load(tx.conn)?;
     delete(tx, &reserved)?;
     let left: i64 = which.sessions().count().get_result(tx.conn)?;
-    tasks::begin_by_itself(tx, Kind::EndSessions, &format!("sessions {}", new_id()), which, left).map(drop)
+    tasks::begin_by_itself(tx, Kind::EndSessions, &format!("sessions {}", new_id()), which, left)?;
+    Ok(Noted::unaudited((), WHY))
 }
 
 impl tasks::Order for Ending {
@@ -90,18 +94,18 @@ pub fn is_ending(conn: &mut Conn, id: &str) -> Result<bool> {
 }
 
 /// Ends some of those that had begun by then.
-pub(in crate::domain) fn end_some(tx: &mut Tx, task: &mut Task, slice: &mut Slice) -> Result<Step> {
+pub(in crate::domain) fn end_some(tx: &mut Tx, task: &mut Task, slice: &mut Slice) -> Result<Noted<Step>> {
     let which: Ending = task.what()?;
     while slice.takes(BITE) {
         let older = which.sessions().filter(sessions::created_at.le(task.started_at));
         let some: Vec<String> = older.limit(BITE.into()).select(sessions::id).load(tx.conn)?;
         if some.is_empty() {
-            return Ok(Step::Done);
+            return Ok(Noted::unaudited(Step::Done, WHY));
         }
         delete(tx, &some)?;
         task.done += i64::try_from(some.len()).map_err(Error::internal)?;
     }
-    Ok(Step::More)
+    Ok(Noted::unaudited(Step::More, WHY))
 }
 
 fn delete(tx: &mut Tx, ids: &[String]) -> Result<()> {

@@ -7,9 +7,9 @@ use super::{SUBJECT, settings, waiting};
 use crate::certificate::{self, Certificate};
 use crate::db::Conn;
 use crate::db::schema::{idp_certificates, idp_certificates_removed};
-use crate::domain::audit::{self, Action, Change};
+use crate::domain::audit::{Action, Change};
 use crate::domain::sessions::{self, Ending};
-use crate::domain::{Role, Tx, new_id};
+use crate::domain::{Noted, Role, Tx, new_id};
 use crate::error::{Error, Result};
 use crate::saml::TrustedKey;
 use base64::Engine;
@@ -125,7 +125,7 @@ pub(super) enum By {
 }
 
 /// Trusts every certificate in the file; where an owner adds it, also for accounts with a role.
-pub fn add(tx: &mut Tx, file: &[u8]) -> Result<Added> {
+pub fn add(tx: &mut Tx, file: &[u8]) -> Result<Noted<Added>> {
     let found = certificate::read(file).map_err(|fault| Error::invalid("certificate", fault.to_string()))?;
     let (found, issuers) = certificate::part(found);
     let known = list(tx.conn)?;
@@ -136,7 +136,10 @@ pub fn add(tx: &mut Tx, file: &[u8]) -> Result<Added> {
         return Err(Error::invalid("certificate", message));
     }
     let approved = tx.actor.is_owner();
-    Ok(Added { issuers: issuers.len(), ..trust_all(tx, found, approved, By::Entry)? })
+    Ok(Noted::unaudited(
+        Added { issuers: issuers.len(), ..trust_all(tx, found, approved, By::Entry)? },
+        "each certificate has an entry of its own",
+    ))
 }
 
 /// Trusts these; `approved` says whether an owner approves of them. What was added before by somebody who is no owner
@@ -182,7 +185,7 @@ pub(super) fn trust_all(tx: &mut Tx, found: Vec<Certificate>, approved: bool, by
     Ok(added)
 }
 
-fn insert(tx: &mut Tx, certificate: Certificate, approved: bool, withdrawn: bool) -> Result<()> {
+fn insert(tx: &mut Tx, certificate: Certificate, approved: bool, withdrawn: bool) -> Result<Noted<()>> {
     let trusted = Trusted {
         id: new_id(),
         der: certificate.der,
@@ -202,7 +205,7 @@ fn insert(tx: &mut Tx, certificate: Certificate, approved: bool, withdrawn: bool
     }
     let what =
         if withdrawn { "certificate that an owner had removed, good for nobody" } else { "certificate" };
-    audit::note(tx, Action::SsoChanged, SUBJECT, &[Change::set(what, trusted.prints())])
+    tx.note(Action::SsoChanged, SUBJECT, &[Change::set(what, trusted.prints())])
 }
 
 /// The fingerprints of those that were removed here and that no owner approved of since; whether an owner removed them.
@@ -261,7 +264,7 @@ fn may_add(conn: &mut Conn, approved: bool, more: usize) -> Result<()> {
     Err(Error::invalid("certificate", message))
 }
 
-fn stand_behind(tx: &mut Tx, certificate: &Trusted) -> Result<()> {
+fn stand_behind(tx: &mut Tx, certificate: &Trusted) -> Result<Noted<()>> {
     diesel::update(idp_certificates::table.find(&certificate.id))
         .set((
             idp_certificates::approved.eq(true),
@@ -277,12 +280,12 @@ fn stand_behind(tx: &mut Tx, certificate: &Trusted) -> Result<()> {
         "certificate approved for owners"
     };
     let change = Change::set(what, certificate.prints());
-    audit::note(tx, Action::SsoChanged, SUBJECT, &[change])
+    tx.note(Action::SsoChanged, SUBJECT, &[change])
 }
 
 /// Lets a certificate that an administrator added sign in accounts with a role too. Where no issuer is in force yet, the
 /// one that waits comes into force with it, if it is `issuer`: what the owner was shown beside the certificate.
-pub fn approve(tx: &mut Tx, id: &str, issuer: Option<&str>) -> Result<Trusted> {
+pub fn approve(tx: &mut Tx, id: &str, issuer: Option<&str>) -> Result<Noted<Trusted>> {
     if !tx.actor.is_owner() {
         let cause = "Only an owner may let a certificate sign in accounts with a role.";
         return Err(Error::Forbidden(cause.to_owned()));
@@ -291,20 +294,22 @@ pub fn approve(tx: &mut Tx, id: &str, issuer: Option<&str>) -> Result<Trusted> {
     let certificate = found.ok_or(Error::NotFound("certificate"))?;
     if !certificate.approved {
         may_add(tx.conn, true, 1)?;
-        stand_behind(tx, &certificate)?;
+        let noted = stand_behind(tx, &certificate)?;
         if let Some(issuer) = issuer {
             waiting::approve_first_issuer(tx, issuer)?;
         }
-    } else if certificate.former_issuer.is_some() {
-        stand_behind(tx, &certificate)?;
+        return Ok(noted.with(certificate));
     }
-    Ok(certificate)
+    if certificate.former_issuer.is_some() {
+        return Ok(stand_behind(tx, &certificate)?.with(certificate));
+    }
+    Ok(Noted::unaudited(certificate, "an owner stands behind it already"))
 }
 
 /// Trusts a certificate no longer; whoever came in by it goes. It is remembered, so that no document brings it back by
 /// itself. The last one by which accounts with a role sign in is an
 /// owner's to remove.
-pub fn remove(tx: &mut Tx, id: &str) -> Result<()> {
+pub fn remove(tx: &mut Tx, id: &str) -> Result<Noted<()>> {
     let all = list(tx.conn)?;
     let certificate =
         all.iter().find(|certificate| certificate.id == id).ok_or(Error::NotFound("certificate"))?;
@@ -325,5 +330,5 @@ pub fn remove(tx: &mut Tx, id: &str) -> Result<()> {
     sessions::end_those(tx, &Ending::ByCertificate(certificate.fingerprint.clone()))?;
     settings::trust_changed(tx)?;
     let change = Change::of("certificate", Some(&certificate.prints()), None);
-    audit::note(tx, Action::SsoChanged, SUBJECT, change.as_slice())
+    tx.note(Action::SsoChanged, SUBJECT, change.as_slice())
 }

@@ -41,7 +41,7 @@ pub(super) fn create(
     loop {
         let attempt = wish.clone();
         let refusal = match tx.nested(|tx| by_hand::create(tx, attempt, None)) {
-            Ok(user) => return Ok(Ok(user)),
+            Ok(user) => return Ok(Ok(user.into_inner())),
             Err(Error::Internal(cause)) => return Err(Error::Internal(cause)),
             Err(refusal) => refusal,
         };

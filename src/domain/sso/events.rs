@@ -12,7 +12,7 @@ use crate::db::schema::sso_events;
 use crate::domain::page::{At, Page, newest_first};
 use crate::domain::retention::surplus;
 use crate::domain::text_enum::text_enum;
-use crate::domain::{Tx, new_id};
+use crate::domain::{Noted, Tx, new_id};
 use crate::error::{Error, Result};
 use crate::network;
 use crate::saml::Unproven;
@@ -186,7 +186,7 @@ impl Event {
 }
 
 /// Notes what became of a sign-in. Every text that is kept passes through here, and is cut.
-pub fn note(tx: &mut Tx, report: Report) -> Result<Event> {
+pub fn note(tx: &mut Tx, report: Report) -> Result<Noted<Event>> {
     let event = Event {
         id: new_id(),
         at: tx.now,
@@ -209,7 +209,7 @@ pub fn note(tx: &mut Tx, report: Report) -> Result<Event> {
     if !event.lasting {
         surplus::of_sign_ins(tx, &event.network, event.proven)?;
     }
-    Ok(event)
+    Ok(Noted::unaudited(event, "it is a log itself"))
 }
 
 /// A text that somebody sent: cut, and with what cannot be seen written out.

@@ -2,11 +2,11 @@
 
 use super::{SUBJECT, certificates, settings};
 use crate::db::Conn;
-use crate::domain::Tx;
-use crate::domain::audit::{self, Action, Change};
+use crate::domain::audit::{Action, Change};
 use crate::domain::settings::{self as facts, names};
 use crate::domain::users::User;
 use crate::domain::users::recognition;
+use crate::domain::{Noted, Tx};
 use crate::error::{Error, Result};
 use crate::seal::Keyring;
 
@@ -48,11 +48,11 @@ fn digest(conn: &mut Conn, keys: &Keyring, people: &[User]) -> Result<String> {
 /// An owner looked, and it stays as it is. That makes nothing good for more than it was: each certificate has an approval
 /// of its own, and so has the address of the metadata, `address` being the owner's tick at it. `shown` is what the owner
 /// looked at: refused if it is another by now. Nothing is shown to a script.
-pub fn done(tx: &mut Tx, shown: Option<&str>, address: bool) -> Result<()> {
+pub fn done(tx: &mut Tx, shown: Option<&str>, address: bool) -> Result<Noted<()>> {
     if !tx.actor.is_owner() {
         return Err(Error::Forbidden("Only an owner decides whom to trust.".to_owned()));
     }
-    let Some(look) = look(tx.conn, tx.keys)? else { return Ok(()) };
+    let Some(look) = look(tx.conn, tx.keys)? else { return Ok(Noted::unaudited((), "nothing changed")) };
     if shown.is_some_and(|shown| shown != look.shown) {
         let cause =
             "What is trusted was changed since this page was shown. Nothing was done: look at it again.";
@@ -63,5 +63,5 @@ pub fn done(tx: &mut Tx, shown: Option<&str>, address: bool) -> Result<()> {
         settings::approve_metadata_address(tx)?;
     }
     let looked = Change::set("what was trusted before owners approved of it", "looked at and kept");
-    audit::note(tx, Action::SsoChanged, SUBJECT, &[looked])
+    tx.note(Action::SsoChanged, SUBJECT, &[looked])
 }

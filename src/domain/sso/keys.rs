@@ -7,9 +7,9 @@ use super::{Here, SUBJECT, settings};
 use crate::certificate;
 use crate::db::Conn;
 use crate::db::schema::sp_keys;
-use crate::domain::audit::{self, Action, Change};
+use crate::domain::audit::{Action, Change};
 use crate::domain::text_enum::text_enum;
-use crate::domain::{Actor, Org, Tx, new_id};
+use crate::domain::{Actor, Noted, Org, Tx, new_id};
 use crate::error::{Error, Result};
 use crate::saml::key_pair::KeyPair;
 use crate::saml::metadata::ServiceProvider;
@@ -129,7 +129,7 @@ pub fn pairs(conn: &mut Conn, keys: &Keyring) -> Result<Vec<KeyPair>> {
 }
 
 /// Keeps a new key: it is the active one if there is none yet, else the next.
-pub fn add(tx: &mut Tx, pair: &KeyPair) -> Result<Key> {
+pub fn add(tx: &mut Tx, pair: &KeyPair) -> Result<Noted<Key>> {
     let all = list(tx.conn)?;
     if all.iter().any(|key| key.state == State::Next) {
         let cause = "A new certificate is waiting already. Use it, or remove it first.";
@@ -148,20 +148,20 @@ pub fn add(tx: &mut Tx, pair: &KeyPair) -> Result<Key> {
         created_at: tx.now,
     };
     diesel::insert_into(sp_keys::table).values(&key).execute(tx.conn)?;
-    audit::note(tx, Action::SsoChanged, SUBJECT, &[Change::set("own certificate", key.prints())])?;
-    Ok(key)
+    let noted = tx.note(Action::SsoChanged, SUBJECT, &[Change::set("own certificate", key.prints())])?;
+    Ok(noted.with(key))
 }
 
 /// Keeps the very first key, unless somebody was faster.
-fn add_first(tx: &mut Tx, pair: &KeyPair) -> Result<()> {
+fn add_first(tx: &mut Tx, pair: &KeyPair) -> Result<Noted<()>> {
     if list(tx.conn)?.is_empty() {
-        add(tx, pair)?;
+        return Ok(add(tx, pair)?.map(drop));
     }
-    Ok(())
+    Ok(Noted::unaudited((), "there is one already"))
 }
 
 /// Lets the next key take over.
-pub fn activate(tx: &mut Tx, id: &str) -> Result<Key> {
+pub fn activate(tx: &mut Tx, id: &str) -> Result<Noted<Key>> {
     let key = find(tx.conn, id)?;
     if key.state != State::Next {
         return Err(Error::Conflict("This certificate is in use already, or has been.".to_owned()));
@@ -169,12 +169,13 @@ pub fn activate(tx: &mut Tx, id: &str) -> Result<Key> {
     let active = sp_keys::table.filter(sp_keys::state.eq(State::Active));
     diesel::update(active).set(sp_keys::state.eq(State::Old)).execute(tx.conn)?;
     diesel::update(sp_keys::table.find(id)).set(sp_keys::state.eq(State::Active)).execute(tx.conn)?;
-    audit::note(tx, Action::SsoChanged, SUBJECT, &[Change::set("own certificate in use", key.prints())])?;
-    Ok(key)
+    let noted =
+        tx.note(Action::SsoChanged, SUBJECT, &[Change::set("own certificate in use", key.prints())])?;
+    Ok(noted.with(key))
 }
 
 /// Forgets a key that is not the active one.
-pub fn remove(tx: &mut Tx, id: &str) -> Result<Key> {
+pub fn remove(tx: &mut Tx, id: &str) -> Result<Noted<Key>> {
     let key = find(tx.conn, id)?;
     if key.state == State::Active {
         let cause = "This certificate is in use. Make a new one and use that first.";
@@ -182,8 +183,8 @@ pub fn remove(tx: &mut Tx, id: &str) -> Result<Key> {
     }
     diesel::delete(sp_keys::table.find(id)).execute(tx.conn)?;
     let change = Change::of("own certificate", Some(&key.prints()), None);
-    audit::note(tx, Action::SsoChanged, SUBJECT, change.as_slice())?;
-    Ok(key)
+    let noted = tx.note(Action::SsoChanged, SUBJECT, change.as_slice())?;
+    Ok(noted.with(key))
 }
 
 fn find(conn: &mut Conn, id: &str) -> Result<Key> {

@@ -10,7 +10,7 @@ use crate::address;
 use crate::certificate::{self, Certificate};
 use crate::db::Conn;
 use crate::db::schema::sso_settings;
-use crate::domain::Tx;
+use crate::domain::{Noted, Tx};
 use crate::error::{Error, Result};
 use crate::fetch::{self, Failure, Limits};
 use crate::saml;
@@ -128,12 +128,12 @@ pub struct Reading {
 }
 
 /// Takes over what a file says; where no owner imports it, whom to trust waits for one.
-pub fn import(tx: &mut Tx, file: &[u8]) -> Result<Imported> {
+pub fn import(tx: &mut Tx, file: &[u8]) -> Result<Noted<Imported>> {
     take(tx, Document::of_file(file)?)
 }
 
 /// As [`import`], of what was read before.
-pub fn take(tx: &mut Tx, document: Document) -> Result<Imported> {
+pub fn take(tx: &mut Tx, document: Document) -> Result<Noted<Imported>> {
     let (usable, expired) = document.usable(tx.now)?;
     let Document { found, useless, .. } = document;
     let approved = tx.actor.is_owner();
@@ -148,11 +148,14 @@ pub fn take(tx: &mut Tx, document: Document) -> Result<Imported> {
     settings::save(tx, &wish)?;
     let Added { new: added, approved, removed_before, .. } =
         certificates::trust_all(tx, usable, approved, By::Listing)?;
-    Ok(Imported { issuer: found.entity_id, added, approved, removed_before, expired, useless })
+    Ok(Noted::unaudited(
+        Imported { issuer: found.entity_id, added, approved, removed_before, expired, useless },
+        "the settings and each certificate have entries of their own",
+    ))
 }
 
 /// Takes over what was fetched from `url`, and remembers the address.
-pub fn take_from(tx: &mut Tx, url: &Url, document: Document, refresh: bool) -> Result<Imported> {
+pub fn take_from(tx: &mut Tx, url: &Url, document: Document, refresh: bool) -> Result<Noted<Imported>> {
     let imported = take(tx, document)?;
     let approved = tx.actor.is_owner();
     let wish = Settings {
@@ -236,19 +239,23 @@ pub fn reading(conn: &mut Conn) -> Result<Reading> {
 /// Takes over what the daily reading brought: new certificates, and where Entra ID now is. Another issuer is refused:
 /// that is a decision for a person. An answer is dropped if by the time that it is there another source is read, or the
 /// same one is worth something else: that one is due by itself.
-pub fn refresh(tx: &mut Tx, source: &Source, fetched: Result<Document>) -> Result<()> {
+pub fn refresh(tx: &mut Tx, source: &Source, fetched: Result<Document>) -> Result<Noted<()>> {
     if Source::current(tx.conn)?.as_ref() != Some(source) {
-        return Ok(());
+        return Ok(Noted::unaudited((), "it is not the present source"));
     }
     let outcome = match fetched {
         Ok(document) => tx.nested(|tx| take_over(tx, document)),
         Err(cause) => Err(cause),
     };
     match outcome {
-        Ok(()) => note_reading(tx, None),
-        Err(Error::Internal(cause)) => Err(Error::Internal(cause)),
-        Err(refusal) => note_reading(tx, Some(refusal.to_string())),
+        Ok(()) => note_reading(tx, None)?,
+        Err(Error::Internal(cause)) => return Err(Error::Internal(cause)),
+        Err(refusal) => note_reading(tx, Some(refusal.to_string()))?,
     }
+    Ok(Noted::unaudited(
+        (),
+        "what came with the metadata has entries of its own, and that it was read is no change",
+    ))
 }
 
 fn take_over(tx: &mut Tx, document: Document) -> Result<()> {

@@ -19,7 +19,7 @@ const LIFETIME: TimeDelta = TimeDelta::minutes(5);
 const PURPOSE: &str = "sign-in that is held";
 
 /// Keeps a sign-in; answers the secret by which the browser takes it.
-pub fn hold(tx: &mut Tx, new_session: &NewSession) -> Result<String> {
+pub(in crate::domain) fn hold(tx: &mut Tx, new_session: &NewSession) -> Result<String> {
     let over = pending_sign_ins::expires_at.le(tx.now);
     diesel::delete(pending_sign_ins::table.filter(over)).execute(tx.conn)?;
     let secret = seal::secret();
@@ -55,7 +55,7 @@ pub fn is_over(conn: &mut Conn, ring: &Keyring, secret: &str, now: NaiveDateTime
 
 /// Takes the sign-in, which can be done once. Certificates and settings that it rests on are still in force: it is
 /// deleted together with them.
-pub fn take(tx: &mut Tx, secret: &str) -> Result<Option<NewSession>> {
+pub(in crate::domain) fn take(tx: &mut Tx, secret: &str) -> Result<Option<NewSession>> {
     let found = look(tx.conn, tx.keys, secret, tx.now)?;
     // The sign-in that is held goes with its session.
     diesel::delete(session_table::table.find(tx.keys.digest(PURPOSE, secret))).execute(tx.conn)?;

@@ -6,12 +6,12 @@
 use super::{ONLY, SUBJECT, events, settings};
 use crate::db::Conn;
 use crate::db::schema::{sessions, sso_settings, users};
-use crate::domain::audit::{self, Action, Change};
+use crate::domain::audit::{Action, Change};
 use crate::domain::retention;
 use crate::domain::sessions::Method;
 use crate::domain::text_enum::text_enum;
 use crate::domain::users::User;
-use crate::domain::{Actor, Role, Tx};
+use crate::domain::{Actor, Noted, Role, Tx};
 use crate::error::{Error, Result};
 use chrono::{NaiveDateTime, TimeDelta};
 use diesel::prelude::*;
@@ -78,7 +78,7 @@ pub fn bars_password(conn: &mut Conn, user: &User, now: NaiveDateTime) -> Result
 }
 
 /// Requires single sign-on of everybody but owners, for ten minutes at first.
-pub fn require(tx: &mut Tx) -> Result<Standing> {
+pub fn require(tx: &mut Tx) -> Result<Noted<Standing>> {
     if !settings::read(tx.conn)?.enabled {
         return Err(Error::Conflict("Switch single sign-on on first.".to_owned()));
     }
@@ -93,12 +93,12 @@ pub fn require(tx: &mut Tx) -> Result<Standing> {
         }
     }
     set(tx, Requirement::Trial, Some(tx.now + TRIAL))?;
-    note(tx, "required for ten minutes, until it is confirmed")?;
-    standing(tx.conn, tx.now)
+    let noted = note(tx, "required for ten minutes, until it is confirmed")?;
+    Ok(noted.with(standing(tx.conn, tx.now)?))
 }
 
 /// Makes the requirement last. Only somebody who came in through Entra ID knows that it works.
-pub fn confirm(tx: &mut Tx, method: Method) -> Result<()> {
+pub fn confirm(tx: &mut Tx, method: Method) -> Result<Noted<()>> {
     if standing(tx.conn, tx.now)?.requirement != Requirement::Trial {
         let cause = "There is nothing to confirm: the ten minutes are over, or somebody was faster.";
         return Err(Error::Conflict(cause.to_owned()));
@@ -119,23 +119,23 @@ pub fn confirm(tx: &mut Tx, method: Method) -> Result<()> {
 }
 
 /// Requires it no longer.
-pub fn lift(tx: &mut Tx) -> Result<()> {
+pub fn lift(tx: &mut Tx) -> Result<Noted<()>> {
     let stored: Option<String> =
         sso_settings::table.find(ONLY).select(sso_settings::requirement).first(tx.conn).optional()?;
     if stored.as_deref().is_none_or(|word| word == Requirement::Off.as_str()) {
-        return Ok(());
+        return Ok(Noted::unaudited((), "it was not required"));
     }
     set(tx, Requirement::Off, None)?;
     note(tx, "not required")
 }
 
 /// Takes back a requirement that nobody confirmed in time, and notes it.
-pub fn settle(tx: &mut Tx) -> Result<()> {
+pub fn settle(tx: &mut Tx) -> Result<Noted<()>> {
     if standing(tx.conn, tx.now)?.lapsed {
         set(tx, Requirement::Off, None)?;
-        note(tx, "taken back: nobody confirmed it within ten minutes")?;
+        return note(tx, "taken back: nobody confirmed it within ten minutes");
     }
-    Ok(())
+    Ok(Noted::unaudited((), "it has not lapsed"))
 }
 
 fn set(tx: &mut Tx, requirement: Requirement, until: Option<NaiveDateTime>) -> Result<()> {
@@ -144,6 +144,6 @@ fn set(tx: &mut Tx, requirement: Requirement, until: Option<NaiveDateTime>) -> R
     Ok(())
 }
 
-fn note(tx: &mut Tx, what: &str) -> Result<()> {
-    audit::note(tx, Action::SsoChanged, SUBJECT, &[Change::set("requirement", what)])
+fn note(tx: &mut Tx, what: &str) -> Result<Noted<()>> {
+    tx.note(Action::SsoChanged, SUBJECT, &[Change::set("requirement", what)])
 }

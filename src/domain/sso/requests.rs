@@ -2,8 +2,8 @@
 
 use crate::db::Conn;
 use crate::db::schema::{saml_assertions_seen, saml_requests};
-use crate::domain::Tx;
 use crate::domain::text_enum::text_enum;
+use crate::domain::{Noted, Tx};
 use crate::error::Result;
 use crate::network;
 use crate::seal::Keyring;
@@ -85,7 +85,13 @@ pub enum Asker<'a> {
 }
 
 /// Notes that a request is sent. Of strangers' requests only so many are kept: the oldest of their own address go.
-pub fn begin(tx: &mut Tx, purpose: Purpose, browser: &str, return_to: &str, asker: Asker) -> Result<Request> {
+pub fn begin(
+    tx: &mut Tx,
+    purpose: Purpose,
+    browser: &str,
+    return_to: &str,
+    asker: Asker,
+) -> Result<Noted<Request>> {
     let (started_by, network) = match asker {
         Asker::Person(id) => (Some(id), String::new()),
         Asker::Stranger(address) => (None, network::subscriber(address)),
@@ -108,7 +114,10 @@ pub fn begin(tx: &mut Tx, purpose: Purpose, browser: &str, return_to: &str, aske
         keep_newest(tx, &request.network, MOST_OF_A_NETWORK)?;
         make_room(tx, MOST_OPEN)?;
     }
-    Ok(request)
+    Ok(Noted::unaudited(
+        request,
+        "that somebody was sent to Entra ID is no change: what comes of it is in the sign-in log",
+    ))
 }
 
 /// Forgets the oldest open requests of an address.
@@ -145,7 +154,7 @@ fn make_room(tx: &mut Tx, most: i64) -> Result<()> {
 const BROWSER: &str = "browser of a SAML request";
 
 /// The request that an answer names, if it fits and asked for one of these things. It can be answered no second time.
-pub fn answer(
+pub(in crate::domain) fn answer(
     tx: &mut Tx,
     id: &str,
     browser: Option<&str>,
@@ -180,7 +189,7 @@ pub fn open_in(conn: &mut Conn, ring: &Keyring, browser: &str, now: NaiveDateTim
 }
 
 /// The open test of this browser that an answer names, which nothing proves. It stays open.
-pub fn open_test(tx: &mut Tx, id: &str, browser: Option<&str>) -> Result<Option<Request>> {
+pub(in crate::domain) fn open_test(tx: &mut Tx, id: &str, browser: Option<&str>) -> Result<Option<Request>> {
     let found = find(tx.conn, id)?.filter(|request| {
         let is_open = request.answered_at.is_none() && request.expires_at > tx.now;
         let is_here = browser.is_some_and(|browser| tx.keys.recognises(BROWSER, browser, &request.browser));
@@ -195,7 +204,12 @@ pub fn find(conn: &mut Conn, id: &str) -> Result<Option<Request>> {
 }
 
 /// Stores an assertion's identifier, and says whether it is seen for the first time.
-pub fn see(tx: &mut Tx, issuer: &str, assertion: &str, expires: NaiveDateTime) -> Result<bool> {
+pub(in crate::domain) fn see(
+    tx: &mut Tx,
+    issuer: &str,
+    assertion: &str,
+    expires: NaiveDateTime,
+) -> Result<bool> {
     let id = tx.keys.digest("SAML assertion", &format!("{issuer}\n{assertion}"));
     let known: i64 = saml_assertions_seen::table.find(&id).count().get_result(tx.conn)?;
     if known > 0 {
@@ -207,7 +221,7 @@ pub fn see(tx: &mut Tx, issuer: &str, assertion: &str, expires: NaiveDateTime) -
 }
 
 /// As [`see`], for a request to end sessions.
-pub fn see_sign_out(tx: &mut Tx, id: &str, expires: NaiveDateTime) -> Result<bool> {
+pub(in crate::domain) fn see_sign_out(tx: &mut Tx, id: &str, expires: NaiveDateTime) -> Result<bool> {
     see(tx, "sign-out", id, expires)
 }
 
@@ -223,12 +237,12 @@ pub fn is_untidy(conn: &mut Conn, now: NaiveDateTime) -> Result<bool> {
 }
 
 /// Forgets what can no longer be answered or presented again.
-pub fn tidy(tx: &mut Tx) -> Result<()> {
+pub fn tidy(tx: &mut Tx) -> Result<Noted<()>> {
     let over = saml_requests::expires_at.le(tx.now - LIFETIME);
     diesel::delete(saml_requests::table.filter(over)).execute(tx.conn)?;
     let over = saml_assertions_seen::expires_at.le(tx.now);
     diesel::delete(saml_assertions_seen::table.filter(over)).execute(tx.conn)?;
-    Ok(())
+    Ok(Noted::unaudited((), "what is over is of no use to anybody"))
 }
 
 #[cfg(test)]
@@ -245,7 +259,7 @@ mod tests {
             let mut ids = Vec::new();
             for address in ["192.0.2.1", "192.0.2.1", "192.0.2.1", "192.0.2.2", "203.0.113.1", "203.0.113.1"]
             {
-                ids.push(begin(tx, Purpose::SignIn, "", "/", Asker::Stranger(address))?.id);
+                ids.push(begin(tx, Purpose::SignIn, "", "/", Asker::Stranger(address))?.split().0.id);
             }
             make_room(tx, 5)?;
             make_room(tx, 5)?;

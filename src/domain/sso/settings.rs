@@ -12,9 +12,9 @@ use super::{ONLY, SUBJECT, certificates, policy};
 use crate::address;
 use crate::db::Conn;
 use crate::db::schema::sso_settings;
-use crate::domain::Tx;
-use crate::domain::audit::{self, Action, Change};
+use crate::domain::audit::{Action, Change};
 use crate::domain::sessions::{self, Ending};
+use crate::domain::{Noted, Tx};
 use crate::error::{Error, Result};
 use crate::saml::Rules;
 use chrono::{NaiveDateTime, TimeDelta};
@@ -181,13 +181,13 @@ pub fn trusted_since(conn: &mut Conn) -> Result<Option<NaiveDateTime>> {
 
 /// Keeps what was entered: in force, or, where it says whom to trust and no owner entered it, waiting for one. Refused
 /// while something that single sign-on needs is missing and it is switched on.
-pub fn save(tx: &mut Tx, wish: &Settings) -> Result<Settings> {
+pub fn save(tx: &mut Tx, wish: &Settings) -> Result<Noted<Settings>> {
     let approved = tx.actor.is_owner();
     put(tx, wish, approved)
 }
 
 /// As [`save`]; `approved` tells whether an owner stands behind what it says of whom to trust. Every way in ends here.
-pub(super) fn put(tx: &mut Tx, wish: &Settings, approved: bool) -> Result<Settings> {
+pub(super) fn put(tx: &mut Tx, wish: &Settings, approved: bool) -> Result<Noted<Settings>> {
     let wish = checked(wish)?;
     let before = read(tx.conn)?;
     if wish.match_claim != before.match_claim && !approved {
@@ -197,18 +197,16 @@ pub(super) fn put(tx: &mut Tx, wish: &Settings, approved: bool) -> Result<Settin
     let shown = if approved { before.clone() } else { entered(tx.conn, false)? };
     complete(tx.conn, &shown, &wish)?;
     if approved {
-        put_in_force(tx, &before, &wish)?;
-    } else {
-        put_in_force(tx, &before, &wish.clone().trusting(before.trust()))?;
-        wait(tx, &before, &wish)?;
+        return Ok(put_in_force(tx, &before, &wish)?.with(wish));
     }
-    Ok(wish)
+    put_in_force(tx, &before, &wish.clone().trusting(before.trust()))?;
+    Ok(wait(tx, &before, &wish)?.with(wish))
 }
 
-pub(super) fn put_in_force(tx: &mut Tx, before: &Settings, wish: &Settings) -> Result<()> {
-    let changes = changes(before, wish);
+pub(super) fn put_in_force(tx: &mut Tx, before: &Settings, wish: &Settings) -> Result<Noted<()>> {
+    let mut changes = changes(before, wish);
     if before == wish {
-        return Ok(());
+        return Ok(Noted::unaudited((), "nothing changed"));
     }
     store(tx, wish)?;
     settle(tx)?;
@@ -221,8 +219,9 @@ pub(super) fn put_in_force(tx: &mut Tx, before: &Settings, wish: &Settings) -> R
         diesel::update(sso_settings::table.find(ONLY))
             .set(sso_settings::metadata_approved.eq(wish.metadata_url.is_some()))
             .execute(tx.conn)?;
+        changes.extend(wish.metadata_url.is_some().then(|| Change::set("metadata URL", "approved")));
     }
-    audit::note(tx, Action::SsoChanged, SUBJECT, &changes)?;
+    let noted = tx.note(Action::SsoChanged, SUBJECT, &changes)?;
     if before.enabled && !wish.enabled {
         policy::lift(tx)?;
     }
@@ -240,27 +239,27 @@ pub(super) fn put_in_force(tx: &mut Tx, before: &Settings, wish: &Settings) -> R
     if before.allow_unsolicited && !wish.allow_unsolicited {
         sessions::end_those(tx, &Ending::Unsolicited)?;
     }
-    Ok(())
+    Ok(noted)
 }
 
 /// Switches single sign-on on or off.
-pub fn switch(tx: &mut Tx, enabled: bool) -> Result<Settings> {
+pub fn switch(tx: &mut Tx, enabled: bool) -> Result<Noted<Settings>> {
     let is_owner = tx.actor.is_owner();
     let wish = Settings { enabled, ..entered(tx.conn, is_owner)? };
     save(tx, &wish)
 }
 
 /// Records that an owner approves of the address from which the metadata is read every day.
-pub(super) fn approve_metadata_address(tx: &mut Tx) -> Result<()> {
+pub(super) fn approve_metadata_address(tx: &mut Tx) -> Result<Noted<()>> {
     let address = sso_settings::table.find(ONLY).filter(sso_settings::metadata_url.is_not_null());
     let approved = diesel::update(address.filter(sso_settings::metadata_approved.eq(false)))
         .set(sso_settings::metadata_approved.eq(true))
         .execute(tx.conn)?;
     if approved == 0 {
-        return Ok(());
+        return Ok(Noted::unaudited((), "an owner had approved of it already, or there is none"));
     }
     let change = Change::set("metadata URL", "approved");
-    audit::note(tx, Action::SsoChanged, SUBJECT, &[change])
+    tx.note(Action::SsoChanged, SUBJECT, &[change])
 }
 
 /// Whether an owner approved of the address from which the metadata is read every day.

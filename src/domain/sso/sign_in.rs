@@ -5,10 +5,10 @@ use super::examination::{Examined, judges_otherwise};
 use super::matching::{self, Found, Named, Nobody};
 use super::requests::{self, Mismatch, Purpose, Request};
 use super::{Settings, certificates, creation, help, hints, pending, settings};
-use crate::domain::audit::{self, Action, Change};
+use crate::domain::audit::{Action, Change};
 use crate::domain::sessions::{self, CameBy};
 use crate::domain::users::{User, federation};
-use crate::domain::{Role, Tx};
+use crate::domain::{Noted, Role, Tx};
 use crate::error::Result;
 use crate::saml::response::{Accepted, Reading, Seen};
 use crate::saml::{Refusal, Report};
@@ -38,7 +38,7 @@ impl Cause {
 }
 
 /// Decides on a response and logs it. A refusal is a value and not an error, so that the transaction keeps its log entry.
-pub fn conclude(tx: &mut Tx, examined: Examined, origin: &RequestOrigin) -> Result<SignInOutcome> {
+pub fn conclude(tx: &mut Tx, examined: Examined, origin: &RequestOrigin) -> Result<Noted<SignInOutcome>> {
     let Reading { report, outcome, seen, .. } = examined.reading;
     let settings = settings::read(tx.conn)?;
     let mut details = Details { checks: checks(&report), ..described(&seen) };
@@ -90,7 +90,7 @@ pub fn conclude(tx: &mut Tx, examined: Examined, origin: &RequestOrigin) -> Resu
 }
 
 /// Notes a sign-in that failed on our side: the person still has a reference.
-pub fn failed(tx: &mut Tx, origin: &RequestOrigin) -> Result<SignInOutcome> {
+pub fn failed(tx: &mut Tx, origin: &RequestOrigin) -> Result<Noted<SignInOutcome>> {
     let case = Case { request: None, user: None, seen: Seen::default(), origin };
     let sentence = "Something went wrong on our side, which the program's log tells. Nobody was signed in.";
     case.refuse(tx, Cause::new("failed", sentence), Details::default())
@@ -259,12 +259,13 @@ fn admit(
     basis: Basis,
     accepted: Accepted,
     mut details: Details,
-) -> Result<SignInOutcome> {
+) -> Result<Noted<SignInOutcome>> {
     let mut user = found.user;
     if case.is_test() {
         let sentence = "The test went well: this user would come in.";
         let event = events::note(tx, case.report(None, sentence.to_owned(), Some(&user), details))?;
-        return Ok(SignInOutcome::Tested { reference: event.reference });
+        let tested = SignInOutcome::Tested { reference: event.reference.clone() };
+        return Ok(Noted::unaudited(tested, "a test signs nobody in, and the sign-in log tells of it"));
     }
     // The claims of a sign-in are logged for tests only.
     details.claims.clear();
@@ -280,6 +281,8 @@ fn admit(
     let waits = case.request.is_none() && case.origin.present.may_be_another_than(&user.id);
     let sentence = if waits { events::WAITS } else { "Signed in." };
     events::note(tx, case.report(None, sentence.to_owned(), Some(&user), details))?;
+    let is_proof = case.purpose() == Purpose::Proof;
+    let action = if is_proof { Action::Confirmed } else { Action::SignedIn };
     let asked = case.request.map(|request| request.return_to);
     let new_session = NewSession {
         return_to: asked.or_else(|| case.origin.return_to.clone()).unwrap_or_else(|| "/".to_owned()),
@@ -293,24 +296,34 @@ fn admit(
     };
     if waits {
         let secret = pending::hold(tx, &new_session)?;
-        return Ok(SignInOutcome::Pending { secret, new_session: Box::new(new_session) });
+        let pending = SignInOutcome::Pending { secret, new_session: Box::new(new_session) };
+        return Ok(Noted::unaudited(
+            pending,
+            "nobody is signed in before they have said that they are to be",
+        ));
     }
-    Ok(SignInOutcome::SignedIn(Box::new(reserve(tx, new_session, &case.origin.address)?)))
+    let reserved = reserve(tx, new_session, &case.origin.address, action)?;
+    Ok(reserved.map(|session| SignInOutcome::SignedIn(Box::new(session))))
 }
 
 /// Records the sign-in and reserves its session.
-fn reserve(tx: &mut Tx, new_session: NewSession, address: &str) -> Result<ReservedSession> {
+fn reserve(
+    tx: &mut Tx,
+    new_session: NewSession,
+    address: &str,
+    action: Action,
+) -> Result<Noted<ReservedSession>> {
     let (user, name) = (&new_session.user, new_session.user.name());
     let how = [Change::set("address", address), Change::set("by", "Entra ID")];
-    audit::note_as(tx, &user.actor(), Action::SignedIn, user.subject(&name), &how)?;
-    let reserved = sessions::reserve(tx, new_session.holder())?;
-    Ok(ReservedSession { new_session, reserved })
+    let noted = tx.note_as(&user.actor(), action, user.subject(&name), &how)?;
+    let reserved = sessions::reserve(tx, new_session.holder())?.into_inner();
+    Ok(noted.with(ReservedSession { new_session, reserved }))
 }
 
 /// Takes a sign-in that waited for the person's word; nothing where it is over, or was taken.
-pub fn take_pending(tx: &mut Tx, secret: &str, address: &str) -> Result<Option<ReservedSession>> {
+pub fn take_pending(tx: &mut Tx, secret: &str, address: &str) -> Result<Noted<Option<ReservedSession>>> {
     let taken = pending::take(tx, secret)?;
-    let Some(new_session) = taken else { return Ok(None) };
+    let Some(new_session) = taken else { return Ok(Noted::unaudited(None, "nothing waits any longer")) };
     let report = events::Report {
         purpose: Purpose::SignIn,
         cause: None,
@@ -323,7 +336,7 @@ pub fn take_pending(tx: &mut Tx, secret: &str, address: &str) -> Result<Option<R
         proven: true,
     };
     events::note(tx, report)?;
-    reserve(tx, new_session, address).map(Some)
+    Ok(reserve(tx, new_session, address, Action::SignedIn)?.map(Some))
 }
 
 impl Case<'_> {
@@ -368,7 +381,8 @@ impl Case<'_> {
         }
     }
 
-    fn refuse(self, tx: &mut Tx, cause: Cause, details: Details) -> Result<SignInOutcome> {
+    fn refuse(self, tx: &mut Tx, cause: Cause, details: Details) -> Result<Noted<SignInOutcome>> {
+        const WHY: &str = "nobody was signed in, and the sign-in log tells why";
         let answered = match &self.seen.answers {
             Some(id) => requests::find(tx.conn, id)?.is_some_and(|request| request.answered_at.is_some()),
             None => false,
@@ -376,17 +390,18 @@ impl Case<'_> {
         // What answers a request for the first time has just been counted as its answer.
         let is_repeat = help::is_repeat(cause.code) || (answered && self.request.is_none());
         let report = self.report(Some(cause.code), cause.sentence, self.user.as_ref(), details);
-        let reference = events::note(tx, report)?.reference;
+        let reference = events::note(tx, report)?.into_inner().reference;
         if self.is_test() {
-            return Ok(SignInOutcome::Tested { reference });
+            return Ok(Noted::unaudited(SignInOutcome::Tested { reference }, WHY));
         }
-        Ok(SignInOutcome::Refused {
+        let refused = SignInOutcome::Refused {
             sentence: help::for_the_person(cause.code),
             reference,
             is_over: help::is_over(cause.code),
             is_repeat,
             is_about_the_account: !self.seen.proofs.is_empty(),
-        })
+        };
+        Ok(Noted::unaudited(refused, WHY))
     }
 }
 

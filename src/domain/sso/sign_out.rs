@@ -6,8 +6,9 @@
 use super::requests::{self, Asker, Purpose};
 use super::{Here, certificates, keys, settings};
 use crate::db::Conn;
+use crate::domain::audit::{Action, Change};
 use crate::domain::sessions::CameBy;
-use crate::domain::{Role, Tx, sessions};
+use crate::domain::{Noted, Role, Tx, sessions, users};
 use crate::error::{Error, Result};
 use crate::saml::key_pair::KeyPair;
 use crate::saml::logout::{self, Ask, Expected, Reply};
@@ -15,8 +16,12 @@ use crate::saml::redirect::{self, Kind};
 use crate::saml::{Fault, NameId, Refusal, TrustedKey};
 use chrono::{NaiveDateTime, TimeDelta};
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 use url::Url;
 use uuid::Uuid;
+
+/// Why a sign-out request that is refused leaves no entry.
+const NOT_DONE: &str = "nothing was done, and the sign-in log tells why";
 
 /// In sign-out Entra ID goes by another name than in assertions.
 const ASSERTIONS: &str = "https://sts.windows.net/";
@@ -38,9 +43,12 @@ pub struct Foreign {
 }
 
 /// The address at which Entra ID ends its own session too; none where the settings do not ask for that.
-pub fn ask(tx: &mut Tx, here: &Here, session: &Foreign) -> Result<Option<String>> {
+pub fn ask(tx: &mut Tx, here: &Here, session: &Foreign) -> Result<Noted<Option<String>>> {
+    const WHY: &str = "that the person signed out has an entry: this only tells Entra ID";
     let settings = settings::read(tx.conn)?;
-    let Some(target) = settings.logout_url.filter(|_| settings.enabled) else { return Ok(None) };
+    let Some(target) = settings.logout_url.filter(|_| settings.enabled) else {
+        return Ok(Noted::unaudited(None, WHY));
+    };
     let target = Url::parse(&target).map_err(Error::internal)?;
     let request = requests::begin(tx, Purpose::SignOut, "", "/sign-in?left", Asker::Leaver)?;
     let xml = Ask {
@@ -54,7 +62,7 @@ pub fn ask(tx: &mut Tx, here: &Here, session: &Foreign) -> Result<Option<String>
     .to_xml();
     let pairs = keys::pairs(tx.conn, tx.keys)?;
     let key = pairs.first().filter(|_| settings.sign_requests);
-    Ok(redirect::address(&target, Kind::Request, &xml, None, key))
+    Ok(Noted::unaudited(redirect::address(&target, Kind::Request, &xml, None, key), WHY))
 }
 
 /// What came of a message to our logout service.
@@ -153,12 +161,13 @@ pub fn hear(
     here: &Here,
     message: &Message,
     own: Option<&Foreign>,
-) -> Result<Result<Heard, Refusal>> {
+) -> Result<Noted<Result<Heard, Refusal>>> {
     match &message.kind {
         Asked::Response(answer) => {
             // No session of ours hangs on it: that ended before we asked.
             let request = requests::answer(tx, &answer.in_response_to, Some(""), &[Purpose::SignOut])?;
-            Ok(Ok(Heard::Answered { goes_on: request.is_ok() && !answer.success }))
+            let answered = Heard::Answered { goes_on: request.is_ok() && !answer.success };
+            Ok(Noted::unaudited(Ok(answered), "the session ended before, which has an entry"))
         }
         Asked::Request(asked) => obey(tx, here, message, asked, own),
     }
@@ -170,7 +179,7 @@ fn obey(
     message: &Message,
     asked: &logout::Asked,
     own: Option<&Foreign>,
-) -> Result<Result<Heard, Refusal>> {
+) -> Result<Noted<Result<Heard, Refusal>>> {
     let up_to = match &message.signed_by {
         None => Role::Owner,
         // Whom a certificate does not sign in it does not sign out.
@@ -179,7 +188,8 @@ fn obey(
                 Some(one) => one.good_for(),
                 None => {
                     let cause = "The certificate that signed the sign-out request was removed meanwhile.";
-                    return Ok(Err(Refusal { fault: Fault::UnknownCertificate, cause: cause.to_owned() }));
+                    let refusal = Refusal { fault: Fault::UnknownCertificate, cause: cause.to_owned() };
+                    return Ok(Noted::unaudited(Err(refusal), NOT_DONE));
                 }
             }
         }
@@ -188,7 +198,8 @@ fn obey(
     // An unsigned request could as well be forged anew: remembering it would stop no repeat.
     if signed && !requests::see_sign_out(tx, &asked.id, asked.expires)? {
         let cause = "This sign-out request was presented before. Each is taken once.";
-        return Ok(Err(Refusal { fault: Fault::Expired, cause: cause.to_owned() }));
+        let refusal = Refusal { fault: Fault::Expired, cause: cause.to_owned() };
+        return Ok(Noted::unaudited(Err(refusal), NOT_DONE));
     }
     // Entra ID does not sign these. Unsigned, only the index counts that nobody but it and the session knows. Of the
     // person who sits before it the browser's own session ends, whatever the index: it may have been told of another.
@@ -197,11 +208,13 @@ fn obey(
         (false, true) => mine.and_then(|own| own.session_index.clone()).into_iter().collect(),
         _ => asked.session_indexes.clone(),
     };
-    let sessions = if signed || !indexes.is_empty() {
+    let ended = if signed || !indexes.is_empty() {
         sessions::end_foreign(tx, &asked.name_id, &indexes, up_to)?
     } else {
-        0
+        Vec::new()
     };
+    let sessions = ended.len();
+    let noted = note_ended(tx, ended)?;
     // By a certificate that is not good for the account's role nothing of theirs ends.
     let own = mine.is_some() && (up_to == Role::Owner || sessions > 0);
     let settings = settings::read(tx.conn)?;
@@ -217,7 +230,21 @@ fn obey(
             tx.now,
         )
     });
-    Ok(Ok(Heard::Ended { sessions, own, reply }))
+    Ok(noted.with(Ok(Heard::Ended { sessions, own, reply })))
+}
+
+/// Notes whose sessions ended, one entry for each person.
+fn note_ended(tx: &mut Tx, ended: Vec<Option<String>>) -> Result<Noted<()>> {
+    let mut counts: BTreeMap<String, usize> = BTreeMap::new();
+    ended.into_iter().flatten().for_each(|user| *counts.entry(user).or_default() += 1);
+    let mut noted = Noted::unaudited((), "no session ended that somebody was signed in to");
+    for (id, count) in counts {
+        let user = users::find(tx.conn, &id)?;
+        let name = user.name();
+        let how = [Change::set("sessions", count.to_string()), Change::set("asked by", "Entra ID")];
+        noted = tx.note(Action::SessionsEnded, user.subject(&name), &how)?;
+    }
+    Ok(noted)
 }
 
 fn reply(

@@ -7,10 +7,10 @@ use super::settings::{self, Settings, Trust, changes, put_in_force, trust_change
 use super::{SUBJECT, checks};
 use crate::db::Conn;
 use crate::db::schema::sso_waiting;
-use crate::domain::Tx;
-use crate::domain::audit::{self, Action, Change};
+use crate::domain::audit::{Action, Change};
 use crate::domain::sessions::{self, Ending};
 use crate::domain::text_enum::text_enum;
+use crate::domain::{Noted, Tx};
 use crate::error::{Error, Result};
 use diesel::prelude::*;
 
@@ -118,22 +118,22 @@ pub fn entered(conn: &mut Conn, is_owner: bool) -> Result<Settings> {
 }
 
 /// Stores what an administrator changed until an owner decides; nothing, where it is in force already.
-pub(super) fn wait(tx: &mut Tx, in_force: &Settings, wish: &Settings) -> Result<()> {
+pub(super) fn wait(tx: &mut Tx, in_force: &Settings, wish: &Settings) -> Result<Noted<()>> {
     let shown = entered(tx.conn, false)?;
     if shown.trust() == wish.trust() {
-        return Ok(());
+        return Ok(Noted::unaudited((), "nothing changed"));
     }
     let wished = Wished::between(&in_force.trust(), &wish.trust());
     forget(tx)?;
     if wished.is_empty() {
         let withdrawn = Change::set("what waited for an owner", "withdrawn");
-        return audit::note(tx, Action::SsoChanged, SUBJECT, &[withdrawn]);
+        return tx.note(Action::SsoChanged, SUBJECT, &[withdrawn]);
     }
     store(tx, &wished)?;
     trust_changed(tx)?;
     let mut changes = changes(&shown, &shown.clone().trusting(wish.trust()));
     changes.iter_mut().for_each(|change| change.attribute.push_str(", waiting for an owner"));
-    audit::note(tx, Action::SsoChanged, SUBJECT, &changes)
+    tx.note(Action::SsoChanged, SUBJECT, &changes)
 }
 
 /// What is in force by now waits no longer.
@@ -156,28 +156,28 @@ pub(super) fn settle(tx: &mut Tx) -> Result<()> {
 /// Nothing waits any longer; what came in by it goes.
 fn forget(tx: &mut Tx) -> Result<()> {
     store(tx, &Wished::default())?;
-    sessions::end_those(tx, &Ending::FromWaitingSettings)
+    sessions::end_those(tx, &Ending::FromWaitingSettings).map(drop)
 }
 
 /// Puts in force what an administrator entered. `shown` is what the owner was shown; refused if that has changed since.
-pub fn approve(tx: &mut Tx, shown: &Trust) -> Result<Settings> {
+pub fn approve(tx: &mut Tx, shown: &Trust) -> Result<Noted<Settings>> {
     let (before, waiting) = decided(tx, shown)?;
     let wish = checks::checked(&waiting)?;
     checks::complete(tx.conn, &before, &wish)?;
     forget(tx)?;
     put_in_force(tx, &before, &wish)?;
     let approved = Change::set("what an administrator entered", "approved");
-    audit::note(tx, Action::SsoChanged, SUBJECT, &[approved])?;
-    Ok(wish)
+    let noted = tx.note(Action::SsoChanged, SUBJECT, &[approved])?;
+    Ok(noted.with(wish))
 }
 
 /// Throws away what an administrator entered.
-pub fn reject(tx: &mut Tx, shown: &Trust) -> Result<()> {
+pub fn reject(tx: &mut Tx, shown: &Trust) -> Result<Noted<()>> {
     let (before, waiting) = decided(tx, shown)?;
     forget(tx)?;
     let mut rejected = changes(&before, &waiting);
     rejected.iter_mut().for_each(|change| change.attribute.push_str(", rejected"));
-    audit::note(tx, Action::SsoChanged, SUBJECT, &rejected)
+    tx.note(Action::SsoChanged, SUBJECT, &rejected)
 }
 
 /// What is in force and what waits, to an owner who has seen it.
@@ -204,10 +204,10 @@ pub fn first_issuer(conn: &mut Conn) -> Result<Option<String>> {
 
 /// Puts that issuer in force, for an owner who was shown it beside the certificate that they approve of. Refused if it is
 /// another by now.
-pub(super) fn approve_first_issuer(tx: &mut Tx, shown: &str) -> Result<()> {
+pub(super) fn approve_first_issuer(tx: &mut Tx, shown: &str) -> Result<Noted<()>> {
     let before = settings::read(tx.conn)?;
     if before.issuer.as_deref() == Some(shown) {
-        return Ok(());
+        return Ok(Noted::unaudited((), "it is in force already"));
     }
     let Some(issuer) = first_issuer(tx.conn)?.filter(|issuer| issuer == shown) else {
         let cause = "The issuer that would come into force with the certificate was changed since this page was shown. \

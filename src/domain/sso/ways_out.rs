@@ -3,7 +3,7 @@
 
 use super::events::{self, Details, Report};
 use super::requests::Purpose;
-use crate::domain::Tx;
+use crate::domain::{Noted, Tx};
 use crate::error::Result;
 
 /// Why a response was not read, or a sign-in not continued.
@@ -59,7 +59,7 @@ impl Way {
 }
 
 /// Logs it, and returns the reference for the person.
-pub fn note(tx: &mut Tx, way: Way, address: &str) -> Result<String> {
+pub fn note(tx: &mut Tx, way: Way, address: &str) -> Result<Noted<String>> {
     let report = Report {
         purpose: Purpose::SignIn,
         cause: Some(way.code()),
@@ -71,5 +71,5 @@ pub fn note(tx: &mut Tx, way: Way, address: &str) -> Result<String> {
         proven: false,
         details: Details::default(),
     };
-    Ok(events::note(tx, report)?.reference)
+    Ok(events::note(tx, report)?.map(|event| event.reference))
 }

@@ -6,7 +6,7 @@
 
 use super::counted::grouped;
 use super::text_enum::text_enum;
-use super::{Actor, Role, Tx, new_id};
+use super::{Actor, Noted, Role, Tx, new_id};
 use crate::db::Conn;
 use crate::db::schema::long_tasks;
 use crate::error::{Error, Result};
@@ -330,30 +330,30 @@ pub(super) fn is_due(conn: &mut Conn, subject: &str, now: NaiveDateTime) -> Resu
 pub(super) fn advance(
     tx: &mut Tx,
     id: &str,
-    work: impl FnOnce(&mut Tx, &mut Task) -> Result<Step>,
-) -> Result<Task> {
+    work: impl FnOnce(&mut Tx, &mut Task) -> Result<Noted<Step>>,
+) -> Result<Noted<Task>> {
     let mut task = find(tx.conn, id)?;
     if !task.is_running() {
-        return Ok(task);
+        return Ok(Noted::unaudited(task, "it has ended"));
     }
-    let step = work(tx, &mut task)?;
+    let (step, noted) = work(tx, &mut task)?.split();
     task.updated_at = tx.now;
     if step == Step::Done {
         task.end(State::Done, tx.now);
     }
     diesel::update(long_tasks::table.find(id)).set(&task).execute(tx.conn)?;
-    Ok(task)
+    Ok(noted.with(task))
 }
 
 /// Ends a task before its end: what was done stays, the rest is left.
-pub(super) fn give_up(tx: &mut Tx, id: &str, state: State, fault: &str) -> Result<Task> {
+pub(super) fn give_up(tx: &mut Tx, id: &str, state: State, fault: &str) -> Result<Noted<Task>> {
     let mut task = find(tx.conn, id)?;
     if task.is_running() {
         task.end(state, tx.now);
         task.fault = Some(fault.to_owned());
         diesel::update(long_tasks::table.find(id)).set(&task).execute(tx.conn)?;
     }
-    Ok(task)
+    Ok(Noted::unaudited(task, "what the task did has its entries, and its page says that it was given up"))
 }
 
 /// The tasks that somebody in this process sees to.

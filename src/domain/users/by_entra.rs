@@ -15,7 +15,7 @@ use crate::domain::audit::{Action, Change};
 use crate::domain::deprovisioning_guard::{self, Loss};
 use crate::domain::names::is_called;
 use crate::domain::text_enum::text_enum;
-use crate::domain::{Role, Tx, fold, names, sites};
+use crate::domain::{Noted, Role, Tx, fold, names, sites};
 use crate::error::{Error, Result};
 use diesel::prelude::*;
 use serde::{Deserialize, Serialize};
@@ -171,17 +171,17 @@ pub fn is_current(conn: &mut Conn, known: &Known) -> Result<bool> {
 ///
 /// An account in use, or one that an owner protected, is never taken over by a create: that is refused, and an
 /// administrator decides ([`by_hand::ask_to_link`]).
-pub fn create(tx: &mut Tx, mut wish: Wish) -> Result<Done> {
+pub fn create(tx: &mut Tx, mut wish: Wish) -> Result<Noted<Done>> {
     wish.profile.check()?;
     let left_out = wish.without_hidden(None)?;
     let user_name = &wish.profile.user_name;
     match namesake(tx.conn, user_name)? {
         None => {
             not_of_a_role_holder(tx.conn, "", user_name)?;
-            make(tx, wish).map(|done| done.warning_first(left_out))
+            Ok(make(tx, wish)?.map(|done| done.warning_first(left_out)))
         }
         Some(user) if user.reach() == Reach::Gone => {
-            adopt(tx, user, wish).map(|done| done.warning_first(left_out))
+            Ok(adopt(tx, user, wish)?.map(|done| done.warning_first(left_out)))
         }
         Some(user) => Err(Error::taken(
             "userName",
@@ -207,7 +207,7 @@ pub fn create(tx: &mut Tx, mut wish: Wish) -> Result<Done> {
 }
 
 /// Makes the account what Entra ID wants it to be, and links it.
-pub fn change(tx: &mut Tx, known: Known, mut wish: Wish) -> Result<Done> {
+pub fn change(tx: &mut Tx, known: Known, mut wish: Wish) -> Result<Noted<Done>> {
     known.user.within_reach()?;
     wish.profile.check_over(&known.user.profile)?;
     let left_out = wish.without_hidden(Some(&known))?;
@@ -216,7 +216,7 @@ pub fn change(tx: &mut Tx, known: Known, mut wish: Wish) -> Result<Done> {
     let linking = user.entra_state == EntraState::Unlinked;
     if linking {
         user.entra_state = EntraState::Linked;
-        by_hand::dismiss_link(tx, &user.id)?;
+        by_hand::forget_link(tx, &user.id)?;
         note(tx, Action::UserLinked, &user, &[])?;
     }
     let renaming = rename(tx, &mut user, &mut wish.profile)?;
@@ -262,7 +262,10 @@ pub fn change(tx: &mut Tx, known: Known, mut wish: Wish) -> Result<Done> {
     if matches!(wish.site, SiteWish::Named(_)) {
         settle_site(tx, &mut user, &mut changes)?;
     }
-    Ok(Done { known: known_with(tx.conn, user, wish.emails)?, changes, warnings, held })
+    Ok(Noted::unaudited(
+        Done { known: known_with(tx.conn, user, wish.emails)?, changes, warnings, held },
+        "each thing that changed has an entry of its own",
+    ))
 }
 
 /// Whether a create of this user name takes an account over again that Entra ID deleted.
@@ -341,21 +344,21 @@ pub(in crate::domain) fn take_name(tx: &mut Tx, mut user: User, name: String) ->
 
 /// Entra ID deleted the user: the account is barred, unlinked, and waits for deletion by hand. Where the guard holds
 /// that back, Entra ID sees it done, and the warning is answered.
-pub fn remove(tx: &mut Tx, known: Known) -> Result<(User, Option<String>)> {
+pub fn remove(tx: &mut Tx, known: Known) -> Result<Noted<(User, Option<String>)>> {
     known.user.within_reach()?;
     let (mut user, stored) = (known.user.clone(), known.user);
     if user.active && deprovisioning_guard::holds(tx, Loss::Account, &user.id, user.held.is_some())? {
         (user.held, user.held_at) = (Some(Held::Delete), Some(tx.now));
         store_over(tx, &stored, &mut user, &known.emails, false)?;
-        note(tx, Action::UserDeletionHeld, &user, &[])?;
+        let noted = note(tx, Action::UserDeletionHeld, &user, &[])?;
         let warning = held_back(&format!("{} is still there", user.name()));
-        return Ok((user, Some(warning)));
+        return Ok(noted.with((user, Some(warning))));
     }
-    delete(tx, user).map(|user| (user, None))
+    Ok(delete(tx, user)?.map(|user| (user, None)))
 }
 
 /// The deletion itself, once nothing holds it back.
-pub(in crate::domain) fn delete(tx: &mut Tx, mut user: User) -> Result<User> {
+pub(in crate::domain) fn delete(tx: &mut Tx, mut user: User) -> Result<Noted<User>> {
     if user.reach() == Reach::Nothing {
         let cause = format!("{} is a protected owner, whom Entra ID does not delete.", user.name());
         return Err(Error::Conflict(cause));
@@ -367,11 +370,11 @@ pub(in crate::domain) fn delete(tx: &mut Tx, mut user: User) -> Result<User> {
     user.entra_state = EntraState::Deleted;
     user.deleted_in_entra_at = Some(tx.now);
     (user.held, user.held_name) = (None, None);
-    by_hand::dismiss_link(tx, &user.id)?;
+    by_hand::forget_link(tx, &user.id)?;
     diesel::delete(group_members::table.filter(group_members::user_id.eq(&user.id))).execute(tx.conn)?;
     store(tx, &mut user, None)?;
-    note(tx, Action::UserDeletedInEntra, &user, &[])?;
-    Ok(user)
+    let noted = note(tx, Action::UserDeletedInEntra, &user, &[])?;
+    Ok(noted.with(user))
 }
 
 fn stays_in(user: &User) -> String {
@@ -394,36 +397,36 @@ fn held_back(state: &str) -> String {
     )
 }
 
-fn make(tx: &mut Tx, wish: Wish) -> Result<Done> {
+fn make(tx: &mut Tx, wish: Wish) -> Result<Noted<Done>> {
     let mut user = User::new(tx, wish.profile, Origin::Entra);
     user.entra_state = EntraState::Linked;
     user.active = wish.active;
     user.deactivated_at = (!wish.active).then_some(tx.now);
     let (_, warnings) = apply_site(tx, &mut user, &wish.site, &mut Vec::new())?;
     insert_new(tx, &mut user, &wish.emails)?;
-    note(tx, Action::UserCreated, &user, &[])?;
+    let noted = note(tx, Action::UserCreated, &user, &[])?;
     let mut changes = Profile::named(&user.profile.user_name).changes(&user.profile, tx.conn)?;
     changes.extend(email_changes(&[], &wish.emails));
-    changes.push(activity(wish.active));
+    changes.push(Change { before: None, ..activity(wish.active) });
     if matches!(wish.site, SiteWish::Named(_)) {
         settle_site(tx, &mut user, &mut changes)?;
     }
-    Ok(Done { known: known_with(tx.conn, user, wish.emails)?, changes, warnings, held: false })
+    Ok(noted.with(Done { known: known_with(tx.conn, user, wish.emails)?, changes, warnings, held: false }))
 }
 
 /// The old id stays gone; licence, extension, site and role are as they were.
-fn adopt(tx: &mut Tx, mut user: User, wish: Wish) -> Result<Done> {
+fn adopt(tx: &mut Tx, mut user: User, wish: Wish) -> Result<Noted<Done>> {
     retire(tx, &user, "adopted")?;
     user.scim_id = new_scim_id();
     user.entra_state = EntraState::Linked;
     user.deleted_in_entra_at = None;
     returning::goes_to_another(tx, &mut user)?;
     (user.held, user.held_at) = (None, None);
-    note(tx, Action::UserAdopted, &user, &[])?;
+    let noted = note(tx, Action::UserAdopted, &user, &[])?;
     let emails = emails(tx.conn, &user.id)?;
     store(tx, &mut user, None)?;
     let known = known_with(tx.conn, user, emails)?;
-    change(tx, known, wish)
+    Ok(noted.with(change(tx, known, wish)?.into_inner()))
 }
 
 fn left_to_an_owner(user: &User) -> String {

@@ -13,7 +13,7 @@ use crate::domain::audit::{self, Action, Change, Kind};
 use crate::domain::deprovisioning_guard::{self, Loss};
 use crate::domain::page::{At, Page};
 use crate::domain::tasks::{self, Kind as Work, Row, Slice, Step, Task};
-use crate::domain::{Role, Tx, new_id, sites};
+use crate::domain::{Noted, Role, Tx, new_id, sites};
 use crate::error::{Complaint, Error, Result};
 use chrono::NaiveDateTime;
 use diesel::prelude::*;
@@ -56,33 +56,33 @@ pub struct LinkRequest {
 }
 
 /// Makes an account by hand, with a site if one is given.
-pub fn create(tx: &mut Tx, wish: Wish, site: Option<&str>) -> Result<User> {
+pub fn create(tx: &mut Tx, wish: Wish, site: Option<&str>) -> Result<Noted<User>> {
     let profile = Profile { more: "{}".to_owned(), ..wish.profile };
     profile.check()?;
     profile.check_characters(None)?;
     let emails = work_email(wish.email.as_deref())?;
     let user = User::new(tx, profile, Origin::Console);
     let user = insert(tx, user, &emails)?;
-    note(tx, Action::UserCreated, &user, &[])?;
+    let noted = note(tx, Action::UserCreated, &user, &[])?;
     match site.filter(|site| !site.is_empty()) {
         Some(site) => set_site(tx, &user.id, site),
-        None => Ok(user),
+        None => Ok(noted.with(user)),
     }
 }
 
 /// Changes the profile of an account that Entra ID does not own. An owner who does it stands behind the user name.
-pub fn change(tx: &mut Tx, id: &str, wish: Wish) -> Result<User> {
+pub fn change(tx: &mut Tx, id: &str, wish: Wish) -> Result<Noted<User>> {
     let confirms = tx.actor.is_owner();
     put(tx, id, wish, confirms)
 }
 
 /// As [`change`], for names that somebody else wrote: that of an account with a role counts at sign-in only once an owner
 /// confirms it.
-pub fn change_by_file(tx: &mut Tx, id: &str, wish: Wish) -> Result<User> {
+pub(in crate::domain) fn change_by_file(tx: &mut Tx, id: &str, wish: Wish) -> Result<Noted<User>> {
     put(tx, id, wish, false)
 }
 
-fn put(tx: &mut Tx, id: &str, wish: Wish, confirms: bool) -> Result<User> {
+fn put(tx: &mut Tx, id: &str, wish: Wish, confirms: bool) -> Result<Noted<User>> {
     let mut user = find(tx.conn, id)?;
     if user.is_linked() {
         return Err(Error::Conflict(
@@ -107,7 +107,7 @@ fn put(tx: &mut Tx, id: &str, wish: Wish, confirms: bool) -> Result<User> {
     let mut changes = user.profile.changes(&profile, tx.conn)?;
     changes.extend(email_changes(&before, &after));
     if changes.is_empty() {
-        return Ok(user);
+        return Ok(Noted::unaudited(user, "nothing changed"));
     }
     let renamed = user.profile.user_name != profile.user_name;
     if renamed {
@@ -121,12 +121,12 @@ fn put(tx: &mut Tx, id: &str, wish: Wish, confirms: bool) -> Result<User> {
         recognition::renamed(tx, &user)?;
     }
     store(tx, &mut user, Some(&after))?;
-    note(tx, Action::UserChanged, &user, &changes)?;
-    Ok(user)
+    let noted = note(tx, Action::UserChanged, &user, &changes)?;
+    Ok(noted.with(user))
 }
 
 /// Sets what the console owns of every account, linked or not.
-pub fn set_telephony(tx: &mut Tx, id: &str, wish: Telephony) -> Result<User> {
+pub fn set_telephony(tx: &mut Tx, id: &str, wish: Telephony) -> Result<Noted<User>> {
     let mut user = find(tx.conn, id)?;
     let phone_number = checked("phone_number", wish.phone_number, 32, "0123456789 +-()./", "phone number")?;
     let extension = checked("extension", wish.extension, 10, "0123456789", "extension")?;
@@ -147,16 +147,16 @@ pub fn set_telephony(tx: &mut Tx, id: &str, wish: Telephony) -> Result<User> {
     if !changes.is_empty() {
         (user.phone_number, user.extension) = (phone_number, extension);
         store(tx, &mut user, None)?;
-        note(tx, Action::UserChanged, &user, &changes)?;
+        return Ok(note(tx, Action::UserChanged, &user, &changes)?.with(user));
     }
-    Ok(user)
+    Ok(Noted::unaudited(user, "nothing changed"))
 }
 
 /// Gives a user who has no site this one, for good.
-pub fn set_site(tx: &mut Tx, id: &str, site: &str) -> Result<User> {
+pub fn set_site(tx: &mut Tx, id: &str, site: &str) -> Result<Noted<User>> {
     let mut user = find(tx.conn, id)?;
     let site = sites::find(tx.conn, site)?;
-    sites::place(tx, id, &user.name(), &site)?;
+    let noted = sites::place(tx, id, &user.name(), &site)?;
     let sent = user.site_sent.clone();
     user = find(tx.conn, id)?;
     // A name that Entra ID sent for another place is no longer what it is answered.
@@ -166,7 +166,7 @@ pub fn set_site(tx: &mut Tx, id: &str, site: &str) -> Result<User> {
         user.site_sent = None;
         store(tx, &mut user, None)?;
     }
-    Ok(user)
+    Ok(noted.with(user))
 }
 
 /// What came of setting a site for many.
@@ -198,24 +198,29 @@ impl tasks::Order for Order {
 
 /// Begins to set a site for many, as [`set_site`] does for one: whoever has a site already is left alone, and whoever is
 /// gone is left out.
-pub fn begin_setting_site(tx: &mut Tx, ids: &[String], site: &str) -> Result<Task> {
+pub fn begin_setting_site(tx: &mut Tx, ids: &[String], site: &str) -> Result<Noted<Task>> {
     let site = sites::find(tx.conn, site)?.id;
     let mut seen = HashSet::new();
     let ids: Vec<String> = ids.iter().filter(|id| seen.insert(*id)).cloned().collect();
     let total = i64::try_from(ids.len()).map_err(Error::internal)?;
     let order = Order { ids, site, left: Vec::new(), gone: Vec::new() };
-    tasks::begin(tx, Work::SetSite, &format!("selection {}", new_id()), &order, total)
+    let task = tasks::begin(tx, Work::SetSite, &format!("selection {}", new_id()), &order, total)?;
+    Ok(Noted::unaudited(task, "each user whose site is set has an entry of their own"))
 }
 
 /// Sets it for some of them.
-pub(in crate::domain) fn set_some_sites(tx: &mut Tx, task: &mut Task, slice: &mut Slice) -> Result<Step> {
+pub(in crate::domain) fn set_some_sites(
+    tx: &mut Tx,
+    task: &mut Task,
+    slice: &mut Slice,
+) -> Result<Noted<Step>> {
     let mut order: Order = task.what()?;
     let mut at: usize = task.position()?.unwrap_or_default();
     while let Some(id) = order.ids.get(at) {
         if !slice.goes_on() {
             task.set_what(&order)?;
             task.go_on_from(&at)?;
-            return Ok(Step::More);
+            return Ok(Noted::unaudited(Step::More, "each user whose site is set has an entry of their own"));
         }
         slice.begins(Row::User(id.clone()));
         match find(tx.conn, id) {
@@ -233,7 +238,7 @@ pub(in crate::domain) fn set_some_sites(tx: &mut Tx, task: &mut Task, slice: &mu
         task.done = passed - task.left_out;
     }
     task.set_what(&order)?;
-    Ok(Step::Done)
+    Ok(Noted::unaudited(Step::Done, "each user whose site is set has an entry of their own"))
 }
 
 /// What came of setting a site for many.
@@ -244,17 +249,17 @@ pub fn placed(task: &Task) -> Result<Placed> {
 }
 
 /// Takes an account back to local management: its fields can be edited until Entra ID next writes to it.
-pub fn release(tx: &mut Tx, id: &str) -> Result<User> {
+pub fn release(tx: &mut Tx, id: &str) -> Result<Noted<User>> {
     let mut user = find(tx.conn, id)?;
     may_decide(tx, &user)?;
     // Of an account that is not linked a deletion may wait: Entra ID saw it and read that it is gone.
     if user.entra_state == EntraState::Unlinked && user.held != Some(Held::Delete) {
-        return Ok(user);
+        return Ok(Noted::unaudited(user, "nothing changed"));
     }
     unlink(tx, &mut user)?;
     store(tx, &mut user, None)?;
-    note(tx, Action::UserReleased, &user, &[])?;
-    Ok(user)
+    let noted = note(tx, Action::UserReleased, &user, &[])?;
+    Ok(noted.with(user))
 }
 
 /// Takes an owner's account out of Entra ID's hands, for whoever stores it next: what was asked for and is held back is
@@ -265,7 +270,7 @@ pub(in crate::domain) fn protect(tx: &mut Tx, user: &mut User) -> Result<()> {
         deprovisioning_guard::kept(tx, loss, &user.id)?;
         note(tx, Action::UserHoldDiscarded, user, &[])?;
     }
-    dismiss_link(tx, &user.id)?;
+    forget_link(tx, &user.id)?;
     unlink(tx, user)?;
     user.handed_over = false;
     Ok(())
@@ -284,7 +289,7 @@ fn unlink(tx: &mut Tx, user: &mut User) -> Result<()> {
 }
 
 /// Links an account on the worklist: Entra ID finds it at its next try and owns its profile from then on.
-pub fn link(tx: &mut Tx, id: &str) -> Result<User> {
+pub fn link(tx: &mut Tx, id: &str) -> Result<Noted<User>> {
     let mut user = find(tx.conn, id)?;
     may_decide(tx, &user)?;
     let request = link_request(tx.conn, id)?.ok_or(Error::NotFound("request to link this user"))?;
@@ -301,11 +306,11 @@ pub fn link(tx: &mut Tx, id: &str) -> Result<User> {
     }
     user.entra_state = EntraState::Linked;
     store(tx, &mut user, None)?;
-    dismiss_link(tx, id)?;
+    forget_link(tx, id)?;
     troubles::settle(tx, &user, &user.profile.user_name)?;
     let change = Change::of("external id", before.as_deref(), user.profile.external_id.as_deref());
-    note(tx, Action::UserLinked, &user, change.as_slice())?;
-    Ok(user)
+    let noted = note(tx, Action::UserLinked, &user, change.as_slice())?;
+    Ok(noted.with(user))
 }
 
 /// The account's place on the worklist of links, if it stands there.
@@ -335,13 +340,23 @@ pub fn count_link_requests(conn: &mut Conn) -> Result<i64> {
 }
 
 /// Takes an account off the worklist of links.
-pub fn dismiss_link(tx: &mut Tx, id: &str) -> Result<()> {
+pub fn dismiss_link(tx: &mut Tx, id: &str) -> Result<Noted<()>> {
+    if link_request(tx.conn, id)?.is_none() {
+        return Ok(Noted::unaudited((), "nothing asks to be linked any longer"));
+    }
+    forget_link(tx, id)?;
+    let user = find(tx.conn, id)?;
+    note(tx, Action::LinkDismissed, &user, &[])
+}
+
+/// Forgets that Entra ID asked for the account: it is linked, or there is nothing to link any longer.
+pub(in crate::domain) fn forget_link(tx: &mut Tx, id: &str) -> Result<()> {
     diesel::delete(link_requests::table.filter(link_requests::user_id.eq(id))).execute(tx.conn)?;
     Ok(())
 }
 
 /// Puts an account on the worklist of links, or notes one more try.
-pub fn ask_to_link(tx: &mut Tx, id: &str, external_id: Option<&str>) -> Result<()> {
+pub fn ask_to_link(tx: &mut Tx, id: &str, external_id: Option<&str>) -> Result<Noted<()>> {
     let tried = diesel::update(link_requests::table.filter(link_requests::user_id.eq(id)))
         .set((
             link_requests::attempts.eq(link_requests::attempts + 1),
@@ -360,7 +375,7 @@ pub fn ask_to_link(tx: &mut Tx, id: &str, external_id: Option<&str>) -> Result<(
         );
         diesel::insert_into(link_requests::table).values(request).execute(tx.conn)?;
     }
-    Ok(())
+    Ok(Noted::unaudited((), "Entra ID was refused, which the provisioning log tells"))
 }
 
 fn work_email(value: Option<&str>) -> Result<Vec<Email>> {

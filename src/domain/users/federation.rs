@@ -4,7 +4,7 @@
 use super::{User, federated, find, may_decide, named, note, store, with_object_id};
 use crate::domain::audit::{Action, Change};
 use crate::domain::text_enum::text_enum;
-use crate::domain::{Role, Tx, names, sessions};
+use crate::domain::{Noted, Role, Tx, names, sessions};
 use crate::error::{Error, Result};
 
 const LONGEST: usize = 256;
@@ -40,7 +40,7 @@ impl User {
 
 /// Sets or clears the name by which the identity provider knows the person. Nobody else may be known by it. The key that
 /// was found by the name before goes with it: whoever it belongs to is no longer said to be this person.
-pub fn set_federated_id(tx: &mut Tx, id: &str, wish: Option<&str>) -> Result<User> {
+pub fn set_federated_id(tx: &mut Tx, id: &str, wish: Option<&str>) -> Result<Noted<User>> {
     let mut user = find(tx.conn, id)?;
     may_decide(tx, &user)?;
     let wish = wish.map(str::trim).filter(|text| !text.is_empty());
@@ -70,14 +70,20 @@ pub fn set_federated_id(tx: &mut Tx, id: &str, wish: Option<&str>) -> Result<Use
         sessions::end_from_sso(tx, id)?;
         let forgotten = Change::of("Entra object id", object_id.as_deref(), user.entra_object_id.as_deref());
         let changes: Vec<Change> = change.into_iter().chain(forgotten).collect();
-        note(tx, Action::UserChanged, &user, &changes)?;
+        return Ok(note(tx, Action::UserChanged, &user, &changes)?.with(user));
     }
-    Ok(user)
+    Ok(Noted::unaudited(user, "nothing changed"))
 }
 
 /// Remembers by which key the identity provider knows the person, and by which name they came in: nothing but the key will
 /// sign the account in. Only for a sign-in that rests on certificates and settings that an owner approved of.
-pub fn remember(tx: &mut Tx, user: &mut User, object_id: &str, by: FoundBy, name: &str) -> Result<()> {
+pub(in crate::domain) fn remember(
+    tx: &mut Tx,
+    user: &mut User,
+    object_id: &str,
+    by: FoundBy,
+    name: &str,
+) -> Result<Noted<()>> {
     if with_object_id(tx.conn, object_id)?.is_some_and(|other| other.id != user.id) {
         return Err(Error::internal("an object id is remembered for two accounts"));
     }
@@ -90,7 +96,7 @@ pub fn remember(tx: &mut Tx, user: &mut User, object_id: &str, by: FoundBy, name
 }
 
 /// Forgets that key: the next sign-in that matches by name is remembered anew.
-pub fn forget(tx: &mut Tx, id: &str) -> Result<User> {
+pub fn forget(tx: &mut Tx, id: &str) -> Result<Noted<User>> {
     let mut user = find(tx.conn, id)?;
     may_decide(tx, &user)?;
     let change = Change::of("Entra object id", user.entra_object_id.as_deref(), None);
@@ -98,7 +104,7 @@ pub fn forget(tx: &mut Tx, id: &str) -> Result<User> {
         user.forget_object_id();
         store(tx, &mut user, None)?;
         sessions::end_from_sso(tx, id)?;
-        note(tx, Action::UserChanged, &user, change.as_slice())?;
+        return Ok(note(tx, Action::UserChanged, &user, change.as_slice())?.with(user));
     }
-    Ok(user)
+    Ok(Noted::unaudited(user, "nothing changed"))
 }

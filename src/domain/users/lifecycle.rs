@@ -9,7 +9,7 @@ use crate::db::schema::{
 use crate::domain::audit::{Action, Change};
 use crate::domain::deprovisioning_guard::{self, Loss};
 use crate::domain::tasks::{self, Kind, Row, Slice, Step, Task};
-use crate::domain::{Role, Tx, in_words};
+use crate::domain::{Noted, Role, Tx, in_words};
 use crate::error::{Error, Result};
 use crate::seal::Keyring;
 use chrono::NaiveDateTime;
@@ -46,20 +46,21 @@ pub enum Wish {
 /// guard holds back of the same account is settled by it: nothing is left to decide.
 ///
 /// Asking twice is no error and leaves no second trace.
-pub fn deactivate(tx: &mut Tx, id: &str) -> Result<User> {
+pub fn deactivate(tx: &mut Tx, id: &str) -> Result<Noted<User>> {
     let mut user = find(tx.conn, id)?;
     if user.active {
-        set_active(tx, &mut user, false, Wish::Ours)?;
+        let noted = set_active(tx, &mut user, false, Wish::Ours)?;
         if user.held == Some(Held::Delete) {
             return by_entra::delete(tx, user);
         }
         store(tx, &mut user, None)?;
+        return Ok(noted.with(user));
     }
-    Ok(user)
+    Ok(Noted::unaudited(user, "they were deactivated already"))
 }
 
 /// As [`deactivate`], where Entra ID asked for it and an administrator lets it go.
-pub fn deactivate_as_asked(tx: &mut Tx, id: &str) -> Result<User> {
+pub(in crate::domain) fn deactivate_as_asked(tx: &mut Tx, id: &str) -> Result<User> {
     let mut user = find(tx.conn, id)?;
     if user.active {
         set_active(tx, &mut user, false, Wish::Entras)?;
@@ -72,7 +73,7 @@ pub fn deactivate_as_asked(tx: &mut Tx, id: &str) -> Result<User> {
 }
 
 /// Lets the user sign in again.
-pub fn reactivate(tx: &mut Tx, id: &str) -> Result<User> {
+pub fn reactivate(tx: &mut Tx, id: &str) -> Result<Noted<User>> {
     let mut user = find(tx.conn, id)?;
     if user.entra_state == EntraState::Deleted {
         return Err(Error::Conflict(format!(
@@ -81,21 +82,22 @@ pub fn reactivate(tx: &mut Tx, id: &str) -> Result<User> {
         )));
     }
     if !user.active {
-        set_active(tx, &mut user, true, Wish::Ours)?;
+        let noted = set_active(tx, &mut user, true, Wish::Ours)?;
         store(tx, &mut user, None)?;
+        return Ok(noted.with(user));
     }
-    Ok(user)
+    Ok(Noted::unaudited(user, "they are active already"))
 }
 
 /// The change itself, for whoever stores the account next.
-pub(super) fn set_active(tx: &mut Tx, user: &mut User, active: bool, wish: Wish) -> Result<()> {
+pub(super) fn set_active(tx: &mut Tx, user: &mut User, active: bool, wish: Wish) -> Result<Noted<()>> {
     may_decide(tx, user)?;
     if !active {
         if tx.actor.is(&user.id) {
             return Err(Error::Conflict("You cannot deactivate your own account.".to_owned()));
         }
         keep_an_owner(tx, user)?;
-        end_sessions(tx, &user.id)?;
+        drop_sessions(tx, &user.id)?;
         void_links(tx, &user.id)?;
     }
     user.deactivated_by_hand = !active && wish == Wish::Ours;
@@ -121,7 +123,14 @@ pub(super) fn void_links(tx: &mut Tx, id: &str) -> Result<usize> {
 }
 
 /// Signs the user out everywhere, at once.
-pub fn end_sessions(tx: &mut Tx, id: &str) -> Result<()> {
+pub fn end_sessions(tx: &mut Tx, id: &str) -> Result<Noted<()>> {
+    let user = find(tx.conn, id)?;
+    drop_sessions(tx, id)?;
+    note(tx, Action::SessionsEnded, &user, &[])
+}
+
+/// Ends all sessions of somebody as part of a change that has an entry.
+pub(in crate::domain) fn drop_sessions(tx: &mut Tx, id: &str) -> Result<()> {
     diesel::delete(sessions::table.filter(sessions::user_id.eq(id))).execute(tx.conn)?;
     Ok(())
 }
@@ -129,12 +138,12 @@ pub fn end_sessions(tx: &mut Tx, id: &str) -> Result<()> {
 /// Deletes the accounts for good: all of them, or none when one may not be. Answers how many.
 ///
 /// Licences and extensions are free again; the audit log keeps who, when, the user name and the SCIM id.
-pub fn delete(tx: &mut Tx, ids: &[String]) -> Result<usize> {
+pub fn delete(tx: &mut Tx, ids: &[String]) -> Result<Noted<usize>> {
     let distinct: BTreeSet<&String> = ids.iter().collect();
     for id in &distinct {
         delete_one(tx, id)?;
     }
-    Ok(distinct.len())
+    Ok(Noted::unaudited(distinct.len(), "each user who is deleted has an entry of their own"))
 }
 
 /// Whose accounts are to be deleted, as the task keeps it.
@@ -153,12 +162,12 @@ impl tasks::Order for Order {
 
 /// Begins to delete accounts, as [`delete`] does: none where one may not be. Who loses the possibility in the meantime
 /// is left. Where a role is among them it may depend on the others, so they go at once, all or none.
-pub fn begin_deleting(tx: &mut Tx, ids: &[String]) -> Result<Task> {
+pub fn begin_deleting(tx: &mut Tx, ids: &[String]) -> Result<Noted<Task>> {
     let distinct: BTreeSet<&String> = ids.iter().collect();
     let selection = selection(tx.keys, ids);
     // Whoever clicks twice is led to what the first click began.
     if let Some(task) = tasks::latest_on(tx.conn, &selection)? {
-        return Ok(task);
+        return Ok(Noted::unaudited(task, "it was begun before"));
     }
     let mut all_or_none = false;
     for id in &distinct {
@@ -168,7 +177,7 @@ pub fn begin_deleting(tx: &mut Tx, ids: &[String]) -> Result<Task> {
     let order = Order { ids: distinct.into_iter().cloned().collect(), all_or_none };
     let task = tasks::begin(tx, Kind::DeleteUsers, &selection, &order, total)?;
     if !all_or_none {
-        return Ok(task);
+        return Ok(Noted::unaudited(task, "each user who is deleted has an entry of their own"));
     }
     tasks::advance(tx, &task.id, |tx, task| delete_some(tx, task, &mut Slice::whole()))
 }
@@ -186,13 +195,13 @@ fn selection(keys: &Keyring, ids: &[String]) -> String {
 }
 
 /// Deletes some of them.
-pub(in crate::domain) fn delete_some(tx: &mut Tx, task: &mut Task, slice: &mut Slice) -> Result<Step> {
+pub(in crate::domain) fn delete_some(tx: &mut Tx, task: &mut Task, slice: &mut Slice) -> Result<Noted<Step>> {
     let order: Order = task.what()?;
     let mut at: usize = task.position()?.unwrap_or_default();
     while let Some(id) = order.ids.get(at) {
         if !slice.goes_on() {
             task.go_on_from(&at)?;
-            return Ok(Step::More);
+            return Ok(Noted::unaudited(Step::More, "each user who is deleted has an entry of their own"));
         }
         slice.begins(Row::User(id.clone()));
         match tx.nested(|tx| delete_one(tx, id)) {
@@ -201,7 +210,7 @@ pub(in crate::domain) fn delete_some(tx: &mut Tx, task: &mut Task, slice: &mut S
         }
         at += 1;
     }
-    Ok(Step::Done)
+    Ok(Noted::unaudited(Step::Done, "each user who is deleted has an entry of their own"))
 }
 
 /// The account, if whoever acts may delete it.
@@ -215,7 +224,7 @@ fn deletable(tx: &mut Tx, id: &str) -> Result<User> {
     Ok(user)
 }
 
-fn delete_one(tx: &mut Tx, id: &str) -> Result<()> {
+fn delete_one(tx: &mut Tx, id: &str) -> Result<Noted<()>> {
     let user = deletable(tx, id)?;
     let license: Option<(String, String)> = license_assignments::table
         .inner_join(license_types::table)
@@ -225,7 +234,7 @@ fn delete_one(tx: &mut Tx, id: &str) -> Result<()> {
         .optional()?;
     let (license_id, license) = license.unzip();
     if let Some(license) = license_id {
-        free_seat(tx.conn, &license)?;
+        free_seat(tx, &license)?;
     }
     retire(tx, &user, "deleted")?;
     // Sessions, addresses, the licence and a waiting link go with it: the tables say so.
@@ -242,9 +251,9 @@ fn delete_one(tx: &mut Tx, id: &str) -> Result<()> {
 }
 
 /// One seat of this licence type is free again.
-pub(in crate::domain) fn free_seat(conn: &mut Conn, license_type: &str) -> Result<()> {
+pub(in crate::domain) fn free_seat(tx: &mut Tx, license_type: &str) -> Result<()> {
     let fewer = license_types::seats_taken.eq(license_types::seats_taken - 1);
-    diesel::update(license_types::table.find(license_type)).set(fewer).execute(conn)?;
+    diesel::update(license_types::table.find(license_type)).set(fewer).execute(tx.conn)?;
     Ok(())
 }
 

@@ -24,7 +24,7 @@
 use super::audit::{self, Kind, Subject};
 use super::condition::without_index;
 use super::text_enum::text_enum;
-use super::{Role, Tx, fold, names, new_id, sites};
+use super::{Noted, Role, Tx, fold, names, new_id, sites};
 use crate::characters;
 use crate::db::Conn;
 use crate::db::schema::{user_emails, users};
@@ -493,7 +493,7 @@ pub fn site_name(conn: &mut Conn, user: &User) -> Result<Option<String>> {
     user.site_id.as_deref().map(|id| Ok(sites::find(conn, id)?.name)).transpose()
 }
 
-fn note(tx: &mut Tx, action: audit::Action, user: &User, changes: &[audit::Change]) -> Result<()> {
+fn note(tx: &mut Tx, action: audit::Action, user: &User, changes: &[audit::Change]) -> Result<Noted<()>> {
     let name = user.name();
-    audit::note(tx, action, user.subject(&name), changes)
+    tx.note(action, user.subject(&name), changes)
 }

@@ -9,7 +9,7 @@ use crate::db::Conn;
 use crate::db::schema::users as table;
 use crate::domain::audit::{Action, Change};
 use crate::domain::names::{as_called, is_called};
-use crate::domain::{Role, Tx, sessions};
+use crate::domain::{Noted, Role, Tx, sessions};
 use crate::error::{Error, Result};
 use diesel::prelude::*;
 
@@ -166,7 +166,7 @@ impl User {
 
 /// Confirms, as an owner, how an account with a role is recognised. What waits and is not kept is cleared; what was
 /// confirmed before stays, unless the owner says that it is to go.
-pub fn confirm(tx: &mut Tx, id: &str, decision: &Decision) -> Result<User> {
+pub fn confirm(tx: &mut Tx, id: &str, decision: &Decision) -> Result<Noted<User>> {
     if !tx.actor.is_owner() {
         let cause = "Only an owner decides how an account with a role is recognised.";
         return Err(Error::Forbidden(cause.to_owned()));
@@ -178,10 +178,10 @@ pub fn confirm(tx: &mut Tx, id: &str, decision: &Decision) -> Result<User> {
     let changes = decide(&mut user, decision)?;
     store(tx, &mut user, None)?;
     let name = Change::set("confirmed as recognised by", user.recognised_by().words());
-    note(tx, Action::RecognitionConfirmed, &user, &[changes, vec![name]].concat())?;
+    let noted = note(tx, Action::RecognitionConfirmed, &user, &[changes, vec![name]].concat())?;
     // What was let in by anything else is no longer good.
     sessions::end_from_sso(tx, id)?;
-    Ok(user)
+    Ok(noted.with(user))
 }
 
 /// The account goes by another user name from now on. A sign-in under the old one that is held or under way ends, and so

@@ -33,7 +33,7 @@ pub(super) fn begin_anew(tx: &mut Tx, user: &mut User) -> Result<()> {
     let had_password = user.password_hash.take().is_some();
     let had_names = user.has_confirmed_names();
     user.forget_confirmed_names();
-    lifecycle::end_sessions(tx, &user.id)?;
+    lifecycle::drop_sessions(tx, &user.id)?;
     if links + devices > 0 || had_password || had_names {
         note(tx, Action::AccessReset, user, &[])?;
     }

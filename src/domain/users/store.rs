@@ -51,7 +51,7 @@ pub(super) fn insert_new(tx: &mut Tx, user: &mut User, emails: &[Email]) -> Resu
     user.search_no = Some(last.unwrap_or_default() + 1);
     diesel::insert_into(users::table).values(&*user).execute(tx.conn)?;
     write_emails(tx, &user.id, emails)?;
-    recount(tx.conn, None, Some(user), false)
+    recount(tx, None, Some(user), false)
 }
 
 /// Stores a change of the account and, where they are given, of its addresses.
@@ -152,7 +152,7 @@ pub(in crate::domain) fn store_over(
         diesel::delete(user_emails::table.filter(user_emails::user_id.eq(&user.id))).execute(tx.conn)?;
         write_emails(tx, &user.id, emails)?;
     }
-    recount(tx.conn, Some(before), Some(user), true)
+    recount(tx, Some(before), Some(user), true)
 }
 
 /// Each state of what is held back has a number of its own, by which a verdict names it.
@@ -177,16 +177,16 @@ pub fn last_hold(conn: &mut Conn) -> Result<i64> {
 
 /// Takes an account that is gone out of the census.
 pub(super) fn uncount(tx: &mut Tx, user: &User) -> Result<()> {
-    recount(tx.conn, Some(user), None, true)
+    recount(tx, Some(user), None, true)
 }
 
 /// `appears_inside`: whether a user who appears or vanishes does so in the middle of the list.
-fn recount(conn: &mut Conn, before: Option<&User>, after: Option<&User>, appears_inside: bool) -> Result<()> {
+fn recount(tx: &mut Tx, before: Option<&User>, after: Option<&User>, appears_inside: bool) -> Result<()> {
     let site = |user: Option<&'_ User>| user.and_then(|user| user.site_id.clone());
     let (from, to) = (site(before), site(after));
     if from != to {
-        from.iter().try_for_each(|site| sites::count(conn, site, -1))?;
-        to.iter().try_for_each(|site| sites::count(conn, site, 1))?;
+        from.iter().try_for_each(|site| sites::count(tx, site, -1))?;
+        to.iter().try_for_each(|site| sites::count(tx, site, 1))?;
     }
     let counted = |user: Option<&User>| {
         let seen = user.map_or(HIDDEN, |user| user.seen);
@@ -211,7 +211,7 @@ fn recount(conn: &mut Conn, before: Option<&User>, after: Option<&User>, appears
             table::linked.eq(table::linked + there[2]),
             table::shuffles.eq(table::shuffles + shuffles),
         ))
-        .execute(conn)?;
+        .execute(tx.conn)?;
     Ok(())
 }
 

@@ -119,8 +119,9 @@ async fn change(
         org.prepare(current.requester(), move |org| passwords::prepare(org, &id, &form.password)).await?;
     // No device is known by the old password any more, but this one is by the new.
     org.write(current.actor(), move |tx| {
-        let user = admins::set_password(tx, prepared)?;
-        Ok((devices::remember(tx, &user, None)?, sessions::reserve(tx, holder)?))
+        let (user, noted) = admins::set_password(tx, prepared)?.split();
+        let device = devices::remember(tx, &user, None)?.split().0;
+        Ok(noted.with((device, sessions::reserve(tx, holder)?.split().0)))
     })
     .await
 }
@@ -136,8 +137,8 @@ pub(super) async fn end_sessions(
     let holder = session.holder();
     let reserved = org
         .write(current.actor(), move |tx| {
-            lifecycle::end_sessions(tx, &id)?;
-            sessions::reserve(tx, holder)
+            let noted = lifecycle::end_sessions(tx, &id)?;
+            Ok::<_, Error>(noted.with(sessions::reserve(tx, holder)?.split().0))
         })
         .await?;
     session.begin_again(&current.0.id, &reserved, org.inner().now());

@@ -126,6 +126,7 @@ fn word(kind: Kind) -> &'static str {
         Kind::SingleSignOn => "Single sign-on",
         Kind::Provisioning => "User provisioning",
         Kind::Import => "Licence files",
+        Kind::Comparison => "Comparisons of user names",
         Kind::Organisation => "The organisation",
     }
 }

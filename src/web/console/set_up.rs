@@ -102,10 +102,10 @@ async fn set_up(
     let password = org.prepare(requester, prepare).await?;
     let wish = Wish { name, user_name, password, role: Role::Owner };
     org.write(Actor::Rollcall, move |tx| {
-        let owner = admins::set_up(tx, &secret, &organisation, &wish)?;
-        let device = devices::remember(tx, &owner, None)?;
-        let reserved = sessions::reserve(tx, Holder::by_password(&owner.id))?;
-        Ok((owner, PasswordSession { reserved, device }))
+        let (owner, noted) = admins::set_up(tx, &secret, &organisation, &wish)?.split();
+        let device = devices::remember(tx, &owner, None)?.split().0;
+        let reserved = sessions::reserve(tx, Holder::by_password(&owner.id))?.split().0;
+        Ok(noted.with((owner, PasswordSession { reserved, device })))
     })
     .await
 }

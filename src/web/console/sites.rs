@@ -108,7 +108,7 @@ pub(super) async fn settle(
         "" => Err(Error::Conflict(
             "Choose what is to become of the name first. Nothing was changed.".to_owned(),
         )),
-        "create" => sites::create(tx, &name).map(drop),
+        "create" => sites::create(tx, &name).map(|site| site.map(drop)),
         site => sites::alias(tx, site, &name),
     });
     settled_with(&request, &org, key, outcome.await, |()| said, PATH).await

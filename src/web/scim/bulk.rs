@@ -6,9 +6,9 @@ use super::log::Asked;
 use super::precondition::Precondition;
 use super::users::{self, Wanted};
 use super::{Done, Refusal, groups, json};
-use crate::domain::Tx;
 use crate::domain::provisioning::Operation as Logged;
 use crate::domain::users::by_entra::Scope;
+use crate::domain::{Noted, Tx};
 use crate::error::{Error, Outage};
 use crate::scim::bulk::{Bulk, Method, Operation, Step, Wish, in_order, is_reference};
 use crate::scim::group;
@@ -104,7 +104,9 @@ impl Run<'_> {
                 let version = Precondition::of_version(operation.version.as_deref());
                 let scope = self.scope;
                 let left_out = if *is_early { Vec::new() } else { not_made(unknown) };
-                tx.nested(|tx| perform(tx, scope, wish, &version)).map(|mut done| {
+                let done = tx.nested(|tx| perform(tx, scope, wish, &version));
+                done.map(|done| {
+                    let (mut done, _) = done.split();
                     done.told.warnings.extend(left_out);
                     done
                 })
@@ -144,7 +146,7 @@ impl Run<'_> {
         let asked = Asked::of_operation(operation, Some(&whole));
         let replaced = logged_as(Method::Put, whole.kind);
         let mut done = match outcome {
-            Ok(done) => done,
+            Ok(done) => done.split().0,
             Err(refusal) => {
                 self.outage = self.outage.or(refusal.outage);
                 return self.notes.push((replaced, asked, Err(refusal)));
@@ -197,7 +199,7 @@ fn not_made(unknown: &BTreeSet<String>) -> Vec<String> {
     unknown.iter().take(MOST_NAMES_SHOWN).map(sentence).collect()
 }
 
-fn perform(tx: &mut Tx, scope: Scope, wish: &Wish, version: &Precondition) -> Result<Done, Refusal> {
+fn perform(tx: &mut Tx, scope: Scope, wish: &Wish, version: &Precondition) -> Result<Noted<Done>, Refusal> {
     let id = wish.id.as_deref().unwrap_or_default();
     let is_user = std::ptr::eq(wish.kind, &raw const USERS);
     match (wish.method, is_user) {

@@ -12,7 +12,7 @@ use crate::domain::identity::switch::{self, PauseAnswer, State};
 use crate::domain::provisioning::{self, Operation};
 use crate::domain::users::by_entra::Scope;
 use crate::domain::users::list::Effort;
-use crate::domain::{Actor, Org, Tx};
+use crate::domain::{Actor, Noted, Org, Tx};
 use crate::error::Error;
 use crate::pool::{QueueKey, Requester};
 use crate::scim::message::{LARGEST_BODY, MEDIA_TYPE};
@@ -300,17 +300,17 @@ impl Client {
         work: F,
     ) -> Result<(Shown, u16), Refusal>
     where
-        F: FnOnce(&mut Tx, Scope) -> Result<Done, Refusal> + Send + 'static,
+        F: FnOnce(&mut Tx, Scope) -> Result<Noted<Done>, Refusal> + Send + 'static,
     {
         // What a request says of itself can be asked for once.
         let (reporter, credential) = (self.reporter(), self.token.clone());
         let again = reporter.for_operation(reporter.asked.clone());
         let outcome = self.org.write(Actor::Entra, move |tx| {
             let scope = present_scope(tx.conn, &credential, tx.now)?;
-            let Done { shown, told } = work(tx, scope)?;
+            let (Done { shown, told }, noted) = work(tx, scope)?.split();
             let status = told.status;
             reporter.note(tx, operation, None, Ok(told))?;
-            Ok((shown, status))
+            Ok(noted.with((shown, status)))
         });
         match outcome.await {
             Err(refusal) => Err(self.after(again, operation, subject, refusal).await),
@@ -330,8 +330,7 @@ impl Client {
             return refusal;
         }
         let noted = self.org.write(Actor::Entra, move |tx| {
-            reporter.note(tx, operation, subject, Err(&refusal))?;
-            Ok(refusal)
+            Ok(reporter.note(tx, operation, subject, Err(&refusal))?.with(refusal))
         });
         noted.await.unwrap_or_else(|cause: Error| cause.into())
     }
@@ -357,9 +356,9 @@ impl Client {
                 match outcome {
                     Ok(told) => reporter.note(tx, operation, None, Ok(told))?,
                     Err(refusal) => reporter.note(tx, operation, None, Err(&refusal))?,
-                }
+                };
             }
-            Ok(value)
+            Ok(Noted::unaudited(value, "each operation that changes something has entries of its own"))
         });
         match outcome.await {
             Err(refusal) => Err(self.after(again, Operation::Bulk, None, refusal).await),

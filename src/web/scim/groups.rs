@@ -4,10 +4,10 @@ use super::client::{Body, Client, Told};
 use super::precondition::Precondition;
 use super::{Done, Refusal, Shown, mapping, members, projection, respond};
 use crate::db::Conn;
-use crate::domain::Tx;
 use crate::domain::groups::by_entra::{self, Prepared};
 use crate::domain::groups::{self, Group, Member};
 use crate::domain::provisioning::Operation;
+use crate::domain::{Noted, Tx};
 use crate::error::Error;
 use crate::scim::evaluate::value_meets;
 use crate::scim::group::{self as scim, Change, Wanted, read_changes};
@@ -103,7 +103,7 @@ pub(super) async fn patch(client: Client, request: HttpRequest, id: Path<String>
     let done = client.write(Operation::ChangeGroup, None, move |tx, _| {
         let done = change(tx, &id, &known_version, sent, prepared)?;
         let status = if wants_body { 200 } else { 204 };
-        Ok(Done { told: Told { status, ..done.told }, ..done })
+        Ok(done.map(|done| Done { told: Told { status, ..done.told }, ..done }))
     });
     written(&client, done.await?, &projection).await
 }
@@ -114,10 +114,10 @@ pub(super) async fn remove(client: Client, request: HttpRequest, id: Path<String
     respond::written(&client, done.await?, &Projection::default())
 }
 
-pub(super) fn create(tx: &mut Tx, sent: Sent<Wanted>) -> Result<Done, Refusal> {
+pub(super) fn create(tx: &mut Tx, sent: Sent<Wanted>) -> Result<Noted<Done>, Refusal> {
     let (wanted, warnings) = sent.strict()?;
     let done = by_entra::create(tx, wish(wanted))?;
-    Ok(reported(done, warnings, StatusCode::CREATED))
+    Ok(done.map(|done| reported(done, warnings, StatusCode::CREATED)))
 }
 
 pub(super) fn replace(
@@ -126,7 +126,7 @@ pub(super) fn replace(
     version: &Precondition,
     body: &Value,
     prepared: Option<Replacing>,
-) -> Result<Done, Refusal> {
+) -> Result<Noted<Done>, Refusal> {
     let group = by_entra::get(tx.conn, id)?;
     version.check(group.version)?;
     let prepared = prepared.and_then(|(prepared, warnings)| Some((prepared.of(&group)?, warnings)));
@@ -138,7 +138,7 @@ pub(super) fn replace(
         }
     };
     let done = by_entra::change(tx, group, changes)?;
-    Ok(reported(done, warnings, StatusCode::OK))
+    Ok(done.map(|done| reported(done, warnings, StatusCode::OK)))
 }
 
 pub(super) fn change(
@@ -147,7 +147,7 @@ pub(super) fn change(
     version: &Precondition,
     sent: Sent<Vec<Change>>,
     prepared: Option<Prepared>,
-) -> Result<Done, Refusal> {
+) -> Result<Noted<Done>, Refusal> {
     let group = by_entra::get(tx.conn, id)?;
     version.check(group.version)?;
     let (changes, warnings) = sent.strict()?;
@@ -156,7 +156,7 @@ pub(super) fn change(
         None => all_meant(tx.conn, &group, changes)?,
     };
     let done = by_entra::change(tx, group, changes)?;
-    Ok(reported(done, warnings, StatusCode::OK))
+    Ok(done.map(|done| reported(done, warnings, StatusCode::OK)))
 }
 
 /// What was found out before the transaction, and what was left out of the request.
@@ -193,13 +193,13 @@ fn as_it_is(group: &Group) -> Wanted {
     Wanted { display_name, external_id, members: Vec::new() }
 }
 
-pub(super) fn delete(tx: &mut Tx, id: &str, version: &Precondition) -> Result<Done, Refusal> {
+pub(super) fn delete(tx: &mut Tx, id: &str, version: &Precondition) -> Result<Noted<Done>, Refusal> {
     let group = by_entra::get(tx.conn, id)?;
     version.check(group.version)?;
     let subject = Some(group.name.clone());
-    let changes = by_entra::remove(tx, &group)?;
+    let (changes, noted) = by_entra::remove(tx, &group)?.split();
     let told = Told { subject, changes, status: 204, ..Told::default() };
-    Ok(Done { shown: Shown::Nothing(format!("/Groups/{id}")), told })
+    Ok(noted.with(Done { shown: Shown::Nothing(format!("/Groups/{id}")), told }))
 }
 
 /// The group as SCIM speaks of it; without its members where those are not wanted.

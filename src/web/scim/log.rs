@@ -1,10 +1,10 @@
 //! What is said of a request in the provisioning log: whom it was about, what it asked for, what came of it.
 
 use super::{BASE, Refusal};
-use crate::domain::Tx;
 use crate::domain::audit::Change;
 use crate::domain::provisioning::{self, About, Operation, Outcome, Report};
 use crate::domain::users::by_hand;
+use crate::domain::{Noted, Tx};
 use crate::error::Error;
 use crate::scim::bulk::{self, Wish};
 use crate::scim::outline::Outline;
@@ -174,7 +174,7 @@ impl Reporter {
         operation: Operation,
         subject: Option<String>,
         outcome: Result<Told, &Refusal>,
-    ) -> Result<(), Error> {
+    ) -> Result<Noted<()>, Error> {
         let in_the_way = outcome.as_ref().err().and_then(|refusal| refusal.in_the_way.as_ref());
         let met = in_the_way.map(|met| met.user_id.clone());
         if let Some(met) = in_the_way {

@@ -141,10 +141,10 @@ mod tests {
             let mut ids = Vec::new();
             for number in 0..members {
                 let wish = Wish { name: format!("Part {number:04}"), external_id: None, members: Vec::new() };
-                ids.push(by_entra::create(tx, wish)?.group.scim_id);
+                ids.push(by_entra::create(tx, wish)?.split().0.group.scim_id);
             }
             let wish = Wish { name: "Large".to_owned(), external_id: None, members: ids.clone() };
-            Ok((by_entra::create(tx, wish)?.group, ids))
+            Ok((by_entra::create(tx, wish)?.split().0.group, ids))
         };
         test.write(&Actor::Entra, make).unwrap()
     }

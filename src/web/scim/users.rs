@@ -7,7 +7,7 @@ use crate::db::Conn;
 use crate::domain::provisioning::{Operation, remedy_for_namesake, remedy_for_rename};
 use crate::domain::users::by_entra::{self, Known, Says, Scope, SiteWish, Wish};
 use crate::domain::users::{EntraState, Reach, leaver, named};
-use crate::domain::{Tx, groups};
+use crate::domain::{Noted, Tx, groups};
 use crate::error::Error;
 use crate::scim::Fault;
 use crate::scim::patch::Patch;
@@ -81,7 +81,7 @@ pub(super) enum Wanted {
     Parts(Patch),
 }
 
-pub(super) fn create(tx: &mut Tx, sent: Sent<User>) -> Result<Done, Refusal> {
+pub(super) fn create(tx: &mut Tx, sent: Sent<User>) -> Result<Noted<Done>, Refusal> {
     // The one account that a create may bar is one that comes back.
     let bars = sent.bars && by_entra::comes_back(tx.conn, &sent.wish.user_name)?;
     let (user, warnings) = if bars { sent.tolerated() } else { sent.strict()? };
@@ -89,7 +89,7 @@ pub(super) fn create(tx: &mut Tx, sent: Sent<User>) -> Result<Done, Refusal> {
     let (user_name, external_id) = (wish.profile.user_name.clone(), wish.profile.external_id.clone());
     match by_entra::create(tx, wish) {
         Err(taken @ Error::Taken(_)) => Err(collision(tx.conn, taken, &user_name, external_id)?),
-        other => Ok(reported(other?, warnings, 201)),
+        other => Ok(other?.map(|done| reported(done, warnings, 201))),
     }
 }
 
@@ -100,7 +100,7 @@ pub(super) fn change(
     version: &Precondition,
     wanted: &Wanted,
     prepared: Option<Prepared>,
-) -> Result<Done, Refusal> {
+) -> Result<Noted<Done>, Refusal> {
     let prepared = match prepared {
         Some((known, sent)) if by_entra::is_current(tx.conn, &known)? => Some((known, sent)),
         _ => None,
@@ -124,14 +124,14 @@ pub(super) fn change(
     let (user, warnings) = if bars { sent.tolerated() } else { sent.strict()? };
     let wish = mapping::wish(user, known.user.active_for_entra(), no_site);
     if !bars {
-        return Ok(reported(store(tx, known, wish)?.telling_holds(says), warnings, 200));
+        return Ok(store(tx, known, wish)?.map(|done| reported(done.telling_holds(says), warnings, 200)));
     }
     let (id, user_name) = (known.user.id.clone(), wish.profile.user_name.clone());
-    let done = leaver::bar(tx, known, wish)?;
+    let (done, noted) = leaver::bar(tx, known, wish)?.split();
     // What would have been refused tells of it as the refusal would.
     let remedy = if done.warnings.is_empty() { None } else { remedy_for_rename(tx.conn, &user_name, &id)? };
     let done = reported(done.telling_holds(says), warnings, 200);
-    Ok(Done { told: Told { remedy, ..done.told }, ..done })
+    Ok(noted.with(Done { told: Told { remedy, ..done.told }, ..done }))
 }
 
 /// An account and what a change would make of it: worked out before the one writer is asked, which is then free for
@@ -155,10 +155,15 @@ fn understood(known: &Known, wanted: &Wanted) -> Result<Sent<User>, Fault> {
     }
 }
 
-pub(super) fn delete(tx: &mut Tx, scope: Scope, id: &str, version: &Precondition) -> Result<Done, Refusal> {
+pub(super) fn delete(
+    tx: &mut Tx,
+    scope: Scope,
+    id: &str,
+    version: &Precondition,
+) -> Result<Noted<Done>, Refusal> {
     let known = by_entra::get(tx.conn, scope, id)?;
     version.check(known.user.version)?;
-    let (user, warning) = by_entra::remove(tx, known)?;
+    let ((user, warning), noted) = by_entra::remove(tx, known)?.split();
     let held = warning.is_some();
     let told = Told {
         user_id: Some(user.id.clone()),
@@ -168,7 +173,7 @@ pub(super) fn delete(tx: &mut Tx, scope: Scope, id: &str, version: &Precondition
         status: 204,
         ..Told::default()
     };
-    Ok(Done { shown: Shown::Nothing(format!("/Users/{id}")), told })
+    Ok(noted.with(Done { shown: Shown::Nothing(format!("/Users/{id}")), told }))
 }
 
 /// The users as SCIM speaks of them; without their groups where those are not wanted.
@@ -206,7 +211,7 @@ fn collision(
 }
 
 /// Makes the account what was wished. Where another has the user name, the log says which.
-fn store(tx: &mut Tx, known: Known, wish: Wish) -> Result<by_entra::Done, Refusal> {
+fn store(tx: &mut Tx, known: Known, wish: Wish) -> Result<Noted<by_entra::Done>, Refusal> {
     let (id, user_name) = (known.user.id.clone(), wish.profile.user_name.clone());
     match by_entra::change(tx, known, wish) {
         Err(taken @ Error::Taken(_)) => {

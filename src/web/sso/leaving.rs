@@ -5,7 +5,7 @@ use super::{examinations, here, own_keys, rate_limits, turn_away};
 use crate::domain::sso::requests::Purpose;
 use crate::domain::sso::sign_out::{self, Heard, Message};
 use crate::domain::sso::{events, help, settings};
-use crate::domain::{Actor, Tx};
+use crate::domain::{Actor, Noted, Tx};
 use crate::error::{Error, Result};
 use crate::saml::Refusal;
 use crate::web::extract::{Address, OrgHandle, app_state};
@@ -121,10 +121,10 @@ pub(in crate::web) async fn logout(
         .write(Actor::Rollcall, move |tx| {
             let heard = match message {
                 Ok(message) => sign_out::hear(tx, &here, &message, own.as_ref())?,
-                Err(refusal) => Err(refusal),
+                Err(refusal) => Noted::unaudited(Err(refusal), "nothing was done"),
             };
             let reference = note(tx, &heard, from)?;
-            Ok::<_, Error>((heard, reference))
+            Ok::<_, Error>(heard.map(|heard| (heard, reference)))
         })
         .await?;
     let nobody = layout.person.is_none();
@@ -174,7 +174,7 @@ fn note(tx: &mut Tx, heard: &Result<Heard, Refusal>, address: String) -> Result<
         proven: false,
         details: events::Details::default(),
     };
-    Ok(Some(events::note(tx, report)?.reference))
+    Ok(Some(events::note(tx, report)?.reference.clone()))
 }
 
 /// Where to go when somebody leaves: to Entra ID if it is to end its session too.

@@ -6,7 +6,7 @@ use crate::domain::admins::{self, Invitation, Wish, links, passwords};
 use crate::domain::users::look_alike::{self, Written};
 use crate::domain::users::recognition::{self, Decision};
 use crate::domain::users::{self, Held, User};
-use crate::domain::{Org, Role, Tx};
+use crate::domain::{Noted, Org, Role, Tx};
 use crate::error::{Error, Result};
 use crate::web::extract::{CurrentUser, OrgHandle, Posted, app_state};
 use crate::web::page::{self, Answer, Layout, Refused};
@@ -88,9 +88,9 @@ pub(super) async fn create(
     let (invitation, entered) = (form.invitation(), form.clone());
     let invited = org
         .write(current.actor(), move |tx| {
-            let (user, link) = admins::invite(tx, &invitation?)?;
-            entered.tell_apart(tx.conn, &user)?;
-            Ok((user, link))
+            let invited = admins::invite(tx, &invitation?)?;
+            entered.tell_apart(tx.conn, &invited.0)?;
+            Ok(invited)
         })
         .await;
     match invited {
@@ -383,7 +383,7 @@ async fn act(
     current: CurrentUser,
     org: OrgHandle,
     id: Path<String>,
-    act: impl FnOnce(&mut Tx, &str) -> Result<User> + Send + 'static,
+    act: impl FnOnce(&mut Tx, &str) -> Result<Noted<User>> + Send + 'static,
     said: impl FnOnce(&User) -> String,
 ) -> Answer {
     let outcome = org.write(current.actor(), move |tx| act(tx, &id)).await;

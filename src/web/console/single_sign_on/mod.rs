@@ -43,8 +43,7 @@ pub(in crate::web::console) async fn save(
     let outcome = org.write(current.actor(), move |tx| {
         let is_owner = tx.actor.is_owner();
         let wish = wish.over(settings::entered(tx.conn, is_owner)?);
-        settings::save(tx, &wish)?;
-        beside(tx)
+        Ok(settings::save(tx, &wish)?.with(beside(tx)?))
     });
     match outcome.await {
         Err(refusal @ Error::Invalid(_)) => {
@@ -94,8 +93,7 @@ pub(in crate::web::console) async fn save_options(
     let outcome = org.write(current.actor(), move |tx| {
         let is_owner = tx.actor.is_owner();
         let wish = wish.over(settings::entered(tx.conn, is_owner)?);
-        settings::save(tx, &wish)?;
-        beside(tx)
+        Ok(settings::save(tx, &wish)?.with(beside(tx)?))
     });
     let entered = || Entered { options: Some(form), ..Entered::default() };
     match outcome.await {
@@ -174,7 +172,11 @@ async fn import_from(
         } else {
             org.prepare(current.requester(), move |_| Document::of_file(&file)).await?
         };
-        return org.write(current.actor(), move |tx| Ok((metadata::take(tx, document)?, beside(tx)?))).await;
+        let take = move |tx: &mut Tx| {
+            let (imported, noted) = metadata::take(tx, document)?.split();
+            Ok(noted.with((imported, beside(tx)?)))
+        };
+        return org.write(current.actor(), take).await;
     }
     if address.trim().is_empty() {
         let text = "Choose the file “Federation Metadata XML” of Entra ID, paste it, or enter its address.";
@@ -184,8 +186,11 @@ async fn import_from(
     let url = Url::parse(address.trim()).map_err(|_| wrong())?;
     let file = metadata::fetch(&url, app_state(request)?.0.metadata_from_private_networks).await?;
     let document = org.prepare(current.requester(), move |_| Document::of_file(&file)).await?;
-    org.write(current.actor(), move |tx| Ok((metadata::take_from(tx, &url, document, refresh)?, beside(tx)?)))
-        .await
+    let take = move |tx: &mut Tx| {
+        let (imported, noted) = metadata::take_from(tx, &url, document, refresh)?.split();
+        Ok(noted.with((imported, beside(tx)?)))
+    };
+    org.write(current.actor(), take).await
 }
 
 fn said_of_import(imported: &Imported) -> String {

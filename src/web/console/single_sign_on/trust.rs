@@ -142,8 +142,8 @@ pub(in crate::web::console) async fn looked(
     let shown = Some(shown).filter(|shown| !shown.is_empty());
     let address = !approve_metadata_url.is_empty();
     let outcome = org.write(current.actor(), move |tx| {
-        first_look::done(tx, shown.as_deref(), address)?;
-        Ok(certificates::list(tx.conn)?.iter().filter(|one| one.kept_at_upgrade).count())
+        let noted = first_look::done(tx, shown.as_deref(), address)?;
+        Ok(noted.with(certificates::list(tx.conn)?.iter().filter(|one| one.kept_at_upgrade).count()))
     });
     page::settle(&request, outcome.await, |kept| said_of_look(*kept, address), PATH)
 }

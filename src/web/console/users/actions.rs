@@ -1,7 +1,7 @@
 //! What a button on a user's page does.
 
 use crate::domain::users::{User, by_hand, federation, lifecycle};
-use crate::domain::{Tx, licenses};
+use crate::domain::{Noted, Tx, licenses};
 use crate::error::Result;
 use crate::web::extract::{CurrentUser, Fields, OrgHandle, Posted};
 use crate::web::page::{self, Answer};
@@ -131,7 +131,7 @@ async fn act(
     current: CurrentUser,
     org: OrgHandle,
     id: Path<String>,
-    act: impl FnOnce(&mut Tx, &str) -> Result<User> + Send + 'static,
+    act: impl FnOnce(&mut Tx, &str) -> Result<Noted<User>> + Send + 'static,
     done: &'static str,
 ) -> Answer {
     let id = id.into_inner();

@@ -1,7 +1,6 @@
 //! Aligning user names with Entra ID's before provisioning is switched on.
 
 use crate::db::Conn;
-use crate::domain::Tx;
 use crate::domain::alignment::{
     self, Alignment, Compared, Count, Export, Kind, Outcome, Row, State, outlook,
 };
@@ -10,6 +9,7 @@ use crate::domain::identity::switch;
 use crate::domain::tasks::Task;
 use crate::domain::users::by_entra::Scope;
 use crate::domain::users::{User, recognition};
+use crate::domain::{Noted, Tx};
 use crate::error::Error;
 use crate::web::console::tasks;
 use crate::web::extract::{CurrentUser, Fields, OrgHandle, Posted, UpTo, values};
@@ -241,13 +241,14 @@ pub(in crate::web::console) async fn accept_all(
 /// accepts a list of names confirms none of those.
 fn telling_who_waits<T>(
     tx: &mut Tx,
-    act: impl FnOnce(&mut Tx) -> Result<T, Error>,
-) -> Result<(T, String), Error> {
+    act: impl FnOnce(&mut Tx) -> Result<Noted<T>, Error>,
+) -> Result<Noted<(T, String)>, Error> {
     let before = recognition::waiting(tx.conn)?;
     let done = act(tx)?;
     let mut since = recognition::waiting(tx.conn)?;
     since.retain(|user| before.iter().all(|waited| waited.id != user.id));
-    Ok((done, told_who_waits(&since.iter().map(User::name).collect::<Vec<_>>())))
+    let told = told_who_waits(&since.iter().map(User::name).collect::<Vec<_>>());
+    Ok(done.map(|done| (done, told)))
 }
 
 fn told_who_waits(names: &[String]) -> String {

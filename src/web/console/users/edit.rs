@@ -122,10 +122,10 @@ pub(in crate::web::console) async fn create(
     let entered = form.clone();
     let made = org
         .write(current.actor(), move |tx| {
-            let user = by_hand::create(tx, entered.wish(), Some(&entered.site))?;
+            let (user, noted) = by_hand::create(tx, entered.wish(), Some(&entered.site))?.split();
             let user = by_hand::set_telephony(tx, &user.id, entered.telephony())?;
             look_alike::tell_apart(tx.conn, Written::UserName, &user, !entered.look_alike.is_empty())?;
-            Ok(user)
+            Ok(noted.with(user.split().0))
         })
         .await;
     match made {
