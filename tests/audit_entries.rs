@@ -273,6 +273,7 @@ async fn users(sent: &mut BTreeSet<&'static str>) {
     let ana = console.find(ANA).unwrap().id;
     let mine = [ana.as_str()];
     let changed = Action::UserChanged;
+    let page = format!("/users/{ana}");
     let named = [("user_name", ANA), ("display_name", "Ana Lima")];
     walk.form("/users/{id}", &mine, &named, changed).await;
     walk.form("/users/{id}/telephony", &mine, &[("extension", "201")], changed).await;
@@ -289,6 +290,10 @@ async fn users(sent: &mut BTreeSet<&'static str>) {
     let ben = console.user("ben", None).id;
     walk.form("/users/site", &[], &[("id", &ben), ("site", &delft)], changed).await;
     walk.form("/users/delete", &[], &[("id", &ben), ("typed", "ben")], Action::UserDeleted).await;
+    let log = walk.browser.get("/activity").await;
+    let olga = console.find("olga").unwrap().id;
+    assert!(log.has(&format!("a[href='/users/{olga}']")), "the actor is a link: {}", log.body);
+    assert!(log.has(&format!("a[href='{page}']")) && log.text().contains("By olga"), "{}", log.text());
 }
 
 async fn names(sent: &mut BTreeSet<&'static str>) {

@@ -405,6 +405,12 @@ pub(super) fn versions(conn: &mut Conn, ids: &[&str]) -> Result<HashMap<String, 
     Ok(versions)
 }
 
+/// The user names of those of these keys that are accounts which exist.
+pub fn user_names(conn: &mut Conn, ids: &[&str]) -> Result<HashMap<String, String>> {
+    let named = users::table.filter(users::id.eq_any(ids)).select((users::id, users::user_name));
+    Ok(named.load(conn)?.into_iter().collect())
+}
+
 /// Which of these keys are those of accounts that exist.
 pub fn present(conn: &mut Conn, ids: &[&str]) -> Result<HashSet<String>> {
     let present = users::table.filter(users::id.eq_any(ids)).select(users::id).load(conn)?;

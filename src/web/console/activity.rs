@@ -14,7 +14,7 @@ use actix_web::web::Path;
 use askama::Template;
 use chrono::{NaiveDate, NaiveDateTime, NaiveTime, TimeDelta};
 use serde::Deserialize;
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 const PAGE: usize = 50;
 /// The word by which the log is filtered for tests of our own.
@@ -68,6 +68,8 @@ struct Line {
     sentences: Vec<String>,
     at: String,
     stamp: String,
+    /// The person who did it, by key and user name: two may be called the same.
+    actor: Option<(String, String)>,
     /// The user it speaks of, while they exist.
     user: Option<String>,
 }
@@ -85,8 +87,10 @@ pub(super) async fn show(layout: Layout, org: OrgHandle, asked: Query<Asked>) ->
     let at = page::at(asked.after.clone(), asked.before.clone());
     let read = org.read_or_scan(filter.looks_at_all(), move |conn| {
         let events = audit::list(conn, &filter, &at, PAGE)?;
-        let ids: Vec<&str> = events.items.iter().map(|event| event.subject_id.as_str()).collect();
-        let present = users::present(conn, &ids)?;
+        let actors = events.items.iter().filter_map(|event| event.actor_id.as_deref());
+        let ids: Vec<&str> =
+            events.items.iter().map(|event| event.subject_id.as_str()).chain(actors).collect();
+        let present = users::user_names(conn, &ids)?;
         Ok((events, present, retention::days(conn)?.audit))
     });
     let (events, present, days) = read.await?;
@@ -105,12 +109,14 @@ pub(super) async fn show(layout: Layout, org: OrgHandle, asked: Query<Asked>) ->
 }
 
 impl Line {
-    fn of(event: &audit::Event, present: &HashSet<String>) -> Self {
+    fn of(event: &audit::Event, present: &HashMap<String, String>) -> Self {
+        let actor = event.actor_id.as_ref().and_then(|id| present.get_key_value(id));
         Self {
+            actor: actor.map(|(id, name)| (id.clone(), name.clone())),
             sentences: event.sentences(),
             at: when(event.at),
             stamp: crate::domain::rfc3339(event.at),
-            user: Some(event.subject_id.clone()).filter(|id| present.contains(id)),
+            user: Some(event.subject_id.clone()).filter(|id| present.contains_key(id)),
         }
     }
 }
