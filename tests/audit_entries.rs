@@ -310,7 +310,13 @@ async fn names(sent: &mut BTreeSet<&'static str>) {
     walk.found(route, before, Action::ComparisonKept, kept);
     let id = at.rsplit('/').next().unwrap();
     let rows = |conn: &mut _| rollcall::domain::alignment::rows(conn, id, None, &At::Start, 10);
-    let proposed = console.org.read(rows).unwrap().items.into_iter().find(|row| row.is_open_proposal());
+    let proposed = console
+        .org
+        .read(rows)
+        .unwrap()
+        .items
+        .into_iter()
+        .find(rollcall::domain::alignment::Row::is_open_proposal);
     let row = proposed.unwrap();
     let (number, kind) = (row.number.to_string(), row.kind.as_str());
     let one = [id, number.as_str()];
@@ -435,7 +441,7 @@ async fn sites(sent: &mut BTreeSet<&'static str>) {
 }
 
 /// What one request of Entra ID leaves.
-async fn left(console: &Console, before: usize) -> Vec<Action> {
+fn left(console: &Console, before: usize) -> Vec<Action> {
     since(console, before).iter().map(|event| event.action).collect()
 }
 
@@ -444,7 +450,7 @@ async fn every_method_of_entra_id_that_changes_something_leaves_its_entry() {
     let (console, entra) = Console::with_entra();
     let mut before = entries(&console).len();
     let mut expect = async |action: Action, what: &str| {
-        let found = left(&console, before).await;
+        let found = left(&console, before);
         assert!(found.contains(&action), "{what}: {found:?}");
         before = entries(&console).len();
     };

@@ -66,7 +66,10 @@ fn broken(file: &Path, source: &str) -> Vec<String> {
 fn sources(folder: &Path) -> Vec<PathBuf> {
     let entries = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
     let found = entries.flat_map(|path| if path.is_dir() { sources(&path) } else { vec![path] });
-    let is_test = |path: &PathBuf| path.ends_with("testing.rs") || path.ends_with("tests.rs");
+    let is_test = |path: &PathBuf| {
+        let name = path.file_stem().and_then(|name| name.to_str()).unwrap_or_default();
+        name == "testing" || name == "tests" || name.ends_with("_tests")
+    };
     found
         .filter(|path| !is_test(path) && !path.components().any(|part| part.as_os_str() == "tests"))
         .collect()
