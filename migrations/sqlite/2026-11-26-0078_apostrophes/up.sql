@@ -7,7 +7,3 @@ UPDATE users SET search_text = search_text_of(
     coalesce(work_phone, '') || char(10) || coalesce(mobile_phone, '') || char(10) || coalesce(phone_number, ''),
     coalesce((SELECT group_concat(value, ' ') FROM user_emails WHERE user_id = users.id), ''))
 WHERE search_text GLOB '*[^ -~]*';
-
--- Proposals that nobody has decided on, and those that were accepted, by their number.
-DROP INDEX alignment_rows_in_numbers;
-CREATE INDEX alignment_rows_in_numbers ON alignment_rows (alignment_id, kind, state, standing, number);

@@ -1,0 +1,2 @@
+-- The texts serve as they are.
+SELECT 1;
