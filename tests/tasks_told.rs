@@ -32,6 +32,15 @@ fn at(console: &Console, site: &str) -> i64 {
         .unwrap()
 }
 
+/// The task that gives 150 who wait for it the site Delft.
+fn begun(console: &Console) -> Task {
+    console.write(|tx| {
+        waiting(tx, "Delft", 150)?;
+        sites::create(tx, "Delft")?;
+        Ok(sites::being_settled(tx.conn, "Delft")?.unwrap())
+    })
+}
+
 fn a_slice(console: &Console, task: &Task) -> Task {
     let id = task.id.clone();
     console.write(move |tx| bulk::advance(tx, &id, &mut Slice::new(&|| true)))
@@ -342,11 +351,7 @@ async fn whoever_deletes_the_same_users_twice_hears_what_came_of_it() {
 #[actix_web::test]
 async fn what_was_stopped_is_told_with_what_to_do_until_somebody_did_it() {
     let console = Console::open();
-    console.write(|tx| waiting(tx, "Delft", 150));
-    let task = console.write(|tx| {
-        sites::create(tx, "Delft")?;
-        Ok(sites::being_settled(tx.conn, "Delft")?.unwrap())
-    });
+    let task = begun(&console);
     let olga = console.signed_in("olga").await;
     let id = task.id.clone();
     console.write(move |tx| {
@@ -369,11 +374,7 @@ async fn what_was_stopped_is_told_with_what_to_do_until_somebody_did_it() {
 #[actix_web::test]
 async fn the_page_of_a_task_that_does_not_move_says_so_and_why() {
     let console = Console::open();
-    console.write(|tx| waiting(tx, "Delft", 150));
-    let task = console.write(|tx| {
-        sites::create(tx, "Delft")?;
-        Ok(sites::being_settled(tx.conn, "Delft")?.unwrap())
-    });
+    let task = begun(&console);
     let olga = console.signed_in("olga").await;
     let path = format!("/tasks/{}", task.id);
     assert!(!olga.get(&path).await.text().contains("has not moved on"));
@@ -393,11 +394,7 @@ async fn the_page_of_a_task_that_does_not_move_says_so_and_why() {
 #[actix_web::test]
 async fn a_script_that_asks_how_far_work_is_uses_up_no_message_of_another_page() {
     let console = Console::open();
-    let task = console.write(|tx| {
-        waiting(tx, "Delft", 150)?;
-        sites::create(tx, "Delft")?;
-        Ok(sites::being_settled(tx.conn, "Delft")?.unwrap())
-    });
+    let task = begun(&console);
     let olga = console.signed_in("olga").await;
     let told = olga.submit("/sites", "/sites", &[("name", "Leiden")]).await;
     let request = olga.request(reqwest::Method::GET, &format!("/tasks/{}", task.id));
