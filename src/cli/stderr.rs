@@ -17,6 +17,7 @@ const MOST_BYTES: usize = 4 * 1024 * 1024;
 /// What waits when the program ends has this long.
 const AT_THE_END: Duration = Duration::from_millis(500);
 
+/// A process has one standard error, as it has one log: the queue before it is as global as these are.
 static STDERR: OnceLock<Queue> = OnceLock::new();
 
 /// What `tracing` writes a line to.

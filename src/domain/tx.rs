@@ -43,7 +43,8 @@ pub struct Tx<'a> {
 /// use rollcall::domain::{Actor, Noted, Org, Tx, sites};
 /// use rollcall::error::Result;
 /// fn rule(tx: &mut Tx) -> Result<sites::Site> {
-///     unimplemented!("changes something, and notes nothing")
+///     let site = sites::create(tx, "Lisbon")?;
+///     sites::find(tx.conn, &site.id)
 /// }
 /// fn does_not(org: &Org) -> Result<sites::Site> {
 ///     org.write(&Actor::CommandLine, rule)
