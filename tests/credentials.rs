@@ -3,10 +3,11 @@
 use crate::harness::authority::{ask_as, ask_raw};
 use crate::harness::{Browser, Console, Entra, PASSWORD, Page, Reply};
 use chrono::TimeDelta;
-use rollcall::domain::Role;
 use rollcall::domain::identity::clients;
 use rollcall::domain::identity::switch::{PauseAnswer, State};
+use rollcall::domain::identity::tokens;
 use rollcall::domain::users::by_entra::Scope;
+use rollcall::domain::{Actor, Role, Tx};
 
 const CLIENTS: &str = "/identity/clients#credentials";
 const FORM: &str = "application/x-www-form-urlencoded";
@@ -340,6 +341,26 @@ async fn a_secret_is_made_by_owners_only_after_the_password_and_is_shown_once() 
     let refused =
         adam.post_bare("/identity/clients", &[("csrf", &csrf), ("client_label", "x"), ("years", "1")]).await;
     assert_eq!(refused.status, 403);
+}
+
+#[actix_web::test]
+async fn there_are_twenty_clients_and_twenty_live_tokens_at_most() {
+    let (console, olga, _) = with_client().await;
+    console
+        .write(|tx| (1..20).try_for_each(|number| clients::create(tx, &format!("C{number}"), 1).map(drop)));
+    let page = olga.submit("/identity", CLIENTS, &[("client_label", "One more"), ("years", "1")]).await;
+    let told = page.follow().await.text();
+    assert!(told.contains("There can be 20 clients at most."), "{told}");
+    assert_eq!(console.org.read(clients::list).unwrap().len(), 20);
+
+    console
+        .write(|tx| (0..20).try_for_each(|number| tokens::create(tx, &format!("T{number}"), None).map(drop)));
+    let one_more = |tx: &mut Tx| tokens::create(tx, "One more", None);
+    let refused = console.org.write(&Actor::CommandLine, one_more).unwrap_err();
+    assert!(refused.to_string().contains("At most 20 tokens can be live at once."), "{refused}");
+    let first = console.org.read(tokens::list).unwrap().remove(0).id;
+    console.write(move |tx| tokens::revoke(tx, &first));
+    console.write(one_more);
 }
 
 #[actix_web::test]

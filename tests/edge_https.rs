@@ -38,6 +38,30 @@ async fn cookies_are_bound_to_the_host_over_https_and_keep_their_names_over_http
     );
 }
 
+/// What a cookie of this name is given along, in the order of the alphabet.
+fn attributes(cookies: &[String], name: &str) -> Vec<String> {
+    let line = cookies.iter().find(|line| line.split('=').next() == Some(name));
+    let line = line.unwrap_or_else(|| panic!("no {name}: {cookies:?}"));
+    let told = line.split(';').skip(1).map(|attribute| attribute.trim().to_owned());
+    let mut told: Vec<String> = told.filter(|attribute| !attribute.starts_with("Max-Age")).collect();
+    told.sort();
+    told
+}
+
+#[actix_web::test]
+async fn each_cookie_says_who_may_read_it_and_from_where_it_comes_along() {
+    for (console, prefix, more) in
+        [(Console::known_as(PUBLIC), "__Host-", &["Secure"][..]), (Console::open(), "", &[])]
+    {
+        let (_, cookies) = sign_in(&console).await;
+        for (name, same_site) in [("rollcall_session", "Lax"), ("rollcall_form", "Strict")] {
+            let same_site = format!("SameSite={same_site}");
+            let expected = [&["HttpOnly", "Path=/", &same_site], more].concat();
+            assert_eq!(attributes(&cookies, &format!("{prefix}{name}")), expected, "{name}");
+        }
+    }
+}
+
 #[actix_web::test]
 async fn a_cookie_that_a_neighbour_could_plant_is_not_read_over_https() {
     let console = Console::known_as(PUBLIC);

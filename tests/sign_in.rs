@@ -252,6 +252,11 @@ async fn every_answer_carries_the_security_headers() {
         assert!(!header("content-security-policy").contains("unsafe"), "{path}");
         assert_eq!(header("x-content-type-options"), "nosniff", "{path}");
         assert_eq!(header("x-frame-options"), "DENY", "{path}");
+        assert_eq!(header("cross-origin-opener-policy"), "same-origin", "{path}");
+        assert_eq!(header("cross-origin-resource-policy"), "same-origin", "{path}");
+        for feature in ["camera", "geolocation", "microphone", "payment"] {
+            assert!(header("permissions-policy").contains(&format!("{feature}=()")), "{path}: {feature}");
+        }
         assert!(!header("x-request-id").is_empty(), "{path}");
         let kept = header("cache-control").contains("immutable");
         assert_eq!(

@@ -134,6 +134,29 @@ async fn deactivation_and_reactivation_by_hand() {
 }
 
 #[actix_web::test]
+async fn nobody_deactivates_or_deletes_their_own_account() {
+    let console = Console::open();
+    let bea = console.admin("bea", Role::Owner);
+    let beas = console.signed_in("bea").await;
+    let path = format!("/users/{}", bea.id);
+    // The page offers neither, so the forms are those of another account.
+    let token = beas.get("/sites").await.value("form input[name=csrf]").unwrap();
+    let fields = [("csrf", token.as_str()), ("id", bea.id.as_str()), ("typed", "bea")];
+    let refused = beas.post_bare(&format!("{path}/deactivate"), &fields).await.follow().await;
+    assert!(refused.text().contains("You cannot deactivate your own account."), "{}", refused.text());
+    let refused = beas.post_bare("/users/delete", &fields).await.follow().await;
+    assert!(refused.text().contains("You cannot delete your own account."), "{}", refused.text());
+    assert!(console.find("bea").unwrap().active);
+    // Among others it is refused as well, and all stay.
+    let ana = console.user("ana", None);
+    let both = [("csrf", token.as_str()), ("id", &ana.id), ("id", &bea.id), ("typed", "delete 2 users")];
+    let refused = beas.post_bare("/users/delete", &both).await;
+    let told = refused.follow().await.text();
+    assert!(told.contains("You cannot delete your own account."), "{told}");
+    assert!(console.find("ana").is_some() && console.find("bea").is_some());
+}
+
+#[actix_web::test]
 async fn deletion_wants_the_name_typed_and_frees_what_the_user_held() {
     let console = Console::open();
     console.site("Delft");

@@ -631,6 +631,20 @@ mod tests {
         assert!(!db.somebody_waits());
     }
 
+    #[derive(QueryableByName)]
+    struct Durability {
+        #[diesel(sql_type = Integer)]
+        synchronous: i32,
+    }
+
+    #[test]
+    fn a_commit_waits_for_the_disk() {
+        let (_folder, db) = open();
+        let asked = |conn: &mut Conn| Ok(sql_query("PRAGMA synchronous").get_result::<Durability>(conn)?);
+        assert_eq!(db.write(asked).unwrap().synchronous, 2, "full");
+        assert_eq!(db.read(asked).unwrap().synchronous, 2, "full");
+    }
+
     #[test]
     fn a_reader_cannot_write() {
         let (_folder, db) = open();

@@ -165,6 +165,9 @@ mod tests {
         };
         assert_eq!(tries(BUDGET), vec![true; 10]);
         assert_eq!(tries(1), [false]);
+        let not_looked_at = id.clone();
+        test.write(&Actor::Rollcall, move |tx| take_back(tx, &not_looked_at)).unwrap();
+        assert_eq!([tries(1), tries(1)], [[true], [false]], "what nobody looked at costs nothing");
         assert_eq!(known(&test.org, &ada, &secret), None);
         test.clock.advance(FORGET_AFTER);
         assert!(known(&test.org, &ada, &secret).is_some());

@@ -153,3 +153,51 @@ pub(super) fn revoke_of_federation(tx: &mut Tx) -> Result<()> {
     diesel::update(live).set(tokens::revoked_at.eq(tx.now)).execute(tx.conn)?;
     Ok(())
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use crate::domain::Actor;
+    use crate::domain::testing::{TestOrg, test_org};
+    use diesel::dsl::count_star;
+
+    fn issued(test: &TestOrg, count: i64) -> Vec<String> {
+        let many = move |tx: &mut Tx| {
+            (0..count).map(|_| issue(tx, None, FEDERATION).map(|issued| issued.token)).collect()
+        };
+        test.write(&Actor::Entra, many).unwrap()
+    }
+
+    fn kept(test: &TestOrg) -> i64 {
+        test.org.read(|conn| Ok(tokens::table.select(count_star()).first(conn)?)).unwrap()
+    }
+
+    fn refusal(test: &TestOrg, token: &str) -> Option<Refused> {
+        test.org.read(|conn| admit(conn, test.org.keys(), token, test.org.now())).unwrap().err()
+    }
+
+    #[test]
+    fn a_holder_keeps_a_thousand_tokens_and_the_oldest_go_first() {
+        let test = test_org();
+        let first = issued(&test, MOST_KEPT);
+        assert_eq!(kept(&test), MOST_KEPT);
+        let more = issued(&test, 2);
+        assert_eq!(kept(&test), MOST_KEPT);
+        let [oldest, second, third] = [0, 1, 2].map(|nth| refusal(&test, &first[nth]));
+        assert_eq!((oldest, second, third), (Some(Refused::Unknown), Some(Refused::Unknown), None));
+        assert_eq!(refusal(&test, &more[1]), None);
+    }
+
+    #[test]
+    fn an_expired_token_is_told_from_an_unknown_one_for_a_day_and_then_forgotten() {
+        let test = test_org();
+        let old = issued(&test, 1).remove(0);
+        test.clock.advance(GOOD_FOR + FORGET_AFTER - TimeDelta::minutes(1));
+        issued(&test, 1);
+        assert_eq!((refusal(&test, &old), kept(&test)), (Some(Refused::Expired), 2));
+        test.clock.advance(TimeDelta::minutes(2));
+        issued(&test, 1);
+        assert_eq!((refusal(&test, &old), kept(&test)), (Some(Refused::Unknown), 2));
+    }
+}
