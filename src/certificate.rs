@@ -279,7 +279,8 @@ mod tests {
     }
 
     fn made(name: &str) -> Vec<u8> {
-        std::fs::read(format!("tests/fixtures/certificates/{name}")).unwrap()
+        let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/certificates");
+        std::fs::read(format!("{folder}/{name}")).unwrap()
     }
 
     /// A file in the three forms in which it is handed on.

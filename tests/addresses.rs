@@ -1,9 +1,8 @@
 //! Addresses as people leave them: a field of a filter emptied, a key twice, a number that is none, a link cut short.
 
 use crate::harness::Console;
+use crate::source::files;
 use rollcall::web::console::{ROUTES, Route};
-use std::fs;
-use std::path::Path;
 
 /// Every key that some page looks for, and one that none does.
 const KEYS: [&str; 27] = [
@@ -95,22 +94,11 @@ async fn a_key_in_a_path_that_is_no_text_leads_to_a_page_that_says_so() {
 #[test]
 fn queries_are_read_in_one_way() {
     let mut bare = Vec::new();
-    let mut folders = vec![Path::new("src/web").to_path_buf()];
-    while let Some(folder) = folders.pop() {
-        for path in fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()) {
-            if path.is_dir() {
-                folders.push(path);
-            } else {
-                let source = fs::read_to_string(&path).unwrap();
-                let foreign = ["web::Query", "Path, Query}", "web::Form", "web::Json"];
-                bare.extend(
-                    foreign
-                        .iter()
-                        .filter(|name| source.contains(*name))
-                        .map(|name| format!("{path:?}: {name}")),
-                );
-            }
-        }
+    for (path, source) in files("src/web") {
+        let foreign = ["web::Query", "Path, Query}", "web::Form", "web::Json"];
+        bare.extend(
+            foreign.iter().filter(|name| source.contains(*name)).map(|name| format!("{path:?}: {name}")),
+        );
     }
     assert!(bare.is_empty(), "{bare:?}");
 }

@@ -1,6 +1,7 @@
 //! Bodies that are too large, don't come, or come unasked, and connections that only wait.
 
 use crate::harness::Console;
+use crate::source::files;
 use rollcall::web::{Patience, Room};
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -314,19 +315,10 @@ async fn whoever_was_served_and_then_dawdles_is_cut_off() {
 #[test]
 fn bodies_are_read_in_one_place() {
     let mut elsewhere = Vec::new();
-    let mut folders = vec![std::path::PathBuf::from("src/web")];
-    while let Some(folder) = folders.pop() {
-        for entry in std::fs::read_dir(folder).unwrap() {
-            let path = entry.unwrap().path();
-            if path.is_dir() {
-                folders.push(path);
-                continue;
-            }
-            let source = std::fs::read_to_string(&path).unwrap();
-            let reads = ["Multipart::new", "web::Form<", "web::Json<", "::to_bytes(", "BytesMut"];
-            if !path.ends_with("body.rs") && reads.iter().any(|read| source.contains(read)) {
-                elsewhere.push(path);
-            }
+    for (path, source) in files("src/web") {
+        let reads = ["Multipart::new", "web::Form<", "web::Json<", "::to_bytes(", "BytesMut"];
+        if !path.ends_with("body.rs") && reads.iter().any(|read| source.contains(read)) {
+            elsewhere.push(path);
         }
     }
     assert!(elsewhere.is_empty(), "limits and deadlines are kept in src/web/body.rs only: {elsewhere:?}");

@@ -1,6 +1,7 @@
 //! What changes where the public address is https: cookies, origins, and what browsers are told to keep to.
 
 use crate::harness::{Browser, Console, PASSWORD, Page};
+use crate::source::files;
 use reqwest::Method;
 
 const PUBLIC: &str = "https://rollcall.example.com";
@@ -149,19 +150,8 @@ async fn signing_out_clears_what_the_session_left_in_the_browser() {
 
 #[test]
 fn cookies_are_made_and_read_in_one_place() {
-    let mut folders = vec![std::path::PathBuf::from("src/web")];
-    while let Some(folder) = folders.pop() {
-        for entry in std::fs::read_dir(folder).unwrap() {
-            let path = entry.unwrap().path();
-            if path.is_dir() {
-                folders.push(path);
-            } else if !path.ends_with("cookies.rs") {
-                let source = std::fs::read_to_string(&path).unwrap();
-                assert!(
-                    !source.contains("Cookie::build(") && !source.contains("request.cookie("),
-                    "{path:?}"
-                );
-            }
-        }
+    for (path, source) in files("src/web") {
+        let handles = source.contains("Cookie::build(") || source.contains("request.cookie(");
+        assert!(path.ends_with("cookies.rs") || !handles, "{path:?}");
     }
 }

@@ -64,6 +64,7 @@ mod scim_tolerance;
 mod search;
 mod sign_in;
 mod sign_ins_held;
+mod source;
 mod sso;
 mod sso_addresses;
 mod sso_attacks;

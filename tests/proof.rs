@@ -2,6 +2,7 @@
 
 use crate::harness::idp::Says;
 use crate::harness::{Browser, Console, PASSWORD, Page};
+use crate::source::files;
 use chrono::TimeDelta;
 use rollcall::domain::page::At;
 use rollcall::domain::sso::policy;
@@ -442,19 +443,7 @@ async fn what_was_pasted_in_a_form_with_a_place_for_a_file_travels_with_the_ques
 /// A browser keeps whatever answers such a link as the file: also a page that asks who sits there.
 #[test]
 fn no_link_has_a_browser_keep_whatever_is_answered() {
-    let mut folders = vec![std::path::PathBuf::from("templates")];
-    while let Some(folder) = folders.pop() {
-        for entry in std::fs::read_dir(folder).unwrap().map(Result::unwrap) {
-            if entry.path().is_dir() {
-                folders.push(entry.path());
-                continue;
-            }
-            let template = std::fs::read_to_string(entry.path()).unwrap();
-            assert!(
-                !template.contains(" download>") && !template.contains(" download="),
-                "{:?}",
-                entry.path()
-            );
-        }
+    for (path, template) in files("templates") {
+        assert!(!template.contains(" download>") && !template.contains(" download="), "{path:?}");
     }
 }

@@ -10,7 +10,7 @@ use rollcall::domain::sso::{Settings, certificates, events, settings};
 use serde_json::Value;
 use std::fs;
 
-const FOLDER: &str = "tests/fixtures/saml";
+const FOLDER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/saml");
 const ISSUER: &str = "https://sts.windows.net/5c3e7f80-1a2b-4c3d-8e4f-0123456789ab/";
 
 /// A console in January 2026, known as the one that the files are for.

@@ -36,14 +36,14 @@ pub fn filled(single_sign_on: SingleSignOn) -> (TempDir, PathBuf) {
     let table = "CREATE TABLE __diesel_schema_migrations (version VARCHAR(50) PRIMARY KEY NOT NULL, run_on TIMESTAMP NOT NULL \
                  DEFAULT CURRENT_TIMESTAMP);";
     conn.batch_execute(table).unwrap();
-    let mut names: Vec<String> = fs::read_dir("migrations/sqlite")
+    let mut names: Vec<String> = fs::read_dir(project("migrations/sqlite"))
         .unwrap()
         .map(|entry| entry.unwrap().file_name().into_string().unwrap())
         .filter(|name| name.split(['-', '_']).nth(3).is_some_and(|number| number <= BEFORE))
         .collect();
     names.sort();
     for name in names {
-        let up = fs::read_to_string(Path::new("migrations/sqlite").join(&name).join("up.sql")).unwrap();
+        let up = fs::read_to_string(project("migrations/sqlite").join(&name).join("up.sql")).unwrap();
         let version = name.split('_').next().unwrap().replace('-', "");
         let done = format!("{up}; INSERT INTO __diesel_schema_migrations (version) VALUES ('{version}');");
         conn.batch_execute(&done).unwrap();

@@ -14,7 +14,7 @@ use std::fs;
 mod hostile;
 mod work;
 
-const FOLDER: &str = "tests/fixtures/saml";
+const FOLDER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/saml");
 const ENTITY_ID: &str = "https://console.example.com/sso/metadata";
 const CONSUMER: &str = "https://console.example.com/sso/consumer";
 const ISSUER: &str = "https://sts.windows.net/5c3e7f80-1a2b-4c3d-8e4f-0123456789ab/";

@@ -517,7 +517,7 @@ mod tests {
 
     #[test]
     fn every_cause_has_its_remedies() {
-        let list = std::fs::read_to_string("tests/fixtures/saml/cases.jsonl").unwrap();
+        let list = include_str!("../../../tests/fixtures/saml/cases.jsonl");
         for line in list.lines() {
             let case: serde_json::Value = serde_json::from_str(line).unwrap();
             if let Some(code) = case["cause"].as_str() {
