@@ -17,7 +17,7 @@ const ISSUER: &str = "https://sts.windows.net/5c3e7f80-1a2b-4c3d-8e4f-0123456789
 fn console() -> Console {
     let console = Console::known_as("https://console.example.com");
     let then: NaiveDateTime = "2026-01-05T10:00:00".parse().unwrap();
-    console.clock.advance(then - console.clock.now());
+    console.clock.stop_at(then);
     console.user("ana.silva@contoso.example", None);
     console.admin("olga.owner@contoso.example", rollcall::domain::Role::Owner);
     let key = fs::read(format!("{FOLDER}/keys/idp.crt")).unwrap();

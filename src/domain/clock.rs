@@ -7,10 +7,12 @@ use std::sync::atomic::{AtomicI64, Ordering};
 /// Clocks that are set a little back and forth are no matter.
 pub(super) const CLOCK_TOLERANCE: TimeDelta = TimeDelta::minutes(2);
 
-/// Where the time comes from: the system, moved ahead in tests.
+/// Where the time comes from: the system, moved ahead or stopped in tests.
 #[derive(Clone, Default)]
 pub struct Clock {
     ahead_ms: Arc<AtomicI64>,
+    /// In milliseconds since 1970; 0 where it runs.
+    stopped_ms: Arc<AtomicI64>,
 }
 
 impl Clock {
@@ -18,7 +20,17 @@ impl Clock {
     #[must_use]
     pub fn now(&self) -> NaiveDateTime {
         let ahead = TimeDelta::milliseconds(self.ahead_ms.load(Ordering::Relaxed));
-        (Utc::now() + ahead).naive_utc().trunc_subsecs(3)
+        let base = match self.stopped_ms.load(Ordering::Relaxed) {
+            0 => Utc::now(),
+            ms => DateTime::from_timestamp_millis(ms).unwrap_or_default(),
+        };
+        (base + ahead).naive_utc().trunc_subsecs(3)
+    }
+
+    /// Stands still at this moment from now on, until it is moved: what a test does that compares times.
+    pub fn stop_at(&self, at: NaiveDateTime) {
+        self.ahead_ms.store(0, Ordering::Relaxed);
+        self.stopped_ms.store(at.and_utc().timestamp_millis(), Ordering::Relaxed);
     }
 
     /// Moves the time ahead: what a test does in place of waiting.
