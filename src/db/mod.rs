@@ -499,6 +499,9 @@ impl CustomizeConnection<Conn, PoolError> for ReadOnly {
 
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
+mod migration_tests;
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
     use diesel::sql_query;
