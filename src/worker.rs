@@ -36,7 +36,7 @@ pub async fn carry_on(org: Org) {
     clock.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
         clock.tick().await;
-        match org.glance(tasks::running) {
+        match org.aside(|org| org.glance(tasks::running)).await {
             Ok(running) => running.into_iter().for_each(|task| drop(begin(org.clone(), task))),
             Err(cause) => tracing::error!(cause = %cause.for_log(), "looking for long work failed"),
         }
@@ -57,6 +57,35 @@ fn begin(org: Org, task: Task) -> JoinHandle<()> {
 pub async fn round(org: &Org, metadata_from_private_networks: bool) -> Result<()> {
     let now = org.now();
     org.catch_up();
+    org.aside(tidy_up).await?;
+    for _ in 0..MOST_SLICES {
+        // What is old by a clock that has just leapt may be new.
+        let is_untidy = move |org: &Org| {
+            Ok(retention::is_clock_trusted(org)? && org.read(move |conn| troubles::is_untidy(conn, now))?)
+        };
+        if !org.aside(is_untidy).await? {
+            break;
+        }
+        org.do_slice(Actor::Rollcall, troubles::prune).await?;
+    }
+    retention::prune(org).await?;
+    let due = org.aside(move |org| org.read(move |conn| metadata::due(conn, now))).await?;
+    if let Some(source) = due
+        && let Some(url) = source.url()
+    {
+        let fetched = metadata::fetch(&url, metadata_from_private_networks).await;
+        let refresh = move |org: &Org| {
+            let document = fetched.and_then(|file| Document::of_file(&file));
+            org.write(&Actor::Rollcall, move |tx| metadata::refresh(tx, &source, document))
+        };
+        org.aside(refresh).await?;
+    }
+    Ok(())
+}
+
+/// What is done in one go, on a thread that may wait.
+fn tidy_up(org: &Org) -> Result<()> {
+    let now = org.now();
     ahead::look(org)?;
     if org.read(move |conn| alignment::is_untidy(conn, now))? {
         org.write(&Actor::Rollcall, alignment::tidy)?;
@@ -70,21 +99,6 @@ pub async fn round(org: &Org, metadata_from_private_networks: bool) -> Result<()
     }
     if org.read(move |conn| requests::is_untidy(conn, now))? {
         org.write(&Actor::Rollcall, requests::tidy)?;
-    }
-    for _ in 0..MOST_SLICES {
-        // What is old by a clock that has just leapt may be new.
-        if !retention::is_clock_trusted(org)? || !org.read(move |conn| troubles::is_untidy(conn, now))? {
-            break;
-        }
-        org.do_slice(Actor::Rollcall, troubles::prune).await?;
-    }
-    retention::prune(org).await?;
-    if let Some(source) = org.read(move |conn| metadata::due(conn, now))?
-        && let Some(url) = source.url()
-    {
-        let fetched = metadata::fetch(&url, metadata_from_private_networks).await;
-        let fetched = fetched.and_then(|file| Document::of_file(&file));
-        org.write(&Actor::Rollcall, move |tx| metadata::refresh(tx, &source, fetched))?;
     }
     Ok(())
 }

@@ -76,7 +76,8 @@ pub async fn run(org: Org, mut task: Task) -> Result<Task> {
                     failures += 1;
                 }
                 if rows_failed >= MOST_FAILURES {
-                    let fault = stuck(&org, &task, in_hand.row())?;
+                    let (stuck_at, row) = (task.clone(), in_hand.row());
+                    let fault = org.aside(move |org| stuck(org, &stuck_at, row)).await?;
                     task = give_up(&org, task.id, State::Failed, fault).await?;
                     continue;
                 }

@@ -92,6 +92,16 @@ impl Org {
         receiver.await.map_err(Error::internal)?
     }
 
+    /// Does work that waits for the database on a thread that may wait, for a caller whose thread serves others meanwhile.
+    pub async fn aside<T, F>(&self, work: F) -> Result<T>
+    where
+        T: Send + 'static,
+        F: FnOnce(&Self) -> Result<T> + Send + 'static,
+    {
+        let org = self.clone();
+        tokio::task::spawn_blocking(move || work(&org)).await.map_err(Error::internal)?
+    }
+
     /// The program ends: writes that wait and were not begun are refused with [`Error::Busy`](crate::error::Error::Busy),
     /// so that it does not go on for as long as all of them take.
     pub fn end(&self) {

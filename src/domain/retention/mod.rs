@@ -183,13 +183,13 @@ pub fn is_clock_trusted(org: &Org) -> Result<bool> {
 /// after a while is for the next round.
 pub async fn prune(org: &Org) -> Result<u64> {
     let (ends, mut deleted) = (Instant::now() + LONGEST_ROUND, 0);
-    if !clock::is_trusted(org)? {
+    if !org.aside(clock::is_trusted).await? {
         return Ok(0);
     }
     let mut pace = Pace { rows: FIRST_ROWS };
     while Instant::now() < ends {
         let now = org.now();
-        if !org.glance(move |conn| is_due(conn, now))? {
+        if !org.aside(move |org| org.glance(move |conn| is_due(conn, now))).await? {
             break;
         }
         let (asked, rows) = (Instant::now(), pace.rows);
