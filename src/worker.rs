@@ -11,7 +11,7 @@ use actix_web::rt::task::JoinHandle;
 use std::time::Duration;
 
 /// How often it looks for something to do.
-const EVERY: Duration = Duration::from_secs(60);
+const EVERY: Duration = Duration::from_mins(1);
 /// How often it looks for long work that nobody sees to: begun by a machine, or before a restart.
 const LOOK_FOR_TASKS_EVERY: Duration = Duration::from_secs(2);
 

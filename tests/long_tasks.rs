@@ -417,7 +417,7 @@ fn owned(folder: &Path) {
 
 /// How it stands once this holds.
 fn until(org: &Org, id: &str, holds: impl Fn(&Task) -> bool) -> Task {
-    let deadline = std::time::Instant::now() + std::time::Duration::from_secs(60);
+    let deadline = std::time::Instant::now() + std::time::Duration::from_mins(1);
     loop {
         let key = id.to_owned();
         let task = org.read(move |conn| tasks::find(conn, &key)).unwrap();

@@ -229,7 +229,7 @@ mod tests {
         open.send(true).unwrap();
         assert_eq!(written.recv().unwrap(), b"last");
         assert_eq!(dropped.recv().unwrap(), 1);
-        queue.wait(Duration::from_secs(60));
+        queue.wait(Duration::from_mins(1));
         assert!(queue.shared.lock().waiting.is_empty());
     }
 

@@ -695,7 +695,7 @@ mod tests {
 
     #[test]
     fn when_the_program_ends_nobody_waits_for_another_process() {
-        let held = Held::with_patience(Duration::from_secs(600));
+        let held = Held::with_patience(Duration::from_mins(10));
         let (sender, receiver) = mpsc::channel();
         held.push([job(&sender)]);
         let mut waiting = held.queue.lock();

@@ -32,7 +32,7 @@ pub(super) const LARGEST: usize = crate::domain::alignment::MOST_BYTES + A_LITTL
 /// How it is told, past the readers of forms, that strangers' bodies hold all that they may.
 const NO_ROOM: io::ErrorKind = io::ErrorKind::QuotaExceeded;
 /// However much has come, nothing is waited for longer than this.
-const LONGEST: Duration = Duration::from_secs(600);
+const LONGEST: Duration = Duration::from_mins(10);
 
 /// When to ask again after strangers' bodies held all that they may, in seconds.
 const RETRY_S: u64 = 2;

@@ -103,16 +103,16 @@ mod tests {
 
     #[test]
     fn a_slice_ends_at_the_hundredth_row_when_somebody_waits_and_is_over_then() {
-        let mut slice = ending(Instant::now() + Duration::from_secs(600), &|| true);
+        let mut slice = ending(Instant::now() + Duration::from_mins(10), &|| true);
         assert_eq!(std::iter::from_fn(|| slice.goes_on().then_some(())).count(), 100);
         assert!(!slice.goes_on(), "it does not begin anew");
     }
 
     #[test]
     fn rows_that_are_done_at_once_count_as_many() {
-        let mut slice = ending(Instant::now() + Duration::from_secs(600), &|| true);
+        let mut slice = ending(Instant::now() + Duration::from_mins(10), &|| true);
         assert_eq!(std::iter::from_fn(|| slice.takes(50).then_some(())).count(), 2);
-        let mut slice = ending(Instant::now() + Duration::from_secs(600), &|| true);
+        let mut slice = ending(Instant::now() + Duration::from_mins(10), &|| true);
         assert_eq!(std::iter::from_fn(|| slice.takes(500).then_some(())).count(), 1);
     }
 
