@@ -2,18 +2,19 @@
 
 use crate::harness::idp::{CERTIFICATE, ISSUER, LOGIN_URL, Says};
 use crate::harness::{Browser, Console, PASSWORD};
+use crate::source::project;
 use diesel::connection::SimpleConnection;
 use diesel::prelude::*;
 use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
 use rollcall::db::Db;
 use rollcall::db::schema::guard_arrivals;
 use rollcall::domain::admins::{self, passwords};
-use rollcall::domain::deprovisioning_guard;
 use rollcall::domain::sso::{certificates, first_look};
 use rollcall::domain::users::federation;
 use rollcall::domain::users::list::{self, Filter, Total};
+use rollcall::domain::{alignment, deprovisioning_guard, imports, provisioning};
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use tempfile::TempDir;
 
 const MIGRATIONS: EmbeddedMigrations = embed_migrations!("migrations/sqlite");
@@ -264,6 +265,34 @@ fn the_upgrade_of_a_filled_database_can_be_undone_and_done_again() {
         drop(conn);
         drop(Db::open(&path).unwrap());
     }
+}
+
+#[test]
+fn the_database_takes_the_words_that_the_program_writes_and_no_others() {
+    let (_folder, path) = filled(SingleSignOn::No);
+    drop(Db::open(&path).unwrap());
+    let mut conn = SqliteConnection::establish(path.to_str().unwrap()).unwrap();
+    let outcomes = provisioning::Outcome::ALL.iter().map(|word| word.as_str()).collect();
+    let troubles = provisioning::troubles::Kind::ALL.iter().map(|word| word.as_str()).collect();
+    let steps = imports::Step::ALL.iter().map(|word| word.as_str()).collect();
+    let kinds = alignment::Kind::ALL.iter().map(|word| word.as_str()).collect();
+    let standings = alignment::Standing::ALL.iter().map(|word| word.as_str()).collect();
+    let columns: [(&str, &str, Vec<&str>); 5] = [
+        ("provisioning_events", "outcome", outcomes),
+        ("provisioning_troubles", "kind", troubles),
+        ("import_rows", "step", steps),
+        ("alignment_rows", "kind", kinds),
+        ("alignment_rows", "standing", standings),
+    ];
+    for (table, column, words) in columns {
+        let made = format!("SELECT sql AS value FROM sqlite_schema WHERE name = '{table}'");
+        let made: Stored = diesel::sql_query(made).get_result(&mut conn).unwrap();
+        let check = format!("CHECK ({column} IN ('{}'))", words.join("', '"));
+        assert!(made.value.contains(&check), "{check} is not in {}", made.value);
+    }
+    let other = "INSERT INTO provisioning_events (id, at, operation, outcome, status, changes) VALUES
+                     ('x', '2026-11-01 00:00:00', 'create', 'odd', 200, '[]')";
+    assert!(conn.batch_execute(other).unwrap_err().to_string().contains("provisioning_events_outcome"));
 }
 
 #[derive(QueryableByName)]
