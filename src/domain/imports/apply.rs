@@ -1,7 +1,7 @@
 //! Applying a validated import: all of it or nothing, and only what was validated.
 
+use super::line::Line;
 use super::plan::{self, Plan, Present};
-use super::read::Line;
 use super::store::{all_rows, find, finish};
 use super::{Import, Row, State, Step};
 use crate::db::Conn;

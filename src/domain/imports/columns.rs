@@ -1,8 +1,8 @@
 //! The header, and what is wrong with the shape of a row below it.
 
 use super::counted;
-use super::read::{Line, Problem, refused};
-use crate::domain::spreadsheets::{key, unguarded};
+use super::line::{Line, Problem};
+use crate::domain::spreadsheets::{key, refused, unguarded};
 use crate::error::Result;
 use csv::StringRecord;
 use std::collections::BTreeSet;

@@ -24,6 +24,7 @@ use serde::{Deserialize, Serialize};
 mod apply;
 mod columns;
 mod download;
+mod line;
 mod namesakes;
 mod plan;
 mod read;

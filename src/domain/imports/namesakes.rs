@@ -1,7 +1,7 @@
 //! Which rows of a file name the same user, and whether they ask the same. Worked out once a user, so that a file that
 //! repeats one row ten thousand times costs no more than any other.
 
-use super::read::{Line, Problem};
+use super::line::{Line, Problem};
 use crate::domain::fold;
 use std::collections::HashMap;
 

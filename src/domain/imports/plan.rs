@@ -1,7 +1,7 @@
 //! What each line would do at this moment, and what stands in its way. Reads only.
 
+use super::line::{Line, Problem};
 use super::namesakes::Namesakes;
-use super::read::{Line, Problem};
 use super::{Row, SeatLine, Step, counted};
 use crate::characters;
 use crate::db::Conn;

@@ -1,8 +1,8 @@
 //! From a file to lines with a user name and a licence, numbered as a spreadsheet numbers them.
 
 use super::columns::Columns;
-pub(super) use crate::domain::spreadsheets::refused;
-use crate::domain::spreadsheets::{Records, Text};
+use super::line::{Line, Problem};
+use crate::domain::spreadsheets::{Records, Text, refused};
 use crate::error::Result;
 use std::collections::BTreeSet;
 
@@ -19,30 +19,6 @@ const HOW: &str = "Its first row must be userName,license and each row below it 
 pub(super) struct Sheet {
     pub(super) lines: Vec<Line>,
     pub(super) remarks: Vec<String>,
-}
-
-/// One row with its cells, and what is wrong with its shape.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Line {
-    pub(super) number: i32,
-    pub(super) user_name: String,
-    pub(super) license: String,
-    /// The site; nothing where the file has no such column.
-    pub(super) site: Option<String>,
-    pub(super) problem: Option<Problem>,
-}
-
-/// What is wrong and what to do about it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Problem {
-    pub(super) fault: String,
-    pub(super) remedy: String,
-}
-
-impl Problem {
-    pub(super) fn new(fault: impl Into<String>, remedy: impl Into<String>) -> Self {
-        Self { fault: fault.into(), remedy: remedy.into() }
-    }
 }
 
 /// Reads a file, or says why it is no list of licences.
