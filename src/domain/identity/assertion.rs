@@ -2,7 +2,7 @@
 //!
 //! Nothing in it is believed before the signature was verified: what is looked at earlier can only refuse it.
 
-use super::federation::Federation;
+use super::terms::Federation;
 use crate::domain::rfc3339;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;

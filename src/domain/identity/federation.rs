@@ -7,33 +7,16 @@ use super::access_tokens::{self, Issued};
 use super::assertion::{Assertion, Refused, bare_audience};
 use super::replays::Replays;
 use super::signing_keys::SigningKeys;
+pub use super::terms::Federation;
 use crate::db::Conn;
 use crate::domain::audit::{Action, Change, Kind, Subject};
 use crate::domain::settings::{self, names};
 use crate::domain::{Clock, Noted, Tx};
 use crate::error::{Complaint, Error, Result};
-use serde::{Deserialize, Serialize};
 use url::Url;
 use uuid::Uuid;
 
 const LONGEST_AUDIENCE: usize = 255;
-
-/// How federation is set up.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Federation {
-    /// Whether assertions are accepted.
-    pub enabled: bool,
-    /// The Entra tenant.
-    pub tenant_id: String,
-    /// Who the assertions are made for: the workload application.
-    pub audience: String,
-    /// Who they speak of: the object of the synchronisation service.
-    pub subject: String,
-    /// Whether one assertion may be presented several times within its life.
-    pub accept_repeats: bool,
-    /// What Entra ID calls itself here: made when federation is first saved.
-    pub client_id: String,
-}
 
 /// How federation is to be set up, as it was typed.
 #[derive(Clone, Debug, Default)]

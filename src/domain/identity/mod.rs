@@ -18,5 +18,6 @@ pub mod own_test;
 mod replays;
 mod signing_keys;
 pub mod switch;
+mod terms;
 pub mod throttle;
 pub mod tokens;
