@@ -13,7 +13,7 @@ use bergshamra::keys::loader;
 use chrono::{NaiveDateTime, TimeDelta};
 use hostile::Hostile;
 use rollcall::saml::key_pair::KeyPair;
-use rollcall::saml::response::{self, Expected};
+use rollcall::saml::{Expected, response};
 use rollcall::saml::{Rules, TrustedKey};
 use std::fs;
 use std::hint::black_box;

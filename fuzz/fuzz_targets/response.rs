@@ -5,7 +5,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use chrono::{NaiveDateTime, TimeDelta};
 use libfuzzer_sys::fuzz_target;
-use rollcall::saml::response::{self, Expected};
+use rollcall::saml::{Expected, response};
 use rollcall::saml::{Rules, TrustedKey};
 use std::sync::LazyLock;
 

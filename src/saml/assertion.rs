@@ -1,7 +1,7 @@
 //! What a proven assertion says, rule by rule (SAML core section 2, SAML profiles section 4.1.4.3).
 
+use super::expected::Expected;
 use super::report::{Fault, Refusal, Report, Unproven};
-use super::response::Expected;
 use super::xml::Node;
 use super::{ASSERTION, parse_timestamp, timestamp, trim};
 use chrono::{NaiveDateTime, TimeDelta};

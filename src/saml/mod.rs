@@ -26,6 +26,7 @@ pub mod assertion;
 mod bounds;
 pub(crate) mod encoding;
 mod encryption;
+mod expected;
 pub mod key_pair;
 mod key_transport;
 pub mod logout;
@@ -42,8 +43,8 @@ mod xml;
 
 pub use assertion::{Assertion, NameId};
 pub use bounds::Work;
+pub use expected::{Expected, Rules};
 pub use report::{Check, Fault, Refusal, Report, Unproven};
-pub use response::{Expected, Rules};
 pub use signature::{Proof, TrustedKey};
 
 use chrono::Datelike;

@@ -1,7 +1,8 @@
 //! The library and our rules on files that another tool signed: `tests/fixtures/saml/make.py` says how they are made.
 
+use super::expected::Expected;
 use super::key_pair::KeyPair;
-use super::response::{self, Expected, Reading};
+use super::response::{self, Reading};
 use super::xml::LARGEST;
 use super::{Fault, Rules, TrustedKey, parse_timestamp, signature};
 use base64::Engine;
