@@ -6,6 +6,7 @@
 //! its time.
 
 use super::parts::{Part, and_all};
+pub use super::which::Which;
 use super::{EntraState, User, census};
 use crate::db::schema::{license_assignments, license_types, sites, users};
 use crate::db::{Backend, Conn};
@@ -48,15 +49,6 @@ pub struct Filter {
     pub with_role: bool,
     /// Those inactive since before this moment.
     pub inactive_since: Option<NaiveDateTime>,
-}
-
-/// One thing by key, or none at all.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Which {
-    /// The thing with this key.
-    This(String),
-    /// No such thing.
-    Nothing,
 }
 
 text_enum! {

@@ -52,6 +52,7 @@ mod returning;
 pub mod search;
 pub(super) mod store;
 pub(in crate::domain) mod troubles;
+mod which;
 
 pub(super) use lifecycle::free_seat;
 pub use look_alike::{LookAlikes, all_looking_like};

@@ -1,7 +1,7 @@
 //! The parts of a filter of the list of users: what each asks of an account, and the index that finds those who meet it.
 
 use super::EntraState;
-use super::list::Which;
+use super::which::Which;
 use crate::db::schema::{license_assignments, users};
 use crate::db::{Conn, text_search};
 use crate::domain::Role;

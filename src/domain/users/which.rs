@@ -1,0 +1,10 @@
+//! What a filter of the list of users names.
+
+/// One thing by key, or none at all.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Which {
+    /// The thing with this key.
+    This(String),
+    /// No such thing.
+    Nothing,
+}
