@@ -3,6 +3,7 @@
 //! What a filter means is said by [`evaluate`]. A condition here finds all that meet the filter; where it may find more
 //! it says so, and the interface looks at each of them.
 
+use super::compiled::Compiled;
 use super::texts::{any_of, is_search, joined, test, text};
 use crate::domain::condition::{Condition, Test};
 use crate::domain::groups::search as of_groups;
@@ -30,27 +31,6 @@ const KEPT: [&str; 11] = [
     "roles",
     "x509Certificates",
 ];
-
-/// A condition, and whether it finds only what meets the filter.
-pub(super) struct Compiled<L> {
-    pub(super) condition: Condition<L>,
-    pub(super) exact: bool,
-}
-
-impl<L> Compiled<L> {
-    pub(super) fn exactly(condition: Condition<L>) -> Self {
-        Self { condition, exact: true }
-    }
-
-    /// More than is meant, never less.
-    fn at_least(condition: Condition<L>) -> Self {
-        Self { condition, exact: false }
-    }
-
-    fn constant(answer: bool) -> Self {
-        Self::exactly(if answer { Condition::All } else { Condition::Never })
-    }
-}
 
 /// The filter as a condition over accounts.
 pub(super) fn users(filter: Option<&Filter>) -> Compiled<of_users::Predicate> {

@@ -8,7 +8,7 @@
 //! | this              | the routes; a refusal told as SCIM                         |
 //! | [`client`]        | who asks, may they; [`log`] is what is said of them         |
 //! | [`users`], [`groups`], [`bulk`] | operations                                   |
-//! | [`search`], [`sought`], [`sources`] | lists; [`compile`] and [`texts`] make conditions of filters, [`cursor`] and [`walks`] mark pages |
+//! | [`search`], [`sought`], [`sources`] | lists; [`compile`] and [`texts`] make conditions of filters ([`compiled`]), [`cursor`] and [`walks`] mark pages |
 //! | [`respond`]       | answers with a resource; [`precondition`] compares versions |
 //! | [`members`]       | a very large group, answered some members at a time        |
 //! | [`mapping`]       | which attribute lives in which column                      |
@@ -34,6 +34,7 @@ mod about;
 mod bulk;
 mod client;
 mod compile;
+mod compiled;
 mod cursor;
 mod groups;
 mod log;

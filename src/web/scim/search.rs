@@ -1,7 +1,7 @@
 //! Lists: by filter, sorted, page by page; of users, of groups, or of both at the root.
 
 use super::client::{Body, Client, Told};
-use super::compile::Compiled;
+use super::compiled::Compiled;
 use super::cursor::{Cursor, QueryFingerprint, Start};
 use super::sought::{Listing, look_up, sought};
 use super::sources::{Groups, Source, Users};

@@ -1,6 +1,7 @@
 //! Where the two types of resource come from: the same questions to two modules of the domain.
 
-use super::compile::{self, Compiled};
+use super::compile;
+use super::compiled::Compiled;
 use super::search::{Lookup, MOST_LOOKED_AT};
 use super::{Refusal, Rendered, groups, users};
 use crate::db::Conn;

@@ -1,6 +1,6 @@
 //! Comparisons with texts as conditions of the database.
 
-use super::compile::Compiled;
+use super::compiled::Compiled;
 use crate::domain::condition::{Condition, Test};
 use crate::scim::filter::{AttrExp, CompValue, CompareOp};
 use crate::scim::path::AttributeRef;
