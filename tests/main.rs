@@ -84,4 +84,5 @@ mod transactions;
 mod upgrade;
 mod users;
 mod validators;
+mod wire;
 mod words;

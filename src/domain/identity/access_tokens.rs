@@ -164,7 +164,9 @@ mod tests {
 
     fn issued(test: &TestOrg, count: i64) -> Vec<String> {
         let many = move |tx: &mut Tx| {
-            (0..count).map(|_| issue(tx, None, FEDERATION).map(|issued| issued.token)).collect()
+            (0..count)
+                .map(|_| issue(tx, None, FEDERATION).map(|issued| issued.token))
+                .collect::<Result<Vec<_>>>()
         };
         test.write(&Actor::Entra, many).unwrap()
     }
