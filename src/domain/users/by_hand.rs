@@ -20,6 +20,11 @@ use diesel::prelude::*;
 use serde::{Deserialize, Serialize};
 use std::collections::HashSet;
 
+const LONGEST_PHONE_NUMBER: usize = 32;
+const LONGEST_EXTENSION: usize = 10;
+/// The longest path of an e-mail address, without its brackets (RFC 5321 section 4.5.3.1.3).
+const LONGEST_ADDRESS: usize = 254;
+
 /// What an administrator may enter for an account under local management.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Wish {
@@ -128,8 +133,14 @@ fn put(tx: &mut Tx, id: &str, wish: Wish, confirms: bool) -> Result<Noted<User>>
 /// Sets what the console owns of every account, linked or not.
 pub fn set_telephony(tx: &mut Tx, id: &str, wish: Telephony) -> Result<Noted<User>> {
     let mut user = find(tx.conn, id)?;
-    let phone_number = checked("phone_number", wish.phone_number, 32, "0123456789 +-()./", "phone number")?;
-    let extension = checked("extension", wish.extension, 10, "0123456789", "extension")?;
+    let phone_number = checked(
+        "phone_number",
+        wish.phone_number,
+        LONGEST_PHONE_NUMBER,
+        "0123456789 +-()./",
+        "phone number",
+    )?;
+    let extension = checked("extension", wish.extension, LONGEST_EXTENSION, "0123456789", "extension")?;
     if let Some(extension) = &extension {
         let holder = users::table.filter(users::extension.eq(extension)).filter(users::id.ne(id));
         if let Some(other) = holder.select(User::as_select()).first(tx.conn).optional()? {
@@ -385,7 +396,7 @@ fn work_email(value: Option<&str>) -> Result<Vec<Email>> {
     if !shaped
         || value.chars().any(|char| char.is_whitespace() || char.is_control())
         || characters::hidden(value).is_some()
-        || value.len() > 254
+        || value.len() > LONGEST_ADDRESS
     {
         return Err(Error::invalid("email", "Enter an e-mail address such as ana.lima@example.com."));
     }

@@ -97,7 +97,7 @@ fn not_held_back() -> OfUsers {
     Box::new(
         users::held
             .is_null()
-            .or(users::held.is_not_null().and(users::held.assume_not_null().ne("deactivate"))),
+            .or(users::held.is_not_null().and(users::held.assume_not_null().ne(Held::Deactivate))),
     )
 }
 
