@@ -124,7 +124,7 @@ impl Bench {
                 some.iter().try_for_each(|id| {
                     let scim_id = users::find(tx.conn, id)?.scim_id;
                     let known = by_entra::get(tx.conn, Scope::AllUsers, &scim_id)?;
-                    let wish = by_entra::Wish { active: false, ..known.wish() };
+                    let wish = by_entra::UserInput { active: false, ..known.wish() };
                     by_entra::change(tx, known, wish).map(drop)
                 })?;
                 Ok::<_, rollcall::error::Error>(Noted::unaudited((), EACH))
@@ -145,7 +145,7 @@ impl Bench {
                 (from..rows.min(from + TOGETHER)).try_for_each(|number| {
                     let email = Some(format!("new{number}@example.org"));
                     let profile = Profile::named(&format!("old{number}@example.net"));
-                    by_hand::create(tx, by_hand::Wish { profile, email }, None).map(drop)
+                    by_hand::create(tx, by_hand::LocalProfile { profile, email }, None).map(drop)
                 })?;
                 Ok(Noted::unaudited((), EACH))
             });
@@ -192,7 +192,8 @@ impl Bench {
     fn file(&self, people: &[String]) {
         let (holders, rows) = (self.share(180_000), self.share(10_000));
         let kind = self.write(|tx| {
-            let wish = licenses::Wish { code: "X2".into(), name: "Work X2".into(), seats: 1_000_000 };
+            let wish =
+                licenses::LicenseTypeInput { code: "X2".into(), name: "Work X2".into(), seats: 1_000_000 };
             let kind = licenses::create(tx, &wish)?.split().0.id;
             Ok(sites::create(tx, "Delft")?.map(|site| (kind, site.id)))
         });
@@ -244,7 +245,7 @@ impl Bench {
         let known = self.org.read(find).unwrap();
         let (one, all) = known.split_last().unwrap();
         let (one, all) = (one.clone(), all.to_vec());
-        let wish = entras_groups::Wish { name: "All".into(), external_id: None, members: all };
+        let wish = entras_groups::GroupInput { name: "All".into(), external_id: None, members: all };
         let group = self.org.write(&Actor::Entra, move |tx| entras_groups::create(tx, wish)).unwrap().group;
         let again = group.clone();
         self.beside_others("add one to a group of so many", members, || {

@@ -99,7 +99,7 @@ async fn all_proposals_are_previewed_accepted_exported_and_undone() {
         rollcall::domain::users::by_hand::change(
             tx,
             &id,
-            rollcall::domain::users::by_hand::Wish { profile, email: None },
+            rollcall::domain::users::by_hand::LocalProfile { profile, email: None },
         )
     });
     let done = preview.submit(&format!("{at}/accept"), &[]).await.follow().await;
@@ -169,7 +169,7 @@ async fn a_name_that_cannot_be_seen_whole_is_pointed_out_and_a_crowd_is_not_list
         for number in 0..3 {
             let profile =
                 Profile { display_name: Some("Ana Lima".into()), ..Profile::named(&format!("q{number}")) };
-            by_hand::create(tx, by_hand::Wish { profile, email: None }, None)?;
+            by_hand::create(tx, by_hand::LocalProfile { profile, email: None }, None)?;
         }
         Ok(())
     });

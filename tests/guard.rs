@@ -3,7 +3,7 @@
 use crate::harness::{Console, Entra};
 use chrono::TimeDelta;
 use rollcall::domain::deprovisioning_guard::{self, Limits, Loss, Measure};
-use rollcall::domain::users::by_entra::{self, SiteWish, Wish};
+use rollcall::domain::users::by_entra::{self, SiteWish, UserInput};
 use rollcall::domain::users::{EntraState, Profile};
 use rollcall::domain::{Actor, Noted};
 use serde_json::{Value, json};
@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 pub fn crew(people: usize) -> (Console, Entra, Vec<String>) {
     let (console, entra) = Console::with_entra();
     let make = move |tx: &mut rollcall::domain::Tx| -> rollcall::error::Result<Noted<Vec<String>>> {
-        let wish = |number| Wish {
+        let wish = |number| UserInput {
             profile: Profile::named(&name(number)),
             emails: Vec::new(),
             active: true,

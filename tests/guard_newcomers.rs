@@ -4,13 +4,13 @@ use crate::guard::{active, bar_all, barred, crew, held, name, renamed};
 use crate::harness::Console;
 use chrono::TimeDelta;
 use rollcall::domain::users::Profile;
-use rollcall::domain::users::by_entra::{self, SiteWish, Wish};
+use rollcall::domain::users::by_entra::{self, SiteWish, UserInput};
 use rollcall::domain::{Actor, Noted, Tx};
 
 /// So many more whom Entra ID makes, active or not; the ids that SCIM knows.
 fn more(console: &Console, people: usize, active: bool) -> Vec<String> {
     let make = move |tx: &mut Tx| -> rollcall::error::Result<Noted<Vec<String>>> {
-        let wish = |number| Wish {
+        let wish = |number| UserInput {
             profile: Profile::named(&format!("new{number}@example.com")),
             emails: Vec::new(),
             active,

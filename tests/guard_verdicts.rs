@@ -176,12 +176,12 @@ async fn newcomers_do_not_widen_the_measure_of_those_who_were_there() {
         let (console, entra, ids) = crew(there);
         bar_all(&entra, &ids[..1]).await;
         let more = move |tx: &mut rollcall::domain::Tx| {
-            use rollcall::domain::users::by_entra::{self, SiteWish, Wish};
+            use rollcall::domain::users::by_entra::{self, SiteWish, UserInput};
             for number in 0..newcomers {
                 let profile = users::Profile::named(&format!("new{number}@example.com"));
                 by_entra::create(
                     tx,
-                    Wish { profile, emails: Vec::new(), active: true, site: SiteWish::Unsaid },
+                    UserInput { profile, emails: Vec::new(), active: true, site: SiteWish::Unsaid },
                 )?;
             }
             let noted = rollcall::domain::Noted::unaudited((), "each user has an entry of their own");

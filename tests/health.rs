@@ -142,7 +142,7 @@ async fn what_somebody_settles_here_is_no_longer_told_as_failing() {
     assert!(!failing(&console).await.contains("2 users"));
     console.write(move |tx| {
         let profile = rollcall::domain::users::Profile::named("cyrus");
-        by_hand::change(tx, &cy, by_hand::Wish { profile, email: None })
+        by_hand::change(tx, &cy, by_hand::LocalProfile { profile, email: None })
     });
     let told = failing(&console).await;
     assert!(!told.contains("not linked to Entra ID"), "{told}");

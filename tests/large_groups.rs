@@ -15,7 +15,7 @@ fn people(console: &Console, count: usize) -> Vec<String> {
 }
 
 fn group(console: &Console, name: &str, members: &[String]) -> String {
-    let wish = by_entra::Wish { name: name.to_owned(), external_id: None, members: members.to_vec() };
+    let wish = by_entra::GroupInput { name: name.to_owned(), external_id: None, members: members.to_vec() };
     console.org.write(&Actor::Entra, move |tx| by_entra::create(tx, wish)).unwrap().group.scim_id
 }
 

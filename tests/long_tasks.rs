@@ -23,8 +23,10 @@ use diesel::prelude::*;
 /// Users who wait for a site of this name, as if Entra ID had sent it.
 fn waiting(tx: &mut Tx, name: &str, count: usize) -> Result<()> {
     for number in 0..count {
-        let wish =
-            by_hand::Wish { profile: Profile::named(&format!("{name}{number}@example.com")), email: None };
+        let wish = by_hand::LocalProfile {
+            profile: Profile::named(&format!("{name}{number}@example.com")),
+            email: None,
+        };
         let id = by_hand::create(tx, wish, None)?.split().0.id;
         let sent = (users::site_sent.eq(name), users::site_sent_key.eq(name.to_lowercase()));
         diesel::update(users::table.find(id)).set(sent).execute(tx.conn)?;
@@ -239,7 +241,8 @@ async fn a_large_group_that_is_deleted_is_gone_at_once_and_its_memberships_some_
     let ids: Vec<String> = console.write(|tx| {
         (0..450)
             .map(|number| {
-                let wish = by_hand::Wish { profile: Profile::named(&format!("u{number}")), email: None };
+                let wish =
+                    by_hand::LocalProfile { profile: Profile::named(&format!("u{number}")), email: None };
                 Ok(by_hand::create(tx, wish, None)?.split().0.scim_id)
             })
             .collect::<Result<Vec<String>>>()

@@ -44,7 +44,8 @@ async fn in_other_names_the_console_refuses_it_and_scim_leaves_it_out() {
     assert!(page.text().contains(TOLD) && page.text().contains("U+2060 WORD JOINER at position 3"));
     let site = browser.submit("/sites", "/sites", &[("name", "Lis\u{200B}bon")]).await;
     assert!(site.text().contains(TOLD) || site.follow().await.text().contains(TOLD));
-    let code = licenses::Wish { code: "X2\u{3164}".into(), name: "Wor\u{200B}k".into(), seats: 1 };
+    let code =
+        licenses::LicenseTypeInput { code: "X2\u{3164}".into(), name: "Wor\u{200B}k".into(), seats: 1 };
     let refused = console.org.write(&Actor::CommandLine, move |tx| licenses::create(tx, &code)).unwrap_err();
     assert!(refused.to_string().contains(TOLD) && refused.to_string().contains("U+3164"), "{refused}");
     assert!(console.org.write(&Actor::CommandLine, |tx| sites::create(tx, "Del\u{200B}ft")).is_err());
@@ -199,7 +200,7 @@ async fn what_was_stored_before_stays_and_can_be_changed() {
     let id = old.id.clone();
     console.write(move |tx| {
         let profile = Profile { display_name: Some("Ana".into()), ..Profile::named("ana@example.com") };
-        by_hand::change(tx, &id, by_hand::Wish { profile, email: None })
+        by_hand::change(tx, &id, by_hand::LocalProfile { profile, email: None })
     });
     assert_eq!(console.find("ana@example.com").unwrap().profile.display_name.as_deref(), Some("Ana"));
 }

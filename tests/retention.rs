@@ -397,7 +397,7 @@ async fn work_on_many_rows_is_kept_for_a_while_after_its_end() {
     let console = Console::open();
     let task = console.write(|tx| {
         let site = sites::create(tx, "Delft")?.split().0.id;
-        let wish = by_hand::Wish { profile: Profile::named("ana@example.com"), email: None };
+        let wish = by_hand::LocalProfile { profile: Profile::named("ana@example.com"), email: None };
         let ana = by_hand::create(tx, wish, None)?.split().0.id;
         by_hand::begin_setting_site(tx, &[ana], &site)
     });

@@ -414,7 +414,7 @@ async fn what_would_take_looking_at_everybody_is_refused_when_they_are_many() {
     console.write(|tx| {
         for number in 0..10_100 {
             let profile = rollcall::domain::users::Profile::named(&format!("user{number}@example.com"));
-            let wish = rollcall::domain::users::by_hand::Wish { profile, email: None };
+            let wish = rollcall::domain::users::by_hand::LocalProfile { profile, email: None };
             rollcall::domain::users::by_hand::create(tx, wish, None)?;
         }
         Ok(())

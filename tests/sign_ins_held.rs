@@ -79,7 +79,7 @@ const ENDINGS: [(&str, Ending); 10] = [
         with_settings(tx, |wish| wish.allow_unsolicited = true)
     }),
     ("another user name", |tx, id| {
-        let wish = by_hand::Wish { profile: Profile::named("somebody@contoso.example"), email: None };
+        let wish = by_hand::LocalProfile { profile: Profile::named("somebody@contoso.example"), email: None };
         by_hand::change(tx, id, wish).map(drop)
     }),
     ("the certificate removed and added again", |tx, _| without_certificate(tx)),

@@ -250,7 +250,7 @@ async fn an_external_id_or_an_email_never_signs_anybody_in() {
     let id = console.user(ANA, None).id;
     let other = id.clone();
     console.write(move |tx| {
-        let wish = by_hand::Wish {
+        let wish = by_hand::LocalProfile {
             profile: rollcall::domain::users::Profile::named(ANA),
             email: Some("olga@contoso.example".into()),
         };

@@ -15,8 +15,10 @@ use rollcall::error::{Error, Result};
 /// Users who wait for a site of this name, as if Entra ID had sent it.
 fn waiting(tx: &mut Tx, name: &str, count: usize) -> Result<()> {
     for number in 0..count {
-        let wish =
-            by_hand::Wish { profile: Profile::named(&format!("{name}{number}@example.com")), email: None };
+        let wish = by_hand::LocalProfile {
+            profile: Profile::named(&format!("{name}{number}@example.com")),
+            email: None,
+        };
         let id = by_hand::create(tx, wish, None)?.split().0.id;
         let sent = (users::site_sent.eq(name), users::site_sent_key.eq(name.to_lowercase()));
         diesel::update(users::table.find(&id)).set(sent).execute(tx.conn)?;
@@ -215,7 +217,7 @@ async fn what_a_deleted_group_leaves_goes_whatever_becomes_of_whoever_deleted_it
         );
         diesel::insert_into(user_groups::table).values(row).execute(tx.conn)?;
         for number in 0..450 {
-            let wish = by_hand::Wish { profile: Profile::named(&format!("u{number}")), email: None };
+            let wish = by_hand::LocalProfile { profile: Profile::named(&format!("u{number}")), email: None };
             let user = by_hand::create(tx, wish, None)?.split().0.id;
             let row = (
                 group_members::id.eq(&user),

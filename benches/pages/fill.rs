@@ -3,7 +3,7 @@
 use rollcall::domain::deprovisioning_guard::{self, Limits, Measure, Measures};
 use rollcall::domain::identity::switch::{self, State, Switch};
 use rollcall::domain::provisioning::{self, Operation, Outcome, Report};
-use rollcall::domain::users::by_entra::{self, Scope, SentSite, SiteWish, Wish};
+use rollcall::domain::users::by_entra::{self, Scope, SentSite, SiteWish, UserInput};
 use rollcall::domain::users::{Email, Profile, User};
 use rollcall::domain::{Actor, Noted, Org, Tx, groups, licenses, sites};
 use rollcall::error::{Error, Result};
@@ -112,7 +112,7 @@ fn places(tx: &mut Tx) -> Result<Noted<(String, Vec<String>)>> {
     let made: Vec<String> = made.collect::<Result<_>>()?;
     let kinds = (0..KINDS).map(|number| {
         let (code, name) = (format!("X{number}"), format!("Work X{number}"));
-        Ok(licenses::create(tx, &licenses::Wish { code, name, seats: 1_000_000 })?.split().0.id)
+        Ok(licenses::create(tx, &licenses::LicenseTypeInput { code, name, seats: 1_000_000 })?.split().0.id)
     });
     Ok(Noted::unaudited((made[0].clone(), kinds.collect::<Result<_>>()?), EACH))
 }
@@ -140,7 +140,8 @@ fn arrive(tx: &mut Tx, number: usize) -> Result<User> {
     };
     let urn = "urn:ietf:params:scim:schemas:extension:rollcall:2.0:User".to_owned();
     let site = SiteWish::Named(SentSite { name: format!("Site {}", number % SITES), urn });
-    let done = by_entra::create(tx, Wish { profile, emails: vec![email], active: true, site })?.split().0;
+    let done =
+        by_entra::create(tx, UserInput { profile, emails: vec![email], active: true, site })?.split().0;
     let user = done.known.user;
     let report = Report {
         user_id: Some(user.id.clone()),
@@ -181,7 +182,7 @@ fn gather(org: &Org, people: &[User]) -> Result<(String, String)> {
 }
 
 fn make(org: &Org, name: String, members: Vec<String>) -> Result<groups::Group> {
-    let wish = groups::by_entra::Wish { external_id: Some(name.clone()), name, members };
+    let wish = groups::by_entra::GroupInput { external_id: Some(name.clone()), name, members };
     Ok(org.write(&Actor::Entra, move |tx| groups::by_entra::create(tx, wish))?.group)
 }
 
@@ -206,7 +207,7 @@ fn leave(org: &Org, people: &[User]) -> Result<()> {
             some.iter().try_for_each(|id| {
                 let known = by_entra::get(tx.conn, Scope::AllUsers, id)?;
                 let (profile, emails) = (known.user.profile.clone(), known.emails.clone());
-                let wish = Wish { profile, emails, active: false, site: SiteWish::Unsaid };
+                let wish = UserInput { profile, emails, active: false, site: SiteWish::Unsaid };
                 by_entra::change(tx, known, wish).map(drop)
             })?;
             Ok::<_, Error>(Noted::unaudited((), EACH))

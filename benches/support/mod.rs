@@ -1,7 +1,7 @@
 //! A filled folder for benchmarks, made by the rules themselves.
 
 use rollcall::db::Db;
-use rollcall::domain::users::by_entra::{self, SentSite, SiteWish, Wish};
+use rollcall::domain::users::by_entra::{self, SentSite, SiteWish, UserInput};
 use rollcall::domain::users::{Email, Profile};
 use rollcall::domain::{Actor, Clock, Noted, Org};
 use rollcall::error::Error;
@@ -42,7 +42,7 @@ pub(crate) fn users(
     ids
 }
 
-fn wish(prefix: &str, number: usize, site: Option<&str>) -> Wish {
+fn wish(prefix: &str, number: usize, site: Option<&str>) -> UserInput {
     let user_name = format!("{prefix}{number}@example.com");
     let (given, family) = (FIRST[number % FIRST.len()], LAST[number / 7 % LAST.len()]);
     let profile = Profile {
@@ -61,5 +61,5 @@ fn wish(prefix: &str, number: usize, site: Option<&str>) -> Wish {
             urn: "urn:ietf:params:scim:schemas:extension:rollcall:2.0:User".to_owned(),
         })
     });
-    Wish { profile, emails: vec![email], active: true, site }
+    UserInput { profile, emails: vec![email], active: true, site }
 }

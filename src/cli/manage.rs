@@ -119,7 +119,7 @@ impl Admin {
                         if admins::is_unclaimed(tx.conn)? { Role::Owner } else { Role::Administrator };
                     let role = role.unwrap_or(usual);
                     let (user, noted) =
-                        admins::create(tx, &admins::Wish { name, user_name, password, role })?.split();
+                        admins::create(tx, &admins::NewAdmin { name, user_name, password, role })?.split();
                     let told = look_alike::tell_apart(tx.conn, Written::UserName, &user, meant);
                     told.map_err(|refusal| match refusal.about(LOOK_ALIKE) {
                         Some(text) => Error::Conflict(format!("{text} To do so, add --look-alike.")),
@@ -231,8 +231,9 @@ impl LicenseType {
         match self {
             Self::Create { code, name, seats } => {
                 let name = name.unwrap_or_else(|| code.clone());
-                let made =
-                    org.write(&ACTOR, move |tx| licenses::create(tx, &licenses::Wish { code, name, seats }))?;
+                let made = org.write(&ACTOR, move |tx| {
+                    licenses::create(tx, &licenses::LicenseTypeInput { code, name, seats })
+                })?;
                 say([format!("{} with {} seats.", made.code, made.seats)]);
             }
             Self::List => {

@@ -5,7 +5,7 @@ use super::audit::Change;
 use super::identity::switch::{self, State, Switch};
 use super::identity::tokens;
 use super::provisioning::{self, Operation, Outcome, Report};
-use super::users::by_entra::{self, Scope, SentSite, SiteWish, Wish};
+use super::users::by_entra::{self, Scope, SentSite, SiteWish, UserInput};
 use super::users::{Email, Profile, by_hand, lifecycle, list};
 use super::{Actor, Noted, Role, Tx, admins, groups, licenses, settings, sites};
 use crate::error::{Error, Result};
@@ -104,7 +104,7 @@ pub fn fill(tx: &mut Tx) -> Result<Noted<Filled>> {
     let token = tokens::create(tx, tokens::FIRST_LABEL, Some(365))?.into_inner().0.id;
     let site_ids = places(tx)?;
     let kinds = LICENSES.iter().map(|(code, name, seats)| {
-        let wish = licenses::Wish { code: (*code).into(), name: (*name).into(), seats: *seats };
+        let wish = licenses::LicenseTypeInput { code: (*code).into(), name: (*name).into(), seats: *seats };
         Ok(licenses::create(tx, &wish)?.into_inner().id)
     });
     let kinds: Vec<String> = kinds.collect::<Result<_>>()?;
@@ -135,7 +135,7 @@ fn gather(tx: &mut Tx, ids: &[String], token: &str) -> Result<()> {
             }
             members.extend(inner.take());
             let external_id = Some(format!("8aa1a0c0-c4c3-4bc0-b4a5-2ef67690015{number}"));
-            let wish = groups::by_entra::Wish { name: (*name).to_owned(), external_id, members };
+            let wish = groups::by_entra::GroupInput { name: (*name).to_owned(), external_id, members };
             let done = groups::by_entra::create(tx, wish)?.into_inner();
             inner = Some(done.group.scim_id.clone());
             let report = Report {
@@ -176,7 +176,7 @@ fn people_of(tx: &mut Tx, dice: &mut StdRng, sites: &[String], token: &str) -> R
         } else {
             let site = (!number.is_multiple_of(9)).then(|| sites.choose(dice)).flatten();
             let email = Some(profile.user_name.clone());
-            let wish = by_hand::Wish { profile, email };
+            let wish = by_hand::LocalProfile { profile, email };
             at(tx, &Actor::CommandLine, ago, |tx| {
                 Ok(by_hand::create(tx, wish, site.map(String::as_str))?.into_inner().id)
             })?
@@ -217,7 +217,7 @@ fn arrive(tx: &mut Tx, dice: &mut StdRng, profile: Profile, number: usize, token
         display: None,
     };
     let external_id = Some(profile.user_name.split('@').next().unwrap_or_default().to_owned());
-    let wish = Wish {
+    let wish = UserInput {
         profile: Profile { external_id, ..profile },
         emails: vec![email],
         active: true,

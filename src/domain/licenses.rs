@@ -57,7 +57,7 @@ pub struct Stock {
 
 /// What an owner or administrator enters for a licence type.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Wish {
+pub struct LicenseTypeInput {
     /// The code.
     pub code: String,
     /// The name.
@@ -126,7 +126,7 @@ pub fn held_by(conn: &mut Conn, users: &[&str]) -> Result<HashMap<String, String
 }
 
 /// Makes a licence type.
-pub fn create(tx: &mut Tx, wish: &Wish) -> Result<Noted<LicenseType>> {
+pub fn create(tx: &mut Tx, wish: &LicenseTypeInput) -> Result<Noted<LicenseType>> {
     let wish = checked(tx.conn, wish, None)?;
     let kind = LicenseType {
         id: new_id(),
@@ -144,7 +144,7 @@ pub fn create(tx: &mut Tx, wish: &Wish) -> Result<Noted<LicenseType>> {
 }
 
 /// Changes a licence type; never to fewer seats than are taken.
-pub fn change(tx: &mut Tx, id: &str, wish: &Wish) -> Result<Noted<LicenseType>> {
+pub fn change(tx: &mut Tx, id: &str, wish: &LicenseTypeInput) -> Result<Noted<LicenseType>> {
     let Stock { kind: before, used } = find(tx.conn, id)?;
     let wish = checked(tx.conn, wish, Some(id))?;
     if i64::from(wish.seats) < used {
@@ -263,7 +263,7 @@ fn take_from(tx: &mut Tx, user: &str, kind: &str) -> Result<()> {
     users::free_seat(tx, kind)
 }
 
-fn checked(conn: &mut Conn, wish: &Wish, own: Option<&str>) -> Result<Wish> {
+fn checked(conn: &mut Conn, wish: &LicenseTypeInput, own: Option<&str>) -> Result<LicenseTypeInput> {
     let (code, name) = (wish.code.trim(), wish.name.trim());
     let mut complaints = Vec::new();
     let plain = |char: char| char.is_alphanumeric() || "-_. +/".contains(char);
@@ -294,7 +294,7 @@ fn checked(conn: &mut Conn, wish: &Wish, own: Option<&str>) -> Result<Wish> {
             format!("There is a licence type {} already. Choose another code.", other.code),
         ));
     }
-    Ok(Wish { code: code.to_owned(), name: name.to_owned(), seats: wish.seats })
+    Ok(LicenseTypeInput { code: code.to_owned(), name: name.to_owned(), seats: wish.seats })
 }
 
 #[cfg(test)]
@@ -310,11 +310,13 @@ mod tests {
         let (kind, people) = test
             .write(&Actor::CommandLine, move |tx| {
                 let site = sites::create(tx, "Delft")?;
-                let wish = Wish { code: "X2".into(), name: "Work X2".into(), seats };
+                let wish = LicenseTypeInput { code: "X2".into(), name: "Work X2".into(), seats };
                 let kind = create(tx, &wish)?.split().0.id;
                 let people = (0..3).map(|number| {
-                    let wish =
-                        by_hand::Wish { profile: Profile::named(&format!("user{number}")), email: None };
+                    let wish = by_hand::LocalProfile {
+                        profile: Profile::named(&format!("user{number}")),
+                        email: None,
+                    };
                     Ok(by_hand::create(tx, wish, Some(&site.id))?.split().0.id)
                 });
                 Ok((kind, people.collect::<Result<Vec<_>>>()?))
@@ -364,7 +366,7 @@ mod tests {
     #[test]
     fn the_number_of_seats_taken_is_kept_whatever_gives_and_takes_them() {
         let (test, x2, people) = staffed(3);
-        let wish = Wish { code: "X4".into(), name: "Work X4".into(), seats: 3 };
+        let wish = LicenseTypeInput { code: "X4".into(), name: "Work X4".into(), seats: 3 };
         let x4 = test.write(&Actor::CommandLine, move |tx| create(tx, &wish)).unwrap().id;
         let [ana, bo, cy] = [&people[0], &people[1], &people[2]];
         give(&test, ana, &x2).unwrap();
@@ -391,7 +393,7 @@ mod tests {
         let (test, kind, _) = staffed(2);
         let homeless = test
             .write(&Actor::CommandLine, |tx| {
-                let wish = by_hand::Wish { profile: Profile::named("homeless"), email: None };
+                let wish = by_hand::LocalProfile { profile: Profile::named("homeless"), email: None };
                 by_hand::create(tx, wish, None)
             })
             .unwrap();
@@ -403,7 +405,7 @@ mod tests {
     fn seats_cannot_be_cut_below_what_is_taken() {
         let (test, kind, people) = staffed(2);
         give(&test, &people[0], &kind).unwrap();
-        let cut = Wish { code: "X2".into(), name: "Work X2".into(), seats: 0 };
+        let cut = LicenseTypeInput { code: "X2".into(), name: "Work X2".into(), seats: 0 };
         let refusal = test.write(&Actor::CommandLine, move |tx| change(tx, &kind, &cut)).unwrap_err();
         assert!(refusal.about("seats").unwrap().starts_with("Seats of X2 that are taken: 1."));
     }

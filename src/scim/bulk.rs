@@ -31,12 +31,12 @@ pub struct Operation {
     /// What it is about, as far as its path says so: also where the wish cannot be understood.
     pub about: Option<(&'static Resource, Option<String>)>,
     /// What is to be done, or why it can't be understood.
-    pub wish: Result<Wish, Fault>,
+    pub wish: Result<BulkOperation, Fault>,
 }
 
 /// What is to be done.
 #[derive(Clone, Debug)]
-pub struct Wish {
+pub struct BulkOperation {
     /// How.
     pub method: Method,
     /// To which type of resource.
@@ -163,7 +163,7 @@ impl Operation {
         });
         let wish = match (json::doubled(members), &data) {
             (Some(fault), None) => Err(fault),
-            _ => Wish::read(&method, path.as_deref(), about.clone(), data),
+            _ => BulkOperation::read(&method, path.as_deref(), about.clone(), data),
         };
         Self { method, bulk_id: text("bulkId"), version: text("version"), about, wish }
     }
@@ -202,7 +202,7 @@ fn about(path: &str) -> Option<(&'static Resource, Option<String>)> {
     steps.next().is_none().then_some((kind, id))
 }
 
-impl Wish {
+impl BulkOperation {
     fn read(
         method: &str,
         path: Option<&str>,

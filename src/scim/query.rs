@@ -46,7 +46,7 @@ impl Query {
         let value = |name: &str| {
             pairs.iter().find(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| value.as_str())
         };
-        let wish = Wish {
+        let wish = SearchParameters {
             filter: value("filter"),
             sort_by: value("sortBy"),
             sort_order: value("sortOrder"),
@@ -89,7 +89,7 @@ impl Query {
         let number = |name: &str| {
             member(name).map(|value| value.as_str().map_or_else(|| value.to_string(), str::to_owned))
         };
-        let wish = Wish {
+        let wish = SearchParameters {
             filter: text("filter")?,
             sort_by: text("sortBy")?,
             sort_order: text("sortOrder")?,
@@ -150,7 +150,7 @@ impl Query {
 }
 
 /// The parameters as they were sent.
-struct Wish<'a> {
+struct SearchParameters<'a> {
     filter: Option<&'a str>,
     sort_by: Option<&'a str>,
     sort_order: Option<&'a str>,
@@ -159,7 +159,7 @@ struct Wish<'a> {
     cursor: Option<&'a str>,
 }
 
-impl Wish<'_> {
+impl SearchParameters<'_> {
     fn understood(self, projection: Projection) -> Result<Query, Fault> {
         let filled =
             |text: Option<&str>| text.map(str::trim).filter(|text| !text.is_empty()).map(str::to_owned);

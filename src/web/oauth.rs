@@ -20,7 +20,7 @@ use actix_web::http::{StatusCode, header};
 use actix_web::web;
 use actix_web::{HttpMessage, HttpRequest, HttpResponse};
 use refusal::Refusal;
-use request::{Proof, Wish};
+use request::{Proof, TokenRequest};
 use serde_json::json;
 use url::Url;
 
@@ -76,7 +76,7 @@ async fn grant(request: &HttpRequest, payload: web::Payload) -> Result<Issued, R
             Error::Busy(seconds) => Refusal::too_often(seconds),
             _ => Refusal::malformed("the body could not be read"),
         })?;
-    let wish = Wish::read(request.headers(), request.query_string(), &body)?;
+    let wish = TokenRequest::read(request.headers(), request.query_string(), &body)?;
     let (client, address) = (wish.client_id.clone().unwrap_or_default(), client_address(state, request));
     let endpoint = &state.0.token_endpoint;
     if let Some(seconds) = endpoint.throttle.wait(&client, &address, state.org().now()) {
@@ -98,7 +98,7 @@ enum Holder {
     Federation(Federation),
 }
 
-async fn prove(state: &AppState, wish: &Wish) -> Result<Holder, Refusal> {
+async fn prove(state: &AppState, wish: &TokenRequest) -> Result<Holder, Refusal> {
     let (handle, org) = (OrgHandle::at(state), state.org());
     match &wish.proof {
         Proof::Secret(secret) => {

@@ -19,7 +19,7 @@ use rollcall::domain::identity::clients;
 use rollcall::domain::page::At;
 use rollcall::domain::sso::events;
 use rollcall::domain::tasks::Slice;
-use rollcall::domain::users::by_entra::{self, SiteWish, Wish};
+use rollcall::domain::users::by_entra::{self, SiteWish, UserInput};
 use rollcall::domain::users::{Profile, by_hand};
 use rollcall::domain::{Actor, Role, Tx, admins, bulk, demo, groups, sites};
 use tour::{Script, Tour};
@@ -287,7 +287,7 @@ fn hold_back(console: &Console) {
     let last = console.org.write(&Actor::Entra, |tx| {
         let mut warning = None;
         for name in ["ana@example.com", "bo@example.com"] {
-            let wish = Wish {
+            let wish = UserInput {
                 profile: Profile::named(name),
                 emails: Vec::new(),
                 active: true,

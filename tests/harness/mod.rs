@@ -219,8 +219,12 @@ impl Console {
     pub fn admin(&self, user_name: &'static str, role: Role) -> User {
         let password = passwords::prepare_new(&self.org, PASSWORD, &[user_name]).unwrap();
         self.write(move |tx| {
-            let wish =
-                admins::Wish { name: user_name.to_owned(), user_name: user_name.to_owned(), password, role };
+            let wish = admins::NewAdmin {
+                name: user_name.to_owned(),
+                user_name: user_name.to_owned(),
+                password,
+                role,
+            };
             admins::create(tx, &wish)
         })
     }
@@ -233,7 +237,7 @@ impl Console {
                 Some(name) => sites::named(tx.conn, &name)?.map(|site| site.id),
                 None => None,
             };
-            let wish = by_hand::Wish { profile: Profile::named(&user_name), email: None };
+            let wish = by_hand::LocalProfile { profile: Profile::named(&user_name), email: None };
             by_hand::create(tx, wish, site.as_deref())
         })
     }
@@ -244,7 +248,10 @@ impl Console {
 
     pub fn license(&self, code: &'static str, seats: i32) -> licenses::LicenseType {
         self.write(move |tx| {
-            licenses::create(tx, &licenses::Wish { code: code.into(), name: format!("Work {code}"), seats })
+            licenses::create(
+                tx,
+                &licenses::LicenseTypeInput { code: code.into(), name: format!("Work {code}"), seats },
+            )
         })
     }
 

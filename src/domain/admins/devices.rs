@@ -134,7 +134,7 @@ mod tests {
             test.write(&Actor::Rollcall, move |tx| remember(tx, &user, before.as_deref())).unwrap()
         };
         let [ada, bob] = ["ada", "bob"].map(|name| {
-            let wish = by_hand::Wish { profile: Profile::named(name), email: None };
+            let wish = by_hand::LocalProfile { profile: Profile::named(name), email: None };
             test.write(&Actor::Rollcall, move |tx| by_hand::create(tx, wish, None)).unwrap()
         });
         let first = write(&ada, None);
@@ -151,7 +151,7 @@ mod tests {
     #[test]
     fn a_device_has_a_budget_of_its_own_and_an_account_so_many_devices() {
         let test = test_org();
-        let wish = by_hand::Wish { profile: Profile::named("ada"), email: None };
+        let wish = by_hand::LocalProfile { profile: Profile::named("ada"), email: None };
         let ada = test.write(&Actor::Rollcall, move |tx| by_hand::create(tx, wish, None)).unwrap();
         let user = ada.clone();
         let secret = test.write(&Actor::Rollcall, move |tx| remember(tx, &user, None)).unwrap();

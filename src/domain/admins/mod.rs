@@ -30,7 +30,7 @@ const LONGEST_ORGANISATION: usize = 128;
 
 /// What is entered for a new account with a role.
 #[derive(Clone, Debug)]
-pub struct Wish {
+pub struct NewAdmin {
     /// The full name.
     pub name: String,
     /// The user name to sign in with.
@@ -83,7 +83,7 @@ pub fn may_set_up(conn: &mut Conn, keys: &Keyring, secret: &str) -> Result<()> {
 }
 
 /// Claims the instance for its first owner.
-pub fn set_up(tx: &mut Tx, secret: &str, organisation: &str, wish: &Wish) -> Result<Noted<User>> {
+pub fn set_up(tx: &mut Tx, secret: &str, organisation: &str, wish: &NewAdmin) -> Result<Noted<User>> {
     may_set_up(tx.conn, tx.keys, secret)?;
     let organisation = organisation.trim();
     if organisation.is_empty() || organisation.chars().count() > LONGEST_ORGANISATION {
@@ -91,7 +91,7 @@ pub fn set_up(tx: &mut Tx, secret: &str, organisation: &str, wish: &Wish) -> Res
         return Err(Error::invalid("organisation", message));
     }
     crate::domain::names::seen("organisation", "organisation's name", organisation)?;
-    let owner = add(tx, &Wish { role: Role::Owner, ..wish.clone() })?.into_inner();
+    let owner = add(tx, &NewAdmin { role: Role::Owner, ..wish.clone() })?.into_inner();
     settings::put(tx, names::ORGANISATION, &organisation)?;
     settings::forget(tx, names::SET_UP)?;
     let subject = Subject { kind: Kind::Organisation, id: "organisation", name: organisation };
@@ -107,7 +107,7 @@ pub fn list(conn: &mut Conn) -> Result<Vec<User>> {
 }
 
 /// Makes an account with a role. The first account with a role is an owner: there must be one.
-pub fn create(tx: &mut Tx, wish: &Wish) -> Result<Noted<User>> {
+pub fn create(tx: &mut Tx, wish: &NewAdmin) -> Result<Noted<User>> {
     only_owners(tx)?;
     let first = is_unclaimed(tx.conn)?;
     if wish.role == Role::None {
@@ -132,7 +132,7 @@ pub fn invite(tx: &mut Tx, invitation: &Invitation) -> Result<Noted<(User, Link)
     links::make(tx, &user.id)
 }
 
-fn add(tx: &mut Tx, wish: &Wish) -> Result<Noted<User>> {
+fn add(tx: &mut Tx, wish: &NewAdmin) -> Result<Noted<User>> {
     add_with(tx, &wish.name, &wish.user_name, wish.role, Some(wish.password.clone()))
 }
 
@@ -148,7 +148,7 @@ fn add_with(
         display_name: (!name.is_empty()).then(|| name.to_owned()),
         ..Profile::named(user_name.trim())
     };
-    let mut user = by_hand::create(tx, by_hand::Wish { profile, email: None }, None)?.into_inner();
+    let mut user = by_hand::create(tx, by_hand::LocalProfile { profile, email: None }, None)?.into_inner();
     user.role = role;
     user.confirm_recognition();
     user.password_hash = password.map(PasswordHash::into_stored);

@@ -236,7 +236,7 @@ fn give(tx: &mut Tx, user: &User, name: &str) -> Result<Noted<()>> {
     if fold(&profile.user_name).is_empty() {
         return Err(Error::Conflict("The name in Entra ID is empty.".to_owned()));
     }
-    Ok(by_hand::change_by_file(tx, &user.id, by_hand::Wish { profile, email: work })?.with(()))
+    Ok(by_hand::change_by_file(tx, &user.id, by_hand::LocalProfile { profile, email: work })?.with(()))
 }
 
 fn row(tx: &mut Tx, id: &str, number: i32) -> Result<Row> {

@@ -20,7 +20,7 @@ pub const MEMBERS_REMOVED: &str = "members removed";
 
 /// What Entra ID wants a group to be.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Wish {
+pub struct GroupInput {
     /// The name.
     pub name: String,
     /// Entra ID's own key.
@@ -81,7 +81,7 @@ pub fn get(conn: &mut Conn, scim_id: &str) -> Result<Group> {
 }
 
 /// Makes a group; one that was kept here against its deletion is taken over again, under a new id.
-pub fn create(tx: &mut Tx, mut wish: Wish) -> Result<Noted<Done>> {
+pub fn create(tx: &mut Tx, mut wish: GroupInput) -> Result<Noted<Done>> {
     let left_out = names::leave_out("name of the group", &mut wish.name);
     let name = checked(&wish.name)?;
     let group = match named(tx.conn, name)? {
@@ -119,13 +119,13 @@ pub fn create(tx: &mut Tx, mut wish: Wish) -> Result<Noted<Done>> {
 }
 
 /// Makes the group what Entra ID wants it to be.
-pub fn replace(tx: &mut Tx, group: Group, wish: Wish) -> Result<Noted<Done>> {
+pub fn replace(tx: &mut Tx, group: Group, wish: GroupInput) -> Result<Noted<Done>> {
     change(tx, group, as_changes(wish))
 }
 
 /// The wishes as [`replace`] does them, one after the other.
 #[must_use]
-pub fn as_changes(wish: Wish) -> Vec<Change> {
+pub fn as_changes(wish: GroupInput) -> Vec<Change> {
     vec![Change::Name(wish.name), Change::ExternalId(wish.external_id), Change::Replace(wish.members)]
 }
 

@@ -20,7 +20,7 @@ const LONGEST_AUDIENCE: usize = 255;
 
 /// How federation is to be set up, as it was typed.
 #[derive(Clone, Debug, Default)]
-pub struct Wish {
+pub struct FederationInput {
     /// Whether assertions are to be accepted.
     pub enabled: bool,
     /// The Entra tenant.
@@ -39,7 +39,7 @@ pub fn read(conn: &mut Conn) -> Result<Federation> {
 }
 
 /// Sets federation up. What was got under other terms, or before it was switched off, is refused from now on.
-pub fn save(tx: &mut Tx, wish: &Wish) -> Result<Noted<Federation>> {
+pub fn save(tx: &mut Tx, wish: &FederationInput) -> Result<Noted<Federation>> {
     let before = read(tx.conn)?;
     let mut after = checked(wish)?;
     after.client_id =
@@ -75,7 +75,7 @@ pub fn issue(tx: &mut Tx, pinned: &Federation) -> Result<Noted<Issued>> {
     Ok(Noted::unaudited(issued, "the provisioning log tells of each token that is issued"))
 }
 
-fn checked(wish: &Wish) -> Result<Federation> {
+fn checked(wish: &FederationInput) -> Result<Federation> {
     let mut complaints = Vec::new();
     let mut complain =
         |field, message: &str| complaints.push(Complaint { field, message: message.to_owned() });

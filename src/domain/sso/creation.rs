@@ -29,7 +29,7 @@ pub(super) fn create(
         family_name: owned(SURNAME),
         ..Profile::named(who.name.as_deref().unwrap_or_default())
     };
-    let mut wish = by_hand::Wish { profile, email: owned(EMAIL).filter(|text| text.contains('@')) };
+    let mut wish = by_hand::LocalProfile { profile, email: owned(EMAIL).filter(|text| text.contains('@')) };
     let claims = [
         ("display name", &mut wish.profile.display_name),
         ("first name", &mut wish.profile.given_name),
@@ -60,7 +60,7 @@ pub(super) fn create(
 }
 
 /// Takes the value that a complaint is about out of the wish; tells whether there was one that may be missing.
-fn leave_out(wish: &mut by_hand::Wish, complaint: &Complaint) -> bool {
+fn leave_out(wish: &mut by_hand::LocalProfile, complaint: &Complaint) -> bool {
     let value = match complaint.field {
         "display_name" => &mut wish.profile.display_name,
         "given_name" => &mut wish.profile.given_name,

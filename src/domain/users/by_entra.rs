@@ -45,7 +45,7 @@ pub struct SentSite {
 
 /// What Entra ID wants an account to be.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Wish {
+pub struct UserInput {
     /// The profile.
     pub profile: Profile,
     /// The e-mail addresses.
@@ -96,9 +96,9 @@ pub struct Done {
 impl Known {
     /// The account as a wish: the state to apply a change to.
     #[must_use]
-    pub fn wish(&self) -> Wish {
+    pub fn wish(&self) -> UserInput {
         let user_name = self.user.name_for_entra().to_owned();
-        Wish {
+        UserInput {
             profile: Profile { user_name, ..self.user.profile.clone() },
             emails: self.emails.clone(),
             active: self.user.active_for_entra(),
@@ -107,7 +107,7 @@ impl Known {
     }
 }
 
-impl Wish {
+impl UserInput {
     /// Refuses a new user name with characters that cannot be seen, and takes them out of all other names.
     fn without_hidden(&mut self, known: Option<&Known>) -> Result<Vec<String>> {
         let before = known.map(|known| (known.user.name_for_entra(), &known.user.profile));
@@ -171,7 +171,7 @@ pub fn is_current(conn: &mut Conn, known: &Known) -> Result<bool> {
 ///
 /// An account in use, or one that an owner protected, is never taken over by a create: that is refused, and an
 /// administrator decides ([`by_hand::ask_to_link`]).
-pub fn create(tx: &mut Tx, mut wish: Wish) -> Result<Noted<Done>> {
+pub fn create(tx: &mut Tx, mut wish: UserInput) -> Result<Noted<Done>> {
     wish.profile.check()?;
     let left_out = wish.without_hidden(None)?;
     let user_name = &wish.profile.user_name;
@@ -207,7 +207,7 @@ pub fn create(tx: &mut Tx, mut wish: Wish) -> Result<Noted<Done>> {
 }
 
 /// Makes the account what Entra ID wants it to be, and links it.
-pub fn change(tx: &mut Tx, known: Known, mut wish: Wish) -> Result<Noted<Done>> {
+pub fn change(tx: &mut Tx, known: Known, mut wish: UserInput) -> Result<Noted<Done>> {
     known.user.within_reach()?;
     wish.profile.check_over(&known.user.profile)?;
     let left_out = wish.without_hidden(Some(&known))?;
@@ -296,7 +296,7 @@ fn toggle(tx: &mut Tx, user: &mut User, active: bool) -> Result<Option<String>> 
     if active {
         returning::begin_anew(tx, user)?;
     }
-    set_active(tx, user, active, lifecycle::Wish::Entras)?;
+    set_active(tx, user, active, lifecycle::Initiator::Entras)?;
     Ok(None)
 }
 
@@ -365,7 +365,7 @@ pub(in crate::domain) fn delete(tx: &mut Tx, mut user: User) -> Result<Noted<Use
     }
     may_decide(tx, &user)?;
     if user.active {
-        set_active(tx, &mut user, false, lifecycle::Wish::Entras)?;
+        set_active(tx, &mut user, false, lifecycle::Initiator::Entras)?;
     }
     user.entra_state = EntraState::Deleted;
     user.deleted_in_entra_at = Some(tx.now);
@@ -397,7 +397,7 @@ fn held_back(state: &str) -> String {
     )
 }
 
-fn make(tx: &mut Tx, wish: Wish) -> Result<Noted<Done>> {
+fn make(tx: &mut Tx, wish: UserInput) -> Result<Noted<Done>> {
     let mut user = User::new(tx, wish.profile, Origin::Entra);
     user.entra_state = EntraState::Linked;
     user.active = wish.active;
@@ -415,7 +415,7 @@ fn make(tx: &mut Tx, wish: Wish) -> Result<Noted<Done>> {
 }
 
 /// The old id stays gone; licence, extension, site and role are as they were.
-fn adopt(tx: &mut Tx, mut user: User, wish: Wish) -> Result<Noted<Done>> {
+fn adopt(tx: &mut Tx, mut user: User, wish: UserInput) -> Result<Noted<Done>> {
     retire(tx, &user, "adopted")?;
     user.scim_id = new_scim_id();
     user.entra_state = EntraState::Linked;

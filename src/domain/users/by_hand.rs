@@ -27,7 +27,7 @@ const LONGEST_ADDRESS: usize = 254;
 
 /// What an administrator may enter for an account under local management.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Wish {
+pub struct LocalProfile {
     /// The profile; `more`, `external_id` and `manager` are kept as they are.
     pub profile: Profile,
     /// The work e-mail address.
@@ -61,7 +61,7 @@ pub struct LinkRequest {
 }
 
 /// Makes an account by hand, with a site if one is given.
-pub fn create(tx: &mut Tx, wish: Wish, site: Option<&str>) -> Result<Noted<User>> {
+pub fn create(tx: &mut Tx, wish: LocalProfile, site: Option<&str>) -> Result<Noted<User>> {
     let profile = Profile { more: "{}".to_owned(), ..wish.profile };
     profile.check()?;
     profile.check_characters(None)?;
@@ -76,18 +76,18 @@ pub fn create(tx: &mut Tx, wish: Wish, site: Option<&str>) -> Result<Noted<User>
 }
 
 /// Changes the profile of an account that Entra ID does not own. An owner who does it stands behind the user name.
-pub fn change(tx: &mut Tx, id: &str, wish: Wish) -> Result<Noted<User>> {
+pub fn change(tx: &mut Tx, id: &str, wish: LocalProfile) -> Result<Noted<User>> {
     let confirms = tx.actor.is_owner();
     put(tx, id, wish, confirms)
 }
 
 /// As [`change`], for names that somebody else wrote: that of an account with a role counts at sign-in only once an owner
 /// confirms it.
-pub(in crate::domain) fn change_by_file(tx: &mut Tx, id: &str, wish: Wish) -> Result<Noted<User>> {
+pub(in crate::domain) fn change_by_file(tx: &mut Tx, id: &str, wish: LocalProfile) -> Result<Noted<User>> {
     put(tx, id, wish, false)
 }
 
-fn put(tx: &mut Tx, id: &str, wish: Wish, confirms: bool) -> Result<Noted<User>> {
+fn put(tx: &mut Tx, id: &str, wish: LocalProfile, confirms: bool) -> Result<Noted<User>> {
     let mut user = find(tx.conn, id)?;
     if user.is_linked() {
         return Err(Error::Conflict(

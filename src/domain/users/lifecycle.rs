@@ -35,7 +35,7 @@ pub struct Retired {
 
 /// Whose wish it is that somebody may sign in, or no longer: not always that of whoever carries it out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Wish {
+pub enum Initiator {
     /// That of the person who does it here.
     Ours,
     /// Entra ID's, also where a person lets go what the guard had held back of it.
@@ -49,7 +49,7 @@ pub enum Wish {
 pub fn deactivate(tx: &mut Tx, id: &str) -> Result<Noted<User>> {
     let mut user = find(tx.conn, id)?;
     if user.active {
-        let noted = set_active(tx, &mut user, false, Wish::Ours)?;
+        let noted = set_active(tx, &mut user, false, Initiator::Ours)?;
         if user.held == Some(Held::Delete) {
             return by_entra::delete(tx, user);
         }
@@ -63,7 +63,7 @@ pub fn deactivate(tx: &mut Tx, id: &str) -> Result<Noted<User>> {
 pub(in crate::domain) fn deactivate_as_asked(tx: &mut Tx, id: &str) -> Result<User> {
     let mut user = find(tx.conn, id)?;
     if user.active {
-        set_active(tx, &mut user, false, Wish::Entras)?;
+        set_active(tx, &mut user, false, Initiator::Entras)?;
     } else {
         may_decide(tx, &user)?;
         (user.held, user.held_at) = (None, None);
@@ -82,7 +82,7 @@ pub fn reactivate(tx: &mut Tx, id: &str) -> Result<Noted<User>> {
         )));
     }
     if !user.active {
-        let noted = set_active(tx, &mut user, true, Wish::Ours)?;
+        let noted = set_active(tx, &mut user, true, Initiator::Ours)?;
         store(tx, &mut user, None)?;
         return Ok(noted.with(user));
     }
@@ -90,7 +90,7 @@ pub fn reactivate(tx: &mut Tx, id: &str) -> Result<Noted<User>> {
 }
 
 /// The change itself, for whoever stores the account next.
-pub(super) fn set_active(tx: &mut Tx, user: &mut User, active: bool, wish: Wish) -> Result<Noted<()>> {
+pub(super) fn set_active(tx: &mut Tx, user: &mut User, active: bool, wish: Initiator) -> Result<Noted<()>> {
     may_decide(tx, user)?;
     if !active {
         if tx.actor.is(&user.id) {
@@ -100,7 +100,7 @@ pub(super) fn set_active(tx: &mut Tx, user: &mut User, active: bool, wish: Wish)
         drop_sessions(tx, &user.id)?;
         void_links(tx, &user.id)?;
     }
-    user.deactivated_by_hand = !active && wish == Wish::Ours;
+    user.deactivated_by_hand = !active && wish == Initiator::Ours;
     // Decided now, whatever the guard held back.
     if user.held == Some(Held::Deactivate) {
         (user.held, user.held_at) = (None, None);

@@ -4,7 +4,7 @@ use super::identity::{self, Said};
 use crate::db::Conn;
 use crate::domain::counted::counted;
 use crate::domain::identity::clients::{self, Client, Secret};
-use crate::domain::identity::federation::{self, Federation, Wish};
+use crate::domain::identity::federation::{self, Federation, FederationInput};
 use crate::error::{Error, Result};
 use crate::web::AppState;
 use crate::web::extract::{CurrentUser, Fields, OrgHandle, Posted};
@@ -156,8 +156,8 @@ impl Form {
         }
     }
 
-    fn wish(&self) -> Wish {
-        Wish {
+    fn wish(&self) -> FederationInput {
+        FederationInput {
             enabled: !self.federated.is_empty(),
             tenant_id: self.tenant_id.clone(),
             audience: self.audience.clone(),

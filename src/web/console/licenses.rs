@@ -1,7 +1,7 @@
 //! Licence types and their seats.
 
 use crate::domain::imports::{self, Import};
-use crate::domain::licenses::{self, LicenseType, Stock, Wish};
+use crate::domain::licenses::{self, LicenseType, LicenseTypeInput, Stock};
 use crate::error::{Error, Result};
 use crate::web::extract::{CurrentUser, Fields, OrgHandle, Posted};
 use crate::web::page::{self, Answer, Layout, Refused};
@@ -37,12 +37,12 @@ impl Form {
         Self { code: kind.code.clone(), name: kind.name.clone(), seats: kind.seats.to_string() }
     }
 
-    fn wish(&self) -> Result<Wish> {
+    fn wish(&self) -> Result<LicenseTypeInput> {
         let seats = self.seats.trim().parse();
         let seats =
             seats.map_err(|_| Error::invalid("seats", "Enter the number of seats in digits, such as 50."))?;
         let name = if self.name.trim().is_empty() { &self.code } else { &self.name };
-        Ok(Wish { code: self.code.clone(), name: name.clone(), seats })
+        Ok(LicenseTypeInput { code: self.code.clone(), name: name.clone(), seats })
     }
 }
 

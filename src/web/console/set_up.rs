@@ -1,7 +1,7 @@
 //! The page behind the one-time set-up link: it makes the first owner.
 
 use crate::domain::admins::sign_in::PasswordSession;
-use crate::domain::admins::{self, Wish, devices, passwords};
+use crate::domain::admins::{self, NewAdmin, devices, passwords};
 use crate::domain::sessions::{self, Holder};
 use crate::domain::users::User;
 use crate::domain::{Actor, Org, Role};
@@ -100,7 +100,7 @@ async fn set_up(
     let prepare =
         move |org: &Org| passwords::prepare_new(org, &password, &words.each_ref().map(String::as_str));
     let password = org.prepare(requester, prepare).await?;
-    let wish = Wish { name, user_name, password, role: Role::Owner };
+    let wish = NewAdmin { name, user_name, password, role: Role::Owner };
     org.write(Actor::Rollcall, move |tx| {
         let (owner, noted) = admins::set_up(tx, &secret, &organisation, &wish)?.split();
         let device = devices::remember(tx, &owner, None)?.split().0;

@@ -15,7 +15,7 @@ const IN_BODY_ONLY: [&str; 6] =
     ["grant_type", "client_id", "client_secret", "client_assertion", "client_assertion_type", "scope"];
 
 /// A request for an access token. It holds secrets: it is never printed.
-pub(super) struct Wish {
+pub(super) struct TokenRequest {
     pub(super) client_id: Option<String>,
     pub(super) proof: Proof,
     pub(super) scope: Option<String>,
@@ -27,7 +27,7 @@ pub(super) enum Proof {
     Assertion(String),
 }
 
-impl Wish {
+impl TokenRequest {
     pub(super) fn read(headers: &HeaderMap, query: &str, body: &[u8]) -> Result<Self, Refusal> {
         let form = Form::read(headers, body)?;
         if form_urlencoded::parse(query.as_bytes()).any(|(name, _)| IN_BODY_ONLY.contains(&&*name)) {

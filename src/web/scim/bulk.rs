@@ -10,7 +10,7 @@ use crate::domain::provisioning::Operation as Logged;
 use crate::domain::users::by_entra::Scope;
 use crate::domain::{Noted, Tx};
 use crate::error::{Error, Outage};
-use crate::scim::bulk::{Bulk, Method, Operation, Step, Wish, in_order, is_reference};
+use crate::scim::bulk::{Bulk, BulkOperation, Method, Operation, Step, in_order, is_reference};
 use crate::scim::group;
 use crate::scim::message::BULK_RESPONSE;
 use crate::scim::patch::Patch;
@@ -140,7 +140,7 @@ impl Run<'_> {
         let Ok(wish) = &operation.wish else { return };
         let Some(id) = operation.bulk_id.as_ref().and_then(|name| self.known.get(name)) else { return };
         let (resolved, unknown) = wish.resolved(&self.known);
-        let whole = Wish { method: Method::Put, id: Some(id.clone()), ..resolved };
+        let whole = BulkOperation { method: Method::Put, id: Some(id.clone()), ..resolved };
         let scope = self.scope;
         let outcome = tx.nested(|tx| perform(tx, scope, &whole, &Precondition::default()));
         let asked = Asked::of_operation(operation, Some(&whole));
@@ -173,7 +173,7 @@ impl Run<'_> {
     fn failed(&self, operation: &Operation, refusal: &Refusal) -> Value {
         let mut result = result(operation, refusal.fault.status);
         // Not for a POST, which made nothing that had an address (RFC 7644 section 3.7.3).
-        if let Ok(Wish { kind, id: Some(id), .. }) = &operation.wish {
+        if let Ok(BulkOperation { kind, id: Some(id), .. }) = &operation.wish {
             result["location"] = format!("{}{}/{id}", self.base, kind.endpoint).into();
         }
         result["response"] = refusal.fault.to_json();
@@ -199,7 +199,12 @@ fn not_made(unknown: &BTreeSet<String>) -> Vec<String> {
     unknown.iter().take(MOST_NAMES_SHOWN).map(sentence).collect()
 }
 
-fn perform(tx: &mut Tx, scope: Scope, wish: &Wish, version: &Precondition) -> Result<Noted<Done>, Refusal> {
+fn perform(
+    tx: &mut Tx,
+    scope: Scope,
+    wish: &BulkOperation,
+    version: &Precondition,
+) -> Result<Noted<Done>, Refusal> {
     let id = wish.id.as_deref().unwrap_or_default();
     let is_user = std::ptr::eq(wish.kind, &raw const USERS);
     match (wish.method, is_user) {

@@ -213,8 +213,12 @@ pub(super) fn resource(
     Ok(mapping::group(group, members, base))
 }
 
-fn wish(wanted: Wanted) -> by_entra::Wish {
-    by_entra::Wish { name: wanted.display_name, external_id: wanted.external_id, members: wanted.members }
+fn wish(wanted: Wanted) -> by_entra::GroupInput {
+    by_entra::GroupInput {
+        name: wanted.display_name,
+        external_id: wanted.external_id,
+        members: wanted.members,
+    }
 }
 
 fn all_meant(conn: &mut Conn, group: &Group, changes: Vec<Change>) -> Result<Vec<by_entra::Change>, Error> {

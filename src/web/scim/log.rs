@@ -6,7 +6,7 @@ use crate::domain::provisioning::{self, About, Operation, Outcome, Report};
 use crate::domain::users::by_hand;
 use crate::domain::{Noted, Tx};
 use crate::error::Error;
-use crate::scim::bulk::{self, Wish};
+use crate::scim::bulk::{self, BulkOperation};
 use crate::scim::outline::Outline;
 use crate::scim::schema::USERS;
 use crate::scim::{names_a_secret, parse_filter};
@@ -73,7 +73,7 @@ impl Asked {
     }
 
     /// By one operation of a bulk request: as it was meant, else as it was sent.
-    pub(super) fn of_operation(operation: &bulk::Operation, meant: Option<&Wish>) -> Self {
+    pub(super) fn of_operation(operation: &bulk::Operation, meant: Option<&BulkOperation>) -> Self {
         let outline = meant.map(|wish| &wish.data).filter(|data| !data.is_null()).map(Outline::of);
         let outline = outline.unwrap_or_default();
         // One that cannot be understood may still say by its path whom it is about.

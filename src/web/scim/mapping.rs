@@ -2,7 +2,7 @@
 //!
 //! Columns are the truth; `more` keeps the rest of what was sent, so that nothing is lost.
 
-use crate::domain::users::by_entra::{Known, SentSite, SiteWish, Wish};
+use crate::domain::users::by_entra::{Known, SentSite, SiteWish, UserInput};
 use crate::domain::users::{Email, Profile};
 use crate::domain::{groups, rfc3339};
 use crate::scim::group::{Group, Member};
@@ -71,7 +71,7 @@ pub(super) fn resource(known: &Known, groups: &[(String, String)], base: &str) -
 
 /// What the client wants the account to be. Without a word on `active` it is as it was, or active if it is new.
 /// `no_site`: what it means that the user has no site, or one that nobody spoke of.
-pub(super) fn wish(user: User, active_before: bool, no_site: SiteWish) -> Wish {
+pub(super) fn wish(user: User, active_before: bool, no_site: SiteWish) -> UserInput {
     let phone =
         |kind: &str| first_of(&user.phone_numbers, kind).and_then(|at| user.phone_numbers[at].value.clone());
     let profile = Profile {
@@ -90,7 +90,7 @@ pub(super) fn wish(user: User, active_before: bool, no_site: SiteWish) -> Wish {
         language: user.preferred_language.clone(),
         more: String::new(),
     };
-    Wish {
+    UserInput {
         emails: user.emails.iter().filter_map(email).collect(),
         active: user.active.unwrap_or(active_before),
         site: match &user.site {
@@ -260,7 +260,7 @@ mod tests {
         #[test]
         fn numbers_come_back_as_they_were_sent(phones in prop::collection::vec(phone(), 0..6)) {
             let user = User { phone_numbers: phones.clone(), ..User::default() };
-            let Wish { profile, .. } = wish(user, true, SiteWish::Absent);
+            let UserInput { profile, .. } = wish(user, true, SiteWish::Absent);
             let more: User = serde_json::from_str(&profile.more).unwrap();
             let held = [(MOBILE, profile.mobile_phone.as_deref()), (WORK, profile.work_phone.as_deref())];
             prop_assert_eq!(with_phones(more.phone_numbers, held), phones);

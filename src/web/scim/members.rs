@@ -130,7 +130,7 @@ impl Parts {
 mod tests {
     use super::*;
     use crate::domain::Actor;
-    use crate::domain::groups::by_entra::{Change, Wish};
+    use crate::domain::groups::by_entra::{Change, GroupInput};
     use crate::domain::testing::{TestOrg, test_org};
     use futures_util::StreamExt;
     use std::collections::HashSet;
@@ -140,10 +140,11 @@ mod tests {
         let make = move |tx: &mut crate::domain::Tx| {
             let mut ids = Vec::new();
             for number in 0..members {
-                let wish = Wish { name: format!("Part {number:04}"), external_id: None, members: Vec::new() };
+                let wish =
+                    GroupInput { name: format!("Part {number:04}"), external_id: None, members: Vec::new() };
                 ids.push(by_entra::create(tx, wish)?.split().0.group.scim_id);
             }
-            let wish = Wish { name: "Large".to_owned(), external_id: None, members: ids.clone() };
+            let wish = GroupInput { name: "Large".to_owned(), external_id: None, members: ids.clone() };
             Ok((by_entra::create(tx, wish)?.split().0.group, ids))
         };
         test.write(&Actor::Entra, make).unwrap()

@@ -5,7 +5,7 @@ use super::precondition::Precondition;
 use super::{Done, InTheWay, Refusal, Shown, mapping, projection, respond};
 use crate::db::Conn;
 use crate::domain::provisioning::{Operation, remedy_for_namesake, remedy_for_rename};
-use crate::domain::users::by_entra::{self, Known, Says, Scope, SiteWish, Wish};
+use crate::domain::users::by_entra::{self, Known, Says, Scope, SiteWish, UserInput};
 use crate::domain::users::{EntraState, Reach, leaver, named};
 use crate::domain::{Noted, Tx, groups};
 use crate::error::Error;
@@ -211,7 +211,7 @@ fn collision(
 }
 
 /// Makes the account what was wished. Where another has the user name, the log says which.
-fn store(tx: &mut Tx, known: Known, wish: Wish) -> Result<Noted<by_entra::Done>, Refusal> {
+fn store(tx: &mut Tx, known: Known, wish: UserInput) -> Result<Noted<by_entra::Done>, Refusal> {
     let (id, user_name) = (known.user.id.clone(), wish.profile.user_name.clone());
     match by_entra::change(tx, known, wish) {
         Err(taken @ Error::Taken(_)) => {

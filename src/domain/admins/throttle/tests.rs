@@ -15,7 +15,7 @@ fn tries(test: &TestOrg, name: &str, address: &str) -> Result<Attempt> {
 }
 
 fn ada(test: &TestOrg) -> User {
-    let wish = by_hand::Wish { profile: Profile::named("ada"), email: None };
+    let wish = by_hand::LocalProfile { profile: Profile::named("ada"), email: None };
     test.write(&Actor::Rollcall, move |tx| by_hand::create(tx, wish, None)).unwrap()
 }
 

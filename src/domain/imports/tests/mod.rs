@@ -15,7 +15,10 @@ fn staffed(x2: i32, x4: i32) -> TestOrg {
     test.write(&Actor::CommandLine, move |tx| {
         let site = sites::create(tx, "Delft")?;
         for (code, seats) in [("X2", x2), ("X4", x4)] {
-            licenses::create(tx, &licenses::Wish { code: code.into(), name: format!("Work {code}"), seats })?;
+            licenses::create(
+                tx,
+                &licenses::LicenseTypeInput { code: code.into(), name: format!("Work {code}"), seats },
+            )?;
         }
         for name in ["Ana", "bo", "cy", "di"] {
             add(tx, name, Some(&site.id))?;
@@ -27,7 +30,8 @@ fn staffed(x2: i32, x4: i32) -> TestOrg {
 }
 
 fn add(tx: &mut Tx, name: &str, site: Option<&str>) -> Result<()> {
-    by_hand::create(tx, by_hand::Wish { profile: Profile::named(name), email: None }, site).map(|_| ())
+    by_hand::create(tx, by_hand::LocalProfile { profile: Profile::named(name), email: None }, site)
+        .map(|_| ())
 }
 
 fn administrator() -> Actor {

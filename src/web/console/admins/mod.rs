@@ -2,7 +2,7 @@
 
 use super::password_link::ShownLink;
 use crate::db::Conn;
-use crate::domain::admins::{self, Invitation, Wish, links, passwords};
+use crate::domain::admins::{self, Invitation, NewAdmin, links, passwords};
 use crate::domain::users::look_alike::{self, Written};
 use crate::domain::users::recognition::{self, Decision};
 use crate::domain::users::{self, Held, User};
@@ -254,7 +254,7 @@ impl Form {
     }
 
     /// Slow: it makes the hash.
-    fn wish(&self, org: &Org) -> Result<Wish> {
+    fn wish(&self, org: &Org) -> Result<NewAdmin> {
         if self.password != self.password_again {
             return Err(Error::invalid(
                 "password_again",
@@ -264,7 +264,7 @@ impl Form {
         let name = if self.name.trim().is_empty() { &self.user_name } else { &self.name };
         let role = role(&self.role)?;
         let password = passwords::prepare_new(org, &self.password, &[&self.user_name, name])?;
-        Ok(Wish { name: name.clone(), user_name: self.user_name.clone(), password, role })
+        Ok(NewAdmin { name: name.clone(), user_name: self.user_name.clone(), password, role })
     }
 }
 

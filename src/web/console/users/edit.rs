@@ -2,7 +2,7 @@
 
 use super::show;
 use crate::domain::sites::{self, Site};
-use crate::domain::users::by_hand::{self, Telephony, Wish};
+use crate::domain::users::by_hand::{self, LocalProfile, Telephony};
 use crate::domain::users::look_alike::{self, Written};
 use crate::domain::users::{self, Email, Profile, User, federation};
 use crate::error::{Error, Result};
@@ -68,7 +68,7 @@ impl Form {
         }
     }
 
-    fn wish(&self) -> Wish {
+    fn wish(&self) -> LocalProfile {
         let some = |text: &str| Some(text.trim().to_owned()).filter(|text| !text.is_empty());
         let profile = Profile {
             display_name: some(&self.display_name),
@@ -83,7 +83,7 @@ impl Form {
             language: some(&self.language),
             ..Profile::named(self.user_name.trim())
         };
-        Wish { profile, email: some(&self.email) }
+        LocalProfile { profile, email: some(&self.email) }
     }
 
     fn telephony(&self) -> Telephony {
