@@ -8,10 +8,10 @@ use serde_json::json;
 
 /// The user names of those found by these words, in their order.
 fn found(console: &Console, words: &str) -> Vec<String> {
-    let asked = list::Asked {
+    let asked = list::ListRequest {
         filter: Filter { words: words.to_owned(), ..Filter::default() },
         size: 50,
-        ..list::Asked::default()
+        ..list::ListRequest::default()
     };
     let found = console.org.read(|conn| list::list(conn, &asked, list::Effort::Moment)).unwrap().unwrap();
     let names: Vec<String> =

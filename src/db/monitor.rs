@@ -99,10 +99,10 @@ impl WriterState {
 type Answer = Box<dyn FnOnce(Condition) + Send>;
 
 /// A handle to the thread, which ends with it.
-pub(super) struct Monitor(Arc<Asked>);
+pub(super) struct Monitor(Arc<MonitorQueue>);
 
 #[derive(Default)]
-struct Asked {
+struct MonitorQueue {
     state: Mutex<State>,
     more: Condvar,
 }
@@ -115,7 +115,7 @@ struct State {
     has_ended: bool,
 }
 
-impl Asked {
+impl MonitorQueue {
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -144,7 +144,7 @@ impl Drop for Monitor {
 
 impl Monitor {
     pub(super) fn start(mut looker: Looker) -> std::io::Result<Self> {
-        let asked = Arc::new(Asked::default());
+        let asked = Arc::new(MonitorQueue::default());
         let of_thread = Arc::clone(&asked);
         thread::Builder::new().name("monitor".into()).spawn(move || {
             while let Some(waiting) = of_thread.next() {

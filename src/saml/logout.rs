@@ -49,7 +49,7 @@ pub struct Reply<'a> {
 
 /// A request to end sessions here.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Asked {
+pub struct LogoutRequest {
     /// Its identifier.
     pub id: String,
     /// Whose sessions.
@@ -62,7 +62,7 @@ pub struct Asked {
 
 /// An answer to a request of ours.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Answered {
+pub struct LogoutResponse {
     /// The request that it answers.
     pub in_response_to: String,
     /// Whether the session was ended.
@@ -143,7 +143,7 @@ impl Reply<'_> {
 }
 
 /// Reads a request to end sessions. Its signature stands in the address, not in it.
-pub fn read_request(xml: &str, expected: &Expected) -> Result<Asked, Refusal> {
+pub fn read_request(xml: &str, expected: &Expected) -> Result<LogoutRequest, Refusal> {
     let tree = Tree::parse(xml).map_err(|fault| Refusal::of(REQUEST, fault))?;
     let root = message(&tree, "LogoutRequest", REQUEST, expected)?;
     let id = root.attribute("ID").unwrap_or_default().to_owned();
@@ -164,11 +164,11 @@ pub fn read_request(xml: &str, expected: &Expected) -> Result<Asked, Refusal> {
     let name_id = name.ok_or_else(|| Refusal::new(Fault::NameId, "The sign-out request names nobody."))?;
     let indexes = root.all(PROTOCOL, "SessionIndex").into_iter().filter_map(Node::text);
     let name_id = super::trim(&name_id).to_owned();
-    Ok(Asked { id, name_id, session_indexes: indexes.collect(), expires })
+    Ok(LogoutRequest { id, name_id, session_indexes: indexes.collect(), expires })
 }
 
 /// Reads an answer to a request of ours.
-pub fn read_response(xml: &str, expected: &Expected) -> Result<Answered, Refusal> {
+pub fn read_response(xml: &str, expected: &Expected) -> Result<LogoutResponse, Refusal> {
     let tree = Tree::parse(xml).map_err(|fault| Refusal::of(ANSWER, fault))?;
     let root = message(&tree, "LogoutResponse", ANSWER, expected)?;
     let code = root.only(PROTOCOL, "Status").and_then(|status| status.only(PROTOCOL, "StatusCode"));
@@ -177,7 +177,7 @@ pub fn read_response(xml: &str, expected: &Expected) -> Result<Answered, Refusal
     // A second code says that others were not signed out (SAML core section 3.2.2.2).
     let success = is(code, SUCCESS) && !is(second, PARTIAL_LOGOUT);
     let in_response_to = root.attribute("InResponseTo").unwrap_or_default().to_owned();
-    Ok(Answered { in_response_to, success })
+    Ok(LogoutResponse { in_response_to, success })
 }
 
 /// What every message of this kind must be; `what` is what a refusal calls it.

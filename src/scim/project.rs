@@ -49,9 +49,9 @@ impl Projection {
     #[must_use]
     pub fn leaves_out(&self, name: &str) -> bool {
         if self.attributes.is_empty() {
-            return matches!(asked_parts(&self.excluded, name), Asked::Whole);
+            return matches!(asked_parts(&self.excluded, name), Selection::Whole);
         }
-        matches!(asked_parts(&self.attributes, name), Asked::Nothing)
+        matches!(asked_parts(&self.attributes, name), Selection::Nothing)
     }
 
     /// The resource, as much of it as was asked for.
@@ -73,11 +73,11 @@ impl Projection {
             }
             let parts = asked_parts(&self.attributes, &name);
             match (parts, value) {
-                (Asked::Nothing, _) => {}
-                (Asked::Whole, value) => {
+                (Selection::Nothing, _) => {}
+                (Selection::Whole, value) => {
                     kept.insert(name, value);
                 }
-                (Asked::Parts(parts), value) => {
+                (Selection::Parts(parts), value) => {
                     let kept_of = |item: Value| keep(item, &parts, &name);
                     kept.insert(name.clone(), each(value, &kept_of));
                 }
@@ -95,9 +95,9 @@ impl Projection {
                 continue;
             }
             let value = match asked_parts(&self.excluded, &name) {
-                Asked::Whole => continue,
-                Asked::Nothing => value,
-                Asked::Parts(parts) => each(value, &|item| leave_out(item, &parts, &name)),
+                Selection::Whole => continue,
+                Selection::Nothing => value,
+                Selection::Parts(parts) => each(value, &|item| leave_out(item, &parts, &name)),
             };
             kept.insert(name, value);
         }
@@ -106,7 +106,7 @@ impl Projection {
     }
 }
 
-enum Asked {
+enum Selection {
     Nothing,
     Whole,
     Parts(Vec<Part>),
@@ -149,30 +149,30 @@ fn split(text: &str) -> Vec<&str> {
 }
 
 /// What a list of names says of the member `name`, which may be an extension's URN.
-fn asked_parts(names: &[String], name: &str) -> Asked {
+fn asked_parts(names: &[String], name: &str) -> Selection {
     let mut parts = Vec::new();
     for asked in names {
         match asked_of(asked, name) {
-            Asked::Nothing => {}
-            Asked::Whole => return Asked::Whole,
-            Asked::Parts(more) => parts.extend(more),
+            Selection::Nothing => {}
+            Selection::Whole => return Selection::Whole,
+            Selection::Parts(more) => parts.extend(more),
         }
     }
-    if parts.is_empty() { Asked::Nothing } else { Asked::Parts(parts) }
+    if parts.is_empty() { Selection::Nothing } else { Selection::Parts(parts) }
 }
 
-fn asked_of(asked: &str, name: &str) -> Asked {
+fn asked_of(asked: &str, name: &str) -> Selection {
     let extension = schema::by_urn(name);
     let own = [super::CORE_USER, super::CORE_GROUP];
     if own.iter().any(|urn| asked.eq_ignore_ascii_case(urn)) {
         // A schema stands for its attributes.
-        return if extension.is_none() { Asked::Whole } else { Asked::Nothing };
+        return if extension.is_none() { Selection::Whole } else { Selection::Nothing };
     }
     // A site comes under either of its two schemas.
     let is_site =
         |urn: &str| [ROLLCALL_USER, ROLLCALL_USER_8X8].iter().any(|own| own.eq_ignore_ascii_case(urn));
     if asked.eq_ignore_ascii_case(name) || (is_site(asked) && is_site(name)) {
-        return Asked::Whole;
+        return Selection::Whole;
     }
     let core = own.into_iter().find_map(|urn| strip(asked, urn)).unwrap_or(asked);
     let rest = match extension {
@@ -181,16 +181,16 @@ fn asked_of(asked: &str, name: &str) -> Asked {
         Some(schema) if !core.contains(':') => Some(core).filter(|core| is_only_in(core, schema)),
         Some(_) => strip_extension(core, name),
     };
-    let Some(path) = rest.and_then(|rest| grammar::path(rest).ok()) else { return Asked::Nothing };
+    let Some(path) = rest.and_then(|rest| grammar::path(rest).ok()) else { return Selection::Nothing };
     let part = Part { among: path.filter, name: path.attr.sub_attr, below: None };
     if extension.is_some() {
         let below = (part.name.is_some() || part.among.is_some()).then(|| Box::new(part));
-        return Asked::Parts(vec![Part { among: None, name: Some(path.attr.name), below }]);
+        return Selection::Parts(vec![Part { among: None, name: Some(path.attr.name), below }]);
     }
     match path.attr.uri.is_none() && path.attr.name.eq_ignore_ascii_case(name) {
-        false => Asked::Nothing,
-        true if part.name.is_none() && part.among.is_none() => Asked::Whole,
-        true => Asked::Parts(vec![part]),
+        false => Selection::Nothing,
+        true if part.name.is_none() && part.among.is_none() => Selection::Whole,
+        true => Selection::Parts(vec![part]),
     }
 }
 

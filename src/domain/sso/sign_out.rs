@@ -97,7 +97,7 @@ pub struct Grounds {
 /// A message to our logout service that was read and, where it is signed, proven.
 #[derive(Debug)]
 pub struct Message {
-    kind: Asked,
+    kind: LogoutMessage,
     relay_state: Option<String>,
     /// The fingerprint of the certificate whose key signed it, where it is signed.
     signed_by: Option<String>,
@@ -112,9 +112,9 @@ impl Message {
 }
 
 #[derive(Debug)]
-enum Asked {
-    Request(logout::Asked),
-    Response(logout::Answered),
+enum LogoutMessage {
+    Request(logout::LogoutRequest),
+    Response(logout::LogoutResponse),
 }
 
 impl Grounds {
@@ -147,8 +147,8 @@ impl Grounds {
         let expected =
             Expected { issuers: &issuers, destination: &self.here.logout, signed, skew: self.skew, now };
         let kind = match received.kind {
-            Kind::Request => Asked::Request(logout::read_request(&received.xml, &expected)?),
-            Kind::Response => Asked::Response(logout::read_response(&received.xml, &expected)?),
+            Kind::Request => LogoutMessage::Request(logout::read_request(&received.xml, &expected)?),
+            Kind::Response => LogoutMessage::Response(logout::read_response(&received.xml, &expected)?),
         };
         Ok(Message { kind, relay_state: received.relay_state, signed_by })
     }
@@ -163,13 +163,13 @@ pub fn hear(
     own: Option<&Foreign>,
 ) -> Result<Noted<Result<Heard, Refusal>>> {
     match &message.kind {
-        Asked::Response(answer) => {
+        LogoutMessage::Response(answer) => {
             // No session of ours hangs on it: that ended before we asked.
             let request = requests::answer(tx, &answer.in_response_to, Some(""), &[Purpose::SignOut])?;
             let answered = Heard::Answered { goes_on: request.is_ok() && !answer.success };
             Ok(Noted::unaudited(Ok(answered), "the session ended before, which has an entry"))
         }
-        Asked::Request(asked) => obey(tx, here, message, asked, own),
+        LogoutMessage::Request(asked) => obey(tx, here, message, asked, own),
     }
 }
 
@@ -177,7 +177,7 @@ fn obey(
     tx: &mut Tx,
     here: &Here,
     message: &Message,
-    asked: &logout::Asked,
+    asked: &logout::LogoutRequest,
     own: Option<&Foreign>,
 ) -> Result<Noted<Result<Heard, Refusal>>> {
     let up_to = match &message.signed_by {

@@ -110,7 +110,7 @@ pub enum Effort {
 
 /// What a page of a list asks for.
 #[derive(Clone, Debug, Default)]
-pub struct Asked {
+pub struct ListRequest {
     /// Who of the users.
     pub filter: Filter,
     /// In what order.
@@ -166,7 +166,7 @@ impl fmt::Display for Total {
 }
 
 /// A page of the users that meet a filter; nothing where that takes more than a moment and may not.
-pub fn list(conn: &mut Conn, asked: &Asked, effort: Effort) -> Result<Option<Found>> {
+pub fn list(conn: &mut Conn, asked: &ListRequest, effort: Effort) -> Result<Option<Found>> {
     let Some(parts) = parts(&asked.filter) else {
         let page = Page::new(Vec::new(), &At::Start, asked.size, |_: &Listed| String::new());
         return Ok(Some(Found { page, total: Total::Exactly(0) }));
@@ -267,7 +267,13 @@ fn fewest<'a>(conn: &mut Conn, parts: &'a [Part]) -> Result<Option<(&'a Part, i6
 }
 
 /// Finds those who meet one part by its index, looks at the other parts, and sorts.
-fn among(conn: &mut Conn, parts: &[Part], by: &Part, asked: &Asked, limit: usize) -> Result<Vec<String>> {
+fn among(
+    conn: &mut Conn,
+    parts: &[Part],
+    by: &Part,
+    asked: &ListRequest,
+    limit: usize,
+) -> Result<Vec<String>> {
     let met = users::table.filter(by.by_index()).filter(and_all(parts, Some(by))).into_boxed();
     let limit = i64::try_from(limit).map_err(Error::internal)?;
     Ok(placed(met, asked)?.select(users::id).limit(limit).load(conn)?)
@@ -278,7 +284,7 @@ fn among(conn: &mut Conn, parts: &[Part], by: &Part, asked: &Asked, limit: usize
 fn walk(
     conn: &mut Conn,
     parts: &[Part],
-    asked: &Asked,
+    asked: &ListRequest,
     limit: usize,
     effort: Effort,
 ) -> Result<Option<Vec<String>>> {
@@ -351,7 +357,7 @@ macro_rules! by_key {
 }
 
 /// The rows behind the cursor, in the order asked for.
-fn placed(query: Query, asked: &Asked) -> Result<Query> {
+fn placed(query: Query, asked: &ListRequest) -> Result<Query> {
     let cursor = match &asked.at {
         At::Start => None,
         At::After(cursor) | At::Before(cursor) => Some(parse_cursor(cursor)?),
@@ -420,7 +426,7 @@ mod tests {
             for part in parts.iter().filter(|part| part.has_index()) {
                 let query = users::table.filter(part.by_index()).filter(and_all(&parts, Some(part)));
                 let steps =
-                    explained(conn, &placed(query.into_boxed(), &Asked::default())?.select(users::id));
+                    explained(conn, &placed(query.into_boxed(), &ListRequest::default())?.select(users::id));
                 let scan = steps.iter().find(|step| step.starts_with("SCAN users"));
                 assert_eq!(scan, None, "{part:?}: {steps:?}");
             }
@@ -443,7 +449,12 @@ mod tests {
                 };
                 for at in [At::Start, At::After(format!("{id}{value}")), At::Before(format!("{id}{value}"))] {
                     for descending in [false, true] {
-                        let asked = Asked { order: *order, descending, at: at.clone(), ..Asked::default() };
+                        let asked = ListRequest {
+                            order: *order,
+                            descending,
+                            at: at.clone(),
+                            ..ListRequest::default()
+                        };
                         let query = placed(users::table.into_boxed(), &asked)?;
                         let steps =
                             explained(conn, &query.select((users::id, and_all(&parts, None))).limit(51));

@@ -23,7 +23,7 @@ const OWN_TESTS: &str = "own-test";
 /// What the address asks for; the words are those of the filters' options.
 #[derive(Clone, Default, Deserialize)]
 #[serde(default)]
-pub(super) struct Asked {
+pub(super) struct ActivityQuery {
     subject: String,
     kind: String,
     actor: String,
@@ -37,7 +37,7 @@ pub(super) struct Asked {
     before: Option<String>,
 }
 
-impl Asked {
+impl ActivityQuery {
     /// From the start of one day to the end of another, in UTC.
     fn between(&self) -> (Option<NaiveDateTime>, Option<NaiveDateTime>) {
         let day = |text: &str| text.parse::<NaiveDate>().ok().map(|day| day.and_time(NaiveTime::MIN));
@@ -54,7 +54,7 @@ impl Asked {
 #[template(path = "activity/audit.html")]
 struct AuditPage {
     layout: Layout,
-    asked: Asked,
+    asked: ActivityQuery,
     lines: Vec<Line>,
     kinds: Vec<(&'static str, &'static str)>,
     previous: Option<String>,
@@ -74,7 +74,7 @@ struct Line {
     user: Option<String>,
 }
 
-pub(super) async fn show(layout: Layout, org: OrgHandle, asked: Query<Asked>) -> Answer {
+pub(super) async fn show(layout: Layout, org: OrgHandle, asked: Query<ActivityQuery>) -> Answer {
     let asked = asked.into_inner();
     let (since, until) = asked.between();
     let filter = audit::Filter {
@@ -141,7 +141,7 @@ fn word(kind: Kind) -> &'static str {
 #[template(path = "activity/provisioning.html")]
 struct ProvisioningPage {
     layout: Layout,
-    asked: Asked,
+    asked: ActivityQuery,
     events: Vec<Request>,
     outcomes: Vec<(&'static str, &'static str)>,
     operations: Vec<(&'static str, &'static str)>,
@@ -176,7 +176,7 @@ struct Request {
     request_id: Option<String>,
 }
 
-pub(super) async fn provisioning(layout: Layout, org: OrgHandle, asked: Query<Asked>) -> Answer {
+pub(super) async fn provisioning(layout: Layout, org: OrgHandle, asked: Query<ActivityQuery>) -> Answer {
     let asked = asked.into_inner();
     let (since, until) = asked.between();
     let filter = provisioning::Filter {

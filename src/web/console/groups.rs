@@ -20,7 +20,7 @@ const PAGE: usize = 50;
 /// Where in the list, and with what words in the name.
 #[derive(Clone, Default, Deserialize)]
 #[serde(default)]
-pub(super) struct Asked {
+pub(super) struct GroupsQuery {
     q: String,
     after: Option<String>,
     before: Option<String>,
@@ -37,7 +37,7 @@ struct ListPage {
     next: Option<String>,
 }
 
-pub(super) async fn list(layout: Layout, org: OrgHandle, asked: Query<Asked>) -> Answer {
+pub(super) async fn list(layout: Layout, org: OrgHandle, asked: Query<GroupsQuery>) -> Answer {
     let Query(asked) = asked;
     let at = page::at(asked.after, asked.before);
     let words = asked.q.clone();
@@ -65,7 +65,12 @@ struct Row {
     held: Option<&'static str>,
 }
 
-pub(super) async fn show(layout: Layout, org: OrgHandle, id: Path<String>, asked: Query<Asked>) -> Answer {
+pub(super) async fn show(
+    layout: Layout,
+    org: OrgHandle,
+    id: Path<String>,
+    asked: Query<GroupsQuery>,
+) -> Answer {
     let Query(asked) = asked;
     let at = page::at(asked.after, asked.before);
     let path = format!("{PATH}/{id}");

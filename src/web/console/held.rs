@@ -21,7 +21,7 @@ const BETWEEN: char = ':';
 /// Where in the list.
 #[derive(Clone, Default, Deserialize)]
 #[serde(default)]
-pub(super) struct Asked {
+pub(super) struct HeldQuery {
     after: Option<String>,
     before: Option<String>,
 }
@@ -154,11 +154,11 @@ impl HeldPage {
     }
 }
 
-pub(super) async fn show(layout: Layout, org: OrgHandle, asked: Query<Asked>) -> Answer {
+pub(super) async fn show(layout: Layout, org: OrgHandle, asked: Query<HeldQuery>) -> Answer {
     render(layout, org, asked.into_inner(), None).await
 }
 
-async fn render(layout: Layout, org: OrgHandle, asked: Asked, entered: Option<(Form, Error)>) -> Answer {
+async fn render(layout: Layout, org: OrgHandle, asked: HeldQuery, entered: Option<(Form, Error)>) -> Answer {
     let at = page::at(asked.after, asked.before);
     let now = org.inner().now();
     let (users, groups, count, limits, lately, shown) = org
@@ -202,7 +202,7 @@ pub(super) async fn decide(
     let Some((verdict, all)) = verdict(&form) else {
         let refusal = Error::invalid("verdict", "Choose Release or Keep. Nothing was done.");
         let limits = org.read(deprovisioning_guard::limits).await?;
-        return render(layout, org, Asked::default(), Some((limits.into(), refusal))).await;
+        return render(layout, org, HeldQuery::default(), Some((limits.into(), refusal))).await;
     };
     if all {
         let shown = values(&form, "shown_until").into_iter().find_map(|number| number.parse().ok());
@@ -280,7 +280,7 @@ pub(super) async fn set_limits(
     };
     match outcome {
         Err(refusal @ Error::Invalid(_)) => {
-            render(layout, org, Asked::default(), Some((form, refusal))).await
+            render(layout, org, HeldQuery::default(), Some((form, refusal))).await
         }
         outcome => page::settle(&request, outcome, |()| "The guard was set.".to_owned(), PATH),
     }

@@ -24,7 +24,7 @@ const LIST: &str = "/activity/sign-ins";
 /// What the address asks for.
 #[derive(Clone, Default, Deserialize)]
 #[serde(default)]
-pub(super) struct Asked {
+pub(super) struct SignInsQuery {
     reference: String,
     outcome: String,
     user: String,
@@ -36,7 +36,7 @@ pub(super) struct Asked {
 #[template(path = "activity/sign_ins.html")]
 struct ListPage {
     layout: Layout,
-    asked: Asked,
+    asked: SignInsQuery,
     lines: Vec<Line>,
     not_found: bool,
     previous: Option<String>,
@@ -55,7 +55,7 @@ struct Line {
     badge: (&'static str, &'static str),
 }
 
-pub(super) async fn list(layout: Layout, org: OrgHandle, asked: Query<Asked>) -> Answer {
+pub(super) async fn list(layout: Layout, org: OrgHandle, asked: Query<SignInsQuery>) -> Answer {
     let asked = asked.into_inner();
     let typed = asked.reference.trim().to_owned();
     let mut not_found = false;

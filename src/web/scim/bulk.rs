@@ -2,7 +2,7 @@
 //! crash keeps all or none.
 
 use super::client::{Body, Client, Told};
-use super::log::Asked;
+use super::log::RequestSummary;
 use super::precondition::Precondition;
 use super::users::{self, Wanted};
 use super::{Done, Refusal, groups, json};
@@ -55,7 +55,7 @@ pub(super) async fn post(client: Client, body: Body) -> Result<HttpResponse, Ref
 }
 
 /// What is noted of one operation.
-pub(super) type Note = (Logged, Asked, Result<Told, Refusal>);
+pub(super) type Note = (Logged, RequestSummary, Result<Told, Refusal>);
 
 struct Run<'a> {
     scope: Scope,
@@ -113,7 +113,7 @@ impl Run<'_> {
             }
         };
         let meant = meant.map(|(wish, _)| wish);
-        let (logged, asked) = (logged(operation), Asked::of_operation(operation, meant.as_ref()));
+        let (logged, asked) = (logged(operation), RequestSummary::of_operation(operation, meant.as_ref()));
         let good = outcome.is_ok();
         let result = match outcome {
             Ok(done) => {
@@ -143,7 +143,7 @@ impl Run<'_> {
         let whole = BulkOperation { method: Method::Put, id: Some(id.clone()), ..resolved };
         let scope = self.scope;
         let outcome = tx.nested(|tx| perform(tx, scope, &whole, &Precondition::default()));
-        let asked = Asked::of_operation(operation, Some(&whole));
+        let asked = RequestSummary::of_operation(operation, Some(&whole));
         let replaced = logged_as(Method::Put, whole.kind);
         let mut done = match outcome {
             Ok(done) => done.split().0,

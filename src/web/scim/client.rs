@@ -2,7 +2,7 @@
 
 use super::bulk::Note;
 pub(super) use super::log::Told;
-use super::log::{Asked, Reporter};
+use super::log::{Reporter, RequestSummary};
 use super::walks::Walks;
 use super::{Advice, BASE, Done, PAUSE_S, Refusal, Shown};
 use crate::db::Conn;
@@ -141,7 +141,7 @@ fn own_test(request: &HttpRequest, state: &AppState, now: NaiveDateTime) -> Opti
 
 fn reporter(request: &HttpRequest, token_id: String, own_test_of: Option<String>) -> Reporter {
     let request_id = request.extensions().get::<RequestId>().map(|id| id.0.clone());
-    Reporter { token_id, request_id, own_test_of, asked: Asked::of(request) }
+    Reporter { token_id, request_id, own_test_of, asked: RequestSummary::of(request) }
 }
 
 /// The token of `Authorization: Bearer …` (RFC 6750 section 2.1); the scheme's case does not matter.

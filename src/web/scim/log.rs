@@ -35,14 +35,14 @@ pub(super) struct Told {
 
 /// What a request asked for, and about whom.
 #[derive(Clone, Default)]
-pub(super) struct Asked {
+pub(super) struct RequestSummary {
     about: About,
     /// What it calls whom it is about, where that is told by an id.
     called: Option<String>,
     lines: Vec<String>,
 }
 
-impl Asked {
+impl RequestSummary {
     /// By the address, and the body as far as it was read.
     pub(super) fn of(request: &HttpRequest) -> Self {
         let outline = request.extensions_mut().remove::<Outline>().unwrap_or_default();
@@ -158,12 +158,12 @@ pub(super) struct Reporter {
     pub(super) request_id: Option<String>,
     /// The administrator whose test it is, where Rollcall itself asks.
     pub(super) own_test_of: Option<String>,
-    pub(super) asked: Asked,
+    pub(super) asked: RequestSummary,
 }
 
 impl Reporter {
     /// The same of one operation of a bulk request.
-    pub(super) fn for_operation(&self, asked: Asked) -> Self {
+    pub(super) fn for_operation(&self, asked: RequestSummary) -> Self {
         let (token_id, request_id) = (self.token_id.clone(), self.request_id.clone());
         Self { token_id, request_id, own_test_of: self.own_test_of.clone(), asked }
     }

@@ -137,7 +137,7 @@ impl ShowPage {
 
 #[derive(Default, Deserialize)]
 #[serde(default)]
-pub(in crate::web::console) struct Asked {
+pub(in crate::web::console) struct RowsQuery {
     kind: String,
     after: Option<String>,
     before: Option<String>,
@@ -147,7 +147,7 @@ pub(in crate::web::console) async fn show(
     layout: Layout,
     org: OrgHandle,
     id: Path<String>,
-    asked: Query<Asked>,
+    asked: Query<RowsQuery>,
 ) -> Answer {
     let (id, asked) = (id.into_inner(), asked.into_inner());
     let kind = Kind::parse(&asked.kind);

@@ -17,7 +17,7 @@ const PAGE: usize = 50;
 /// What the address asks for; the words are those of the filters' options.
 #[derive(Clone, Default, Deserialize)]
 #[serde(default)]
-pub(in crate::web::console) struct Asked {
+pub(in crate::web::console) struct ListQuery {
     q: String,
     state: String,
     site: String,
@@ -33,7 +33,7 @@ pub(in crate::web::console) struct Asked {
 #[template(path = "users/list.html")]
 struct ListPage {
     layout: Layout,
-    asked: Asked,
+    asked: ListQuery,
     rows: Vec<Row>,
     total: Total,
     previous: Option<String>,
@@ -97,7 +97,7 @@ impl From<Listed> for Row {
     }
 }
 
-impl Asked {
+impl ListQuery {
     fn filter(&self) -> Filter {
         let which = |word: &str| match word {
             "" => None,
@@ -173,9 +173,9 @@ impl ListPage {
     }
 }
 
-pub(in crate::web::console) async fn show(layout: Layout, org: OrgHandle, asked: Query<Asked>) -> Answer {
+pub(in crate::web::console) async fn show(layout: Layout, org: OrgHandle, asked: Query<ListQuery>) -> Answer {
     let asked = asked.into_inner();
-    let wanted = list::Asked {
+    let wanted = list::ListRequest {
         filter: asked.filter(),
         order: asked.order(),
         descending: !asked.desc.is_empty(),

@@ -32,7 +32,7 @@ struct WorklistPage {
 /// Where on the worklist, and for how many days.
 #[derive(Clone, Default, Deserialize)]
 #[serde(default)]
-pub(in crate::web::console) struct Asked {
+pub(in crate::web::console) struct WorklistQuery {
     days: Option<i64>,
     after: Option<String>,
     before: Option<String>,
@@ -41,7 +41,7 @@ pub(in crate::web::console) struct Asked {
 pub(in crate::web::console) async fn deleted_in_entra(
     layout: Layout,
     org: OrgHandle,
-    asked: Query<Asked>,
+    asked: Query<WorklistQuery>,
 ) -> Answer {
     let filter = Filter { entra: Some(EntraState::Deleted), ..Filter::default() };
     let Found { page: rows, total } = load(&org, filter, &asked).await?;
@@ -62,7 +62,11 @@ pub(in crate::web::console) async fn deleted_in_entra(
     page::show(&page.layout, &page)
 }
 
-pub(in crate::web::console) async fn inactive(layout: Layout, org: OrgHandle, asked: Query<Asked>) -> Answer {
+pub(in crate::web::console) async fn inactive(
+    layout: Layout,
+    org: OrgHandle,
+    asked: Query<WorklistQuery>,
+) -> Answer {
     let days = asked.days.unwrap_or(INACTIVE_DAYS).clamp(0, 36_500);
     let filter = list::inactive_for(days, org.inner().now());
     let Found { page: rows, total } = load(&org, filter, &asked).await?;
@@ -84,9 +88,9 @@ pub(in crate::web::console) async fn inactive(layout: Layout, org: OrgHandle, as
     page::show(&page.layout, &page)
 }
 
-async fn load(org: &OrgHandle, filter: Filter, asked: &Asked) -> crate::error::Result<Found> {
+async fn load(org: &OrgHandle, filter: Filter, asked: &WorklistQuery) -> crate::error::Result<Found> {
     let at = page::at(asked.after.clone(), asked.before.clone());
-    let asked = list::Asked { filter, at, size: PAGE, ..list::Asked::default() };
+    let asked = list::ListRequest { filter, at, size: PAGE, ..list::ListRequest::default() };
     org.search(move |conn, effort| list::list(conn, &asked, effort)).await
 }
 
@@ -112,8 +116,12 @@ struct Waiting {
     held: Option<&'static str>,
 }
 
-pub(in crate::web::console) async fn to_link(layout: Layout, org: OrgHandle, asked: Query<Asked>) -> Answer {
-    let Query(Asked { after, before, .. }) = asked;
+pub(in crate::web::console) async fn to_link(
+    layout: Layout,
+    org: OrgHandle,
+    asked: Query<WorklistQuery>,
+) -> Answer {
+    let Query(WorklistQuery { after, before, .. }) = asked;
     let at = page::at(after, before);
     let read = org.read(move |conn| {
         Ok((by_hand::link_requests(conn, &at, PAGE)?, by_hand::count_link_requests(conn)?))
