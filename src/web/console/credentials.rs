@@ -32,7 +32,7 @@ pub(super) struct Card {
     pub(super) federation_id: String,
     /// The audience that is pinned.
     pub(super) audience: String,
-    pub(super) federation: Form,
+    pub(super) federation: FederationForm,
     /// A client as it was typed.
     pub(super) wanted: Wanted,
     /// What the pinned tenant's assertions must say, and where its keys are fetched.
@@ -70,7 +70,7 @@ pub(super) struct Shown {
 /// Workload identity federation as it stands in the form.
 #[derive(Clone, Default, Deserialize)]
 #[serde(default)]
-pub(super) struct Form {
+pub(super) struct FederationForm {
     pub(super) federated: String,
     pub(super) tenant_id: String,
     pub(super) audience: String,
@@ -90,7 +90,7 @@ impl Card {
         state: &AppState,
         (clients, federation): Loaded,
         shown: Option<Shown>,
-        (wanted, entered): (Wanted, Option<Form>),
+        (wanted, entered): (Wanted, Option<FederationForm>),
         now: NaiveDateTime,
     ) -> Self {
         let (tenant_url, token_url) = oauth::addresses(state);
@@ -105,7 +105,7 @@ impl Card {
             is_federated: federation.enabled,
             federation_id: federation.client_id.clone(),
             audience: federation.audience.clone(),
-            federation: entered.unwrap_or_else(|| Form::of(federation)),
+            federation: entered.unwrap_or_else(|| FederationForm::of(federation)),
             wanted,
             issuer,
             keys_url,
@@ -144,7 +144,7 @@ impl ListedSecret {
     }
 }
 
-impl Form {
+impl FederationForm {
     fn of(federation: Federation) -> Self {
         let tick = |ticked| if ticked { "1".to_owned() } else { String::new() };
         Self {
@@ -271,7 +271,7 @@ pub(super) async fn save_federation(
     current: CurrentUser,
     layout: Layout,
     org: OrgHandle,
-    form: Posted<Form>,
+    form: Posted<FederationForm>,
 ) -> Answer {
     let Posted(form) = form;
     let wish = form.wish();

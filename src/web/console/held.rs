@@ -36,7 +36,7 @@ struct HeldPage {
     lately: Lately,
     previous: Option<String>,
     next: Option<String>,
-    limits: Form,
+    limits: LimitsForm,
     refusal: Refused,
     /// The number of the latest hold that was there when this was shown.
     shown: i64,
@@ -69,7 +69,7 @@ struct Row {
 
 /// The limits as they stand in the form.
 #[derive(Clone, Default)]
-pub(super) struct Form {
+pub(super) struct LimitsForm {
     enabled: bool,
     numbers: Vec<(&'static str, String)>,
 }
@@ -93,14 +93,14 @@ impl From<User> for Row {
     }
 }
 
-impl From<Limits> for Form {
+impl From<Limits> for LimitsForm {
     fn from(limits: Limits) -> Self {
         let numbers = limits.numbers().map(|(field, _, value)| (field, value.to_string()));
         Self { enabled: limits.enabled, numbers: numbers.into() }
     }
 }
 
-impl Form {
+impl LimitsForm {
     /// The limits in force with what was posted over them: what a form leaves out stays as it is.
     fn over(limits: Limits, posted: &Fields) -> Self {
         let mut form = Self { enabled: !values(posted, "enabled").is_empty(), ..limits.into() };
@@ -158,7 +158,12 @@ pub(super) async fn show(layout: Layout, org: OrgHandle, asked: Query<HeldQuery>
     render(layout, org, asked.into_inner(), None).await
 }
 
-async fn render(layout: Layout, org: OrgHandle, asked: HeldQuery, entered: Option<(Form, Error)>) -> Answer {
+async fn render(
+    layout: Layout,
+    org: OrgHandle,
+    asked: HeldQuery,
+    entered: Option<(LimitsForm, Error)>,
+) -> Answer {
     let at = page::at(asked.after, asked.before);
     let now = org.inner().now();
     let (users, groups, count, limits, lately, shown) = org
@@ -273,7 +278,7 @@ pub(super) async fn set_limits(
     form: Posted<Fields>,
 ) -> Answer {
     let Posted(posted) = form;
-    let form = Form::over(org.read(deprovisioning_guard::limits).await?, &posted);
+    let form = LimitsForm::over(org.read(deprovisioning_guard::limits).await?, &posted);
     let outcome = match form.limits() {
         Ok(limits) => org.write(current.actor(), move |tx| deprovisioning_guard::set(tx, limits)).await,
         Err(refusal) => Err(refusal),

@@ -62,7 +62,7 @@ pub(super) struct Said {
     /// What became of the requests that test the connection.
     pub(super) tested: Option<Vec<Step>>,
     /// Federation as it was typed.
-    pub(super) federation: Option<credentials::Form>,
+    pub(super) federation: Option<credentials::FederationForm>,
 }
 
 /// A token as the page shows it.

@@ -19,20 +19,20 @@ struct ListPage {
     layout: Layout,
     stock: Vec<Stock>,
     uploads: Vec<Import>,
-    form: Form,
+    form: LicenseTypeForm,
     refusal: Refused,
 }
 
 /// A licence type as it stands in a form.
 #[derive(Clone, Default, Deserialize)]
 #[serde(default)]
-pub(super) struct Form {
+pub(super) struct LicenseTypeForm {
     code: String,
     name: String,
     seats: String,
 }
 
-impl Form {
+impl LicenseTypeForm {
     fn of(kind: &LicenseType) -> Self {
         Self { code: kind.code.clone(), name: kind.name.clone(), seats: kind.seats.to_string() }
     }
@@ -47,10 +47,10 @@ impl Form {
 }
 
 pub(super) async fn list(layout: Layout, org: OrgHandle) -> Answer {
-    render(layout, org, Form::default(), None).await
+    render(layout, org, LicenseTypeForm::default(), None).await
 }
 
-async fn render(layout: Layout, org: OrgHandle, form: Form, refusal: Option<Error>) -> Answer {
+async fn render(layout: Layout, org: OrgHandle, form: LicenseTypeForm, refusal: Option<Error>) -> Answer {
     let (stock, uploads) =
         org.read(|conn| Ok((licenses::stock(conn)?, imports::recent(conn, RECENT)?))).await?;
     let refusal = Refused(refusal);
@@ -63,7 +63,7 @@ pub(super) async fn create(
     current: CurrentUser,
     layout: Layout,
     org: OrgHandle,
-    form: Posted<Form>,
+    form: Posted<LicenseTypeForm>,
 ) -> Answer {
     let Posted(form) = form;
     let made = match form.wish() {
@@ -83,7 +83,7 @@ pub(super) async fn create(
 struct TypePage {
     layout: Layout,
     stock: Stock,
-    form: Form,
+    form: LicenseTypeForm,
     refusal: Refused,
 }
 
@@ -95,12 +95,12 @@ async fn render_type(
     layout: Layout,
     org: OrgHandle,
     id: String,
-    entered: Option<Form>,
+    entered: Option<LicenseTypeForm>,
     refusal: Option<Error>,
 ) -> Answer {
     let stock = org.read(move |conn| licenses::find(conn, &id)).await?;
     let refusal = Refused(refusal);
-    let form = entered.unwrap_or_else(|| Form::of(&stock.kind));
+    let form = entered.unwrap_or_else(|| LicenseTypeForm::of(&stock.kind));
     let page = TypePage { layout: layout.of("licences").refusing(&refusal), stock, form, refusal };
     page::show_form(&page.refusal, &page.layout, &page)
 }
@@ -111,7 +111,7 @@ pub(super) async fn change(
     layout: Layout,
     org: OrgHandle,
     id: Path<String>,
-    form: Posted<Form>,
+    form: Posted<LicenseTypeForm>,
 ) -> Answer {
     let (id, Posted(form)) = (id.into_inner(), form);
     let key = id.clone();

@@ -18,23 +18,23 @@ struct ListPage {
     layout: Layout,
     sites: Vec<Listed>,
     unknown: Vec<Unknown>,
-    form: Form,
+    form: SiteForm,
     refusal: Refused,
 }
 
 /// A name as it stands in a form; on the worklist, with what is to be done with it.
 #[derive(Clone, Default, Deserialize)]
 #[serde(default)]
-pub(super) struct Form {
+pub(super) struct SiteForm {
     name: String,
     action: String,
 }
 
 pub(super) async fn list(layout: Layout, org: OrgHandle) -> Answer {
-    render(layout, org, Form::default(), None).await
+    render(layout, org, SiteForm::default(), None).await
 }
 
-async fn render(layout: Layout, org: OrgHandle, form: Form, refusal: Option<Error>) -> Answer {
+async fn render(layout: Layout, org: OrgHandle, form: SiteForm, refusal: Option<Error>) -> Answer {
     let (sites, unknown) = org.read(|conn| Ok((sites::list(conn)?, sites::unknown(conn)?))).await?;
     let refusal = Refused(refusal);
     let page = ListPage { layout: layout.of("sites").refusing(&refusal), sites, unknown, form, refusal };
@@ -46,7 +46,7 @@ pub(super) async fn create(
     current: CurrentUser,
     layout: Layout,
     org: OrgHandle,
-    form: Posted<Form>,
+    form: Posted<SiteForm>,
 ) -> Answer {
     let Posted(form) = form;
     let name = form.name.clone();
@@ -100,9 +100,9 @@ pub(super) async fn settle(
     request: HttpRequest,
     current: CurrentUser,
     org: OrgHandle,
-    form: Posted<Form>,
+    form: Posted<SiteForm>,
 ) -> Answer {
-    let Posted(Form { name, action }) = form;
+    let Posted(SiteForm { name, action }) = form;
     let (said, key) = (settled(&name), name.clone());
     let outcome = org.write(current.actor(), move |tx| match action.as_str() {
         "" => Err(Error::Conflict(
@@ -162,7 +162,7 @@ pub(super) async fn rename(
     layout: Layout,
     org: OrgHandle,
     id: Path<String>,
-    form: Posted<Form>,
+    form: Posted<SiteForm>,
 ) -> Answer {
     let (id, name) = (id.into_inner(), form.0.name);
     let (key, wish) = (id.clone(), name.clone());
@@ -184,7 +184,7 @@ pub(super) async fn add_alias(
     layout: Layout,
     org: OrgHandle,
     id: Path<String>,
-    form: Posted<Form>,
+    form: Posted<SiteForm>,
 ) -> Answer {
     let (id, alias) = (id.into_inner(), form.0.name);
     let (key, name) = (id.clone(), alias.clone());

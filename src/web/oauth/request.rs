@@ -29,7 +29,7 @@ pub(super) enum Proof {
 
 impl TokenRequest {
     pub(super) fn read(headers: &HeaderMap, query: &str, body: &[u8]) -> Result<Self, Refusal> {
-        let form = Form::read(headers, body)?;
+        let form = Parameters::read(headers, body)?;
         if form_urlencoded::parse(query.as_bytes()).any(|(name, _)| IN_BODY_ONLY.contains(&&*name)) {
             return Err(Refusal::malformed("parameters belong in the body, not in the address"));
         }
@@ -65,9 +65,9 @@ impl TokenRequest {
     }
 }
 
-struct Form(Vec<(String, String)>);
+struct Parameters(Vec<(String, String)>);
 
-impl Form {
+impl Parameters {
     fn read(headers: &HeaderMap, body: &[u8]) -> Result<Self, Refusal> {
         let kind = headers.get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
         if !kind.split(';').next().unwrap_or_default().trim().eq_ignore_ascii_case(FORM) {

@@ -26,7 +26,7 @@ const PATH: &str = "/administrators";
 struct ListPage {
     layout: Layout,
     people: Vec<User>,
-    form: Form,
+    form: AdminForm,
     refusal: Refused,
     /// A link that was made just now.
     link: Option<ShownLink>,
@@ -35,7 +35,7 @@ struct ListPage {
 /// A new account with a role, or an existing one, as it stands in a form.
 #[derive(Clone, Default, Deserialize)]
 #[serde(default)]
-pub(super) struct Form {
+pub(super) struct AdminForm {
     name: String,
     user_name: String,
     password: String,
@@ -51,17 +51,17 @@ pub(super) struct Form {
 }
 
 pub(super) async fn list(layout: Layout, org: OrgHandle) -> Answer {
-    render(layout, org, Form::default(), None).await
+    render(layout, org, AdminForm::default(), None).await
 }
 
-async fn render(layout: Layout, org: OrgHandle, form: Form, refusal: Option<Error>) -> Answer {
+async fn render(layout: Layout, org: OrgHandle, form: AdminForm, refusal: Option<Error>) -> Answer {
     render_with(layout, org, form, refusal, None).await
 }
 
 async fn render_with(
     layout: Layout,
     org: OrgHandle,
-    form: Form,
+    form: AdminForm,
     refusal: Option<Error>,
     link: Option<ShownLink>,
 ) -> Answer {
@@ -77,7 +77,7 @@ pub(super) async fn create(
     current: CurrentUser,
     layout: Layout,
     org: OrgHandle,
-    form: Posted<Form>,
+    form: Posted<AdminForm>,
 ) -> Answer {
     let Posted(form) = form;
     // The page asks for no password; whoever sends one all the same, such as a script, makes an account with it.
@@ -96,13 +96,13 @@ pub(super) async fn create(
     match invited {
         Ok((user, link)) => {
             let link = ShownLink::of(app_state(&request)?, &user, &link);
-            render_with(layout, org, Form::default(), None, Some(link)).await
+            render_with(layout, org, AdminForm::default(), None, Some(link)).await
         }
         Err(refusal) => answer(request, layout, org, form, Err(refusal)).await,
     }
 }
 
-async fn make(current: &CurrentUser, org: &OrgHandle, form: Form) -> Result<User> {
+async fn make(current: &CurrentUser, org: &OrgHandle, form: AdminForm) -> Result<User> {
     let entered = form.clone();
     let wish = org.prepare(current.requester(), move |org| form.wish(org)).await?;
     org.write(current.actor(), move |tx| {
@@ -119,7 +119,7 @@ pub(super) async fn appoint(
     current: CurrentUser,
     layout: Layout,
     org: OrgHandle,
-    form: Posted<Form>,
+    form: Posted<AdminForm>,
 ) -> Answer {
     let Posted(form) = form;
     if !form.look.is_empty() {
@@ -178,7 +178,7 @@ struct AppointPage {
 }
 
 /// How the person will be recognised, and who wrote that.
-async fn ask_to_appoint(layout: Layout, org: OrgHandle, form: Form, refusal: Option<Error>) -> Answer {
+async fn ask_to_appoint(layout: Layout, org: OrgHandle, form: AdminForm, refusal: Option<Error>) -> Answer {
     let (user_name, wished) = (form.appointed.clone(), role(&form.role));
     let found = org
         .read(move |conn| {
@@ -221,7 +221,7 @@ async fn answer(
     request: HttpRequest,
     layout: Layout,
     org: OrgHandle,
-    form: Form,
+    form: AdminForm,
     outcome: Result<User>,
 ) -> Answer {
     match outcome {
@@ -239,7 +239,7 @@ fn said(user: &User) -> String {
     }
 }
 
-impl Form {
+impl AdminForm {
     fn decision(&self) -> Decision {
         self.recognition.decision()
     }
@@ -324,7 +324,7 @@ pub(super) async fn change_role(
     current: CurrentUser,
     org: OrgHandle,
     id: Path<String>,
-    form: Posted<Form>,
+    form: Posted<AdminForm>,
 ) -> Answer {
     let role = role(&form.0.role);
     let change = move |tx: &mut Tx, id: &str| {
@@ -397,7 +397,7 @@ pub(super) async fn set_password(
     layout: Layout,
     org: OrgHandle,
     id: Path<String>,
-    form: Posted<Form>,
+    form: Posted<AdminForm>,
 ) -> Answer {
     let (id, Posted(form)) = (id.into_inner(), form);
     let back = format!("{PATH}/{id}");

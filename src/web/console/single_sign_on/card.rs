@@ -21,7 +21,7 @@ use serde::Deserialize;
 /// The card of the page.
 pub(in crate::web::console) struct Card {
     pub(in crate::web::console) ours: Here,
-    pub(in crate::web::console) form: Form,
+    pub(in crate::web::console) form: SsoForm,
     pub(in crate::web::console) import: Import,
     pub(in crate::web::console) options: Options,
     /// A certificate as it was pasted.
@@ -75,7 +75,7 @@ impl Card {
 /// The identity provider's values as they stand in the form.
 #[derive(Clone, Default, Deserialize)]
 #[serde(default)]
-pub(in crate::web::console) struct Form {
+pub(in crate::web::console) struct SsoForm {
     pub(in crate::web::console) enabled: String,
     pub(in crate::web::console) login_url: String,
     pub(in crate::web::console) issuer: String,
@@ -104,7 +104,7 @@ pub(in crate::web::console) struct Options {
     pub(in crate::web::console) require_encryption: String,
     pub(in crate::web::console) allow_sha1: String,
     pub(in crate::web::console) skew_s: String,
-    /// As in [`Form`].
+    /// As in [`SsoForm`].
     pub(in crate::web::console) shown: String,
 }
 
@@ -122,7 +122,7 @@ fn entered<T: PartialEq>(typed: T, shown: Option<T>, now: T) -> T {
 /// What stood in the form that was refused; of the others nothing.
 #[derive(Default)]
 pub(in crate::web::console) struct Entered {
-    pub(in crate::web::console) form: Option<Form>,
+    pub(in crate::web::console) form: Option<SsoForm>,
     pub(in crate::web::console) import: Option<Import>,
     pub(in crate::web::console) options: Option<Options>,
     pub(in crate::web::console) pasted: String,
@@ -194,7 +194,7 @@ impl Card {
         let reading = loaded.reading;
         Ok(Self {
             ours: sso::here(app_state(request)?),
-            form: entered.form.unwrap_or_else(|| Form::of(&loaded.settings)),
+            form: entered.form.unwrap_or_else(|| SsoForm::of(&loaded.settings)),
             import: entered.import.unwrap_or_else(|| Import::of(&loaded.settings)),
             options: entered.options.unwrap_or_else(|| Options::of(&loaded.settings)),
             pasted: entered.pasted,
@@ -267,7 +267,7 @@ impl Options {
     }
 }
 
-impl Form {
+impl SsoForm {
     fn of(settings: &Settings) -> Self {
         let text = |value: &Option<String>| value.clone().unwrap_or_default();
         Self {

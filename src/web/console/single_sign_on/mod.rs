@@ -24,7 +24,7 @@ mod card;
 mod trust;
 
 pub(super) use card::{Card, Entered, Loaded, load};
-use card::{Form, Import, Options};
+use card::{Import, Options, SsoForm};
 pub(super) use trust::{approve, concerns, looked, reject, show};
 
 /// A file of certificates: Entra ID's have some 2 KB each.
@@ -36,7 +36,7 @@ pub(in crate::web::console) async fn save(
     current: CurrentUser,
     layout: Layout,
     org: OrgHandle,
-    form: Posted<Form>,
+    form: Posted<SsoForm>,
 ) -> Answer {
     let Posted(form) = form;
     let wish = form.clone();

@@ -17,7 +17,7 @@ use serde::Deserialize;
 /// A user's fields as they stand in a form.
 #[derive(Clone, Default, Deserialize)]
 #[serde(default)]
-pub(in crate::web::console) struct Form {
+pub(in crate::web::console) struct UserForm {
     pub(super) user_name: String,
     pub(super) display_name: String,
     pub(super) given_name: String,
@@ -40,7 +40,7 @@ pub(in crate::web::console) struct Form {
     pub(super) federated_look_alike: String,
 }
 
-impl Form {
+impl UserForm {
     /// The form of an account as it is.
     pub(super) fn of(user: &User, emails: &[Email]) -> Self {
         let work = emails.iter().find(|email| email.kind.as_deref() == Some("work")).or(emails.first());
@@ -95,16 +95,16 @@ impl Form {
 #[template(path = "users/new.html")]
 struct NewPage {
     layout: Layout,
-    form: Form,
+    form: UserForm,
     sites: Vec<Site>,
     refusal: Refused,
 }
 
 pub(in crate::web::console) async fn new(layout: Layout, org: OrgHandle) -> Answer {
-    ask(layout, org, Form::default(), None).await
+    ask(layout, org, UserForm::default(), None).await
 }
 
-async fn ask(layout: Layout, org: OrgHandle, form: Form, refusal: Option<Error>) -> Answer {
+async fn ask(layout: Layout, org: OrgHandle, form: UserForm, refusal: Option<Error>) -> Answer {
     let sites = org.read(sites::all).await?;
     let refusal = Refused(refusal);
     let page = NewPage { layout: layout.of("users").refusing(&refusal), form, sites, refusal };
@@ -116,7 +116,7 @@ pub(in crate::web::console) async fn create(
     current: CurrentUser,
     layout: Layout,
     org: OrgHandle,
-    form: Posted<Form>,
+    form: Posted<UserForm>,
 ) -> Answer {
     let Posted(form) = form;
     let entered = form.clone();
@@ -145,7 +145,7 @@ pub(in crate::web::console) async fn change(
     layout: Layout,
     org: OrgHandle,
     id: Path<String>,
-    form: Posted<Form>,
+    form: Posted<UserForm>,
 ) -> Answer {
     let (id, Posted(form)) = (id.into_inner(), form);
     let (wish, key, meant) = (form.wish(), id.clone(), !form.look_alike.is_empty());
@@ -169,13 +169,13 @@ pub(in crate::web::console) async fn set_telephony(
     layout: Layout,
     org: OrgHandle,
     id: Path<String>,
-    form: Posted<Form>,
+    form: Posted<UserForm>,
 ) -> Answer {
     let (id, Posted(form)) = (id.into_inner(), form);
     let (wish, key) = (form.telephony(), id.clone());
     let changed = org.write(current.actor(), move |tx| by_hand::set_telephony(tx, &key, wish)).await;
     let kept = stored_form(&org, &id).await?;
-    let form = Form { phone_number: form.phone_number, extension: form.extension, ..kept };
+    let form = UserForm { phone_number: form.phone_number, extension: form.extension, ..kept };
     saved(request, current, layout, org, (id, form), changed).await
 }
 
@@ -186,7 +186,7 @@ pub(in crate::web::console) async fn set_federated_id(
     layout: Layout,
     org: OrgHandle,
     id: Path<String>,
-    form: Posted<Form>,
+    form: Posted<UserForm>,
 ) -> Answer {
     let (id, Posted(form)) = (id.into_inner(), form);
     let (wish, key, meant) = (form.federated_id.clone(), id.clone(), !form.federated_look_alike.is_empty());
@@ -200,16 +200,16 @@ pub(in crate::web::console) async fn set_federated_id(
             Ok(user)
         })
         .await;
-    let form = Form { federated_id: form.federated_id, ..stored_form(&org, &id).await? };
+    let form = UserForm { federated_id: form.federated_id, ..stored_form(&org, &id).await? };
     saved(request, current, layout, org, (id, form), changed).await
 }
 
-async fn stored_form(org: &OrgHandle, id: &str) -> Result<Form, Error> {
+async fn stored_form(org: &OrgHandle, id: &str) -> Result<UserForm, Error> {
     let id = id.to_owned();
     org.read(move |conn| {
         let user = users::find(conn, &id)?;
         let emails = users::emails(conn, &id)?;
-        Ok(Form::of(&user, &emails))
+        Ok(UserForm::of(&user, &emails))
     })
     .await
 }
@@ -220,7 +220,7 @@ async fn saved(
     current: CurrentUser,
     layout: Layout,
     org: OrgHandle,
-    (id, form): (String, Form),
+    (id, form): (String, UserForm),
     outcome: Result<User, Error>,
 ) -> Answer {
     match outcome {

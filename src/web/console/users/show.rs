@@ -1,6 +1,6 @@
 //! A user's page: what Entra ID owns is shown, what the console owns is edited.
 
-use super::edit::Form;
+use super::edit::UserForm;
 use super::{entra_badge, held_words, state_badge};
 use crate::db::Conn;
 use crate::domain::groups::{self, Group};
@@ -25,7 +25,7 @@ struct UserPage {
     layout: Layout,
     user: User,
     about: About,
-    form: Form,
+    form: UserForm,
     refusal: Refused,
     /// Whether the signed-in person may decide over this account.
     may_decide: bool,
@@ -114,7 +114,7 @@ pub(super) async fn render(
     layout: Layout,
     org: OrgHandle,
     id: String,
-    entered: Option<Form>,
+    entered: Option<UserForm>,
     refusal: Option<Error>,
 ) -> Answer {
     let (user, about) = org
@@ -127,7 +127,7 @@ pub(super) async fn render(
     let refusal = Refused(refusal);
     let page = UserPage {
         layout: layout.of("users").refusing(&refusal),
-        form: entered.unwrap_or_else(|| Form::of(&user, &about.emails)),
+        form: entered.unwrap_or_else(|| UserForm::of(&user, &about.emails)),
         may_decide: user.role == Role::None || current.0.role == Role::Owner,
         is_self: current.0.id == user.id,
         user,
