@@ -96,7 +96,7 @@ impl WriterState {
     }
 }
 
-type Answer = Box<dyn FnOnce(Condition) + Send>;
+type Callback = Box<dyn FnOnce(Condition) + Send>;
 
 /// A handle to the thread, which ends with it.
 pub(super) struct Monitor(Arc<MonitorQueue>);
@@ -109,7 +109,7 @@ struct MonitorQueue {
 
 #[derive(Default)]
 struct State {
-    waiting: Vec<Answer>,
+    waiting: Vec<Callback>,
     /// Since when it looks.
     since: Option<Instant>,
     has_ended: bool,
@@ -121,7 +121,7 @@ impl MonitorQueue {
     }
 
     /// Those who ask; one look serves all who came before it. Nothing once nobody can come.
-    fn next(&self) -> Option<Vec<Answer>> {
+    fn next(&self) -> Option<Vec<Callback>> {
         let mut state = self.lock();
         state.since = None;
         while state.waiting.is_empty() {

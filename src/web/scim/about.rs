@@ -13,20 +13,20 @@ use actix_web::{HttpRequest, HttpResponse};
 use serde::Serialize;
 use serde_json::Value;
 
-type Answer = Result<HttpResponse, Refusal>;
+type ScimResult = Result<HttpResponse, Refusal>;
 
-pub(super) async fn service_provider_config(client: Client, request: HttpRequest) -> Answer {
+pub(super) async fn service_provider_config(client: Client, request: HttpRequest) -> ScimResult {
     let body = message::service_provider_config(&client.base);
     tell(&client, &request, body)
 }
 
-pub(super) async fn resource_types(client: Client, request: HttpRequest) -> Answer {
+pub(super) async fn resource_types(client: Client, request: HttpRequest) -> ScimResult {
     let all: Vec<Value> =
         schema::RESOURCES.iter().map(|kind| message::resource_type(kind, &client.base)).collect();
     tell(&client, &request, whole(all))
 }
 
-pub(super) async fn resource_type(client: Client, request: HttpRequest, id: Path<String>) -> Answer {
+pub(super) async fn resource_type(client: Client, request: HttpRequest, id: Path<String>) -> ScimResult {
     match schema::RESOURCES.iter().find(|kind| kind.name == id.as_str()) {
         Some(kind) => tell(&client, &request, message::resource_type(kind, &client.base)),
         None => {
@@ -35,12 +35,12 @@ pub(super) async fn resource_type(client: Client, request: HttpRequest, id: Path
     }
 }
 
-pub(super) async fn schemas(client: Client, request: HttpRequest) -> Answer {
+pub(super) async fn schemas(client: Client, request: HttpRequest) -> ScimResult {
     let all: Vec<Value> = schema::all().map(|schema| message::schema(schema, &client.base)).collect();
     tell(&client, &request, whole(all))
 }
 
-pub(super) async fn schema(client: Client, request: HttpRequest, id: Path<String>) -> Answer {
+pub(super) async fn schema(client: Client, request: HttpRequest, id: Path<String>) -> ScimResult {
     match schema::by_urn(&id) {
         Some(schema) => tell(&client, &request, message::schema(schema, &client.base)),
         None => Err(client.refuse(Operation::About, Fault::plain(404, "There is no such schema.").into())),
@@ -48,7 +48,7 @@ pub(super) async fn schema(client: Client, request: HttpRequest, id: Path<String
 }
 
 /// RFC 7644 section 3.11: nobody stands behind a credential of a machine.
-pub(super) async fn me(client: Client) -> Answer {
+pub(super) async fn me(client: Client) -> ScimResult {
     let detail = "No user stands behind this credential, so /Me is nobody. Use /Users.";
     Err(client.refuse(Operation::Other, Fault::plain(501, detail).into()))
 }
@@ -58,13 +58,13 @@ pub(super) fn wrong_method(here: &'static Endpoint) -> Route {
     let refuse = move |client: Client, request: HttpRequest| async move {
         let refusal = Refusal::from(Fault::plain(405, here.refusal(request.method())));
         let refusal = Refusal { advice: Some(Advice::Allow(here)), ..refusal };
-        Answer::Err(client.refuse(Operation::Other, refusal))
+        ScimResult::Err(client.refuse(Operation::Other, refusal))
     };
     web::to(refuse)
 }
 
 /// Anything else, once the credential was accepted.
-pub(super) async fn nowhere(client: Client) -> Answer {
+pub(super) async fn nowhere(client: Client) -> ScimResult {
     Err(client.refuse(Operation::Other, Fault::plain(404, "There is nothing at this address.").into()))
 }
 
@@ -73,7 +73,7 @@ fn whole(all: Vec<Value>) -> List<Value> {
 }
 
 /// RFC 7644 section 4: these lists are told whole, and a filter is forbidden.
-fn tell(client: &Client, request: &HttpRequest, body: impl Serialize) -> Answer {
+fn tell(client: &Client, request: &HttpRequest, body: impl Serialize) -> ScimResult {
     let filtered = super::search::pairs(request).iter().any(|(key, _)| key.eq_ignore_ascii_case("filter"));
     if filtered {
         let detail = "This cannot be filtered: it is told whole.";

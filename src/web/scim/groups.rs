@@ -20,13 +20,13 @@ use actix_web::{HttpRequest, HttpResponse};
 use serde_json::{Value, json};
 use std::sync::Arc;
 
-type Answer = Result<HttpResponse, Refusal>;
+type ScimResult = Result<HttpResponse, Refusal>;
 
 pub(super) const MEMBERS: &str = "members";
 /// So many members are compared in the transaction itself.
 const FEW: usize = 100;
 
-pub(super) async fn get(client: Client, request: HttpRequest, id: Path<String>) -> Answer {
+pub(super) async fn get(client: Client, request: HttpRequest, id: Path<String>) -> ScimResult {
     let projection = projection(&client, Operation::GetGroup, &request)?;
     let without_members = projection.leaves_out(MEMBERS);
     // Of an answer in parts, older clients could not tell the end from a connection that broke off (RFC 9112 section 6.1).
@@ -65,7 +65,7 @@ fn some_or_all(
     }
 }
 
-pub(super) async fn post(client: Client, request: HttpRequest, body: Body) -> Answer {
+pub(super) async fn post(client: Client, request: HttpRequest, body: Body) -> ScimResult {
     let projection = projection(&client, Operation::CreateGroup, &request)?;
     let sent = body.0.and_then(|body| Wanted::read(&body, None));
     let sent = sent.map_err(|fault| client.refuse(Operation::CreateGroup, fault.into()))?;
@@ -74,7 +74,7 @@ pub(super) async fn post(client: Client, request: HttpRequest, body: Body) -> An
     written(&client, done.await?, &projection).await
 }
 
-pub(super) async fn put(client: Client, request: HttpRequest, id: Path<String>, body: Body) -> Answer {
+pub(super) async fn put(client: Client, request: HttpRequest, id: Path<String>, body: Body) -> ScimResult {
     let body = body.0.map_err(|fault| client.refuse(Operation::ReplaceGroup, fault.into()))?;
     let projection = projection(&client, Operation::ReplaceGroup, &request)?;
     let known_version = Precondition::of(&request);
@@ -88,7 +88,7 @@ pub(super) async fn put(client: Client, request: HttpRequest, id: Path<String>, 
 }
 
 /// Entra ID wants no body back; whoever names attributes gets one (RFC 7644 section 3.5.2).
-pub(super) async fn patch(client: Client, request: HttpRequest, id: Path<String>, body: Body) -> Answer {
+pub(super) async fn patch(client: Client, request: HttpRequest, id: Path<String>, body: Body) -> ScimResult {
     let sent = body.0.and_then(|body| read_changes(&body));
     let sent = sent.map_err(|fault| client.refuse(Operation::ChangeGroup, fault.into()))?;
     let known_version = Precondition::of(&request);
@@ -108,7 +108,7 @@ pub(super) async fn patch(client: Client, request: HttpRequest, id: Path<String>
     written(&client, done.await?, &projection).await
 }
 
-pub(super) async fn remove(client: Client, request: HttpRequest, id: Path<String>) -> Answer {
+pub(super) async fn remove(client: Client, request: HttpRequest, id: Path<String>) -> ScimResult {
     let known_version = Precondition::of(&request);
     let done = client.write(Operation::DeleteGroup, None, move |tx, _| delete(tx, &id, &known_version));
     respond::written(&client, done.await?, &Projection::default())
@@ -263,7 +263,7 @@ fn reported(done: by_entra::Done, left_out: Vec<String>, status: StatusCode) -> 
 
 /// Answers a write, with the members where they are shown. They are read once it is on disk: a group may have tens of
 /// thousands, and nobody else waits for that.
-async fn written(client: &Client, (shown, status): (Shown, u16), projection: &Projection) -> Answer {
+async fn written(client: &Client, (shown, status): (Shown, u16), projection: &Projection) -> ScimResult {
     let shows_members = status != StatusCode::NO_CONTENT && !projection.leaves_out(MEMBERS);
     let shown = match shown {
         Shown::Group(group, _) if shows_members => {

@@ -23,7 +23,7 @@ use serde_json::Value;
 use std::cmp::Ordering;
 use std::sync::Arc;
 
-type Answer = Result<HttpResponse, Refusal>;
+type ScimResult = Result<HttpResponse, Refusal>;
 
 /// A search that the database answers by itself, and what it sorts by.
 type ByDatabase<S> = (<S as Source>::Search, Option<<S as Source>::Order>);
@@ -68,32 +68,32 @@ struct Seen {
     whole: Value,
 }
 
-pub(super) async fn users(client: Client, request: HttpRequest) -> Answer {
+pub(super) async fn users(client: Client, request: HttpRequest) -> ScimResult {
     let query = Query::of_pairs(&pairs(&request));
     answer(client, Listing::Users, query).await
 }
 
-pub(super) async fn groups(client: Client, request: HttpRequest) -> Answer {
+pub(super) async fn groups(client: Client, request: HttpRequest) -> ScimResult {
     let query = Query::of_pairs(&pairs(&request));
     answer(client, Listing::Groups, query).await
 }
 
-pub(super) async fn both(client: Client, request: HttpRequest) -> Answer {
+pub(super) async fn both(client: Client, request: HttpRequest) -> ScimResult {
     let query = Query::of_pairs(&pairs(&request));
     answer(client, Listing::Both, query).await
 }
 
-pub(super) async fn users_by_post(client: Client, body: Body) -> Answer {
+pub(super) async fn users_by_post(client: Client, body: Body) -> ScimResult {
     let query = body.0.and_then(|body| Query::of_body(&body));
     answer(client, Listing::Users, query).await
 }
 
-pub(super) async fn groups_by_post(client: Client, body: Body) -> Answer {
+pub(super) async fn groups_by_post(client: Client, body: Body) -> ScimResult {
     let query = body.0.and_then(|body| Query::of_body(&body));
     answer(client, Listing::Groups, query).await
 }
 
-pub(super) async fn both_by_post(client: Client, body: Body) -> Answer {
+pub(super) async fn both_by_post(client: Client, body: Body) -> ScimResult {
     let query = body.0.and_then(|body| Query::of_body(&body));
     answer(client, Listing::Both, query).await
 }
@@ -103,7 +103,7 @@ pub(super) fn pairs(request: &HttpRequest) -> Vec<(String, String)> {
     serde_urlencoded::from_str(request.query_string()).unwrap_or_default()
 }
 
-async fn answer(client: Client, listing: Listing, query: Result<Query, Fault>) -> Answer {
+async fn answer(client: Client, listing: Listing, query: Result<Query, Fault>) -> ScimResult {
     let query = query.and_then(|query| query.check(listing.kinds()).map(|()| query));
     let operation = listing.operation(None, 1);
     let query = query.map_err(|fault| client.refuse(operation, misasked(fault)))?;

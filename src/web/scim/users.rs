@@ -19,9 +19,9 @@ use actix_web::{HttpRequest, HttpResponse};
 use serde_json::Value;
 use std::collections::HashMap;
 
-type Answer = Result<HttpResponse, Refusal>;
+type ScimResult = Result<HttpResponse, Refusal>;
 
-pub(super) async fn get(client: Client, request: HttpRequest, id: Path<String>) -> Answer {
+pub(super) async fn get(client: Client, request: HttpRequest, id: Path<String>) -> ScimResult {
     let projection = projection(&client, Operation::Get, &request)?;
     let done = client.read_at_once(Operation::Get, move |conn, scope| {
         let known = by_entra::get(conn, scope, &id)?;
@@ -31,7 +31,7 @@ pub(super) async fn get(client: Client, request: HttpRequest, id: Path<String>) 
     respond::read(&client, done, &Precondition::of(&request), &projection)
 }
 
-pub(super) async fn post(client: Client, request: HttpRequest, body: Body) -> Answer {
+pub(super) async fn post(client: Client, request: HttpRequest, body: Body) -> ScimResult {
     let projection = projection(&client, Operation::Create, &request)?;
     let sent = body.0.and_then(|body| User::read(&body, &User::default()));
     let sent = sent.map_err(|fault| client.refuse(Operation::Create, fault.into()))?;
@@ -40,11 +40,11 @@ pub(super) async fn post(client: Client, request: HttpRequest, body: Body) -> An
     respond::written(&client, done.await?, &projection)
 }
 
-pub(super) async fn put(client: Client, request: HttpRequest, id: Path<String>, body: Body) -> Answer {
+pub(super) async fn put(client: Client, request: HttpRequest, id: Path<String>, body: Body) -> ScimResult {
     changed(client, Operation::Replace, request, id, body.0.map(Wanted::Whole)).await
 }
 
-pub(super) async fn patch(client: Client, request: HttpRequest, id: Path<String>, body: Body) -> Answer {
+pub(super) async fn patch(client: Client, request: HttpRequest, id: Path<String>, body: Body) -> ScimResult {
     let wanted = body.0.and_then(|body| Patch::read(&body)).map(Wanted::Parts);
     changed(client, Operation::Change, request, id, wanted).await
 }
@@ -55,7 +55,7 @@ async fn changed(
     request: HttpRequest,
     id: Path<String>,
     wanted: Result<Wanted, Fault>,
-) -> Answer {
+) -> ScimResult {
     let wanted = wanted.map_err(|fault| client.refuse(operation, fault.into()))?;
     let projection = projection(&client, operation, &request)?;
     let (seen, known_version) = (client.scope, Precondition::of(&request));
@@ -67,7 +67,7 @@ async fn changed(
     respond::written(&client, done.await?, &projection)
 }
 
-pub(super) async fn remove(client: Client, request: HttpRequest, id: Path<String>) -> Answer {
+pub(super) async fn remove(client: Client, request: HttpRequest, id: Path<String>) -> ScimResult {
     let known_version = Precondition::of(&request);
     let done = client.write(Operation::Delete, None, move |tx, scope| delete(tx, scope, &id, &known_version));
     respond::written(&client, done.await?, &Projection::default())
