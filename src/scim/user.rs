@@ -287,7 +287,7 @@ impl User {
     #[must_use]
     pub fn to_json(&self) -> Value {
         // As above: this does not fail.
-        serde_json::to_value(Told(self)).unwrap_or_default()
+        serde_json::to_value(UserResource(self)).unwrap_or_default()
     }
 }
 
@@ -300,9 +300,9 @@ pub(super) fn two_sites(taken: &str, left: &str, notes: &mut Notes) {
 
 /// A user as an answer carries it: `schemas` lists the core and each extension that is present.
 #[derive(Clone, Copy, Debug)]
-pub struct Told<'a>(pub &'a User);
+pub struct UserResource<'a>(pub &'a User);
 
-impl Serialize for Told<'_> {
+impl Serialize for UserResource<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let user = self.0;
         let mut schemas = vec![CORE_USER];

@@ -196,10 +196,10 @@ pub fn open(conn: &mut Conn, now: NaiveDateTime) -> Result<Vec<Open>> {
         .collect()
 }
 
-type Told = (Option<String>, String, Option<String>);
+type TroubleText = (Option<String>, String, Option<String>);
 
 /// Whom a cause is about, what it says and how it is mended.
-fn told(conn: &mut Conn, key: &str, kind: Kind, things: i64) -> Result<Told> {
+fn told(conn: &mut Conn, key: &str, kind: Kind, things: i64) -> Result<TroubleText> {
     let mine = || troubles::table.filter(troubles::cause.eq(key)).filter(troubles::kind.eq(kind));
     let last = mine().order(troubles::last_at.desc());
     let columns = (troubles::subject, troubles::error, troubles::sentence, troubles::remedy);

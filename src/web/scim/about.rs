@@ -1,6 +1,6 @@
 //! What this server says of itself, and what is not there.
 
-use super::client::{Client, Told};
+use super::client::{Client, LogDetails};
 use super::{Advice, Refusal, json};
 use crate::domain::provisioning::Operation;
 use crate::scim::message::{self, List, Place};
@@ -79,7 +79,7 @@ fn tell(client: &Client, request: &HttpRequest, body: impl Serialize) -> ScimRes
         let detail = "This cannot be filtered: it is told whole.";
         return Err(client.refuse(Operation::About, Fault::plain(403, detail).into()));
     }
-    let told = Told { status: 200, ..Told::default() };
+    let told = LogDetails { status: 200, ..LogDetails::default() };
     let body = client.read_at_once(Operation::About, move |_, _| Ok((body, Operation::About, told)))?;
     Ok(json(StatusCode::OK, &body))
 }

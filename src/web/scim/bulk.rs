@@ -1,7 +1,7 @@
 //! Many operations in one request (RFC 7644 section 3.7), in one transaction: each is kept or undone by itself, and a
 //! crash keeps all or none.
 
-use super::client::{Body, Client, Told};
+use super::client::{Body, Client, LogDetails};
 use super::log::RequestSummary;
 use super::precondition::Precondition;
 use super::users::{self, Wanted};
@@ -55,7 +55,7 @@ pub(super) async fn post(client: Client, body: Body) -> Result<HttpResponse, Ref
 }
 
 /// What is noted of one operation.
-pub(super) type Note = (Logged, RequestSummary, Result<Told, Refusal>);
+pub(super) type Note = (Logged, RequestSummary, Result<LogDetails, Refusal>);
 
 struct Run<'a> {
     scope: Scope,

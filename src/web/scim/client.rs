@@ -1,7 +1,7 @@
 //! Who asks, and may they: the bearer token, the switch, and the log of each request.
 
 use super::bulk::Note;
-pub(super) use super::log::Told;
+pub(super) use super::log::LogDetails;
 use super::log::{Reporter, RequestSummary};
 use super::walks::Walks;
 use super::{Advice, BASE, Done, PAUSE_S, Refusal, Shown};
@@ -213,7 +213,7 @@ impl Client {
     pub(super) async fn read<T, F>(&self, operation: Operation, work: F) -> Result<T, Refusal>
     where
         T: Send + 'static,
-        F: FnOnce(&mut Conn, Scope) -> Result<(T, Operation, Told), Refusal> + Send + 'static,
+        F: FnOnce(&mut Conn, Scope) -> Result<(T, Operation, LogDetails), Refusal> + Send + 'static,
     {
         let looking = self.looking();
         let outcome =
@@ -225,7 +225,7 @@ impl Client {
     pub(super) fn read_at_once<T>(
         &self,
         operation: Operation,
-        work: impl FnOnce(&mut Conn, Scope) -> Result<(T, Operation, Told), Refusal>,
+        work: impl FnOnce(&mut Conn, Scope) -> Result<(T, Operation, LogDetails), Refusal>,
     ) -> Result<T, Refusal> {
         let looking = self.looking();
         let outcome = self.org.read_at_once(|conn| Ok(looking(conn).and_then(|scope| work(conn, scope))))?;
@@ -242,7 +242,7 @@ impl Client {
     ) -> Result<T, Refusal>
     where
         T: Send + 'static,
-        F: Fn(&mut Conn, Scope, Effort) -> Result<Option<(T, Operation, Told)>, Refusal>
+        F: Fn(&mut Conn, Scope, Effort) -> Result<Option<(T, Operation, LogDetails)>, Refusal>
             + Clone
             + Send
             + 'static,
@@ -277,7 +277,7 @@ impl Client {
     fn noted<T>(
         &self,
         operation: Operation,
-        outcome: Result<(T, Operation, Told), Refusal>,
+        outcome: Result<(T, Operation, LogDetails), Refusal>,
     ) -> Result<T, Refusal> {
         let reporter = self.reporter();
         let (outcome, report) = match outcome {
@@ -349,7 +349,7 @@ impl Client {
             let (value, notes) = work(tx, scope)?;
             let failed = notes.iter().filter(|(.., outcome)| outcome.is_err()).count();
             let subject = format!("{} operations, of which {failed} failed", notes.len());
-            let told = Told { subject: Some(subject), status: 200, ..Told::default() };
+            let told = LogDetails { subject: Some(subject), status: 200, ..LogDetails::default() };
             reporter.note(tx, Operation::Bulk, None, Ok(told))?;
             for (operation, asked, outcome) in notes {
                 let reporter = reporter.for_operation(asked);

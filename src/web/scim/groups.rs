@@ -1,6 +1,6 @@
 //! Groups by SCIM: each operation reads, calls the domain, answers. A bulk request calls the same.
 
-use super::client::{Body, Client, Told};
+use super::client::{Body, Client, LogDetails};
 use super::precondition::Precondition;
 use super::{Done, Refusal, Shown, mapping, members, projection, respond};
 use crate::db::Conn;
@@ -33,7 +33,7 @@ pub(super) async fn get(client: Client, request: HttpRequest, id: Path<String>) 
     let in_parts = request.version() >= Version::HTTP_11;
     let read = client.read(Operation::GetGroup, move |conn, _| {
         let group = by_entra::get(conn, &id)?;
-        let told = Told { subject: Some(group.name.clone()), status: 200, ..Told::default() };
+        let told = LogDetails { subject: Some(group.name.clone()), status: 200, ..LogDetails::default() };
         let until = if without_members { None } else { groups::last_place(conn, &group.id)? };
         let (members, is_large) = match &until {
             Some(until) => some_or_all(conn, &group, until, in_parts)?,
@@ -103,7 +103,7 @@ pub(super) async fn patch(client: Client, request: HttpRequest, id: Path<String>
     let done = client.write(Operation::ChangeGroup, None, move |tx, _| {
         let done = change(tx, &id, &known_version, sent, prepared)?;
         let status = if wants_body { 200 } else { 204 };
-        Ok(done.map(|done| Done { told: Told { status, ..done.told }, ..done }))
+        Ok(done.map(|done| Done { told: LogDetails { status, ..done.told }, ..done }))
     });
     written(&client, done.await?, &projection).await
 }
@@ -198,7 +198,7 @@ pub(super) fn delete(tx: &mut Tx, id: &str, version: &Precondition) -> Result<No
     version.check(group.version)?;
     let subject = Some(group.name.clone());
     let (changes, noted) = by_entra::remove(tx, &group)?.split();
-    let told = Told { subject, changes, status: 204, ..Told::default() };
+    let told = LogDetails { subject, changes, status: 204, ..LogDetails::default() };
     Ok(noted.with(Done { shown: Shown::Nothing(format!("/Groups/{id}")), told }))
 }
 
@@ -251,12 +251,12 @@ fn meant(conn: &mut Conn, group: &Group, change: Change) -> Result<by_entra::Cha
 
 /// What was done, without the members: whoever answers with them loads them, once it is on disk.
 fn reported(done: by_entra::Done, left_out: Vec<String>, status: StatusCode) -> Done {
-    let told = Told {
+    let told = LogDetails {
         subject: Some(done.group.name.clone()),
         changes: done.changes,
         warnings: left_out.into_iter().chain(done.warnings).collect(),
         status: status.as_u16(),
-        ..Told::default()
+        ..LogDetails::default()
     };
     Done { shown: Shown::Group(Box::new(done.group), Vec::new()), told }
 }

@@ -21,7 +21,7 @@ const LONGEST_ADDRESS: usize = 300;
 
 /// What is to be said of a request in the log.
 #[derive(Default)]
-pub(super) struct Told {
+pub(super) struct LogDetails {
     pub(super) user_id: Option<String>,
     pub(super) subject: Option<String>,
     pub(super) changes: Vec<Change>,
@@ -173,7 +173,7 @@ impl Reporter {
         tx: &mut Tx,
         operation: Operation,
         subject: Option<String>,
-        outcome: Result<Told, &Refusal>,
+        outcome: Result<LogDetails, &Refusal>,
     ) -> Result<Noted<()>, Error> {
         let in_the_way = outcome.as_ref().err().and_then(|refusal| refusal.in_the_way.as_ref());
         let met = in_the_way.map(|met| met.user_id.clone());
@@ -186,7 +186,7 @@ impl Reporter {
         provisioning::note(tx, report)
     }
 
-    pub(super) fn report(&self, operation: Operation, outcome: Result<Told, &Refusal>) -> Report {
+    pub(super) fn report(&self, operation: Operation, outcome: Result<LogDetails, &Refusal>) -> Report {
         let blank = Report {
             about: self.asked.about.clone(),
             called: self.asked.called.clone(),

@@ -19,7 +19,7 @@ use crate::error::{Error, Outage, Undoes};
 use crate::scim::group::Group;
 use crate::scim::message::MEDIA_TYPE;
 use crate::scim::project::Projection;
-use crate::scim::user::{Told, User};
+use crate::scim::user::{User, UserResource};
 use crate::scim::{Fault, ScimType};
 use crate::web::route::Endpoint;
 use crate::web::table::endpoints;
@@ -236,7 +236,7 @@ enum Rendered {
 impl Serialize for Rendered {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         match self {
-            Self::User(user) => Told(user).serialize(serializer),
+            Self::User(user) => UserResource(user).serialize(serializer),
             Self::Group(group) => group.serialize(serializer),
             Self::Part(part) => part.serialize(serializer),
         }

@@ -1,6 +1,6 @@
 //! Answers with a resource: body, address, version.
 
-use super::client::{Client, Told};
+use super::client::{Client, LogDetails};
 use super::mapping::{self, etag};
 use super::precondition::Precondition;
 use super::{Refusal, Rendered, json, users};
@@ -15,7 +15,7 @@ use actix_web::http::header::{ETAG, HeaderValue, LOCATION};
 /// What an operation came to.
 pub(super) struct Done {
     pub(super) shown: Shown,
-    pub(super) told: Told,
+    pub(super) told: LogDetails,
 }
 
 /// What there is to show for it. It becomes JSON once the transaction is over.

@@ -1,6 +1,6 @@
 //! Lists: by filter, sorted, page by page; of users, of groups, or of both at the root.
 
-use super::client::{Body, Client, Told};
+use super::client::{Body, Client, LogDetails};
 use super::compiled::Compiled;
 use super::cursor::{Cursor, QueryFingerprint, Start};
 use super::sought::{Listing, look_up, sought};
@@ -120,7 +120,7 @@ async fn answer(client: Client, listing: Listing, query: Result<Query, Fault>) -
         let (place, found) = lookup.list(conn, listing)?;
         let sought = query.filter.as_ref().and_then(sought);
         let operation = listing.operation(sought.as_deref(), found.total);
-        let told = Told { subject: sought, status: 200, ..Told::default() };
+        let told = LogDetails { subject: sought, status: 200, ..LogDetails::default() };
         Ok(Some((message::list(found.total, place, found.resources), operation, told)))
     };
     // One row by an index takes less time than handing the work to another thread.

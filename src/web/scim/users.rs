@@ -1,6 +1,6 @@
 //! Users by SCIM: each operation reads, calls the domain, answers. A bulk request calls the same.
 
-use super::client::{Body, Client, Told};
+use super::client::{Body, Client, LogDetails};
 use super::precondition::Precondition;
 use super::{Done, InTheWay, Refusal, Shown, mapping, projection, respond};
 use crate::db::Conn;
@@ -25,7 +25,7 @@ pub(super) async fn get(client: Client, request: HttpRequest, id: Path<String>) 
     let projection = projection(&client, Operation::Get, &request)?;
     let done = client.read_at_once(Operation::Get, move |conn, scope| {
         let known = by_entra::get(conn, scope, &id)?;
-        let told = Told { subject: Some(known.user.name()), status: 200, ..Told::default() };
+        let told = LogDetails { subject: Some(known.user.name()), status: 200, ..LogDetails::default() };
         Ok((Shown::User(Box::new(known)), Operation::Get, told))
     })?;
     respond::read(&client, done, &Precondition::of(&request), &projection)
@@ -131,7 +131,7 @@ pub(super) fn change(
     // What would have been refused tells of it as the refusal would.
     let remedy = if done.warnings.is_empty() { None } else { remedy_for_rename(tx.conn, &user_name, &id)? };
     let done = reported(done.telling_holds(says), warnings, 200);
-    Ok(noted.with(Done { told: Told { remedy, ..done.told }, ..done }))
+    Ok(noted.with(Done { told: LogDetails { remedy, ..done.told }, ..done }))
 }
 
 /// An account and what a change would make of it: worked out before the one writer is asked, which is then free for
@@ -165,13 +165,13 @@ pub(super) fn delete(
     version.check(known.user.version)?;
     let ((user, warning), noted) = by_entra::remove(tx, known)?.split();
     let held = warning.is_some();
-    let told = Told {
+    let told = LogDetails {
         user_id: Some(user.id.clone()),
         subject: Some(user.name()),
         warnings: warning.into_iter().collect(),
         held,
         status: 204,
-        ..Told::default()
+        ..LogDetails::default()
     };
     Ok(noted.with(Done { shown: Shown::Nothing(format!("/Users/{id}")), told }))
 }
@@ -225,12 +225,12 @@ fn store(tx: &mut Tx, known: Known, wish: UserInput) -> Result<Noted<by_entra::D
 /// `left_out`: what of the request was not taken; the rules add what they did not do.
 fn reported(done: by_entra::Done, left_out: Vec<String>, status: u16) -> Done {
     let warnings = left_out.into_iter().chain(done.warnings).collect();
-    let told = Told { changes: done.changes, warnings, held: done.held, ..Told::default() };
+    let told = LogDetails { changes: done.changes, warnings, held: done.held, ..LogDetails::default() };
     shown(done.known, status, told)
 }
 
-fn shown(known: Known, status: u16, told: Told) -> Done {
+fn shown(known: Known, status: u16, told: LogDetails) -> Done {
     let told =
-        Told { user_id: Some(known.user.id.clone()), subject: Some(known.user.name()), status, ..told };
+        LogDetails { user_id: Some(known.user.id.clone()), subject: Some(known.user.name()), status, ..told };
     Done { shown: Shown::User(Box::new(known)), told }
 }
