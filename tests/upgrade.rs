@@ -276,7 +276,7 @@ fn the_database_takes_the_words_that_the_program_writes_and_no_others() {
     let troubles = provisioning::troubles::Kind::ALL.iter().map(|word| word.as_str()).collect();
     let steps = imports::Step::ALL.iter().map(|word| word.as_str()).collect();
     let kinds = alignment::Kind::ALL.iter().map(|word| word.as_str()).collect();
-    let standings = alignment::Standing::ALL.iter().map(|word| word.as_str()).collect();
+    let standings = alignment::AccountStanding::ALL.iter().map(|word| word.as_str()).collect();
     let columns: [(&str, &str, Vec<&str>); 5] = [
         ("provisioning_events", "outcome", outcomes),
         ("provisioning_troubles", "kind", troubles),

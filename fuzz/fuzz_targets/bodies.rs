@@ -3,7 +3,7 @@
 
 use libfuzzer_sys::fuzz_target;
 use rollcall::scim::bulk::Bulk;
-use rollcall::scim::group::Wanted;
+use rollcall::scim::group::GroupBody;
 use rollcall::scim::query::Query;
 use rollcall::scim::user::User;
 use serde_json::Value;
@@ -15,8 +15,8 @@ fuzz_target!(|bytes: &[u8]| {
         let again = User::read(&user.wish.to_json(), &User::default()).expect("a user again");
         assert_eq!(again.wish, user.wish);
     }
-    if let Ok(group) = Wanted::read(&body, None) {
-        let _ = Wanted::read(&body, Some(&group.wish));
+    if let Ok(group) = GroupBody::read(&body, None) {
+        let _ = GroupBody::read(&body, Some(&group.wish));
     }
     let _ = Query::of_body(&body);
     if let Ok(bulk) = Bulk::read(&body) {

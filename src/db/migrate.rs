@@ -4,7 +4,7 @@
 //! that it does not know breaks the rules that it does not know. Others that come meanwhile wait, and look again.
 
 use super::faults::outage_of_text;
-use super::versions::{self, Standing};
+use super::versions::{self, SchemaState};
 use super::{Conn, GIVES_ROOM_BACK, INTO_THE_FILE, MIGRATIONS, OpenError, WITH_LOG, file, prepare};
 use crate::error::Outage;
 use diesel::connection::{Connection, SimpleConnection};
@@ -39,11 +39,11 @@ pub(super) fn open(path: &Path, url: &str) -> Result<Conn, OpenError> {
     let mut lock = None;
     loop {
         match look(url, if lock.is_some() { PATIENT } else { A_MOMENT }) {
-            Ok((conn, Standing::Current)) => return Ok(conn),
-            Ok((_, Standing::Ahead(newer))) => {
+            Ok((conn, SchemaState::Current)) => return Ok(conn),
+            Ok((_, SchemaState::Ahead(newer))) => {
                 return Err(OpenError::Ahead { path: path.display().to_string(), newer });
             }
-            Ok((conn, Standing::Behind)) => {
+            Ok((conn, SchemaState::Behind)) => {
                 drop(conn);
                 // Before the lock was free another process may have done it.
                 if lock.is_some() {
@@ -66,7 +66,7 @@ pub(super) fn wait_for_others(path: &Path) {
     }
 }
 
-fn look(url: &str, patience: &str) -> Result<(Conn, Standing), String> {
+fn look(url: &str, patience: &str) -> Result<(Conn, SchemaState), String> {
     let mut conn = Conn::establish(url).map_err(|cause| cause.to_string())?;
     conn.batch_execute(patience).map_err(|cause| cause.to_string())?;
     let standing = versions::standing(&mut conn).map_err(|cause| cause.to_string())?;

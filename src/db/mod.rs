@@ -20,7 +20,7 @@ use monitor::{Looker, Monitor, WriterState};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
-use versions::{Newer, Standing};
+use versions::{Newer, SchemaState};
 
 pub mod copies;
 mod faults;
@@ -193,12 +193,12 @@ impl Db {
                 versions::standing(&mut conn).map_err(|cause| cause.to_string())
             });
             match opened {
-                Ok(Standing::Current) => return Self::on(path, url, None),
-                Ok(Standing::Behind) => {
+                Ok(SchemaState::Current) => return Self::on(path, url, None),
+                Ok(SchemaState::Behind) => {
                     let path = path.display().to_string();
                     return Err(OpenError::Behind { path, program: versions::PROGRAM });
                 }
-                Ok(Standing::Ahead(newer)) => {
+                Ok(SchemaState::Ahead(newer)) => {
                     return Err(OpenError::Ahead { path: path.display().to_string(), newer });
                 }
                 Err(cause) => refusal = refusal.or(Some(cause)),

@@ -4,7 +4,7 @@
 use super::Conn;
 use super::faults::{REPLACED, outage};
 use super::file::Opened;
-use super::versions::{Standing, standing};
+use super::versions::{SchemaState, standing};
 use crate::error::Outage;
 use diesel::QueryResult;
 use diesel::connection::SimpleConnection;
@@ -208,9 +208,9 @@ impl Looker {
                 self.conn = None;
                 (condition, why)
             }
-            Ok(Standing::Behind) => (Condition::Behind, "migrations have not run".to_owned()),
-            Ok(Standing::Ahead(newer)) => (Condition::Ahead, newer.to_string()),
-            Ok(Standing::Current) => match self.writer.outage() {
+            Ok(SchemaState::Behind) => (Condition::Behind, "migrations have not run".to_owned()),
+            Ok(SchemaState::Ahead(newer)) => (Condition::Ahead, newer.to_string()),
+            Ok(SchemaState::Current) => match self.writer.outage() {
                 Some(outage) => (condition_in(Some(outage)), outage.title().to_lowercase()),
                 None if self.writer.is_long_at_it() => {
                     (Condition::Busy, "a group of writes takes long".to_owned())
@@ -220,15 +220,15 @@ impl Looker {
         }
     }
 
-    fn read(&mut self) -> Result<Standing, (Condition, String)> {
+    fn read(&mut self) -> Result<SchemaState, (Condition, String)> {
         let conn = match &mut self.conn {
             Some(conn) => conn,
             none => none.insert((self.open)().map_err(|why| (Condition::Broken, why))?),
         };
-        let read = |conn: &mut Conn| -> QueryResult<Standing> {
+        let read = |conn: &mut Conn| -> QueryResult<SchemaState> {
             let standing = standing(conn)?;
             // Tables that this program does not know, or that are not there yet, are not looked into.
-            if matches!(standing, Standing::Current) {
+            if matches!(standing, SchemaState::Current) {
                 conn.batch_execute(READ)?;
             }
             Ok(standing)

@@ -22,7 +22,7 @@ diesel::table! {
 
 /// How the tables stand to this program.
 #[derive(Debug)]
-pub(super) enum Standing {
+pub(super) enum SchemaState {
     /// They are those that it knows, or it can live with them.
     Current,
     /// Migrations are still to run.
@@ -56,7 +56,7 @@ impl fmt::Display for Newer {
     }
 }
 
-pub(super) fn standing(conn: &mut Conn) -> QueryResult<Standing> {
+pub(super) fn standing(conn: &mut Conn) -> QueryResult<SchemaState> {
     let known = known()?;
     let applied: Vec<String> = none_without_table(
         __diesel_schema_migrations::table.select(__diesel_schema_migrations::version).load(conn),
@@ -75,11 +75,11 @@ pub(super) fn standing(conn: &mut Conn) -> QueryResult<Standing> {
                 settings::table.find(USED_BY).select(settings::value).first(conn).optional(),
             )?;
             let used_by = used_by.map(|version| version.trim_matches('"').to_owned());
-            return Ok(Standing::Ahead(Newer { migration: migration.clone(), needs, used_by }));
+            return Ok(SchemaState::Ahead(Newer { migration: migration.clone(), needs, used_by }));
         }
     }
     let is_behind = known.iter().any(|migration| !applied.contains(migration));
-    Ok(if is_behind { Standing::Behind } else { Standing::Current })
+    Ok(if is_behind { SchemaState::Behind } else { SchemaState::Current })
 }
 
 /// Whether nobody has ever used the database: a first start was interrupted before it came to anything.

@@ -43,14 +43,14 @@ pub struct Sitting {
 #[derive(Clone, Debug, Default)]
 pub struct Proof {
     /// Of which acts it is wanted.
-    pub wanted: Wanted,
+    pub wanted: ProofRule,
     /// Until when the last one is good, in UTC.
     pub good_until: Option<NaiveDateTime>,
 }
 
 /// Whether an act wants a proof of who sits there.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub enum Wanted {
+pub enum ProofRule {
     /// It does not.
     #[default]
     Never,
@@ -83,7 +83,7 @@ impl Authority {
     #[must_use]
     pub fn without_proof(mut self) -> Self {
         if let Basis::Session { proof, .. } = &mut self.rests_on {
-            proof.wanted = Wanted::Never;
+            proof.wanted = ProofRule::Never;
         }
         self
     }
@@ -135,7 +135,7 @@ impl Proof {
     }
 }
 
-impl Wanted {
+impl ProofRule {
     /// Whether it does, as things are now.
     pub fn applies(&self, conn: &mut Conn) -> Result<bool> {
         let target = match self {

@@ -46,7 +46,7 @@ pub struct Member {
 
 /// What a client wants a group to be.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Wanted {
+pub struct GroupBody {
     /// The name.
     pub display_name: String,
     /// The client's own id.
@@ -91,7 +91,7 @@ impl Group {
     pub const SCHEMAS: [&'static str; 1] = [CORE_GROUP];
 }
 
-impl Wanted {
+impl GroupBody {
     /// Reads the body of a POST or PUT. What is left out is as it is in `before`, where there is one.
     pub fn read(body: &Value, before: Option<&Self>) -> Result<Sent<Self>, Fault> {
         let mut notes = Notes::default();

@@ -2,7 +2,7 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 #![allow(clippy::needless_pass_by_value, reason = "literals read better so")]
 
-use super::group::{Change, Wanted, read_changes};
+use super::group::{Change, GroupBody, read_changes};
 use super::json::read as read_json;
 use super::patch::Patch;
 use super::schema::{GROUPS, USERS};
@@ -178,7 +178,7 @@ fn what_cannot_be_seen_is_taken_out_before_values_meet() {
     let (user, warnings) = lines.strict().unwrap();
     assert_eq!((user.title.as_deref(), user.addresses[0].formatted.as_deref()), (Some("a b"), Some("a\nb")));
     assert_eq!(warnings.len(), 2, "{warnings:?}");
-    let group = Wanted::read(&json!({ "displayName": "\u{200B}" }), None).unwrap();
+    let group = GroupBody::read(&json!({ "displayName": "\u{200B}" }), None).unwrap();
     assert_eq!(group.strict().unwrap_err().kind, Some(ScimType::InvalidValue));
 }
 
@@ -315,7 +315,7 @@ fn what_stands_twice_within_something_unknown_is_left_out_with_it() {
 fn a_member_by_its_address_alone_is_that_member() {
     let members =
         json!([{ "$ref": "https://x/scim/v2/Users/u1" }, { "$ref": "../Groups/g1/" }, { "value": "u2" }]);
-    let wanted = Wanted::read(&json!({ "displayName": "Crew", "members": members }), None).unwrap();
+    let wanted = GroupBody::read(&json!({ "displayName": "Crew", "members": members }), None).unwrap();
     assert_eq!(wanted.strict().unwrap().0.members, ["u1", "g1", "u2"]);
     for op in ["add", "replace"] {
         let body = json!({ "Operations": [{ "op": op, "path": "members", "value": members }] });
@@ -381,7 +381,7 @@ fn whatever_was_sent_or_is_answered_is_found_by_it() {
                 assert!(!evaluate::meets(&other, &USERS, &shown), "{path} {wanted:?}");
             }
         }
-        let group = Wanted::read(&json!({ "displayName": text }), None).unwrap().wish;
+        let group = GroupBody::read(&json!({ "displayName": text }), None).unwrap().wish;
         let shown = json!({ "displayName": group.display_name });
         let filter = parse_filter(&format!("displayName eq {}", json!(text))).unwrap();
         assert!(evaluate::meets(&filter, &GROUPS, &shown), "{text:?}");

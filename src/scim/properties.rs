@@ -2,7 +2,7 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 use super::bulk::Bulk;
-use super::group::{Wanted, read_changes};
+use super::group::{GroupBody, read_changes};
 use super::patch::Patch;
 use super::query::Query;
 use super::schema::{GROUPS, USERS};
@@ -181,7 +181,7 @@ proptest! {
     #[test]
     fn no_body_breaks_a_reader(body in odd_json()) {
         let _ = User::read(&body, &User::default());
-        let _ = Wanted::read(&body, None);
+        let _ = GroupBody::read(&body, None);
         let _ = read_changes(&body);
         let _ = Query::of_body(&body);
         if let Ok(bulk) = Bulk::read(&body) {

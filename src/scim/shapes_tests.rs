@@ -3,7 +3,7 @@
 #![allow(clippy::needless_pass_by_value, reason = "literals read better so")]
 
 use super::bulk::{Bulk, in_order};
-use super::group::{Change, Wanted, read_changes};
+use super::group::{Change, GroupBody, read_changes};
 use super::json::read as read_json;
 use super::patch::Patch;
 use super::project::Projection;
@@ -124,7 +124,7 @@ fn the_users_own_schema_may_be_named_as_an_extension_is() {
     let named = read_changes(&named).unwrap().strict().unwrap();
     assert_eq!(named, (vec![Change::Name("Crew".into()), Change::Name("Crew 2".into())], Vec::new()));
     let made =
-        Wanted::read(&json!({ CORE_GROUP: { "displayName": "Crew" } }), None).unwrap().strict().unwrap();
+        GroupBody::read(&json!({ CORE_GROUP: { "displayName": "Crew" } }), None).unwrap().strict().unwrap();
     assert_eq!((made.0.display_name.as_str(), made.1.len()), ("Crew", 0));
 }
 

@@ -3,7 +3,7 @@
 #![allow(clippy::needless_pass_by_value, reason = "literals read better so")]
 
 use super::bulk::Bulk;
-use super::group::{Change, Wanted, read_changes};
+use super::group::{Change, GroupBody, read_changes};
 use super::json::read as read_json;
 use super::patch::Patch;
 use super::tolerance::Sent;
@@ -404,7 +404,7 @@ fn messages_may_leave_out_schemas_but_not_claim_to_be_others() {
 
 #[test]
 fn groups_keep_to_the_same_policy() {
-    let (wanted, warnings) = Wanted::read(
+    let (wanted, warnings) = GroupBody::read(
         &json!({ "displayName": "Cr\u{7}ew", "colour": "red", "members": [{ "value": "a" }, null, { "display": "x" }] }),
         None,
     )
@@ -418,7 +418,10 @@ fn groups_keep_to_the_same_policy() {
     );
     for value in [json!("a"), json!({ "value": "a" }), json!(7), json!([7])] {
         assert!(
-            Wanted::read(&json!({ "displayName": "x", "members": value }), None).unwrap().strict().is_err()
+            GroupBody::read(&json!({ "displayName": "x", "members": value }), None)
+                .unwrap()
+                .strict()
+                .is_err()
         );
         let replace = json!({ "Operations": [{ "op": "replace", "path": "members", "value": value }] });
         assert!(read_changes(&replace).unwrap().strict().is_err(), "{value}");

@@ -1,7 +1,7 @@
 //! Routes and endpoints as data: what there is, who may use it, and which methods it takes.
 
 use crate::domain::Role;
-use crate::domain::authority::Wanted;
+use crate::domain::authority::ProofRule;
 use actix_web::HttpRequest;
 use actix_web::guard::{self, Guard};
 use actix_web::http::Method;
@@ -51,11 +51,11 @@ impl Route {
     }
 
     /// Whether the request wants a proof.
-    pub(super) fn wanted(&self, request: &HttpRequest) -> Wanted {
+    pub(super) fn wanted(&self, request: &HttpRequest) -> ProofRule {
         match (self.proof, self.proof_of_roles, request.match_info().get("id")) {
-            (true, ..) => Wanted::Always,
-            (false, true, Some(id)) => Wanted::OfRoleHolder(id.to_owned()),
-            _ => Wanted::Never,
+            (true, ..) => ProofRule::Always,
+            (false, true, Some(id)) => ProofRule::OfRoleHolder(id.to_owned()),
+            _ => ProofRule::Never,
         }
     }
 

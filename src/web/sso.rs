@@ -11,7 +11,7 @@ use super::query::Query;
 use super::session::BrowserSession;
 use super::{AppState, device, session};
 use crate::domain::admins::devices;
-use crate::domain::sso::examination::{Examined, Grounds, Standing};
+use crate::domain::sso::examination::{Examined, Grounds, PreCheck};
 use crate::domain::sso::keys::{self, Key};
 use crate::domain::sso::requests::{Asker, Purpose};
 use crate::domain::sso::sign_in::{self, Present, RequestOrigin, ReservedSession, SignInOutcome};
@@ -300,7 +300,7 @@ pub(super) async fn consume(
     let state = app_state(&request)?;
     let (ring, now, browser) = (org.inner().keys().clone(), org.inner().now(), BROWSER.value(&request));
     let secret = browser.clone();
-    let standing = org.read(move |conn| Standing::read(conn, &ring, secret.as_deref(), now)).await?;
+    let standing = org.read(move |conn| PreCheck::read(conn, &ring, secret.as_deref(), now)).await?;
     // Nobody comes in then: nothing is looked into, and nothing is kept of it.
     let is_plain = !state.is_https();
     let closed = |layout| {
@@ -381,7 +381,7 @@ pub(super) async fn consume(
 /// network that it comes from.
 fn limit_subject(
     limits: &RateLimits,
-    standing: Standing,
+    standing: PreCheck,
     browser: Option<&str>,
     address: &str,
 ) -> Result<(rate_limits::Purpose, LimitSubject)> {

@@ -2,7 +2,7 @@
 
 use super::compare::{Evidence, Found};
 use super::read::Theirs;
-use super::{Account, Kind, Row, Standing, State};
+use super::{Account, AccountStanding, Kind, Row, State};
 use crate::characters;
 use crate::domain::users::EntraState;
 
@@ -17,7 +17,7 @@ pub(super) fn rows(accounts: &[Account], theirs: &[Theirs], found: &Found) -> Ve
         kind,
         user_id: user.map(|user| user.id.clone()),
         user_name: user.map(|user| user.user_name.clone()),
-        standing: user.map_or(Standing::Nobody, |user| user.standing),
+        standing: user.map_or(AccountStanding::Nobody, |user| user.standing),
         entra_name: other.map(|other| other.name.clone()),
         entra_id: other.and_then(|other| other.object_id.clone()),
         name: user
@@ -72,13 +72,13 @@ fn told_crowd(evidence: Evidence, count: usize) -> String {
 }
 
 /// How an account stands.
-pub(super) fn standing(is_protected: bool, entra_state: EntraState) -> Standing {
+pub(super) fn standing(is_protected: bool, entra_state: EntraState) -> AccountStanding {
     if is_protected {
-        Standing::Protected
+        AccountStanding::Protected
     } else if entra_state == EntraState::Linked {
-        Standing::Linked
+        AccountStanding::Linked
     } else {
-        Standing::Free
+        AccountStanding::Free
     }
 }
 

@@ -83,7 +83,7 @@ text_enum! {
 
 text_enum! {
     /// How the account stood when the lists were compared.
-    pub enum Standing {
+    pub enum AccountStanding {
         /// Under local management.
         Free = "free",
         /// Entra ID owns it already.
@@ -165,7 +165,7 @@ pub struct Row {
     /// The account's user name then.
     pub user_name: Option<String>,
     /// How the account stood then.
-    pub standing: Standing,
+    pub standing: AccountStanding,
     /// The name in Entra ID, if there is one.
     pub entra_name: Option<String>,
     entra_id: Option<String>,
@@ -185,7 +185,7 @@ impl Row {
     /// Whether the user can be renamed now, as far as the row knows.
     #[must_use]
     pub fn is_open_proposal(&self) -> bool {
-        self.kind.proposes() && self.state == State::Open && self.standing == Standing::Free
+        self.kind.proposes() && self.state == State::Open && self.standing == AccountStanding::Free
     }
 }
 
@@ -245,7 +245,7 @@ struct Account {
     id: String,
     user_name: String,
     name: String,
-    standing: Standing,
+    standing: AccountStanding,
 }
 
 /// The columns of it.
@@ -324,7 +324,7 @@ pub struct Count {
 pub fn counts(conn: &mut Conn, id: &str) -> Result<Vec<Count>> {
     let mine = alignment_rows::table.filter(alignment_rows::alignment_id.eq(id));
     let count = diesel::dsl::count_star();
-    let all: Vec<(Kind, State, Standing, i64)> = mine
+    let all: Vec<(Kind, State, AccountStanding, i64)> = mine
         .group_by((alignment_rows::kind, alignment_rows::state, alignment_rows::standing))
         .select((alignment_rows::kind, alignment_rows::state, alignment_rows::standing, count))
         .load(conn)?;
@@ -333,7 +333,7 @@ pub fn counts(conn: &mut Conn, id: &str) -> Result<Vec<Count>> {
         for (_, state, standing, count) in all.iter().filter(|(other, ..)| *other == kind) {
             counted.all += count;
             match (state, standing) {
-                (State::Open, Standing::Free) if kind.proposes() => counted.open += count,
+                (State::Open, AccountStanding::Free) if kind.proposes() => counted.open += count,
                 (State::Accepted, _) => counted.accepted += count,
                 _ => {}
             }
@@ -400,7 +400,7 @@ fn proposed(kinds: &[Kind]) -> Sql<alignment_rows::table> {
         alignment_rows::kind
             .eq_any(proposing(kinds))
             .and(alignment_rows::state.eq(State::Open))
-            .and(alignment_rows::standing.eq(Standing::Free)),
+            .and(alignment_rows::standing.eq(AccountStanding::Free)),
     )
 }
 

@@ -1,6 +1,6 @@
 //! What will become of each account when provisioning is switched on, in words.
 
-use super::{Kind, Row, Standing, State};
+use super::{AccountStanding, Kind, Row, State};
 use crate::domain::users::by_entra::Scope;
 
 /// What Entra ID will do with this row's account, as things stand.
@@ -8,9 +8,13 @@ use crate::domain::users::by_entra::Scope;
 pub fn outlook(row: &Row, scope: Scope) -> &'static str {
     let all = scope == Scope::AllUsers;
     match (row.standing, row.kind, row.state) {
-        (Standing::Protected, ..) => "Stays as it is: Entra ID neither sees nor changes a protected owner.",
-        (Standing::Linked, Kind::Same | Kind::Case, _) => "Linked already: Entra ID goes on managing it.",
-        (Standing::Linked, ..) => {
+        (AccountStanding::Protected, ..) => {
+            "Stays as it is: Entra ID neither sees nor changes a protected owner."
+        }
+        (AccountStanding::Linked, Kind::Same | Kind::Case, _) => {
+            "Linked already: Entra ID goes on managing it."
+        }
+        (AccountStanding::Linked, ..) => {
             "Linked already, under another name: Entra ID renames it if it knows the account."
         }
         (_, Kind::Same | Kind::Case, _) | (_, _, State::Accepted) if all => {

@@ -1,6 +1,6 @@
 //! Accepting a proposal, all of them, and taking them back. The rename itself is the domain's own.
 
-use super::{Kind, Row, Standing, State, find, proposals};
+use super::{AccountStanding, Kind, Row, State, find, proposals};
 use crate::db::Conn;
 use crate::db::schema::alignment_rows;
 use crate::domain::tasks::{self, Kind as Work, Slice, Step, Task};
@@ -201,7 +201,7 @@ fn accepted(tx: &mut Tx, id: &str, after: i32) -> Result<Vec<i32>> {
             .filter(alignment_rows::alignment_id.eq(id))
             .filter(alignment_rows::kind.eq(*kind))
             .filter(alignment_rows::state.eq(State::Accepted))
-            .filter(alignment_rows::standing.eq(Standing::Free))
+            .filter(alignment_rows::standing.eq(AccountStanding::Free))
             .filter(alignment_rows::number.gt(after))
             .order(alignment_rows::number)
             .limit(BITE);
@@ -221,7 +221,7 @@ fn rename(tx: &mut Tx, row: &Row) -> Result<Noted<()>> {
     if Some(user.profile.user_name.as_str()) != row.user_name.as_deref() {
         return Err(Error::Conflict(format!("The user was renamed to “{}” since.", user.profile.user_name)));
     }
-    if super::findings::standing(user.is_protected(), user.entra_state) != Standing::Free {
+    if super::findings::standing(user.is_protected(), user.entra_state) != AccountStanding::Free {
         return Err(Error::Conflict("Entra ID owns the account since, or it is protected.".to_owned()));
     }
     give(tx, &user, row.entra_name.as_deref().unwrap_or_default())

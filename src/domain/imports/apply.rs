@@ -145,7 +145,7 @@ enum Deed<'a> {
 }
 
 /// Someone who waits for a seat, and the type that they hold until then.
-struct Waiting<'a> {
+struct SeatRequest<'a> {
     user: &'a str,
     leaves: Option<&'a str>,
 }
@@ -168,7 +168,7 @@ fn order<'a>(rows: &'a [Row], state: &'a Present) -> Vec<Deed<'a>> {
             if let Some(kind) = left {
                 leavers.entry(kind).or_default().push_back(people.len());
             }
-            people.push(Waiting { user, leaves: left });
+            people.push(SeatRequest { user, leaves: left });
         } else if let (Step::Remove, Some(kind)) = (row.step, left) {
             deeds.push(Deed::Remove(user));
             *free.entry(kind).or_default() += 1;

@@ -27,14 +27,14 @@ pub struct Grounds {
 
 /// What is known before a response is read: whether it will be read at all, and whether its browser asked for one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Standing {
+pub struct PreCheck {
     /// Whether responses are looked at: while single sign-on is off, only those in a browser that tests.
     pub is_open: bool,
     /// Whether the browser has asked for a response that may still come.
     pub has_asked: bool,
 }
 
-impl Standing {
+impl PreCheck {
     /// Reads it; `browser` is the secret in the browser that brings a response.
     pub fn read(conn: &mut Conn, ring: &Keyring, browser: Option<&str>, now: NaiveDateTime) -> Result<Self> {
         let open = match browser {
@@ -71,7 +71,7 @@ impl Grounds {
         now: NaiveDateTime,
     ) -> Result<Self> {
         let in_force = settings::read(conn)?;
-        let standing = Standing::read(conn, ring, browser, now)?;
+        let standing = PreCheck::read(conn, ring, browser, now)?;
         Ok(Self {
             here: here.clone(),
             waiting: settings::waiting(conn)?.filter(|waiting| judges_otherwise(waiting, &in_force)),

@@ -33,7 +33,7 @@ text_enum! {
 
 /// The requirement as it stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Standing {
+pub struct RequirementStatus {
     /// What is stored, with a trial whose time is over counted as off.
     pub requirement: Requirement,
     /// Until when a trial lasts, in UTC.
@@ -43,16 +43,18 @@ pub struct Standing {
 }
 
 /// The requirement at `now`. It means nothing while single sign-on is off.
-pub fn standing(conn: &mut Conn, now: NaiveDateTime) -> Result<Standing> {
+pub fn standing(conn: &mut Conn, now: NaiveDateTime) -> Result<RequirementStatus> {
     let columns = (sso_settings::enabled, sso_settings::requirement, sso_settings::trial_until);
     let stored: Option<(bool, String, Option<NaiveDateTime>)> =
         sso_settings::table.find(ONLY).select(columns).first(conn).optional()?;
-    let off = Standing { requirement: Requirement::Off, until: None, lapsed: false };
+    let off = RequirementStatus { requirement: Requirement::Off, until: None, lapsed: false };
     let Some((true, word, until)) = stored else { return Ok(off) };
     let requirement = Requirement::parse(&word).unwrap_or(Requirement::Off);
     Ok(match requirement {
-        Requirement::Trial if until.is_none_or(|until| until <= now) => Standing { lapsed: true, ..off },
-        requirement => Standing { requirement, until, lapsed: false },
+        Requirement::Trial if until.is_none_or(|until| until <= now) => {
+            RequirementStatus { lapsed: true, ..off }
+        }
+        requirement => RequirementStatus { requirement, until, lapsed: false },
     })
 }
 
@@ -78,7 +80,7 @@ pub fn bars_password(conn: &mut Conn, user: &User, now: NaiveDateTime) -> Result
 }
 
 /// Requires single sign-on of everybody but owners, for ten minutes at first.
-pub fn require(tx: &mut Tx) -> Result<Noted<Standing>> {
+pub fn require(tx: &mut Tx) -> Result<Noted<RequirementStatus>> {
     if !settings::read(tx.conn)?.enabled {
         return Err(Error::Conflict("Switch single sign-on on first.".to_owned()));
     }

@@ -34,7 +34,7 @@ pub(super) struct Card {
     pub(super) audience: String,
     pub(super) federation: FederationForm,
     /// A client as it was typed.
-    pub(super) wanted: Wanted,
+    pub(super) wanted: NewSecretForm,
     /// What the pinned tenant's assertions must say, and where its keys are fetched.
     pub(super) issuer: String,
     pub(super) keys_url: String,
@@ -90,7 +90,7 @@ impl Card {
         state: &AppState,
         (clients, federation): Loaded,
         shown: Option<Shown>,
-        (wanted, entered): (Wanted, Option<FederationForm>),
+        (wanted, entered): (NewSecretForm, Option<FederationForm>),
         now: NaiveDateTime,
     ) -> Self {
         let (tenant_url, token_url) = oauth::addresses(state);
@@ -170,12 +170,12 @@ impl FederationForm {
 /// What a new secret is for, from whoever shows their password.
 #[derive(Clone, Default, Deserialize)]
 #[serde(default)]
-pub(super) struct Wanted {
+pub(super) struct NewSecretForm {
     pub(super) client_label: String,
     pub(super) years: String,
 }
 
-impl Wanted {
+impl NewSecretForm {
     fn years(&self) -> u32 {
         self.years.parse().unwrap_or_default()
     }
@@ -187,7 +187,7 @@ pub(super) async fn create_client(
     current: CurrentUser,
     layout: Layout,
     org: OrgHandle,
-    form: Posted<Wanted>,
+    form: Posted<NewSecretForm>,
 ) -> Answer {
     let Posted(form) = form;
     let wanted = form.clone();
@@ -202,11 +202,11 @@ pub(super) async fn add_secret(
     current: CurrentUser,
     layout: Layout,
     org: OrgHandle,
-    (id, form): (Path<String>, Posted<Wanted>),
+    (id, form): (Path<String>, Posted<NewSecretForm>),
 ) -> Answer {
     let Posted(form) = form;
     let made = org.write(current.actor(), move |tx| clients::add_secret(tx, &id, form.years()));
-    showing(&request, &current, layout, &org, Wanted::default(), made.await).await
+    showing(&request, &current, layout, &org, NewSecretForm::default(), made.await).await
 }
 
 async fn showing(
@@ -214,7 +214,7 @@ async fn showing(
     current: &CurrentUser,
     layout: Layout,
     org: &OrgHandle,
-    form: Wanted,
+    form: NewSecretForm,
     made: Result<(Client, String)>,
 ) -> Answer {
     let said = match made {

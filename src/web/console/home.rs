@@ -32,12 +32,12 @@ const GUESSING_DAYS: i64 = 7;
 #[template(path = "home/show.html")]
 struct HomePage {
     layout: Layout,
-    state: Standing,
+    state: Overview,
     last_contact: Option<String>,
 }
 
 /// How things stand.
-struct Standing {
+struct Overview {
     steps: Vec<Step>,
     attention: Vec<Attention>,
     users: i64,
@@ -49,7 +49,7 @@ struct Standing {
     recent: Vec<String>,
 }
 
-impl Standing {
+impl Overview {
     fn is_set_up(&self) -> bool {
         self.steps.iter().all(|step| step.done)
     }
@@ -128,13 +128,13 @@ fn unnamed_proxy(state: &AppState, now: NaiveDateTime) -> Option<Attention> {
     Some(Attention { kind: "warn", text, path: "/activity".into(), link: "See addresses" })
 }
 
-fn standing(conn: &mut Conn, now: NaiveDateTime, who: (bool, bool)) -> Result<Standing> {
+fn standing(conn: &mut Conn, now: NaiveDateTime, who: (bool, bool)) -> Result<Overview> {
     let census = users::census(conn)?;
     let stock = licenses::stock(conn)?;
     let health = health::health(conn, now)?;
     let provisioning = switch::read(conn)?.state;
     let recent = audit::list(conn, &audit::Filter::default(), &At::Start, 6)?;
-    Ok(Standing {
+    Ok(Overview {
         steps: steps(conn, &health, provisioning, !stock.is_empty())?,
         attention: attention(conn, now, &health, who)?,
         users: census.everyone,

@@ -54,7 +54,7 @@ pub(super) struct Said {
     /// Another token as it was typed.
     pub(super) token: Proof,
     /// A client as it was typed.
-    pub(super) client: credentials::Wanted,
+    pub(super) client: credentials::NewSecretForm,
     /// A token to show.
     pub(super) revealed: Option<Revealed>,
     /// A client's new secret.
@@ -171,7 +171,7 @@ impl Listed {
 /// How provisioning is to be set up; what is left out stays.
 #[derive(Default, Deserialize)]
 #[serde(default)]
-pub(super) struct Wanted {
+pub(super) struct ProvisioningForm {
     state: Option<String>,
     pause_answer: Option<String>,
     scope: Option<String>,
@@ -181,7 +181,7 @@ pub(super) async fn set_provisioning(
     request: HttpRequest,
     current: CurrentUser,
     org: OrgHandle,
-    form: Posted<Wanted>,
+    form: Posted<ProvisioningForm>,
 ) -> Answer {
     let Posted(wanted) = form;
     let outcome = org.write(current.actor(), move |tx| {

@@ -4,7 +4,7 @@
 use super::ROUTES;
 use super::sign_in::Prompt;
 use crate::certificate;
-use crate::domain::authority::Wanted;
+use crate::domain::authority::ProofRule;
 use crate::domain::sessions::Method;
 use crate::error::{Error, Result};
 use crate::web::csrf;
@@ -34,7 +34,7 @@ pub(super) async fn ask(
 ) -> Result<ServiceResponse<BoxBody>, actix_web::Error> {
     let route = routes.iter().find(|route| route.answers(request.method()));
     let wanted = route.map(|route| route.wanted(request.request())).unwrap_or_default();
-    if wanted == Wanted::Never {
+    if wanted == ProofRule::Never {
         return next.call(request).await;
     }
     match question(&mut request, wanted).await {
@@ -45,7 +45,7 @@ pub(super) async fn ask(
 }
 
 /// What to answer instead, if the person must be asked.
-async fn question(request: &mut ServiceRequest, wanted: Wanted) -> Result<Option<HttpResponse>, Failure> {
+async fn question(request: &mut ServiceRequest, wanted: ProofRule) -> Result<Option<HttpResponse>, Failure> {
     let org = request.extract::<OrgHandle>().await?;
     let is_proved = BrowserSession::of(request.request()).is_proved(org.inner().now());
     if is_proved || !org.read(move |conn| wanted.applies(conn)).await? {

@@ -4,7 +4,7 @@
 use super::client::{Body, Client, LogDetails};
 use super::log::RequestSummary;
 use super::precondition::Precondition;
-use super::users::{self, Wanted};
+use super::users::{self, UserUpdate};
 use super::{Done, Refusal, groups, json};
 use crate::domain::provisioning::Operation as Logged;
 use crate::domain::users::by_entra::Scope;
@@ -209,12 +209,14 @@ fn perform(
     let is_user = std::ptr::eq(wish.kind, &raw const USERS);
     match (wish.method, is_user) {
         (Method::Post, true) => users::create(tx, User::read(&wish.data, &User::default())?),
-        (Method::Put, true) => users::change(tx, scope, id, version, &Wanted::Whole(wish.data.clone()), None),
+        (Method::Put, true) => {
+            users::change(tx, scope, id, version, &UserUpdate::Whole(wish.data.clone()), None)
+        }
         (Method::Patch, true) => {
-            users::change(tx, scope, id, version, &Wanted::Parts(Patch::read(&wish.data)?), None)
+            users::change(tx, scope, id, version, &UserUpdate::Parts(Patch::read(&wish.data)?), None)
         }
         (Method::Delete, true) => users::delete(tx, scope, id, version),
-        (Method::Post, false) => groups::create(tx, group::Wanted::read(&wish.data, None)?),
+        (Method::Post, false) => groups::create(tx, group::GroupBody::read(&wish.data, None)?),
         (Method::Put, false) => groups::replace(tx, id, version, &wish.data, None),
         (Method::Patch, false) => groups::change(tx, id, version, group::read_changes(&wish.data)?, None),
         (Method::Delete, false) => groups::delete(tx, id, version),

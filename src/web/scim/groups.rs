@@ -10,7 +10,7 @@ use crate::domain::provisioning::Operation;
 use crate::domain::{Noted, Tx};
 use crate::error::Error;
 use crate::scim::evaluate::value_meets;
-use crate::scim::group::{self as scim, Change, Wanted, read_changes};
+use crate::scim::group::{self as scim, Change, GroupBody, read_changes};
 use crate::scim::project::Projection;
 use crate::scim::schema::{GROUP, find};
 use crate::scim::tolerance::Sent;
@@ -67,7 +67,7 @@ fn some_or_all(
 
 pub(super) async fn post(client: Client, request: HttpRequest, body: Body) -> ScimResult {
     let projection = projection(&client, Operation::CreateGroup, &request)?;
-    let sent = body.0.and_then(|body| Wanted::read(&body, None));
+    let sent = body.0.and_then(|body| GroupBody::read(&body, None));
     let sent = sent.map_err(|fault| client.refuse(Operation::CreateGroup, fault.into()))?;
     let subject = Some(sent.wish.display_name.clone());
     let done = client.write(Operation::CreateGroup, subject, move |tx, _| create(tx, sent));
@@ -114,7 +114,7 @@ pub(super) async fn remove(client: Client, request: HttpRequest, id: Path<String
     respond::written(&client, done.await?, &Projection::default())
 }
 
-pub(super) fn create(tx: &mut Tx, sent: Sent<Wanted>) -> Result<Noted<Done>, Refusal> {
+pub(super) fn create(tx: &mut Tx, sent: Sent<GroupBody>) -> Result<Noted<Done>, Refusal> {
     let (wanted, warnings) = sent.strict()?;
     let done = by_entra::create(tx, wish(wanted))?;
     Ok(done.map(|done| reported(done, warnings, StatusCode::CREATED)))
@@ -133,7 +133,7 @@ pub(super) fn replace(
     let (changes, warnings) = match prepared {
         Some(prepared) => prepared,
         None => {
-            let (wanted, warnings) = Wanted::read(body, Some(&as_it_is(&group)))?.strict()?;
+            let (wanted, warnings) = GroupBody::read(body, Some(&as_it_is(&group)))?.strict()?;
             (by_entra::as_changes(wish(wanted)), warnings)
         }
     };
@@ -166,7 +166,7 @@ pub(super) type Replacing = (Prepared, Vec<String>);
 /// be: then the transaction says why.
 fn prepare_replacing(conn: &mut Conn, id: &str, body: &Value) -> Option<Replacing> {
     let group = by_entra::get(conn, id).ok()?;
-    let (wanted, warnings) = Wanted::read(body, Some(&as_it_is(&group))).ok()?.strict().ok()?;
+    let (wanted, warnings) = GroupBody::read(body, Some(&as_it_is(&group))).ok()?.strict().ok()?;
     Some((by_entra::prepare(conn, &group, by_entra::as_changes(wish(wanted))).ok()?, warnings))
 }
 
@@ -188,9 +188,9 @@ fn takes_long(changes: &[Change]) -> bool {
     named.sum::<usize>() > FEW
 }
 
-fn as_it_is(group: &Group) -> Wanted {
+fn as_it_is(group: &Group) -> GroupBody {
     let (display_name, external_id) = (group.name.clone(), group.external_id.clone());
-    Wanted { display_name, external_id, members: Vec::new() }
+    GroupBody { display_name, external_id, members: Vec::new() }
 }
 
 pub(super) fn delete(tx: &mut Tx, id: &str, version: &Precondition) -> Result<Noted<Done>, Refusal> {
@@ -213,7 +213,7 @@ pub(super) fn resource(
     Ok(mapping::group(group, members, base))
 }
 
-fn wish(wanted: Wanted) -> by_entra::GroupInput {
+fn wish(wanted: GroupBody) -> by_entra::GroupInput {
     by_entra::GroupInput {
         name: wanted.display_name,
         external_id: wanted.external_id,

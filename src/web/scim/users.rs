@@ -41,11 +41,11 @@ pub(super) async fn post(client: Client, request: HttpRequest, body: Body) -> Sc
 }
 
 pub(super) async fn put(client: Client, request: HttpRequest, id: Path<String>, body: Body) -> ScimResult {
-    changed(client, Operation::Replace, request, id, body.0.map(Wanted::Whole)).await
+    changed(client, Operation::Replace, request, id, body.0.map(UserUpdate::Whole)).await
 }
 
 pub(super) async fn patch(client: Client, request: HttpRequest, id: Path<String>, body: Body) -> ScimResult {
-    let wanted = body.0.and_then(|body| Patch::read(&body)).map(Wanted::Parts);
+    let wanted = body.0.and_then(|body| Patch::read(&body)).map(UserUpdate::Parts);
     changed(client, Operation::Change, request, id, wanted).await
 }
 
@@ -54,7 +54,7 @@ async fn changed(
     operation: Operation,
     request: HttpRequest,
     id: Path<String>,
-    wanted: Result<Wanted, Fault>,
+    wanted: Result<UserUpdate, Fault>,
 ) -> ScimResult {
     let wanted = wanted.map_err(|fault| client.refuse(operation, fault.into()))?;
     let projection = projection(&client, operation, &request)?;
@@ -74,7 +74,7 @@ pub(super) async fn remove(client: Client, request: HttpRequest, id: Path<String
 }
 
 /// What a client wants of a user that there is.
-pub(super) enum Wanted {
+pub(super) enum UserUpdate {
     /// This, in place of what there is.
     Whole(Value),
     /// These changes.
@@ -98,7 +98,7 @@ pub(super) fn change(
     scope: Scope,
     id: &str,
     version: &Precondition,
-    wanted: &Wanted,
+    wanted: &UserUpdate,
     prepared: Option<Prepared>,
 ) -> Result<Noted<Done>, Refusal> {
     let prepared = match prepared {
@@ -118,8 +118,8 @@ pub(super) fn change(
     let says = Says { inactive: bars, user_name: sent.names_user };
     let no_site = match wanted {
         _ if !sent.names_site => SiteWish::Unsaid,
-        Wanted::Whole(_) => SiteWish::Absent,
-        Wanted::Parts(_) => SiteWish::Removed,
+        UserUpdate::Whole(_) => SiteWish::Absent,
+        UserUpdate::Parts(_) => SiteWish::Removed,
     };
     let (user, warnings) = if bars { sent.tolerated() } else { sent.strict()? };
     let wish = mapping::wish(user, known.user.active_for_entra(), no_site);
@@ -138,7 +138,7 @@ pub(super) fn change(
 /// others. Where that can't be done, the writer finds out why.
 type Prepared = (Known, Sent<User>);
 
-fn prepare(conn: &mut Conn, scope: Scope, id: &str, wanted: &Wanted) -> Result<Option<Prepared>, Error> {
+fn prepare(conn: &mut Conn, scope: Scope, id: &str, wanted: &UserUpdate) -> Result<Option<Prepared>, Error> {
     match by_entra::get(conn, scope, id) {
         Ok(known) => Ok(understood(&known, wanted).ok().map(|sent| (known, sent))),
         Err(Error::NotFound(_)) => Ok(None),
@@ -146,12 +146,12 @@ fn prepare(conn: &mut Conn, scope: Scope, id: &str, wanted: &Wanted) -> Result<O
     }
 }
 
-fn understood(known: &Known, wanted: &Wanted) -> Result<Sent<User>, Fault> {
+fn understood(known: &Known, wanted: &UserUpdate) -> Result<Sent<User>, Fault> {
     // Groups are read-only here and the address is told, not stored: a change needs neither.
     let current = mapping::resource(known, &[], "");
     match wanted {
-        Wanted::Whole(body) => User::read(body, &current),
-        Wanted::Parts(patch) => Ok(patch.apply(&current)),
+        UserUpdate::Whole(body) => User::read(body, &current),
+        UserUpdate::Parts(patch) => Ok(patch.apply(&current)),
     }
 }
 

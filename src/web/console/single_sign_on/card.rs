@@ -6,7 +6,7 @@ use crate::domain::Role;
 use crate::domain::counted::counted;
 use crate::domain::sso::keys::{self, Key, State};
 use crate::domain::sso::metadata::{self, Reading};
-use crate::domain::sso::policy::{self, Requirement, Standing};
+use crate::domain::sso::policy::{self, Requirement, RequirementStatus};
 use crate::domain::sso::{Here, Settings, Trust, Trusted, certificates, events, settings};
 use crate::domain::users::User;
 use crate::error::Result;
@@ -39,7 +39,7 @@ pub(in crate::web::console) struct Card {
     pub(in crate::web::console) keys: Vec<OwnKey>,
     /// How the daily reading of metadata is doing.
     pub(in crate::web::console) reading: Option<(&'static str, String)>,
-    pub(in crate::web::console) standing: Standing,
+    pub(in crate::web::console) standing: RequirementStatus,
     /// Until when a requirement holds that nobody has confirmed.
     pub(in crate::web::console) until: String,
     /// Whether this person's last test went well.
@@ -165,7 +165,7 @@ pub(in crate::web::console) struct Loaded {
     certificates: Vec<Trusted>,
     keys: Vec<Key>,
     reading: Reading,
-    standing: Standing,
+    standing: RequirementStatus,
     tested: bool,
 }
 

@@ -21,7 +21,7 @@ const PATH: &str = "/identity/trust";
 #[template(path = "identity/trust.html")]
 struct TrustPage {
     layout: Layout,
-    waiting: Option<Waiting>,
+    waiting: Option<PendingChanges>,
     in_force: Vec<Change>,
     /// What is to be known of addresses that may look like others.
     remarks: Vec<(&'static str, String)>,
@@ -36,7 +36,7 @@ struct TrustPage {
 }
 
 /// What waits for an owner.
-struct Waiting {
+struct PendingChanges {
     changes: Vec<Change>,
     remarks: Vec<(&'static str, String)>,
     /// What was shown, to be compared when the owner decides.
@@ -67,7 +67,7 @@ pub(in crate::web::console) async fn show(layout: Layout, org: OrgHandle) -> Ans
         })
         .await?;
     let waiting = match waiting {
-        Some(waiting) => Some(Waiting {
+        Some(waiting) => Some(PendingChanges {
             changes: settings::changes(&in_force, &waiting),
             remarks: waiting.remarks(),
             shown: serde_json::to_string(&waiting.trust()).map_err(Error::internal)?,

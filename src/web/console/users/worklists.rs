@@ -98,14 +98,14 @@ async fn load(org: &OrgHandle, filter: Filter, asked: &WorklistQuery) -> crate::
 #[template(path = "users/to_link.html")]
 struct ToLinkPage {
     layout: Layout,
-    waiting: Vec<Waiting>,
+    waiting: Vec<LinkRequestRow>,
     total: i64,
     previous: Option<String>,
     next: Option<String>,
 }
 
 /// An account that Entra ID tried to create.
-struct Waiting {
+struct LinkRequestRow {
     id: String,
     name: String,
     user_name: String,
@@ -128,7 +128,7 @@ pub(in crate::web::console) async fn to_link(
     });
     let (waiting, total) = read.await?;
     let (previous, next) = page::ways(&waiting, "/users/to-link", &[]);
-    let waiting = waiting.items.into_iter().map(|(request, user)| Waiting {
+    let waiting = waiting.items.into_iter().map(|(request, user)| LinkRequestRow {
         name: user.name(),
         is_protected: user.is_protected(),
         held: held_words(&user),
