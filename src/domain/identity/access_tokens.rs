@@ -1,7 +1,7 @@
 //! Access tokens (RFC 6749 section 1.4): opaque, good for an hour, kept as a keyed digest, refused at once when what
 //! they were got with is.
 
-use super::tokens::Refused;
+use super::tokens::TokenRefusal;
 use crate::db::Conn;
 use crate::db::schema::oauth_access_tokens as tokens;
 use crate::domain::{Tx, new_id};
@@ -101,15 +101,15 @@ pub(super) fn admit(
     keys: &Keyring,
     presented: &str,
     now: NaiveDateTime,
-) -> Result<std::result::Result<AccessToken, Refused>> {
+) -> Result<std::result::Result<AccessToken, TokenRefusal>> {
     let mine = tokens::table.filter(tokens::digest.eq(keys.digest(DIGEST, presented)));
     let token: Option<AccessToken> = mine.select(AccessToken::as_select()).first(conn).optional()?;
     // The look-up by a keyed digest tells an attacker nothing; the comparison below is in constant time.
     let known = token.filter(|token| keys.recognises(DIGEST, presented, &token.digest));
     Ok(match known {
-        None => Err(Refused::Unknown),
-        Some(token) if token.revoked_at.is_some() => Err(Refused::Revoked),
-        Some(token) if token.expires_at <= now => Err(Refused::Expired),
+        None => Err(TokenRefusal::Unknown),
+        Some(token) if token.revoked_at.is_some() => Err(TokenRefusal::Revoked),
+        Some(token) if token.expires_at <= now => Err(TokenRefusal::Expired),
         Some(token) => Ok(token),
     })
 }
@@ -119,13 +119,13 @@ pub(super) fn still_good(
     conn: &mut Conn,
     id: &str,
     now: NaiveDateTime,
-) -> Result<std::result::Result<(), Refused>> {
+) -> Result<std::result::Result<(), TokenRefusal>> {
     let ends = tokens::table.find(id).select((tokens::revoked_at, tokens::expires_at));
     let ends: Option<(Option<NaiveDateTime>, NaiveDateTime)> = ends.first(conn).optional()?;
     Ok(match ends {
-        None => Err(Refused::Unknown),
-        Some((Some(_), _)) => Err(Refused::Revoked),
-        Some((None, end)) if end <= now => Err(Refused::Expired),
+        None => Err(TokenRefusal::Unknown),
+        Some((Some(_), _)) => Err(TokenRefusal::Revoked),
+        Some((None, end)) if end <= now => Err(TokenRefusal::Expired),
         Some((None, _)) => Ok(()),
     })
 }
@@ -175,7 +175,7 @@ mod tests {
         test.org.read(|conn| Ok(tokens::table.select(count_star()).first(conn)?)).unwrap()
     }
 
-    fn refusal(test: &TestOrg, token: &str) -> Option<Refused> {
+    fn refusal(test: &TestOrg, token: &str) -> Option<TokenRefusal> {
         test.org.read(|conn| admit(conn, test.org.keys(), token, test.org.now())).unwrap().err()
     }
 
@@ -187,7 +187,7 @@ mod tests {
         let more = issued(&test, 2);
         assert_eq!(kept(&test), MOST_KEPT);
         let [oldest, second, third] = [0, 1, 2].map(|nth| refusal(&test, &first[nth]));
-        assert_eq!((oldest, second, third), (Some(Refused::Unknown), Some(Refused::Unknown), None));
+        assert_eq!((oldest, second, third), (Some(TokenRefusal::Unknown), Some(TokenRefusal::Unknown), None));
         assert_eq!(refusal(&test, &more[1]), None);
     }
 
@@ -197,9 +197,9 @@ mod tests {
         let old = issued(&test, 1).remove(0);
         test.clock.advance(GOOD_FOR + FORGET_AFTER - TimeDelta::minutes(1));
         issued(&test, 1);
-        assert_eq!((refusal(&test, &old), kept(&test)), (Some(Refused::Expired), 2));
+        assert_eq!((refusal(&test, &old), kept(&test)), (Some(TokenRefusal::Expired), 2));
         test.clock.advance(TimeDelta::minutes(2));
         issued(&test, 1);
-        assert_eq!((refusal(&test, &old), kept(&test)), (Some(Refused::Unknown), 2));
+        assert_eq!((refusal(&test, &old), kept(&test)), (Some(TokenRefusal::Unknown), 2));
     }
 }

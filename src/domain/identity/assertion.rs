@@ -24,7 +24,7 @@ const LONGEST_QUOTE: usize = 120;
 
 /// Why an assertion is not accepted: for the log, never for the client.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum Refused {
+pub enum AssertionRefusal {
     /// Federation is not switched on.
     #[error("workload identity federation is switched off")]
     Off,
@@ -84,7 +84,7 @@ pub enum Refused {
     NoKeys(String),
 }
 
-impl Refused {
+impl AssertionRefusal {
     /// How to mend it, as a sentence.
     #[must_use]
     pub fn remedy(&self) -> &'static str {
@@ -181,63 +181,68 @@ pub(super) struct Assertion<'a> {
 
 impl<'a> Assertion<'a> {
     /// Reads it, believing nothing.
-    pub(super) fn read(token: &'a str) -> Result<Self, Refused> {
+    pub(super) fn read(token: &'a str) -> Result<Self, AssertionRefusal> {
         if token.len() > LARGEST {
-            return Err(Refused::TooLarge);
+            return Err(AssertionRefusal::TooLarge);
         }
         let mut parts = token.split('.');
         let (Some(header), Some(claims), Some(_), None) =
             (parts.next(), parts.next(), parts.next(), parts.next())
         else {
-            return Err(Refused::Malformed("it has not three parts".to_owned()));
+            return Err(AssertionRefusal::Malformed("it has not three parts".to_owned()));
         };
         let header: Header = json(header)?;
         if header.alg != "RS256" {
-            return Err(Refused::Algorithm(quote(&header.alg)));
+            return Err(AssertionRefusal::Algorithm(quote(&header.alg)));
         }
         if header.crit.is_some() {
-            return Err(Refused::Malformed("it has critical extensions".to_owned()));
+            return Err(AssertionRefusal::Malformed("it has critical extensions".to_owned()));
         }
-        let kid = header.kid.filter(|kid| !kid.is_empty()).ok_or(Refused::NoKey)?;
+        let kid = header.kid.filter(|kid| !kid.is_empty()).ok_or(AssertionRefusal::NoKey)?;
         Ok(Self { token, kid, claims: json(claims)? })
     }
 
     /// Holds its claims against what was pinned, at `now`.
-    pub(super) fn check(&self, pinned: &Federation, issuer: &str, now: NaiveDateTime) -> Result<(), Refused> {
+    pub(super) fn check(
+        &self,
+        pinned: &Federation,
+        issuer: &str,
+        now: NaiveDateTime,
+    ) -> Result<(), AssertionRefusal> {
         let claims = &self.claims;
         if claims.iss != issuer {
-            return Err(Refused::Issuer(quote(&claims.iss)));
+            return Err(AssertionRefusal::Issuer(quote(&claims.iss)));
         }
         if claims.tid != pinned.tenant_id {
-            return Err(Refused::Tenant(quote(&claims.tid)));
+            return Err(AssertionRefusal::Tenant(quote(&claims.tid)));
         }
         if !claims.is_for(&pinned.audience) {
             let said = claims.aud.as_str().map_or_else(|| claims.aud.to_string(), str::to_owned);
-            return Err(Refused::Audience(quote(&said)));
+            return Err(AssertionRefusal::Audience(quote(&said)));
         }
         if claims.sub != pinned.subject {
-            return Err(Refused::Subject(quote(&claims.sub)));
+            return Err(AssertionRefusal::Subject(quote(&claims.sub)));
         }
-        let expires = moment(claims.exp)?.ok_or(Refused::Timeless("expiry (exp)"))?;
-        let issued = moment(claims.iat)?.ok_or(Refused::Timeless("time of issue (iat)"))?;
+        let expires = moment(claims.exp)?.ok_or(AssertionRefusal::Timeless("expiry (exp)"))?;
+        let issued = moment(claims.iat)?.ok_or(AssertionRefusal::Timeless("time of issue (iat)"))?;
         let begins = moment(claims.nbf)?.unwrap_or(issued);
         if expires + LEEWAY <= now {
-            return Err(Refused::Expired(rfc3339(expires)));
+            return Err(AssertionRefusal::Expired(rfc3339(expires)));
         }
         if begins > now + LEEWAY {
-            return Err(Refused::NotYet(rfc3339(begins)));
+            return Err(AssertionRefusal::NotYet(rfc3339(begins)));
         }
         if issued > now + LEEWAY {
-            return Err(Refused::FromFuture(rfc3339(issued)));
+            return Err(AssertionRefusal::FromFuture(rfc3339(issued)));
         }
         if now - issued > OLDEST {
-            return Err(Refused::TooOld(rfc3339(issued)));
+            return Err(AssertionRefusal::TooOld(rfc3339(issued)));
         }
         Ok(())
     }
 
     /// Verifies the signature.
-    pub(super) fn verify(&self, key: &DecodingKey) -> Result<(), Refused> {
+    pub(super) fn verify(&self, key: &DecodingKey) -> Result<(), AssertionRefusal> {
         // The claims were checked against the organisation's clock, which the crate does not know.
         let mut validation = Validation::new(Algorithm::RS256);
         validation.required_spec_claims.clear();
@@ -245,7 +250,7 @@ impl<'a> Assertion<'a> {
         validation.validate_nbf = false;
         validation.validate_aud = false;
         let verified = jsonwebtoken::decode::<Value>(self.token, key, &validation);
-        verified.map(drop).map_err(|_| Refused::Signature)
+        verified.map(drop).map_err(|_| AssertionRefusal::Signature)
     }
 
     /// What it is recognised by when it comes again, and until when it must be remembered.
@@ -262,17 +267,17 @@ impl<'a> Assertion<'a> {
     }
 }
 
-fn json<T: DeserializeOwned>(part: &str) -> Result<T, Refused> {
+fn json<T: DeserializeOwned>(part: &str) -> Result<T, AssertionRefusal> {
     let bytes = URL_SAFE_NO_PAD.decode(part);
-    let bytes = bytes.map_err(|_| Refused::Malformed("it is not base64url".to_owned()))?;
-    serde_json::from_slice(&bytes).map_err(|cause| Refused::Malformed(quote(&cause.to_string())))
+    let bytes = bytes.map_err(|_| AssertionRefusal::Malformed("it is not base64url".to_owned()))?;
+    serde_json::from_slice(&bytes).map_err(|cause| AssertionRefusal::Malformed(quote(&cause.to_string())))
 }
 
 /// A time of this age of the world: one that leeway can be added to.
-fn moment(stamp: Option<i64>) -> Result<Option<NaiveDateTime>, Refused> {
+fn moment(stamp: Option<i64>) -> Result<Option<NaiveDateTime>, AssertionRefusal> {
     let Some(stamp) = stamp else { return Ok(None) };
     let sane = (0..=253_402_300_799).contains(&stamp).then(|| DateTime::from_timestamp(stamp, 0)).flatten();
-    let sane = sane.ok_or_else(|| Refused::Malformed("a time is out of range".to_owned()))?;
+    let sane = sane.ok_or_else(|| AssertionRefusal::Malformed("a time is out of range".to_owned()))?;
     Ok(Some(sane.naive_utc()))
 }
 

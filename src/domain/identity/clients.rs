@@ -65,7 +65,7 @@ pub struct Secret {
 
 /// Why a client was not believed: for the log, never for the client.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Refused {
+pub enum ClientRefusal {
     /// There never was such a client.
     UnknownClient,
     /// It was removed.
@@ -78,7 +78,7 @@ pub enum Refused {
     Expired,
 }
 
-impl Refused {
+impl ClientRefusal {
     /// What was wrong, as a sentence.
     #[must_use]
     pub fn cause(self) -> &'static str {
@@ -246,7 +246,7 @@ pub fn authenticate(
     identifier: &str,
     secret: &str,
     now: NaiveDateTime,
-) -> Result<std::result::Result<(Client, Secret), Refused>> {
+) -> Result<std::result::Result<(Client, Secret), ClientRefusal>> {
     let named = clients::table.filter(clients::identifier.eq(identifier));
     let client: Option<Client> = named.select(Client::as_select()).first(conn).optional()?;
     let matching = secrets::table.filter(secrets::digest.eq(keys.digest(DIGEST, secret)));
@@ -254,16 +254,16 @@ pub fn authenticate(
     let digest = known.as_ref().map_or("", |known| &known.digest);
     let is_right = keys.recognises(DIGEST, secret, digest);
     Ok(match (client, known) {
-        (None, _) => Err(Refused::UnknownClient),
-        (Some(client), _) if client.removed_at.is_some() => Err(Refused::Removed),
+        (None, _) => Err(ClientRefusal::UnknownClient),
+        (Some(client), _) if client.removed_at.is_some() => Err(ClientRefusal::Removed),
         (Some(client), Some(secret)) if is_right && secret.client_id == client.id => {
             match (secret.revoked_at, secret.is_live(now)) {
-                (Some(_), _) => Err(Refused::Revoked),
-                (None, false) => Err(Refused::Expired),
+                (Some(_), _) => Err(ClientRefusal::Revoked),
+                (None, false) => Err(ClientRefusal::Expired),
                 (None, true) => Ok((client, secret)),
             }
         }
-        (Some(_), _) => Err(Refused::WrongSecret),
+        (Some(_), _) => Err(ClientRefusal::WrongSecret),
     })
 }
 

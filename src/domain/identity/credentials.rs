@@ -32,7 +32,7 @@ pub struct Credential {
 
 /// Why a bearer token was not accepted: for the log, never for the client.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Refused {
+pub struct CredentialRefusal {
     cause: Cause,
     kind: Kind,
 }
@@ -40,10 +40,10 @@ pub struct Refused {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Cause {
     NotSent,
-    Told(tokens::Refused),
+    Told(tokens::TokenRefusal),
 }
 
-impl Refused {
+impl CredentialRefusal {
     /// None was sent.
     pub const NOT_SENT: Self = Self { cause: Cause::NotSent, kind: Kind::ApiToken };
 
@@ -92,11 +92,11 @@ pub fn admit(
     keys: &Keyring,
     presented: &str,
     now: NaiveDateTime,
-) -> Result<std::result::Result<Credential, Refused>> {
+) -> Result<std::result::Result<Credential, CredentialRefusal>> {
     // An API token begins alike and may, by chance, go on alike.
     if presented.starts_with(PREFIX) {
         match access_tokens::admit(conn, keys, presented, now)? {
-            Err(tokens::Refused::Unknown) => {}
+            Err(tokens::TokenRefusal::Unknown) => {}
             outcome => {
                 return Ok(outcome.map(Credential::from).map_err(|told| refused(told, Kind::AccessToken)));
             }
@@ -107,8 +107,8 @@ pub fn admit(
     Ok(outcome.map(Credential::from).map_err(|told| refused(told, kind)))
 }
 
-fn refused(told: tokens::Refused, kind: Kind) -> Refused {
-    Refused { cause: Cause::Told(told), kind }
+fn refused(told: tokens::TokenRefusal, kind: Kind) -> CredentialRefusal {
+    CredentialRefusal { cause: Cause::Told(told), kind }
 }
 
 /// Whether what was accepted a moment ago still is, or why not.
@@ -116,7 +116,7 @@ pub fn still_good(
     conn: &mut Conn,
     credential: &Credential,
     now: NaiveDateTime,
-) -> Result<std::result::Result<(), Refused>> {
+) -> Result<std::result::Result<(), CredentialRefusal>> {
     let outcome = match credential.kind {
         Kind::ApiToken => tokens::still_good(conn, &credential.row, now)?,
         Kind::AccessToken => access_tokens::still_good(conn, &credential.row, now)?,

@@ -4,7 +4,7 @@
 //! the tenant and the authority, which the operator sets: nobody can point us at keys of their own.
 
 use super::access_tokens::{self, Issued};
-use super::assertion::{Assertion, Refused, bare_audience};
+use super::assertion::{Assertion, AssertionRefusal, bare_audience};
 use super::replays::Replays;
 use super::signing_keys::SigningKeys;
 pub use super::terms::Federation;
@@ -149,12 +149,12 @@ impl Authority {
         client_id: Option<&str>,
         assertion: &str,
         clock: &Clock,
-    ) -> std::result::Result<(), Refused> {
+    ) -> std::result::Result<(), AssertionRefusal> {
         if !pinned.enabled {
-            return Err(Refused::Off);
+            return Err(AssertionRefusal::Off);
         }
         if client_id.is_some_and(|id| id != pinned.client_id) {
-            return Err(Refused::Client);
+            return Err(AssertionRefusal::Client);
         }
         let assertion = Assertion::read(assertion)?;
         let issuer = self.issuer(&pinned.tenant_id);
@@ -165,7 +165,7 @@ impl Authority {
         if pinned.accept_repeats || self.replays.is_first(&assertion, clock.now()) {
             Ok(())
         } else {
-            Err(Refused::Replayed)
+            Err(AssertionRefusal::Replayed)
         }
     }
 }

@@ -3,7 +3,7 @@
 //! Entra ID changes them without notice, so an unknown name is looked up – once a minute at the most, and by one request
 //! at a time: whoever sends made-up names can't make us hammer Microsoft.
 
-use super::assertion::{Refused, quote};
+use super::assertion::{AssertionRefusal, quote};
 use crate::domain::Clock;
 use crate::fetch::{self, Limits};
 use chrono::{NaiveDateTime, TimeDelta};
@@ -56,7 +56,7 @@ impl SigningKeys {
         issuer: &str,
         kid: &str,
         clock: &Clock,
-    ) -> Result<DecodingKey, Refused> {
+    ) -> Result<DecodingKey, AssertionRefusal> {
         if let Some(settled) = self.settled(address, kid, clock.now()) {
             return settled;
         }
@@ -71,17 +71,22 @@ impl SigningKeys {
         drop(fetching);
         match self.held(address, kid, now) {
             Held::Fresh(key) | Held::Old(key) => Ok(key),
-            Held::AskedLately(Some(failure)) => Err(Refused::NoKeys(failure)),
-            Held::AskedLately(None) | Held::Unknown => Err(Refused::UnknownKey(quote(kid))),
+            Held::AskedLately(Some(failure)) => Err(AssertionRefusal::NoKeys(failure)),
+            Held::AskedLately(None) | Held::Unknown => Err(AssertionRefusal::UnknownKey(quote(kid))),
         }
     }
 
     /// The answer, if it can be given without fetching.
-    fn settled(&self, address: &str, kid: &str, now: NaiveDateTime) -> Option<Result<DecodingKey, Refused>> {
+    fn settled(
+        &self,
+        address: &str,
+        kid: &str,
+        now: NaiveDateTime,
+    ) -> Option<Result<DecodingKey, AssertionRefusal>> {
         match self.held(address, kid, now) {
             Held::Fresh(key) => Some(Ok(key)),
-            Held::AskedLately(Some(failure)) => Some(Err(Refused::NoKeys(failure))),
-            Held::AskedLately(None) => Some(Err(Refused::UnknownKey(quote(kid)))),
+            Held::AskedLately(Some(failure)) => Some(Err(AssertionRefusal::NoKeys(failure))),
+            Held::AskedLately(None) => Some(Err(AssertionRefusal::UnknownKey(quote(kid)))),
             Held::Old(key) => self.was_asked_lately(now).then_some(Ok(key)),
             Held::Unknown => None,
         }

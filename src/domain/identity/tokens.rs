@@ -45,7 +45,7 @@ pub struct Token {
 
 /// Why a token was not accepted: for the log, never for the client.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Refused {
+pub enum TokenRefusal {
     /// No such token was ever made, or none was sent.
     Unknown,
     /// It was revoked.
@@ -189,15 +189,15 @@ pub fn admit(
     keys: &Keyring,
     presented: &str,
     now: NaiveDateTime,
-) -> Result<std::result::Result<Token, Refused>> {
+) -> Result<std::result::Result<Token, TokenRefusal>> {
     let mine = api_tokens::table.filter(api_tokens::digest.eq(keys.digest(DIGEST, presented)));
     let token: Option<Token> = mine.select(Token::as_select()).first(conn).optional()?;
     // The look-up by a keyed digest tells an attacker nothing; the comparison below is in constant time.
     let known = token.filter(|token| keys.recognises(DIGEST, presented, &token.digest));
     Ok(match known {
-        None => Err(Refused::Unknown),
-        Some(token) if token.revoked_at.is_some() => Err(Refused::Revoked),
-        Some(token) if !token.is_live(now) => Err(Refused::Expired),
+        None => Err(TokenRefusal::Unknown),
+        Some(token) if token.revoked_at.is_some() => Err(TokenRefusal::Revoked),
+        Some(token) if !token.is_live(now) => Err(TokenRefusal::Expired),
         Some(token) => Ok(token),
     })
 }
@@ -207,13 +207,13 @@ pub(super) fn still_good(
     conn: &mut Conn,
     id: &str,
     now: NaiveDateTime,
-) -> Result<std::result::Result<(), Refused>> {
+) -> Result<std::result::Result<(), TokenRefusal>> {
     let ends = api_tokens::table.find(id).select((api_tokens::revoked_at, api_tokens::expires_at));
     let ends: Option<(Option<NaiveDateTime>, Option<NaiveDateTime>)> = ends.first(conn).optional()?;
     Ok(match ends {
-        None => Err(Refused::Unknown),
-        Some((Some(_), _)) => Err(Refused::Revoked),
-        Some((None, Some(end))) if end <= now => Err(Refused::Expired),
+        None => Err(TokenRefusal::Unknown),
+        Some((Some(_), _)) => Err(TokenRefusal::Revoked),
+        Some((None, Some(end))) if end <= now => Err(TokenRefusal::Expired),
         Some((None, _)) => Ok(()),
     })
 }

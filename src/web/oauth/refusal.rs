@@ -86,14 +86,15 @@ impl Refusal {
         Self { sort: what.into(), ..Self::new("invalid_client", NOT_BELIEVED, cause, CHECK_SETUP) }
     }
 
-    pub(super) fn of_client(refused: clients::Refused, client_id: Option<&str>) -> Self {
+    pub(super) fn of_client(refused: clients::ClientRefusal, client_id: Option<&str>) -> Self {
         // Names that strangers make up are of one sort, so that there are not too many sorts.
-        let known = client_id.filter(|_| refused != clients::Refused::UnknownClient).unwrap_or_default();
+        let known =
+            client_id.filter(|_| refused != clients::ClientRefusal::UnknownClient).unwrap_or_default();
         let refusal = Self::new("invalid_client", NOT_BELIEVED, refused.cause().to_owned(), refused.remedy());
         Self { sort: format!("{refused:?} {known}").into(), client: known.into(), ..refusal }
     }
 
-    pub(super) fn of_federation(refused: &assertion::Refused) -> Self {
+    pub(super) fn of_federation(refused: &assertion::AssertionRefusal) -> Self {
         let cause =
             format!("An access token was asked for with an assertion that is not accepted: {refused}.");
         let sort = format!("{refused:?}").split('(').next().unwrap_or_default().into();

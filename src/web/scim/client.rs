@@ -6,7 +6,7 @@ use super::log::{Reporter, RequestSummary};
 use super::walks::Walks;
 use super::{Advice, BASE, Done, PAUSE_S, Refusal, Shown};
 use crate::db::Conn;
-use crate::domain::identity::credentials::{self, Credential, Refused};
+use crate::domain::identity::credentials::{self, Credential, CredentialRefusal};
 use crate::domain::identity::own_test;
 use crate::domain::identity::switch::{self, PauseAnswer, State};
 use crate::domain::provisioning::{self, Operation};
@@ -86,7 +86,7 @@ fn admit(request: &HttpRequest) -> Result<Client, Refusal> {
     let (token, switch) = org.glance(|conn| {
         let token = match presented {
             Some(presented) => credentials::admit(conn, state.org().keys(), presented, now)?,
-            None => Err(Refused::NOT_SENT),
+            None => Err(CredentialRefusal::NOT_SENT),
         };
         Ok((token, switch::read(conn)?))
     })?;
@@ -151,7 +151,7 @@ fn bearer(request: &HttpRequest) -> Option<&str> {
     scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
 }
 
-fn unauthorized(refused: Refused) -> Refusal {
+fn unauthorized(refused: CredentialRefusal) -> Refusal {
     // The client hears one sentence, whatever the cause: the log says which.
     let fault = Fault::plain(401, "The API token is missing or not accepted.");
     Refusal { advice: Some(Advice::Authenticate), ..Refusal::new(fault).with_remedy(refused.remedy()) }
