@@ -43,7 +43,7 @@ pub(super) enum Evidence {
 
 /// What comparing found: indexes into the two lists.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub(super) struct Found {
+pub(super) struct Matches {
     /// Ours, theirs, and why.
     pub(super) pairs: Vec<(usize, usize, Evidence)>,
     /// Ours, and all of theirs that might be meant.
@@ -57,8 +57,8 @@ pub(super) struct Found {
 type Links = BTreeMap<usize, BTreeSet<usize>>;
 
 /// Compares the two lists.
-pub(super) fn compare(ours: &[Ours], theirs: &[Theirs]) -> Found {
-    let mut found = Found::default();
+pub(super) fn compare(ours: &[Ours], theirs: &[Theirs]) -> Matches {
+    let mut found = Matches::default();
     let mut left: BTreeSet<usize> = (0..ours.len()).collect();
     let mut right: BTreeSet<usize> = (0..theirs.len()).collect();
     let by_name: HashMap<String, usize> =
@@ -99,7 +99,7 @@ fn likeness(ours: &str, theirs: &str) -> Evidence {
 fn take(
     evidence: Evidence,
     links: &Links,
-    found: &mut Found,
+    found: &mut Matches,
     left: &mut BTreeSet<usize>,
     right: &mut BTreeSet<usize>,
 ) {

@@ -1,6 +1,6 @@
 //! What comparing found, as rows with their reasons.
 
-use super::compare::{Evidence, Found};
+use super::compare::{Evidence, Matches};
 use super::read::Theirs;
 use super::{Account, AccountStanding, Kind, Row, State};
 use crate::characters;
@@ -10,7 +10,7 @@ use crate::domain::users::EntraState;
 const MOST_NAMED: usize = 5;
 
 /// The rows, numbered.
-pub(super) fn rows(accounts: &[Account], theirs: &[Theirs], found: &Found) -> Vec<Row> {
+pub(super) fn rows(accounts: &[Account], theirs: &[Theirs], found: &Matches) -> Vec<Row> {
     let blank = |kind: Kind, user: Option<&Account>, other: Option<&Theirs>, reason: String| Row {
         alignment_id: String::new(),
         number: 0,

@@ -35,7 +35,7 @@ impl Row {
 
 /// Somebody or something that can be in a group.
 #[derive(Clone, Debug, PartialEq, Eq)]
-struct Found {
+struct MemberCandidate {
     id: String,
     scim_id: String,
     is_group: bool,
@@ -60,7 +60,7 @@ pub(super) struct Names {
 }
 
 impl Names {
-    fn note(&mut self, conn: &mut Conn, more: &[&Found]) -> Result<()> {
+    fn note(&mut self, conn: &mut Conn, more: &[&MemberCandidate]) -> Result<()> {
         let room = MOST_NAMES.saturating_sub(self.first.len());
         self.first.extend(names(conn, &more[..more.len().min(room)])?);
         self.count += more.len();
@@ -114,7 +114,7 @@ pub(super) fn add(tx: &mut Tx, group: &Group, ids: &[String], moved: &mut Moved)
     let known: HashSet<&str> = wanted.iter().map(|member| member.scim_id.as_str()).collect();
     let unknown: Vec<&String> = ids.iter().filter(|id| !known.contains(id.as_str())).collect();
     moved.warnings.extend(left_out(tx.conn, &unknown)?);
-    let gone: Vec<&Found> = wanted.iter().filter(|member| member.held).collect();
+    let gone: Vec<&MemberCandidate> = wanted.iter().filter(|member| member.held).collect();
     moved.warnings.extend(deleted_before(tx.conn, &gone)?);
     wanted.retain(|member| !member.held);
     let all = wanted.len();
@@ -150,7 +150,7 @@ pub(super) fn add(tx: &mut Tx, group: &Group, ids: &[String], moved: &mut Moved)
 }
 
 /// What is said of those whom Entra ID deleted, although the guard holds that back: they are nobody whom it sees.
-fn deleted_before(conn: &mut Conn, gone: &[&Found]) -> Result<Vec<String>> {
+fn deleted_before(conn: &mut Conn, gone: &[&MemberCandidate]) -> Result<Vec<String>> {
     let (told, more) = gone.split_at(gone.len().min(MOST_TOLD));
     let mut said: Vec<String> = names(conn, told)?
         .into_iter()
@@ -194,7 +194,7 @@ fn left_out(conn: &mut Conn, ids: &[&String]) -> Result<Vec<String>> {
 pub(super) fn remove(tx: &mut Tx, group: &Group, ids: &[String], moved: &mut Moved) -> Result<()> {
     let unwanted = resolve(tx.conn, ids)?;
     let present = present(tx.conn, group, &unwanted)?;
-    let (keys, going): (Vec<&str>, Vec<&Found>) = unwanted
+    let (keys, going): (Vec<&str>, Vec<&MemberCandidate>) = unwanted
         .iter()
         .filter_map(|member| Some((present.get(&member.id).filter(|row| !row.held)?.id.as_str(), member)))
         .unzip();
@@ -238,7 +238,7 @@ pub(super) fn among(conn: &mut Conn, group: &Group, ids: &[String]) -> Result<Ve
     named(conn, rows)
 }
 
-fn rows_among(conn: &mut Conn, group: &Group, ids: &[String]) -> Result<Vec<(Found, Row)>> {
+fn rows_among(conn: &mut Conn, group: &Group, ids: &[String]) -> Result<Vec<(MemberCandidate, Row)>> {
     let mut found = resolve(conn, ids)?;
     found.retain(|member| !member.held);
     let mut present = present(conn, group, &found)?;
@@ -264,7 +264,7 @@ fn scim_ids(conn: &mut Conn, group: &Group) -> Result<Vec<String>> {
 }
 
 /// The names of these, in their order.
-fn names(conn: &mut Conn, of: &[&Found]) -> Result<Vec<String>> {
+fn names(conn: &mut Conn, of: &[&MemberCandidate]) -> Result<Vec<String>> {
     let ids = |groups: bool| of.iter().filter(move |one| one.is_group == groups).map(|one| one.id.as_str());
     let people = users::table.filter(users::id.eq_any(ids(false)));
     let people: Vec<(String, Profile)> = people.select((users::id, Profile::as_select())).load(conn)?;
@@ -275,10 +275,10 @@ fn names(conn: &mut Conn, of: &[&Found]) -> Result<Vec<String>> {
     Ok(of.iter().filter_map(|one| names.remove(&one.id)).collect())
 }
 
-fn resolve(conn: &mut Conn, ids: &[String]) -> Result<Vec<Found>> {
+fn resolve(conn: &mut Conn, ids: &[String]) -> Result<Vec<MemberCandidate>> {
     let mut seen = HashSet::new();
     let ids: Vec<&str> = ids.iter().map(String::as_str).filter(|id| seen.insert(*id)).collect();
-    let mut found: HashMap<String, Found> = HashMap::with_capacity(ids.len());
+    let mut found: HashMap<String, MemberCandidate> = HashMap::with_capacity(ids.len());
     for some in ids.chunks(CHUNK) {
         let mine = users::table
             .filter(users::scim_id.eq_any(some))
@@ -287,7 +287,7 @@ fn resolve(conn: &mut Conn, ids: &[String]) -> Result<Vec<Found>> {
             mine.select((users::id, users::scim_id, users::held)).load(conn)?;
         found.extend(people.into_iter().map(|(id, scim_id, held)| {
             let held = held == Some(Held::Delete);
-            (scim_id.clone(), Found { id, scim_id, is_group: false, held })
+            (scim_id.clone(), MemberCandidate { id, scim_id, is_group: false, held })
         }));
         let others: Vec<&str> = some.iter().copied().filter(|id| !found.contains_key(*id)).collect();
         if others.is_empty() {
@@ -298,18 +298,16 @@ fn resolve(conn: &mut Conn, ids: &[String]) -> Result<Vec<Found>> {
             .filter(user_groups::linked.eq(true));
         let groups: Vec<(String, String)> =
             mine.select((user_groups::id, user_groups::scim_id)).load(conn)?;
-        found.extend(
-            groups
-                .into_iter()
-                .map(|(id, scim_id)| (scim_id.clone(), Found { id, scim_id, is_group: true, held: false })),
-        );
+        found.extend(groups.into_iter().map(|(id, scim_id)| {
+            (scim_id.clone(), MemberCandidate { id, scim_id, is_group: true, held: false })
+        }));
     }
     // As they were named, not as they were found.
     Ok(ids.into_iter().filter_map(|id| found.remove(id)).collect())
 }
 
 /// The rows of those of the members who are in the group, by the member's key.
-fn present(conn: &mut Conn, group: &Group, members: &[Found]) -> Result<HashMap<String, Row>> {
+fn present(conn: &mut Conn, group: &Group, members: &[MemberCandidate]) -> Result<HashMap<String, Row>> {
     let mut present = HashMap::new();
     for some in members.chunks(CHUNK) {
         for groups in [false, true] {

@@ -125,7 +125,7 @@ pub struct Named {
 
 /// An account, how it was found, and whether it may sign in.
 #[derive(Clone, Debug)]
-pub struct Found {
+pub struct Match {
     /// The account.
     pub user: User,
     /// How it was found.
@@ -199,12 +199,12 @@ fn object_id(text: &str) -> Option<String> {
 }
 
 /// The account, if there is one.
-pub fn find(conn: &mut Conn, who: &Named) -> Result<Option<Found>> {
+pub fn find(conn: &mut Conn, who: &Named) -> Result<Option<Match>> {
     if let Some(object_id) = &who.object_id
         && let Some(user) = users::with_object_id(conn, object_id)?
     {
         let barred = if user.object_id_counts() { standing(&user) } else { Some(Nobody::NotConfirmed) };
-        return Ok(Some(Found { user, by: By::ObjectId, barred }));
+        return Ok(Some(Match { user, by: By::ObjectId, barred }));
     }
     let Some(name) = &who.name else { return Ok(None) };
     let federated = users::federated(conn, name)?;
@@ -232,7 +232,7 @@ pub fn find(conn: &mut Conn, who: &Named) -> Result<Option<Found>> {
             _ if !confirmed => Some(Nobody::NotConfirmed),
             _ => standing(&user),
         };
-        Found { user, by, barred }
+        Match { user, by, barred }
     }))
 }
 

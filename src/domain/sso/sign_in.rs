@@ -2,7 +2,7 @@
 
 use super::events::{self, Check, Details, Proof};
 use super::examination::{Examined, judges_otherwise};
-use super::matching::{self, Found, Named, Nobody};
+use super::matching::{self, Match, Named, Nobody};
 use super::requests::{self, Mismatch, Purpose, Request};
 use super::{Settings, certificates, creation, help, hints, pending, settings};
 use crate::domain::audit::{Action, Change};
@@ -185,7 +185,7 @@ fn matched(
     basis: &Basis,
     is_test: bool,
     details: &mut Details,
-) -> Result<Result<Found, NotIn>> {
+) -> Result<Result<Match, NotIn>> {
     if who.name.is_none() && who.object_id.is_none() {
         return Ok(Err((nobody(Nobody::ClaimMissing), None)));
     }
@@ -200,7 +200,7 @@ fn matched(
         None if waiting.is_some() => return Ok(Err((nobody(Nobody::NameHeld), waiting))),
         None if settings::read(tx.conn)?.create_users && !is_test && !who.opaque && who.name.is_some() => {
             match creation::create(tx, who, accepted, details)? {
-                Ok(user) => Found { user, by: matching::By::UserName, barred: None },
+                Ok(user) => Match { user, by: matching::By::UserName, barred: None },
                 Err(sentence) => return Ok(Err((Cause::new("account_not_made", sentence), None))),
             }
         }
@@ -254,7 +254,7 @@ fn nobody(why: Nobody) -> Cause {
 fn admit(
     tx: &mut Tx,
     case: Case,
-    found: Found,
+    found: Match,
     who: &Named,
     basis: Basis,
     accepted: Accepted,

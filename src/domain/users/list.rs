@@ -92,7 +92,7 @@ pub enum Total {
 
 /// A page of a list, and how many are on all its pages.
 #[derive(Clone, Debug)]
-pub struct Found {
+pub struct UserPage {
     /// The page.
     pub page: Page<Listed>,
     /// How many there are.
@@ -166,10 +166,10 @@ impl fmt::Display for Total {
 }
 
 /// A page of the users that meet a filter; nothing where that takes more than a moment and may not.
-pub fn list(conn: &mut Conn, asked: &ListRequest, effort: Effort) -> Result<Option<Found>> {
+pub fn list(conn: &mut Conn, asked: &ListRequest, effort: Effort) -> Result<Option<UserPage>> {
     let Some(parts) = parts(&asked.filter) else {
         let page = Page::new(Vec::new(), &At::Start, asked.size, |_: &Listed| String::new());
-        return Ok(Some(Found { page, total: Total::Exactly(0) }));
+        return Ok(Some(UserPage { page, total: Total::Exactly(0) }));
     };
     let best = fewest(conn, &parts)?;
     let limit = asked.size + 1;
@@ -193,7 +193,7 @@ pub fn list(conn: &mut Conn, asked: &ListRequest, effort: Effort) -> Result<Opti
         // On each page the same, however much was looked at for it; and there is more than one page.
         _ => total(conn, &parts, best)?.or_more_than(asked.size.try_into().map_err(Error::internal)?),
     };
-    Ok(Some(Found { page, total }))
+    Ok(Some(UserPage { page, total }))
 }
 
 /// These users, by name.

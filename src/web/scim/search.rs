@@ -46,7 +46,7 @@ pub(super) struct Lookup<'a> {
 }
 
 /// A page, and what the next one needs to know of it.
-struct Found {
+struct ResultPage {
     total: i64,
     resources: Vec<Rendered>,
     /// The place of the last resource that is shown.
@@ -152,7 +152,7 @@ impl Lookup<'_> {
         })
     }
 
-    fn list(&self, conn: &mut Conn, listing: Listing) -> Result<(Place, Found), Refusal> {
+    fn list(&self, conn: &mut Conn, listing: Listing) -> Result<(Place, ResultPage), Refusal> {
         let fingerprint = QueryFingerprint::of(self.query, listing.name(), self.scope);
         match &self.query.page {
             Page::Index(start) => {
@@ -180,7 +180,7 @@ impl Lookup<'_> {
         listing: Listing,
         fingerprint: &QueryFingerprint,
         at: i64,
-    ) -> Result<Found, Refusal> {
+    ) -> Result<ResultPage, Refusal> {
         let count = self.query.count;
         let walk = format!("{}\n{count}\n{}", self.credential, fingerprint.as_str());
         // A filter may be long, and what is remembered must not be.
@@ -206,13 +206,19 @@ impl Lookup<'_> {
         Ok(found)
     }
 
-    fn remember(&self, walk: String, at: i64, found: &Found, now: i64) {
+    fn remember(&self, walk: String, at: i64, found: &ResultPage, now: i64) {
         if let Some(last) = &found.last {
             self.walks.put(walk, at.saturating_add(length(found)), last.clone(), now);
         }
     }
 
-    fn page(&self, conn: &mut Conn, listing: Listing, start: &Start, fetch: Fetch) -> Result<Found, Refusal> {
+    fn page(
+        &self,
+        conn: &mut Conn,
+        listing: Listing,
+        start: &Start,
+        fetch: Fetch,
+    ) -> Result<ResultPage, Refusal> {
         match listing {
             Listing::Users => self.one(conn, &Users(self), start, fetch),
             Listing::Groups => self.one(conn, &Groups(self), start, fetch),
@@ -230,7 +236,7 @@ impl Lookup<'_> {
         source: &S,
         start: &Start,
         fetch: Fetch,
-    ) -> Result<Found, Refusal> {
+    ) -> Result<ResultPage, Refusal> {
         match self.by_database(conn, source)? {
             Some((search, order)) => by_search(conn, source, &search, order, start, fetch),
             None => Ok(self.slice(self.looked_at(conn, source)?, start, fetch)),
@@ -287,7 +293,7 @@ impl Lookup<'_> {
         by_value.then_with(|| (a.kind, &a.key).cmp(&(b.kind, &b.key)))
     }
 
-    fn slice(&self, all: Vec<Seen>, start: &Start, fetch: Fetch) -> Found {
+    fn slice(&self, all: Vec<Seen>, start: &Start, fetch: Fetch) -> ResultPage {
         let total = i64::try_from(all.len()).unwrap_or_default();
         let skipped = match start {
             Start::Position(at) => usize::try_from(*at).unwrap_or(usize::MAX),
@@ -300,18 +306,23 @@ impl Lookup<'_> {
         let last = page.iter().take(shown).next_back().map(|seen| seen.cursor.clone());
         let resources =
             page.into_iter().map(|seen| Rendered::Part(self.query.projection.apply(seen.whole))).collect();
-        Found { total, resources, last, cut: false }
+        ResultPage { total, resources, last, cut: false }
     }
 
     /// Users, then groups; together where they are sorted.
-    fn both(&self, conn: &mut Conn, start: &Start, fetch: Fetch) -> Result<Found, Refusal> {
+    fn both(&self, conn: &mut Conn, start: &Start, fetch: Fetch) -> Result<ResultPage, Refusal> {
         if self.query.sort.is_some() {
             return Ok(self.slice(self.all_of_both(conn)?, start, fetch));
         }
         let behind_users =
             matches!(start, Start::After(cursor) if cursor.kind == kind_of(Groups(self).kind()));
         let people = if behind_users {
-            Found { total: self.total(conn, &Users(self))?, resources: Vec::new(), last: None, cut: false }
+            ResultPage {
+                total: self.total(conn, &Users(self))?,
+                resources: Vec::new(),
+                last: None,
+                cut: false,
+            }
         } else {
             self.one(conn, &Users(self), start, fetch)?
         };
@@ -327,7 +338,7 @@ impl Lookup<'_> {
         let last = if left.shown > 0 { teams.last.or(people.last) } else { people.last };
         let mut resources = people.resources;
         resources.append(&mut teams.resources);
-        Ok(Found { total: people.total + teams.total, resources, last, cut: teams.cut })
+        Ok(ResultPage { total: people.total + teams.total, resources, last, cut: teams.cut })
     }
 
     fn all_of_both(&self, conn: &mut Conn) -> Result<Vec<Seen>, Refusal> {
@@ -381,7 +392,7 @@ fn by_search<S: Source>(
     order: Option<S::Order>,
     start: &Start,
     fetch: Fetch,
-) -> Result<Found, Refusal> {
+) -> Result<ResultPage, Refusal> {
     let Fetch { count, shown } = fetch;
     let from = match start {
         Start::Position(at) => From::Position(*at),
@@ -399,10 +410,10 @@ fn by_search<S: Source>(
     let shown = usize::try_from(shown).unwrap_or_default();
     let last = rows.iter().take(shown).next_back().map(|row| source.cursor(order, row));
     let last = last.map(|RowCursor { value, key }| Cursor { kind: kind_of(source.kind()), value, key });
-    Ok(Found { total, resources: source.render(conn, rows)?, last, cut })
+    Ok(ResultPage { total, resources: source.render(conn, rows)?, last, cut })
 }
 
-fn length(found: &Found) -> i64 {
+fn length(found: &ResultPage) -> i64 {
     i64::try_from(found.resources.len()).unwrap_or_default()
 }
 

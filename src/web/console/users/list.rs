@@ -4,7 +4,7 @@ use super::{entra_badge, held_words, state_badge};
 use crate::domain::licenses::{self, LicenseType};
 use crate::domain::sites::{self, Site};
 use crate::domain::users::EntraState;
-use crate::domain::users::list::{self, Filter, Found, Listed, Order, Total, Which};
+use crate::domain::users::list::{self, Filter, Listed, Order, Total, UserPage, Which};
 use crate::web::extract::{Fields, OrgHandle, values};
 use crate::web::page::{self, Answer, Layout};
 use crate::web::query::Query;
@@ -182,7 +182,7 @@ pub(in crate::web::console) async fn show(layout: Layout, org: OrgHandle, asked:
         at: page::at(asked.after.clone(), asked.before.clone()),
         size: PAGE,
     };
-    let Found { page: rows, total } =
+    let UserPage { page: rows, total } =
         org.search(move |conn, effort| list::list(conn, &wanted, effort)).await?;
     let (sites, licenses) = org.read(|conn| Ok((sites::all(conn)?, licenses::all(conn)?))).await?;
     let (previous, next) = page::ways(&rows, "/users", &asked.query());

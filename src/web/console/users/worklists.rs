@@ -2,7 +2,7 @@
 
 use super::held_words;
 use super::list::Row;
-use crate::domain::users::list::{self, Filter, Found, Total};
+use crate::domain::users::list::{self, Filter, Total, UserPage};
 use crate::domain::users::{EntraState, by_hand};
 use crate::web::console::home::INACTIVE_DAYS;
 use crate::web::extract::{CurrentUser, Fields, OrgHandle, Posted};
@@ -44,7 +44,7 @@ pub(in crate::web::console) async fn deleted_in_entra(
     asked: Query<WorklistQuery>,
 ) -> Answer {
     let filter = Filter { entra: Some(EntraState::Deleted), ..Filter::default() };
-    let Found { page: rows, total } = load(&org, filter, &asked).await?;
+    let UserPage { page: rows, total } = load(&org, filter, &asked).await?;
     let (previous, next) = page::ways(&rows, "/users/deleted-in-entra", &[]);
     let page = WorklistPage {
         layout: layout.of("users"),
@@ -69,7 +69,7 @@ pub(in crate::web::console) async fn inactive(
 ) -> Answer {
     let days = asked.days.unwrap_or(INACTIVE_DAYS).clamp(0, 36_500);
     let filter = list::inactive_for(days, org.inner().now());
-    let Found { page: rows, total } = load(&org, filter, &asked).await?;
+    let UserPage { page: rows, total } = load(&org, filter, &asked).await?;
     let (previous, next) = page::ways(&rows, "/users/inactive", &[("days", &days.to_string())]);
     let page = WorklistPage {
         layout: layout.of("users"),
@@ -88,7 +88,7 @@ pub(in crate::web::console) async fn inactive(
     page::show(&page.layout, &page)
 }
 
-async fn load(org: &OrgHandle, filter: Filter, asked: &WorklistQuery) -> crate::error::Result<Found> {
+async fn load(org: &OrgHandle, filter: Filter, asked: &WorklistQuery) -> crate::error::Result<UserPage> {
     let at = page::at(asked.after.clone(), asked.before.clone());
     let asked = list::ListRequest { filter, at, size: PAGE, ..list::ListRequest::default() };
     org.search(move |conn, effort| list::list(conn, &asked, effort)).await
