@@ -113,7 +113,7 @@ pub struct Everything {
 
 /// A verdict on everything, as its task keeps it.
 #[derive(Debug, Serialize, Deserialize)]
-struct Order {
+struct VerdictInput {
     /// The number of the latest hold that it concerns.
     until: i64,
     /// Of what the count begins anew.
@@ -122,7 +122,7 @@ struct Order {
     newer: usize,
 }
 
-impl tasks::Order for Order {
+impl tasks::TaskInput for VerdictInput {
     fn asks_the_same(&self, other: &Self) -> bool {
         self.until == other.until
     }
@@ -200,14 +200,14 @@ pub fn begin_all(tx: &mut Tx, verdict: Verdict, all: &Everything) -> Result<Note
     let newer: i64 = table::table.filter(table::held_no.gt(all.until)).count().get_result(tx.conn)?;
     let count = all.users + all.groups;
     let losses = if count + newer == 0 { Loss::ALL } else { &all.losses };
-    let mut order = Order {
+    let mut order = VerdictInput {
         until: all.until,
         losses: losses.iter().map(|loss| loss.as_str().to_owned()).collect(),
         newer: usize::try_from(newer).map_err(Error::internal)?,
     };
     if let Some(running) = tasks::running_on(tx.conn, SUBJECT)?.filter(|task| task.kind == kind) {
         // One that is shown only by now is the same where nothing is held back that the other does not concern.
-        let theirs = running.what::<Order>()?.until;
+        let theirs = running.what::<VerdictInput>()?.until;
         let beyond = table::table.filter(table::held_no.gt(theirs)).filter(table::held_no.le(order.until));
         if !diesel::select(exists(beyond)).get_result::<bool>(tx.conn)? {
             order.until = theirs;
@@ -226,12 +226,16 @@ pub fn begin_all(tx: &mut Tx, verdict: Verdict, all: &Everything) -> Result<Note
 /// What came of a verdict on everything.
 pub fn decided(task: &Task) -> Result<Decided> {
     let count = |rows: i64| usize::try_from(rows).map_err(Error::internal);
-    Ok(Decided { done: count(task.done)?, left: count(task.left_out)?, newer: task.what::<Order>()?.newer })
+    Ok(Decided {
+        done: count(task.done)?,
+        left: count(task.left_out)?,
+        newer: task.what::<VerdictInput>()?.newer,
+    })
 }
 
 /// Decides on some of it; what cannot be decided is left as it is, and the others go on.
 pub(super) fn decide_some(tx: &mut Tx, task: &mut Task, slice: &mut Slice) -> Result<Noted<Step>> {
-    let order: Order = task.what()?;
+    let order: VerdictInput = task.what()?;
     let verdict = if task.kind == Kind::ReleaseHeld { Verdict::Release } else { Verdict::Keep };
     let mut position = task.position()?.unwrap_or(match verdict {
         Verdict::Release => Position::Count(0, String::new()),
@@ -262,7 +266,7 @@ pub(super) fn decide_some(tx: &mut Tx, task: &mut Task, slice: &mut Slice) -> Re
 /// Begins the count anew of some people; answers where to go on.
 fn count_anew(
     tx: &mut Tx,
-    order: &Order,
+    order: &VerdictInput,
     (at, after): (usize, &str),
     begun: NaiveDateTime,
 ) -> Result<Position> {
@@ -288,7 +292,7 @@ fn decide_users(
     tx: &mut Tx,
     verdict: Verdict,
     task: &mut Task,
-    order: &Order,
+    order: &VerdictInput,
     (no, id): (i64, String),
     slice: &mut Slice,
 ) -> Result<Position> {

@@ -22,13 +22,13 @@ const AT_ONCE: i64 = 100;
 
 /// Whom a site is for, as the task keeps it.
 #[derive(Debug, Serialize, Deserialize)]
-struct Order {
+struct AssignmentInput {
     site: String,
     /// The name that they wait for.
     name: String,
 }
 
-impl tasks::Order for Order {
+impl tasks::TaskInput for AssignmentInput {
     fn asks_the_same(&self, other: &Self) -> bool {
         self.site == other.site && fold(&self.name) == fold(&other.name)
     }
@@ -228,7 +228,7 @@ pub fn delete(tx: &mut Tx, id: &str) -> Result<Noted<()>> {
 fn settle(tx: &mut Tx, site: &Site, name: &str) -> Result<()> {
     let key = &fold(name);
     let waiting: i64 = waiting_for(key).count().get_result(tx.conn)?;
-    let order = Order { site: site.id.clone(), name: name.to_owned() };
+    let order = AssignmentInput { site: site.id.clone(), name: name.to_owned() };
     if waiting > AT_ONCE {
         return tasks::begin(tx, Work::SettleSite, &subject_of(key), &order, waiting).map(drop);
     }
@@ -251,12 +251,12 @@ pub fn being_settled(conn: &mut Conn, name: &str) -> Result<Option<Task>> {
 
 /// The name that a task settles.
 pub fn settled_name(task: &Task) -> Result<String> {
-    Ok(task.what::<Order>()?.name)
+    Ok(task.what::<AssignmentInput>()?.name)
 }
 
 /// Settles some of those who wait.
 pub(super) fn settle_some(tx: &mut Tx, task: &mut Task, slice: &mut Slice) -> Result<Noted<Step>> {
-    let order: Order = task.what()?;
+    let order: AssignmentInput = task.what()?;
     let site = meant(tx.conn, &order)?;
     loop {
         let some = some_waiting_for(tx.conn, &fold(&order.name))?;
@@ -278,7 +278,7 @@ pub(super) fn settle_some(tx: &mut Tx, task: &mut Task, slice: &mut Slice) -> Re
 ///
 /// # Errors
 /// [`Error::Conflict`] where it means another, or none.
-fn meant(conn: &mut Conn, order: &Order) -> Result<Site> {
+fn meant(conn: &mut Conn, order: &AssignmentInput) -> Result<Site> {
     match named(conn, &order.name)? {
         Some(site) if site.id == order.site => Ok(site),
         _ => Err(Error::Conflict(match find(conn, &order.site) {

@@ -16,7 +16,7 @@ const BITE: i64 = 100;
 
 /// Whose names are to change, as the task keeps it.
 #[derive(Debug, Serialize, Deserialize)]
-struct Order {
+struct RenameInput {
     /// The kinds of proposals that are accepted.
     kinds: Vec<String>,
     /// The keys of the accounts with a role of which something waited for an owner before.
@@ -25,7 +25,7 @@ struct Order {
     since: Vec<String>,
 }
 
-impl tasks::Order for Order {
+impl tasks::TaskInput for RenameInput {
     fn asks_the_same(&self, other: &Self) -> bool {
         let kinds = |order: &Self| order.kinds.iter().cloned().collect::<BTreeSet<_>>();
         kinds(self) == kinds(other)
@@ -71,14 +71,14 @@ pub fn accept_all(tx: &mut Tx, id: &str, kinds: &[Kind]) -> Result<Noted<Outcome
 pub fn begin_accepting(tx: &mut Tx, id: &str, kinds: &[Kind], total: i64) -> Result<Noted<Task>> {
     find(tx.conn, id)?;
     let kinds = kinds.iter().map(|kind| kind.as_str().to_owned()).collect();
-    let order = Order { kinds, waited: waiting(tx.conn)?, since: Vec::new() };
+    let order = RenameInput { kinds, waited: waiting(tx.conn)?, since: Vec::new() };
     let task = tasks::begin(tx, Work::AcceptRenames, id, &order, total)?;
     Ok(Noted::unaudited(task, "each user who is renamed has an entry of their own"))
 }
 
 /// The names of the accounts with a role whose new name waits for an owner since.
 pub fn waiting_since(task: &Task) -> Result<Vec<String>> {
-    Ok(task.what::<Order>()?.since)
+    Ok(task.what::<RenameInput>()?.since)
 }
 
 /// The keys of the accounts with a role of which something waits for an owner.
@@ -88,7 +88,7 @@ fn waiting(conn: &mut Conn) -> Result<Vec<String>> {
 
 /// Renames some of those whose turn it is, or gives them their old names back.
 pub(in crate::domain) fn rename_some(tx: &mut Tx, task: &mut Task, slice: &mut Slice) -> Result<Noted<Step>> {
-    let (id, mut order) = (task.subject.clone(), task.what::<Order>()?);
+    let (id, mut order) = (task.subject.clone(), task.what::<RenameInput>()?);
     let kinds: Vec<Kind> = order.kinds.iter().filter_map(|word| Kind::parse(word)).collect();
     let mut after: i32 = task.position()?.unwrap_or_default();
     loop {
@@ -188,7 +188,7 @@ pub fn count_accepted(conn: &mut Conn, id: &str) -> Result<i64> {
 /// Begins to take all back that were accepted: so many as [`count_accepted`] says.
 pub fn begin_undoing(tx: &mut Tx, id: &str, total: i64) -> Result<Noted<Task>> {
     find(tx.conn, id)?;
-    let order = Order { kinds: Vec::new(), waited: waiting(tx.conn)?, since: Vec::new() };
+    let order = RenameInput { kinds: Vec::new(), waited: waiting(tx.conn)?, since: Vec::new() };
     let task = tasks::begin(tx, Work::UndoRenames, id, &order, total)?;
     Ok(Noted::unaudited(task, "each user who is renamed has an entry of their own"))
 }

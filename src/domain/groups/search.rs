@@ -45,7 +45,7 @@ pub use crate::domain::users::query::Moment;
 
 /// What the database can sort by. An absent value comes last (RFC 7644 section 3.4.2.3).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Order {
+pub enum SortKey {
     /// A text.
     Text(Field),
     /// A moment.
@@ -58,7 +58,7 @@ pub struct Search {
     /// Which of them.
     pub condition: GroupCondition,
     /// The order; as they were made if there is none.
-    pub order: Option<Order>,
+    pub order: Option<SortKey>,
     /// Whether the last comes first.
     pub descending: bool,
 }
@@ -142,13 +142,13 @@ fn ordered(query: Query, search: &Search) -> Query {
     }
     match search.order {
         None => by!(user_groups::id),
-        Some(Order::Text(Field::ScimId)) => by!(user_groups::scim_id),
-        Some(Order::Text(Field::Name)) => by!(user_groups::name_key),
-        Some(Order::Text(Field::ExternalId)) => {
+        Some(SortKey::Text(Field::ScimId)) => by!(user_groups::scim_id),
+        Some(SortKey::Text(Field::Name)) => by!(user_groups::name_key),
+        Some(SortKey::Text(Field::ExternalId)) => {
             by!(user_groups::external_id.is_null(), user_groups::external_id)
         }
-        Some(Order::Time(Moment::Created)) => by!(user_groups::created_at),
-        Some(Order::Time(Moment::Changed)) => by!(user_groups::updated_at),
+        Some(SortKey::Time(Moment::Created)) => by!(user_groups::created_at),
+        Some(SortKey::Time(Moment::Changed)) => by!(user_groups::updated_at),
     }
 }
 
@@ -159,17 +159,17 @@ fn behind(search: &Search, cursor: &Cursor) -> Sql<user_groups::table> {
     match search.order {
         None if descending => Box::new(id.lt(key)),
         None => Box::new(id.gt(key)),
-        Some(Order::Text(Field::ScimId)) => {
+        Some(SortKey::Text(Field::ScimId)) => {
             behind!(user_groups::scim_id, id, value.unwrap_or_default(), key, descending)
         }
-        Some(Order::Text(Field::Name)) => {
+        Some(SortKey::Text(Field::Name)) => {
             behind!(user_groups::name_key, id, value.unwrap_or_default(), key, descending)
         }
-        Some(Order::Text(Field::ExternalId)) => {
+        Some(SortKey::Text(Field::ExternalId)) => {
             let compared = user_groups::external_id.assume_not_null();
             behind_or_absent!(user_groups::external_id, compared, id, value, key, descending)
         }
-        Some(Order::Time(moment)) => {
+        Some(SortKey::Time(moment)) => {
             let at = value.and_then(|at| NaiveDateTime::parse_from_str(&at, MOMENT).ok()).unwrap_or_default();
             match moment {
                 Moment::Created => behind!(user_groups::created_at, id, at, key, descending),
@@ -181,14 +181,14 @@ fn behind(search: &Search, cursor: &Cursor) -> Sql<user_groups::table> {
 
 /// The place in the order of a row that was found.
 #[must_use]
-pub fn cursor(order: Option<Order>, group: &Group) -> Cursor {
+pub fn cursor(order: Option<SortKey>, group: &Group) -> Cursor {
     let value = match order {
         None => None,
-        Some(Order::Text(Field::ScimId)) => Some(group.scim_id.clone()),
-        Some(Order::Text(Field::Name)) => Some(group.name_key.clone()),
-        Some(Order::Text(Field::ExternalId)) => group.external_id.clone(),
-        Some(Order::Time(Moment::Created)) => Some(group.created_at.format(MOMENT).to_string()),
-        Some(Order::Time(Moment::Changed)) => Some(group.updated_at.format(MOMENT).to_string()),
+        Some(SortKey::Text(Field::ScimId)) => Some(group.scim_id.clone()),
+        Some(SortKey::Text(Field::Name)) => Some(group.name_key.clone()),
+        Some(SortKey::Text(Field::ExternalId)) => group.external_id.clone(),
+        Some(SortKey::Time(Moment::Created)) => Some(group.created_at.format(MOMENT).to_string()),
+        Some(SortKey::Time(Moment::Changed)) => Some(group.updated_at.format(MOMENT).to_string()),
     };
     Cursor { value, key: group.id.clone() }
 }

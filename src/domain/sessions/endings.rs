@@ -73,7 +73,7 @@ pub fn end_those(tx: &mut Tx, which: &Ending) -> Result<Noted<()>> {
     Ok(Noted::unaudited((), WHY))
 }
 
-impl tasks::Order for Ending {
+impl tasks::TaskInput for Ending {
     fn asks_the_same(&self, other: &Self) -> bool {
         self == other
     }

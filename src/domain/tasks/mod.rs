@@ -77,13 +77,13 @@ pub enum Step {
 }
 
 /// What is to be done, as a task keeps it.
-pub(super) trait Order: Serialize + DeserializeOwned {
+pub(super) trait TaskInput: Serialize + DeserializeOwned {
     /// Whether whoever asks for this now asks for what `other`, which is under way, does already. What came of it on the
     /// way, where that is kept in it, is nothing that was asked for.
     fn asks_the_same(&self, other: &Self) -> bool;
 }
 
-impl Order for () {
+impl TaskInput for () {
     fn asks_the_same(&self, (): &()) -> bool {
         true
     }
@@ -182,7 +182,12 @@ impl Task {
 /// # Errors
 /// [`Error::Conflict`] while other work on the same thing is under way: what comes of that is nothing that whoever asks
 /// now asked for.
-pub(super) fn under_way(tx: &mut Tx, kind: Kind, subject: &str, what: &impl Order) -> Result<Option<Task>> {
+pub(super) fn under_way(
+    tx: &mut Tx,
+    kind: Kind,
+    subject: &str,
+    what: &impl TaskInput,
+) -> Result<Option<Task>> {
     let Some(running) = running_on(tx.conn, subject)? else { return Ok(None) };
     let refused = |what: &str, then: &str| {
         Error::Conflict(format!(
@@ -220,7 +225,7 @@ pub(super) fn begin_by_itself(
     tx: &mut Tx,
     kind: Kind,
     subject: &str,
-    what: &impl Order,
+    what: &impl TaskInput,
     total: i64,
 ) -> Result<Task> {
     let tx = &mut Tx { conn: tx.conn, actor: &Actor::Rollcall, now: tx.now, keys: tx.keys };
@@ -231,7 +236,13 @@ pub(super) fn begin_by_itself(
 ///
 /// # Errors
 /// [`Error::Conflict`] while other work on the same thing is under way.
-pub(super) fn begin(tx: &mut Tx, kind: Kind, subject: &str, what: &impl Order, total: i64) -> Result<Task> {
+pub(super) fn begin(
+    tx: &mut Tx,
+    kind: Kind,
+    subject: &str,
+    what: &impl TaskInput,
+    total: i64,
+) -> Result<Task> {
     if let Some(running) = under_way(tx, kind, subject, what)? {
         return Ok(running);
     }

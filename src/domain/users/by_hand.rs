@@ -193,7 +193,7 @@ pub struct Placed {
 
 /// Whose site is to be set, as the task keeps it.
 #[derive(Debug, Serialize, Deserialize)]
-struct Order {
+struct SiteInput {
     ids: Vec<String>,
     site: String,
     /// What came of it so far.
@@ -201,7 +201,7 @@ struct Order {
     gone: Vec<String>,
 }
 
-impl tasks::Order for Order {
+impl tasks::TaskInput for SiteInput {
     fn asks_the_same(&self, other: &Self) -> bool {
         (&self.ids, &self.site) == (&other.ids, &other.site)
     }
@@ -214,7 +214,7 @@ pub fn begin_setting_site(tx: &mut Tx, ids: &[String], site: &str) -> Result<Not
     let mut seen = HashSet::new();
     let ids: Vec<String> = ids.iter().filter(|id| seen.insert(*id)).cloned().collect();
     let total = i64::try_from(ids.len()).map_err(Error::internal)?;
-    let order = Order { ids, site, left: Vec::new(), gone: Vec::new() };
+    let order = SiteInput { ids, site, left: Vec::new(), gone: Vec::new() };
     let task = tasks::begin(tx, Work::SetSite, &format!("selection {}", new_id()), &order, total)?;
     Ok(Noted::unaudited(task, "each user whose site is set has an entry of their own"))
 }
@@ -225,7 +225,7 @@ pub(in crate::domain) fn set_some_sites(
     task: &mut Task,
     slice: &mut Slice,
 ) -> Result<Noted<Step>> {
-    let mut order: Order = task.what()?;
+    let mut order: SiteInput = task.what()?;
     let mut at: usize = task.position()?.unwrap_or_default();
     while let Some(id) = order.ids.get(at) {
         if !slice.goes_on() {
@@ -254,7 +254,7 @@ pub(in crate::domain) fn set_some_sites(
 
 /// What came of setting a site for many.
 pub fn placed(task: &Task) -> Result<Placed> {
-    let order: Order = task.what()?;
+    let order: SiteInput = task.what()?;
     let set = usize::try_from(task.done).map_err(Error::internal)?;
     Ok(Placed { set, left: order.left, gone: order.gone })
 }

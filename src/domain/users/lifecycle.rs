@@ -148,13 +148,13 @@ pub fn delete(tx: &mut Tx, ids: &[String]) -> Result<Noted<usize>> {
 
 /// Whose accounts are to be deleted, as the task keeps it.
 #[derive(Debug, Serialize, Deserialize)]
-struct Order {
+struct DeletionInput {
     ids: Vec<String>,
     /// Whether one that may not be deleted keeps them all: as long as they go in one transaction.
     all_or_none: bool,
 }
 
-impl tasks::Order for Order {
+impl tasks::TaskInput for DeletionInput {
     fn asks_the_same(&self, other: &Self) -> bool {
         self.ids == other.ids
     }
@@ -174,7 +174,7 @@ pub fn begin_deleting(tx: &mut Tx, ids: &[String]) -> Result<Noted<Task>> {
         all_or_none |= deletable(tx, id)?.role != Role::None;
     }
     let total = i64::try_from(distinct.len()).map_err(Error::internal)?;
-    let order = Order { ids: distinct.into_iter().cloned().collect(), all_or_none };
+    let order = DeletionInput { ids: distinct.into_iter().cloned().collect(), all_or_none };
     let task = tasks::begin(tx, Kind::DeleteUsers, &selection, &order, total)?;
     if !all_or_none {
         return Ok(Noted::unaudited(task, "each user who is deleted has an entry of their own"));
@@ -196,7 +196,7 @@ fn selection(keys: &Keyring, ids: &[String]) -> String {
 
 /// Deletes some of them.
 pub(in crate::domain) fn delete_some(tx: &mut Tx, task: &mut Task, slice: &mut Slice) -> Result<Noted<Step>> {
-    let order: Order = task.what()?;
+    let order: DeletionInput = task.what()?;
     let mut at: usize = task.position()?.unwrap_or_default();
     while let Some(id) = order.ids.get(at) {
         if !slice.goes_on() {

@@ -6,7 +6,7 @@
 use super::by_entra::Scope;
 use super::census;
 use super::query::{Field, Predicate, UserCondition, display_name_has_index, to_sql};
-use super::search::{Order, Search, least};
+use super::search::{Search, SortKey, least};
 use crate::db::schema::users;
 use crate::db::{Backend, Conn, text_search};
 use crate::domain::condition::{Condition, Sql, Test, without_index};
@@ -61,8 +61,8 @@ fn among(predicate: &Predicate, search: &Search) -> Option<IntoBoxed<'static, us
 /// Whether a page of this search that begins at a position has to look at all users.
 pub fn looks_at_all(conn: &mut Conn, search: &Search, position: i64) -> Result<bool> {
     let sorts = match search.order {
-        None | Some(Order::Time(_) | Order::Text(Field::UserName)) => false,
-        Some(Order::Text(_)) => true,
+        None | Some(SortKey::Time(_) | SortKey::Text(Field::UserName)) => false,
+        Some(SortKey::Text(_)) => true,
     };
     Ok(match &search.plan {
         Plan::AllRows => !(is_by_activity(search) && position <= FEW),

@@ -25,7 +25,7 @@ pub struct Search {
     /// Who of them.
     pub condition: UserCondition,
     /// The order; as they were made if there is none.
-    pub order: Option<Order>,
+    pub order: Option<SortKey>,
     /// Whether the last comes first.
     pub descending: bool,
     /// How they are found: see [`plan`](super::plan::plan).
@@ -34,7 +34,7 @@ pub struct Search {
 
 /// What the database can sort by. An absent value comes last (RFC 7644 section 3.4.2.3).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Order {
+pub enum SortKey {
     /// A text.
     Text(Field),
     /// A moment.
@@ -83,9 +83,9 @@ macro_rules! sorted {
     ($order:expr, $by:ident, $by_time:ident, $absent_last:ident, $by_key:expr) => {
         match $order {
             None => $by_key,
-            Some(Order::Time(Moment::Created)) => $by_time!(users::created_at),
-            Some(Order::Time(Moment::Changed)) => $by_time!(users::updated_at),
-            Some(Order::Text(field)) => match field {
+            Some(SortKey::Time(Moment::Created)) => $by_time!(users::created_at),
+            Some(SortKey::Time(Moment::Changed)) => $by_time!(users::updated_at),
+            Some(SortKey::Text(field)) => match field {
                 Field::ScimId => $by!(users::scim_id),
                 Field::UserName => $by!(users::user_name_key),
                 Field::ExternalId => $absent_last!(users::external_id, users::external_id),
@@ -219,7 +219,7 @@ fn ordered(query: Query, search: &Search) -> Query {
         };
     }
     // Each user name is one account's: the index of it, without the key, is taken for the order.
-    if search.order == Some(Order::Text(Field::UserName)) {
+    if search.order == Some(SortKey::Text(Field::UserName)) {
         return if search.descending {
             query.order(users::user_name_key.desc())
         } else {
@@ -263,14 +263,14 @@ fn behind(search: &Search, cursor: &Cursor) -> Sql<users::table> {
 
 /// The place in the order of a row that was found.
 #[must_use]
-pub fn cursor(order: Option<Order>, user: &User) -> Cursor {
+pub fn cursor(order: Option<SortKey>, user: &User) -> Cursor {
     let profile = &user.profile;
     let folded = |text: &Option<String>| text.as_ref().map(|text| text.to_lowercase());
     let value = match order {
         None => None,
-        Some(Order::Time(Moment::Created)) => Some(user.created_at.format(MOMENT).to_string()),
-        Some(Order::Time(Moment::Changed)) => Some(user.updated_at.format(MOMENT).to_string()),
-        Some(Order::Text(field)) => match field {
+        Some(SortKey::Time(Moment::Created)) => Some(user.created_at.format(MOMENT).to_string()),
+        Some(SortKey::Time(Moment::Changed)) => Some(user.updated_at.format(MOMENT).to_string()),
+        Some(SortKey::Text(field)) => match field {
             Field::ScimId => Some(user.scim_id.clone()),
             Field::UserName => Some(user.user_name_key.clone()),
             Field::ExternalId => profile.external_id.clone(),
@@ -346,7 +346,7 @@ mod tests {
     fn a_page_far_on_in_an_order_is_found_by_stepping_over_an_index() {
         let (_folder, db) = empty();
         let orders =
-            [Order::Text(Field::UserName), Order::Time(Moment::Created), Order::Time(Moment::Changed)];
+            [SortKey::Text(Field::UserName), SortKey::Time(Moment::Created), SortKey::Time(Moment::Changed)];
         db.read(|conn| {
             for order in orders {
                 for descending in [false, true] {

@@ -43,16 +43,18 @@ pub(super) fn groups(filter: Option<&Filter>) -> Compiled<of_groups::Predicate> 
 }
 
 /// What an account sorts by there, if the database can.
-pub(super) fn user_order(attr: &AttributeRef) -> Option<crate::domain::users::search::Order> {
-    use crate::domain::users::search::Order;
+pub(super) fn user_order(attr: &AttributeRef) -> Option<crate::domain::users::search::SortKey> {
+    use crate::domain::users::search::SortKey;
     let name = attr.name();
-    moment_of(&name).map(Order::Time).or_else(|| user_field(&name).map(Order::Text))
+    moment_of(&name).map(SortKey::Time).or_else(|| user_field(&name).map(SortKey::Text))
 }
 
 /// What a group sorts by there, if the database can.
-pub(super) fn group_order(attr: &AttributeRef) -> Option<of_groups::Order> {
+pub(super) fn group_order(attr: &AttributeRef) -> Option<of_groups::SortKey> {
     let name = attr.name();
-    moment_of(&name).map(of_groups::Order::Time).or_else(|| group_field(&name).map(of_groups::Order::Text))
+    moment_of(&name)
+        .map(of_groups::SortKey::Time)
+        .or_else(|| group_field(&name).map(of_groups::SortKey::Text))
 }
 
 fn compile<L>(

@@ -64,7 +64,7 @@ pub(super) struct Groups<'a>(pub(super) &'a Lookup<'a>);
 
 impl Source for Users<'_> {
     type Predicate = query::Predicate;
-    type Order = of_users::Order;
+    type Order = of_users::SortKey;
     type Search = of_users::Search;
     type Row = Known;
 
@@ -131,7 +131,7 @@ impl Source for Users<'_> {
 
 impl Source for Groups<'_> {
     type Predicate = of_groups::Predicate;
-    type Order = of_groups::Order;
+    type Order = of_groups::SortKey;
     type Search = of_groups::Search;
     type Row = Group;
 
