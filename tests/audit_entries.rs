@@ -316,7 +316,7 @@ async fn names(sent: &mut BTreeSet<&'static str>) {
         .unwrap()
         .items
         .into_iter()
-        .find(rollcall::domain::alignment::Row::is_open_proposal);
+        .find(rollcall::domain::alignment::AlignmentRow::is_open_proposal);
     let row = proposed.unwrap();
     let (number, kind) = (row.number.to_string(), row.kind.as_str());
     let one = [id, number.as_str()];

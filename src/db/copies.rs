@@ -44,7 +44,7 @@ impl Fault {
 pub struct Single(Conn);
 
 #[derive(QueryableByName)]
-struct Line {
+struct ReportLine {
     #[diesel(sql_type = Text)]
     line: String,
 }
@@ -94,11 +94,11 @@ impl Single {
     /// Looks at every page, every index and every reference.
     pub fn check(&mut self) -> Result<(), Fault> {
         let told = "SELECT integrity_check AS line FROM pragma_integrity_check";
-        let mut faults: Vec<Line> = diesel::sql_query(told).load(&mut self.0).map_err(Fault::of)?;
+        let mut faults: Vec<ReportLine> = diesel::sql_query(told).load(&mut self.0).map_err(Fault::of)?;
         faults.retain(|fault| fault.line != "ok");
         let told = "SELECT DISTINCT 'rows of ' || \"table\" || ' refer to none of ' || parent AS line \
                     FROM pragma_foreign_key_check";
-        faults.extend(diesel::sql_query(told).load::<Line>(&mut self.0).map_err(Fault::of)?);
+        faults.extend(diesel::sql_query(told).load::<ReportLine>(&mut self.0).map_err(Fault::of)?);
         if faults.is_empty() {
             return Ok(());
         }
@@ -163,7 +163,7 @@ mod tests {
         let mut single = Single::open(path).unwrap();
         let names = "SELECT name AS line FROM pragma_table_list WHERE schema = 'main' AND type = 'table' AND NOT wr \
                      AND name NOT LIKE 'sqlite_%'";
-        let names: Vec<Line> = diesel::sql_query(names).load(&mut single.0).unwrap();
+        let names: Vec<ReportLine> = diesel::sql_query(names).load(&mut single.0).unwrap();
         let mut numbers = |name: &str| {
             let rows = format!("SELECT rowid AS number FROM \"{name}\" ORDER BY rowid");
             let rows: Vec<Row> = diesel::sql_query(rows).load(&mut single.0).unwrap();

@@ -13,7 +13,7 @@
 //! | [`Kind::EndSessions`]                | [`sessions::end_some`]                     |
 
 use super::authority::Authority;
-use super::tasks::{self, InHand, Kind, Row, Slice, State, Step, Task};
+use super::tasks::{self, InHand, Kind, Slice, State, Step, Task, WorkItem};
 use super::users::{self, by_hand, lifecycle};
 use super::{Actor, Noted, Org, Tx, alignment, groups, held, sessions, settings, sites};
 use crate::error::{Error, Result};
@@ -110,19 +110,19 @@ async fn others_can_write(org: &Org) -> bool {
 }
 
 /// What is said of a task that comes no further.
-fn stuck(org: &Org, task: &Task, row: Option<Row>) -> Result<String> {
+fn stuck(org: &Org, task: &Task, row: Option<WorkItem>) -> Result<String> {
     let what = org.read(move |conn| {
         Ok(match row {
             None => "The next row".to_owned(),
-            Some(Row::User(id)) => match users::find(conn, &id) {
+            Some(WorkItem::User(id)) => match users::find(conn, &id) {
                 Ok(user) => format!("The user {}", user.profile.user_name),
                 Err(_) => format!("The user with the key {id}"),
             },
-            Some(Row::Group(id)) => match groups::find(conn, &id) {
+            Some(WorkItem::Group(id)) => match groups::find(conn, &id) {
                 Ok(group) => format!("The group {}", group.name),
                 Err(_) => format!("The group with the key {id}"),
             },
-            Some(Row::Compared(number)) => format!("Row {number} of the comparison"),
+            Some(WorkItem::Compared(number)) => format!("Row {number} of the comparison"),
         })
     })?;
     Ok(format!(

@@ -7,7 +7,7 @@ use super::audit::{Action, Change};
 use super::deprovisioning_guard::{self, Loss};
 use super::groups::{self, Group, by_entra as entras_groups};
 use super::page::{At, Page};
-use super::tasks::{self, Kind, Row, Slice, Step, Task};
+use super::tasks::{self, Kind, Slice, Step, Task, WorkItem};
 use super::users::{self, Held, User, by_entra, by_hand, lifecycle, may_decide};
 use super::{Noted, Tx};
 use crate::db::Conn;
@@ -310,7 +310,7 @@ fn decide_users(
     let mut last = (no, id);
     for (id, no) in some {
         let named = Named { id, shown: Some(no) };
-        slice.begins(Row::User(named.id.clone()));
+        slice.begins(WorkItem::User(named.id.clone()));
         let outcome = tx.nested(|tx| decide_user(tx, verdict, &named));
         task.count(is_done(outcome)?);
         last = (no, named.id);
@@ -333,7 +333,7 @@ fn decide_next_group(
     let Some(id) = next.select(user_groups::id).first::<String>(tx.conn).optional()? else {
         return Ok(None);
     };
-    slice.begins(Row::Group(id.clone()));
+    slice.begins(WorkItem::Group(id.clone()));
     let outcome = tx.nested(|tx| decide_group(tx, verdict, &id).map(|_| true));
     task.count(is_done(outcome)?);
     Ok(Some(id))

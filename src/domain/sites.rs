@@ -3,7 +3,7 @@
 //! Once a user has a site it is never changed: only [`place`] sets it.
 
 use super::audit::{Action, Change, Kind, Subject};
-use super::tasks::{self, Kind as Work, Row, Slice, Step, Task};
+use super::tasks::{self, Kind as Work, Slice, Step, Task, WorkItem};
 use super::{Noted, Tx, fold, names, new_id};
 use crate::db::Conn;
 use crate::db::schema::{site_aliases, sites, users};
@@ -267,7 +267,7 @@ pub(super) fn settle_some(tx: &mut Tx, task: &mut Task, slice: &mut Slice) -> Re
             if !slice.goes_on() {
                 return Ok(Noted::unaudited(Step::More, "each user has an entry of their own"));
             }
-            slice.begins(Row::User(id.clone()));
+            slice.begins(WorkItem::User(id.clone()));
             place(tx, &id, &user_name, &site)?;
             task.count(true);
         }

@@ -75,7 +75,7 @@ pub struct Attempt {
 
 #[derive(Clone, Debug, Queryable, Selectable, Insertable, AsChangeset)]
 #[diesel(table_name = table, treat_none_as_null = true)]
-struct Row {
+struct ThrottleRow {
     subject: String,
     user_id: Option<String>,
     failures: i32,
@@ -304,7 +304,7 @@ fn count(
         make_room(tx)?;
     }
     let tries = before.as_ref().map_or(0, |row| row.failures).max(0).saturating_add(1);
-    let row = Row {
+    let row = ThrottleRow {
         subject: subject.to_owned(),
         user_id: user.map(str::to_owned),
         failures: tries,
@@ -347,8 +347,8 @@ fn seconds(span: TimeDelta) -> u64 {
     u64::try_from(span.num_seconds()).unwrap_or(0) + 1
 }
 
-fn row(conn: &mut Conn, subject: &str) -> Result<Option<Row>> {
-    Ok(table::table.find(subject).select(Row::as_select()).first(conn).optional()?)
+fn row(conn: &mut Conn, subject: &str) -> Result<Option<ThrottleRow>> {
+    Ok(table::table.find(subject).select(ThrottleRow::as_select()).first(conn).optional()?)
 }
 
 #[cfg(test)]

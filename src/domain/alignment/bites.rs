@@ -1,6 +1,6 @@
 //! The rows of a comparison come and go some at a time: there may be a hundred thousand, and others write in between.
 
-use super::{Alignment, Compared, Row, find};
+use super::{Alignment, AlignmentRow, Compared, find};
 use crate::db::Conn;
 use crate::db::schema::{alignment_rows, alignments};
 use crate::domain::audit::{Action, Change};
@@ -19,7 +19,7 @@ const ABANDONED_AFTER: TimeDelta = TimeDelta::hours(1);
 
 impl Compared {
     /// Its rows, in as many parts as they are written in.
-    pub fn take_bites(&mut self) -> Vec<Vec<Row>> {
+    pub fn take_bites(&mut self) -> Vec<Vec<AlignmentRow>> {
         let mut rows = std::mem::take(&mut self.rows).into_iter();
         std::iter::from_fn(|| {
             Some(rows.by_ref().take(BITE).collect::<Vec<_>>()).filter(|some| !some.is_empty())
@@ -44,8 +44,9 @@ pub fn begin_keeping(tx: &mut Tx, file_name: &str, compared: &Compared) -> Resul
 }
 
 /// Keeps some of its rows.
-pub fn keep_some(tx: &mut Tx, id: &str, rows: Vec<Row>) -> Result<Noted<()>> {
-    let rows: Vec<Row> = rows.into_iter().map(|row| Row { alignment_id: id.to_owned(), ..row }).collect();
+pub fn keep_some(tx: &mut Tx, id: &str, rows: Vec<AlignmentRow>) -> Result<Noted<()>> {
+    let rows: Vec<AlignmentRow> =
+        rows.into_iter().map(|row| AlignmentRow { alignment_id: id.to_owned(), ..row }).collect();
     diesel::insert_into(alignment_rows::table).values(&rows).execute(tx.conn)?;
     Ok(Noted::unaudited((), "the entry is made once all of the comparison is kept"))
 }

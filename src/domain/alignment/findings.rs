@@ -2,7 +2,7 @@
 
 use super::compare::{Evidence, Matches};
 use super::read::Theirs;
-use super::{Account, AccountStanding, Kind, Row, State};
+use super::{Account, AccountStanding, AlignmentRow, Kind, State};
 use crate::characters;
 use crate::domain::users::EntraState;
 
@@ -10,8 +10,8 @@ use crate::domain::users::EntraState;
 const MOST_NAMED: usize = 5;
 
 /// The rows, numbered.
-pub(super) fn rows(accounts: &[Account], theirs: &[Theirs], found: &Matches) -> Vec<Row> {
-    let blank = |kind: Kind, user: Option<&Account>, other: Option<&Theirs>, reason: String| Row {
+pub(super) fn rows(accounts: &[Account], theirs: &[Theirs], found: &Matches) -> Vec<AlignmentRow> {
+    let blank = |kind: Kind, user: Option<&Account>, other: Option<&Theirs>, reason: String| AlignmentRow {
         alignment_id: String::new(),
         number: 0,
         kind,

@@ -154,7 +154,7 @@ impl Alignment {
 /// One user, here or in Entra ID or both.
 #[derive(Clone, Debug, Queryable, Selectable, Insertable)]
 #[diesel(table_name = alignment_rows, treat_none_as_default_value = false)]
-pub struct Row {
+pub struct AlignmentRow {
     alignment_id: String,
     /// Its place in the comparison.
     pub number: i32,
@@ -181,7 +181,7 @@ pub struct Row {
     pub note: Option<String>,
 }
 
-impl Row {
+impl AlignmentRow {
     /// Whether the user can be renamed now, as far as the row knows.
     #[must_use]
     pub fn is_open_proposal(&self) -> bool {
@@ -191,7 +191,7 @@ impl Row {
 
 /// What comparing came to, on its way into the store.
 pub struct Compared {
-    rows: Vec<Row>,
+    rows: Vec<AlignmentRow>,
     row_count: i32,
     remarks: Vec<String>,
 }
@@ -211,8 +211,8 @@ pub fn compare(conn: &mut Conn, file: &[u8]) -> Result<Compared> {
 const MOST_NAMED: usize = 3;
 
 /// Says where a proposed name looks like that of another account.
-fn point_out_look_alikes(conn: &mut Conn, rows: &mut [Row]) -> Result<()> {
-    let mut proposals: Vec<&mut Row> = rows.iter_mut().filter(|row| row.kind.proposes()).collect();
+fn point_out_look_alikes(conn: &mut Conn, rows: &mut [AlignmentRow]) -> Result<()> {
+    let mut proposals: Vec<&mut AlignmentRow> = rows.iter_mut().filter(|row| row.kind.proposes()).collect();
     let names: Vec<String> = proposals.iter().filter_map(|row| row.entra_name.clone()).collect();
     let found = users::all_looking_like(conn, &names.iter().map(String::as_str).collect::<Vec<_>>())?;
     for row in &mut proposals {
@@ -344,10 +344,16 @@ pub fn counts(conn: &mut Conn, id: &str) -> Result<Vec<Count>> {
 }
 
 /// The rows, of one kind or of all, by number.
-pub fn rows(conn: &mut Conn, id: &str, kind: Option<Kind>, at: &At, size: usize) -> Result<Page<Row>> {
+pub fn rows(
+    conn: &mut Conn,
+    id: &str,
+    kind: Option<Kind>,
+    at: &At,
+    size: usize,
+) -> Result<Page<AlignmentRow>> {
     let mut query = alignment_rows::table
         .filter(alignment_rows::alignment_id.eq(id))
-        .select(Row::as_select())
+        .select(AlignmentRow::as_select())
         .into_boxed();
     if let Some(kind) = kind {
         query = query.filter(alignment_rows::kind.eq(kind));
@@ -363,12 +369,18 @@ pub fn rows(conn: &mut Conn, id: &str, kind: Option<Kind>, at: &At, size: usize)
         }
     };
     let found = query.limit(i64::try_from(size + 1).map_err(Error::internal)?).load(conn)?;
-    Ok(Page::new(found, at, size, |row: &Row| row.number.to_string()))
+    Ok(Page::new(found, at, size, |row: &AlignmentRow| row.number.to_string()))
 }
 
 /// The proposals of these kinds that nobody has decided on: so many of those after this number.
-pub fn proposals(conn: &mut Conn, id: &str, kinds: &[Kind], after: i32, most: i64) -> Result<Vec<Row>> {
-    let mut found: Vec<Row> = Vec::new();
+pub fn proposals(
+    conn: &mut Conn,
+    id: &str,
+    kinds: &[Kind],
+    after: i32,
+    most: i64,
+) -> Result<Vec<AlignmentRow>> {
+    let mut found: Vec<AlignmentRow> = Vec::new();
     // Kind by kind, as the index has them: of several at once the database would gather all, to sort them.
     for kind in proposing(kinds) {
         let rows = alignment_rows::table
@@ -377,7 +389,7 @@ pub fn proposals(conn: &mut Conn, id: &str, kinds: &[Kind], after: i32, most: i6
             .filter(alignment_rows::number.gt(after))
             .order(alignment_rows::number)
             .limit(most);
-        found.extend(rows.select(Row::as_select()).load(conn)?);
+        found.extend(rows.select(AlignmentRow::as_select()).load(conn)?);
     }
     found.sort_unstable_by_key(|row| row.number);
     found.truncate(usize::try_from(most).map_err(Error::internal)?);
@@ -431,12 +443,12 @@ impl Export {
     /// [`Error::NotFound`] where the comparison was discarded meanwhile: what was sent is not the whole then.
     pub fn next(&mut self, conn: &mut Conn) -> Result<Option<Vec<u8>>> {
         find(conn, &self.id)?;
-        let rows: Vec<Row> = alignment_rows::table
+        let rows: Vec<AlignmentRow> = alignment_rows::table
             .filter(alignment_rows::alignment_id.eq(&self.id))
             .filter(alignment_rows::number.gt(self.after))
             .order(alignment_rows::number)
             .limit(EXPORTED_AT_ONCE)
-            .select(Row::as_select())
+            .select(AlignmentRow::as_select())
             .load(conn)?;
         let Some(last) = rows.last() else { return Ok(None) };
         self.after = last.number;
@@ -445,7 +457,7 @@ impl Export {
     }
 }
 
-fn cells(row: Row, scope: Scope) -> [String; 7] {
+fn cells(row: AlignmentRow, scope: Scope) -> [String; 7] {
     let will_happen = outlook(&row, scope).to_owned();
     let (ours, entras) = (row.user_name.unwrap_or_default(), row.entra_name.unwrap_or_default());
     let (finding, state) = (row.kind.words().to_owned(), row.state.as_str().to_owned());

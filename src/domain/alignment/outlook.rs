@@ -1,11 +1,11 @@
 //! What will become of each account when provisioning is switched on, in words.
 
-use super::{AccountStanding, Kind, Row, State};
+use super::{AccountStanding, AlignmentRow, Kind, State};
 use crate::domain::users::by_entra::Scope;
 
 /// What Entra ID will do with this row's account, as things stand.
 #[must_use]
-pub fn outlook(row: &Row, scope: Scope) -> &'static str {
+pub fn outlook(row: &AlignmentRow, scope: Scope) -> &'static str {
     let all = scope == Scope::AllUsers;
     match (row.standing, row.kind, row.state) {
         (AccountStanding::Protected, ..) => {

@@ -1,6 +1,6 @@
 //! Accepting a proposal, all of them, and taking them back. The rename itself is the domain's own.
 
-use super::{AccountStanding, Kind, Row, State, find, proposals};
+use super::{AccountStanding, AlignmentRow, Kind, State, find, proposals};
 use crate::db::Conn;
 use crate::db::schema::alignment_rows;
 use crate::domain::tasks::{self, Kind as Work, Slice, Step, Task};
@@ -42,7 +42,7 @@ pub struct Outcome {
 }
 
 /// Gives the user of this row the name that Entra ID has. Refused, and noted, if the world changed since.
-pub fn accept(tx: &mut Tx, id: &str, number: i32) -> Result<Noted<Row>> {
+pub fn accept(tx: &mut Tx, id: &str, number: i32) -> Result<Noted<AlignmentRow>> {
     let row = row(tx, id, number)?;
     if !row.is_open_proposal() {
         return Err(Error::Conflict(
@@ -112,7 +112,7 @@ pub(in crate::domain) fn rename_some(tx: &mut Tx, task: &mut Task, slice: &mut S
                     "each user who is renamed has an entry of their own",
                 ));
             }
-            slice.begins(tasks::Row::Compared(number));
+            slice.begins(tasks::WorkItem::Compared(number));
             let is_done = if task.kind == Work::AcceptRenames {
                 accept_one(tx, &id, number)?
             } else {
@@ -154,7 +154,7 @@ fn to_the_end(tx: &mut Tx, task: &Task) -> Result<Noted<Outcome>> {
 }
 
 /// Gives the user of this row the old name back, if they still have the one that they were given.
-pub fn undo(tx: &mut Tx, id: &str, number: i32) -> Result<Noted<Row>> {
+pub fn undo(tx: &mut Tx, id: &str, number: i32) -> Result<Noted<AlignmentRow>> {
     let row = row(tx, id, number)?;
     if row.state != State::Accepted {
         return Err(Error::Conflict("Nothing was renamed in this row, or it was undone already.".to_owned()));
@@ -212,7 +212,7 @@ fn accepted(tx: &mut Tx, id: &str, after: i32) -> Result<Vec<i32>> {
     Ok(found)
 }
 
-fn rename(tx: &mut Tx, row: &Row) -> Result<Noted<()>> {
+fn rename(tx: &mut Tx, row: &AlignmentRow) -> Result<Noted<()>> {
     let gone = || Error::Conflict("The user was deleted since.".to_owned());
     let user = match users::find(tx.conn, row.user_id.as_deref().unwrap_or_default()) {
         Err(Error::NotFound(_)) => return Err(gone()),
@@ -239,15 +239,18 @@ fn give(tx: &mut Tx, user: &User, name: &str) -> Result<Noted<()>> {
     Ok(by_hand::change_by_file(tx, &user.id, by_hand::LocalProfile { profile, email: work })?.with(()))
 }
 
-fn row(tx: &mut Tx, id: &str, number: i32) -> Result<Row> {
-    let found =
-        alignment_rows::table.find((id, number)).select(Row::as_select()).first(tx.conn).optional()?;
+fn row(tx: &mut Tx, id: &str, number: i32) -> Result<AlignmentRow> {
+    let found = alignment_rows::table
+        .find((id, number))
+        .select(AlignmentRow::as_select())
+        .first(tx.conn)
+        .optional()?;
     found.ok_or(Error::NotFound("row"))
 }
 
-fn settle(tx: &mut Tx, row: &Row, state: State, note: Option<String>) -> Result<Row> {
+fn settle(tx: &mut Tx, row: &AlignmentRow, state: State, note: Option<String>) -> Result<AlignmentRow> {
     diesel::update(alignment_rows::table.find((&row.alignment_id, row.number)))
         .set((alignment_rows::state.eq(state), alignment_rows::note.eq(&note)))
         .execute(tx.conn)?;
-    Ok(Row { state, note, ..row.clone() })
+    Ok(AlignmentRow { state, note, ..row.clone() })
 }

@@ -4,7 +4,7 @@
 use super::Group;
 use crate::db::Conn;
 use crate::db::schema::{group_members, user_groups};
-use crate::domain::tasks::{self, Kind, Row, Slice, Step, Task};
+use crate::domain::tasks::{self, Kind, Slice, Step, Task, WorkItem};
 use crate::domain::{Noted, Tx};
 use crate::error::Result;
 use chrono::NaiveDateTime;
@@ -66,7 +66,7 @@ pub fn tidy(tx: &mut Tx) -> Result<Noted<()>> {
 
 /// Lets some memberships go, and with the last of them the group.
 pub(in crate::domain) fn forget_some(tx: &mut Tx, task: &mut Task, slice: &mut Slice) -> Result<Noted<Step>> {
-    slice.begins(Row::Group(task.subject.clone()));
+    slice.begins(WorkItem::Group(task.subject.clone()));
     while slice.takes(BITE.into()) {
         let some = group_members::table.filter(group_members::group_id.eq(&task.subject)).limit(BITE.into());
         let some: Vec<String> = some.select(group_members::id).load(tx.conn)?;

@@ -19,7 +19,7 @@ const LONGEST_ID_SHOWN: usize = 60;
 
 #[derive(Clone, Debug, Queryable, Selectable, Insertable)]
 #[diesel(table_name = group_members)]
-pub(super) struct Row {
+pub(super) struct MembershipRow {
     pub(super) id: String,
     pub(super) group_id: String,
     pub(super) user_id: Option<String>,
@@ -27,7 +27,7 @@ pub(super) struct Row {
     pub(super) held: bool,
 }
 
-impl Row {
+impl MembershipRow {
     fn member(&self) -> &str {
         self.user_id.as_deref().or(self.subgroup_id.as_deref()).unwrap_or_default()
     }
@@ -79,7 +79,7 @@ impl Names {
 }
 
 /// The rows with the names of whom they speak of.
-pub(super) fn named(conn: &mut Conn, rows: Vec<Row>) -> Result<Vec<Member>> {
+pub(super) fn named(conn: &mut Conn, rows: Vec<MembershipRow>) -> Result<Vec<Member>> {
     let mut people: HashMap<String, (String, String)> = HashMap::new();
     let ids: Vec<&str> = rows.iter().filter_map(|row| row.user_id.as_deref()).collect();
     for some in ids.chunks(CHUNK) {
@@ -133,7 +133,7 @@ pub(super) fn add(tx: &mut Tx, group: &Group, ids: &[String], moved: &mut Moved)
                 diesel::update(mine).set(group_members::held.eq(false)).execute(tx.conn)?;
             }
             Some(_) => continue,
-            None => rows.push(Row {
+            None => rows.push(MembershipRow {
                 id: new_id(),
                 group_id: group.id.clone(),
                 user_id: (!member.is_group).then(|| member.id.clone()),
@@ -238,7 +238,11 @@ pub(super) fn among(conn: &mut Conn, group: &Group, ids: &[String]) -> Result<Ve
     named(conn, rows)
 }
 
-fn rows_among(conn: &mut Conn, group: &Group, ids: &[String]) -> Result<Vec<(MemberCandidate, Row)>> {
+fn rows_among(
+    conn: &mut Conn,
+    group: &Group,
+    ids: &[String],
+) -> Result<Vec<(MemberCandidate, MembershipRow)>> {
     let mut found = resolve(conn, ids)?;
     found.retain(|member| !member.held);
     let mut present = present(conn, group, &found)?;
@@ -307,7 +311,11 @@ fn resolve(conn: &mut Conn, ids: &[String]) -> Result<Vec<MemberCandidate>> {
 }
 
 /// The rows of those of the members who are in the group, by the member's key.
-fn present(conn: &mut Conn, group: &Group, members: &[MemberCandidate]) -> Result<HashMap<String, Row>> {
+fn present(
+    conn: &mut Conn,
+    group: &Group,
+    members: &[MemberCandidate],
+) -> Result<HashMap<String, MembershipRow>> {
     let mut present = HashMap::new();
     for some in members.chunks(CHUNK) {
         for groups in [false, true] {
@@ -322,7 +330,7 @@ fn present(conn: &mut Conn, group: &Group, members: &[MemberCandidate]) -> Resul
             } else {
                 mine.filter(group_members::user_id.eq_any(ids))
             };
-            let rows: Vec<Row> = mine.select(Row::as_select()).load(conn)?;
+            let rows: Vec<MembershipRow> = mine.select(MembershipRow::as_select()).load(conn)?;
             present.extend(rows.into_iter().map(|row| (row.member().to_owned(), row)));
         }
     }

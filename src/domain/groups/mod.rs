@@ -160,7 +160,8 @@ pub fn members_page(conn: &mut Conn, id: &str, at: &At, size: usize) -> Result<P
         At::Before(cursor) => query.filter(group_members::id.lt(cursor)).order(group_members::id.desc()),
     };
     let limit = i64::try_from(size + 1).map_err(Error::internal)?;
-    let rows: Vec<members::Row> = query.limit(limit).select(members::Row::as_select()).load(conn)?;
+    let rows: Vec<members::MembershipRow> =
+        query.limit(limit).select(members::MembershipRow::as_select()).load(conn)?;
     let cursors: Vec<String> = rows.iter().map(|row| row.id.clone()).collect();
     let named = members::named(conn, rows)?;
     Ok(Page::new(cursors.into_iter().zip(named).collect(), at, size, |(cursor, _)| cursor.clone()))
@@ -175,7 +176,7 @@ pub fn members_for_entra(conn: &mut Conn, id: &str) -> Result<Vec<Member>> {
         .filter(group_members::held.eq(false))
         .filter(group_members::user_id.is_null().or(users::seen.nullable().assume_not_null().gt(0)))
         .order(group_members::id);
-    let rows = mine.select(members::Row::as_select()).load(conn)?;
+    let rows = mine.select(members::MembershipRow::as_select()).load(conn)?;
     members::named(conn, rows)
 }
 
@@ -196,12 +197,12 @@ pub fn members_between(
         .filter(group_members::user_id.is_null().or(users::seen.nullable().assume_not_null().gt(0)))
         .order(group_members::id)
         .limit(i64::try_from(most + 1).map_err(Error::internal)?)
-        .select(members::Row::as_select())
+        .select(members::MembershipRow::as_select())
         .into_boxed();
     if let Some(after) = after {
         mine = mine.filter(group_members::id.gt(after));
     }
-    let mut rows: Vec<members::Row> = mine.load(conn)?;
+    let mut rows: Vec<members::MembershipRow> = mine.load(conn)?;
     let more = rows.len() > most;
     rows.truncate(most);
     let last = rows.last().map(|row| row.id.clone()).filter(|_| more);

@@ -3,7 +3,7 @@
 use super::line::Line;
 use super::plan::{self, Plan, Present};
 use super::store::{all_rows, find, finish};
-use super::{Import, Row, State, Step};
+use super::{Import, ImportRow, State, Step};
 use crate::db::Conn;
 use crate::domain::audit::Action;
 use crate::domain::licenses::{LicenseType, Move};
@@ -25,7 +25,7 @@ pub fn prepare(conn: &mut Conn, id: &str) -> Result<Ready> {
     let import = find(conn, id)?;
     may_apply(&import)?;
     let before = all_rows(conn, id)?;
-    let lines: Vec<Line> = before.iter().map(Row::line).collect();
+    let lines: Vec<Line> = before.iter().map(ImportRow::line).collect();
     let plan = plan::plan(conn, &lines, import.take_away)?;
     unchanged(&before, &plan.rows)?;
     Ok(Ready { id: id.to_owned(), plan })
@@ -63,7 +63,7 @@ pub fn apply(tx: &mut Tx, id: &str) -> Result<Noted<Import>> {
     apply_ready(tx, ready)
 }
 
-fn set_sites(tx: &mut Tx, rows: &[Row], state: &Present) -> Result<()> {
+fn set_sites(tx: &mut Tx, rows: &[ImportRow], state: &Present) -> Result<()> {
     let mut many: BTreeMap<&str, Vec<(&str, &str)>> = BTreeMap::new();
     for row in rows {
         let (Some(user), Some(site)) = (row.user_id.as_deref(), row.site_id.as_deref()) else { continue };
@@ -93,7 +93,7 @@ fn may_apply(import: &Import) -> Result<()> {
     Err(Error::Conflict(reason))
 }
 
-impl Row {
+impl ImportRow {
     fn line(&self) -> Line {
         let (user_name, license) = (self.user_name.clone(), self.license.clone());
         Line { number: self.number, user_name, license, site: self.site.clone(), problem: None }
@@ -121,7 +121,7 @@ impl Row {
     }
 }
 
-fn unchanged(before: &[Row], now: &[Row]) -> Result<()> {
+fn unchanged(before: &[ImportRow], now: &[ImportRow]) -> Result<()> {
     let differences: Vec<String> =
         now.iter().zip(before).filter_map(|(now, before)| now.differs(before)).collect();
     if differences.is_empty() && now.len() == before.len() {
@@ -154,7 +154,7 @@ struct SeatRequest<'a> {
 ///
 /// Who leaves a type makes room for the next. Where all that still wait hold each other's seats, as in a swap
 /// between full types, one of them gives theirs up first and gets the new one later.
-fn order<'a>(rows: &'a [Row], state: &'a Present) -> Vec<Deed<'a>> {
+fn order<'a>(rows: &'a [ImportRow], state: &'a Present) -> Vec<Deed<'a>> {
     let mut free: HashMap<&str, i64> =
         state.stock.iter().map(|stock| (stock.kind.id.as_str(), stock.free())).collect();
     let mut deeds = Vec::new();

@@ -1,12 +1,12 @@
 //! CSV files for download.
 
 use super::store::{all_rows, find};
-use super::{Import, Row, State, Step};
+use super::{Import, ImportRow, State, Step};
 use crate::db::Conn;
 use crate::domain::spreadsheets::{self, MARK};
 use crate::error::Result;
 
-impl Row {
+impl ImportRow {
     /// What became of the row, in plain words, given the state of its import.
     #[must_use]
     pub fn outcome(&self, state: State) -> String {
@@ -49,7 +49,7 @@ pub fn result_csv(conn: &mut Conn, id: &str) -> Result<Vec<u8>> {
     let Import { state, .. } = find(conn, id)?;
     let rows = all_rows(conn, id)?;
     let with_site = rows.iter().any(|row| row.site.is_some());
-    let cells = |row: Row| {
+    let cells = |row: ImportRow| {
         let (outcome, remedy) = (row.outcome(state), row.remedy.clone().unwrap_or_default());
         let site = row.site.unwrap_or_default();
         [row.number.to_string(), row.user_name, row.license, site, outcome, remedy]

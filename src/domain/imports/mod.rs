@@ -182,7 +182,7 @@ pub struct SeatLine {
 /// One row of the file.
 #[derive(Clone, Debug, PartialEq, Eq, Queryable, Selectable, Insertable)]
 #[diesel(table_name = import_rows, treat_none_as_default_value = false)]
-pub struct Row {
+pub struct ImportRow {
     import_id: String,
     /// Its number, as a spreadsheet shows it.
     pub number: i32,
@@ -223,7 +223,7 @@ impl SeatLine {
 }
 
 impl Counts {
-    fn of(rows: &[Row]) -> Self {
+    fn of(rows: &[ImportRow]) -> Self {
         let mut counts = Self::default();
         for row in rows {
             *match row.step {

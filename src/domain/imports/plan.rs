@@ -2,7 +2,7 @@
 
 use super::line::{Line, Problem};
 use super::namesakes::Namesakes;
-use super::{Row, SeatLine, Step, counted};
+use super::{ImportRow, SeatLine, Step, counted};
 use crate::characters;
 use crate::db::Conn;
 use crate::domain::fold;
@@ -20,7 +20,7 @@ const MOST_MEANT: usize = 3;
 
 /// What all lines would do.
 pub(super) struct Plan {
-    pub(super) rows: Vec<Row>,
+    pub(super) rows: Vec<ImportRow>,
     pub(super) seats: Vec<SeatLine>,
     pub(super) state: Present,
     /// What to tell of the file as a whole.
@@ -54,7 +54,7 @@ pub(super) fn plan(conn: &mut Conn, lines: &[Line], take_away: bool) -> Result<P
         namesakes: &namesakes,
         take_away,
     };
-    let mut rows: Vec<Row> = lines.iter().map(|line| judge.row(line)).collect();
+    let mut rows: Vec<ImportRow> = lines.iter().map(|line| judge.row(line)).collect();
     let repeats = lines.iter().filter(|line| namesakes.repeats(line)).map(|line| line.number);
     let repeats = told_repeats(&repeats.collect::<Vec<_>>());
     let remarks = repeats.into_iter().chain(told_other_sites(&rows)).collect();
@@ -159,7 +159,7 @@ fn told_repeats(rows: &[i32]) -> Option<String> {
 }
 
 /// A site is set for good: what Entra ID asked for is not to be passed over without a word.
-fn told_other_sites(rows: &[Row]) -> Option<String> {
+fn told_other_sites(rows: &[ImportRow]) -> Option<String> {
     match rows.iter().filter(|row| row.remark.is_some()).count() {
         0 => None,
         1 => Some(
@@ -187,7 +187,7 @@ struct Judge<'a> {
 
 impl Judge<'_> {
     /// The line with its step, seats apart: those are counted over the whole file.
-    fn row(&self, line: &Line) -> Row {
+    fn row(&self, line: &Line) -> ImportRow {
         let user = self.state.users.get(&fold(&line.user_name));
         let kind = self.codes.get(&fold(&line.license)).copied();
         let before = user.and_then(|user| self.held_by(user));
@@ -207,7 +207,7 @@ impl Judge<'_> {
             (None, Some(_)) => Step::Remove,
             (None, None) => Step::Nothing,
         };
-        let mut row = Row {
+        let mut row = ImportRow {
             import_id: String::new(),
             number: line.number,
             user_name: line.user_name.clone(),
@@ -366,7 +366,7 @@ fn unknown_user(name: &str, meant: &[&User]) -> Problem {
     )
 }
 
-impl Row {
+impl ImportRow {
     fn blame(&mut self, problems: &[Problem]) {
         let told = |part: fn(&Problem) -> &str| {
             (!problems.is_empty()).then(|| problems.iter().map(part).collect::<Vec<_>>().join(" "))
@@ -395,7 +395,7 @@ impl Tally {
 /// Counts the seats, net of what the file frees. Where they do not suffice the last rows that ask are faults.
 ///
 /// A row that gets no seat leaves none either, which may make other rows faults in turn.
-fn seat(rows: &mut [Row], state: &Present) -> Vec<SeatLine> {
+fn seat(rows: &mut [ImportRow], state: &Present) -> Vec<SeatLine> {
     let mut tallies = tally(rows, state);
     let mut open: Vec<String> = state.stock.iter().map(|stock| stock.kind.id.clone()).collect();
     let mut refused = Vec::new();
@@ -426,7 +426,7 @@ fn seat(rows: &mut [Row], state: &Present) -> Vec<SeatLine> {
         .collect()
 }
 
-fn tally(rows: &[Row], state: &Present) -> HashMap<String, Tally> {
+fn tally(rows: &[ImportRow], state: &Present) -> HashMap<String, Tally> {
     let empty = |stock: &Stock| {
         let seats = i64::from(stock.kind.seats);
         (stock.kind.id.clone(), Tally { taken: stock.used, seats, asking: Vec::new(), given: 0, freed: 0 })
@@ -444,7 +444,7 @@ fn tally(rows: &[Row], state: &Present) -> HashMap<String, Tally> {
     tallies
 }
 
-impl Row {
+impl ImportRow {
     /// The type of which the row takes a seat.
     pub(super) fn wanted(&self) -> Option<&str> {
         matches!(self.step, Step::Assign | Step::Change).then_some(self.license_type_id.as_deref()).flatten()
@@ -453,7 +453,7 @@ impl Row {
 
 impl Present {
     /// The type of which the row frees a seat.
-    pub(super) fn left_by(&self, row: &Row) -> Option<&str> {
+    pub(super) fn left_by(&self, row: &ImportRow) -> Option<&str> {
         let leaves = matches!(row.step, Step::Remove | Step::Change);
         row.user_id.as_ref().filter(|_| leaves).and_then(|id| self.held.get(id)).map(String::as_str)
     }

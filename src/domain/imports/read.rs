@@ -17,7 +17,7 @@ const HOW: &str = "Its first row must be userName,license and each row below it 
 
 /// A file that could be read.
 pub(super) struct Sheet {
-    pub(super) lines: Vec<Line>,
+    pub(super) lines: Vec<ParsedRow>,
     pub(super) remarks: Vec<String>,
 }
 
@@ -39,7 +39,7 @@ pub(super) fn read(bytes: &[u8]) -> Result<Sheet> {
     Ok(Sheet { lines, remarks: text.remarks.iter().cloned().chain(ignored).collect() })
 }
 
-fn lines(records: &mut Records, columns: &Columns) -> Result<(Vec<Line>, BTreeSet<usize>)> {
+fn lines(records: &mut Records, columns: &Columns) -> Result<(Vec<ParsedRow>, BTreeSet<usize>)> {
     let (mut lines, mut filled, mut count) = (Vec::new(), BTreeSet::new(), 0);
     for record in records.by_ref() {
         let record = record?;

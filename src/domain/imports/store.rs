@@ -1,6 +1,6 @@
 //! How imports are kept and found.
 
-use super::{Import, Row, State, Step};
+use super::{Import, ImportRow, State, Step};
 use crate::db::Conn;
 use crate::db::schema::{import_rows, imports};
 use crate::domain::Tx;
@@ -70,9 +70,10 @@ impl TryFrom<Stored> for Import {
 }
 
 /// Keeps an import with its rows.
-pub(super) fn insert(tx: &mut Tx, import: &Import, rows: Vec<Row>) -> Result<()> {
+pub(super) fn insert(tx: &mut Tx, import: &Import, rows: Vec<ImportRow>) -> Result<()> {
     diesel::insert_into(imports::table).values(import.stored()?).execute(tx.conn)?;
-    let rows: Vec<Row> = rows.into_iter().map(|row| Row { import_id: import.id.clone(), ..row }).collect();
+    let rows: Vec<ImportRow> =
+        rows.into_iter().map(|row| ImportRow { import_id: import.id.clone(), ..row }).collect();
     for batch in rows.chunks(BATCH) {
         diesel::insert_into(import_rows::table).values(batch).execute(tx.conn)?;
     }
@@ -92,13 +93,13 @@ pub fn recent(conn: &mut Conn, most: i64) -> Result<Vec<Import>> {
 }
 
 /// Rows of an import in the order of the file: those with a number above `after`, all or only those with a fault.
-pub fn rows(conn: &mut Conn, id: &str, faults_only: bool, after: i32, most: i64) -> Result<Vec<Row>> {
+pub fn rows(conn: &mut Conn, id: &str, faults_only: bool, after: i32, most: i64) -> Result<Vec<ImportRow>> {
     let mut query = import_rows::table
         .filter(import_rows::import_id.eq(id))
         .filter(import_rows::number.gt(after))
         .order(import_rows::number)
         .limit(most)
-        .select(Row::as_select())
+        .select(ImportRow::as_select())
         .into_boxed();
     if faults_only {
         query = query.filter(import_rows::step.eq(Step::Fault));
@@ -107,7 +108,7 @@ pub fn rows(conn: &mut Conn, id: &str, faults_only: bool, after: i32, most: i64)
 }
 
 /// All of them.
-pub(super) fn all_rows(conn: &mut Conn, id: &str) -> Result<Vec<Row>> {
+pub(super) fn all_rows(conn: &mut Conn, id: &str) -> Result<Vec<ImportRow>> {
     rows(conn, id, false, 0, i64::MAX)
 }
 

@@ -48,7 +48,7 @@ text_enum! {
 
 #[derive(Insertable)]
 #[diesel(table_name = troubles)]
-struct Row {
+struct TroubleRow {
     id: String,
     thing: String,
     kind: Kind,
@@ -121,7 +121,7 @@ fn fails(tx: &mut Tx, report: &Report, cause: &Cause) -> Result<()> {
         diesel::update(troubles::table.find(id)).set(again).execute(tx.conn)?;
         return Ok(());
     }
-    let row = Row {
+    let row = TroubleRow {
         id: new_id(),
         thing: thing.key,
         kind: thing.kind,

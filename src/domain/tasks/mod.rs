@@ -20,7 +20,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 mod slice;
 
-pub use slice::{InHand, Row, Slice};
+pub use slice::{InHand, Slice, WorkItem};
 
 /// What goes by itself is tried again so long after it failed.
 const AGAIN_AFTER: TimeDelta = TimeDelta::hours(1);

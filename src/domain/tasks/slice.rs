@@ -10,7 +10,7 @@ const LOOK_EVERY: u32 = 100;
 
 /// What a slice works on.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Row {
+pub enum WorkItem {
     /// The user of this key.
     User(String),
     /// The group of this key.
@@ -21,16 +21,16 @@ pub enum Row {
 
 /// What a slice works on just now, for whoever is to know it also when the slice fails, or panics.
 #[derive(Clone, Debug, Default)]
-pub struct InHand(Arc<Mutex<Option<Row>>>);
+pub struct InHand(Arc<Mutex<Option<WorkItem>>>);
 
 impl InHand {
-    fn set(&self, row: Row) {
+    fn set(&self, row: WorkItem) {
         *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(row);
     }
 
     /// The row that was begun last.
     #[must_use]
-    pub fn row(&self) -> Option<Row> {
+    pub fn row(&self) -> Option<WorkItem> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 }
@@ -63,7 +63,7 @@ impl<'a> Slice<'a> {
     }
 
     /// Says that this row is begun now.
-    pub fn begins(&self, row: Row) {
+    pub fn begins(&self, row: WorkItem) {
         self.in_hand.set(row);
     }
 

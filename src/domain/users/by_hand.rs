@@ -12,7 +12,7 @@ use crate::db::schema::{link_requests, users};
 use crate::domain::audit::{self, Action, Change, Kind};
 use crate::domain::deprovisioning_guard::{self, Loss};
 use crate::domain::page::{At, Page};
-use crate::domain::tasks::{self, Kind as Work, Row, Slice, Step, Task};
+use crate::domain::tasks::{self, Kind as Work, Slice, Step, Task, WorkItem};
 use crate::domain::{Noted, Role, Tx, new_id, sites};
 use crate::error::{Complaint, Error, Result};
 use chrono::NaiveDateTime;
@@ -233,7 +233,7 @@ pub(in crate::domain) fn set_some_sites(
             task.go_on_from(&at)?;
             return Ok(Noted::unaudited(Step::More, "each user whose site is set has an entry of their own"));
         }
-        slice.begins(Row::User(id.clone()));
+        slice.begins(WorkItem::User(id.clone()));
         match find(tx.conn, id) {
             Ok(user) if user.site_id.is_some() => order.left.push(user.name()),
             Ok(_) => drop(set_site(tx, id, &order.site)?),

@@ -8,7 +8,7 @@ use crate::db::schema::{
 };
 use crate::domain::audit::{Action, Change};
 use crate::domain::deprovisioning_guard::{self, Loss};
-use crate::domain::tasks::{self, Kind, Row, Slice, Step, Task};
+use crate::domain::tasks::{self, Kind, Slice, Step, Task, WorkItem};
 use crate::domain::{Noted, Role, Tx, in_words};
 use crate::error::{Error, Result};
 use crate::seal::Keyring;
@@ -203,7 +203,7 @@ pub(in crate::domain) fn delete_some(tx: &mut Tx, task: &mut Task, slice: &mut S
             task.go_on_from(&at)?;
             return Ok(Noted::unaudited(Step::More, "each user who is deleted has an entry of their own"));
         }
-        slice.begins(Row::User(id.clone()));
+        slice.begins(WorkItem::User(id.clone()));
         match tx.nested(|tx| delete_one(tx, id)) {
             Err(cause) if order.all_or_none || matches!(cause, Error::Internal(_)) => return Err(cause),
             outcome => task.count(outcome.is_ok()),

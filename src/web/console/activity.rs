@@ -55,7 +55,7 @@ impl ActivityQuery {
 struct AuditPage {
     layout: Layout,
     asked: ActivityQuery,
-    lines: Vec<Line>,
+    lines: Vec<ActivityRow>,
     kinds: Vec<(&'static str, &'static str)>,
     previous: Option<String>,
     next: Option<String>,
@@ -64,7 +64,7 @@ struct AuditPage {
 }
 
 /// A record as the page shows it.
-struct Line {
+struct ActivityRow {
     sentences: Vec<String>,
     at: String,
     stamp: String,
@@ -102,13 +102,13 @@ pub(super) async fn show(layout: Layout, org: OrgHandle, asked: Query<ActivityQu
         ("to", &asked.to),
     ];
     let (previous, next) = page::ways(&events, "/activity", &query);
-    let lines = events.items.into_iter().map(|event| Line::of(&event, &present)).collect();
+    let lines = events.items.into_iter().map(|event| ActivityRow::of(&event, &present)).collect();
     let kinds = Kind::ALL.iter().map(|kind| (kind.as_str(), word(*kind))).collect();
     let page = AuditPage { layout: layout.of("activity"), asked, lines, kinds, previous, next, days };
     page::show(&page.layout, &page)
 }
 
-impl Line {
+impl ActivityRow {
     fn of(event: &audit::Event, present: &HashMap<String, String>) -> Self {
         let actor = event.actor_id.as_ref().and_then(|id| present.get_key_value(id));
         Self {

@@ -53,14 +53,14 @@ pub(super) async fn list(layout: Layout, org: OrgHandle, asked: Query<GroupsQuer
 struct GroupPage {
     layout: Layout,
     group: Group,
-    members: Vec<Row>,
+    members: Vec<MemberRow>,
     changed: String,
     previous: Option<String>,
     next: Option<String>,
 }
 
 /// A member, and what is held back of the person.
-struct Row {
+struct MemberRow {
     member: Member,
     held: Option<&'static str>,
 }
@@ -92,7 +92,7 @@ pub(super) async fn show(
         members: members
             .items
             .into_iter()
-            .map(|(_, member)| Row { held: held.get(&member.id).copied(), member })
+            .map(|(_, member)| MemberRow { held: held.get(&member.id).copied(), member })
             .collect(),
         previous,
         next,

@@ -30,7 +30,7 @@ pub(super) struct HeldQuery {
 #[template(path = "held/list.html")]
 struct HeldPage {
     layout: Layout,
-    users: Vec<Row>,
+    users: Vec<HeldUserRow>,
     groups: Vec<HeldGroup>,
     count: Count,
     lately: Lately,
@@ -55,7 +55,7 @@ impl Lately {
 }
 
 /// A user of whom something is held back.
-struct Row {
+struct HeldUserRow {
     id: String,
     name: String,
     user_name: String,
@@ -74,7 +74,7 @@ pub(super) struct LimitsForm {
     numbers: Vec<(&'static str, String)>,
 }
 
-impl From<User> for Row {
+impl From<User> for HeldUserRow {
     fn from(user: User) -> Self {
         let account = user.held.map(|held| match held {
             Held::Delete => "Deletion".to_owned(),
@@ -182,7 +182,7 @@ async fn render(
     let refusal = Refused(refusal);
     let page = HeldPage {
         layout: layout.of("users").refusing(&refusal),
-        users: users.items.into_iter().map(Row::from).collect(),
+        users: users.items.into_iter().map(HeldUserRow::from).collect(),
         groups,
         count,
         lately,

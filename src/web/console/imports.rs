@@ -2,7 +2,7 @@
 
 use crate::domain::Tx;
 use crate::domain::counted::{counted, grouped};
-use crate::domain::imports::{self, Import, Row, State, Upload as File};
+use crate::domain::imports::{self, Import, ImportRow, State, Upload as File};
 use crate::domain::sites;
 use crate::error::Error;
 use crate::web::extract::{CurrentUser, Fields, OrgHandle, Posted, UpTo, values};
@@ -106,7 +106,7 @@ struct ImportPage {
     import: Import,
     uploaded_at: String,
     finished_at: Option<String>,
-    rows: Vec<Row>,
+    rows: Vec<ImportRow>,
     /// Whether the file has sites, and what they are called.
     with_site: bool,
     sites: HashMap<String, String>,
@@ -121,7 +121,7 @@ impl ImportPage {
     }
 
     /// The site of a row: the one that it sets, else what stands in the file.
-    fn site(&self, row: &Row) -> String {
+    fn site(&self, row: &ImportRow) -> String {
         let name = row.site_id.as_ref().and_then(|id| self.sites.get(id));
         match name {
             Some(name) if self.import.state == State::Applied => name.clone(),

@@ -16,13 +16,13 @@ const PATH: &str = "/activity/retention";
 #[template(path = "activity/retention.html")]
 struct RetentionPage {
     layout: Layout,
-    logs: Vec<Row>,
+    logs: Vec<LogRow>,
     space: Room,
     refusal: Refused,
 }
 
 /// A log, and for how long it is kept.
-struct Row {
+struct LogRow {
     field: &'static str,
     label: &'static str,
     /// As it is, or as it was typed.
@@ -80,7 +80,7 @@ fn label(log: Log) -> &'static str {
     }
 }
 
-impl Row {
+impl LogRow {
     fn of(conn: &mut Conn, log: Log, days: String) -> Result<Self> {
         let bounds = log.bounds();
         let oldest = match retention::oldest(conn, log)? {
@@ -113,7 +113,7 @@ async fn render(layout: Layout, org: OrgHandle, entered: Option<(Typed, Error)>)
     let (logs, space) = org
         .read(move |conn| {
             let typed = typed.unwrap_or(Typed::over(retention::days(conn)?, &Fields::new()));
-            let rows = typed.0.into_iter().map(|(log, days)| Row::of(conn, log, days));
+            let rows = typed.0.into_iter().map(|(log, days)| LogRow::of(conn, log, days));
             Ok((rows.collect::<Result<Vec<_>>>()?, space::space(conn)?))
         })
         .await?;

@@ -37,7 +37,7 @@ pub(super) struct SignInsQuery {
 struct ListPage {
     layout: Layout,
     asked: SignInsQuery,
-    lines: Vec<Line>,
+    lines: Vec<SignInRow>,
     not_found: bool,
     previous: Option<String>,
     next: Option<String>,
@@ -46,7 +46,7 @@ struct ListPage {
 }
 
 /// A sign-in as the list shows it.
-struct Line {
+struct SignInRow {
     reference: String,
     sentence: String,
     who: String,
@@ -87,7 +87,7 @@ pub(super) async fn list(layout: Layout, org: OrgHandle, asked: Query<SignInsQue
     let (found, names, days) = read.await?;
     let query = [("outcome", asked.outcome.as_str()), ("user", &asked.user)];
     let (previous, next) = page::ways(&found, LIST, &query);
-    let lines = found.items.iter().map(|event| Line::of(event, &names)).collect();
+    let lines = found.items.iter().map(|event| SignInRow::of(event, &names)).collect();
     let page = ListPage { layout: layout.of("activity"), asked, lines, not_found, previous, next, days };
     page::show(&page.layout, &page)
 }
@@ -124,7 +124,7 @@ fn what(purpose: Purpose) -> &'static str {
     }
 }
 
-impl Line {
+impl SignInRow {
     fn of(event: &Event, names: &HashMap<String, String>) -> Self {
         let known = event.user_id.as_ref().and_then(|id| names.get(id)).cloned();
         Self {

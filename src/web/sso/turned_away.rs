@@ -22,9 +22,9 @@ const MOST: usize = 1_000;
 
 /// The references that are shared now, by network and cause.
 #[derive(Default)]
-pub(in crate::web) struct Shared(Mutex<HashMap<(String, Way), Line>>);
+pub(in crate::web) struct Shared(Mutex<HashMap<(String, Way), SharedEvent>>);
 
-struct Line {
+struct SharedEvent {
     since: NaiveDateTime,
     /// None while it is being written.
     reference: Option<String>,
@@ -48,7 +48,7 @@ impl Shared {
         if lines.len() >= MOST {
             return Place::Others(None);
         }
-        lines.insert(key.clone(), Line { since: now, reference: None });
+        lines.insert(key.clone(), SharedEvent { since: now, reference: None });
         Place::Mine
     }
 

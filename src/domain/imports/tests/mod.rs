@@ -76,7 +76,7 @@ impl TestOrg {
         self.org.read(read).unwrap()
     }
 
-    fn rows(&self, import: &Import) -> Vec<Row> {
+    fn rows(&self, import: &Import) -> Vec<ImportRow> {
         self.org.read(|conn| rows(conn, &import.id, false, 0, 100)).unwrap()
     }
 

@@ -2,7 +2,7 @@
 
 use crate::db::Conn;
 use crate::domain::alignment::{
-    self, Alignment, Compared, Count, Export, Kind, Outcome, Row, State, outlook,
+    self, Alignment, AlignmentRow, Compared, Count, Export, Kind, Outcome, State, outlook,
 };
 use crate::domain::counted::grouped;
 use crate::domain::identity::switch;
@@ -97,7 +97,7 @@ struct ShowPage {
     made: String,
     kind: Option<Kind>,
     counts: Vec<Count>,
-    rows: Vec<Row>,
+    rows: Vec<AlignmentRow>,
     scope: Scope,
     previous: Option<String>,
     next: Option<String>,
@@ -120,11 +120,11 @@ impl ShowPage {
         self.kind.is_some_and(|chosen| chosen.as_str() == kind)
     }
 
-    fn outlook(&self, row: &Row) -> &'static str {
+    fn outlook(&self, row: &AlignmentRow) -> &'static str {
         outlook(row, self.scope)
     }
 
-    fn badge(row: &Row) -> (&'static str, &'static str) {
+    fn badge(row: &AlignmentRow) -> (&'static str, &'static str) {
         match row.state {
             State::Accepted => ("good", "Renamed"),
             State::Undone => ("quiet", "Taken back"),
@@ -181,7 +181,7 @@ struct AcceptPage {
     layout: Layout,
     alignment: Alignment,
     kinds: Vec<(Kind, i64, bool)>,
-    rows: Vec<Row>,
+    rows: Vec<AlignmentRow>,
     more: usize,
 }
 
@@ -301,7 +301,7 @@ pub(in crate::web::console) async fn accept(
     let outcome = org
         .write(current.actor(), move |tx| telling_who_waits(tx, |tx| alignment::accept(tx, &id, number)))
         .await;
-    let said = |(row, waiting): &(Row, String)| match &row.note {
+    let said = |(row, waiting): &(AlignmentRow, String)| match &row.note {
         Some(note) => format!("{} was left as they are. {note}", row.name),
         None => format!("{} is “{}” now.{waiting}", row.name, row.entra_name.as_deref().unwrap_or_default()),
     };
@@ -320,7 +320,7 @@ pub(in crate::web::console) async fn undo(
     let outcome = org
         .write(current.actor(), move |tx| telling_who_waits(tx, |tx| alignment::undo(tx, &id, number)))
         .await;
-    let said = |(row, waiting): &(Row, String)| {
+    let said = |(row, waiting): &(AlignmentRow, String)| {
         format!("{} is “{}” again.{waiting}", row.name, row.user_name.as_deref().unwrap_or_default())
     };
     page::settle(&request, outcome, said, &path)

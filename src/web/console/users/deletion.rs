@@ -1,6 +1,6 @@
 //! Deleting users by hand: one or many, confirmed by typing.
 
-use super::list::{Back, Row};
+use super::list::{Back, UserRow};
 use super::selected;
 use crate::db::Conn;
 use crate::domain::users::list::Listed;
@@ -21,7 +21,7 @@ const MOST: usize = 500;
 #[template(path = "users/delete.html")]
 struct DeletePage {
     layout: Layout,
-    rows: Vec<Row>,
+    rows: Vec<UserRow>,
     /// What must be typed.
     phrase: String,
     linked: usize,
@@ -53,7 +53,7 @@ async fn render(
     let listed = org.read(move |conn| chosen(conn, &ids)).await?;
     let linked = listed.iter().filter(|row| row.user.entra_state == EntraState::Linked).count();
     let licensed = listed.iter().filter(|row| row.license.is_some()).count();
-    let rows: Vec<Row> = listed.into_iter().map(Row::from).collect();
+    let rows: Vec<UserRow> = listed.into_iter().map(UserRow::from).collect();
     let refusal = Refused(refusal);
     let layout = layout.of("users").refusing(&refusal);
     let page = DeletePage { layout, phrase: phrase(&rows), rows, linked, licensed, back, typed, refusal };
@@ -78,7 +78,7 @@ pub(in crate::web::console) async fn delete(
     }
     let asked = ids.clone();
     let rows = org.read(move |conn| chosen(conn, &asked)).await?;
-    let wanted = phrase(&rows.into_iter().map(Row::from).collect::<Vec<_>>());
+    let wanted = phrase(&rows.into_iter().map(UserRow::from).collect::<Vec<_>>());
     if typed.trim() != wanted {
         let refusal =
             Error::invalid("typed", format!("Type “{wanted}” exactly to confirm. Nothing was deleted."));
@@ -103,7 +103,7 @@ pub(in crate::web::console) fn said(deleted: i64, left: i64) -> String {
 }
 
 /// What to type: the user name of one, the number of many.
-fn phrase(rows: &[Row]) -> String {
+fn phrase(rows: &[UserRow]) -> String {
     match rows {
         [one] => one.user_name.clone(),
         many => format!("delete {} users", many.len()),

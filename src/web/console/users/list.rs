@@ -34,7 +34,7 @@ pub(in crate::web::console) struct ListQuery {
 struct ListPage {
     layout: Layout,
     asked: ListQuery,
-    rows: Vec<Row>,
+    rows: Vec<UserRow>,
     total: Total,
     previous: Option<String>,
     next: Option<String>,
@@ -43,7 +43,7 @@ struct ListPage {
 }
 
 /// A line of a list of users.
-pub(super) struct Row {
+pub(super) struct UserRow {
     pub(super) id: String,
     pub(super) name: String,
     pub(super) user_name: String,
@@ -73,7 +73,7 @@ impl Back {
     }
 }
 
-impl From<Listed> for Row {
+impl From<Listed> for UserRow {
     fn from(listed: Listed) -> Self {
         let user = listed.user;
         Self {
@@ -186,7 +186,7 @@ pub(in crate::web::console) async fn show(layout: Layout, org: OrgHandle, asked:
         org.search(move |conn, effort| list::list(conn, &wanted, effort)).await?;
     let (sites, licenses) = org.read(|conn| Ok((sites::all(conn)?, licenses::all(conn)?))).await?;
     let (previous, next) = page::ways(&rows, "/users", &asked.query());
-    let rows = rows.items.into_iter().map(Row::from).collect();
+    let rows = rows.items.into_iter().map(UserRow::from).collect();
     let page = ListPage { layout: layout.of("users"), asked, rows, total, previous, next, sites, licenses };
     page::show(&page.layout, &page)
 }

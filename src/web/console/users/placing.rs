@@ -1,6 +1,6 @@
 //! Setting the site of many users at once.
 
-use super::list::{Back, Row};
+use super::list::{Back, UserRow};
 use super::selected;
 use crate::db::Conn;
 use crate::domain::sites::{self, Site};
@@ -23,7 +23,7 @@ const MOST_NAMED: usize = 10;
 struct PlacePage {
     layout: Layout,
     /// Those who have no site yet.
-    rows: Vec<Row>,
+    rows: Vec<UserRow>,
     /// The names and sites of those who have one.
     left: Vec<(String, String)>,
     sites: Vec<Site>,
@@ -63,7 +63,7 @@ async fn render(
     let (placed, free): (Vec<_>, Vec<_>) = listed.into_iter().partition(|row| row.site.is_some());
     let page = PlacePage {
         layout: layout.of("users").refusing(&refusal),
-        rows: free.into_iter().map(Row::from).collect(),
+        rows: free.into_iter().map(UserRow::from).collect(),
         left: placed.into_iter().map(|row| (row.user.name(), row.site.unwrap_or_default())).collect(),
         sites,
         chosen: values(fields, "to").pop().unwrap_or_default(),

@@ -1,7 +1,7 @@
 //! Users who wait for somebody: deleted in Entra ID, inactive for long, waiting to be linked.
 
 use super::held_words;
-use super::list::Row;
+use super::list::UserRow;
 use crate::domain::users::list::{self, Filter, Total, UserPage};
 use crate::domain::users::{EntraState, by_hand};
 use crate::web::console::home::INACTIVE_DAYS;
@@ -22,7 +22,7 @@ struct WorklistPage {
     title: &'static str,
     lead: String,
     since: &'static str,
-    rows: Vec<Row>,
+    rows: Vec<UserRow>,
     total: Total,
     previous: Option<String>,
     next: Option<String>,
@@ -53,7 +53,7 @@ pub(in crate::web::console) async fn deleted_in_entra(
                you delete them here."
             .to_owned(),
         since: "Deleted there",
-        rows: rows.items.into_iter().map(Row::from).collect(),
+        rows: rows.items.into_iter().map(UserRow::from).collect(),
         total,
         previous,
         next,
@@ -79,7 +79,7 @@ pub(in crate::web::console) async fn inactive(
              unassigned first is deleted later: such leavers end here."
         ),
         since: "Inactive since",
-        rows: rows.items.into_iter().map(Row::from).collect(),
+        rows: rows.items.into_iter().map(UserRow::from).collect(),
         total,
         previous,
         next,
