@@ -33,14 +33,14 @@ pub struct Reading {
     /// What was proven, or the cause of refusal.
     pub outcome: Result<Accepted, Refusal>,
     /// What had been seen when it was refused.
-    pub seen: Seen,
+    pub seen: ResponseFacts,
     /// What it cost.
     pub work: Work,
 }
 
 /// What was seen of a response whatever became of it: what helps to mend a refusal.
 #[derive(Clone, Debug, Default)]
-pub struct Seen {
+pub struct ResponseFacts {
     /// Whether its assertion came encrypted.
     pub encrypted: bool,
     /// Which signatures were proven. Without any, a stranger may have written everything else.
@@ -72,7 +72,7 @@ pub fn decode(field: &str) -> Result<String, Refusal> {
 /// Reads a response.
 #[must_use]
 pub fn read(text: &str, expected: &Expected) -> Reading {
-    let (mut report, mut seen, meter) = (Report::default(), Seen::default(), Meter::default());
+    let (mut report, mut seen, meter) = (Report::default(), ResponseFacts::default(), Meter::default());
     let outcome = examine(text, expected, &mut report, &mut seen, &meter);
     let outcome = outcome.and_then(|accepted| report.refused().map_or(Ok(accepted), Err));
     // A comparison that went badly says more than what came after it.
@@ -93,7 +93,7 @@ fn examine(
     text: &str,
     expected: &Expected,
     report: &mut Report,
-    seen: &mut Seen,
+    seen: &mut ResponseFacts,
     meter: &Meter,
 ) -> Result<Accepted, Refusal> {
     let tree = Tree::parse(text)?;
@@ -153,7 +153,7 @@ fn conclude(
     canonical: &str,
     expected: &Expected,
     report: &mut Report,
-    seen: &mut Seen,
+    seen: &mut ResponseFacts,
 ) -> Result<Accepted, Refusal> {
     let proven_response = around.map(|verified| Tree::parse(&verified.canonical)).transpose()?;
     let response = proven_response.as_ref().unwrap_or(tree).root()?;

@@ -128,15 +128,15 @@ const MOST_TOLD: usize = 10;
 
 /// Peers that send a header of proxies but are not named as such, kept while the program runs.
 #[derive(Default)]
-pub(super) struct UnnamedProxies(Mutex<Seen>);
+pub(super) struct UnnamedProxies(Mutex<PeerCounts>);
 
 #[derive(Default)]
-struct Seen {
+struct PeerCounts {
     peers: Vec<Peer>,
     logged_at: Option<NaiveDateTime>,
 }
 
-impl Seen {
+impl PeerCounts {
     /// Counts a request of a peer. Where there are too many, one that sends little makes room and hands its count on, so
     /// that whoever sends most is always among them (Metwally and others, *Space-Saving*).
     fn count(&mut self, address: IpAddr, now: NaiveDateTime) {

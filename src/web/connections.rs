@@ -94,12 +94,12 @@ struct Shared {
     patience: Patience,
     proxies: Vec<IpNet>,
     epoch: Instant,
-    held: Mutex<Held>,
+    held: Mutex<ConnectionsByOwner>,
     /// What bodies of strangers hold of memory.
     bytes: AtomicUsize,
 }
 
-type Held = HashMap<Holder, Vec<Arc<Connection>>>;
+type ConnectionsByOwner = HashMap<Holder, Vec<Arc<Connection>>>;
 
 /// Whose a connection is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -177,7 +177,7 @@ impl Connections {
     }
 
     /// Sees to it that a holder may have one more. None if that cannot be.
-    fn keep_share(&self, held: &mut Held, holder: Holder) -> Option<()> {
+    fn keep_share(&self, held: &mut ConnectionsByOwner, holder: Holder) -> Option<()> {
         let mine = held.get_mut(&holder).filter(|_| holder != Holder::Proxies);
         match mine {
             Some(mine) if mine.len() >= self.0.room.share => cut_of_most(mine),
@@ -194,13 +194,13 @@ impl Connections {
         held.retain(|_, holder| !holder.is_empty());
     }
 
-    fn held(&self) -> MutexGuard<'_, Held> {
+    fn held(&self) -> MutexGuard<'_, ConnectionsByOwner> {
         self.0.held.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 /// Cuts one of whoever holds most, named proxies last: they carry others.
-fn make_room(held: &mut Held) -> Option<()> {
+fn make_room(held: &mut ConnectionsByOwner) -> Option<()> {
     let mut holders: Vec<(&Holder, &mut Vec<Arc<Connection>>)> = held.iter_mut().collect();
     holders.sort_by_key(|(holder, mine)| (**holder == Holder::Proxies, Reverse(mine.len())));
     let made = holders.into_iter().find_map(|(_, mine)| cut_longest_waiting(mine));

@@ -62,7 +62,7 @@ impl Prepared {
 
 /// What a write came to.
 #[derive(Debug)]
-pub struct Done {
+pub struct WrittenGroup {
     /// The group as it is now.
     pub group: Group,
     /// What changed.
@@ -81,7 +81,7 @@ pub fn get(conn: &mut Conn, scim_id: &str) -> Result<Group> {
 }
 
 /// Makes a group; one that was kept here against its deletion is taken over again, under a new id.
-pub fn create(tx: &mut Tx, mut wish: GroupInput) -> Result<Noted<Done>> {
+pub fn create(tx: &mut Tx, mut wish: GroupInput) -> Result<Noted<WrittenGroup>> {
     let left_out = names::leave_out("name of the group", &mut wish.name);
     let name = checked(&wish.name)?;
     let group = match named(tx.conn, name)? {
@@ -119,7 +119,7 @@ pub fn create(tx: &mut Tx, mut wish: GroupInput) -> Result<Noted<Done>> {
 }
 
 /// Makes the group what Entra ID wants it to be.
-pub fn replace(tx: &mut Tx, group: Group, wish: GroupInput) -> Result<Noted<Done>> {
+pub fn replace(tx: &mut Tx, group: Group, wish: GroupInput) -> Result<Noted<WrittenGroup>> {
     change(tx, group, as_changes(wish))
 }
 
@@ -163,7 +163,7 @@ pub fn prepare(conn: &mut Conn, group: &Group, wishes: Vec<Change>) -> Result<Pr
 }
 
 /// Changes the group, one change after the other.
-pub fn change(tx: &mut Tx, group: Group, wishes: Vec<Change>) -> Result<Noted<Done>> {
+pub fn change(tx: &mut Tx, group: Group, wishes: Vec<Change>) -> Result<Noted<WrittenGroup>> {
     let before = group.clone();
     let (mut group, mut moved) = (group, Moved::default());
     let moves = wishes.iter().any(|wish| !matches!(wish, Change::Name(_)));
@@ -200,13 +200,13 @@ pub fn change(tx: &mut Tx, group: Group, wishes: Vec<Change>) -> Result<Noted<Do
         diesel::update(user_groups::table.find(&group.id)).set(&group).execute(tx.conn)?;
     }
     if !changes.is_empty() {
-        return Ok(note(tx, Action::GroupChanged, &group, &changes)?.with(Done {
+        return Ok(note(tx, Action::GroupChanged, &group, &changes)?.with(WrittenGroup {
             group,
             changes,
             warnings: moved.warnings,
         }));
     }
-    Ok(Noted::unaudited(Done { group, changes, warnings: moved.warnings }, "nothing changed"))
+    Ok(Noted::unaudited(WrittenGroup { group, changes, warnings: moved.warnings }, "nothing changed"))
 }
 
 /// Entra ID deleted the group. A group gives nobody anything here, so nothing of it is held back; how many were in it

@@ -24,13 +24,13 @@ const ASK_AFTER: TimeDelta = TimeDelta::minutes(1);
 /// The keys that were fetched last, and when it was tried.
 #[derive(Default)]
 pub(super) struct SigningKeys {
-    known: Mutex<Known>,
+    known: Mutex<CachedKeys>,
     /// Held by the one request that fetches.
     fetching: tokio::sync::Mutex<()>,
 }
 
 #[derive(Default)]
-struct Known {
+struct CachedKeys {
     address: String,
     keys: HashMap<String, DecodingKey>,
     fetched_at: Option<NaiveDateTime>,
@@ -39,7 +39,7 @@ struct Known {
 }
 
 /// What is known of a key without asking anybody.
-enum Held {
+enum CachedKey {
     Fresh(DecodingKey),
     /// Too old to be taken for current, and not so old that it would not do.
     Old(DecodingKey),
@@ -70,9 +70,11 @@ impl SigningKeys {
         self.keep(address, fetched, now);
         drop(fetching);
         match self.held(address, kid, now) {
-            Held::Fresh(key) | Held::Old(key) => Ok(key),
-            Held::AskedLately(Some(failure)) => Err(AssertionRefusal::NoKeys(failure)),
-            Held::AskedLately(None) | Held::Unknown => Err(AssertionRefusal::UnknownKey(quote(kid))),
+            CachedKey::Fresh(key) | CachedKey::Old(key) => Ok(key),
+            CachedKey::AskedLately(Some(failure)) => Err(AssertionRefusal::NoKeys(failure)),
+            CachedKey::AskedLately(None) | CachedKey::Unknown => {
+                Err(AssertionRefusal::UnknownKey(quote(kid)))
+            }
         }
     }
 
@@ -84,11 +86,11 @@ impl SigningKeys {
         now: NaiveDateTime,
     ) -> Option<Result<DecodingKey, AssertionRefusal>> {
         match self.held(address, kid, now) {
-            Held::Fresh(key) => Some(Ok(key)),
-            Held::AskedLately(Some(failure)) => Some(Err(AssertionRefusal::NoKeys(failure))),
-            Held::AskedLately(None) => Some(Err(AssertionRefusal::UnknownKey(quote(kid)))),
-            Held::Old(key) => self.was_asked_lately(now).then_some(Ok(key)),
-            Held::Unknown => None,
+            CachedKey::Fresh(key) => Some(Ok(key)),
+            CachedKey::AskedLately(Some(failure)) => Some(Err(AssertionRefusal::NoKeys(failure))),
+            CachedKey::AskedLately(None) => Some(Err(AssertionRefusal::UnknownKey(quote(kid)))),
+            CachedKey::Old(key) => self.was_asked_lately(now).then_some(Ok(key)),
+            CachedKey::Unknown => None,
         }
     }
 
@@ -96,26 +98,26 @@ impl SigningKeys {
         self.known().tried_at.is_some_and(|at| (now - at).abs() < ASK_AFTER)
     }
 
-    fn held(&self, address: &str, kid: &str, now: NaiveDateTime) -> Held {
+    fn held(&self, address: &str, kid: &str, now: NaiveDateTime) -> CachedKey {
         let known = self.known();
         if known.address != address {
-            return Held::Unknown;
+            return CachedKey::Unknown;
         }
         let age = known.fetched_at.map(|at| (now - at).abs());
         match (known.keys.get(kid), age) {
-            (Some(key), Some(age)) if age < FRESH_FOR => Held::Fresh(key.clone()),
-            (Some(key), Some(age)) if age < SERVE_FOR => Held::Old(key.clone()),
+            (Some(key), Some(age)) if age < FRESH_FOR => CachedKey::Fresh(key.clone()),
+            (Some(key), Some(age)) if age < SERVE_FOR => CachedKey::Old(key.clone()),
             _ if known.tried_at.is_some_and(|at| (now - at).abs() < ASK_AFTER) => {
-                Held::AskedLately(known.failure.clone())
+                CachedKey::AskedLately(known.failure.clone())
             }
-            _ => Held::Unknown,
+            _ => CachedKey::Unknown,
         }
     }
 
     fn keep(&self, address: &str, fetched: Result<HashMap<String, DecodingKey>, String>, now: NaiveDateTime) {
         let mut known = self.known();
         if known.address != address {
-            *known = Known { address: address.to_owned(), ..Known::default() };
+            *known = CachedKeys { address: address.to_owned(), ..CachedKeys::default() };
         }
         known.tried_at = Some(now);
         match fetched {
@@ -130,7 +132,7 @@ impl SigningKeys {
         }
     }
 
-    fn known(&self) -> std::sync::MutexGuard<'_, Known> {
+    fn known(&self) -> std::sync::MutexGuard<'_, CachedKeys> {
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -55,7 +55,7 @@ pub enum About {
 
 /// What is known here of what a request named.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Known {
+pub(super) struct ResolvedSubject {
     pub(super) user_id: Option<String>,
     pub(super) group_id: Option<String>,
     /// The name to show, also of somebody who is gone.
@@ -76,7 +76,7 @@ pub(super) struct Absence {
     pub(super) remedy: String,
 }
 
-impl Known {
+impl ResolvedSubject {
     pub(super) fn of(conn: &mut Conn, about: &About) -> Result<Self> {
         match about {
             About::Nothing | About::Search { .. } | About::Credential(_) => Ok(Self::default()),
@@ -110,33 +110,39 @@ pub(super) fn group(conn: &mut Conn, about: &About) -> Result<Option<String>> {
     })
 }
 
-fn of_user(conn: &mut Conn, scim_id: &str) -> Result<Known> {
+fn of_user(conn: &mut Conn, scim_id: &str) -> Result<ResolvedSubject> {
     if let Some(user) = users::with_scim_id(conn, scim_id)? {
         let absence = hidden(conn, &user)?;
         let name = Some(user.name());
         let unique_name = Some(user.profile.user_name);
-        return Ok(Known { user_id: Some(user.id), name, unique_name, absence, ..Known::default() });
+        return Ok(ResolvedSubject {
+            user_id: Some(user.id),
+            name,
+            unique_name,
+            absence,
+            ..ResolvedSubject::default()
+        });
     }
     let Some(retired) = lifecycle::retired(conn, scim_id)? else {
         let absence = never_issued(conn, "user", scim_id)?;
-        return Ok(Known { absence: Some(absence), ..Known::default() });
+        return Ok(ResolvedSubject { absence: Some(absence), ..ResolvedSubject::default() });
     };
     // An account that came into use again goes on under its name.
     let still_here = match retired.reason.as_str() {
         "deleted" => None,
         _ => users::named(conn, &retired.user_name)?.map(|user| user.id),
     };
-    Ok(Known { user_id: still_here, ..gone(&retired) })
+    Ok(ResolvedSubject { user_id: still_here, ..gone(&retired) })
 }
 
-fn of_group(conn: &mut Conn, scim_id: &str) -> Result<Known> {
+fn of_group(conn: &mut Conn, scim_id: &str) -> Result<ResolvedSubject> {
     if let Some(group) = groups::with_scim_id(conn, scim_id)? {
-        return Ok(Known {
+        return Ok(ResolvedSubject {
             absence: let_go(&group),
             group_id: Some(group.id),
             name: Some(group.name.clone()),
             unique_name: Some(group.name),
-            ..Known::default()
+            ..ResolvedSubject::default()
         });
     }
     Ok(match lifecycle::retired(conn, scim_id)? {
@@ -147,13 +153,19 @@ fn of_group(conn: &mut Conn, scim_id: &str) -> Result<Known> {
                 in_words(retired.retired_at)
             );
             let sentence = "Entra ID asks for a group by an id that is gone.";
-            Known { absence: Some(Absence { cause: "group-gone", sentence, remedy }), ..gone(&retired) }
+            ResolvedSubject {
+                absence: Some(Absence { cause: "group-gone", sentence, remedy }),
+                ..gone(&retired)
+            }
         }
-        None => Known { absence: Some(never_issued(conn, "group", scim_id)?), ..Known::default() },
+        None => ResolvedSubject {
+            absence: Some(never_issued(conn, "group", scim_id)?),
+            ..ResolvedSubject::default()
+        },
     })
 }
 
-fn gone(retired: &Retired) -> Known {
+fn gone(retired: &Retired) -> ResolvedSubject {
     let (cause, sentence) = if retired.reason == "deleted" {
         ("deleted-here", "The user was deleted here by hand, and Entra ID still asks for the old id.")
     } else {
@@ -162,11 +174,11 @@ fn gone(retired: &Retired) -> Known {
             "The user came into use again under a new id, and Entra ID still asks for the old one.",
         )
     };
-    Known {
+    ResolvedSubject {
         name: Some(retired.user_name.clone()),
         unique_name: Some(retired.user_name.clone()),
         absence: Some(Absence { cause, sentence, remedy: retired.remedy() }),
-        ..Known::default()
+        ..ResolvedSubject::default()
     }
 }
 

@@ -30,7 +30,7 @@ mod surplus_tests;
 pub mod troubles;
 mod words;
 
-use about::Known;
+use about::ResolvedSubject;
 pub use about::{About, remedy_for_namesake, remedy_for_rename};
 pub use backlog::Backlog;
 use cause::Cause;
@@ -292,7 +292,7 @@ fn insert(tx: &mut Tx, mut report: Report) -> Result<()> {
 
 /// Says of a failure whom it is about, with name and key, also where they are gone; answers what that explains.
 fn name(tx: &mut Tx, report: &mut Report) -> Result<Option<Cause>> {
-    let known = Known::of(tx.conn, &report.about)?;
+    let known = ResolvedSubject::of(tx.conn, &report.about)?;
     let unnamed = match &report.about {
         About::User(id) | About::Group(id) => Some(match report.called.take() {
             Some(name) => format!("{name} (id {id})"),

@@ -3,7 +3,7 @@
 //! A failure opens a row for its person (or group, or request) and its cause, or counts one more attempt; a later success
 //! for the same takes the row away. Nothing is counted over the log itself, however long that is.
 
-use super::about::{Known, Thing};
+use super::about::{ResolvedSubject, Thing};
 use super::cause::{self, Cause};
 use super::{Outcome, Report};
 use crate::db::Conn;
@@ -167,7 +167,7 @@ fn settle(tx: &mut Tx, report: &Report) -> Result<()> {
 
 /// The name of the user or the group that a request is about, which nobody else has.
 fn unique_name(conn: &mut Conn, report: &Report) -> Result<Option<String>> {
-    Ok(Known::of(conn, &report.about)?.unique_name.as_deref().map(fold))
+    Ok(ResolvedSubject::of(conn, &report.about)?.unique_name.as_deref().map(fold))
 }
 
 /// What fails at `now` and has not gone well since, by cause; what most fail for comes first.

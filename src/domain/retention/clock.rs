@@ -19,14 +19,14 @@ const WAIT: TimeDelta = TimeDelta::days(1);
 
 /// What is known of the clock.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-struct Seen {
+struct ClockRecord {
     /// The time when it was last looked at.
     at: NaiveDateTime,
     /// Until when nothing is deleted, after a leap.
     wait_until: Option<NaiveDateTime>,
 }
 
-impl Seen {
+impl ClockRecord {
     /// What is known once it shows `now`; nothing where it was looked at a short while ago.
     fn next(before: Option<Self>, now: NaiveDateTime) -> Option<Self> {
         let fresh = Self { at: now, wait_until: None };
@@ -47,18 +47,18 @@ impl Seen {
     }
 }
 
-fn seen(conn: &mut Conn) -> Result<Option<Seen>> {
+fn seen(conn: &mut Conn) -> Result<Option<ClockRecord>> {
     settings::get(conn, names::LOG_CLOCK)
 }
 
 /// Where it was never looked at, as after an upgrade: the newest line of a log was written when the clock was right. Those
 /// of the last day may have been written since it leapt.
-fn by_the_logs(conn: &mut Conn, now: NaiveDateTime) -> Result<Option<Seen>> {
+fn by_the_logs(conn: &mut Conn, now: NaiveDateTime) -> Result<Option<ClockRecord>> {
     let mut newest = None;
     for log in Log::ALL {
         newest = newest.max(age::newest(conn, *log, now - WAIT)?);
     }
-    Ok(newest.map(|at| Seen { at, wait_until: None }))
+    Ok(newest.map(|at| ClockRecord { at, wait_until: None }))
 }
 
 /// Whether the clock can be believed, so that what is old by it may be deleted. What it shows is noted at the first look,
@@ -69,7 +69,7 @@ pub(super) fn is_trusted(org: &Org) -> Result<bool> {
         Some(seen) => Ok(Some(seen)),
         None => by_the_logs(conn, now),
     })?;
-    let next = Seen::next(before, now);
+    let next = ClockRecord::next(before, now);
     if let Some(next) = next {
         org.write(&Actor::Rollcall, move |tx: &mut Tx| settings::put_own(tx, names::LOG_CLOCK, &next))?;
         if let (Some(until), Some(before)) = (next.wait_until, before)
@@ -96,24 +96,24 @@ mod tests {
 
     #[test]
     fn after_a_leap_nothing_is_deleted_for_a_day_and_not_once_the_clock_is_right_again() {
-        let first = Seen::next(None, day(0)).unwrap();
+        let first = ClockRecord::next(None, day(0)).unwrap();
         assert!(!first.waits(day(0)), "nothing is known of the clock: it is believed");
-        let later = Seen::next(Some(first), day(6)).unwrap();
+        let later = ClockRecord::next(Some(first), day(6)).unwrap();
         assert!(!later.waits(day(6)), "a weekend and a holiday");
-        let leapt = Seen::next(Some(later), day(3650)).unwrap();
+        let leapt = ClockRecord::next(Some(later), day(3650)).unwrap();
         assert!(leapt.waits(day(3650)));
-        let hours_on = Seen::next(Some(leapt), day(3650) + TimeDelta::hours(5)).unwrap();
+        let hours_on = ClockRecord::next(Some(leapt), day(3650) + TimeDelta::hours(5)).unwrap();
         assert!(hours_on.waits(day(3650) + TimeDelta::hours(5)), "it goes on to wait");
-        assert!(!Seen::next(Some(hours_on), day(3651)).unwrap().waits(day(3651)), "for a day");
-        let right = Seen::next(Some(hours_on), day(7)).unwrap();
+        assert!(!ClockRecord::next(Some(hours_on), day(3651)).unwrap().waits(day(3651)), "for a day");
+        let right = ClockRecord::next(Some(hours_on), day(7)).unwrap();
         assert!(!right.waits(day(7)) && right.at == day(7));
-        assert!(!Seen::next(Some(right), day(8)).unwrap().waits(day(8)));
+        assert!(!ClockRecord::next(Some(right), day(8)).unwrap().waits(day(8)));
     }
 
     #[test]
     fn the_time_is_noted_once_an_hour() {
-        let first = Seen::next(None, day(0)).unwrap();
-        assert_eq!(Seen::next(Some(first), day(0) + TimeDelta::minutes(59)), None);
-        assert!(Seen::next(Some(first), day(0) + TimeDelta::minutes(60)).is_some());
+        let first = ClockRecord::next(None, day(0)).unwrap();
+        assert_eq!(ClockRecord::next(Some(first), day(0) + TimeDelta::minutes(59)), None);
+        assert!(ClockRecord::next(Some(first), day(0) + TimeDelta::minutes(60)).is_some());
     }
 }

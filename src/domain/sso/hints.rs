@@ -1,7 +1,7 @@
 //! What about a response deserves a thought whatever became of it: names that say nothing, claims that were left out.
 
 use super::matching;
-use crate::saml::response::Seen;
+use crate::saml::response::ResponseFacts;
 use crate::saml::{Assertion, Unproven};
 
 const GUEST: &str = "The name holds #EXT#: the person is a guest in Entra ID, whose user name is made up there. Send \
@@ -10,7 +10,7 @@ const OPAQUE: &str = "The name is an opaque key that says nothing about the pers
                       attribute or name identifier format for it.";
 
 /// About the `NameID`, where that names the person.
-pub(super) fn about_name_id(seen: &Seen) -> Vec<String> {
+pub(super) fn about_name_id(seen: &ResponseFacts) -> Vec<String> {
     let Some(name) = &seen.name_id else { return Vec::new() };
     about_name(&name.value, matching::is_opaque(name))
 }

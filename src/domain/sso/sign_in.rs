@@ -10,7 +10,7 @@ use crate::domain::sessions::{self, CameBy};
 use crate::domain::users::{User, federation};
 use crate::domain::{Noted, Role, Tx};
 use crate::error::Result;
-use crate::saml::response::{Accepted, Reading, Seen};
+use crate::saml::response::{Accepted, Reading, ResponseFacts};
 use crate::saml::{Refusal, Report};
 use chrono::TimeDelta;
 
@@ -91,7 +91,7 @@ pub fn conclude(tx: &mut Tx, examined: Examined, origin: &RequestOrigin) -> Resu
 
 /// Notes a sign-in that failed on our side: the person still has a reference.
 pub fn failed(tx: &mut Tx, origin: &RequestOrigin) -> Result<Noted<SignInOutcome>> {
-    let case = Case { request: None, user: None, seen: Seen::default(), origin };
+    let case = Case { request: None, user: None, seen: ResponseFacts::default(), origin };
     let sentence = "Something went wrong on our side, which the program's log tells. Nobody was signed in.";
     case.refuse(tx, Cause::new("failed", sentence), Details::default())
 }
@@ -100,7 +100,7 @@ pub fn failed(tx: &mut Tx, origin: &RequestOrigin) -> Result<Noted<SignInOutcome
 struct Case<'a> {
     request: Option<Request>,
     user: Option<User>,
-    seen: Seen,
+    seen: ResponseFacts,
     origin: &'a RequestOrigin,
 }
 
@@ -416,7 +416,7 @@ fn checks(report: &Report) -> Vec<Check> {
 }
 
 /// What was seen of a response.
-fn described(seen: &Seen) -> Details {
+fn described(seen: &ResponseFacts) -> Details {
     let proof = |one: &crate::saml::Proof| Proof {
         covers: one.covers.to_owned(),
         fingerprint: one.fingerprint.clone(),

@@ -71,7 +71,7 @@ pub enum SiteWish {
 
 /// An account as Entra ID sees it.
 #[derive(Clone, Debug)]
-pub struct Known {
+pub struct EntraUser {
     /// The account.
     pub user: User,
     /// Its e-mail addresses.
@@ -82,9 +82,9 @@ pub struct Known {
 
 /// What a write came to.
 #[derive(Clone, Debug)]
-pub struct Done {
+pub struct WrittenUser {
     /// The account as it is now.
-    pub known: Known,
+    pub known: EntraUser,
     /// What changed, attribute by attribute.
     pub changes: Vec<Change>,
     /// What was not done as asked, in plain words with the remedy.
@@ -93,7 +93,7 @@ pub struct Done {
     pub held: bool,
 }
 
-impl Known {
+impl EntraUser {
     /// The account as a wish: the state to apply a change to.
     #[must_use]
     pub fn wish(&self) -> UserInput {
@@ -109,7 +109,7 @@ impl Known {
 
 impl UserInput {
     /// Refuses a new user name with characters that cannot be seen, and takes them out of all other names.
-    fn without_hidden(&mut self, known: Option<&Known>) -> Result<Vec<String>> {
+    fn without_hidden(&mut self, known: Option<&EntraUser>) -> Result<Vec<String>> {
         let before = known.map(|known| (known.user.name_for_entra(), &known.user.profile));
         let mut told = self.profile.without_hidden(before)?;
         let emails = known.map_or(&[][..], |known| &known.emails);
@@ -125,17 +125,17 @@ impl UserInput {
 
 /// What a request says itself, beside what was so before.
 #[derive(Clone, Copy, Debug)]
-pub struct Says {
+pub struct ExplicitFields {
     /// That the user is not active.
     pub inactive: bool,
     /// What the user is called.
     pub user_name: bool,
 }
 
-impl Done {
+impl WrittenUser {
     /// Tells again what the guard holds back already and the request asks for once more.
     #[must_use]
-    pub fn telling_holds(mut self, says: Says) -> Self {
+    pub fn telling_holds(mut self, says: ExplicitFields) -> Self {
         let user = &self.known.user;
         let stays = user.held.filter(|_| says.inactive).map(|_| stays_in(user));
         let waits = user.held_name.as_deref().filter(|_| says.user_name).map(|new| waits_for(user, new));
@@ -155,14 +155,14 @@ impl Done {
 }
 
 /// The account that SCIM knows by this id.
-pub fn get(conn: &mut Conn, scope: Scope, scim_id: &str) -> Result<Known> {
+pub fn get(conn: &mut Conn, scope: Scope, scim_id: &str) -> Result<EntraUser> {
     let found = users::table.filter(users::scim_id.eq(scim_id)).select(User::as_select()).first(conn);
     let user = found.optional()?.filter(|user| user.is_seen(scope)).ok_or(Error::NotFound("user"))?;
     known(conn, user)
 }
 
 /// Whether an account that was read before has not changed since.
-pub fn is_current(conn: &mut Conn, known: &Known) -> Result<bool> {
+pub fn is_current(conn: &mut Conn, known: &EntraUser) -> Result<bool> {
     let version = users::table.find(&known.user.id).select(users::version).first(conn).optional()?;
     Ok(version == Some(known.user.version))
 }
@@ -171,7 +171,7 @@ pub fn is_current(conn: &mut Conn, known: &Known) -> Result<bool> {
 ///
 /// An account in use, or one that an owner protected, is never taken over by a create: that is refused, and an
 /// administrator decides ([`by_hand::ask_to_link`]).
-pub fn create(tx: &mut Tx, mut wish: UserInput) -> Result<Noted<Done>> {
+pub fn create(tx: &mut Tx, mut wish: UserInput) -> Result<Noted<WrittenUser>> {
     wish.profile.check()?;
     let left_out = wish.without_hidden(None)?;
     let user_name = &wish.profile.user_name;
@@ -207,11 +207,11 @@ pub fn create(tx: &mut Tx, mut wish: UserInput) -> Result<Noted<Done>> {
 }
 
 /// Makes the account what Entra ID wants it to be, and links it.
-pub fn change(tx: &mut Tx, known: Known, mut wish: UserInput) -> Result<Noted<Done>> {
+pub fn change(tx: &mut Tx, known: EntraUser, mut wish: UserInput) -> Result<Noted<WrittenUser>> {
     known.user.within_reach()?;
     wish.profile.check_over(&known.user.profile)?;
     let left_out = wish.without_hidden(Some(&known))?;
-    let Known { mut user, emails: before, .. } = known;
+    let EntraUser { mut user, emails: before, .. } = known;
     let stored = user.clone();
     let linking = user.entra_state == EntraState::Unlinked;
     if linking {
@@ -263,7 +263,7 @@ pub fn change(tx: &mut Tx, known: Known, mut wish: UserInput) -> Result<Noted<Do
         settle_site(tx, &mut user, &mut changes)?;
     }
     Ok(Noted::unaudited(
-        Done { known: known_with(tx.conn, user, wish.emails)?, changes, warnings, held },
+        WrittenUser { known: known_with(tx.conn, user, wish.emails)?, changes, warnings, held },
         "each thing that changed has an entry of its own",
     ))
 }
@@ -344,7 +344,7 @@ pub(in crate::domain) fn take_name(tx: &mut Tx, mut user: User, name: String) ->
 
 /// Entra ID deleted the user: the account is barred, unlinked, and waits for deletion by hand. Where the guard holds
 /// that back, Entra ID sees it done, and the warning is answered.
-pub fn remove(tx: &mut Tx, known: Known) -> Result<Noted<(User, Option<String>)>> {
+pub fn remove(tx: &mut Tx, known: EntraUser) -> Result<Noted<(User, Option<String>)>> {
     known.user.within_reach()?;
     let (mut user, stored) = (known.user.clone(), known.user);
     if user.active && deprovisioning_guard::holds(tx, Loss::Account, &user.id, user.held.is_some())? {
@@ -397,7 +397,7 @@ fn held_back(state: &str) -> String {
     )
 }
 
-fn make(tx: &mut Tx, wish: UserInput) -> Result<Noted<Done>> {
+fn make(tx: &mut Tx, wish: UserInput) -> Result<Noted<WrittenUser>> {
     let mut user = User::new(tx, wish.profile, Origin::Entra);
     user.entra_state = EntraState::Linked;
     user.active = wish.active;
@@ -411,11 +411,16 @@ fn make(tx: &mut Tx, wish: UserInput) -> Result<Noted<Done>> {
     if matches!(wish.site, SiteWish::Named(_)) {
         settle_site(tx, &mut user, &mut changes)?;
     }
-    Ok(noted.with(Done { known: known_with(tx.conn, user, wish.emails)?, changes, warnings, held: false }))
+    Ok(noted.with(WrittenUser {
+        known: known_with(tx.conn, user, wish.emails)?,
+        changes,
+        warnings,
+        held: false,
+    }))
 }
 
 /// The old id stays gone; licence, extension, site and role are as they were.
-fn adopt(tx: &mut Tx, mut user: User, wish: UserInput) -> Result<Noted<Done>> {
+fn adopt(tx: &mut Tx, mut user: User, wish: UserInput) -> Result<Noted<WrittenUser>> {
     retire(tx, &user, "adopted")?;
     user.scim_id = new_scim_id();
     user.entra_state = EntraState::Linked;
@@ -522,18 +527,18 @@ fn activity(active: bool) -> Change {
     Change { attribute: "state".into(), before: word(!active), after: word(active) }
 }
 
-fn known(conn: &mut Conn, user: User) -> Result<Known> {
+fn known(conn: &mut Conn, user: User) -> Result<EntraUser> {
     let emails = emails(conn, &user.id)?;
     known_with(conn, user, emails)
 }
 
-fn known_with(conn: &mut Conn, user: User, emails: Vec<Email>) -> Result<Known> {
+fn known_with(conn: &mut Conn, user: User, emails: Vec<Email>) -> Result<EntraUser> {
     let name = site_name(conn, &user)?;
-    Ok(Known { site: answered_site(&user, name), user, emails })
+    Ok(EntraUser { site: answered_site(&user, name), user, emails })
 }
 
 /// `neighbours`: whether the rows stand next to each other in the order of their keys.
-pub(super) fn known_all(conn: &mut Conn, rows: Vec<User>, neighbours: bool) -> Result<Vec<Known>> {
+pub(super) fn known_all(conn: &mut Conn, rows: Vec<User>, neighbours: bool) -> Result<Vec<EntraUser>> {
     let ids: Vec<&str> = rows.iter().map(|user| user.id.as_str()).collect();
     let mut emails = match ids.as_slice() {
         [first, .., last] if neighbours => emails_between(conn, first, last)?,
@@ -550,7 +555,11 @@ pub(super) fn known_all(conn: &mut Conn, rows: Vec<User>, neighbours: bool) -> R
     };
     let known = rows.into_iter().map(|user| {
         let name = user.site_id.as_ref().and_then(|id| names.get(id).cloned());
-        Known { emails: emails.remove(&user.id).unwrap_or_default(), site: answered_site(&user, name), user }
+        EntraUser {
+            emails: emails.remove(&user.id).unwrap_or_default(),
+            site: answered_site(&user, name),
+            user,
+        }
     });
     Ok(known.collect())
 }

@@ -1,13 +1,13 @@
 //! A request that bars a linked user is never refused for what else it asks.
 
 use super::Profile;
-use super::by_entra::{self, Done, Known, UserInput};
+use super::by_entra::{self, EntraUser, UserInput, WrittenUser};
 use crate::domain::{Noted, Tx};
 use crate::error::{Error, Result};
 
 /// As [`by_entra::change`], for a request that bars the user, or has the guard hold that. Where the whole cannot be done,
 /// it is done without the new user name, and else alone; a warning says so.
-pub fn bar(tx: &mut Tx, known: Known, wish: UserInput) -> Result<Noted<Done>> {
+pub fn bar(tx: &mut Tx, known: EntraUser, wish: UserInput) -> Result<Noted<WrittenUser>> {
     let refusal = match attempt(tx, &known, wish.clone())? {
         Ok(done) => return Ok(done),
         Err(refusal) => refusal,
@@ -29,7 +29,7 @@ pub fn bar(tx: &mut Tx, known: Known, wish: UserInput) -> Result<Noted<Done>> {
 }
 
 /// A change that is kept or undone by itself, and why it cannot be. A failure of ours is no such reason.
-fn attempt(tx: &mut Tx, known: &Known, wish: UserInput) -> Result<Result<Noted<Done>>> {
+fn attempt(tx: &mut Tx, known: &EntraUser, wish: UserInput) -> Result<Result<Noted<WrittenUser>>> {
     match tx.nested(|tx| by_entra::change(tx, known.clone(), wish)) {
         Err(failure @ Error::Internal(_)) => Err(failure),
         outcome => Ok(outcome),

@@ -1,6 +1,6 @@
 //! Users as Entra ID finds and pages them: by key, never by counting past rows that were shown before.
 
-use super::by_entra::{Known, Scope, known_all};
+use super::by_entra::{EntraUser, Scope, known_all};
 use super::plan::{Plan, is_by_activity};
 use super::query::{Field, Moment, Predicate, UserCondition, to_sql};
 use super::{Held, SEEN, SEEN_AS_ENTRAS, User, census};
@@ -135,7 +135,7 @@ pub fn page(
     from: &From,
     count: i64,
     bookmarks: &Bookmarks,
-) -> Result<Vec<Known>> {
+) -> Result<Vec<EntraUser>> {
     let listed_as_made = search.order.is_none() && !search.descending;
     let from = match from {
         From::Position(at) if *at > 0 && listed_as_made && search.condition == Condition::All => {
@@ -155,7 +155,7 @@ pub fn page(
 }
 
 /// All who are found, unless they are more than `most`.
-pub fn all(conn: &mut Conn, search: &Search, most: i64) -> Result<Option<Vec<Known>>> {
+pub fn all(conn: &mut Conn, search: &Search, most: i64) -> Result<Option<Vec<EntraUser>>> {
     let rows: Vec<User> =
         found(search).order(users::id).limit(most + 1).select(User::as_select()).load(conn)?;
     if rows.len() > usize::try_from(most).map_err(Error::internal)? {

@@ -4,7 +4,7 @@
 //! their end. When such bodies hold all that they may, the connection that waits longest goes, of the holder whose
 //! bodies are the largest together: whoever comes is heard, whatever others hold.
 
-use super::{Connection, Held, longest_waiting};
+use super::{Connection, ConnectionsByOwner, longest_waiting};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
@@ -50,7 +50,7 @@ fn sum(holder: &[Arc<Connection>]) -> usize {
 }
 
 /// The holder of most bytes among those of whom one waits.
-fn largest(held: &mut Held) -> Option<&mut Vec<Arc<Connection>>> {
+fn largest(held: &mut ConnectionsByOwner) -> Option<&mut Vec<Arc<Connection>>> {
     let waiting = |holder: &[Arc<Connection>]| longest_waiting(holder, holds_bytes).is_some();
     held.values_mut().filter(|holder| waiting(holder)).max_by_key(|holder| sum(holder))
 }

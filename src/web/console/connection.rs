@@ -1,7 +1,7 @@
 //! How provisioning is doing, on the Identity Management page; and the requests by which Entra ID tests the connection,
 //! run from here.
 
-use super::identity::{self, Said};
+use super::identity::{self, FormResult};
 use crate::domain::counted::counted;
 use crate::domain::health::{Health, Hour, Severity, Warning};
 use crate::domain::identity::{own_test, switch, tokens};
@@ -149,7 +149,14 @@ pub(super) async fn test(
     for probe in probes() {
         steps.push(run(&base, &headers, probe).await?);
     }
-    identity::render(&request, &current, layout, &org, Said { tested: Some(steps), ..Said::default() }).await
+    identity::render(
+        &request,
+        &current,
+        layout,
+        &org,
+        FormResult { tested: Some(steps), ..FormResult::default() },
+    )
+    .await
 }
 
 fn probes() -> [Probe; 3] {

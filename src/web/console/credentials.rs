@@ -1,6 +1,6 @@
 //! The credentials card of Identity Management: OAuth clients with their secrets, and workload identity federation.
 
-use super::identity::{self, Said};
+use super::identity::{self, FormResult};
 use crate::db::Conn;
 use crate::domain::counted::counted;
 use crate::domain::identity::clients::{self, Client, Secret};
@@ -220,10 +220,10 @@ async fn showing(
     let said = match made {
         Ok((client, secret)) => {
             let shown = Shown { label: client.label, identifier: client.identifier, secret };
-            Said { secret: Some(shown), ..Said::default() }
+            FormResult { secret: Some(shown), ..FormResult::default() }
         }
         Err(refusal @ (Error::Invalid(_) | Error::Taken(_))) => {
-            Said { refusal: Some(refusal), client: form, place: "credentials", ..Said::default() }
+            FormResult { refusal: Some(refusal), client: form, place: "credentials", ..FormResult::default() }
         }
         Err(refusal @ Error::Conflict(_)) => {
             BrowserSession::of(request).flash_at("bad", refusal.to_string(), "credentials");
@@ -278,7 +278,8 @@ pub(super) async fn save_federation(
     match org.write(current.actor(), move |tx| federation::save(tx, &wish)).await {
         Err(refusal @ Error::Invalid(_)) => {
             let refusal = Some(refusal);
-            let said = Said { refusal, federation: Some(form), place: "federation", ..Said::default() };
+            let said =
+                FormResult { refusal, federation: Some(form), place: "federation", ..FormResult::default() };
             identity::render(&request, &current, layout, &org, said).await
         }
         outcome => {

@@ -44,7 +44,7 @@ struct IdentityPage {
 
 /// What a form that was just sent adds to the page.
 #[derive(Default)]
-pub(super) struct Said {
+pub(super) struct FormResult {
     /// Single sign-on as it was typed.
     pub(super) sso: Entered,
     /// What was wrong.
@@ -95,7 +95,7 @@ pub(super) async fn show(
     layout: Layout,
     org: OrgHandle,
 ) -> Answer {
-    render(&request, &current, layout, &org, Said::default()).await
+    render(&request, &current, layout, &org, FormResult::default()).await
 }
 
 /// The page, with what was said in answer to a form.
@@ -104,7 +104,7 @@ pub(super) async fn render(
     current: &CurrentUser,
     layout: Layout,
     org: &OrgHandle,
-    said: Said,
+    said: FormResult,
 ) -> Answer {
     let (now, person) = (org.inner().now(), current.0.clone());
     let loaded = org.read(move |conn| load(conn, &person, now)).await?;
@@ -264,11 +264,18 @@ async fn showing(
         Ok((token, secret)) => {
             let url = app_state(request)?.address(scim::BASE);
             let revealed = Revealed { url, label: token.label, token: secret };
-            render(request, current, layout, org, Said { revealed: Some(revealed), ..Said::default() }).await
+            render(
+                request,
+                current,
+                layout,
+                org,
+                FormResult { revealed: Some(revealed), ..FormResult::default() },
+            )
+            .await
         }
         Err(refusal @ (Error::Invalid(_) | Error::Taken(_))) => {
             let refusal = Some(refusal);
-            let said = Said { refusal, token: form, place: "provisioning", ..Said::default() };
+            let said = FormResult { refusal, token: form, place: "provisioning", ..FormResult::default() };
             render(request, current, layout, org, said).await
         }
         Err(refusal @ Error::Conflict(_)) => {

@@ -250,7 +250,7 @@ fn meant(conn: &mut Conn, group: &Group, change: Change) -> Result<by_entra::Cha
 }
 
 /// What was done, without the members: whoever answers with them loads them, once it is on disk.
-fn reported(done: by_entra::Done, left_out: Vec<String>, status: StatusCode) -> Done {
+fn reported(done: by_entra::WrittenGroup, left_out: Vec<String>, status: StatusCode) -> Done {
     let told = LogDetails {
         subject: Some(done.group.name.clone()),
         changes: done.changes,

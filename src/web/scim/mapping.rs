@@ -2,7 +2,7 @@
 //!
 //! Columns are the truth; `more` keeps the rest of what was sent, so that nothing is lost.
 
-use crate::domain::users::by_entra::{Known, SentSite, SiteWish, UserInput};
+use crate::domain::users::by_entra::{EntraUser, SentSite, SiteWish, UserInput};
 use crate::domain::users::{Email, Profile};
 use crate::domain::{groups, rfc3339};
 use crate::scim::group::{Group, Member};
@@ -14,8 +14,8 @@ const MOBILE: &str = "mobile";
 
 /// The account as SCIM speaks of it, with the groups it is in by id and name; `base` is the address below which the
 /// resources are.
-pub(super) fn resource(known: &Known, groups: &[(String, String)], base: &str) -> User {
-    let Known { user, emails, site } = known;
+pub(super) fn resource(known: &EntraUser, groups: &[(String, String)], base: &str) -> User {
+    let EntraUser { user, emails, site } = known;
     let profile = &user.profile;
     // `more` was written by `wish` below; were it damaged, the columns would still answer.
     let more: User = match profile.more.as_str() {

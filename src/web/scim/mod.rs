@@ -51,7 +51,7 @@ mod walks;
 
 use client::Client;
 pub(super) use client::Limits;
-use respond::{Done, Shown};
+use respond::{Shown, WriteResponse};
 pub(super) use walks::Walks;
 
 /// Where SCIM is served, below the public address.

@@ -5,7 +5,7 @@ use super::mapping::{self, etag};
 use super::precondition::Precondition;
 use super::{Refusal, Rendered, json, users};
 use crate::domain::groups::{self, Group};
-use crate::domain::users::by_entra::Known;
+use crate::domain::users::by_entra::EntraUser;
 use crate::error::Error;
 use crate::scim::project::Projection;
 use actix_web::HttpResponse;
@@ -13,7 +13,7 @@ use actix_web::http::StatusCode;
 use actix_web::http::header::{ETAG, HeaderValue, LOCATION};
 
 /// What an operation came to.
-pub(super) struct Done {
+pub(super) struct WriteResponse {
     pub(super) shown: Shown,
     pub(super) told: LogDetails,
 }
@@ -21,7 +21,7 @@ pub(super) struct Done {
 /// What there is to show for it. It becomes JSON once the transaction is over.
 pub(super) enum Shown {
     /// A user.
-    User(Box<Known>),
+    User(Box<EntraUser>),
     /// A group, with its members where they are shown.
     Group(Box<Group>, Vec<groups::Member>),
     /// What was at this address, below the base, is gone.

@@ -63,7 +63,7 @@ struct Fetch {
 }
 
 /// A resource that was looked at: where it stands, and itself.
-struct Seen {
+struct FullResource {
     cursor: Cursor,
     whole: Value,
 }
@@ -261,7 +261,7 @@ impl Lookup<'_> {
     }
 
     /// All that meet the filter, one by one, sorted; refused where that would be too many.
-    fn looked_at<S: Source>(&self, conn: &mut Conn, source: &S) -> Result<Vec<Seen>, Refusal> {
+    fn looked_at<S: Source>(&self, conn: &mut Conn, source: &S) -> Result<Vec<FullResource>, Refusal> {
         let condition = source.compile(self.query.filter.as_ref()).condition;
         let search = source.search(conn, condition, None)?;
         let Some(rows) = source.all(conn, &search)? else { return Err(too_many(source.kind())) };
@@ -271,10 +271,10 @@ impl Lookup<'_> {
             self.query.filter.as_ref().is_none_or(|filter| evaluate::meets(filter, kind, whole))
         };
         let whole = source.whole(conn, rows)?.into_iter().zip(keys).filter(|(whole, _)| met(whole));
-        let mut seen: Vec<Seen> = whole
+        let mut seen: Vec<FullResource> = whole
             .map(|(whole, key)| {
                 let value = self.query.sort_key(kind, &whole);
-                Seen { cursor: Cursor { kind: kind_of(kind), value, key }, whole }
+                FullResource { cursor: Cursor { kind: kind_of(kind), value, key }, whole }
             })
             .collect();
         seen.sort_by(|a, b| self.compare(&a.cursor, &b.cursor));
@@ -293,7 +293,7 @@ impl Lookup<'_> {
         by_value.then_with(|| (a.kind, &a.key).cmp(&(b.kind, &b.key)))
     }
 
-    fn slice(&self, all: Vec<Seen>, start: &Start, fetch: Fetch) -> ResultPage {
+    fn slice(&self, all: Vec<FullResource>, start: &Start, fetch: Fetch) -> ResultPage {
         let total = i64::try_from(all.len()).unwrap_or_default();
         let skipped = match start {
             Start::Position(at) => usize::try_from(*at).unwrap_or(usize::MAX),
@@ -302,7 +302,7 @@ impl Lookup<'_> {
             }
         };
         let [count, shown] = [fetch.count, fetch.shown].map(|most| usize::try_from(most).unwrap_or_default());
-        let page: Vec<Seen> = all.into_iter().skip(skipped).take(count).collect();
+        let page: Vec<FullResource> = all.into_iter().skip(skipped).take(count).collect();
         let last = page.iter().take(shown).next_back().map(|seen| seen.cursor.clone());
         let resources =
             page.into_iter().map(|seen| Rendered::Part(self.query.projection.apply(seen.whole))).collect();
@@ -341,7 +341,7 @@ impl Lookup<'_> {
         Ok(ResultPage { total: people.total + teams.total, resources, last, cut: teams.cut })
     }
 
-    fn all_of_both(&self, conn: &mut Conn) -> Result<Vec<Seen>, Refusal> {
+    fn all_of_both(&self, conn: &mut Conn) -> Result<Vec<FullResource>, Refusal> {
         let mut all = self.looked_at(conn, &Users(self))?;
         all.extend(self.looked_at(conn, &Groups(self))?);
         all.sort_by(|a, b| self.compare(&a.cursor, &b.cursor));
@@ -378,7 +378,7 @@ impl Lookup<'_> {
         })
     }
 
-    fn behind(&self, all: &[Seen], last: &Cursor) -> i64 {
+    fn behind(&self, all: &[FullResource], last: &Cursor) -> i64 {
         let behind = all.iter().filter(|seen| self.compare(&seen.cursor, last) == Ordering::Greater);
         i64::try_from(behind.count()).unwrap_or_default()
     }

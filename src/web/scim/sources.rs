@@ -7,7 +7,7 @@ use super::{Refusal, Rendered, groups, users};
 use crate::db::Conn;
 use crate::domain::condition::Condition;
 use crate::domain::groups::{Group, search as of_groups};
-use crate::domain::users::by_entra::Known;
+use crate::domain::users::by_entra::EntraUser;
 use crate::domain::users::plan::{self, Plan};
 use crate::domain::users::query;
 use crate::domain::users::search::{self as of_users, Cursor, From};
@@ -66,7 +66,7 @@ impl Source for Users<'_> {
     type Predicate = query::Predicate;
     type Order = of_users::SortKey;
     type Search = of_users::Search;
-    type Row = Known;
+    type Row = EntraUser;
 
     fn kind(&self) -> &'static Resource {
         &USERS
@@ -92,7 +92,7 @@ impl Source for Users<'_> {
         Ok(of_users::Search { plan: plan::plan(conn, &search)?, ..search })
     }
 
-    fn fitting(&self, _: &mut Conn, rows: Vec<Known>) -> Result<Vec<Known>, Error> {
+    fn fitting(&self, _: &mut Conn, rows: Vec<EntraUser>) -> Result<Vec<EntraUser>, Error> {
         Ok(rows)
     }
 
@@ -106,25 +106,25 @@ impl Source for Users<'_> {
         search: &Self::Search,
         from: &From,
         count: i64,
-    ) -> Result<Vec<Known>, Error> {
+    ) -> Result<Vec<EntraUser>, Error> {
         of_users::page(conn, search, from, count, self.0.org.bookmarks())
     }
 
-    fn all(&self, conn: &mut Conn, search: &Self::Search) -> Result<Option<Vec<Known>>, Error> {
+    fn all(&self, conn: &mut Conn, search: &Self::Search) -> Result<Option<Vec<EntraUser>>, Error> {
         of_users::all(conn, search, MOST_LOOKED_AT)
     }
 
-    fn cursor(&self, order: Option<Self::Order>, row: &Known) -> Cursor {
+    fn cursor(&self, order: Option<Self::Order>, row: &EntraUser) -> Cursor {
         of_users::cursor(order, &row.user)
     }
 
-    fn render(&self, conn: &mut Conn, rows: Vec<Known>) -> Result<Vec<Rendered>, Error> {
+    fn render(&self, conn: &mut Conn, rows: Vec<EntraUser>) -> Result<Vec<Rendered>, Error> {
         let projection = &self.0.query.projection;
         let users = users::resources(conn, &rows, !projection.leaves_out("groups"), self.0.base)?;
         Ok(users.into_iter().map(|user| Rendered::user(user, projection)).collect())
     }
 
-    fn whole(&self, conn: &mut Conn, rows: Vec<Known>) -> Result<Vec<Value>, Refusal> {
+    fn whole(&self, conn: &mut Conn, rows: Vec<EntraUser>) -> Result<Vec<Value>, Refusal> {
         Ok(users::resources(conn, &rows, true, self.0.base)?.iter().map(User::to_json).collect())
     }
 }

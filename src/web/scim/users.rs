@@ -5,7 +5,7 @@ use super::precondition::Precondition;
 use super::{Done, InTheWay, Refusal, Shown, mapping, projection, respond};
 use crate::db::Conn;
 use crate::domain::provisioning::{Operation, remedy_for_namesake, remedy_for_rename};
-use crate::domain::users::by_entra::{self, Known, Says, Scope, SiteWish, UserInput};
+use crate::domain::users::by_entra::{self, EntraUser, ExplicitFields, Scope, SiteWish, UserInput};
 use crate::domain::users::{EntraState, Reach, leaver, named};
 use crate::domain::{Noted, Tx, groups};
 use crate::error::Error;
@@ -115,7 +115,7 @@ pub(super) fn change(
     };
     version.check(known.user.version)?;
     let bars = sent.bars;
-    let says = Says { inactive: bars, user_name: sent.names_user };
+    let says = ExplicitFields { inactive: bars, user_name: sent.names_user };
     let no_site = match wanted {
         _ if !sent.names_site => SiteWish::Unsaid,
         UserUpdate::Whole(_) => SiteWish::Absent,
@@ -136,7 +136,7 @@ pub(super) fn change(
 
 /// An account and what a change would make of it: worked out before the one writer is asked, which is then free for
 /// others. Where that can't be done, the writer finds out why.
-type Prepared = (Known, Sent<User>);
+type Prepared = (EntraUser, Sent<User>);
 
 fn prepare(conn: &mut Conn, scope: Scope, id: &str, wanted: &UserUpdate) -> Result<Option<Prepared>, Error> {
     match by_entra::get(conn, scope, id) {
@@ -146,7 +146,7 @@ fn prepare(conn: &mut Conn, scope: Scope, id: &str, wanted: &UserUpdate) -> Resu
     }
 }
 
-fn understood(known: &Known, wanted: &UserUpdate) -> Result<Sent<User>, Fault> {
+fn understood(known: &EntraUser, wanted: &UserUpdate) -> Result<Sent<User>, Fault> {
     // Groups are read-only here and the address is told, not stored: a change needs neither.
     let current = mapping::resource(known, &[], "");
     match wanted {
@@ -179,7 +179,7 @@ pub(super) fn delete(
 /// The users as SCIM speaks of them; without their groups where those are not wanted.
 pub(super) fn resources(
     conn: &mut Conn,
-    rows: &[Known],
+    rows: &[EntraUser],
     with_groups: bool,
     base: &str,
 ) -> Result<Vec<User>, Error> {
@@ -211,7 +211,7 @@ fn collision(
 }
 
 /// Makes the account what was wished. Where another has the user name, the log says which.
-fn store(tx: &mut Tx, known: Known, wish: UserInput) -> Result<Noted<by_entra::Done>, Refusal> {
+fn store(tx: &mut Tx, known: EntraUser, wish: UserInput) -> Result<Noted<by_entra::WrittenUser>, Refusal> {
     let (id, user_name) = (known.user.id.clone(), wish.profile.user_name.clone());
     match by_entra::change(tx, known, wish) {
         Err(taken @ Error::Taken(_)) => {
@@ -223,13 +223,13 @@ fn store(tx: &mut Tx, known: Known, wish: UserInput) -> Result<Noted<by_entra::D
 }
 
 /// `left_out`: what of the request was not taken; the rules add what they did not do.
-fn reported(done: by_entra::Done, left_out: Vec<String>, status: u16) -> Done {
+fn reported(done: by_entra::WrittenUser, left_out: Vec<String>, status: u16) -> Done {
     let warnings = left_out.into_iter().chain(done.warnings).collect();
     let told = LogDetails { changes: done.changes, warnings, held: done.held, ..LogDetails::default() };
     shown(done.known, status, told)
 }
 
-fn shown(known: Known, status: u16, told: LogDetails) -> Done {
+fn shown(known: EntraUser, status: u16, told: LogDetails) -> Done {
     let told =
         LogDetails { user_id: Some(known.user.id.clone()), subject: Some(known.user.name()), status, ..told };
     Done { shown: Shown::User(Box::new(known)), told }

@@ -1,6 +1,6 @@
 //! Single sign-on on the Identity Management page: setting it up, testing it, requiring it.
 
-use super::identity::{Said, render};
+use super::identity::{FormResult, render};
 use crate::address;
 use crate::certificate;
 use crate::domain::sso::certificates::{self, Added};
@@ -128,7 +128,8 @@ async fn refused(
     refusal: Error,
     sso: Entered,
 ) -> Answer {
-    render(request, current, layout, org, Said { sso, refusal: Some(refusal), ..Said::default() }).await
+    render(request, current, layout, org, FormResult { sso, refusal: Some(refusal), ..FormResult::default() })
+        .await
 }
 
 /// Takes all values over from federation metadata: a file, a pasted text, or what lies at an address.
