@@ -62,7 +62,7 @@ pub struct Alias {
 
 /// A site with what a list of sites shows.
 #[derive(Clone, Debug)]
-pub struct Listed {
+pub struct ListedSite {
     /// The site.
     pub site: Site,
     /// Its other names.
@@ -94,14 +94,14 @@ pub fn all(conn: &mut Conn) -> Result<Vec<Site>> {
 }
 
 /// All sites with their aliases and numbers of users.
-pub fn list(conn: &mut Conn) -> Result<Vec<Listed>> {
+pub fn list(conn: &mut Conn) -> Result<Vec<ListedSite>> {
     let mut aliases: HashMap<String, Vec<Alias>> = HashMap::new();
     for alias in site_aliases::table.order(site_aliases::name_key).select(Alias::as_select()).load(conn)? {
         aliases.entry(alias.site_id.clone()).or_default().push(alias);
     }
     let all: Vec<(Site, i64)> =
         sites::table.order(sites::name_key).select((Site::as_select(), sites::headcount)).load(conn)?;
-    let listed = all.into_iter().map(|(site, users)| Listed {
+    let listed = all.into_iter().map(|(site, users)| ListedSite {
         aliases: aliases.remove(&site.id).unwrap_or_default(),
         users,
         site,
@@ -110,12 +110,12 @@ pub fn list(conn: &mut Conn) -> Result<Vec<Listed>> {
 }
 
 /// The site with this key, with what a list of sites shows.
-pub fn listed(conn: &mut Conn, id: &str) -> Result<Listed> {
+pub fn listed(conn: &mut Conn, id: &str) -> Result<ListedSite> {
     let site = find(conn, id)?;
     let aliases = site_aliases::table.filter(site_aliases::site_id.eq(id)).order(site_aliases::name_key);
     let aliases = aliases.select(Alias::as_select()).load(conn)?;
     let users = sites::table.find(id).select(sites::headcount).first(conn)?;
-    Ok(Listed { site, aliases, users })
+    Ok(ListedSite { site, aliases, users })
 }
 
 /// The site with this key.

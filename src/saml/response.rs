@@ -52,7 +52,7 @@ pub struct ResponseFacts {
 }
 
 /// The parts of a response, each in its place.
-struct Parts<'d> {
+struct ResponseParts<'d> {
     root: Node<'d>,
     /// In the clear, or within what was encrypted.
     assertion: Option<Node<'d>>,
@@ -171,7 +171,7 @@ fn conclude(
 }
 
 /// Finds the parts, and refuses whatever stands where it does not belong.
-fn place<'d>(tree: &'d Tree) -> Result<Parts<'d>, Refusal> {
+fn place<'d>(tree: &'d Tree) -> Result<ResponseParts<'d>, Refusal> {
     let root = tree.root()?;
     if !root.is(PROTOCOL, "Response") {
         let cause = format!("It is not a SAML 2.0 Response, but “{}”.", Unproven(root.name()));
@@ -200,13 +200,14 @@ fn place<'d>(tree: &'d Tree) -> Result<Parts<'d>, Refusal> {
         );
         return Err(Refusal::new(Fault::AssertionCount, cause));
     }
-    let parts = Parts { root, assertion: assertions.first().copied(), encrypted: encrypted.first().copied() };
+    let parts =
+        ResponseParts { root, assertion: assertions.first().copied(), encrypted: encrypted.first().copied() };
     check_signatures(tree, &parts)?;
     Ok(parts)
 }
 
 /// Signatures stand in the Response or in its assertion, and nowhere else.
-fn check_signatures(tree: &Tree, parts: &Parts) -> Result<(), Refusal> {
+fn check_signatures(tree: &Tree, parts: &ResponseParts) -> Result<(), Refusal> {
     let holders = [Some(parts.root), parts.assertion];
     let placed = |node: &Node| {
         let parent = node.parent().map(|parent| parent.id);

@@ -31,7 +31,7 @@ pub const CURSOR_TIMEOUT_S: i64 = 3600;
 
 /// Where a page stands in its list.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Place {
+pub enum PagePosition {
     /// By position, counted from one (RFC 7644 section 3.4.2.4).
     Index(i64),
     /// By cursor: that of the next page, if there is one (RFC 9865 section 2).
@@ -55,10 +55,10 @@ pub struct List<T> {
 
 /// A list, or a page of one.
 #[must_use]
-pub fn list<T>(total: i64, place: Place, resources: Vec<T>) -> List<T> {
+pub fn list<T>(total: i64, place: PagePosition, resources: Vec<T>) -> List<T> {
     let (start_index, next_cursor) = match place {
-        Place::Index(start) => (Some(start), None),
-        Place::Cursor(next) => (None, next),
+        PagePosition::Index(start) => (Some(start), None),
+        PagePosition::Cursor(next) => (None, next),
     };
     List {
         schemas: [LIST_RESPONSE],

@@ -109,18 +109,18 @@ impl Projection {
 enum Selection {
     Nothing,
     Whole,
-    Parts(Vec<Part>),
+    Parts(Vec<PartSelection>),
 }
 
 /// A part of an attribute's values: of those that meet the filter, if there is one; the whole value if it has no name.
-struct Part {
+struct PartSelection {
     among: Option<ValFilter>,
     name: Option<String>,
     /// Of an extension, what of the attribute that is its part.
-    below: Option<Box<Part>>,
+    below: Option<Box<PartSelection>>,
 }
 
-impl Part {
+impl PartSelection {
     fn names(&self, part: &str) -> bool {
         self.name.as_deref().is_some_and(|name| name.eq_ignore_ascii_case(part))
     }
@@ -182,10 +182,10 @@ fn asked_of(asked: &str, name: &str) -> Selection {
         Some(_) => strip_extension(core, name),
     };
     let Some(path) = rest.and_then(|rest| grammar::path(rest).ok()) else { return Selection::Nothing };
-    let part = Part { among: path.filter, name: path.attr.sub_attr, below: None };
+    let part = PartSelection { among: path.filter, name: path.attr.sub_attr, below: None };
     if extension.is_some() {
         let below = (part.name.is_some() || part.among.is_some()).then(|| Box::new(part));
-        return Selection::Parts(vec![Part { among: None, name: Some(path.attr.name), below }]);
+        return Selection::Parts(vec![PartSelection { among: None, name: Some(path.attr.name), below }]);
     }
     match path.attr.uri.is_none() && path.attr.name.eq_ignore_ascii_case(name) {
         false => Selection::Nothing,
@@ -212,13 +212,13 @@ fn attribute_of(name: &str) -> Option<&'static Attribute> {
 }
 
 /// What of a value was asked for.
-fn keep(item: Value, parts: &[Part], name: &str) -> Value {
+fn keep(item: Value, parts: &[PartSelection], name: &str) -> Value {
     let attribute = attribute_of(name);
-    let mine: Vec<&Part> = parts.iter().filter(|part| part.is_of(&item, attribute)).collect();
+    let mine: Vec<&PartSelection> = parts.iter().filter(|part| part.is_of(&item, attribute)).collect();
     match item {
         Value::Object(members) if !mine.iter().any(|part| part.name.is_none()) => {
             let kept = members.into_iter().filter_map(|(name, value)| {
-                let asked: Vec<&&Part> = mine.iter().filter(|part| part.names(&name)).collect();
+                let asked: Vec<&&PartSelection> = mine.iter().filter(|part| part.names(&name)).collect();
                 let whole = asked.iter().any(|part| part.below.is_none());
                 let below = asked.into_iter().filter_map(|part| part.below.as_deref());
                 match (whole, below.collect::<Vec<_>>()) {
@@ -237,18 +237,19 @@ fn keep(item: Value, parts: &[Part], name: &str) -> Value {
 }
 
 /// What of a value is left without what was not asked for.
-fn leave_out(item: Value, parts: &[Part], name: &str) -> Value {
+fn leave_out(item: Value, parts: &[PartSelection], name: &str) -> Value {
     let attribute = attribute_of(name);
-    let mine: Vec<&Part> = parts.iter().filter(|part| part.is_of(&item, attribute)).collect();
+    let mine: Vec<&PartSelection> = parts.iter().filter(|part| part.is_of(&item, attribute)).collect();
     match item {
         Value::Object(_) if mine.iter().any(|part| part.name.is_none()) => Value::Object(Map::new()),
         Value::Object(members) => {
             let kept = members.into_iter().filter_map(|(name, value)| {
-                let asked: Vec<&&Part> = mine.iter().filter(|part| part.names(&name)).collect();
+                let asked: Vec<&&PartSelection> = mine.iter().filter(|part| part.names(&name)).collect();
                 if asked.iter().any(|part| part.below.is_none()) {
                     return None;
                 }
-                let below: Vec<&Part> = asked.into_iter().filter_map(|part| part.below.as_deref()).collect();
+                let below: Vec<&PartSelection> =
+                    asked.into_iter().filter_map(|part| part.below.as_deref()).collect();
                 let value = if below.is_empty() { value } else { value_of(&name, value, &below, false) };
                 Some((name, value))
             });
@@ -259,9 +260,9 @@ fn leave_out(item: Value, parts: &[Part], name: &str) -> Value {
 }
 
 /// Of the value of an extension's attribute those parts, or all but those.
-fn value_of(attribute: &str, value: Value, parts: &[&Part], wanted: bool) -> Value {
+fn value_of(attribute: &str, value: Value, parts: &[&PartSelection], wanted: bool) -> Value {
     let attribute = schema::all().find_map(|schema| schema::find(schema.attributes, attribute));
-    let mine: Vec<&&Part> = parts.iter().filter(|part| part.is_of(&value, attribute)).collect();
+    let mine: Vec<&&PartSelection> = parts.iter().filter(|part| part.is_of(&value, attribute)).collect();
     let Value::Object(members) = value else { return value };
     let named = |name: &str| mine.iter().any(|part| part.name.is_none() || part.names(name));
     Value::Object(members.into_iter().filter(|(name, _)| named(name) == wanted).collect())

@@ -99,11 +99,11 @@ struct Shared {
     bytes: AtomicUsize,
 }
 
-type ConnectionsByOwner = HashMap<Holder, Vec<Arc<Connection>>>;
+type ConnectionsByOwner = HashMap<ConnectionOwner, Vec<Arc<Connection>>>;
 
 /// Whose a connection is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-enum Holder {
+enum ConnectionOwner {
     /// A block of addresses, which has a share.
     Block(Block),
     /// The named proxies, between two requests of their clients: no share binds them.
@@ -113,9 +113,9 @@ enum Holder {
 /// One of them.
 pub(super) struct Connection {
     all: Connections,
-    home: Holder,
+    home: ConnectionOwner,
     /// Whose it is at the moment, and the client's address; changes only while `held` is locked.
-    whose: Mutex<(Holder, IpAddr)>,
+    whose: Mutex<(ConnectionOwner, IpAddr)>,
     /// Since when the client is waited for, in milliseconds after the epoch; [`WORKING`] while it is worked for.
     waits_since: AtomicU64,
     /// When it is cut unless something happens, likewise.
@@ -172,13 +172,17 @@ impl Connections {
         Some(Admitted { connection })
     }
 
-    fn holder(&self, address: IpAddr) -> Holder {
-        if is_within(&self.0.proxies, address) { Holder::Proxies } else { Holder::Block(Block::of(address)) }
+    fn holder(&self, address: IpAddr) -> ConnectionOwner {
+        if is_within(&self.0.proxies, address) {
+            ConnectionOwner::Proxies
+        } else {
+            ConnectionOwner::Block(Block::of(address))
+        }
     }
 
     /// Sees to it that a holder may have one more. None if that cannot be.
-    fn keep_share(&self, held: &mut ConnectionsByOwner, holder: Holder) -> Option<()> {
-        let mine = held.get_mut(&holder).filter(|_| holder != Holder::Proxies);
+    fn keep_share(&self, held: &mut ConnectionsByOwner, holder: ConnectionOwner) -> Option<()> {
+        let mine = held.get_mut(&holder).filter(|_| holder != ConnectionOwner::Proxies);
         match mine {
             Some(mine) if mine.len() >= self.0.room.share => cut_of_most(mine),
             _ => Some(()),
@@ -201,8 +205,8 @@ impl Connections {
 
 /// Cuts one of whoever holds most, named proxies last: they carry others.
 fn make_room(held: &mut ConnectionsByOwner) -> Option<()> {
-    let mut holders: Vec<(&Holder, &mut Vec<Arc<Connection>>)> = held.iter_mut().collect();
-    holders.sort_by_key(|(holder, mine)| (**holder == Holder::Proxies, Reverse(mine.len())));
+    let mut holders: Vec<(&ConnectionOwner, &mut Vec<Arc<Connection>>)> = held.iter_mut().collect();
+    holders.sort_by_key(|(holder, mine)| (**holder == ConnectionOwner::Proxies, Reverse(mine.len())));
     let made = holders.into_iter().find_map(|(_, mine)| cut_longest_waiting(mine));
     held.retain(|_, holder| !holder.is_empty());
     made
@@ -263,7 +267,7 @@ impl Connection {
         self.is_between.store(true, Ordering::Relaxed);
         self.has_request.store(false, Ordering::Relaxed);
         self.waits();
-        if self.home == Holder::Proxies {
+        if self.home == ConnectionOwner::Proxies {
             let proxy = self.whose().1;
             self.counts_for(self.home, proxy);
             let until = self.now().saturating_add(millis(self.all.0.patience.proxy));
@@ -303,7 +307,7 @@ impl Connection {
         outcome
     }
 
-    fn whose(&self) -> MutexGuard<'_, (Holder, IpAddr)> {
+    fn whose(&self) -> MutexGuard<'_, (ConnectionOwner, IpAddr)> {
         self.whose.lock().unwrap_or_else(PoisonError::into_inner)
     }
 

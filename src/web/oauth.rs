@@ -93,12 +93,12 @@ async fn grant(request: &HttpRequest, payload: web::Payload) -> Result<Issued, R
 }
 
 /// Who proved themselves.
-enum Holder {
+enum ProvenClient {
     Client(Client, Secret),
     Federation(Federation),
 }
 
-async fn prove(state: &AppState, wish: &TokenRequest) -> Result<Holder, Refusal> {
+async fn prove(state: &AppState, wish: &TokenRequest) -> Result<ProvenClient, Refusal> {
     let (handle, org) = (OrgHandle::at(state), state.org());
     match &wish.proof {
         Proof::Secret(secret) => {
@@ -107,7 +107,7 @@ async fn prove(state: &AppState, wish: &TokenRequest) -> Result<Holder, Refusal>
             let proved =
                 handle.read(move |conn| clients::authenticate(conn, &keys, &id, &secret, now)).await?;
             match proved {
-                Ok((client, secret)) => Ok(Holder::Client(client, secret)),
+                Ok((client, secret)) => Ok(ProvenClient::Client(client, secret)),
                 Err(refused) => Err(Refusal::of_client(refused, wish.client_id.as_deref())),
             }
         }
@@ -115,7 +115,9 @@ async fn prove(state: &AppState, wish: &TokenRequest) -> Result<Holder, Refusal>
             let pinned = handle.read(federation::read).await?;
             let authority = &state.0.token_endpoint.authority;
             let proved = authority.admit(&pinned, wish.client_id.as_deref(), assertion, org.clock()).await;
-            proved.map(|()| Holder::Federation(pinned)).map_err(|refused| Refusal::of_federation(&refused))
+            proved
+                .map(|()| ProvenClient::Federation(pinned))
+                .map_err(|refused| Refusal::of_federation(&refused))
         }
     }
 }
@@ -123,7 +125,7 @@ async fn prove(state: &AppState, wish: &TokenRequest) -> Result<Holder, Refusal>
 async fn issue(
     state: &AppState,
     request: &HttpRequest,
-    holder: Holder,
+    holder: ProvenClient,
     scope: Option<&str>,
 ) -> Result<Issued, Refusal> {
     if scope.is_some_and(|scope| scope.split_ascii_whitespace().any(|word| word != SCOPE)) {
@@ -136,10 +138,10 @@ async fn issue(
             return Ok(Noted::unaudited(None, "nothing was issued"));
         }
         let (name, issued) = match &holder {
-            Holder::Client(client, secret) => {
+            ProvenClient::Client(client, secret) => {
                 (client.identifier.as_str(), clients::issue(tx, client, secret)?)
             }
-            Holder::Federation(pinned) => (FEDERATION, federation::issue(tx, pinned)?),
+            ProvenClient::Federation(pinned) => (FEDERATION, federation::issue(tx, pinned)?),
         };
         let change = Change::set("access token for an hour", issued.label.clone());
         let report = Report {

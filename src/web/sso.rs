@@ -14,7 +14,7 @@ use crate::domain::admins::devices;
 use crate::domain::sso::examination::{Examined, Grounds, PreCheck};
 use crate::domain::sso::keys::{self, Key};
 use crate::domain::sso::requests::{Asker, Purpose};
-use crate::domain::sso::sign_in::{self, Present, RequestOrigin, ReservedSession, SignInOutcome};
+use crate::domain::sso::sign_in::{self, BrowserUser, RequestOrigin, ReservedSession, SignInOutcome};
 use crate::domain::sso::sign_out::Foreign;
 use crate::domain::sso::{Here, Settings, help, requests, settings};
 use crate::domain::{Actor, Noted, Role, Tx, sessions};
@@ -267,12 +267,12 @@ impl RefusedPage {
 
 /// Who is signed in in this browser, as far as a form from another site lets it be known: where one is, its cookie may
 /// have been kept back.
-fn present(request: &HttpRequest, layout: &Layout) -> Present {
+fn present(request: &HttpRequest, layout: &Layout) -> BrowserUser {
     let cookie_came = session::COOKIE.value(request).is_some_and(|value| !value.is_empty());
     match BrowserSession::of(request).user().filter(|_| layout.person.is_some()) {
-        Some(id) => Present::Account(id),
-        None if cookie_came || !may_be_from_another_site(request) => Present::Nobody,
-        None => Present::Unknown,
+        Some(id) => BrowserUser::Account(id),
+        None if cookie_came || !may_be_from_another_site(request) => BrowserUser::Nobody,
+        None => BrowserUser::Unknown,
     }
 }
 
@@ -368,7 +368,7 @@ pub(super) async fn consume(
         SignInOutcome::Refused { is_over: true, sentence, reference, .. } if layout.person.is_some() => {
             Ok(switch::told(&request, sentence, &reference))
         }
-        SignInOutcome::Refused { is_over: true, reference, .. } if present == Present::Unknown => {
+        SignInOutcome::Refused { is_over: true, reference, .. } if present == BrowserUser::Unknown => {
             Ok(page::go(&switch::refused_at(&reference)))
         }
         SignInOutcome::Refused { sentence, reference, is_about_the_account: another, .. } => {

@@ -56,7 +56,7 @@ pub struct Group {
 
 /// A group with what a list of groups shows.
 #[derive(Clone, Debug)]
-pub struct Listed {
+pub struct ListedGroup {
     /// The group.
     pub group: Group,
     /// How many members it has.
@@ -115,7 +115,7 @@ pub fn named(conn: &mut Conn, name: &str) -> Result<Option<Group>> {
 }
 
 /// A page of the groups whose name holds these words, by name.
-pub fn list(conn: &mut Conn, words: &str, at: &At, size: usize) -> Result<Page<Listed>> {
+pub fn list(conn: &mut Conn, words: &str, at: &At, size: usize) -> Result<Page<ListedGroup>> {
     let mut query = living().select(Group::as_select()).into_boxed();
     for word in words.split_whitespace() {
         let pattern = super::condition::pattern(super::condition::Test::Co, &fold(word));
@@ -141,9 +141,9 @@ pub fn list(conn: &mut Conn, words: &str, at: &At, size: usize) -> Result<Page<L
         .collect();
     let rows = groups
         .into_iter()
-        .map(|group| Listed { members: counts.get(&group.id).copied().unwrap_or_default(), group })
+        .map(|group| ListedGroup { members: counts.get(&group.id).copied().unwrap_or_default(), group })
         .collect();
-    Ok(Page::new(rows, at, size, |listed: &Listed| listed.group.name_key.clone()))
+    Ok(Page::new(rows, at, size, |listed: &ListedGroup| listed.group.name_key.clone()))
 }
 
 /// How many groups there are.

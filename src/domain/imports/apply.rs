@@ -1,7 +1,7 @@
 //! Applying a validated import: all of it or nothing, and only what was validated.
 
 use super::line::Line;
-use super::plan::{self, Plan, Present};
+use super::plan::{self, CurrentState, Plan};
 use super::store::{all_rows, find, finish};
 use super::{Import, ImportRow, State, Step};
 use crate::db::Conn;
@@ -63,7 +63,7 @@ pub fn apply(tx: &mut Tx, id: &str) -> Result<Noted<Import>> {
     apply_ready(tx, ready)
 }
 
-fn set_sites(tx: &mut Tx, rows: &[ImportRow], state: &Present) -> Result<()> {
+fn set_sites(tx: &mut Tx, rows: &[ImportRow], state: &CurrentState) -> Result<()> {
     let mut many: BTreeMap<&str, Vec<(&str, &str)>> = BTreeMap::new();
     for row in rows {
         let (Some(user), Some(site)) = (row.user_id.as_deref(), row.site_id.as_deref()) else { continue };
@@ -154,7 +154,7 @@ struct SeatRequest<'a> {
 ///
 /// Who leaves a type makes room for the next. Where all that still wait hold each other's seats, as in a swap
 /// between full types, one of them gives theirs up first and gets the new one later.
-fn order<'a>(rows: &'a [ImportRow], state: &'a Present) -> Vec<Deed<'a>> {
+fn order<'a>(rows: &'a [ImportRow], state: &'a CurrentState) -> Vec<Deed<'a>> {
     let mut free: HashMap<&str, i64> =
         state.stock.iter().map(|stock| (stock.kind.id.as_str(), stock.free())).collect();
     let mut deeds = Vec::new();

@@ -22,13 +22,13 @@ const MOST_MEANT: usize = 3;
 pub(super) struct Plan {
     pub(super) rows: Vec<ImportRow>,
     pub(super) seats: Vec<SeatLine>,
-    pub(super) state: Present,
+    pub(super) state: CurrentState,
     /// What to tell of the file as a whole.
     pub(super) remarks: Vec<String>,
 }
 
 /// What the database says about those whom the file names.
-pub(super) struct Present {
+pub(super) struct CurrentState {
     users: HashMap<String, User>,
     /// The names to tell, by key.
     names: HashMap<String, (String, String)>,
@@ -43,7 +43,7 @@ pub(super) struct Present {
 }
 
 pub(super) fn plan(conn: &mut Conn, lines: &[Line], take_away: bool) -> Result<Plan> {
-    let state = Present::load(conn, lines)?;
+    let state = CurrentState::load(conn, lines)?;
     let namesakes = Namesakes::of(lines, |line| state.asks(line));
     let judge = Judge {
         state: &state,
@@ -62,7 +62,7 @@ pub(super) fn plan(conn: &mut Conn, lines: &[Line], take_away: bool) -> Result<P
     Ok(Plan { rows, seats, state, remarks })
 }
 
-impl Present {
+impl CurrentState {
     fn load(conn: &mut Conn, lines: &[Line]) -> Result<Self> {
         let names: Vec<&str> = lines.iter().map(|line| line.user_name.as_str()).collect();
         let users = users::all_named(conn, &names)?;
@@ -176,7 +176,7 @@ fn told_other_sites(rows: &[ImportRow]) -> Option<String> {
 
 /// What each line is judged by; all that is the same for every line is made once.
 struct Judge<'a> {
-    state: &'a Present,
+    state: &'a CurrentState,
     codes: HashMap<String, &'a LicenseType>,
     kinds: HashMap<&'a str, &'a LicenseType>,
     known_codes: String,
@@ -293,7 +293,7 @@ impl Judge<'_> {
 }
 
 /// What there is instead of what a line names.
-impl Present {
+impl CurrentState {
     fn known_sites(&self) -> String {
         let mut names: Vec<&str> = self.site_names.values().map(String::as_str).collect();
         names.sort_unstable();
@@ -395,7 +395,7 @@ impl Tally {
 /// Counts the seats, net of what the file frees. Where they do not suffice the last rows that ask are faults.
 ///
 /// A row that gets no seat leaves none either, which may make other rows faults in turn.
-fn seat(rows: &mut [ImportRow], state: &Present) -> Vec<SeatLine> {
+fn seat(rows: &mut [ImportRow], state: &CurrentState) -> Vec<SeatLine> {
     let mut tallies = tally(rows, state);
     let mut open: Vec<String> = state.stock.iter().map(|stock| stock.kind.id.clone()).collect();
     let mut refused = Vec::new();
@@ -426,7 +426,7 @@ fn seat(rows: &mut [ImportRow], state: &Present) -> Vec<SeatLine> {
         .collect()
 }
 
-fn tally(rows: &[ImportRow], state: &Present) -> HashMap<String, Tally> {
+fn tally(rows: &[ImportRow], state: &CurrentState) -> HashMap<String, Tally> {
     let empty = |stock: &Stock| {
         let seats = i64::from(stock.kind.seats);
         (stock.kind.id.clone(), Tally { taken: stock.used, seats, asking: Vec::new(), given: 0, freed: 0 })
@@ -451,7 +451,7 @@ impl ImportRow {
     }
 }
 
-impl Present {
+impl CurrentState {
     /// The type of which the row frees a seat.
     pub(super) fn left_by(&self, row: &ImportRow) -> Option<&str> {
         let leaves = matches!(row.step, Step::Remove | Step::Change);

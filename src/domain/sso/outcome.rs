@@ -18,12 +18,12 @@ pub struct RequestOrigin {
     /// A page of ours that was asked for where nobody sent a request.
     pub return_to: Option<String>,
     /// Who is signed in in that browser.
-    pub present: Present,
+    pub present: BrowserUser,
 }
 
 /// Who is signed in in a browser that brings a response.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub enum Present {
+pub enum BrowserUser {
     /// Nobody.
     #[default]
     Nobody,
@@ -33,7 +33,7 @@ pub enum Present {
     Unknown,
 }
 
-impl Present {
+impl BrowserUser {
     /// Whether somebody else than this account may be signed in.
     pub(super) fn may_be_another_than(&self, account: &str) -> bool {
         match self {

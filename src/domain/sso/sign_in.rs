@@ -14,7 +14,7 @@ use crate::saml::response::{Accepted, Reading, ResponseFacts};
 use crate::saml::{Refusal, Report};
 use chrono::TimeDelta;
 
-pub use super::outcome::{NewSession, Present, RequestOrigin, ReservedSession, SignInOutcome};
+pub use super::outcome::{BrowserUser, NewSession, RequestOrigin, ReservedSession, SignInOutcome};
 
 /// What a sign-in rests on, looked up again where it is decided.
 struct Basis {

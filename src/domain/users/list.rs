@@ -1,11 +1,11 @@
 //! The list of users: search, filters, orders, and pages by key.
 //!
-//! A filter is a number of [`Part`]s. Those whom one part leaves few of are found by its index, looked at and sorted;
+//! A filter is a number of [`Criterion`]s. Those whom one part leaves few of are found by its index, looked at and sorted;
 //! otherwise the order is walked, and each row is looked at, until the page is full. Which of them serves is counted
 //! first, up to a limit. Where neither is soon at its end, the list says so, and is asked once more where it may take
 //! its time.
 
-use super::parts::{Part, and_all};
+use super::parts::{Criterion, and_all};
 pub use super::which::Which;
 use super::{EntraState, User, census};
 use crate::db::schema::{license_assignments, license_types, sites, users};
@@ -69,7 +69,7 @@ text_enum! {
 
 /// A user with what a list of users shows.
 #[derive(Clone, Debug, Queryable, Selectable)]
-pub struct Listed {
+pub struct ListedUser {
     /// The account.
     #[diesel(embed)]
     pub user: User,
@@ -94,7 +94,7 @@ pub enum Total {
 #[derive(Clone, Debug)]
 pub struct UserPage {
     /// The page.
-    pub page: Page<Listed>,
+    pub page: Page<ListedUser>,
     /// How many there are.
     pub total: Total,
 }
@@ -168,7 +168,7 @@ impl fmt::Display for Total {
 /// A page of the users that meet a filter; nothing where that takes more than a moment and may not.
 pub fn list(conn: &mut Conn, asked: &ListRequest, effort: Effort) -> Result<Option<UserPage>> {
     let Some(parts) = parts(&asked.filter) else {
-        let page = Page::new(Vec::new(), &At::Start, asked.size, |_: &Listed| String::new());
+        let page = Page::new(Vec::new(), &At::Start, asked.size, |_: &ListedUser| String::new());
         return Ok(Some(UserPage { page, total: Total::Exactly(0) }));
     };
     let best = fewest(conn, &parts)?;
@@ -197,13 +197,13 @@ pub fn list(conn: &mut Conn, asked: &ListRequest, effort: Effort) -> Result<Opti
 }
 
 /// These users, by name.
-pub fn these(conn: &mut Conn, ids: &[String]) -> Result<Vec<Listed>> {
+pub fn these(conn: &mut Conn, ids: &[String]) -> Result<Vec<ListedUser>> {
     let mut rows = listed(conn, ids)?;
     rows.sort_by(|a, b| (&a.user.sort_name, &a.user.id).cmp(&(&b.user.sort_name, &b.user.id)));
     Ok(rows)
 }
 
-fn listed(conn: &mut Conn, ids: &[String]) -> Result<Vec<Listed>> {
+fn listed(conn: &mut Conn, ids: &[String]) -> Result<Vec<ListedUser>> {
     // One join beside the other: of one within another the database would first gather all licences that are held.
     let kind = license_types::id.nullable().eq(license_assignments::license_type_id.nullable());
     let rows = users::table
@@ -211,7 +211,7 @@ fn listed(conn: &mut Conn, ids: &[String]) -> Result<Vec<Listed>> {
         .left_join(license_assignments::table)
         .left_join(license_types::table.on(kind))
         .filter(users::id.eq_any(ids))
-        .select(Listed::as_select());
+        .select(ListedUser::as_select());
     Ok(rows.load(conn)?)
 }
 
@@ -237,24 +237,24 @@ pub fn inactive_for(days: i64, now: NaiveDateTime) -> Filter {
 }
 
 /// What the filter asks, part by part; nothing where nobody can meet it.
-fn parts(filter: &Filter) -> Option<Vec<Part>> {
+fn parts(filter: &Filter) -> Option<Vec<Criterion>> {
     let words = search_text::sought(&filter.words)?;
     let asked = [
-        (!words.is_empty()).then_some(Part::Words(words)),
-        filter.active.map(Part::Active),
-        filter.inactive_since.map(Part::InactiveSince),
-        filter.site.clone().map(Part::Site),
-        filter.license.clone().map(Part::License),
-        filter.entra.map(Part::Entra),
-        filter.held.then_some(Part::Held),
-        filter.with_role.then_some(Part::WithRole),
+        (!words.is_empty()).then_some(Criterion::Words(words)),
+        filter.active.map(Criterion::Active),
+        filter.inactive_since.map(Criterion::InactiveSince),
+        filter.site.clone().map(Criterion::Site),
+        filter.license.clone().map(Criterion::License),
+        filter.entra.map(Criterion::Entra),
+        filter.held.then_some(Criterion::Held),
+        filter.with_role.then_some(Criterion::WithRole),
     ];
     Some(asked.into_iter().flatten().collect())
 }
 
 /// Of the parts that have an index the one that fewest users meet, and how many they are, counted up to a limit.
-fn fewest<'a>(conn: &mut Conn, parts: &'a [Part]) -> Result<Option<(&'a Part, i64)>> {
-    let mut best: Option<(&Part, i64)> = None;
+fn fewest<'a>(conn: &mut Conn, parts: &'a [Criterion]) -> Result<Option<(&'a Criterion, i64)>> {
+    let mut best: Option<(&Criterion, i64)> = None;
     for part in parts {
         let most = best.map_or(MOST_COUNTED + 1, |(_, count)| count);
         if let Some(count) = part.count(conn, most)?
@@ -269,8 +269,8 @@ fn fewest<'a>(conn: &mut Conn, parts: &'a [Part]) -> Result<Option<(&'a Part, i6
 /// Finds those who meet one part by its index, looks at the other parts, and sorts.
 fn among(
     conn: &mut Conn,
-    parts: &[Part],
-    by: &Part,
+    parts: &[Criterion],
+    by: &Criterion,
     asked: &ListRequest,
     limit: usize,
 ) -> Result<Vec<String>> {
@@ -283,7 +283,7 @@ fn among(
 /// longer than it may.
 fn walk(
     conn: &mut Conn,
-    parts: &[Part],
+    parts: &[Criterion],
     asked: &ListRequest,
     limit: usize,
     effort: Effort,
@@ -304,13 +304,13 @@ fn walk(
 }
 
 /// How many meet all parts, where `best` is met by fewest.
-fn total(conn: &mut Conn, parts: &[Part], best: Option<(&Part, i64)>) -> Result<Total> {
+fn total(conn: &mut Conn, parts: &[Criterion], best: Option<(&Criterion, i64)>) -> Result<Total> {
     match (parts, best) {
         ([], _) => return Ok(Total::Exactly(census(conn)?.everyone)),
         ([_], Some((part, count))) if count > MOST_COUNTED || !part.is_counted_roughly() => {
             return Ok(Total::counted(count));
         }
-        ([Part::License(Which::Nothing)], _) => {
+        ([Criterion::License(Which::Nothing)], _) => {
             let taken: Vec<i64> = license_types::table.select(license_types::seats_taken).load(conn)?;
             return Ok(Total::Exactly(census(conn)?.everyone - taken.iter().sum::<i64>()));
         }
@@ -403,7 +403,7 @@ mod tests {
     use super::*;
     use crate::db::{empty, explained};
 
-    fn all_parts(words: &str) -> Vec<Part> {
+    fn all_parts(words: &str) -> Vec<Criterion> {
         let filter = Filter {
             words: words.to_owned(),
             active: Some(false),
@@ -414,7 +414,7 @@ mod tests {
             with_role: true,
             inactive_since: Some(NaiveDateTime::MIN),
         };
-        let nothing = [Part::Site(Which::Nothing), Part::License(Which::Nothing)];
+        let nothing = [Criterion::Site(Which::Nothing), Criterion::License(Which::Nothing)];
         parts(&filter).unwrap().into_iter().chain(nothing).collect()
     }
 

@@ -16,7 +16,7 @@ type OfUsers = Sql<users::table>;
 
 /// One thing that a filter asks.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) enum Part {
+pub(super) enum Criterion {
     /// All of one of these lists stand in the text by which the account is searched.
     Words(Vec<Vec<String>>),
     /// Active, or not.
@@ -35,7 +35,7 @@ pub(super) enum Part {
     WithRole,
 }
 
-impl Part {
+impl Criterion {
     /// The condition in a form for which the database takes the index of the part.
     pub(super) fn by_index(&self) -> OfUsers {
         match self {
@@ -92,7 +92,7 @@ impl Part {
         *self != Self::License(Which::Nothing)
     }
 
-    /// Whether [`Part::count`] may count others too.
+    /// Whether [`Criterion::count`] may count others too.
     pub(super) fn is_counted_roughly(&self) -> bool {
         // Whoever is found in two ways is counted twice.
         let long = |ways: &[Vec<String>]| ways.iter().flatten().any(|run| run.chars().count() > 3);
@@ -151,7 +151,7 @@ fn holders(kind: &str) -> _ {
 }
 
 /// All parts but one, as a condition for which the database takes no index.
-pub(super) fn and_all(parts: &[Part], but: Option<&Part>) -> OfUsers {
+pub(super) fn and_all(parts: &[Criterion], but: Option<&Criterion>) -> OfUsers {
     let others = parts.iter().filter(|part| Some(*part) != but);
     let all = others.fold(always(true), |all, part| -> OfUsers { Box::new(all.and(part.of_row())) });
     without_index(all)

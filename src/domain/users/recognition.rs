@@ -15,7 +15,7 @@ use diesel::prelude::*;
 
 /// By what an account is recognised: what a page shows an owner, and what it is compared with when the owner decides.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Shown {
+pub struct RecognitionSnapshot {
     /// The user name.
     pub user_name: String,
     /// What the identity provider calls the person, where that is not the user name.
@@ -28,7 +28,7 @@ pub struct Shown {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Decision {
     /// What the owner was shown; none where nothing was.
-    pub shown: Option<Shown>,
+    pub shown: Option<RecognitionSnapshot>,
     /// What becomes of the federated id.
     pub federated_id: Keep,
     /// What becomes of the object id.
@@ -50,8 +50,8 @@ pub enum Keep {
 impl User {
     /// By what the account is recognised.
     #[must_use]
-    pub fn recognised_by(&self) -> Shown {
-        Shown {
+    pub fn recognised_by(&self) -> RecognitionSnapshot {
+        RecognitionSnapshot {
             user_name: self.profile.user_name.clone(),
             federated_id: self.federated_id.clone(),
             object_id: self.entra_object_id.clone(),
@@ -230,7 +230,7 @@ impl Keep {
     }
 }
 
-impl Shown {
+impl RecognitionSnapshot {
     /// In plain words.
     fn words(&self) -> String {
         let also = [("federated id", &self.federated_id), ("Entra object id", &self.object_id)];

@@ -1,6 +1,6 @@
 //! What a connection is while one of its requests is answered.
 
-use super::{Connection, Holder, WORKING};
+use super::{Connection, ConnectionOwner, WORKING};
 use crate::error::Error;
 use crate::web::extract::app_state;
 use actix_http::ConnectionType;
@@ -28,8 +28,8 @@ impl Connection {
 
     /// Whether a block has room for one more to be worked for: some of its places are for those who wait, one of whom
     /// can make room. A client for whom nothing else is done is always served, whatever its neighbours do.
-    fn may_work(&self, holder: Holder, client: IpAddr) -> bool {
-        if holder == Holder::Proxies {
+    fn may_work(&self, holder: ConnectionOwner, client: IpAddr) -> bool {
+        if holder == ConnectionOwner::Proxies {
             return true;
         }
         let held = self.all.held();
@@ -43,7 +43,7 @@ impl Connection {
         neighbours.iter().filter(works).filter(is_same).count() <= 1
     }
 
-    pub(super) fn counts_for(&self, holder: Holder, client: IpAddr) -> bool {
+    pub(super) fn counts_for(&self, holder: ConnectionOwner, client: IpAddr) -> bool {
         let mut held = self.all.held();
         let mut whose = self.whose();
         whose.1 = client;
@@ -96,7 +96,7 @@ pub(in crate::web) async fn hold<B: MessageBody>(
 /// Whose request it is: the peer's, or that of the client who came through a named proxy.
 fn client(connection: &Connection, request: &ServiceRequest) -> Option<IpAddr> {
     let peer = request.peer_addr()?.ip();
-    if connection.home != Holder::Proxies {
+    if connection.home != ConnectionOwner::Proxies {
         return Some(peer);
     }
     Some(app_state(request.request()).ok()?.0.proxies.client(peer, request.headers()))

@@ -106,7 +106,7 @@ fn a_client_behind_a_proxy_has_a_share_while_it_is_served() {
     assert!(served[2].connection.serves(client) && is_cut(&served[0]), "one that waits makes room");
     served[1].connection.rests();
     served[2].connection.rests();
-    assert_eq!(connections.held()[&Holder::Proxies].len(), 2);
+    assert_eq!(connections.held()[&ConnectionOwner::Proxies].len(), 2);
     drop(served);
     assert!(connections.held().is_empty());
 }

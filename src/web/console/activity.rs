@@ -192,7 +192,7 @@ pub(super) async fn provisioning(layout: Layout, org: OrgHandle, asked: Query<Ac
     let now = org.inner().now();
     let read = org.read_or_scan(filter.looks_at_all(), move |conn| {
         let events = provisioning::list(conn, &filter, &at, PAGE)?;
-        let present = Present::of(conn, &events.items)?;
+        let present = ExistingSubjects::of(conn, &events.items)?;
         let has_called = health::last_contact(conn, now)?.is_some();
         Ok((events, present, retention::days(conn)?.provisioning, has_called))
     });
@@ -228,12 +228,12 @@ pub(super) async fn provisioning(layout: Layout, org: OrgHandle, asked: Query<Ac
 }
 
 /// The keys of users and groups that are still there.
-struct Present {
+struct ExistingSubjects {
     users: HashSet<String>,
     groups: HashSet<String>,
 }
 
-impl Present {
+impl ExistingSubjects {
     fn of(conn: &mut Conn, events: &[provisioning::Event]) -> Result<Self> {
         let user_ids: Vec<&str> = events.iter().filter_map(|event| event.user_id.as_deref()).collect();
         let group_ids: Vec<&str> = events.iter().filter_map(|event| event.group_id.as_deref()).collect();
@@ -249,7 +249,7 @@ fn outcomes(word: &str) -> Vec<Outcome> {
 }
 
 impl Request {
-    fn of(event: &provisioning::Event, present: &Present) -> Self {
+    fn of(event: &provisioning::Event, present: &ExistingSubjects) -> Self {
         let mut lines = event.request.as_deref().unwrap_or_default().lines().map(str::to_owned);
         Self {
             asked: lines.next(),
@@ -291,7 +291,7 @@ pub(super) async fn request(layout: Layout, org: OrgHandle, id: Path<String>) ->
         .read(move |conn| {
             let found = provisioning::find(conn, &id);
             kept::found(conn, found, Log::Provisioning, |conn, event| {
-                let present = Present::of(conn, std::slice::from_ref(&event))?;
+                let present = ExistingSubjects::of(conn, std::slice::from_ref(&event))?;
                 Ok((event, present))
             })
         })

@@ -26,7 +26,7 @@ pub(super) struct Card {
     pub(super) scope: &'static str,
     pub(super) clients: Vec<ListedClient>,
     /// A secret that was made just now.
-    pub(super) shown: Option<Shown>,
+    pub(super) shown: Option<NewSecret>,
     pub(super) is_federated: bool,
     /// What Entra ID calls itself when it is federated; empty until that was saved.
     pub(super) federation_id: String,
@@ -61,7 +61,7 @@ pub(super) struct ListedSecret {
 }
 
 /// A new secret, in the clear, with what goes with it.
-pub(super) struct Shown {
+pub(super) struct NewSecret {
     pub(super) label: String,
     pub(super) identifier: String,
     pub(super) secret: String,
@@ -89,7 +89,7 @@ impl Card {
     pub(super) fn of(
         state: &AppState,
         (clients, federation): Loaded,
-        shown: Option<Shown>,
+        shown: Option<NewSecret>,
         (wanted, entered): (NewSecretForm, Option<FederationForm>),
         now: NaiveDateTime,
     ) -> Self {
@@ -219,7 +219,7 @@ async fn showing(
 ) -> Answer {
     let said = match made {
         Ok((client, secret)) => {
-            let shown = Shown { label: client.label, identifier: client.identifier, secret };
+            let shown = NewSecret { label: client.label, identifier: client.identifier, secret };
             FormResult { secret: Some(shown), ..FormResult::default() }
         }
         Err(refusal @ (Error::Invalid(_) | Error::Taken(_))) => {

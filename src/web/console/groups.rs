@@ -2,7 +2,7 @@
 
 use super::tasks;
 use super::users::held_words;
-use crate::domain::groups::{self, Group, Listed, Member};
+use crate::domain::groups::{self, Group, ListedGroup, Member};
 use crate::domain::tasks::running_on;
 use crate::domain::users;
 use crate::web::extract::{CurrentUser, Fields, OrgHandle, Posted};
@@ -31,7 +31,7 @@ pub(super) struct GroupsQuery {
 struct ListPage {
     layout: Layout,
     q: String,
-    rows: Vec<Listed>,
+    rows: Vec<ListedGroup>,
     total: i64,
     previous: Option<String>,
     next: Option<String>,

@@ -31,7 +31,7 @@ struct IdentityPage {
     sso: Card,
     refusal: Refused,
     switch: Switch,
-    tokens: Vec<Listed>,
+    tokens: Vec<TokenRow>,
     health: Glance,
     tested: Option<Vec<Step>>,
     /// Whether all of that went well.
@@ -58,7 +58,7 @@ pub(super) struct FormResult {
     /// A token to show.
     pub(super) revealed: Option<Revealed>,
     /// A client's new secret.
-    pub(super) secret: Option<credentials::Shown>,
+    pub(super) secret: Option<credentials::NewSecret>,
     /// What became of the requests that test the connection.
     pub(super) tested: Option<Vec<Step>>,
     /// Federation as it was typed.
@@ -66,7 +66,7 @@ pub(super) struct FormResult {
 }
 
 /// A token as the page shows it.
-struct Listed {
+struct TokenRow {
     id: String,
     label: String,
     made: String,
@@ -117,7 +117,7 @@ pub(super) async fn render(
         sso: Card::of(request, sso, said.sso, now)?,
         refusal,
         switch,
-        tokens: tokens.into_iter().map(|token| Listed::of(token, now)).collect(),
+        tokens: tokens.into_iter().map(|token| TokenRow::of(token, now)).collect(),
         health: Glance::of(&health, warnings, now),
         tested_well: said.tested.iter().flatten().all(|step| step.passed),
         tested: said.tested,
@@ -148,7 +148,7 @@ fn load(conn: &mut Conn, person: &User, now: NaiveDateTime) -> Result<Loaded> {
     ))
 }
 
-impl Listed {
+impl TokenRow {
     fn of(token: Token, now: NaiveDateTime) -> Self {
         let is_live = token.is_live(now);
         let badge = match token.revoked_at {

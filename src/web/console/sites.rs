@@ -1,7 +1,7 @@
 //! Sites, their other names, and the names that Entra ID sent and nobody knows.
 
 use super::tasks;
-use crate::domain::sites::{self, Alias, Listed, Site, Unknown};
+use crate::domain::sites::{self, Alias, ListedSite, Site, Unknown};
 use crate::error::{Error, Result};
 use crate::web::extract::{CurrentUser, Fields, OrgHandle, Posted};
 use crate::web::page::{self, Answer, Layout, Refused};
@@ -16,7 +16,7 @@ const PATH: &str = "/sites";
 #[template(path = "sites/list.html")]
 struct ListPage {
     layout: Layout,
-    sites: Vec<Listed>,
+    sites: Vec<ListedSite>,
     unknown: Vec<Unknown>,
     form: SiteForm,
     refusal: Refused,
@@ -121,13 +121,13 @@ struct SitePage {
     site: Site,
     aliases: Vec<Alias>,
     users: i64,
-    entered: Entered,
+    entered: SiteEntries,
     refusal: Refused,
 }
 
 /// The names as they stand in the forms of a site's page.
 #[derive(Default)]
-struct Entered {
+struct SiteEntries {
     name: Option<String>,
     alias: String,
 }
@@ -139,17 +139,17 @@ impl SitePage {
 }
 
 pub(super) async fn show(layout: Layout, org: OrgHandle, id: Path<String>) -> Answer {
-    render_site(layout, org, id.into_inner(), Entered::default(), None).await
+    render_site(layout, org, id.into_inner(), SiteEntries::default(), None).await
 }
 
 async fn render_site(
     layout: Layout,
     org: OrgHandle,
     id: String,
-    entered: Entered,
+    entered: SiteEntries,
     refusal: Option<Error>,
 ) -> Answer {
-    let Listed { site, aliases, users } = org.read(move |conn| sites::listed(conn, &id)).await?;
+    let ListedSite { site, aliases, users } = org.read(move |conn| sites::listed(conn, &id)).await?;
     let refusal = Refused(refusal);
     let page =
         SitePage { layout: layout.of("sites").refusing(&refusal), site, aliases, users, entered, refusal };
@@ -168,7 +168,7 @@ pub(super) async fn rename(
     let (key, wish) = (id.clone(), name.clone());
     match org.write(current.actor(), move |tx| sites::rename(tx, &key, &wish)).await {
         Err(refusal @ (Error::Invalid(_) | Error::Taken(_))) => {
-            let entered = Entered { name: Some(name), ..Entered::default() };
+            let entered = SiteEntries { name: Some(name), ..SiteEntries::default() };
             render_site(layout, org, id, entered, Some(refusal)).await
         }
         outcome => {
@@ -190,7 +190,7 @@ pub(super) async fn add_alias(
     let (key, name) = (id.clone(), alias.clone());
     match org.write(current.actor(), move |tx| sites::alias(tx, &key, &name)).await {
         Err(refusal @ (Error::Invalid(_) | Error::Taken(_))) => {
-            let entered = Entered { alias, ..Entered::default() };
+            let entered = SiteEntries { alias, ..SiteEntries::default() };
             render_site(layout, org, id, entered, Some(refusal.renamed("name", "alias"))).await
         }
         outcome => {

@@ -3,7 +3,7 @@
 use super::client::{Client, LogDetails};
 use super::{Advice, Refusal, json};
 use crate::domain::provisioning::Operation;
-use crate::scim::message::{self, List, Place};
+use crate::scim::message::{self, List, PagePosition};
 use crate::scim::{Fault, schema};
 use crate::web::route::Endpoint;
 use actix_web::Route;
@@ -69,7 +69,7 @@ pub(super) async fn nowhere(client: Client) -> ScimResult {
 }
 
 fn whole(all: Vec<Value>) -> List<Value> {
-    message::list(i64::try_from(all.len()).unwrap_or_default(), Place::Index(1), all)
+    message::list(i64::try_from(all.len()).unwrap_or_default(), PagePosition::Index(1), all)
 }
 
 /// RFC 7644 section 4: these lists are told whole, and a filter is forbidden.

@@ -21,7 +21,7 @@ use serde_json::{Value, json};
 pub(super) const AT_ONCE: usize = 1_000;
 
 /// A group on its way to a client.
-struct Parts {
+struct GroupStream {
     org: Org,
     group: Group,
     projection: Projection,
@@ -30,11 +30,11 @@ struct Parts {
     until: String,
     /// Whether a member is written already.
     has_members: bool,
-    next: Part,
+    next: NextChunk,
 }
 
 /// What is written next.
-enum Part {
+enum NextChunk {
     /// All but the members.
     Head,
     /// The members behind this one, if any.
@@ -57,19 +57,20 @@ pub(super) fn answer(
         return Ok(with(HttpResponse::NotModified().finish(), None, Some(version)));
     }
     known.check(version)?;
-    let parts = Parts { org, group, projection, base, until, has_members: false, next: Part::Head };
+    let parts =
+        GroupStream { org, group, projection, base, until, has_members: false, next: NextChunk::Head };
     let response = HttpResponse::Ok().content_type(MEDIA_TYPE).streaming(parts.stream());
     Ok(with(response, None, Some(version)))
 }
 
-impl Parts {
+impl GroupStream {
     fn stream(self) -> impl Stream<Item = Result<Bytes>> {
         stream::unfold(Some(self), |parts| async move {
             let parts = parts?;
             let outcome = match parts.next {
-                Part::End => return None,
-                Part::Head => parts.head(),
-                Part::Members(_) => match web::block(move || parts.members()).await {
+                NextChunk::End => return None,
+                NextChunk::Head => parts.head(),
+                NextChunk::Members(_) => match web::block(move || parts.members()).await {
                     Ok(outcome) => outcome,
                     Err(cause) => Err(Error::internal(cause)),
                 },
@@ -89,14 +90,14 @@ impl Parts {
         let empty = self.shown(Vec::new());
         let mut text = serde_json::to_string(&empty).map_err(Error::internal)?;
         text.pop();
-        self.next = Part::Members(None);
+        self.next = NextChunk::Members(None);
         Ok((text, self))
     }
 
     fn members(mut self) -> Result<(String, Self)> {
-        let after = match std::mem::replace(&mut self.next, Part::End) {
-            Part::Members(after) => after,
-            Part::Head | Part::End => None,
+        let after = match std::mem::replace(&mut self.next, NextChunk::End) {
+            NextChunk::Members(after) => after,
+            NextChunk::Head | NextChunk::End => None,
         };
         let (members, last) = self.org.read(|conn| {
             // Where it is gone, that nobody is found would look like its end.
@@ -113,7 +114,7 @@ impl Parts {
             self.has_members = true;
         }
         match last {
-            Some(last) => self.next = Part::Members(Some(last)),
+            Some(last) => self.next = NextChunk::Members(Some(last)),
             None => text.push_str(if self.has_members { "]}" } else { "}" }),
         }
         Ok((text, self))
@@ -150,16 +151,16 @@ mod tests {
         test.write(&Actor::Entra, make).unwrap()
     }
 
-    fn parts(test: &TestOrg, group: &Group, excluded: Option<&str>) -> Parts {
+    fn parts(test: &TestOrg, group: &Group, excluded: Option<&str>) -> GroupStream {
         let until = test.org.read(|conn| groups::last_place(conn, &group.id)).unwrap().unwrap();
-        Parts {
+        GroupStream {
             org: test.org.clone(),
             group: group.clone(),
             projection: Projection::read(None, excluded),
             base: String::new(),
             until,
             has_members: false,
-            next: Part::Head,
+            next: NextChunk::Head,
         }
     }
 

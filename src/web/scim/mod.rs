@@ -51,7 +51,7 @@ mod walks;
 
 use client::Client;
 pub(super) use client::Limits;
-use respond::{Shown, WriteResponse};
+use respond::{Representation, WriteResponse};
 pub(super) use walks::Walks;
 
 /// Where SCIM is served, below the public address.

@@ -14,12 +14,12 @@ use actix_web::http::header::{ETAG, HeaderValue, LOCATION};
 
 /// What an operation came to.
 pub(super) struct WriteResponse {
-    pub(super) shown: Shown,
+    pub(super) shown: Representation,
     pub(super) told: LogDetails,
 }
 
 /// What there is to show for it. It becomes JSON once the transaction is over.
-pub(super) enum Shown {
+pub(super) enum Representation {
     /// A user.
     User(Box<EntraUser>),
     /// A group, with its members where they are shown.
@@ -28,7 +28,7 @@ pub(super) enum Shown {
     Nothing(String),
 }
 
-impl Shown {
+impl Representation {
     pub(super) fn version(&self) -> Option<i32> {
         match self {
             Self::User(known) => Some(known.user.version),
@@ -79,7 +79,7 @@ impl Shown {
 /// Answers a read; a reader who has this version already gets no body.
 pub(super) fn read(
     client: &Client,
-    shown: Shown,
+    shown: Representation,
     known: &Precondition,
     projection: &Projection,
 ) -> Result<HttpResponse, Refusal> {
@@ -94,7 +94,7 @@ pub(super) fn read(
 /// Answers a write.
 pub(super) fn written(
     client: &Client,
-    (shown, status): (Shown, u16),
+    (shown, status): (Representation, u16),
     projection: &Projection,
 ) -> Result<HttpResponse, Refusal> {
     let status = StatusCode::from_u16(status).unwrap_or(StatusCode::OK);

@@ -13,7 +13,7 @@ use crate::domain::users::by_entra::Scope;
 use crate::domain::users::list::Effort;
 use crate::domain::users::plan;
 use crate::domain::users::search::{Cursor as RowCursor, From};
-use crate::scim::message::{self, Place};
+use crate::scim::message::{self, PagePosition};
 use crate::scim::query::{Page, Query};
 use crate::scim::schema::{RESOURCES, Resource};
 use crate::scim::{Fault, ScimType, evaluate};
@@ -152,12 +152,12 @@ impl Lookup<'_> {
         })
     }
 
-    fn list(&self, conn: &mut Conn, listing: Listing) -> Result<(Place, ResultPage), Refusal> {
+    fn list(&self, conn: &mut Conn, listing: Listing) -> Result<(PagePosition, ResultPage), Refusal> {
         let fingerprint = QueryFingerprint::of(self.query, listing.name(), self.scope);
         match &self.query.page {
             Page::Index(start) => {
                 let found = self.by_position(conn, listing, &fingerprint, start.saturating_sub(1))?;
-                Ok((Place::Index(*start), found))
+                Ok((PagePosition::Index(*start), found))
             }
             Page::Cursor(cursor) => {
                 let start = fingerprint.read(self.org, cursor)?;
@@ -168,7 +168,7 @@ impl Lookup<'_> {
                 found.resources.truncate(usize::try_from(self.query.count).unwrap_or_default());
                 let next =
                     found.last.clone().filter(|_| more).map(|cursor| fingerprint.write(self.org, cursor));
-                Ok((Place::Cursor(next), found))
+                Ok((PagePosition::Cursor(next), found))
             }
         }
     }

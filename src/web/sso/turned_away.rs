@@ -31,7 +31,7 @@ struct SharedEvent {
 }
 
 /// What is known of the line of a network.
-enum Place {
+enum EventShare {
     /// It is this caller's to write.
     Mine,
     /// Somebody wrote it, or does so now.
@@ -39,17 +39,17 @@ enum Place {
 }
 
 impl Shared {
-    fn place(&self, key: &(String, Way), now: NaiveDateTime) -> Place {
+    fn place(&self, key: &(String, Way), now: NaiveDateTime) -> EventShare {
         let mut lines = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(line) = lines.get(key).filter(|line| now - line.since < SHARED_FOR) {
-            return Place::Others(line.reference.clone());
+            return EventShare::Others(line.reference.clone());
         }
         lines.retain(|_, line| now - line.since < SHARED_FOR);
         if lines.len() >= MOST {
-            return Place::Others(None);
+            return EventShare::Others(None);
         }
         lines.insert(key.clone(), SharedEvent { since: now, reference: None });
-        Place::Mine
+        EventShare::Mine
     }
 
     fn written(&self, key: &(String, Way), reference: &str) {
@@ -92,8 +92,8 @@ pub(super) async fn turn_away(
 async fn shared(state: &AppState, org: &OrgHandle, way: Way, address: &str) -> Result<Option<String>> {
     let (shared, key) = (&state.0.turned_away, (network::block(address), way));
     match shared.place(&key, org.inner().now()) {
-        Place::Others(reference) => Ok(reference),
-        Place::Mine => {
+        EventShare::Others(reference) => Ok(reference),
+        EventShare::Mine => {
             let reference = noted(org, way, address).await?;
             shared.written(&key, &reference);
             Ok(Some(reference))

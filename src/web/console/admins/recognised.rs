@@ -5,12 +5,12 @@ use crate::domain::Role;
 use crate::domain::audit::{self, Action};
 use crate::domain::retention;
 use crate::domain::users::User;
-use crate::domain::users::recognition::{Decision, Keep, Shown};
+use crate::domain::users::recognition::{Decision, Keep, RecognitionSnapshot};
 use crate::error::Result;
 use serde::Deserialize;
 
 /// One thing by which an account is recognised.
-pub(super) struct Part {
+pub(super) struct RecognitionField {
     /// What it is, as the log calls it.
     pub(super) what: &'static str,
     /// Its field: `federated_id`.
@@ -30,12 +30,12 @@ pub(super) struct Part {
 
 /// By what an account is recognised, part by part.
 pub(super) struct Recognised {
-    pub(super) parts: Vec<Part>,
+    pub(super) parts: Vec<RecognitionField>,
 }
 
 impl Recognised {
     pub(super) fn of(conn: &mut Conn, user: &User) -> Result<Self> {
-        let Shown { user_name, federated_id, object_id } = user.recognised_by();
+        let RecognitionSnapshot { user_name, federated_id, object_id } = user.recognised_by();
         let (name_before, id_before) = user.last_confirmed();
         let parts = [
             ("user name", "user_name", Some(user_name), user.user_name_counts(), name_before),
@@ -48,7 +48,16 @@ impl Recognised {
             let before = before.filter(|before| !counts && *before != value).map(str::to_owned);
             let clearable = field != "user_name";
             let (writer, stays) = (writer(conn, user, what), has_role && counts);
-            Some(writer.map(|writer| Part { what, field, value, before, writer, counts, stays, clearable }))
+            Some(writer.map(|writer| RecognitionField {
+                what,
+                field,
+                value,
+                before,
+                writer,
+                counts,
+                stays,
+                clearable,
+            }))
         });
         Ok(Self { parts: parts.collect::<Result<_>>()? })
     }
@@ -99,7 +108,7 @@ impl Decided {
     pub(super) fn decision(&self) -> Decision {
         let some = |text: &str| Some(text.to_owned()).filter(|text| !text.is_empty());
         Decision {
-            shown: self.was_user_name.clone().map(|user_name| Shown {
+            shown: self.was_user_name.clone().map(|user_name| RecognitionSnapshot {
                 user_name,
                 federated_id: some(&self.was_federated_id),
                 object_id: some(&self.was_object_id),

@@ -121,7 +121,7 @@ fn entered<T: PartialEq>(typed: T, shown: Option<T>, now: T) -> T {
 
 /// What stood in the form that was refused; of the others nothing.
 #[derive(Default)]
-pub(in crate::web::console) struct Entered {
+pub(in crate::web::console) struct EnteredSettings {
     pub(in crate::web::console) form: Option<SsoForm>,
     pub(in crate::web::console) import: Option<Import>,
     pub(in crate::web::console) options: Option<Options>,
@@ -188,7 +188,7 @@ impl Card {
     pub(in crate::web::console) fn of(
         request: &HttpRequest,
         loaded: Loaded,
-        entered: Entered,
+        entered: EnteredSettings,
         now: NaiveDateTime,
     ) -> Result<Self> {
         let reading = loaded.reading;

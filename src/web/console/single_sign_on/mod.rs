@@ -23,7 +23,7 @@ use url::Url;
 mod card;
 mod trust;
 
-pub(super) use card::{Card, Entered, Loaded, load};
+pub(super) use card::{Card, EnteredSettings, Loaded, load};
 use card::{Import, Options, SsoForm};
 pub(super) use trust::{approve, concerns, looked, reject, show};
 
@@ -47,7 +47,7 @@ pub(in crate::web::console) async fn save(
     });
     match outcome.await {
         Err(refusal @ Error::Invalid(_)) => {
-            let entered = Entered { form: Some(form), ..Entered::default() };
+            let entered = EnteredSettings { form: Some(form), ..EnteredSettings::default() };
             refused(&request, &current, layout, &org, refusal, entered).await
         }
         outcome => page::settle(&request, outcome, |beside| said("Single sign-on was saved.", *beside), PATH),
@@ -95,7 +95,7 @@ pub(in crate::web::console) async fn save_options(
         let wish = wish.over(settings::entered(tx.conn, is_owner)?);
         Ok(settings::save(tx, &wish)?.with(beside(tx)?))
     });
-    let entered = || Entered { options: Some(form), ..Entered::default() };
+    let entered = || EnteredSettings { options: Some(form), ..EnteredSettings::default() };
     match outcome.await {
         Err(refusal @ Error::Invalid(_)) => {
             refused(&request, &current, layout, &org, refusal, entered()).await
@@ -126,7 +126,7 @@ async fn refused(
     layout: Layout,
     org: &OrgHandle,
     refusal: Error,
-    sso: Entered,
+    sso: EnteredSettings,
 ) -> Answer {
     render(request, current, layout, org, FormResult { sso, refusal: Some(refusal), ..FormResult::default() })
         .await
@@ -149,7 +149,7 @@ pub(in crate::web::console) async fn import(
     match import_from(&request, &current, &org, form.clone(), upload.file).await {
         Err(refusal @ Error::Invalid(_)) => {
             let form = Import { metadata: shown_again(form.metadata), ..form };
-            let entered = Entered { import: Some(form), ..Entered::default() };
+            let entered = EnteredSettings { import: Some(form), ..EnteredSettings::default() };
             refused(&request, &current, layout, &org, refusal, entered).await
         }
         outcome => {
@@ -230,7 +230,7 @@ pub(in crate::web::console) async fn add_certificate(
     match org.write(current.actor(), move |tx| certificates::add(tx, &file)).await {
         Err(refusal @ Error::Invalid(_)) => {
             let pasted = shown_again(pasted);
-            let entered = Entered { pasted, ..Entered::default() };
+            let entered = EnteredSettings { pasted, ..EnteredSettings::default() };
             refused(&request, &current, layout, &org, refusal, entered).await
         }
         outcome => page::settle(&request, outcome, |new| said_of_certificates(*new, is_owner), PATH),

@@ -3,7 +3,7 @@
 use super::list::{Back, UserRow};
 use super::selected;
 use crate::db::Conn;
-use crate::domain::users::list::Listed;
+use crate::domain::users::list::ListedUser;
 use crate::domain::users::{EntraState, lifecycle, list};
 use crate::error::{Error, Result};
 use crate::web::console::tasks;
@@ -110,7 +110,7 @@ fn phrase(rows: &[UserRow]) -> String {
     }
 }
 
-fn chosen(conn: &mut Conn, ids: &[String]) -> Result<Vec<Listed>> {
+fn chosen(conn: &mut Conn, ids: &[String]) -> Result<Vec<ListedUser>> {
     if ids.is_empty() || ids.len() > MOST {
         return Err(Error::Conflict(format!("Select from 1 to {MOST} users.")));
     }

@@ -4,7 +4,7 @@ use super::{entra_badge, held_words, state_badge};
 use crate::domain::licenses::{self, LicenseType};
 use crate::domain::sites::{self, Site};
 use crate::domain::users::EntraState;
-use crate::domain::users::list::{self, Filter, Listed, Order, Total, UserPage, Which};
+use crate::domain::users::list::{self, Filter, ListedUser, Order, Total, UserPage, Which};
 use crate::web::extract::{Fields, OrgHandle, values};
 use crate::web::page::{self, Answer, Layout};
 use crate::web::query::Query;
@@ -73,8 +73,8 @@ impl Back {
     }
 }
 
-impl From<Listed> for UserRow {
-    fn from(listed: Listed) -> Self {
+impl From<ListedUser> for UserRow {
+    fn from(listed: ListedUser) -> Self {
         let user = listed.user;
         Self {
             name: user.name(),

@@ -116,7 +116,7 @@ fn told(what: &str, names: &[String]) -> Option<String> {
     }
 }
 
-fn load(conn: &mut Conn, ids: &[String]) -> Result<(Vec<list::Listed>, Vec<Site>)> {
+fn load(conn: &mut Conn, ids: &[String]) -> Result<(Vec<list::ListedUser>, Vec<Site>)> {
     few_enough(ids)?;
     Ok((list::these(conn, ids)?, sites::all(conn)?))
 }
