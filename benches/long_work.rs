@@ -106,7 +106,7 @@ impl Bench {
         self.beside_others("a site that so many wait for", rows, || {
             let task = self.write(|tx| {
                 let noted = sites::create(tx, "Nowhere")?;
-                Ok(noted.with(sites::being_settled(tx.conn, "Nowhere")?))
+                Ok(noted.with(sites::being_placed(tx.conn, "Nowhere")?))
             });
             task.into_iter().for_each(|task| self.run(task));
         });

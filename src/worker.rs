@@ -93,9 +93,9 @@ fn tidy_up(org: &Org) -> Result<()> {
     if org.read(move |conn| groups::is_untidy(conn, now))? {
         org.write(&Actor::Rollcall, groups::tidy)?;
     }
-    let lapsed = org.read(move |conn| Ok(policy::standing(conn, now)?.lapsed))?;
+    let lapsed = org.read(move |conn| Ok(policy::requirement_status(conn, now)?.lapsed))?;
     if lapsed {
-        org.write(&Actor::Rollcall, policy::settle)?;
+        org.write(&Actor::Rollcall, policy::take_back_lapsed)?;
     }
     if org.read(move |conn| requests::is_untidy(conn, now))? {
         org.write(&Actor::Rollcall, requests::tidy)?;

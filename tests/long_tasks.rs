@@ -40,7 +40,7 @@ fn begun(org: &Org, actor: &Actor, name: &'static str, count: usize) -> Task {
     org.write(&Actor::CommandLine, several).unwrap();
     org.write(actor, move |tx| {
         let noted = sites::create(tx, name)?;
-        Ok::<_, Error>(noted.with(sites::being_settled(tx.conn, name)?.unwrap()))
+        Ok::<_, Error>(noted.with(sites::being_placed(tx.conn, name)?.unwrap()))
     })
     .unwrap()
 }

@@ -347,7 +347,7 @@ async fn whoever_came_in_by_password_proves_themselves_by_it_while_single_sign_o
     let done = asked.submit("/identity/sso/require/lift", &[("password", PASSWORD)]).await;
     assert_eq!(done.status, 303, "{}", done.text());
     let now = console.clock.now();
-    let standing = console.org.read(move |conn| policy::standing(conn, now)).unwrap();
+    let standing = console.org.read(move |conn| policy::requirement_status(conn, now)).unwrap();
     assert_eq!(standing.requirement, policy::Requirement::Off);
 
     require_sso(&console);

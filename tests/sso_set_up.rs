@@ -345,7 +345,7 @@ async fn the_requirement_lasts_once_somebody_who_came_in_that_way_confirms_it() 
     console.sso(|settings| settings.enabled = false);
     assert_eq!(console.browser().submit("/sign-in", "/sign-in", &fields).await.status, 303);
     let now = console.clock.now();
-    let standing = console.org.read(move |conn| policy::standing(conn, now)).unwrap();
+    let standing = console.org.read(move |conn| policy::requirement_status(conn, now)).unwrap();
     assert_eq!(standing.requirement, policy::Requirement::Off);
 }
 

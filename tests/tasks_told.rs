@@ -39,7 +39,7 @@ fn begun(console: &Console) -> Task {
     console.write(|tx| {
         waiting(tx, "Delft", 150)?;
         sites::create(tx, "Delft")?;
-        Ok(sites::being_settled(tx.conn, "Delft")?.unwrap())
+        Ok(sites::being_placed(tx.conn, "Delft")?.unwrap())
     })
 }
 
@@ -136,7 +136,7 @@ async fn nobody_gets_a_site_by_a_name_that_was_taken_from_it() {
         sites::alias(tx, &paris, "HQ")?;
         Ok((paris, rotterdam))
     });
-    let task = console.org.read(|conn| sites::being_settled(conn, "HQ")).unwrap().unwrap();
+    let task = console.org.read(|conn| sites::being_placed(conn, "HQ")).unwrap().unwrap();
     assert_eq!(a_slice(&console, &task).done, 100);
     let (from, to) = (paris.clone(), rotterdam.clone());
     console.write(move |tx| {
@@ -148,7 +148,7 @@ async fn nobody_gets_a_site_by_a_name_that_was_taken_from_it() {
     let ended = stands(&console, &task);
     assert_eq!((ended.state, ended.done, ended.left_out), (State::Stopped, 100, 150));
     assert_eq!(ended.fault.as_deref(), Some("“HQ” is no longer a name of the site Paris"));
-    let anew = console.org.read(|conn| sites::being_settled(conn, "HQ")).unwrap().unwrap();
+    let anew = console.org.read(|conn| sites::being_placed(conn, "HQ")).unwrap().unwrap();
     bulk::run(console.org.clone(), anew).await.unwrap();
     assert_eq!((at(&console, &paris), at(&console, &rotterdam)), (100, 150));
 }
@@ -160,7 +160,7 @@ async fn a_slice_asks_again_what_the_name_means() {
         waiting(tx, "HQ", 150)?;
         Ok(sites::create(tx, "HQ")?.split().0.id)
     });
-    let task = console.org.read(|conn| sites::being_settled(conn, "HQ")).unwrap().unwrap();
+    let task = console.org.read(|conn| sites::being_placed(conn, "HQ")).unwrap().unwrap();
     // As another program would, which knows nothing of this task.
     let name = "UPDATE sites SET name = 'Other', name_key = 'other'";
     console.write(move |tx| Ok(diesel::sql_query(name).execute(tx.conn).map(drop)?));
@@ -176,7 +176,7 @@ async fn with_its_site_the_task_ends_and_its_page_says_so_and_not_that_all_is_se
         waiting(tx, "Delft", 150)?;
         Ok(sites::create(tx, "Delft")?.split().0.id)
     });
-    let task = console.org.read(|conn| sites::being_settled(conn, "Delft")).unwrap().unwrap();
+    let task = console.org.read(|conn| sites::being_placed(conn, "Delft")).unwrap().unwrap();
     console.write(move |tx| sites::delete(tx, &site));
     assert_eq!(stands(&console, &task).state, State::Stopped);
     let olga = console.signed_in("olga").await;
@@ -191,7 +191,7 @@ async fn of_those_who_no_longer_wait_it_is_not_said_that_they_have_their_site() 
         waiting(tx, "Delft", 150)?;
         sites::create(tx, "Delft").map(drop)
     });
-    let task = console.org.read(|conn| sites::being_settled(conn, "Delft")).unwrap().unwrap();
+    let task = console.org.read(|conn| sites::being_placed(conn, "Delft")).unwrap().unwrap();
     console.write(|tx| {
         let one = users::table.filter(users::user_name.eq("Delft7@example.com"));
         let other = (users::site_sent.eq("Leiden"), users::site_sent_key.eq("leiden"));
@@ -308,7 +308,7 @@ async fn home_and_the_page_where_it_was_begun_lead_back_to_a_task() {
         waiting(tx, "Delft", 1_150)?;
         sites::create(tx, "Delft").map(drop)
     });
-    let task = console.org.read(|conn| sites::being_settled(conn, "Delft")).unwrap().unwrap();
+    let task = console.org.read(|conn| sites::being_placed(conn, "Delft")).unwrap().unwrap();
     let link = format!(r#"href="/tasks/{}""#, task.id);
     let audrey = console.signed_in("audrey").await;
     for path in ["/", "/sites"] {

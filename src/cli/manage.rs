@@ -258,7 +258,7 @@ impl Site {
                     Ok::<_, Error>(site)
                 })?;
                 for name in names {
-                    if let Some(task) = org.read(move |conn| sites::being_settled(conn, &name))? {
+                    if let Some(task) = org.read(move |conn| sites::being_placed(conn, &name))? {
                         actix_web::rt::System::new().block_on(bulk::run(org.clone(), task))?;
                     }
                 }

@@ -306,7 +306,7 @@ fn remark(text: &str) {
     }
 }
 
-fn settle(flags: Flags) -> Result<Settings, BadSetting> {
+fn read_settings(flags: Flags) -> Result<Settings, BadSetting> {
     let file = flags.config.as_deref().map(File::read).transpose()?.unwrap_or_default();
     let said = Partial {
         data_dir: flags.data_dir,

@@ -145,7 +145,7 @@ impl<'a> Place<'a> {
         let existed = self.database.symlink_metadata().is_ok();
         if existed
             && copies::is_database(&self.database).unwrap_or(false)
-            && let Err(cause) = copies::settle(&self.database, SHORT_PATIENCE)
+            && let Err(cause) = copies::checkpoint(&self.database, SHORT_PATIENCE)
             && cause.is_in_use()
         {
             return Err(Failure::Start(format!(
@@ -289,7 +289,7 @@ impl Stage {
         let made_at = org.write(&Actor::CommandLine, backups::note_put_back)?;
         drop(org);
         let database = self.path.join(DATABASE);
-        copies::settle(&database, PATIENCE).map_err(|cause| bad(&cause))?;
+        copies::checkpoint(&database, PATIENCE).map_err(|cause| bad(&cause))?;
         File::open(&database).and_then(|file| file.sync_all()).map_err(|cause| bad(&cause))?;
         Ok(made_at)
     }

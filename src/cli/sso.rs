@@ -128,7 +128,7 @@ fn status(org: &Org) -> Result<Vec<String>> {
     org.read(|conn| {
         let settings = settings::read(conn)?;
         let text = |value: Option<String>| value.unwrap_or_else(|| "(not set)".to_owned());
-        let required = match policy::standing(conn, now)?.requirement {
+        let required = match policy::requirement_status(conn, now)?.requirement {
             Requirement::Off => "no",
             Requirement::Trial => "on trial",
             Requirement::On => "of everybody but owners",

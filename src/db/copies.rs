@@ -121,7 +121,7 @@ impl Single {
 
 /// Brings all that was written into the one file, where nobody else has it open, or will within this time; refuses
 /// otherwise.
-pub fn settle(path: &Path, patience: Duration) -> Result<(), Fault> {
+pub fn checkpoint(path: &Path, patience: Duration) -> Result<(), Fault> {
     let mut conn = Conn::establish(&address_of(path, "mode=rw")?).map_err(Fault::of)?;
     let patience = format!("PRAGMA busy_timeout = {};", patience.as_millis());
     // Closed by whoever was alone, it leaves no log beside it.
@@ -198,10 +198,10 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("rollcall.db");
         let db = Db::open(&path).unwrap();
-        assert!(settle(&path, Duration::ZERO).unwrap_err().is_in_use());
+        assert!(checkpoint(&path, Duration::ZERO).unwrap_err().is_in_use());
         drop(db);
         // The writer's thread ends after its last handle.
-        settle(&path, Duration::from_secs(10)).unwrap();
+        checkpoint(&path, Duration::from_secs(10)).unwrap();
         assert!(!file::log(&path).exists());
         assert!(is_database(&path).unwrap() && !is_database(folder.path()).unwrap());
     }

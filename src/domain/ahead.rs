@@ -43,7 +43,7 @@ macro_rules! past {
             Ok(false)
         }
 
-        fn settle_past(tx: &mut Tx, limit: NaiveDateTime) -> Result<usize> {
+        fn correct_past(tx: &mut Tx, limit: NaiveDateTime) -> Result<usize> {
             let mut rows = 0;
             $($(
                 let ahead = $table::table.filter($table::$column.gt(limit)).select($table::$key).limit(AT_ONCE);
@@ -130,7 +130,7 @@ pub fn look(org: &Org) -> Result<()> {
     }
     let mut rows = 0;
     loop {
-        match org.write(&Actor::Rollcall, settle)? {
+        match org.write(&Actor::Rollcall, correct)? {
             0 => break,
             some => rows += some,
         }
@@ -143,7 +143,7 @@ pub fn look(org: &Org) -> Result<()> {
     Ok(())
 }
 
-/// Whether [`settle`] has something to do.
+/// Whether [`correct`] has something to do.
 pub fn is_any(conn: &mut Conn, now: NaiveDateTime) -> Result<bool> {
     let (limit, late) = (now + CLOCK_TOLERANCE, now + LONGEST_HELD);
     let held = pending_sign_ins::table.filter(pending_sign_ins::expires_at.gt(late));
@@ -156,14 +156,14 @@ pub fn is_any(conn: &mut Conn, now: NaiveDateTime) -> Result<bool> {
 }
 
 /// Lets some of what is ahead count as of now, and answers how many rows that were; none once it is through.
-fn settle(tx: &mut Tx) -> Result<Noted<usize>> {
+fn correct(tx: &mut Tx) -> Result<Noted<usize>> {
     let limit = tx.now + CLOCK_TOLERANCE;
     // Until when something is good follows from when it began: so this comes before that is put right.
     let rows = end_early(tx, limit)? + leave_out(tx, limit)?;
     Ok(Noted::unaudited(
-        rows + settle_past(tx, limit)?
-            + deprovisioning_guard::settle_ahead(tx, limit)?
-            + sso::policy::settle_trial(tx, limit)?,
+        rows + correct_past(tx, limit)?
+            + deprovisioning_guard::correct_ahead(tx, limit)?
+            + sso::policy::correct_trial(tx, limit)?,
         "that times were dated ahead by a wrong clock is told by the log of the program",
     ))
 }
@@ -204,7 +204,7 @@ mod tests {
     use super::*;
     use crate::domain::testing::test_org;
 
-    /// Times that [`settle`] sees to by themselves.
+    /// Times that [`correct`] sees to by themselves.
     const OTHERS: [(&str, &str); 14] = [
         ("guard_arrivals", "minute"),
         ("guard_minutes", "minute"),
@@ -292,6 +292,6 @@ mod tests {
         test.write(&Actor::Rollcall, settings::touch).unwrap();
         let now = test.org.now();
         assert!(!test.org.read(move |conn| is_any(conn, now)).unwrap());
-        assert_eq!(test.write(&Actor::Rollcall, settle).unwrap(), 0);
+        assert_eq!(test.write(&Actor::Rollcall, correct).unwrap(), 0);
     }
 }

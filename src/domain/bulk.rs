@@ -6,7 +6,7 @@
 //! | [`Kind::ReleaseHeld`], `KeepHeld`    | [`held::decide_some`]                      |
 //! | [`Kind::AcceptRenames`], `UndoRenames` | [`alignment::rename_some`]               |
 //! | [`Kind::ForgetComparison`]           | [`alignment::forget_some`]                 |
-//! | [`Kind::SettleSite`]                 | [`sites::settle_some`]                     |
+//! | [`Kind::SettleSite`]                 | [`sites::place_some`]                     |
 //! | [`Kind::SetSite`]                    | [`by_hand::set_some_sites`]                |
 //! | [`Kind::DeleteUsers`]                | [`lifecycle::delete_some`]                 |
 //! | [`Kind::ForgetGroup`]                | [`groups::forget_some`]                    |
@@ -38,7 +38,7 @@ fn work(tx: &mut Tx, task: &mut Task, slice: &mut Slice) -> Result<Noted<Step>> 
         Kind::ReleaseHeld | Kind::KeepHeld => held::decide_some(tx, task, slice),
         Kind::AcceptRenames | Kind::UndoRenames => alignment::rename_some(tx, task, slice),
         Kind::ForgetComparison => alignment::forget_some(tx, task, slice),
-        Kind::SettleSite => sites::settle_some(tx, task, slice),
+        Kind::SettleSite => sites::place_some(tx, task, slice),
         Kind::SetSite => by_hand::set_some_sites(tx, task, slice),
         Kind::DeleteUsers => lifecycle::delete_some(tx, task, slice),
         Kind::ForgetGroup => groups::forget_some(tx, task, slice),

@@ -159,7 +159,7 @@ pub fn create(tx: &mut Tx, name: &str) -> Result<Noted<Site>> {
     let site = Site { id: new_id(), name_key: fold(&name), name, created_at: tx.now };
     diesel::insert_into(sites::table).values(&site).execute(tx.conn)?;
     let noted = tx.note(Action::SiteCreated, site.subject(), &[])?;
-    settle(tx, &site, &site.name)?;
+    place_waiting(tx, &site, &site.name)?;
     Ok(noted.with(site))
 }
 
@@ -178,7 +178,7 @@ pub fn rename(tx: &mut Tx, id: &str, name: &str) -> Result<Noted<Site>> {
     if before.name_key != site.name_key {
         alias(tx, id, &before.name)?;
     }
-    settle(tx, &site, &site.name)?;
+    place_waiting(tx, &site, &site.name)?;
     Ok(noted.with(site))
 }
 
@@ -186,14 +186,14 @@ pub fn rename(tx: &mut Tx, id: &str, name: &str) -> Result<Noted<Site>> {
 pub fn alias(tx: &mut Tx, id: &str, name: &str) -> Result<Noted<()>> {
     let site = find(tx.conn, id)?;
     if is_left_waiting(tx.conn, &site, name)? {
-        settle(tx, &site, name)?;
+        place_waiting(tx, &site, name)?;
         return Ok(Noted::unaudited((), "whoever has the site now has an entry of their own"));
     }
     let name = checked(tx.conn, name, None)?;
     let alias = Alias { id: new_id(), site_id: id.to_owned(), name_key: fold(&name), name };
     diesel::insert_into(site_aliases::table).values(&alias).execute(tx.conn)?;
     let noted = tx.note(Action::SiteChanged, site.subject(), &[Change::set("alias", &alias.name)])?;
-    settle(tx, &site, &alias.name)?;
+    place_waiting(tx, &site, &alias.name)?;
     Ok(noted)
 }
 
@@ -204,7 +204,7 @@ pub fn remove_alias(tx: &mut Tx, id: &str, alias_id: &str) -> Result<Noted<()>> 
     let alias: Alias =
         mine.select(Alias::as_select()).first(tx.conn).optional()?.ok_or(Error::NotFound("alias"))?;
     diesel::delete(site_aliases::table.find(alias_id)).execute(tx.conn)?;
-    settle_no_more(tx)?;
+    stop_placing(tx)?;
     let change = Change { attribute: "alias".into(), before: Some(alias.name), after: None };
     tx.note(Action::SiteChanged, site.subject(), &[change])
 }
@@ -220,12 +220,12 @@ pub fn delete(tx: &mut Tx, id: &str) -> Result<Noted<()>> {
         )));
     }
     diesel::delete(sites::table.find(id)).execute(tx.conn)?;
-    settle_no_more(tx)?;
+    stop_placing(tx)?;
     tx.note(Action::SiteDeleted, site.subject(), &[])
 }
 
 /// Settles all who wait for this name: where they are few at once, else slice by slice.
-fn settle(tx: &mut Tx, site: &Site, name: &str) -> Result<()> {
+fn place_waiting(tx: &mut Tx, site: &Site, name: &str) -> Result<()> {
     let key = &fold(name);
     let waiting: i64 = waiting_for(key).count().get_result(tx.conn)?;
     let order = AssignmentInput { site: site.id.clone(), name: name.to_owned() };
@@ -245,17 +245,17 @@ fn is_left_waiting(conn: &mut Conn, site: &Site, name: &str) -> Result<bool> {
 }
 
 /// The task that settles those who wait for this name, while it is under way.
-pub fn being_settled(conn: &mut Conn, name: &str) -> Result<Option<Task>> {
+pub fn being_placed(conn: &mut Conn, name: &str) -> Result<Option<Task>> {
     tasks::running_on(conn, &subject_of(&fold(name)))
 }
 
 /// The name that a task settles.
-pub fn settled_name(task: &Task) -> Result<String> {
+pub fn placed_name(task: &Task) -> Result<String> {
     Ok(task.what::<AssignmentInput>()?.name)
 }
 
 /// Settles some of those who wait.
-pub(super) fn settle_some(tx: &mut Tx, task: &mut Task, slice: &mut Slice) -> Result<Noted<Step>> {
+pub(super) fn place_some(tx: &mut Tx, task: &mut Task, slice: &mut Slice) -> Result<Noted<Step>> {
     let order: AssignmentInput = task.what()?;
     let site = meant(tx.conn, &order)?;
     loop {
@@ -289,7 +289,7 @@ fn meant(conn: &mut Conn, order: &AssignmentInput) -> Result<Site> {
 }
 
 /// Ends the tasks that give a site by a name which no longer means it: at once, so that the name can be settled anew.
-fn settle_no_more(tx: &mut Tx) -> Result<()> {
+fn stop_placing(tx: &mut Tx) -> Result<()> {
     for task in tasks::running(tx.conn)? {
         if task.kind != Work::SettleSite {
             continue;

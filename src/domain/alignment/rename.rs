@@ -57,7 +57,7 @@ pub fn accept(tx: &mut Tx, id: &str, number: i32) -> Result<Noted<AlignmentRow>>
             (State::Stale, Some(refusal.to_string()), noted)
         }
     };
-    Ok(noted.with(settle(tx, &row, state, note)?))
+    Ok(noted.with(store_outcome(tx, &row, state, note)?))
 }
 
 /// As [`accept`], for all proposals of these kinds, in one go.
@@ -167,7 +167,7 @@ pub fn undo(tx: &mut Tx, id: &str, number: i32) -> Result<Noted<AlignmentRow>> {
         return Err(Error::Conflict(cause));
     }
     let noted = give(tx, &user, &before)?;
-    Ok(noted.with(settle(tx, &row, State::Undone, None)?))
+    Ok(noted.with(store_outcome(tx, &row, State::Undone, None)?))
 }
 
 /// As [`undo`], for all that were accepted, in one go.
@@ -248,7 +248,12 @@ fn row(tx: &mut Tx, id: &str, number: i32) -> Result<AlignmentRow> {
     found.ok_or(Error::NotFound("row"))
 }
 
-fn settle(tx: &mut Tx, row: &AlignmentRow, state: State, note: Option<String>) -> Result<AlignmentRow> {
+fn store_outcome(
+    tx: &mut Tx,
+    row: &AlignmentRow,
+    state: State,
+    note: Option<String>,
+) -> Result<AlignmentRow> {
     diesel::update(alignment_rows::table.find((&row.alignment_id, row.number)))
         .set((alignment_rows::state.eq(state), alignment_rows::note.eq(&note)))
         .execute(tx.conn)?;

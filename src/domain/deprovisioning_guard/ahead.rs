@@ -31,7 +31,7 @@ pub(in crate::domain) fn is_any_ahead(conn: &mut Conn, limit: NaiveDateTime) -> 
 
 /// Counts as of now who was counted later than that; answers how many rows that were. Persons and minutes keep to each
 /// other: the limit is a whole minute for both.
-pub(in crate::domain) fn settle_ahead(tx: &mut Tx, limit: NaiveDateTime) -> Result<usize> {
+pub(in crate::domain) fn correct_ahead(tx: &mut Tx, limit: NaiveDateTime) -> Result<usize> {
     let whole = minute(limit)?;
     let ahead = || guard_minutes::table.filter(guard_minutes::minute.ge(whole));
     let columns = (guard_minutes::loss, guard_minutes::people, guard_minutes::active);

@@ -18,7 +18,7 @@ mod ahead;
 mod limits;
 mod there;
 
-pub(super) use ahead::{is_any_ahead, settle_ahead};
+pub(super) use ahead::{correct_ahead, is_any_ahead};
 pub use limits::{DAY, Limits, Measure, Measures, limits, set};
 
 /// So many rows that no window reaches are deleted at a time.

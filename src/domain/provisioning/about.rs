@@ -376,7 +376,7 @@ impl Thing {
     }
 
     /// All under which an earlier failure may stand that this success settles.
-    pub(super) fn settled_by(report: &Report) -> Vec<String> {
+    pub(super) fn resolved_by(report: &Report) -> Vec<String> {
         let mut settled = vec![Self::of(report).key];
         if report.user_id.is_some() || report.group_id.is_some() {
             let unknown = Report { user_id: None, group_id: None, ..report.clone() };

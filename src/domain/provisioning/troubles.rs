@@ -97,7 +97,7 @@ pub(super) fn follow(tx: &mut Tx, report: &Report, cause: Option<&Cause>) -> Res
         (Outcome::Failed, Some(cause)) => fails(tx, report, cause),
         // With a good credential it is refused while provisioning is paused, or for its pace: both are told elsewhere.
         (Outcome::Refused, Some(cause)) if report.token_id.is_none() => fails(tx, report, cause),
-        (Outcome::Done | Outcome::Warning | Outcome::Held, _) => settle(tx, report),
+        (Outcome::Done | Outcome::Warning | Outcome::Held, _) => mark_resolved(tx, report),
         _ => Ok(()),
     }
 }
@@ -139,7 +139,7 @@ fn fails(tx: &mut Tx, report: &Report, cause: &Cause) -> Result<()> {
     Ok(())
 }
 
-fn settle(tx: &mut Tx, report: &Report) -> Result<()> {
+fn mark_resolved(tx: &mut Tx, report: &Report) -> Result<()> {
     let any: Option<String> = troubles::table.select(troubles::id).first(tx.conn).optional()?;
     if any.is_none() {
         return Ok(());

@@ -43,7 +43,7 @@ pub struct RequirementStatus {
 }
 
 /// The requirement at `now`. It means nothing while single sign-on is off.
-pub fn standing(conn: &mut Conn, now: NaiveDateTime) -> Result<RequirementStatus> {
+pub fn requirement_status(conn: &mut Conn, now: NaiveDateTime) -> Result<RequirementStatus> {
     let columns = (sso_settings::enabled, sso_settings::requirement, sso_settings::trial_until);
     let stored: Option<(bool, String, Option<NaiveDateTime>)> =
         sso_settings::table.find(ONLY).select(columns).first(conn).optional()?;
@@ -66,7 +66,7 @@ pub(in crate::domain) fn is_trial_ahead(conn: &mut Conn, limit: NaiveDateTime) -
 }
 
 /// Lets such a trial last as long from now as any; answers how many there were.
-pub(in crate::domain) fn settle_trial(tx: &mut Tx, limit: NaiveDateTime) -> Result<usize> {
+pub(in crate::domain) fn correct_trial(tx: &mut Tx, limit: NaiveDateTime) -> Result<usize> {
     if !is_trial_ahead(tx.conn, limit)? {
         return Ok(0);
     }
@@ -76,7 +76,7 @@ pub(in crate::domain) fn settle_trial(tx: &mut Tx, limit: NaiveDateTime) -> Resu
 
 /// Whether this account may not sign in by password now.
 pub fn bars_password(conn: &mut Conn, user: &User, now: NaiveDateTime) -> Result<bool> {
-    Ok(user.role != Role::Owner && standing(conn, now)?.requirement != Requirement::Off)
+    Ok(user.role != Role::Owner && requirement_status(conn, now)?.requirement != Requirement::Off)
 }
 
 /// Requires single sign-on of everybody but owners, for ten minutes at first.
@@ -96,12 +96,12 @@ pub fn require(tx: &mut Tx) -> Result<Noted<RequirementStatus>> {
     }
     set(tx, Requirement::Trial, Some(tx.now + TRIAL))?;
     let noted = note(tx, "required for ten minutes, until it is confirmed")?;
-    Ok(noted.with(standing(tx.conn, tx.now)?))
+    Ok(noted.with(requirement_status(tx.conn, tx.now)?))
 }
 
 /// Makes the requirement last. Only somebody who came in through Entra ID knows that it works.
 pub fn confirm(tx: &mut Tx, method: Method) -> Result<Noted<()>> {
-    if standing(tx.conn, tx.now)?.requirement != Requirement::Trial {
+    if requirement_status(tx.conn, tx.now)?.requirement != Requirement::Trial {
         let cause = "There is nothing to confirm: the ten minutes are over, or somebody was faster.";
         return Err(Error::Conflict(cause.to_owned()));
     }
@@ -132,8 +132,8 @@ pub fn lift(tx: &mut Tx) -> Result<Noted<()>> {
 }
 
 /// Takes back a requirement that nobody confirmed in time, and notes it.
-pub fn settle(tx: &mut Tx) -> Result<Noted<()>> {
-    if standing(tx.conn, tx.now)?.lapsed {
+pub fn take_back_lapsed(tx: &mut Tx) -> Result<Noted<()>> {
+    if requirement_status(tx.conn, tx.now)?.lapsed {
         set(tx, Requirement::Off, None)?;
         return note(tx, "taken back: nobody confirmed it within ten minutes");
     }

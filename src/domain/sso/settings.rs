@@ -7,7 +7,7 @@
 
 use super::checks::{checked, complete};
 use super::remarks::remark;
-use super::waiting::{settle, wait};
+use super::waiting::{drop_settled, wait};
 use super::{ONLY, SUBJECT, certificates, policy};
 use crate::address;
 use crate::db::Conn;
@@ -209,7 +209,7 @@ pub(super) fn put_in_force(tx: &mut Tx, before: &Settings, wish: &Settings) -> R
         return Ok(Noted::unaudited((), "nothing changed"));
     }
     store(tx, wish)?;
-    settle(tx)?;
+    drop_settled(tx)?;
     let whom = |one: &Settings| (one.issuer.clone(), one.login_url.clone(), one.match_claim.clone());
     if whom(before) != whom(wish) {
         trust_changed(tx)?;

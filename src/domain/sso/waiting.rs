@@ -137,7 +137,7 @@ pub(super) fn wait(tx: &mut Tx, in_force: &Settings, wish: &Settings) -> Result<
 }
 
 /// What is in force by now waits no longer.
-pub(super) fn settle(tx: &mut Tx) -> Result<()> {
+pub(super) fn drop_settled(tx: &mut Tx) -> Result<()> {
     let before = stored(tx.conn)?;
     if before.is_empty() {
         return Ok(());

@@ -74,7 +74,7 @@ pub fn list(conn: &mut Conn, now: NaiveDateTime) -> Result<Vec<Worry>> {
             "Our own certificate ends soon. Make the next one, upload it in Entra ID, then let it take over.";
         worries.push(Worry { bad: own.not_after <= now, text: text.to_owned() });
     }
-    if policy::standing(conn, now)?.requirement == policy::Requirement::Trial {
+    if policy::requirement_status(conn, now)?.requirement == policy::Requirement::Trial {
         let text =
             "Single sign-on is required on trial: confirm it within ten minutes, or it takes itself back.";
         worries.push(Worry { bad: false, text: text.to_owned() });

@@ -260,7 +260,7 @@ pub fn change(tx: &mut Tx, known: EntraUser, mut wish: UserInput) -> Result<Note
         store_over(tx, &stored, &mut user, &wish.emails, before != wish.emails)?;
     }
     if matches!(wish.site, SiteWish::Named(_)) {
-        settle_site(tx, &mut user, &mut changes)?;
+        place_at_known_site(tx, &mut user, &mut changes)?;
     }
     Ok(Noted::unaudited(
         WrittenUser { known: known_with(tx.conn, user, wish.emails)?, changes, warnings, held },
@@ -409,7 +409,7 @@ fn make(tx: &mut Tx, wish: UserInput) -> Result<Noted<WrittenUser>> {
     changes.extend(email_changes(&[], &wish.emails));
     changes.push(Change { before: None, ..activity(wish.active) });
     if matches!(wish.site, SiteWish::Named(_)) {
-        settle_site(tx, &mut user, &mut changes)?;
+        place_at_known_site(tx, &mut user, &mut changes)?;
     }
     Ok(noted.with(WrittenUser {
         known: known_with(tx.conn, user, wish.emails)?,
@@ -509,7 +509,7 @@ fn withdraw_site(
 }
 
 /// Places a user whose site is known now.
-fn settle_site(tx: &mut Tx, user: &mut User, changes: &mut Vec<Change>) -> Result<()> {
+fn place_at_known_site(tx: &mut Tx, user: &mut User, changes: &mut Vec<Change>) -> Result<()> {
     if user.site_id.is_some() {
         return Ok(());
     }

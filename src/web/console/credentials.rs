@@ -249,7 +249,7 @@ pub(super) async fn revoke_secret(
             client.label
         )
     };
-    page::settle(&request, outcome, said, PATH)
+    page::redirect_with_outcome(&request, outcome, said, PATH)
 }
 
 pub(super) async fn remove_client(
@@ -262,7 +262,7 @@ pub(super) async fn remove_client(
     let outcome = org.write(current.actor(), move |tx| clients::remove(tx, &id)).await;
     let said =
         |client: &Client| format!("The client “{}” was removed, and is refused from now on.", client.label);
-    page::settle(&request, outcome, said, PATH)
+    page::redirect_with_outcome(&request, outcome, said, PATH)
 }
 
 /// Sets workload identity federation up: who may come in without a secret deserves the password.
@@ -287,7 +287,7 @@ pub(super) async fn save_federation(
                 let state = if federation.enabled { "is on." } else { "was saved. It is off." };
                 format!("Workload identity federation {state}")
             };
-            page::settle(&request, outcome, said, "/identity#federation")
+            page::redirect_with_outcome(&request, outcome, said, "/identity#federation")
         }
     }
 }

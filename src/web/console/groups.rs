@@ -116,5 +116,10 @@ pub(super) async fn delete(
         // The group is not seen any more: nobody waits until its memberships are gone.
         tasks::let_go_on(&org, task);
     }
-    page::settle(&request, outcome, |group| format!("The group {} was deleted.", group.name), PATH)
+    page::redirect_with_outcome(
+        &request,
+        outcome,
+        |group| format!("The group {} was deleted.", group.name),
+        PATH,
+    )
 }

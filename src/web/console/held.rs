@@ -217,7 +217,7 @@ pub(super) async fn decide(
     }
     let (users, groups) = (named(&form), values(&form, "group"));
     let outcome = org.write(current.actor(), move |tx| held::decide(tx, verdict, &users, &groups)).await;
-    page::settle(&request, outcome, |decided| said(verdict, *decided), PATH)
+    page::redirect_with_outcome(&request, outcome, |decided| said(verdict, *decided), PATH)
 }
 
 /// The verdict, and whether it is on everything; none where it is no word that the page has.
@@ -287,6 +287,6 @@ pub(super) async fn set_limits(
         Err(refusal @ Error::Invalid(_)) => {
             render(layout, org, HeldQuery::default(), Some((form, refusal))).await
         }
-        outcome => page::settle(&request, outcome, |()| "The guard was set.".to_owned(), PATH),
+        outcome => page::redirect_with_outcome(&request, outcome, |()| "The guard was set.".to_owned(), PATH),
     }
 }

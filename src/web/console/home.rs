@@ -113,7 +113,7 @@ pub(super) async fn show(request: HttpRequest, layout: Layout, org: OrgHandle) -
     }
     let now = org.inner().now();
     let who = (layout.is_owner(), layout.may_change());
-    let mut state = org.read(move |conn| standing(conn, now, who)).await?;
+    let mut state = org.read(move |conn| overview(conn, now, who)).await?;
     if layout.may_change() {
         state.attention.extend(unnamed_proxy(app_state(&request)?, now));
     }
@@ -128,7 +128,7 @@ fn unnamed_proxy(state: &AppState, now: NaiveDateTime) -> Option<Attention> {
     Some(Attention { kind: "warn", text, path: "/activity".into(), link: "See addresses" })
 }
 
-fn standing(conn: &mut Conn, now: NaiveDateTime, who: (bool, bool)) -> Result<Overview> {
+fn overview(conn: &mut Conn, now: NaiveDateTime, who: (bool, bool)) -> Result<Overview> {
     let census = users::census(conn)?;
     let stock = licenses::stock(conn)?;
     let health = health::health(conn, now)?;

@@ -202,7 +202,7 @@ pub(super) async fn set_provisioning(
         State::Paused => "User provisioning is paused. The tokens are kept.".to_owned(),
         State::Off => "User provisioning was saved. It is off.".to_owned(),
     };
-    page::settle(&request, outcome.await, said, PATH)
+    page::redirect_with_outcome(&request, outcome.await, said, PATH)
 }
 
 /// Shows the SCIM URL and a token, to whoever has just shown their password.
@@ -295,5 +295,5 @@ pub(super) async fn revoke_token(
 ) -> Answer {
     let outcome = org.write(current.actor(), move |tx| tokens::revoke(tx, &id)).await;
     let said = |token: &Token| format!("The token “{}” is refused from now on.", token.label);
-    page::settle(&request, outcome, said, PATH)
+    page::redirect_with_outcome(&request, outcome, said, PATH)
 }

@@ -191,7 +191,7 @@ pub(super) async fn apply(
     let said = |import: &Import| {
         format!("The file was applied: {}.", counted(import.counts.changes(), "change", "changes"))
     };
-    page::settle(&request, outcome, said, &back)
+    page::redirect_with_outcome(&request, outcome, said, &back)
 }
 
 pub(super) async fn discard(
@@ -202,7 +202,7 @@ pub(super) async fn discard(
     _form: Posted<Fields>,
 ) -> Answer {
     let outcome = org.write(current.actor(), move |tx| imports::discard(tx, &id)).await;
-    page::settle(
+    page::redirect_with_outcome(
         &request,
         outcome,
         |_| "The file was discarded. Nothing was changed.".to_owned(),

@@ -74,7 +74,9 @@ pub(super) async fn create(
         Err(refusal @ (Error::Invalid(_) | Error::Taken(_))) => {
             render(layout, org, form, Some(refusal)).await
         }
-        outcome => page::settle(&request, outcome, |kind| format!("{} was created.", kind.code), PATH),
+        outcome => {
+            page::redirect_with_outcome(&request, outcome, |kind| format!("{} was created.", kind.code), PATH)
+        }
     }
 }
 
@@ -123,7 +125,9 @@ pub(super) async fn change(
         Err(refusal @ (Error::Invalid(_) | Error::Taken(_))) => {
             render_type(layout, org, id, Some(form), Some(refusal)).await
         }
-        outcome => page::settle(&request, outcome, |kind| format!("{} was saved.", kind.code), PATH),
+        outcome => {
+            page::redirect_with_outcome(&request, outcome, |kind| format!("{} was saved.", kind.code), PATH)
+        }
     }
 }
 
@@ -135,5 +139,5 @@ pub(super) async fn delete(
     _form: Posted<Fields>,
 ) -> Answer {
     let outcome = org.write(current.actor(), move |tx| licenses::delete(tx, &id)).await;
-    page::settle(&request, outcome, |()| "The licence type was deleted.".to_owned(), PATH)
+    page::redirect_with_outcome(&request, outcome, |()| "The licence type was deleted.".to_owned(), PATH)
 }

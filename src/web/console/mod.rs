@@ -160,7 +160,7 @@ routes! {
     "/imports/{id}/discard" { POST administrator imports::discard; }
 
     "/sites" { GET auditor sites::list; POST administrator sites::create; }
-    "/sites/settle" { POST administrator sites::settle; }
+    "/sites/settle" { POST administrator sites::resolve_waiting_name; }
     "/sites/{id}" { GET auditor sites::show; POST administrator sites::rename; }
     "/sites/{id}/aliases" { POST administrator sites::add_alias; }
     "/sites/{id}/aliases/{alias}/remove" { POST administrator sites::remove_alias; }

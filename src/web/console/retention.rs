@@ -140,9 +140,12 @@ pub(super) async fn set(
     };
     match outcome {
         Err(refusal @ Error::Invalid(_)) => render(layout, org, Some((typed, refusal))).await,
-        outcome => {
-            page::settle(&request, outcome, |()| if deletes { SHORTER } else { "Saved." }.to_owned(), PATH)
-        }
+        outcome => page::redirect_with_outcome(
+            &request,
+            outcome,
+            |()| if deletes { SHORTER } else { "Saved." }.to_owned(),
+            PATH,
+        ),
     }
 }
 

@@ -45,7 +45,7 @@ impl Ways {
                 let settings = sso::settings::read(conn)?;
                 // A login URL that waits for an owner is no way in yet.
                 let offered = settings.enabled && settings.login_url.is_some();
-                Ok((offered, policy::standing(conn, now)?))
+                Ok((offered, policy::requirement_status(conn, now)?))
             })
             .await?;
         let required = standing.requirement != Requirement::Off;

@@ -56,7 +56,7 @@ pub(super) async fn create(
         }
         outcome => {
             let said = |site: &Site| format!("The site {} was created.", site.name);
-            settled_with(&request, &org, form.name, outcome, said, PATH).await
+            redirect_with_progress(&request, &org, form.name, outcome, said, PATH).await
         }
     }
 }
@@ -71,18 +71,18 @@ async fn settled_with<T>(
     path: &str,
 ) -> Answer {
     if outcome.is_ok() {
-        let following = org.read(move |conn| sites::being_settled(conn, &name)).await?;
+        let following = org.read(move |conn| sites::being_placed(conn, &name)).await?;
         if let Some(progress) = tasks::after(org, following).await? {
             return Ok(page::go(&progress));
         }
     }
-    page::settle(request, outcome, said, path)
+    page::redirect_with_outcome(request, outcome, said, path)
 }
 
 /// What is said of a name that was settled, of those who waited for it `left` by some other way meanwhile.
-pub(super) fn settled_of(name: &str, done: i64, left: i64) -> String {
+pub(super) fn resolved_of(name: &str, done: i64, left: i64) -> String {
     if left == 0 {
-        return settled(name);
+        return resolved(name);
     }
     format!(
         "“{name}” is settled: of the users who waited for it, {done} got their site. {left} did not wait for it any longer \
@@ -91,19 +91,19 @@ pub(super) fn settled_of(name: &str, done: i64, left: i64) -> String {
 }
 
 /// What is said of a name that was settled.
-fn settled(name: &str) -> String {
+fn resolved(name: &str) -> String {
     format!("“{name}” is settled: the users who waited for it have their site.")
 }
 
 /// Settles a name that Entra ID sent: as a site of its own, or as another name of a site.
-pub(super) async fn settle(
+pub(super) async fn resolve_waiting_name(
     request: HttpRequest,
     current: CurrentUser,
     org: OrgHandle,
     form: Posted<SiteForm>,
 ) -> Answer {
     let Posted(SiteForm { name, action }) = form;
-    let (said, key) = (settled(&name), name.clone());
+    let (said, key) = (resolved(&name), name.clone());
     let outcome = org.write(current.actor(), move |tx| match action.as_str() {
         "" => Err(Error::Conflict(
             "Choose what is to become of the name first. Nothing was changed.".to_owned(),
@@ -111,7 +111,7 @@ pub(super) async fn settle(
         "create" => sites::create(tx, &name).map(|site| site.map(drop)),
         site => sites::alias(tx, site, &name),
     });
-    settled_with(&request, &org, key, outcome.await, |()| said, PATH).await
+    redirect_with_progress(&request, &org, key, outcome.await, |()| said, PATH).await
 }
 
 #[derive(Template)]
@@ -173,7 +173,7 @@ pub(super) async fn rename(
         }
         outcome => {
             let said = |site: &Site| format!("The site {} was saved.", site.name);
-            settled_with(&request, &org, name, outcome, said, PATH).await
+            redirect_with_progress(&request, &org, name, outcome, said, PATH).await
         }
     }
 }
@@ -195,7 +195,7 @@ pub(super) async fn add_alias(
         }
         outcome => {
             let said = |(): &()| "The alias was added.".to_owned();
-            settled_with(&request, &org, alias, outcome, said, &format!("{PATH}/{id}")).await
+            redirect_with_progress(&request, &org, alias, outcome, said, &format!("{PATH}/{id}")).await
         }
     }
 }
@@ -210,7 +210,7 @@ pub(super) async fn remove_alias(
     let (id, alias) = path.into_inner();
     let back = format!("{PATH}/{id}");
     let outcome = org.write(current.actor(), move |tx| sites::remove_alias(tx, &id, &alias)).await;
-    page::settle(&request, outcome, |()| "The alias was removed.".to_owned(), &back)
+    page::redirect_with_outcome(&request, outcome, |()| "The alias was removed.".to_owned(), &back)
 }
 
 pub(super) async fn delete(
@@ -221,5 +221,5 @@ pub(super) async fn delete(
     _form: Posted<Fields>,
 ) -> Answer {
     let outcome: Result<()> = org.write(current.actor(), move |tx| sites::delete(tx, &id)).await;
-    page::settle(&request, outcome, |()| "The site was deleted.".to_owned(), PATH)
+    page::redirect_with_outcome(&request, outcome, |()| "The site was deleted.".to_owned(), PATH)
 }

@@ -30,10 +30,12 @@ pub(super) async fn answer(
 ) -> Answer {
     let task = match begun {
         Ok(task) => task,
-        Err(refusal) => return page::settle(request, Err::<(), _>(refusal), |()| String::new(), path),
+        Err(refusal) => {
+            return page::redirect_with_outcome(request, Err::<(), _>(refusal), |()| String::new(), path);
+        }
     };
     match carry_out(org, task).await? {
-        Ok(ended) => page::settle(request, told(&ended), String::clone, path),
+        Ok(ended) => page::redirect_with_outcome(request, told(&ended), String::clone, path),
         Err(progress) => Ok(page::go(&progress)),
     }
 }
@@ -92,7 +94,7 @@ fn words(task: &Task) -> Result<String> {
         Kind::AcceptRenames => users::alignment::told_of_all("renamed", task)?,
         Kind::UndoRenames => users::alignment::told_of_all("given the old name back", task)?,
         Kind::ForgetComparison => users::alignment::DISCARDED.to_owned(),
-        Kind::SettleSite => super::sites::settled_of(&sites::settled_name(task)?, task.done, task.left_out),
+        Kind::SettleSite => super::sites::resolved_of(&sites::placed_name(task)?, task.done, task.left_out),
         Kind::SetSite => users::placing::said(&by_hand::placed(task)?),
         Kind::DeleteUsers => users::deletion::said(task.done, task.left_out),
         Kind::ForgetGroup => "The group was deleted.".to_owned(),

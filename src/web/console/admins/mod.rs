@@ -228,7 +228,7 @@ async fn answer(
         Err(refusal @ (Error::Invalid(_) | Error::Taken(_))) => {
             render(layout, org, form, Some(refusal)).await
         }
-        outcome => page::settle(&request, outcome, said, PATH),
+        outcome => page::redirect_with_outcome(&request, outcome, said, PATH),
     }
 }
 
@@ -387,7 +387,7 @@ async fn act(
     said: impl FnOnce(&User) -> String,
 ) -> Answer {
     let outcome = org.write(current.actor(), move |tx| act(tx, &id)).await;
-    page::settle(request, outcome, said, PATH)
+    page::redirect_with_outcome(request, outcome, said, PATH)
 }
 
 /// Makes a link by which somebody chooses a new password; sets the password where one is sent all the same.
@@ -408,7 +408,7 @@ pub(super) async fn set_password(
                 let link = ShownLink::of(app_state(&request)?, &user, &link);
                 render_person(current, layout, org, id, None, Some(link)).await
             }
-            refused => page::settle(&request, refused, |_| String::new(), &back),
+            refused => page::redirect_with_outcome(&request, refused, |_| String::new(), &back),
         };
     }
     if form.password != form.password_again {
@@ -429,7 +429,7 @@ pub(super) async fn set_password(
         outcome => {
             let said =
                 |user: &User| format!("{} has a new password and is signed out everywhere.", user.name());
-            page::settle(&request, outcome, said, &back)
+            page::redirect_with_outcome(&request, outcome, said, &back)
         }
     }
 }

@@ -179,7 +179,7 @@ pub(in crate::web::console) fn load(conn: &mut Conn, person: &User, now: NaiveDa
         certificates: certificates::list(conn)?,
         keys: keys::list(conn)?,
         reading: metadata::reading(conn)?,
-        standing: policy::standing(conn, now)?,
+        standing: policy::requirement_status(conn, now)?,
         tested: events::good_test(conn, &person.id, since)?.is_some(),
     })
 }

@@ -50,7 +50,12 @@ pub(in crate::web::console) async fn save(
             let entered = EnteredSettings { form: Some(form), ..EnteredSettings::default() };
             refused(&request, &current, layout, &org, refusal, entered).await
         }
-        outcome => page::settle(&request, outcome, |beside| said("Single sign-on was saved.", *beside), PATH),
+        outcome => page::redirect_with_outcome(
+            &request,
+            outcome,
+            |beside| said("Single sign-on was saved.", *beside),
+            PATH,
+        ),
     }
 }
 
@@ -109,7 +114,7 @@ pub(in crate::web::console) async fn save_options(
         }
         outcome => {
             let done = "How sign-ins are to be was saved.";
-            page::settle(&request, outcome, |beside| said(done, *beside), PATH)
+            page::redirect_with_outcome(&request, outcome, |beside| said(done, *beside), PATH)
         }
     }
 }
@@ -152,9 +157,12 @@ pub(in crate::web::console) async fn import(
             let entered = EnteredSettings { import: Some(form), ..EnteredSettings::default() };
             refused(&request, &current, layout, &org, refusal, entered).await
         }
-        outcome => {
-            page::settle(&request, outcome, |(done, beside)| said(&said_of_import(done), *beside), PATH)
-        }
+        outcome => page::redirect_with_outcome(
+            &request,
+            outcome,
+            |(done, beside)| said(&said_of_import(done), *beside),
+            PATH,
+        ),
     }
 }
 
@@ -233,7 +241,9 @@ pub(in crate::web::console) async fn add_certificate(
             let entered = EnteredSettings { pasted, ..EnteredSettings::default() };
             refused(&request, &current, layout, &org, refusal, entered).await
         }
-        outcome => page::settle(&request, outcome, |new| said_of_certificates(*new, is_owner), PATH),
+        outcome => {
+            page::redirect_with_outcome(&request, outcome, |new| said_of_certificates(*new, is_owner), PATH)
+        }
     }
 }
 
@@ -292,7 +302,7 @@ pub(in crate::web::console) async fn approve_certificate(
     let issuer = values(&form.0, "issuer").pop().filter(|issuer| !issuer.is_empty());
     let approve = move |tx: &mut Tx| certificates::approve(tx, &id, issuer.as_deref());
     let outcome = org.write(current.actor(), approve).await;
-    page::settle(
+    page::redirect_with_outcome(
         &request,
         outcome,
         |_| "The certificate signs in accounts with a role, too.".to_owned(),
@@ -310,7 +320,7 @@ pub(in crate::web::console) async fn remove_certificate(
     let outcome = org.write(current.actor(), move |tx| certificates::remove(tx, &id)).await;
     let said = "The certificate was removed. If Entra ID’s metadata still lists it, it comes back without approval: then an \
                 owner decides.";
-    page::settle(&request, outcome, |()| said.to_owned(), PATH)
+    page::redirect_with_outcome(&request, outcome, |()| said.to_owned(), PATH)
 }
 
 /// Makes a key of ours: the first, or the next.
@@ -323,7 +333,7 @@ pub(in crate::web::console) async fn make_key(
     let pair = sso::new_pair(app_state(&request)?).await?;
     let outcome = org.write(current.actor(), move |tx| keys::add(tx, &pair)).await;
     let said = "The certificate was made. Upload it in Entra ID, then let it take over here.";
-    page::settle(&request, outcome, |_| said.to_owned(), PATH)
+    page::redirect_with_outcome(&request, outcome, |_| said.to_owned(), PATH)
 }
 
 pub(in crate::web::console) async fn use_key(
@@ -335,7 +345,7 @@ pub(in crate::web::console) async fn use_key(
 ) -> Answer {
     let outcome = org.write(current.actor(), move |tx| keys::activate(tx, &id)).await;
     let said = "The new certificate is in use. The old one still opens what is encrypted for it.";
-    page::settle(&request, outcome, |_| said.to_owned(), PATH)
+    page::redirect_with_outcome(&request, outcome, |_| said.to_owned(), PATH)
 }
 
 pub(in crate::web::console) async fn remove_key(
@@ -346,7 +356,7 @@ pub(in crate::web::console) async fn remove_key(
     _form: Posted<Fields>,
 ) -> Answer {
     let outcome = org.write(current.actor(), move |tx| keys::remove(tx, &id)).await;
-    page::settle(&request, outcome, |_| "The certificate was removed.".to_owned(), PATH)
+    page::redirect_with_outcome(&request, outcome, |_| "The certificate was removed.".to_owned(), PATH)
 }
 
 /// One of our certificates as a file, as Entra ID takes it under Token encryption and Verification certificates.
@@ -378,7 +388,12 @@ pub(in crate::web::console) async fn test(
         } else {
             "Enter the login URL, the issuer and a certificate first, or import the federation metadata."
         };
-        return page::settle::<()>(&request, Err(Error::Conflict(text.to_owned())), |()| String::new(), PATH);
+        return page::redirect_with_outcome::<()>(
+            &request,
+            Err(Error::Conflict(text.to_owned())),
+            |()| String::new(),
+            PATH,
+        );
     }
     // Whoever is signed in to Microsoft is asked nothing there: the flow itself is what is tested.
     let from = sso::From::Person(current.0.id.clone());
@@ -394,7 +409,7 @@ pub(in crate::web::console) async fn require(
     let outcome = org.write(current.actor(), policy::require).await;
     let said = "Single sign-on is required for ten minutes. Sign in through Entra ID, in another browser for example, \
                 and confirm it here before they are over; otherwise it takes itself back.";
-    page::settle(&request, outcome, |_| said.to_owned(), PATH)
+    page::redirect_with_outcome(&request, outcome, |_| said.to_owned(), PATH)
 }
 
 pub(in crate::web::console) async fn confirm_requirement(
@@ -406,7 +421,7 @@ pub(in crate::web::console) async fn confirm_requirement(
     let method = BrowserSession::of(&request).method();
     let outcome = org.write(current.actor(), move |tx| policy::confirm(tx, method)).await;
     let said = "Single sign-on is required of everybody but owners from now on.";
-    page::settle(&request, outcome, |()| said.to_owned(), PATH)
+    page::redirect_with_outcome(&request, outcome, |()| said.to_owned(), PATH)
 }
 
 pub(in crate::web::console) async fn lift_requirement(
@@ -416,5 +431,10 @@ pub(in crate::web::console) async fn lift_requirement(
     _form: Posted<Fields>,
 ) -> Answer {
     let outcome = org.write(current.actor(), policy::lift).await;
-    page::settle(&request, outcome, |()| "Passwords are good again for all who have one.".to_owned(), PATH)
+    page::redirect_with_outcome(
+        &request,
+        outcome,
+        |()| "Passwords are good again for all who have one.".to_owned(),
+        PATH,
+    )
 }

@@ -117,7 +117,7 @@ pub(in crate::web::console) async fn approve(
 ) -> Answer {
     let decide = move |tx: &mut Tx| settings::approve(tx, &form.0.trust()?);
     let outcome = org.write(current.actor(), decide).await;
-    page::settle(&request, outcome, |_| "What was entered is in force.".to_owned(), PATH)
+    page::redirect_with_outcome(&request, outcome, |_| "What was entered is in force.".to_owned(), PATH)
 }
 
 pub(in crate::web::console) async fn reject(
@@ -128,7 +128,7 @@ pub(in crate::web::console) async fn reject(
 ) -> Answer {
     let decide = move |tx: &mut Tx| settings::reject(tx, &form.0.trust()?);
     let outcome = org.write(current.actor(), decide).await;
-    page::settle(&request, outcome, |()| "What was entered was thrown away.".to_owned(), PATH)
+    page::redirect_with_outcome(&request, outcome, |()| "What was entered was thrown away.".to_owned(), PATH)
 }
 
 /// An owner looked at what was trusted before owners had to approve of it.
@@ -145,7 +145,7 @@ pub(in crate::web::console) async fn looked(
         let noted = first_look::done(tx, shown.as_deref(), address)?;
         Ok(noted.with(certificates::list(tx.conn)?.iter().filter(|one| one.kept_at_upgrade).count()))
     });
-    page::settle(&request, outcome.await, |kept| said_of_look(*kept, address), PATH)
+    page::redirect_with_outcome(&request, outcome.await, |kept| said_of_look(*kept, address), PATH)
 }
 
 fn said_of_look(kept: usize, address: bool) -> String {

@@ -137,5 +137,5 @@ async fn act(
     let id = id.into_inner();
     let back = format!("/users/{id}");
     let outcome = org.write(current.actor(), move |tx| act(tx, &id)).await;
-    page::settle(request, outcome, |user| format!("{} {done}", user.name()), &back)
+    page::redirect_with_outcome(request, outcome, |user| format!("{} {done}", user.name()), &back)
 }

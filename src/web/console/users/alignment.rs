@@ -305,7 +305,7 @@ pub(in crate::web::console) async fn accept(
         Some(note) => format!("{} was left as they are. {note}", row.name),
         None => format!("{} is “{}” now.{waiting}", row.name, row.entra_name.as_deref().unwrap_or_default()),
     };
-    page::settle(&request, outcome, said, &path)
+    page::redirect_with_outcome(&request, outcome, said, &path)
 }
 
 pub(in crate::web::console) async fn undo(
@@ -323,7 +323,7 @@ pub(in crate::web::console) async fn undo(
     let said = |(row, waiting): &(AlignmentRow, String)| {
         format!("{} is “{}” again.{waiting}", row.name, row.user_name.as_deref().unwrap_or_default())
     };
-    page::settle(&request, outcome, said, &path)
+    page::redirect_with_outcome(&request, outcome, said, &path)
 }
 
 pub(in crate::web::console) async fn undo_all(
@@ -355,7 +355,7 @@ pub(in crate::web::console) async fn discard(
         tasks::let_go_on(&org, task.clone());
     }
     let path = if outcome.is_ok() { HOME } else { &own };
-    page::settle(&request, outcome, |_| DISCARDED.to_owned(), path)
+    page::redirect_with_outcome(&request, outcome, |_| DISCARDED.to_owned(), path)
 }
 
 /// Every row as a file, of which no more is in memory than is on its way.

@@ -240,6 +240,6 @@ async fn saved(
         Err(refusal @ (Error::Invalid(_) | Error::Taken(_))) => {
             show::render(current, layout, org, id, Some(form), Some(refusal)).await
         }
-        refused => page::settle(&request, refused, |_| String::new(), &format!("/users/{id}")),
+        refused => page::redirect_with_outcome(&request, refused, |_| String::new(), &format!("/users/{id}")),
     }
 }

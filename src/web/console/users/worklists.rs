@@ -151,7 +151,7 @@ pub(in crate::web::console) async fn dismiss(
     _form: Posted<Fields>,
 ) -> Answer {
     let outcome = org.write(current.actor(), move |tx| by_hand::dismiss_link(tx, &id)).await;
-    page::settle(
+    page::redirect_with_outcome(
         &request,
         outcome,
         |()| "The account stays under local management.".to_owned(),
