@@ -183,7 +183,7 @@ impl Partial {
     }
 
     /// The settings, with defaults for what nobody set.
-    pub fn settle(self) -> Result<Settings, BadSetting> {
+    pub fn resolve(self) -> Result<Settings, BadSetting> {
         Ok(Settings {
             data_dir: data_dir(self.data_dir.unwrap_or_else(|| PathBuf::from("data")))?,
             listen: self.listen.as_deref().unwrap_or("127.0.0.1:8080").parse()?,
@@ -311,7 +311,7 @@ mod tests {
 
     #[test]
     fn what_nobody_sets_has_a_default() {
-        let settings = Partial::default().settle().unwrap();
+        let settings = Partial::default().resolve().unwrap();
         assert_eq!(settings.listen.to_string(), "127.0.0.1:8080");
         assert_eq!(settings.data_dir, PathBuf::from("data"));
     }
@@ -321,13 +321,13 @@ mod tests {
         let flag = Partial { listen: Some("127.0.0.1:1".into()), ..Partial::default() };
         let file =
             Partial { listen: Some("127.0.0.1:2".into()), session_hours: Some(3), ..Partial::default() };
-        let settings = flag.or(file).settle().unwrap();
+        let settings = flag.or(file).resolve().unwrap();
         assert_eq!((settings.listen.port(), settings.session_hours), (1, 3));
     }
 
     #[test]
     fn a_bad_setting_is_named_with_what_it_must_be() {
-        let refused = |partial: Partial| partial.settle().unwrap_err().to_string();
+        let refused = |partial: Partial| partial.resolve().unwrap_err().to_string();
         assert!(
             refused(Partial { listen: Some("8080".into()), ..Partial::default() }).contains("127.0.0.1:8080")
         );
@@ -342,11 +342,12 @@ mod tests {
 
     #[test]
     fn the_authority_is_https_or_this_machine() {
-        let settle = |url: &str| Partial { entra_authority: Some(url.into()), ..Partial::default() }.settle();
-        let usual = Partial::default().settle().unwrap();
+        let resolve =
+            |url: &str| Partial { entra_authority: Some(url.into()), ..Partial::default() }.resolve();
+        let usual = Partial::default().resolve().unwrap();
         assert_eq!(usual.entra_authority.as_str(), "https://login.microsoftonline.com/");
         for url in ["https://login.microsoftonline.us", "http://127.0.0.1:8000", "http://[::1]:8000"] {
-            assert!(settle(url).is_ok(), "{url}");
+            assert!(resolve(url).is_ok(), "{url}");
         }
         for url in [
             "http://login.microsoftonline.com",
@@ -355,22 +356,22 @@ mod tests {
             "login",
             "ftp://127.0.0.1",
         ] {
-            assert!(settle(url).unwrap_err().to_string().contains("entra_authority"), "{url}");
+            assert!(resolve(url).unwrap_err().to_string().contains("entra_authority"), "{url}");
         }
     }
 
     #[test]
     fn proxies_are_addresses_and_networks() {
-        let settle = |texts: &[&str]| {
+        let resolve = |texts: &[&str]| {
             let texts = texts.iter().map(|text| (*text).to_owned()).collect();
-            Partial { trusted_proxies: Some(texts), ..Partial::default() }.settle()
+            Partial { trusted_proxies: Some(texts), ..Partial::default() }.resolve()
         };
         let told =
-            settle(&["10.0.0.5", "192.168.0.0/16", "fd00::/8", "::1", " ::ffff:10.0.0.0/104"]).unwrap();
+            resolve(&["10.0.0.5", "192.168.0.0/16", "fd00::/8", "::1", " ::ffff:10.0.0.0/104"]).unwrap();
         let told: Vec<String> = told.trusted_proxies.iter().map(ToString::to_string).collect();
         assert_eq!(told, ["10.0.0.5/32", "192.168.0.0/16", "fd00::/8", "::1/128", "10.0.0.0/8"]);
         for text in ["10.0.0.0/33", "proxy.example.com", "10.0.0.5:80", "0.0.0.0/0", "::/0", "*"] {
-            assert!(settle(&[text]).unwrap_err().to_string().contains(text), "{text}");
+            assert!(resolve(&[text]).unwrap_err().to_string().contains(text), "{text}");
         }
     }
 
@@ -383,6 +384,6 @@ mod tests {
             Some(ForwardedHeader::XForwardedFor)
         );
         assert!(read("forwarded_header = 'X-Real-IP'").unwrap_err().to_string().contains("X-Real-IP"));
-        assert_eq!(Partial::default().settle().unwrap().forwarded_header, ForwardedHeader::XForwardedFor);
+        assert_eq!(Partial::default().resolve().unwrap().forwarded_header, ForwardedHeader::XForwardedFor);
     }
 }

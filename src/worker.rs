@@ -36,7 +36,7 @@ pub async fn carry_on(org: Org) {
     clock.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
         clock.tick().await;
-        match org.aside(|org| org.glance(tasks::running)).await {
+        match org.aside(|org| org.read_one(tasks::running)).await {
             Ok(running) => running.into_iter().for_each(|task| drop(begin(org.clone(), task))),
             Err(cause) => tracing::error!(cause = %cause.for_log(), "looking for long work failed"),
         }

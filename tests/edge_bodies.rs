@@ -2,7 +2,7 @@
 
 use crate::harness::Console;
 use crate::source::files;
-use rollcall::web::{Patience, Room};
+use rollcall::web::{ConnectionLimits, Patience};
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -176,8 +176,8 @@ async fn a_file_is_not_read_before_the_token_was_seen() {
 #[actix_web::test]
 async fn connections_that_only_wait_keep_nobody_out() {
     let mut console = Console::open();
-    let room = Room { most: 60, share: 20 };
-    let address = console.served_with(|site| site.room = room);
+    let room = ConnectionLimits { most: 60, share: 20 };
+    let address = console.served_with(|site| site.connection_limits = room);
     let mut held = Vec::new();
     for number in 0..300 {
         let mut raw = Raw::connect(&address).await;
@@ -210,8 +210,8 @@ async fn connections_that_only_wait_keep_nobody_out() {
 #[actix_web::test]
 async fn whoever_waits_before_their_password_is_looked_at_keeps_nobody_out() {
     let mut console = Console::open();
-    let room = Room { most: 60, share: 16 };
-    let address = console.served_with(|site| site.room = room);
+    let room = ConnectionLimits { most: 60, share: 16 };
+    let address = console.served_with(|site| site.connection_limits = room);
     let browser = crate::harness::Browser::new(&address);
     let token = browser.get("/sign-in").await.value("input[name=csrf]").unwrap();
     let cookie = format!("Cookie: rollcall_form={}\r\n", browser.cookie("rollcall_form").unwrap());

@@ -4,7 +4,7 @@ use crate::harness::{Browser, Console, PASSWORD, Page};
 use chrono::TimeDelta;
 use rollcall::domain::audit::{self, Action};
 use rollcall::domain::{Role, admins};
-use rollcall::web::Room;
+use rollcall::web::ConnectionLimits;
 use std::time::Duration;
 use tokio::net::TcpStream;
 use tokio::time::timeout;
@@ -189,7 +189,8 @@ async fn tries_are(console: &Console, count: i32) {
 #[actix_web::test]
 async fn a_try_whose_password_nobody_looked_at_is_taken_back() {
     let mut console = Console::open();
-    let address = console.served_with(|site| site.room = Room { most: 64, share: 2 });
+    let address =
+        console.served_with(|site| site.connection_limits = ConnectionLimits { most: 64, share: 2 });
     let browser = Browser::new(&address);
     // From the third mistake on a try waits before its password is looked at.
     for _ in 0..3 {

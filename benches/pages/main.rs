@@ -177,7 +177,7 @@ fn bare_page(data: &Path) -> f64 {
     let mut took: Vec<Duration> = (0..LOOK_UPS)
         .map(|_| {
             let started = Instant::now();
-            let page = db.glance(|conn| {
+            let page = db.read_one(|conn| {
                 let page = users::table.order((users::sort_name, users::id)).limit(PAGE);
                 Ok(page.select(User::as_select()).load::<User>(conn)?)
             });

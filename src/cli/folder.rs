@@ -104,7 +104,7 @@ pub(super) fn begin_service(
     if let Some(identity) = identity {
         org.write(&Actor::Rollcall, move |tx| settings::put_own(tx, names::SERVED, &identity))?;
         // Should the log be lost from now on, the database file itself says that it is.
-        let _all = org.settle();
+        let _all = org.checkpoint();
     }
     Ok((was_killed && !had_log).then(|| missing_log(settings)))
 }
@@ -125,7 +125,7 @@ pub(super) fn end_service(org: &Org) -> Result<(), Failure> {
         settings::forget_own(tx, names::SERVED)
     });
     // Where nothing could be written, that says why.
-    if !org.settle() && written.is_ok() {
+    if !org.checkpoint() && written.is_ok() {
         tracing::warn!(
             "others use the database: what was written last stands in {DATABASE}-wal until they end"
         );
@@ -244,7 +244,7 @@ impl<'a> Folder<'a> {
         if let Some(left) = leftovers::left_at(&self.database)
             && (left.is_half || (has_none && !is_new))
         {
-            return Err(self.bad(left.told()));
+            return Err(self.bad(left.explain()));
         }
         match (state, keys.is_some()) {
             (State::Missing, true) if !is_new => Err(self.bad(format!(

@@ -26,7 +26,7 @@ pub(super) struct Left {
 
 impl Left {
     /// What is to be said of it to whoever would start.
-    pub(super) fn told(&self) -> String {
+    pub(super) fn explain(&self) -> String {
         let name = self.path.file_name().unwrap_or_default().display();
         if self.goes_on {
             format!("a backup is being restored into it ({name}). Wait until that has ended")

@@ -87,7 +87,7 @@ pub(super) fn take(folder: &Path) -> Result<Lock, Failure> {
     match lock(&file) {
         Ok(()) => {
             // Who has it is told to others only so that they find it: nothing rests on that.
-            let _told = tell(&mut file);
+            let _told = write_process_id(&mut file);
             Ok(Lock { file, _folder: itself })
         }
         Err(TryLockError::WouldBlock) => Err(in_use(folder, Some(&mut file))),
@@ -113,7 +113,7 @@ fn lock(file: &File) -> Result<(), TryLockError> {
     }
 }
 
-fn tell(file: &mut File) -> std::io::Result<()> {
+fn write_process_id(file: &mut File) -> std::io::Result<()> {
     file.set_len(0)?;
     file.seek(SeekFrom::Start(0))?;
     writeln!(file, "{}", std::process::id())

@@ -48,11 +48,11 @@ pub(super) fn start_for_command() {
 
 /// From now on a fault in the program is one line, in the log where there is one: no backtrace, whatever the variables
 /// say, unless that is logged.
-pub(super) fn tell_panics() {
-    std::panic::set_hook(Box::new(told));
+pub(super) fn log_panics() {
+    std::panic::set_hook(Box::new(log_panic));
 }
 
-fn told(panic: &PanicHookInfo<'_>) {
+fn log_panic(panic: &PanicHookInfo<'_>) {
     let text = text_of(panic.payload()).replace('\n', " ");
     let place = panic.location().map(ToString::to_string).unwrap_or_default();
     if tracing::event_enabled!(Level::ERROR) {

@@ -120,7 +120,7 @@ impl Admin {
                     let role = role.unwrap_or(usual);
                     let (user, noted) =
                         admins::create(tx, &admins::NewAdmin { name, user_name, password, role })?.split();
-                    let told = look_alike::tell_apart(tx.conn, Written::UserName, &user, meant);
+                    let told = look_alike::must_differ(tx.conn, Written::UserName, &user, meant);
                     told.map_err(|refusal| match refusal.about(LOOK_ALIKE) {
                         Some(text) => Error::Conflict(format!("{text} To do so, add --look-alike.")),
                         None => refusal,

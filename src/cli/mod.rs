@@ -208,7 +208,7 @@ enum Failure {
     Database(#[from] OpenError),
     #[error("{0}")]
     Start(String),
-    #[error("{}", told(.0))]
+    #[error("{}", explain(.0))]
     Refused(#[from] Error),
 }
 
@@ -224,7 +224,7 @@ impl Failure {
 }
 
 /// On a terminal the operator is who mends it, so the cause is told too.
-fn told(error: &Error) -> String {
+fn explain(error: &Error) -> String {
     match error {
         Error::Internal(cause) => format!("{error} ({cause})"),
         other => other.to_string(),
@@ -235,7 +235,7 @@ fn told(error: &Error) -> String {
 #[must_use]
 pub fn run() -> std::process::ExitCode {
     let arguments = Arguments::parse();
-    log::tell_panics();
+    log::log_panics();
     signals::outlive_a_file_limit();
     let code = match std::panic::catch_unwind(|| obey(arguments)) {
         Ok(Ok(())) => std::process::ExitCode::SUCCESS,
@@ -252,7 +252,7 @@ pub fn run() -> std::process::ExitCode {
 
 fn obey(arguments: Arguments) -> Result<(), Failure> {
     let new_organisation = arguments.flags.new_organisation;
-    let settings = Settings { new_organisation, ..settle(arguments.flags)? };
+    let settings = Settings { new_organisation, ..read_settings(arguments.flags)? };
     let command = arguments.command.unwrap_or(Command::Serve);
     if let Command::Serve = command {
         return serve::serve(&settings);
@@ -280,7 +280,7 @@ impl Command {
             Self::Demo => manage::demo(&org),
         };
         // Where a server uses the database it does this itself.
-        let _all = org.settle();
+        let _all = org.checkpoint();
         done
     }
 
@@ -323,10 +323,11 @@ fn read_settings(flags: Flags) -> Result<Settings, BadSetting> {
         log: flags.log,
         log_format: flags.log_format,
     };
-    let settled = said.clone().or(file.says.clone()).settle();
+    let settled = said.clone().or(file.says.clone()).resolve();
     // What a flag or a variable says wrongly is wrong without the file, too.
-    settled
-        .map_err(|fault| if said.settle().is_err_and(|own| own == fault) { fault } else { file.place(fault) })
+    settled.map_err(
+        |fault| if said.resolve().is_err_and(|own| own == fault) { fault } else { file.place(fault) },
+    )
 }
 
 /// One line from standard input, without the line's end.

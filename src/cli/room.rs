@@ -14,7 +14,7 @@ const LEAST_MIB: u64 = 256;
 const MIB: u64 = 1024 * 1024;
 
 /// Looks whether a server with so many threads can start.
-pub(super) fn look(threads: Threads) -> Result<(), Failure> {
+pub(super) fn check(threads: Threads) -> Result<(), Failure> {
     let limit = getrlimit(Resource::As).current.map(|bytes| bytes / MIB);
     if let Some(limit) = limit.filter(|limit| *limit < LEAST_MIB) {
         return Err(Failure::Start(format!(

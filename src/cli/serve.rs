@@ -5,7 +5,7 @@ use crate::config::{Listen, Settings};
 use crate::domain::sessions::Limits;
 use crate::domain::{Actor, Org, admins, recount, retention};
 use crate::threads::Threads;
-use crate::web::{self, AppState, Patience, Proxies, Room, Site};
+use crate::web::{self, AppState, ConnectionLimits, ConsoleSettings, Patience, Proxies};
 use crate::worker;
 use chrono::TimeDelta;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
@@ -17,7 +17,7 @@ use url::Url;
 pub(super) fn serve(settings: &Settings) -> Result<(), Failure> {
     log::start(settings)?;
     let threads = Threads::here();
-    room::look(threads)?;
+    room::check(threads)?;
     let system = actix_web::rt::System::new();
     system
         .block_on(async { signals::let_pass() })
@@ -45,11 +45,11 @@ pub(super) fn serve(settings: &Settings) -> Result<(), Failure> {
         absolute: TimeDelta::hours(settings.session_hours.into()),
     };
     let served = org.clone();
-    let site = Site {
+    let site = ConsoleSettings {
         public_url,
         authority: settings.entra_authority.clone(),
         proxies: Proxies { networks: settings.trusted_proxies.clone(), header: settings.forwarded_header },
-        room: Room::within(descriptors()),
+        connection_limits: ConnectionLimits::within(descriptors()),
         patience: Patience::default(),
         hsts_subdomains: settings.hsts_subdomains,
         limits,

@@ -45,7 +45,7 @@ impl File {
     fn parse(path: String, text: &str) -> Result<Self, BadSetting> {
         let places: BTreeMap<String, Spanned<Value>> = toml::from_str(text).unwrap_or_default();
         let says = toml::from_str(text).map_err(|cause| {
-            let told = told(&cause, text, &places);
+            let told = explain(&cause, text, &places);
             BadSetting::new(format!("the settings file {path}{told}"))
         })?;
         let lines = places.into_iter().map(|(key, value)| (key, line_of(text, value.span().start)));
@@ -63,7 +63,7 @@ impl File {
 }
 
 /// The line and the key that a fault is about, and what is wrong.
-fn told(cause: &toml::de::Error, text: &str, places: &BTreeMap<String, Spanned<Value>>) -> String {
+fn explain(cause: &toml::de::Error, text: &str, places: &BTreeMap<String, Spanned<Value>>) -> String {
     let kind = |message: String, (name, plain): &(&str, &str)| message.replace(name, plain);
     let message = KINDS.iter().fold(cause.message().replace('\n', " "), kind);
     let Some(Range { start, .. }) = cause.span() else { return format!(": {message}") };
@@ -127,7 +127,7 @@ mod tests {
     #[test]
     fn a_value_that_cannot_be_is_placed_where_the_file_said_it() {
         let file = File::parse("c.toml".to_owned(), "# first\nsession_hours = 0\n").unwrap();
-        let fault = file.says.clone().settle().unwrap_err();
+        let fault = file.says.clone().resolve().unwrap_err();
         let told = file.place(fault).to_string();
         assert!(
             told.starts_with("the settings file c.toml, line 2: session_hours is 0; it must be"),
@@ -135,7 +135,7 @@ mod tests {
         );
         for (text, key) in [("# x\nlog = 'a[b=info'", "log"), ("\ndata_dir = ''", "data_dir")] {
             let file = File::parse("c.toml".to_owned(), text).unwrap();
-            let told = file.place(file.says.clone().settle().unwrap_err()).to_string();
+            let told = file.place(file.says.clone().resolve().unwrap_err()).to_string();
             assert!(told.starts_with(&format!("the settings file c.toml, line 2: {key} is ")), "{told}");
         }
         let elsewhere = BadSetting::of("listen", "listen is “x”".to_owned());

@@ -63,7 +63,7 @@ mod tests {
 
     #[test]
     fn what_to_log_is_a_level_or_a_level_for_what_is_named() {
-        let settle = |text: &str| Partial { log: Some(text.into()), ..Partial::default() }.settle();
+        let resolve = |text: &str| Partial { log: Some(text.into()), ..Partial::default() }.resolve();
         for text in [
             "off",
             "WARN",
@@ -73,7 +73,7 @@ mod tests {
             "rollcall[request{route,client}]=debug",
             "info,[request{client=\"::1\"}]=trace,actix_http=off",
         ] {
-            assert!(settle(text).is_ok(), "{text}");
+            assert!(resolve(text).is_ok(), "{text}");
         }
         for text in [
             "loud",
@@ -91,7 +91,7 @@ mod tests {
             "rollcall[request{a,b}]",
             "rollcall[request{a,loud",
         ] {
-            let told = settle(text).unwrap_err().to_string();
+            let told = resolve(text).unwrap_err().to_string();
             assert!(told.contains("it must be off, error, warn, info, debug or trace"), "{text}: {told}");
         }
     }

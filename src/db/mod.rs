@@ -248,7 +248,7 @@ impl Db {
     }
 
     /// Asks whether the database can serve; `answer` is called soon, on a thread that waits for nobody.
-    pub fn look(&self, answer: impl FnOnce(Condition) + Send + 'static) {
+    pub fn check_condition(&self, answer: impl FnOnce(Condition) + Send + 'static) {
         match self.monitor() {
             Some(monitor) => monitor.ask(answer),
             None => answer(Condition::Broken),
@@ -292,7 +292,7 @@ impl Db {
     /// Brings all that was written into the database file itself, so that this one file is all of the database; answers
     /// whether it is. Whoever else uses it is waited for only a moment.
     #[must_use]
-    pub fn settle(&self) -> bool {
+    pub fn checkpoint(&self) -> bool {
         if self.writer.is_none() || self.origin.opened.is_replaced() {
             return false;
         }
@@ -312,7 +312,7 @@ impl Db {
     }
 
     /// Reads one thing, or things that need not be of one moment.
-    pub fn glance<T>(&self, work: impl FnOnce(&mut Conn) -> Result<T>) -> Result<T> {
+    pub fn read_one<T>(&self, work: impl FnOnce(&mut Conn) -> Result<T>) -> Result<T> {
         work(&mut *self.readers.get().map_err(faults::no_reader)?)
     }
 
@@ -563,7 +563,7 @@ mod tests {
     #[test]
     fn a_new_database_can_give_room_back_and_an_older_one_stays_as_it_was_made() {
         let mode = |db: &Db| {
-            let mode = db.glance(|conn| Ok(sql_query("PRAGMA auto_vacuum").get_result::<Mode>(conn)?));
+            let mode = db.read_one(|conn| Ok(sql_query("PRAGMA auto_vacuum").get_result::<Mode>(conn)?));
             mode.unwrap().auto_vacuum
         };
         let (folder, db) = open();

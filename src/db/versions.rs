@@ -164,7 +164,7 @@ mod tests {
         let reader = Db::open_to_read(&path).unwrap();
         assert!(reader.write(|_| Ok(())).is_err_and(|cause: Error| cause.outage().is_some()));
         assert!(reader.read(|conn| Ok(is_unused(conn)?)).unwrap());
-        assert!(db.settle());
+        assert!(db.checkpoint());
         drop((db, reader));
         changed(&path, "DELETE FROM __diesel_schema_migrations WHERE version = '202611260068';");
         assert!(matches!(Db::open_to_read(&path), Err(OpenError::Behind { .. })));

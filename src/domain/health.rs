@@ -243,7 +243,7 @@ fn summary(conn: &mut Conn, now: NaiveDateTime, health: &Health, open: &[Open]) 
     let (severity, text) = if repeated {
         let text = format!(
             "{failed} of the last day’s {requests} provisioning requests failed. Most often: {}",
-            told_of(most, &most.sentence)
+            describe(most, &most.sentence)
         );
         (Severity::Bad, text)
     } else if failed == 1 {
@@ -266,7 +266,7 @@ fn cause(open: &Open) -> Warning {
         Some(remedy) => {
             let said = said(open);
             let said = said.split(FOR_CLIENTS).next().unwrap_or_default();
-            format!("{said} {}", told_of(open, remedy))
+            format!("{said} {}", describe(open, remedy))
         }
         None => said(open),
     };
@@ -291,12 +291,12 @@ fn said(open: &Open) -> String {
         (_, 1, _) => "One request".to_owned(),
         (_, many, _) => format!("{many} requests"),
     };
-    format!("{what}: {}", told_of(open, &open.sentence))
+    format!("{what}: {}", describe(open, &open.sentence))
 }
 
 /// What a sentence says of those for whom one cause holds: of several it names nobody, and leaves no gap where a name
 /// stood.
-fn told_of(open: &Open, sentence: &str) -> String {
+fn describe(open: &Open, sentence: &str) -> String {
     if open.things == 1 {
         return sentence.to_owned();
     }

@@ -30,12 +30,12 @@ pub(super) fn of_file(sent: &str) -> String {
 
 /// What is wrong with the characters of a name, if something is; `label` names it in the sentence: `site name`.
 pub(super) fn complaint(field: &'static str, label: &str, name: &str) -> Option<Complaint> {
-    characters::hidden(name).map(|hidden| told(field, label, hidden))
+    characters::hidden(name).map(|hidden| describe(field, label, hidden))
 }
 
 /// As [`complaint`], for user names: no space but the usual one either.
 pub(super) fn user_name_complaint(name: &str) -> Option<Complaint> {
-    characters::hidden_in_user_name(name).map(|hidden| told("user_name", "user name", hidden))
+    characters::hidden_in_user_name(name).map(|hidden| describe("user_name", "user name", hidden))
 }
 
 /// Refuses a name with a character that cannot be seen.
@@ -51,7 +51,7 @@ pub(super) fn leave_out(label: &str, value: &mut String) -> Option<String> {
     Some(told)
 }
 
-fn told(field: &'static str, label: &str, hidden: Hidden) -> Complaint {
+fn describe(field: &'static str, label: &str, hidden: Hidden) -> Complaint {
     let message = format!("The {label} has a character that cannot be seen: {hidden}. Remove it.");
     Complaint { field, message }
 }

@@ -40,8 +40,8 @@ impl Org {
     }
 
     /// Reads one thing, or things that need not be of one moment.
-    pub fn glance<T>(&self, work: impl FnOnce(&mut Conn) -> Result<T>) -> Result<T> {
-        self.0.db.glance(work)
+    pub fn read_one<T>(&self, work: impl FnOnce(&mut Conn) -> Result<T>) -> Result<T> {
+        self.0.db.read_one(work)
     }
 
     /// Waits for the permit to look at all rows of a table, to be held while one does.
@@ -206,14 +206,14 @@ impl Org {
     }
 
     /// Asks whether the database can serve; `answer` is called soon, and waits for no other work.
-    pub fn look(&self, answer: impl FnOnce(Condition) + Send + 'static) {
+    pub fn check_condition(&self, answer: impl FnOnce(Condition) + Send + 'static) {
         // Writes alone tell when they are possible again, and while they are not nobody may try one.
         if self.outage().is_some_and(|outage| outage != Outage::Locked) {
             let touch = self.clone().transact(Authority::trusted(Actor::Rollcall), settings::touch);
             // What came of it is seen at the next look.
             self.0.db.submit(Priority::Background, touch, drop);
         }
-        self.0.db.look(answer);
+        self.0.db.check_condition(answer);
     }
 
     /// What keeps writes from the database just now, if something does.
@@ -237,8 +237,8 @@ impl Org {
     /// Brings all that was written into the database file itself, so that this one file is all of the database; answers
     /// whether it is. For the end of a program: whoever else uses the database is waited for only a moment.
     #[must_use]
-    pub fn settle(&self) -> bool {
-        self.0.db.settle()
+    pub fn checkpoint(&self) -> bool {
+        self.0.db.checkpoint()
     }
 
     fn transact<T, E: From<Error>>(

@@ -88,7 +88,7 @@ pub fn read(file: &[u8]) -> Result<IdentityProvider, NotMetadata> {
     if file.len() > LARGEST {
         return Err(NotMetadata::TooLarge);
     }
-    read_decoded(&encoding::decode(file).map_err(told)?)
+    read_decoded(&encoding::decode(file).map_err(not_metadata)?)
 }
 
 /// As [`read`], of a text that was pasted: whatever encoding its declaration names, it is text by now.
@@ -96,10 +96,10 @@ pub fn read_text(text: &str) -> Result<IdentityProvider, NotMetadata> {
     if text.len() > LARGEST {
         return Err(NotMetadata::TooLarge);
     }
-    read_decoded(encoding::from_text(text).map_err(told)?)
+    read_decoded(encoding::from_text(text).map_err(not_metadata)?)
 }
 
-fn told(fault: Fault) -> NotMetadata {
+fn not_metadata(fault: Fault) -> NotMetadata {
     match fault {
         Fault::TooLarge => NotMetadata::TooComplex,
         Fault::DeclaredEncoding => NotMetadata::Encoding,
@@ -115,7 +115,7 @@ fn read_decoded(text: &str) -> Result<IdentityProvider, NotMetadata> {
     if beginning.starts_with("<!doctype html") || beginning.starts_with("<html") {
         return Err(NotMetadata::WebPage);
     }
-    let tree = Tree::parse_annotated(text).map_err(told)?;
+    let tree = Tree::parse_annotated(text).map_err(not_metadata)?;
     let root = tree.root().map_err(|_| NotMetadata::NotMetadata)?;
     let entity = match root {
         root if root.is(METADATA, "EntityDescriptor") => root,

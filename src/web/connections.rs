@@ -40,14 +40,14 @@ const SMALLEST_SHARE: usize = 16;
 
 /// How many connections are held at once.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Room {
+pub struct ConnectionLimits {
     /// All together.
     pub most: usize,
     /// Those of one block of addresses ([`Block`]) that is no named proxy's.
     pub share: usize,
 }
 
-impl Room {
+impl ConnectionLimits {
     /// As many as a program has room for that may hold so many descriptors.
     #[must_use]
     pub fn within(descriptors: u64) -> Self {
@@ -90,7 +90,7 @@ const LINGER: Duration = Duration::from_secs(2);
 pub(super) struct Connections(Arc<Shared>);
 
 struct Shared {
-    room: Room,
+    connection_limits: ConnectionLimits,
     patience: Patience,
     proxies: Vec<IpNet>,
     epoch: Instant,
@@ -138,10 +138,10 @@ pub(super) struct Connection {
 const WORKING: u64 = u64::MAX;
 
 impl Connections {
-    pub(super) fn new(room: Room, patience: Patience, proxies: Vec<IpNet>) -> Self {
+    pub(super) fn new(connection_limits: ConnectionLimits, patience: Patience, proxies: Vec<IpNet>) -> Self {
         let (held, bytes) = (Mutex::default(), AtomicUsize::default());
         let epoch = Instant::now();
-        Self(Arc::new(Shared { room, patience, proxies, epoch, held, bytes }))
+        Self(Arc::new(Shared { connection_limits, patience, proxies, epoch, held, bytes }))
     }
 
     /// Takes a connection in, for which another may have to go. None if there is no room: all are being worked for.
@@ -149,7 +149,7 @@ impl Connections {
         let home = self.holder(peer);
         let mut held = self.held();
         self.keep_share(&mut held, home)?;
-        if held.values().map(Vec::len).sum::<usize>() >= self.0.room.most {
+        if held.values().map(Vec::len).sum::<usize>() >= self.0.connection_limits.most {
             make_room(&mut held)?;
         }
         let connection = Arc::new(Connection {
@@ -184,7 +184,7 @@ impl Connections {
     fn keep_share(&self, held: &mut ConnectionsByOwner, holder: ConnectionOwner) -> Option<()> {
         let mine = held.get_mut(&holder).filter(|_| holder != ConnectionOwner::Proxies);
         match mine {
-            Some(mine) if mine.len() >= self.0.room.share => cut_of_most(mine),
+            Some(mine) if mine.len() >= self.0.connection_limits.share => cut_of_most(mine),
             _ => Some(()),
         }
     }

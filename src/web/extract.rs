@@ -227,9 +227,9 @@ impl OrgHandle {
         self.org.read(work)
     }
 
-    /// Reads one thing on the spot.
-    pub(super) fn glance<T>(&self, work: impl FnOnce(&mut Conn) -> Result<T>) -> Result<T> {
-        self.org.glance(work)
+    /// Reads one thing on this thread.
+    pub(super) fn read_one<T>(&self, work: impl FnOnce(&mut Conn) -> Result<T>) -> Result<T> {
+        self.org.read_one(work)
     }
 
     /// Does `work` in a transaction, kept only if it returns `Ok`. Its refusal arrives as the type that it is.
@@ -277,8 +277,8 @@ impl OrgHandle {
     /// Whether the database can serve, answered within this time.
     pub(super) async fn condition(&self, patience: Duration) -> Condition {
         let (sender, receiver) = tokio::sync::oneshot::channel();
-        // Whoever waited no longer was told what there was to say.
-        self.org.look(move |condition| {
+        // The receiver is gone where the time was up.
+        self.org.check_condition(move |condition| {
             let _late = sender.send(condition);
         });
         match tokio::time::timeout(patience, receiver).await {

@@ -43,7 +43,7 @@ mod table;
 mod task_lines;
 
 pub use client_address::Proxies;
-pub use connections::{Patience, Room};
+pub use connections::{ConnectionLimits, Patience};
 pub use route::Endpoint;
 pub use scim::ENDPOINTS as SCIM_ENDPOINTS;
 pub use server::serve;
@@ -69,7 +69,7 @@ struct Shared {
     public_url: Url,
     proxies: Proxies,
     unnamed_proxies: client_address::UnnamedProxies,
-    room: Room,
+    connection_limits: ConnectionLimits,
     patience: Patience,
     hsts_subdomains: bool,
     limits: Limits,
@@ -88,7 +88,7 @@ struct Shared {
 
 /// What the operator decides about a console.
 #[derive(Clone, Debug)]
-pub struct Site {
+pub struct ConsoleSettings {
     /// The address under which browsers and Entra ID reach it.
     pub public_url: Url,
     /// Where Entra ID publishes its keys.
@@ -96,7 +96,7 @@ pub struct Site {
     /// Reverse proxies that are believed when they say where a request comes from.
     pub proxies: Proxies,
     /// How many connections are held at once.
-    pub room: Room,
+    pub connection_limits: ConnectionLimits,
     /// For how long clients are waited for.
     pub patience: Patience,
     /// Whether browsers are told to come over https to the hosts below the public address too.
@@ -112,7 +112,7 @@ pub struct Site {
 impl AppState {
     /// A console for `org`.
     #[must_use]
-    pub fn new(org: Org, site: Site) -> Self {
+    pub fn new(org: Org, site: ConsoleSettings) -> Self {
         if let Some(host) = site.public_url.domain() {
             org.be_known_at(host);
         }
@@ -121,7 +121,7 @@ impl AppState {
             public_url: site.public_url,
             proxies: site.proxies,
             unnamed_proxies: client_address::UnnamedProxies::default(),
-            room: site.room,
+            connection_limits: site.connection_limits,
             patience: site.patience,
             hsts_subdomains: site.hsts_subdomains,
             limits: site.limits,
@@ -214,7 +214,7 @@ fn app(
                 .wrap(from_fn(guard::same_origin))
                 .wrap(from_fn(page::render_failures))
                 .wrap(sessions)
-                .wrap(from_fn(session::tell_lost))
+                .wrap(from_fn(session::report_lost))
                 .configure(console::configure)
                 .default_service(web::to(guard::nowhere)),
         )

@@ -163,7 +163,7 @@ async fn issue(
 /// Writes a refusal down, unless one of its sort was written down just now.
 fn note(request: &HttpRequest, refusal: &Refusal) {
     let Ok(state) = app_state(request) else { return };
-    let switched = OrgHandle::at(state).glance(switch::read).map(|switch| switch.state);
+    let switched = OrgHandle::at(state).read_one(switch::read).map(|switch| switch.state);
     // Before provisioning is switched on for the first time, who proves nothing is only noise.
     if !refusal.is_of_switch() && switched.is_ok_and(|state| state == State::Off) {
         return;

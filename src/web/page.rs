@@ -28,7 +28,7 @@ pub(super) type Answer = Result<HttpResponse, Failure>;
 #[derive(Clone, Default)]
 pub(super) struct Layout {
     pub(super) organisation: String,
-    pub(super) room: &'static str,
+    pub(super) section: &'static str,
     pub(super) person: Option<Person>,
     pub(super) csrf: String,
     pub(super) flashes: Vec<Flash>,
@@ -62,8 +62,8 @@ pub(super) struct Person {
 impl Layout {
     /// The layout of a page in this section of the navigation.
     #[must_use]
-    pub(super) fn of(mut self, room: &'static str) -> Self {
-        self.room = room;
+    pub(super) fn of(mut self, section: &'static str) -> Self {
+        self.section = section;
         self
     }
 
@@ -140,7 +140,7 @@ impl Layout {
             css: assets::address("console.css"),
             js: assets::address("console.js"),
             icon: assets::address("icon.svg"),
-            room: "",
+            section: "",
             unplaced: RefCell::default(),
             cookie,
         })
@@ -234,9 +234,9 @@ fn in_address(text: &str) -> String {
     })
 }
 
-/// On to a page that says what came of it: in the part that the path leads to, where it names one. A refusal is said there
-/// too; what nobody here can mend is a failure.
-pub(super) fn settle<T>(
+/// Redirects to a page that shows the outcome, in the part that the fragment of `path` names. A refusal that the person
+/// can correct is shown there too; any other error becomes the failure page.
+pub(super) fn redirect_with_outcome<T>(
     request: &HttpRequest,
     outcome: Result<T>,
     done: impl FnOnce(&T) -> String,

@@ -36,7 +36,7 @@ const LINGER: Duration = Duration::from_secs(1);
 /// Serves the console on `listener` until the program is told to stop.
 pub fn serve(state: AppState, listener: TcpListener, threads: Threads) -> io::Result<Server> {
     let proxies = state.0.proxies.networks.clone();
-    let connections = Connections::new(state.0.room, state.0.patience, proxies);
+    let connections = Connections::new(state.0.connection_limits, state.0.patience, proxies);
     let builder = Server::build()
         .workers(threads.workers)
         .worker_max_blocking_threads(threads.blocking)

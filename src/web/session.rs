@@ -319,8 +319,8 @@ pub(super) fn lost() -> Option<Error> {
     LOST.try_with(RefCell::take).ok().flatten().map(|lost| lost.cause)
 }
 
-/// Tells that a session could not be kept, in place of an answer that would lead on as if it had been.
-pub(super) async fn tell_lost<B: MessageBody>(
+/// Reports that a session could not be stored, in place of a response that relies on it.
+pub(super) async fn report_lost<B: MessageBody>(
     request: ServiceRequest,
     next: Next<B>,
 ) -> Result<ServiceResponse<EitherBody<B>>, actix_web::Error> {

@@ -366,7 +366,7 @@ pub(super) async fn consume(
         SignInOutcome::Refused { is_repeat: true, .. } if layout.person.is_some() => Ok(page::go("/")),
         // Of what did not come of an answer whoever is signed in is told: they may have been asked to prove who they are.
         SignInOutcome::Refused { is_over: true, sentence, reference, .. } if layout.person.is_some() => {
-            Ok(switch::told(&request, sentence, &reference))
+            Ok(switch::redirect_with_refusal(&request, sentence, &reference))
         }
         SignInOutcome::Refused { is_over: true, reference, .. } if present == BrowserUser::Unknown => {
             Ok(page::go(&switch::refused_at(&reference)))

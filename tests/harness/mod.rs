@@ -15,7 +15,7 @@ use rollcall::domain::users::{Profile, User, by_hand};
 use rollcall::domain::{Actor, Clock, Noted, Org, Role, Tx, licenses, sites, tasks};
 use rollcall::seal::Keyring;
 use rollcall::threads::Threads;
-use rollcall::web::{self, AppState, Patience, Proxies, Room, Site};
+use rollcall::web::{self, AppState, ConnectionLimits, ConsoleSettings, Patience, Proxies};
 use std::net::TcpListener;
 use std::num::NonZeroU32;
 use tempfile::TempDir;
@@ -92,17 +92,17 @@ fn serve_with(
     org: &Org,
     authority: &str,
     public: Option<&str>,
-    change: impl FnOnce(&mut Site),
+    change: impl FnOnce(&mut ConsoleSettings),
 ) -> (String, ServerHandle) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     listener.set_nonblocking(true).unwrap();
     let address = format!("http://{}", listener.local_addr().unwrap());
     let limits = Limits { idle: TimeDelta::minutes(60), absolute: TimeDelta::hours(12) };
-    let mut site = Site {
+    let mut site = ConsoleSettings {
         public_url: public.unwrap_or(&address).parse().unwrap(),
         authority: authority.parse().unwrap(),
         proxies: Proxies::default(),
-        room: Room::within(1024),
+        connection_limits: ConnectionLimits::within(1024),
         patience: Patience::default(),
         hsts_subdomains: false,
         limits,
@@ -177,7 +177,7 @@ impl Console {
     }
 
     /// Another server of the same organisation, with other settings; its address.
-    pub fn served_with(&mut self, change: impl FnOnce(&mut Site)) -> String {
+    pub fn served_with(&mut self, change: impl FnOnce(&mut ConsoleSettings)) -> String {
         let (address, server) = serve_with(&self.org, &self.authority, None, change);
         self.servers.push(server);
         address

@@ -228,7 +228,7 @@ pub fn hand_over(tx: &mut Tx, id: &str, handed_over: bool) -> Result<Noted<User>
     store(tx, &mut user, None)?;
     if handed_over {
         // Entra ID was refused this account until now.
-        users::troubles::forget_troubles(tx, &user, &user.profile.user_name)?;
+        users::troubles::forget(tx, &user, &user.profile.user_name)?;
     }
     let action = if handed_over { Action::OwnerHandedOver } else { Action::OwnerProtected };
     let name = user.name();

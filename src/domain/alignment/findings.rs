@@ -40,7 +40,7 @@ pub(super) fn rows(accounts: &[Account], theirs: &[Theirs], found: &Matches) -> 
     }
     for at in &found.only_here {
         let (kind, reason) = match found.crowds.get(at) {
-            Some((evidence, count)) => (Kind::Ambiguous, told_crowd(*evidence, *count)),
+            Some((evidence, count)) => (Kind::Ambiguous, describe_crowd(*evidence, *count)),
             None => (Kind::OnlyHere, "Nobody in the file resembles this user.".to_owned()),
         };
         rows.push(blank(kind, Some(&accounts[*at]), None, reason));
@@ -62,7 +62,7 @@ fn candidates(others: &[usize], theirs: &[Theirs]) -> String {
     }
 }
 
-fn told_crowd(evidence: Evidence, count: usize) -> String {
+fn describe_crowd(evidence: Evidence, count: usize) -> String {
     let what = match evidence {
         Evidence::Email => "that address",
         Evidence::Domain => "that name before the @",

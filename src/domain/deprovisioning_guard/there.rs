@@ -110,7 +110,7 @@ pub(super) fn count(tx: &mut Tx, loss: Loss, window: Window, since: NaiveDateTim
     if let Some(known) = known {
         return Ok(known);
     }
-    let found = look(tx.conn, since, tx.now)?;
+    let found = count_there(tx.conn, since, tx.now)?;
     match window {
         Window::Hour => diesel::update(this).set(guard_minutes::there_hour.eq(found)).execute(tx.conn)?,
         Window::Day => diesel::update(this).set(guard_minutes::there_day.eq(found)).execute(tx.conn)?,
@@ -118,7 +118,7 @@ pub(super) fn count(tx: &mut Tx, loss: Loss, window: Window, since: NaiveDateTim
     Ok(found)
 }
 
-fn look(conn: &mut Conn, since: NaiveDateTime, now: NaiveDateTime) -> Result<i64> {
+fn count_there(conn: &mut Conn, since: NaiveDateTime, now: NaiveDateTime) -> Result<i64> {
     let until = latest(now);
     let active: i64 = census::table.select(census::active_users).first(conn)?;
     let created: i64 = created(since, until).count().get_result(conn)?;

@@ -50,7 +50,7 @@ impl CredentialRefusal {
     /// What was wrong and how to mend it.
     #[must_use]
     pub fn remedy(self) -> &'static str {
-        use tokens::Refused::{Expired, Revoked, Unknown};
+        use tokens::TokenRefusal::{Expired, Revoked, Unknown};
         match (self.cause, self.kind) {
             (Cause::NotSent, _) => {
                 "No API token was sent. Enter the token of Identity Management as Secret Token in Entra ID."

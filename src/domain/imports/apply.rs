@@ -1,6 +1,6 @@
 //! Applying a validated import: all of it or nothing, and only what was validated.
 
-use super::line::Line;
+use super::line::ParsedRow;
 use super::plan::{self, CurrentState, Plan};
 use super::store::{all_rows, find, finish};
 use super::{Import, ImportRow, State, Step};
@@ -25,7 +25,7 @@ pub fn prepare(conn: &mut Conn, id: &str) -> Result<Ready> {
     let import = find(conn, id)?;
     may_apply(&import)?;
     let before = all_rows(conn, id)?;
-    let lines: Vec<Line> = before.iter().map(ImportRow::line).collect();
+    let lines: Vec<ParsedRow> = before.iter().map(ImportRow::line).collect();
     let plan = plan::plan(conn, &lines, import.take_away)?;
     unchanged(&before, &plan.rows)?;
     Ok(Ready { id: id.to_owned(), plan })
@@ -94,9 +94,9 @@ fn may_apply(import: &Import) -> Result<()> {
 }
 
 impl ImportRow {
-    fn line(&self) -> Line {
+    fn line(&self) -> ParsedRow {
         let (user_name, license) = (self.user_name.clone(), self.license.clone());
-        Line { number: self.number, user_name, license, site: self.site.clone(), problem: None }
+        ParsedRow { number: self.number, user_name, license, site: self.site.clone(), problem: None }
     }
 
     /// How the row differs from what was validated, as part of a sentence.

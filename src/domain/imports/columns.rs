@@ -1,7 +1,7 @@
 //! The header, and what is wrong with the shape of a row below it.
 
 use super::counted;
-use super::line::{Line, Problem};
+use super::line::{ParsedRow, Problem};
 use crate::domain::spreadsheets::{key, refused, unguarded};
 use crate::error::Result;
 use csv::StringRecord;
@@ -63,11 +63,11 @@ impl Columns {
     }
 
     /// A row's two cells, and what is wrong with its shape.
-    pub(super) fn line(&self, number: i32, cells: &StringRecord) -> Line {
+    pub(super) fn line(&self, number: i32, cells: &StringRecord) -> ParsedRow {
         let cell = |at: usize| cells.get(at).map(|cell| cut(unguarded(cell.trim()), LONGEST_CELL));
         let (user_name, license) = (cell(self.user_name), cell(self.license));
         let problem = self.problem(cells, user_name.is_none() || license.is_none());
-        Line {
+        ParsedRow {
             number,
             user_name: user_name.unwrap_or_default(),
             license: license.unwrap_or_default(),

@@ -2,7 +2,7 @@
 
 /// One row with its cells, and what is wrong with its shape.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Line {
+pub(super) struct ParsedRow {
     pub(super) number: i32,
     pub(super) user_name: String,
     pub(super) license: String,

@@ -1,7 +1,7 @@
 //! Which rows of a file name the same user, and whether they ask the same. Worked out once a user, so that a file that
 //! repeats one row ten thousand times costs no more than any other.
 
-use super::line::{Line, Problem};
+use super::line::{ParsedRow, Problem};
 use crate::domain::fold;
 use std::collections::HashMap;
 
@@ -22,7 +22,7 @@ struct Rows<Ask> {
 
 impl<Ask: PartialEq> Namesakes<Ask> {
     /// Looks at each line once. `asks` is called once a line.
-    pub(super) fn of(lines: &[Line], mut asks: impl FnMut(&Line) -> Ask) -> Self {
+    pub(super) fn of(lines: &[ParsedRow], mut asks: impl FnMut(&ParsedRow) -> Ask) -> Self {
         let mut users: HashMap<String, Rows<Ask>> = HashMap::new();
         for line in lines.iter().filter(|line| !line.user_name.is_empty()) {
             let (asks, shaped) = (asks(line), line.problem.is_none());
@@ -40,12 +40,12 @@ impl<Ask: PartialEq> Namesakes<Ask> {
         Self(users)
     }
 
-    fn rows(&self, line: &Line) -> Option<&Rows<Ask>> {
+    fn rows(&self, line: &ParsedRow) -> Option<&Rows<Ask>> {
         self.0.get(&fold(&line.user_name))
     }
 
     /// What is wrong where another row asks something else for the same user.
-    pub(super) fn twice(&self, line: &Line, asks: &Ask) -> Option<Problem> {
+    pub(super) fn twice(&self, line: &ParsedRow, asks: &Ask) -> Option<Problem> {
         let rows = self.rows(line)?;
         let another = rows.other?;
         let other = if rows.asks == *asks { another } else { rows.first };
@@ -57,7 +57,7 @@ impl<Ask: PartialEq> Namesakes<Ask> {
     }
 
     /// Whether the line says again what one above it says.
-    pub(super) fn repeats(&self, line: &Line) -> bool {
+    pub(super) fn repeats(&self, line: &ParsedRow) -> bool {
         self.rows(line).is_some_and(|rows| rows.other.is_none() && rows.shaped && rows.first != line.number)
     }
 }
@@ -67,9 +67,9 @@ mod tests {
     use super::*;
     use std::cell::Cell;
 
-    fn line(number: i32, user_name: &str, license: &str) -> Line {
+    fn line(number: i32, user_name: &str, license: &str) -> ParsedRow {
         let (user_name, license) = (user_name.to_owned(), license.to_owned());
-        Line { number, user_name, license, site: None, problem: None }
+        ParsedRow { number, user_name, license, site: None, problem: None }
     }
 
     #[test]
@@ -82,7 +82,7 @@ mod tests {
                 true
             }
         }
-        let lines: Vec<Line> = (2..10_002).map(|number| line(number, "ana", "X2")).collect();
+        let lines: Vec<ParsedRow> = (2..10_002).map(|number| line(number, "ana", "X2")).collect();
         let compared = Cell::new(0);
         let namesakes = Namesakes::of(&lines, |_| Ask(&compared));
         assert_eq!(lines.iter().filter(|line| namesakes.repeats(line)).count(), 9_999);
@@ -93,7 +93,7 @@ mod tests {
     #[test]
     fn a_row_is_told_of_the_first_that_asks_something_else() {
         let lines = [line(2, "ana", "X2"), line(3, "ANA", "X2"), line(4, "ana", "X4"), line(5, "bo", "X2")];
-        let asks = |line: &Line| line.license.clone();
+        let asks = |line: &ParsedRow| line.license.clone();
         let namesakes = Namesakes::of(&lines, asks);
         let told = |at: usize| namesakes.twice(&lines[at], &asks(&lines[at])).map(|problem| problem.fault);
         let such_as = |row: i32| Some(format!("The same user stands in 3 rows, such as row {row}."));

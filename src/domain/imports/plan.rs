@@ -1,6 +1,6 @@
 //! What each line would do at this moment, and what stands in its way. Reads only.
 
-use super::line::{Line, Problem};
+use super::line::{ParsedRow, Problem};
 use super::namesakes::Namesakes;
 use super::{ImportRow, SeatLine, Step, counted};
 use crate::characters;
@@ -42,7 +42,7 @@ pub(super) struct CurrentState {
     site_names: HashMap<String, String>,
 }
 
-pub(super) fn plan(conn: &mut Conn, lines: &[Line], take_away: bool) -> Result<Plan> {
+pub(super) fn plan(conn: &mut Conn, lines: &[ParsedRow], take_away: bool) -> Result<Plan> {
     let state = CurrentState::load(conn, lines)?;
     let namesakes = Namesakes::of(lines, |line| state.asks(line));
     let judge = Judge {
@@ -56,14 +56,14 @@ pub(super) fn plan(conn: &mut Conn, lines: &[Line], take_away: bool) -> Result<P
     };
     let mut rows: Vec<ImportRow> = lines.iter().map(|line| judge.row(line)).collect();
     let repeats = lines.iter().filter(|line| namesakes.repeats(line)).map(|line| line.number);
-    let repeats = told_repeats(&repeats.collect::<Vec<_>>());
-    let remarks = repeats.into_iter().chain(told_other_sites(&rows)).collect();
+    let repeats = describe_repeats(&repeats.collect::<Vec<_>>());
+    let remarks = repeats.into_iter().chain(describe_other_sites(&rows)).collect();
     let seats = seat(&mut rows, &state);
     Ok(Plan { rows, seats, state, remarks })
 }
 
 impl CurrentState {
-    fn load(conn: &mut Conn, lines: &[Line]) -> Result<Self> {
+    fn load(conn: &mut Conn, lines: &[ParsedRow]) -> Result<Self> {
         let names: Vec<&str> = lines.iter().map(|line| line.user_name.as_str()).collect();
         let users = users::all_named(conn, &names)?;
         let ids: Vec<&str> = users.values().map(|user| user.id.as_str()).collect();
@@ -131,7 +131,7 @@ impl CurrentState {
     }
 
     /// What a row asks for its user. A site is one under all its names.
-    fn asks(&self, line: &Line) -> (String, String) {
+    fn asks(&self, line: &ParsedRow) -> (String, String) {
         let site = fold(line.site.as_deref().unwrap_or_default());
         let known = self.sites.get(&site).and_then(Option::as_ref);
         (fold(&line.license), known.map_or(site, |known| known.id.clone()))
@@ -142,7 +142,7 @@ impl CurrentState {
     }
 }
 
-fn told_repeats(rows: &[i32]) -> Option<String> {
+fn describe_repeats(rows: &[i32]) -> Option<String> {
     let shown: Vec<String> = rows.iter().take(MOST_ROWS_NAMED).map(ToString::to_string).collect();
     let more = match rows.len().saturating_sub(MOST_ROWS_NAMED) {
         0 => String::new(),
@@ -159,7 +159,7 @@ fn told_repeats(rows: &[i32]) -> Option<String> {
 }
 
 /// A site is set for good: what Entra ID asked for is not to be passed over without a word.
-fn told_other_sites(rows: &[ImportRow]) -> Option<String> {
+fn describe_other_sites(rows: &[ImportRow]) -> Option<String> {
     match rows.iter().filter(|row| row.remark.is_some()).count() {
         0 => None,
         1 => Some(
@@ -187,7 +187,7 @@ struct Judge<'a> {
 
 impl Judge<'_> {
     /// The line with its step, seats apart: those are counted over the whole file.
-    fn row(&self, line: &Line) -> ImportRow {
+    fn row(&self, line: &ParsedRow) -> ImportRow {
         let user = self.state.users.get(&fold(&line.user_name));
         let kind = self.codes.get(&fold(&line.license)).copied();
         let before = user.and_then(|user| self.held_by(user));
@@ -229,7 +229,7 @@ impl Judge<'_> {
     /// Everything that is wrong with the line, so that one look at the list is enough to mend it.
     fn problems(
         &self,
-        line: &Line,
+        line: &ParsedRow,
         user: Option<&User>,
         kind: Option<&LicenseType>,
         before: Option<&LicenseType>,
@@ -272,12 +272,12 @@ impl Judge<'_> {
     }
 
     /// The site that the line gives a user who has none.
-    fn new_site(&self, line: &Line, user: Option<&User>) -> Option<&Site> {
+    fn new_site(&self, line: &ParsedRow, user: Option<&User>) -> Option<&Site> {
         user.filter(|user| user.site_id.is_none())?;
         self.state.sites.get(&fold(line.site.as_deref()?))?.as_ref()
     }
 
-    fn site_problem(&self, line: &Line, user: Option<&User>) -> Option<Problem> {
+    fn site_problem(&self, line: &ParsedRow, user: Option<&User>) -> Option<Problem> {
         let name = line.site.as_deref().filter(|name| !name.is_empty())?;
         let Some(site) = self.state.sites.get(&fold(name)).and_then(Option::as_ref) else {
             let hidden = characters::hidden(name)
@@ -334,7 +334,7 @@ fn other_site(user: &User, site: &Site) -> Option<String> {
     ))
 }
 
-fn names_a_site(line: &Line) -> bool {
+fn names_a_site(line: &ParsedRow) -> bool {
     line.site.as_deref().is_some_and(|name| !name.is_empty())
 }
 

@@ -1,7 +1,7 @@
 //! From a file to lines with a user name and a licence, numbered as a spreadsheet numbers them.
 
 use super::columns::Columns;
-use super::line::{Line, Problem};
+use super::line::{ParsedRow, Problem};
 use crate::domain::spreadsheets::{Records, Text, refused};
 use crate::error::Result;
 use std::collections::BTreeSet;

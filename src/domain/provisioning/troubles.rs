@@ -144,7 +144,7 @@ fn mark_resolved(tx: &mut Tx, report: &Report) -> Result<()> {
     if any.is_none() {
         return Ok(());
     }
-    let settled = troubles::thing.eq_any(Thing::settled_by(report));
+    let settled = troubles::thing.eq_any(Thing::resolved_by(report));
     diesel::delete(troubles::table.filter(settled)).execute(tx.conn)?;
     if let Some(others) = Thing::look_ups_beside(report) {
         let given_up = troubles::thing.like(pattern(Test::Sw, &others)).escape('\\');
@@ -189,7 +189,7 @@ pub fn open(conn: &mut Conn, now: NaiveDateTime) -> Result<Vec<Open>> {
     counted
         .into_iter()
         .map(|(cause, kind, things, attempts, last_at)| {
-            let (subject, sentence, remedy) = told(conn, &cause, kind, things)?;
+            let (subject, sentence, remedy) = describe(conn, &cause, kind, things)?;
             let (attempts, last_at) = (attempts.unwrap_or_default(), last_at.unwrap_or(now));
             Ok(Open { cause, kind, things, attempts, last_at, subject, sentence, remedy })
         })
@@ -199,7 +199,7 @@ pub fn open(conn: &mut Conn, now: NaiveDateTime) -> Result<Vec<Open>> {
 type TroubleText = (Option<String>, String, Option<String>);
 
 /// Whom a cause is about, what it says and how it is mended.
-fn told(conn: &mut Conn, key: &str, kind: Kind, things: i64) -> Result<TroubleText> {
+fn describe(conn: &mut Conn, key: &str, kind: Kind, things: i64) -> Result<TroubleText> {
     let mine = || troubles::table.filter(troubles::cause.eq(key)).filter(troubles::kind.eq(kind));
     let last = mine().order(troubles::last_at.desc());
     let columns = (troubles::subject, troubles::error, troubles::sentence, troubles::remedy);

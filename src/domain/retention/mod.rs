@@ -189,7 +189,7 @@ pub async fn prune(org: &Org) -> Result<u64> {
     let mut pace = Pace { rows: FIRST_ROWS };
     while Instant::now() < ends {
         let now = org.now();
-        if !org.aside(move |org| org.glance(move |conn| is_due(conn, now))).await? {
+        if !org.aside(move |org| org.read_one(move |conn| is_due(conn, now))).await? {
             break;
         }
         let (asked, rows) = (Instant::now(), pace.rows);

@@ -28,14 +28,14 @@ pub struct Grounds {
 /// What is known before a response is read: whether it will be read at all, and whether its browser asked for one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PreCheck {
-    /// Whether responses are looked at: while single sign-on is off, only those in a browser that tests.
+    /// Whether responses are read: while single sign-on is off, only in a browser that tests it.
     pub is_open: bool,
     /// Whether the browser has asked for a response that may still come.
     pub has_asked: bool,
 }
 
 impl PreCheck {
-    /// Reads it; `browser` is the secret in the browser that brings a response.
+    /// Reads it; `browser` is the secret in the browser that posts the response.
     pub fn read(conn: &mut Conn, ring: &Keyring, browser: Option<&str>, now: NaiveDateTime) -> Result<Self> {
         let open = match browser {
             Some(browser) => requests::open_in(conn, ring, browser, now)?,

@@ -26,8 +26,8 @@ pub fn is_due(conn: &mut Conn) -> Result<bool> {
     Ok(facts::get(conn, names::LOOK_AT_TRUST)?.unwrap_or(false))
 }
 
-/// What an owner is to look at, while one is asked to.
-pub fn look(conn: &mut Conn, keys: &Keyring) -> Result<Option<Look>> {
+/// What an owner is to review, while that is due.
+pub fn to_review(conn: &mut Conn, keys: &Keyring) -> Result<Option<Look>> {
     if !is_due(conn)? {
         return Ok(None);
     }
@@ -52,8 +52,10 @@ pub fn done(tx: &mut Tx, shown: Option<&str>, address: bool) -> Result<Noted<()>
     if !tx.actor.is_owner() {
         return Err(Error::Forbidden("Only an owner decides whom to trust.".to_owned()));
     }
-    let Some(look) = look(tx.conn, tx.keys)? else { return Ok(Noted::unaudited((), "nothing changed")) };
-    if shown.is_some_and(|shown| shown != look.shown) {
+    let Some(due) = to_review(tx.conn, tx.keys)? else {
+        return Ok(Noted::unaudited((), "nothing changed"));
+    };
+    if shown.is_some_and(|shown| shown != due.shown) {
         let cause =
             "What is trusted was changed since this page was shown. Nothing was done: look at it again.";
         return Err(Error::Conflict(cause.to_owned()));

@@ -173,10 +173,10 @@ pub fn take_from(tx: &mut Tx, url: &Url, document: Document, refresh: bool) -> R
 
 /// Fetches the document at `url`; addresses of private networks only if the operator allows them.
 pub async fn fetch(url: &Url, allow_private: bool) -> Result<Vec<u8>> {
-    fetch::get_public(url, LIMITS, allow_private).await.map_err(|failure| told(&failure))
+    fetch::get_public(url, LIMITS, allow_private).await.map_err(|failure| describe(&failure))
 }
 
-fn told(failure: &Failure) -> Error {
+fn describe(failure: &Failure) -> Error {
     let text = match failure {
         Failure::Address => "Enter an https address, such as Entra ID's “App Federation Metadata Url”.".to_owned(),
         Failure::Private => "This address leads into a private network, which is not fetched from. If the identity \

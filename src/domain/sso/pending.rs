@@ -36,7 +36,7 @@ pub(in crate::domain) fn hold(tx: &mut Tx, new_session: &NewSession) -> Result<S
 }
 
 /// The sign-in that a browser holds the secret of, if it can still be taken.
-pub fn look(conn: &mut Conn, ring: &Keyring, secret: &str, now: NaiveDateTime) -> Result<Option<NewSession>> {
+pub fn find(conn: &mut Conn, ring: &Keyring, secret: &str, now: NaiveDateTime) -> Result<Option<NewSession>> {
     let found: Option<String> = pending_sign_ins::table
         .find(ring.digest(PURPOSE, secret))
         .filter(pending_sign_ins::expires_at.gt(now))
@@ -56,7 +56,7 @@ pub fn is_over(conn: &mut Conn, ring: &Keyring, secret: &str, now: NaiveDateTime
 /// Takes the sign-in, which can be done once. Certificates and settings that it rests on are still in force: it is
 /// deleted together with them.
 pub(in crate::domain) fn take(tx: &mut Tx, secret: &str) -> Result<Option<NewSession>> {
-    let found = look(tx.conn, tx.keys, secret, tx.now)?;
+    let found = find(tx.conn, tx.keys, secret, tx.now)?;
     // The sign-in that is held goes with its session.
     diesel::delete(session_table::table.find(tx.keys.digest(PURPOSE, secret))).execute(tx.conn)?;
     Ok(found.filter(|new_session| new_session.user.active))

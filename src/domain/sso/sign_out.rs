@@ -156,7 +156,7 @@ impl Grounds {
 
 /// Does what a message asks. A request must be signed where its sender's certificates are known, unless it comes in the
 /// very browser whose session it ends; a signed one works once.
-pub fn hear(
+pub fn handle_logout(
     tx: &mut Tx,
     here: &Here,
     message: &Message,

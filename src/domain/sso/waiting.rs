@@ -136,7 +136,7 @@ pub(super) fn wait(tx: &mut Tx, in_force: &Settings, wish: &Settings) -> Result<
     tx.note(Action::SsoChanged, SUBJECT, &changes)
 }
 
-/// What is in force by now waits no longer.
+/// Removes from what waits that which is in force by now.
 pub(super) fn drop_settled(tx: &mut Tx) -> Result<()> {
     let before = stored(tx.conn)?;
     if before.is_empty() {

@@ -116,7 +116,7 @@ fn put(tx: &mut Tx, id: &str, wish: LocalProfile, confirms: bool) -> Result<Note
     }
     let renamed = user.profile.user_name != profile.user_name;
     if renamed {
-        troubles::forget_troubles(tx, &user, &user.profile.user_name)?;
+        troubles::forget(tx, &user, &user.profile.user_name)?;
     }
     user.profile = profile;
     if renamed && user.role != Role::None && confirms {
@@ -318,7 +318,7 @@ pub fn link(tx: &mut Tx, id: &str) -> Result<Noted<User>> {
     user.entra_state = EntraState::Linked;
     store(tx, &mut user, None)?;
     forget_link(tx, id)?;
-    troubles::forget_troubles(tx, &user, &user.profile.user_name)?;
+    troubles::forget(tx, &user, &user.profile.user_name)?;
     let change = Change::of("external id", before.as_deref(), user.profile.external_id.as_deref());
     let noted = note(tx, Action::UserLinked, &user, change.as_slice())?;
     Ok(noted.with(user))

@@ -240,7 +240,7 @@ fn delete_one(tx: &mut Tx, id: &str) -> Result<Noted<()>> {
     // Sessions, addresses, the licence and a waiting link go with it: the tables say so.
     diesel::delete(users::table.find(id)).execute(tx.conn)?;
     uncount(tx, &user)?;
-    troubles::forget_troubles(tx, &user, &user.profile.user_name)?;
+    troubles::forget(tx, &user, &user.profile.user_name)?;
     let tombstone = [
         Change::of("user name", Some(&user.profile.user_name), None),
         Change::of("SCIM id", Some(&user.scim_id), None),

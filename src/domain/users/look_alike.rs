@@ -115,7 +115,7 @@ pub fn all_looking_like(conn: &mut Conn, user_names: &[&str]) -> Result<LookAlik
 /// just written to `user`, and so refuses the whole; `meant` is said by whoever was told already.
 ///
 /// It takes the account as it is stored: whatever else is wrong with the name was told before, and no tick helps it.
-pub fn tell_apart(conn: &mut Conn, written: Written, user: &User, meant: bool) -> Result<()> {
+pub fn must_differ(conn: &mut Conn, written: Written, user: &User, meant: bool) -> Result<()> {
     if meant {
         return Ok(());
     }

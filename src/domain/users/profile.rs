@@ -209,7 +209,7 @@ impl Profile {
         let [before, after] = [self, after].map(|profile| read_more(&profile.more));
         let names = before.keys().chain(after.keys().filter(|name| !before.contains_key(*name)));
         let changes = names.filter_map(|name| {
-            let [before, after] = [&before, &after].map(|more| more.get(name).map(told));
+            let [before, after] = [&before, &after].map(|more| more.get(name).map(describe));
             Change::of(name, before.as_deref(), after.as_deref())
         });
         changes.collect()
@@ -285,14 +285,14 @@ fn leave_out_of_all(label: &str, value: &mut Value, told: &mut Vec<String>) {
 }
 
 /// A JSON value as a person would write it.
-fn told(value: &Value) -> String {
+fn describe(value: &Value) -> String {
     match value {
         Value::String(text) => text.clone(),
-        Value::Array(items) => items.iter().map(told).collect::<Vec<_>>().join("; "),
+        Value::Array(items) => items.iter().map(describe).collect::<Vec<_>>().join("; "),
         Value::Object(parts) => {
             // Empty is what stands elsewhere: the first number of a kind has a column.
             let filled = parts.iter().filter(|(_, part)| part.as_str() != Some(""));
-            filled.map(|(name, part)| format!("{name} {}", told(part))).collect::<Vec<_>>().join(", ")
+            filled.map(|(name, part)| format!("{name} {}", describe(part))).collect::<Vec<_>>().join(", ")
         }
         other => other.to_string(),
     }

@@ -15,7 +15,7 @@ pub(in crate::domain) fn thing_of(id: &str) -> String {
 
 /// Forgets what failed because of this account as it was: it is gone, linked or called otherwise now. Should it fail once
 /// more, that is counted anew.
-pub(in crate::domain) fn forget_troubles(tx: &mut Tx, user: &User, user_name: &str) -> Result<()> {
+pub(in crate::domain) fn forget(tx: &mut Tx, user: &User, user_name: &str) -> Result<()> {
     let things = ["read", "write"].map(|class| format!("{class} {}", thing_of(&user.id)));
     let named = table::name_key.is_not_null().and(table::name_key.assume_not_null().eq(fold(user_name)));
     let mine = table::kind.eq("user").and(table::thing.eq_any(things).or(named));

@@ -71,7 +71,7 @@ fn holds_bytes(connection: &Connection) -> bool {
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
-    use super::super::{Admitted, Connections, Patience, Room};
+    use super::super::{Admitted, ConnectionLimits, Connections, Patience};
     use super::*;
 
     const MIB: usize = 1024 * 1024;
@@ -95,7 +95,7 @@ mod tests {
 
     #[test]
     fn bodies_of_one_holder_are_bounded_and_the_longest_waiting_goes() {
-        let connections = Connections::new(Room::within(4096), Patience::default(), Vec::new());
+        let connections = Connections::new(ConnectionLimits::within(4096), Patience::default(), Vec::new());
         let held: Vec<_> = (0..40).map(|_| trickling(&connections, "192.0.2.1", MIB)).collect();
         assert!(held.iter().all(|(_, outcome)| outcome.is_ok()));
         let left = held.iter().filter(|(admitted, _)| !is_cut(admitted)).count();
@@ -110,7 +110,7 @@ mod tests {
 
     #[test]
     fn when_all_is_held_whoever_holds_most_makes_room() {
-        let connections = Connections::new(Room::within(4096), Patience::default(), Vec::new());
+        let connections = Connections::new(ConnectionLimits::within(4096), Patience::default(), Vec::new());
         let held: Vec<_> = (0..8)
             .flat_map(|block| (0..9).map(move |_| format!("192.0.{block}.1")))
             .map(|peer| trickling(&connections, &peer, MIB))
@@ -123,7 +123,7 @@ mod tests {
 
     #[test]
     fn whose_body_is_worked_on_is_not_cut() {
-        let connections = Connections::new(Room::within(4096), Patience::default(), Vec::new());
+        let connections = Connections::new(ConnectionLimits::within(4096), Patience::default(), Vec::new());
         let (large, _) = trickling(&connections, "192.0.2.1", SHARE);
         large.connection.has_body();
         let (other, outcome) = trickling(&connections, "192.0.2.2", MIB);

@@ -35,7 +35,7 @@ impl Connection {
         let held = self.all.held();
         let Some(neighbours) = held.get(&holder) else { return true };
         let works = |one: &&Arc<Self>| one.waits_since.load(Ordering::Relaxed) == WORKING;
-        let share = self.all.0.room.share;
+        let share = self.all.0.connection_limits.share;
         if neighbours.iter().filter(works).count() <= share - share / KEPT_FREE {
             return true;
         }

@@ -1,10 +1,10 @@
 use super::*;
 
-const ROOM: Room = Room { most: 6, share: 2 };
+const LIMITS: ConnectionLimits = ConnectionLimits { most: 6, share: 2 };
 
 fn connections() -> Connections {
     let proxies = vec!["10.0.0.0/8".parse().unwrap()];
-    Connections::new(ROOM, Patience::default(), proxies)
+    Connections::new(LIMITS, Patience::default(), proxies)
 }
 
 fn admit(connections: &Connections, peer: &str) -> Option<Admitted> {
@@ -58,9 +58,9 @@ fn who_is_worked_for_is_not_cut_with_those_who_wait() {
 
 #[test]
 fn room_stays_below_the_descriptors() {
-    assert_eq!(Room::within(1024), Room { most: 896, share: 112 });
-    assert_eq!(Room::within(1_000_000), Room { most: 4096, share: 512 });
-    assert_eq!(Room::within(64), Room { most: 16, share: 16 });
+    assert_eq!(ConnectionLimits::within(1024), ConnectionLimits { most: 896, share: 112 });
+    assert_eq!(ConnectionLimits::within(1_000_000), ConnectionLimits { most: 4096, share: 512 });
+    assert_eq!(ConnectionLimits::within(64), ConnectionLimits { most: 16, share: 16 });
 }
 
 #[test]
@@ -113,7 +113,8 @@ fn a_client_behind_a_proxy_has_a_share_while_it_is_served() {
 
 #[test]
 fn in_a_full_share_the_client_with_most_makes_room_and_who_asks_goes_last() {
-    let connections = Connections::new(Room { most: 64, share: 16 }, Patience::default(), Vec::new());
+    let connections =
+        Connections::new(ConnectionLimits { most: 64, share: 16 }, Patience::default(), Vec::new());
     let neighbour = admit(&connections, "192.0.2.1").unwrap();
     neighbour.connection.begins(false);
     neighbour.connection.waits_for_body();
@@ -159,7 +160,8 @@ fn another_head_is_not_waited_for_as_long_as_an_answer_is() {
 
 #[test]
 fn of_a_share_some_places_wait_and_a_neighbour_is_served_all_the_same() {
-    let connections = Connections::new(Room { most: 64, share: 16 }, Patience::default(), Vec::new());
+    let connections =
+        Connections::new(ConnectionLimits { most: 64, share: 16 }, Patience::default(), Vec::new());
     let loud = "192.0.2.1".parse().unwrap();
     let many: Vec<_> = (0..16).map(|_| admit(&connections, "192.0.2.1").unwrap()).collect();
     let served = many.iter().filter(|one| {

@@ -190,14 +190,14 @@ async fn run(base: &str, headers: &[(&str, String)], probe: Probe) -> Result<Ste
         title: probe.title,
         request: format!("GET {url}"),
         passed: trouble.is_none(),
-        told: answer.map_or_else(|failure| failure.to_string(), |answer| told(&answer)),
+        told: answer.map_or_else(|failure| failure.to_string(), |answer| describe(&answer)),
         ms,
         trouble,
     })
 }
 
 /// The essence of an answer.
-fn told(answer: &Answered) -> String {
+fn describe(answer: &Answered) -> String {
     let total = serde_json::from_slice::<Value>(&answer.body).ok();
     let total = total.and_then(|body| body.get("totalResults")?.as_i64());
     let found = total.map(|total| format!(", totalResults {total}")).unwrap_or_default();

@@ -2,7 +2,7 @@
 
 use super::connection::{Glance, Step};
 use super::credentials;
-use super::single_sign_on::{self, Card, Entered};
+use super::single_sign_on::{self, Card, EnteredSettings};
 use crate::db::Conn;
 use crate::domain::health::{self, Health, Warning};
 use crate::domain::identity::switch::{self, PauseAnswer, State, Switch};
@@ -46,7 +46,7 @@ struct IdentityPage {
 #[derive(Default)]
 pub(super) struct FormResult {
     /// Single sign-on as it was typed.
-    pub(super) sso: Entered,
+    pub(super) sso: EnteredSettings,
     /// What was wrong.
     pub(super) refusal: Option<Error>,
     /// The part of the page to which the form's address leads; empty if it leads to none.

@@ -17,7 +17,7 @@ const PATH: &str = "/activity/retention";
 struct RetentionPage {
     layout: Layout,
     logs: Vec<LogRow>,
-    space: Room,
+    space: DiskSpace,
     refusal: Refused,
 }
 
@@ -33,7 +33,7 @@ struct LogRow {
 }
 
 /// How much room the database takes.
-struct Room {
+struct DiskSpace {
     all: String,
     free: String,
     can_shrink: bool,
@@ -92,7 +92,7 @@ impl LogRow {
     }
 }
 
-impl From<Space> for Room {
+impl From<Space> for DiskSpace {
     fn from(space: Space) -> Self {
         Self { all: amount(space.bytes), free: amount(space.free_bytes), can_shrink: space.can_shrink }
     }

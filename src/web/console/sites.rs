@@ -62,7 +62,7 @@ pub(super) async fn create(
 }
 
 /// Says what came of it, once those who waited for the name have their site; or leads to how far that is.
-async fn settled_with<T>(
+async fn redirect_with_progress<T>(
     request: &HttpRequest,
     org: &OrgHandle,
     name: String,

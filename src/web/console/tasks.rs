@@ -35,7 +35,7 @@ pub(super) async fn answer(
         }
     };
     match carry_out(org, task).await? {
-        Ok(ended) => page::redirect_with_outcome(request, told(&ended), String::clone, path),
+        Ok(ended) => page::redirect_with_outcome(request, describe(&ended), String::clone, path),
         Err(progress) => Ok(page::go(&progress)),
     }
 }
@@ -73,7 +73,7 @@ async fn carry_out(org: &OrgHandle, task: Task) -> Result<Result<Task, String>> 
 }
 
 /// What came of a task that has ended.
-fn told(task: &Task) -> Result<String> {
+fn describe(task: &Task) -> Result<String> {
     match task.state {
         State::Running | State::Done => words(task),
         State::Stopped | State::Failed => Err(Error::Conflict(format!(
@@ -91,8 +91,8 @@ fn words(task: &Task) -> Result<String> {
     Ok(match task.kind {
         Kind::ReleaseHeld => held::said_of_all(Verdict::Release, holds::decided(task)?),
         Kind::KeepHeld => held::said_of_all(Verdict::Keep, holds::decided(task)?),
-        Kind::AcceptRenames => users::alignment::told_of_all("renamed", task)?,
-        Kind::UndoRenames => users::alignment::told_of_all("given the old name back", task)?,
+        Kind::AcceptRenames => users::alignment::describe_all("renamed", task)?,
+        Kind::UndoRenames => users::alignment::describe_all("given the old name back", task)?,
         Kind::ForgetComparison => users::alignment::DISCARDED.to_owned(),
         Kind::SettleSite => super::sites::resolved_of(&sites::placed_name(task)?, task.done, task.left_out),
         Kind::SetSite => users::placing::said(&by_hand::placed(task)?),
@@ -135,12 +135,12 @@ pub(super) async fn show(layout: Layout, org: OrgHandle, id: Path<String>) -> An
         Err(other) => return Err(other.into()),
     };
     let (doing, back, place) = begun_at(&task);
-    let outcome = match told(&task) {
+    let outcome = match describe(&task) {
         Ok(text) => Ok(text),
         Err(Error::Conflict(text)) => Err(text),
         Err(other) => return Err(other.into()),
     };
-    let room = match task.kind {
+    let section = match task.kind {
         Kind::SettleSite => "sites",
         Kind::ForgetGroup => "groups",
         Kind::EndSessions => "identity",
@@ -151,7 +151,7 @@ pub(super) async fn show(layout: Layout, org: OrgHandle, id: Path<String>) -> An
         (when(task.updated_at), outage.map_or("The database does not take it just now", Outage::title))
     });
     let page = TaskPage {
-        layout: layout.of(room),
+        layout: layout.of(section),
         doing,
         back,
         page_name: place,

@@ -1,34 +1,33 @@
 //! What this server says of itself, and what is not there.
 
 use super::client::{Client, LogDetails};
+use super::respond::ScimResult;
 use super::{Advice, Refusal, json};
 use crate::domain::provisioning::Operation;
 use crate::scim::message::{self, List, PagePosition};
 use crate::scim::{Fault, schema};
 use crate::web::route::Endpoint;
+use actix_web::HttpRequest;
 use actix_web::Route;
 use actix_web::http::StatusCode;
 use actix_web::web::{self, Path};
-use actix_web::{HttpRequest, HttpResponse};
 use serde::Serialize;
 use serde_json::Value;
 
-type ScimResult = Result<HttpResponse, Refusal>;
-
 pub(super) async fn service_provider_config(client: Client, request: HttpRequest) -> ScimResult {
     let body = message::service_provider_config(&client.base);
-    tell(&client, &request, body)
+    respond(&client, &request, body)
 }
 
 pub(super) async fn resource_types(client: Client, request: HttpRequest) -> ScimResult {
     let all: Vec<Value> =
         schema::RESOURCES.iter().map(|kind| message::resource_type(kind, &client.base)).collect();
-    tell(&client, &request, whole(all))
+    respond(&client, &request, whole(all))
 }
 
 pub(super) async fn resource_type(client: Client, request: HttpRequest, id: Path<String>) -> ScimResult {
     match schema::RESOURCES.iter().find(|kind| kind.name == id.as_str()) {
-        Some(kind) => tell(&client, &request, message::resource_type(kind, &client.base)),
+        Some(kind) => respond(&client, &request, message::resource_type(kind, &client.base)),
         None => {
             Err(client.refuse(Operation::About, Fault::plain(404, "There is no such resource type.").into()))
         }
@@ -37,12 +36,12 @@ pub(super) async fn resource_type(client: Client, request: HttpRequest, id: Path
 
 pub(super) async fn schemas(client: Client, request: HttpRequest) -> ScimResult {
     let all: Vec<Value> = schema::all().map(|schema| message::schema(schema, &client.base)).collect();
-    tell(&client, &request, whole(all))
+    respond(&client, &request, whole(all))
 }
 
 pub(super) async fn schema(client: Client, request: HttpRequest, id: Path<String>) -> ScimResult {
     match schema::by_urn(&id) {
-        Some(schema) => tell(&client, &request, message::schema(schema, &client.base)),
+        Some(schema) => respond(&client, &request, message::schema(schema, &client.base)),
         None => Err(client.refuse(Operation::About, Fault::plain(404, "There is no such schema.").into())),
     }
 }
@@ -73,7 +72,7 @@ fn whole(all: Vec<Value>) -> List<Value> {
 }
 
 /// RFC 7644 section 4: these lists are told whole, and a filter is forbidden.
-fn tell(client: &Client, request: &HttpRequest, body: impl Serialize) -> ScimResult {
+fn respond(client: &Client, request: &HttpRequest, body: impl Serialize) -> ScimResult {
     let filtered = super::search::pairs(request).iter().any(|(key, _)| key.eq_ignore_ascii_case("filter"));
     if filtered {
         let detail = "This cannot be filtered: it is told whole.";

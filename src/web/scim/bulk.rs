@@ -5,7 +5,7 @@ use super::client::{Body, Client, LogDetails};
 use super::log::RequestSummary;
 use super::precondition::Precondition;
 use super::users::{self, UserUpdate};
-use super::{Done, Refusal, groups, json};
+use super::{Refusal, WriteResponse, groups, json};
 use crate::domain::provisioning::Operation as Logged;
 use crate::domain::users::by_entra::Scope;
 use crate::domain::{Noted, Tx};
@@ -161,7 +161,7 @@ impl Run<'_> {
         self.notes.push((replaced, asked, Ok(done.told)));
     }
 
-    fn succeeded(&self, operation: &Operation, done: &Done) -> Value {
+    fn succeeded(&self, operation: &Operation, done: &WriteResponse) -> Value {
         let mut result = result(operation, done.told.status);
         result["location"] = done.shown.location(self.base).into();
         if let Some(version) = done.shown.version() {
@@ -204,7 +204,7 @@ fn perform(
     scope: Scope,
     wish: &BulkOperation,
     version: &Precondition,
-) -> Result<Noted<Done>, Refusal> {
+) -> Result<Noted<WriteResponse>, Refusal> {
     let id = wish.id.as_deref().unwrap_or_default();
     let is_user = std::ptr::eq(wish.kind, &raw const USERS);
     match (wish.method, is_user) {

@@ -4,7 +4,7 @@ use super::bulk::Note;
 pub(super) use super::log::LogDetails;
 use super::log::{Reporter, RequestSummary};
 use super::walks::Walks;
-use super::{Advice, BASE, Done, PAUSE_S, Refusal, Shown};
+use super::{Advice, BASE, PAUSE_S, Refusal, Representation, WriteResponse};
 use crate::db::Conn;
 use crate::domain::identity::credentials::{self, Credential, CredentialRefusal};
 use crate::domain::identity::own_test;
@@ -83,7 +83,7 @@ fn admit(request: &HttpRequest) -> Result<Client, Refusal> {
     let org = OrgHandle::at(state);
     let now = state.org().now();
     let presented = bearer(request);
-    let (token, switch) = org.glance(|conn| {
+    let (token, switch) = org.read_one(|conn| {
         let token = match presented {
             Some(presented) => credentials::admit(conn, state.org().keys(), presented, now)?,
             None => Err(CredentialRefusal::NOT_SENT),
@@ -196,7 +196,7 @@ impl Client {
     }
 
     /// Reads what may be much, for a request that is noted elsewhere.
-    pub(super) async fn look<T, F>(&self, work: F) -> Result<T, Error>
+    pub(super) async fn read_unlogged<T, F>(&self, work: F) -> Result<T, Error>
     where
         T: Send + 'static,
         F: FnOnce(&mut Conn) -> Result<T, Error> + Send + 'static,
@@ -205,8 +205,8 @@ impl Client {
     }
 
     /// Reads one thing that is part of a request which is noted elsewhere.
-    pub(super) fn glance<T>(&self, work: impl FnOnce(&mut Conn) -> Result<T, Error>) -> Result<T, Error> {
-        self.org.glance(work)
+    pub(super) fn read_one<T>(&self, work: impl FnOnce(&mut Conn) -> Result<T, Error>) -> Result<T, Error> {
+        self.org.read_one(work)
     }
 
     /// Reads what this client may see, and notes the request afterwards without keeping the client waiting.
@@ -298,16 +298,16 @@ impl Client {
         operation: Operation,
         subject: Option<String>,
         work: F,
-    ) -> Result<(Shown, u16), Refusal>
+    ) -> Result<(Representation, u16), Refusal>
     where
-        F: FnOnce(&mut Tx, Scope) -> Result<Noted<Done>, Refusal> + Send + 'static,
+        F: FnOnce(&mut Tx, Scope) -> Result<Noted<WriteResponse>, Refusal> + Send + 'static,
     {
         // What a request says of itself can be asked for once.
         let (reporter, credential) = (self.reporter(), self.token.clone());
         let again = reporter.for_operation(reporter.asked.clone());
         let outcome = self.org.write(Actor::Entra, move |tx| {
             let scope = present_scope(tx.conn, &credential, tx.now)?;
-            let (Done { shown, told }, noted) = work(tx, scope)?.split();
+            let (WriteResponse { shown, told }, noted) = work(tx, scope)?.split();
             let status = told.status;
             reporter.note(tx, operation, None, Ok(told))?;
             Ok(noted.with((shown, status)))

@@ -2,7 +2,8 @@
 
 use super::client::{Body, Client, LogDetails};
 use super::precondition::Precondition;
-use super::{Done, Refusal, Shown, mapping, members, projection, respond};
+use super::respond::ScimResult;
+use super::{Refusal, Representation, WriteResponse, mapping, members, projection, respond};
 use crate::db::Conn;
 use crate::domain::groups::by_entra::{self, Prepared};
 use crate::domain::groups::{self, Group, Member};
@@ -14,13 +15,11 @@ use crate::scim::group::{self as scim, Change, GroupBody, read_changes};
 use crate::scim::project::Projection;
 use crate::scim::schema::{GROUP, find};
 use crate::scim::tolerance::Sent;
+use actix_web::HttpRequest;
 use actix_web::http::{StatusCode, Version};
 use actix_web::web::Path;
-use actix_web::{HttpRequest, HttpResponse};
 use serde_json::{Value, json};
 use std::sync::Arc;
-
-type ScimResult = Result<HttpResponse, Refusal>;
 
 pub(super) const MEMBERS: &str = "members";
 /// So many members are compared in the transaction itself.
@@ -47,7 +46,7 @@ pub(super) async fn get(client: Client, request: HttpRequest, id: Path<String>) 
         let (org, base) = (client.org().clone(), client.base.clone());
         return members::answer(org, base, (group, until), &known_version, projection);
     }
-    respond::read(&client, Shown::Group(Box::new(group), members), &known_version, &projection)
+    respond::read(&client, Representation::Group(Box::new(group), members), &known_version, &projection)
 }
 
 /// The members, or only the first of very many if they may be answered in parts; and whether they are so many.
@@ -80,7 +79,7 @@ pub(super) async fn put(client: Client, request: HttpRequest, id: Path<String>, 
     let known_version = Precondition::of(&request);
     let (id, body) = (id.into_inner(), Arc::new(body));
     let (group, wanted) = (id.clone(), body.clone());
-    let prepared = client.look(move |conn| Ok(prepare_replacing(conn, &group, &wanted))).await;
+    let prepared = client.read_unlogged(move |conn| Ok(prepare_replacing(conn, &group, &wanted))).await;
     let done = client.write(Operation::ReplaceGroup, None, move |tx, _| {
         replace(tx, &id, &known_version, &body, prepared.ok().flatten())
     });
@@ -96,14 +95,14 @@ pub(super) async fn patch(client: Client, request: HttpRequest, id: Path<String>
     let wants_body = !projection.attributes.is_empty();
     let prepared = if takes_long(&sent.wish) {
         let (id, changes) = (id.clone(), sent.wish.clone());
-        client.look(move |conn| Ok(prepare_changing(conn, &id, changes))).await.ok().flatten()
+        client.read_unlogged(move |conn| Ok(prepare_changing(conn, &id, changes))).await.ok().flatten()
     } else {
         None
     };
     let done = client.write(Operation::ChangeGroup, None, move |tx, _| {
         let done = change(tx, &id, &known_version, sent, prepared)?;
         let status = if wants_body { 200 } else { 204 };
-        Ok(done.map(|done| Done { told: LogDetails { status, ..done.told }, ..done }))
+        Ok(done.map(|done| WriteResponse { told: LogDetails { status, ..done.told }, ..done }))
     });
     written(&client, done.await?, &projection).await
 }
@@ -114,7 +113,7 @@ pub(super) async fn remove(client: Client, request: HttpRequest, id: Path<String
     respond::written(&client, done.await?, &Projection::default())
 }
 
-pub(super) fn create(tx: &mut Tx, sent: Sent<GroupBody>) -> Result<Noted<Done>, Refusal> {
+pub(super) fn create(tx: &mut Tx, sent: Sent<GroupBody>) -> Result<Noted<WriteResponse>, Refusal> {
     let (wanted, warnings) = sent.strict()?;
     let done = by_entra::create(tx, wish(wanted))?;
     Ok(done.map(|done| reported(done, warnings, StatusCode::CREATED)))
@@ -126,7 +125,7 @@ pub(super) fn replace(
     version: &Precondition,
     body: &Value,
     prepared: Option<Replacing>,
-) -> Result<Noted<Done>, Refusal> {
+) -> Result<Noted<WriteResponse>, Refusal> {
     let group = by_entra::get(tx.conn, id)?;
     version.check(group.version)?;
     let prepared = prepared.and_then(|(prepared, warnings)| Some((prepared.of(&group)?, warnings)));
@@ -147,7 +146,7 @@ pub(super) fn change(
     version: &Precondition,
     sent: Sent<Vec<Change>>,
     prepared: Option<Prepared>,
-) -> Result<Noted<Done>, Refusal> {
+) -> Result<Noted<WriteResponse>, Refusal> {
     let group = by_entra::get(tx.conn, id)?;
     version.check(group.version)?;
     let (changes, warnings) = sent.strict()?;
@@ -193,13 +192,13 @@ fn as_it_is(group: &Group) -> GroupBody {
     GroupBody { display_name, external_id, members: Vec::new() }
 }
 
-pub(super) fn delete(tx: &mut Tx, id: &str, version: &Precondition) -> Result<Noted<Done>, Refusal> {
+pub(super) fn delete(tx: &mut Tx, id: &str, version: &Precondition) -> Result<Noted<WriteResponse>, Refusal> {
     let group = by_entra::get(tx.conn, id)?;
     version.check(group.version)?;
     let subject = Some(group.name.clone());
     let (changes, noted) = by_entra::remove(tx, &group)?.split();
     let told = LogDetails { subject, changes, status: 204, ..LogDetails::default() };
-    Ok(noted.with(Done { shown: Shown::Nothing(format!("/Groups/{id}")), told }))
+    Ok(noted.with(WriteResponse { shown: Representation::Nothing(format!("/Groups/{id}")), told }))
 }
 
 /// The group as SCIM speaks of it; without its members where those are not wanted.
@@ -250,7 +249,7 @@ fn meant(conn: &mut Conn, group: &Group, change: Change) -> Result<by_entra::Cha
 }
 
 /// What was done, without the members: whoever answers with them loads them, once it is on disk.
-fn reported(done: by_entra::WrittenGroup, left_out: Vec<String>, status: StatusCode) -> Done {
+fn reported(done: by_entra::WrittenGroup, left_out: Vec<String>, status: StatusCode) -> WriteResponse {
     let told = LogDetails {
         subject: Some(done.group.name.clone()),
         changes: done.changes,
@@ -258,17 +257,24 @@ fn reported(done: by_entra::WrittenGroup, left_out: Vec<String>, status: StatusC
         status: status.as_u16(),
         ..LogDetails::default()
     };
-    Done { shown: Shown::Group(Box::new(done.group), Vec::new()), told }
+    WriteResponse { shown: Representation::Group(Box::new(done.group), Vec::new()), told }
 }
 
 /// Answers a write, with the members where they are shown. They are read once it is on disk: a group may have tens of
 /// thousands, and nobody else waits for that.
-async fn written(client: &Client, (shown, status): (Shown, u16), projection: &Projection) -> ScimResult {
+async fn written(
+    client: &Client,
+    (shown, status): (Representation, u16),
+    projection: &Projection,
+) -> ScimResult {
     let shows_members = status != StatusCode::NO_CONTENT && !projection.leaves_out(MEMBERS);
     let shown = match shown {
-        Shown::Group(group, _) if shows_members => {
+        Representation::Group(group, _) if shows_members => {
             let id = group.id.clone();
-            Shown::Group(group, client.look(move |conn| groups::members_for_entra(conn, &id)).await?)
+            Representation::Group(
+                group,
+                client.read_unlogged(move |conn| groups::members_for_entra(conn, &id)).await?,
+            )
         }
         shown => shown,
     };

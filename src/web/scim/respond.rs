@@ -12,6 +12,9 @@ use actix_web::HttpResponse;
 use actix_web::http::StatusCode;
 use actix_web::http::header::{ETAG, HeaderValue, LOCATION};
 
+/// What a request is answered with, or why it is refused.
+pub(super) type ScimResult = Result<HttpResponse, Refusal>;
+
 /// What an operation came to.
 pub(super) struct WriteResponse {
     pub(super) shown: Representation,
@@ -63,7 +66,7 @@ impl Representation {
         let rendered = match self {
             Self::User(known) => {
                 let with_groups = !projection.leaves_out("groups");
-                let mut users = client.glance(|conn| {
+                let mut users = client.read_one(|conn| {
                     users::resources(conn, std::slice::from_ref(&*known), with_groups, base)
                 })?;
                 let user = users.pop().ok_or_else(|| Error::internal("a user was not rendered"))?;

@@ -3,6 +3,7 @@
 use super::client::{Body, Client, LogDetails};
 use super::compiled::Compiled;
 use super::cursor::{Cursor, QueryFingerprint, Start};
+use super::respond::ScimResult;
 use super::sought::{Listing, look_up, sought};
 use super::sources::{Groups, Source, Users};
 use super::walks::Walks;
@@ -17,16 +18,14 @@ use crate::scim::message::{self, PagePosition};
 use crate::scim::query::{Page, Query};
 use crate::scim::schema::{RESOURCES, Resource};
 use crate::scim::{Fault, ScimType, evaluate};
+use actix_web::HttpRequest;
 use actix_web::http::StatusCode;
-use actix_web::{HttpRequest, HttpResponse};
 use serde_json::Value;
 use std::cmp::Ordering;
 use std::sync::Arc;
 
-type ScimResult = Result<HttpResponse, Refusal>;
-
 /// A search that the database answers by itself, and what it sorts by.
-type ByDatabase<S> = (<S as Source>::Search, Option<<S as Source>::Order>);
+type ByDatabase<S> = (<S as Source>::Search, Option<<S as Source>::SortKey>);
 
 /// So many resources are looked at one by one for a filter or an order that the database can't answer by itself.
 pub(super) const MOST_LOOKED_AT: i64 = 10_000;
@@ -389,7 +388,7 @@ fn by_search<S: Source>(
     conn: &mut Conn,
     source: &S,
     search: &S::Search,
-    order: Option<S::Order>,
+    order: Option<S::SortKey>,
     start: &Start,
     fetch: Fetch,
 ) -> Result<ResultPage, Refusal> {

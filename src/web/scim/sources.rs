@@ -25,17 +25,17 @@ const MOST_MEMBERS: i64 = 10_000;
 /// Where a type of resource comes from.
 pub(super) trait Source {
     type Predicate;
-    type Order: Copy;
+    type SortKey: Copy;
     type Search;
     type Row;
     fn kind(&self) -> &'static Resource;
     fn compile(&self, filter: Option<&Filter>) -> Compiled<Self::Predicate>;
-    fn order(&self, attr: &AttributeRef) -> Option<Self::Order>;
+    fn order(&self, attr: &AttributeRef) -> Option<Self::SortKey>;
     fn search(
         &self,
         conn: &mut Conn,
         condition: Condition<Self::Predicate>,
-        order: Option<Self::Order>,
+        order: Option<Self::SortKey>,
     ) -> Result<Self::Search, Error>;
     /// As many of the first rows of a page as one answer holds, but one at least.
     fn fitting(&self, conn: &mut Conn, rows: Vec<Self::Row>) -> Result<Vec<Self::Row>, Error>;
@@ -50,7 +50,7 @@ pub(super) trait Source {
     ) -> Result<Vec<Self::Row>, Error>;
     fn all(&self, conn: &mut Conn, search: &Self::Search) -> Result<Option<Vec<Self::Row>>, Error>;
     /// The place of a row in an order.
-    fn cursor(&self, order: Option<Self::Order>, row: &Self::Row) -> Cursor;
+    fn cursor(&self, order: Option<Self::SortKey>, row: &Self::Row) -> Cursor;
     /// The resources, as much of them as was asked for.
     fn render(&self, conn: &mut Conn, rows: Vec<Self::Row>) -> Result<Vec<Rendered>, Error>;
     /// The resources with all their attributes, to look into.
@@ -64,7 +64,7 @@ pub(super) struct Groups<'a>(pub(super) &'a Lookup<'a>);
 
 impl Source for Users<'_> {
     type Predicate = query::Predicate;
-    type Order = of_users::SortKey;
+    type SortKey = of_users::SortKey;
     type Search = of_users::Search;
     type Row = EntraUser;
 
@@ -76,7 +76,7 @@ impl Source for Users<'_> {
         compile::users(filter)
     }
 
-    fn order(&self, attr: &AttributeRef) -> Option<Self::Order> {
+    fn order(&self, attr: &AttributeRef) -> Option<Self::SortKey> {
         compile::user_order(attr)
     }
 
@@ -84,7 +84,7 @@ impl Source for Users<'_> {
         &self,
         conn: &mut Conn,
         condition: Condition<Self::Predicate>,
-        order: Option<Self::Order>,
+        order: Option<Self::SortKey>,
     ) -> Result<Self::Search, Error> {
         let descending = self.0.query.descending && order.is_some();
         let search =
@@ -114,7 +114,7 @@ impl Source for Users<'_> {
         of_users::all(conn, search, MOST_LOOKED_AT)
     }
 
-    fn cursor(&self, order: Option<Self::Order>, row: &EntraUser) -> Cursor {
+    fn cursor(&self, order: Option<Self::SortKey>, row: &EntraUser) -> Cursor {
         of_users::cursor(order, &row.user)
     }
 
@@ -131,7 +131,7 @@ impl Source for Users<'_> {
 
 impl Source for Groups<'_> {
     type Predicate = of_groups::Predicate;
-    type Order = of_groups::SortKey;
+    type SortKey = of_groups::SortKey;
     type Search = of_groups::Search;
     type Row = Group;
 
@@ -143,7 +143,7 @@ impl Source for Groups<'_> {
         compile::groups(filter)
     }
 
-    fn order(&self, attr: &AttributeRef) -> Option<Self::Order> {
+    fn order(&self, attr: &AttributeRef) -> Option<Self::SortKey> {
         compile::group_order(attr)
     }
 
@@ -151,7 +151,7 @@ impl Source for Groups<'_> {
         &self,
         _: &mut Conn,
         condition: Condition<Self::Predicate>,
-        order: Option<Self::Order>,
+        order: Option<Self::SortKey>,
     ) -> Result<Self::Search, Error> {
         let descending = self.0.query.descending && order.is_some();
         Ok(of_groups::Search { condition, order, descending })
@@ -184,7 +184,7 @@ impl Source for Groups<'_> {
         of_groups::all(conn, search, MOST_LOOKED_AT)
     }
 
-    fn cursor(&self, order: Option<Self::Order>, row: &Self::Row) -> Cursor {
+    fn cursor(&self, order: Option<Self::SortKey>, row: &Self::Row) -> Cursor {
         of_groups::cursor(order, row)
     }
 

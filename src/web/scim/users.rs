@@ -2,7 +2,8 @@
 
 use super::client::{Body, Client, LogDetails};
 use super::precondition::Precondition;
-use super::{Done, InTheWay, Refusal, Shown, mapping, projection, respond};
+use super::respond::ScimResult;
+use super::{InTheWay, Refusal, Representation, WriteResponse, mapping, projection, respond};
 use crate::db::Conn;
 use crate::domain::provisioning::{Operation, remedy_for_namesake, remedy_for_rename};
 use crate::domain::users::by_entra::{self, EntraUser, ExplicitFields, Scope, SiteWish, UserInput};
@@ -14,19 +15,17 @@ use crate::scim::patch::Patch;
 use crate::scim::project::Projection;
 use crate::scim::tolerance::Sent;
 use crate::scim::user::User;
+use actix_web::HttpRequest;
 use actix_web::web::Path;
-use actix_web::{HttpRequest, HttpResponse};
 use serde_json::Value;
 use std::collections::HashMap;
-
-type ScimResult = Result<HttpResponse, Refusal>;
 
 pub(super) async fn get(client: Client, request: HttpRequest, id: Path<String>) -> ScimResult {
     let projection = projection(&client, Operation::Get, &request)?;
     let done = client.read_at_once(Operation::Get, move |conn, scope| {
         let known = by_entra::get(conn, scope, &id)?;
         let told = LogDetails { subject: Some(known.user.name()), status: 200, ..LogDetails::default() };
-        Ok((Shown::User(Box::new(known)), Operation::Get, told))
+        Ok((Representation::User(Box::new(known)), Operation::Get, told))
     })?;
     respond::read(&client, done, &Precondition::of(&request), &projection)
 }
@@ -59,7 +58,7 @@ async fn changed(
     let wanted = wanted.map_err(|fault| client.refuse(operation, fault.into()))?;
     let projection = projection(&client, operation, &request)?;
     let (seen, known_version) = (client.scope, Precondition::of(&request));
-    let prepared = client.glance(|conn| prepare(conn, seen, &id, &wanted))?;
+    let prepared = client.read_one(|conn| prepare(conn, seen, &id, &wanted))?;
     let done = client.write(operation, None, move |tx, scope| {
         let prepared = prepared.filter(|_| scope == seen);
         change(tx, scope, &id, &known_version, &wanted, prepared)
@@ -81,7 +80,7 @@ pub(super) enum UserUpdate {
     Parts(Patch),
 }
 
-pub(super) fn create(tx: &mut Tx, sent: Sent<User>) -> Result<Noted<Done>, Refusal> {
+pub(super) fn create(tx: &mut Tx, sent: Sent<User>) -> Result<Noted<WriteResponse>, Refusal> {
     // The one account that a create may bar is one that comes back.
     let bars = sent.bars && by_entra::comes_back(tx.conn, &sent.wish.user_name)?;
     let (user, warnings) = if bars { sent.tolerated() } else { sent.strict()? };
@@ -100,7 +99,7 @@ pub(super) fn change(
     version: &Precondition,
     wanted: &UserUpdate,
     prepared: Option<Prepared>,
-) -> Result<Noted<Done>, Refusal> {
+) -> Result<Noted<WriteResponse>, Refusal> {
     let prepared = match prepared {
         Some((known, sent)) if by_entra::is_current(tx.conn, &known)? => Some((known, sent)),
         _ => None,
@@ -131,7 +130,7 @@ pub(super) fn change(
     // What would have been refused tells of it as the refusal would.
     let remedy = if done.warnings.is_empty() { None } else { remedy_for_rename(tx.conn, &user_name, &id)? };
     let done = reported(done.telling_holds(says), warnings, 200);
-    Ok(noted.with(Done { told: LogDetails { remedy, ..done.told }, ..done }))
+    Ok(noted.with(WriteResponse { told: LogDetails { remedy, ..done.told }, ..done }))
 }
 
 /// An account and what a change would make of it: worked out before the one writer is asked, which is then free for
@@ -160,7 +159,7 @@ pub(super) fn delete(
     scope: Scope,
     id: &str,
     version: &Precondition,
-) -> Result<Noted<Done>, Refusal> {
+) -> Result<Noted<WriteResponse>, Refusal> {
     let known = by_entra::get(tx.conn, scope, id)?;
     version.check(known.user.version)?;
     let ((user, warning), noted) = by_entra::remove(tx, known)?.split();
@@ -173,7 +172,7 @@ pub(super) fn delete(
         status: 204,
         ..LogDetails::default()
     };
-    Ok(noted.with(Done { shown: Shown::Nothing(format!("/Users/{id}")), told }))
+    Ok(noted.with(WriteResponse { shown: Representation::Nothing(format!("/Users/{id}")), told }))
 }
 
 /// The users as SCIM speaks of them; without their groups where those are not wanted.
@@ -223,14 +222,14 @@ fn store(tx: &mut Tx, known: EntraUser, wish: UserInput) -> Result<Noted<by_entr
 }
 
 /// `left_out`: what of the request was not taken; the rules add what they did not do.
-fn reported(done: by_entra::WrittenUser, left_out: Vec<String>, status: u16) -> Done {
+fn reported(done: by_entra::WrittenUser, left_out: Vec<String>, status: u16) -> WriteResponse {
     let warnings = left_out.into_iter().chain(done.warnings).collect();
     let told = LogDetails { changes: done.changes, warnings, held: done.held, ..LogDetails::default() };
     shown(done.known, status, told)
 }
 
-fn shown(known: EntraUser, status: u16, told: LogDetails) -> Done {
+fn shown(known: EntraUser, status: u16, told: LogDetails) -> WriteResponse {
     let told =
         LogDetails { user_id: Some(known.user.id.clone()), subject: Some(known.user.name()), status, ..told };
-    Done { shown: Shown::User(Box::new(known)), told }
+    WriteResponse { shown: Representation::User(Box::new(known)), told }
 }

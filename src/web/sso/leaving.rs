@@ -120,7 +120,7 @@ pub(in crate::web) async fn logout(
     let heard = org
         .write(Actor::Rollcall, move |tx| {
             let heard = match message {
-                Ok(message) => sign_out::hear(tx, &here, &message, own.as_ref())?,
+                Ok(message) => sign_out::handle_logout(tx, &here, &message, own.as_ref())?,
                 Err(refusal) => Noted::unaudited(Err(refusal), "nothing was done"),
             };
             let reference = note(tx, &heard, from)?;

@@ -4,7 +4,7 @@
 //! A form that comes from another site brings no session of ours along (`SameSite=Lax`). So where it matters who is
 //! signed in, the browser is sent on to a page of ours, to which it does.
 
-use super::{Present, RefusedPage, enter, turned_away};
+use super::{BrowserUser, RefusedPage, enter, turned_away};
 use crate::domain::Actor;
 use crate::domain::sso::sign_in::{self, NewSession};
 use crate::domain::sso::ways_out::Way;
@@ -46,10 +46,10 @@ pub(super) fn hold(
     layout: Layout,
     secret: String,
     new_session: &NewSession,
-    present: &Present,
+    present: &BrowserUser,
 ) -> Answer {
     let mut response = match present {
-        Present::Account(_) => {
+        BrowserUser::Account(_) => {
             let page = SwitchPage::of(layout, new_session);
             page::show(&page.layout, &page)?
         }
@@ -79,7 +79,7 @@ pub(in crate::web) async fn ask(
         return Ok(HttpResponse::Ok().finish());
     }
     let (ring, now, looked_for) = (org.inner().keys().clone(), org.inner().now(), secret.clone());
-    let found = org.read(move |conn| pending::look(conn, &ring, &looked_for, now)).await?;
+    let found = org.read(move |conn| pending::find(conn, &ring, &looked_for, now)).await?;
     let Some(new_session) = found else {
         let (ring, now) = (org.inner().keys().clone(), org.inner().now());
         let waited = org.read(move |conn| pending::is_over(conn, &ring, &secret, now)).await?;
@@ -111,11 +111,11 @@ pub(in crate::web) async fn agree(
 async fn over(request: &HttpRequest, org: &OrgHandle, address: &Address) -> Answer {
     let way = Way::WaitedTooLong;
     let reference = turned_away::noted(org, way, &address.0).await?;
-    Ok(told(request, help::for_the_person(way.code()), &reference))
+    Ok(redirect_with_refusal(request, help::for_the_person(way.code()), &reference))
 }
 
 /// Whoever is signed in goes home, and reads what did not come of a sign-in.
-pub(super) fn told(request: &HttpRequest, sentence: &str, reference: &str) -> HttpResponse {
+pub(super) fn redirect_with_refusal(request: &HttpRequest, sentence: &str, reference: &str) -> HttpResponse {
     BrowserSession::of(request).flash("bad", format!("{sentence} Reference: {reference}"));
     page::go("/")
 }
@@ -150,7 +150,11 @@ pub(in crate::web) async fn refused(
     let sentence = help::for_the_person(cause);
     if layout.person.is_some() {
         let is_silent = help::is_repeat(cause) || !help::is_over(cause);
-        return Ok(if is_silent { page::go("/") } else { told(&request, sentence, &event.reference) });
+        return Ok(if is_silent {
+            page::go("/")
+        } else {
+            redirect_with_refusal(&request, sentence, &event.reference)
+        });
     }
     let page = RefusedPage { layout, sentence, reference: Some(event.reference), another: false };
     page::show_as(StatusCode::FORBIDDEN, &page.layout, &page)

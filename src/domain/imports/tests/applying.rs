@@ -60,7 +60,10 @@ fn two_users_swap_licences_between_full_types() {
 fn a_ring_of_full_types_and_those_who_wait_behind_it_are_all_served() {
     let test = staffed(1, 1);
     test.write(&Actor::CommandLine, |tx| {
-        licenses::create(tx, &licenses::Wish { code: "X6".into(), name: "Work X6".into(), seats: 1 })
+        licenses::create(
+            tx,
+            &licenses::LicenseTypeInput { code: "X6".into(), name: "Work X6".into(), seats: 1 },
+        )
     })
     .unwrap();
     for (name, code) in [("ana", "X2"), ("bo", "X4"), ("cy", "X6")] {
@@ -160,7 +163,7 @@ fn a_code_that_means_another_type_now_refuses_the_whole_file() {
                 licenses::change(
                     tx,
                     &kind.id,
-                    &licenses::Wish { code: to.into(), name: kind.name, seats: 5 },
+                    &licenses::LicenseTypeInput { code: to.into(), name: kind.name, seats: 5 },
                 )?;
             }
             Ok(())
@@ -219,7 +222,10 @@ fn whatever_a_validated_file_moves_can_be_applied_and_ends_as_the_file_says() {
     test.write(&Actor::CommandLine, |tx| {
         let site = sites::named(tx.conn, "Delft")?.unwrap();
         for (code, seats) in [("X6", 1), ("X8", 3)] {
-            licenses::create(tx, &licenses::Wish { code: code.into(), name: code.into(), seats })?;
+            licenses::create(
+                tx,
+                &licenses::LicenseTypeInput { code: code.into(), name: code.into(), seats },
+            )?;
         }
         ["ed", "flo", "gus"].iter().try_for_each(|name| add(tx, name, Some(&site.id)))
     })

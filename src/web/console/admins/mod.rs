@@ -245,7 +245,7 @@ impl AdminForm {
     }
 
     fn tell_apart(&self, conn: &mut Conn, user: &User) -> Result<()> {
-        look_alike::tell_apart(conn, Written::UserName, user, !self.look_alike.is_empty())
+        look_alike::must_differ(conn, Written::UserName, user, !self.look_alike.is_empty())
     }
 
     fn invitation(&self) -> Result<Invitation> {

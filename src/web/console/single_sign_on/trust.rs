@@ -60,7 +60,7 @@ pub(in crate::web::console) async fn show(layout: Layout, org: OrgHandle) -> Ans
                 settings::waiting(conn)?,
                 certificates::list(conn)?,
                 recognition::waiting(conn)?,
-                first_look::look(conn, &keys)?,
+                first_look::to_review(conn, &keys)?,
                 settings::is_metadata_address_approved(conn)?,
                 settings::first_issuer(conn)?,
             ))

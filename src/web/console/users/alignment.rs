@@ -239,7 +239,7 @@ pub(in crate::web::console) async fn accept_all(
 
 /// Does something to user names, and says of how many accounts with a role the new name waits for an owner since: whoever
 /// accepts a list of names confirms none of those.
-fn telling_who_waits<T>(
+fn with_waiting<T>(
     tx: &mut Tx,
     act: impl FnOnce(&mut Tx) -> Result<Noted<T>, Error>,
 ) -> Result<Noted<(T, String)>, Error> {
@@ -247,11 +247,11 @@ fn telling_who_waits<T>(
     let done = act(tx)?;
     let mut since = recognition::waiting(tx.conn)?;
     since.retain(|user| before.iter().all(|waited| waited.id != user.id));
-    let told = told_who_waits(&since.iter().map(User::name).collect::<Vec<_>>());
+    let told = describe_waiting(&since.iter().map(User::name).collect::<Vec<_>>());
     Ok(done.map(|done| (done, told)))
 }
 
-fn told_who_waits(names: &[String]) -> String {
+fn describe_waiting(names: &[String]) -> String {
     match names {
         [] => String::new(),
         [one] => format!(
@@ -266,12 +266,12 @@ fn told_who_waits(names: &[String]) -> String {
 }
 
 /// What came of all of them.
-pub(in crate::web::console) fn told_of_all(what: &str, task: &Task) -> Result<String, Error> {
-    let told = told(what, &alignment::outcome(task)?);
-    Ok(told + &told_who_waits(&alignment::waiting_since(task)?))
+pub(in crate::web::console) fn describe_all(what: &str, task: &Task) -> Result<String, Error> {
+    let told = describe(what, &alignment::outcome(task)?);
+    Ok(told + &describe_waiting(&alignment::waiting_since(task)?))
 }
 
-fn told(what: &str, outcome: &Outcome) -> String {
+fn describe(what: &str, outcome: &Outcome) -> String {
     let done = match outcome.done {
         1 => format!("One user was {what}."),
         count => format!("{} users were {what}.", grouped(count)),
@@ -298,9 +298,8 @@ pub(in crate::web::console) async fn accept(
 ) -> Answer {
     let (id, number) = row(key)?;
     let path = format!("{HOME}/{id}");
-    let outcome = org
-        .write(current.actor(), move |tx| telling_who_waits(tx, |tx| alignment::accept(tx, &id, number)))
-        .await;
+    let outcome =
+        org.write(current.actor(), move |tx| with_waiting(tx, |tx| alignment::accept(tx, &id, number))).await;
     let said = |(row, waiting): &(AlignmentRow, String)| match &row.note {
         Some(note) => format!("{} was left as they are. {note}", row.name),
         None => format!("{} is “{}” now.{waiting}", row.name, row.entra_name.as_deref().unwrap_or_default()),
@@ -317,9 +316,8 @@ pub(in crate::web::console) async fn undo(
 ) -> Answer {
     let (id, number) = row(key)?;
     let path = format!("{HOME}/{id}");
-    let outcome = org
-        .write(current.actor(), move |tx| telling_who_waits(tx, |tx| alignment::undo(tx, &id, number)))
-        .await;
+    let outcome =
+        org.write(current.actor(), move |tx| with_waiting(tx, |tx| alignment::undo(tx, &id, number))).await;
     let said = |(row, waiting): &(AlignmentRow, String)| {
         format!("{} is “{}” again.{waiting}", row.name, row.user_name.as_deref().unwrap_or_default())
     };

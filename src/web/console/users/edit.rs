@@ -124,7 +124,7 @@ pub(in crate::web::console) async fn create(
         .write(current.actor(), move |tx| {
             let (user, noted) = by_hand::create(tx, entered.wish(), Some(&entered.site))?.split();
             let user = by_hand::set_telephony(tx, &user.id, entered.telephony())?;
-            look_alike::tell_apart(tx.conn, Written::UserName, &user, !entered.look_alike.is_empty())?;
+            look_alike::must_differ(tx.conn, Written::UserName, &user, !entered.look_alike.is_empty())?;
             Ok(noted.with(user.split().0))
         })
         .await;
@@ -154,7 +154,7 @@ pub(in crate::web::console) async fn change(
             let before = users::find(tx.conn, &key)?.profile.user_name;
             let user = by_hand::change(tx, &key, wish)?;
             if user.profile.user_name != before {
-                look_alike::tell_apart(tx.conn, Written::UserName, &user, meant)?;
+                look_alike::must_differ(tx.conn, Written::UserName, &user, meant)?;
             }
             Ok(user)
         })
@@ -195,7 +195,7 @@ pub(in crate::web::console) async fn set_federated_id(
             let before = users::find(tx.conn, &key)?.federated_id;
             let user = federation::set_federated_id(tx, &key, Some(&wish))?;
             if user.federated_id != before {
-                look_alike::tell_apart(tx.conn, Written::FederatedId, &user, meant)?;
+                look_alike::must_differ(tx.conn, Written::FederatedId, &user, meant)?;
             }
             Ok(user)
         })

@@ -101,13 +101,13 @@ pub(in crate::web::console) fn said(placed: &Placed) -> String {
         1 => "The site was set for one user.".to_owned(),
         count => format!("The site was set for {count} users."),
     };
-    let left = told("Left alone, since they have a site", &placed.left);
-    let gone = told("Left out, since they were deleted meanwhile", &placed.gone);
+    let left = describe("Left alone, since they have a site", &placed.left);
+    let gone = describe("Left out, since they were deleted meanwhile", &placed.gone);
     [Some(done), left, gone].into_iter().flatten().collect::<Vec<_>>().join(" ")
 }
 
 /// Names behind what is true of them; nothing where there are none.
-fn told(what: &str, names: &[String]) -> Option<String> {
+fn describe(what: &str, names: &[String]) -> Option<String> {
     let shown = names.iter().take(MOST_NAMED).map(String::as_str).collect::<Vec<_>>().join(", ");
     match names.len() {
         0 => None,
