@@ -5,7 +5,7 @@ use std::path::Path;
 
 /// The layers, lowest first. Modules of one layer do not use each other.
 const LAYERS: [&[&str]; 5] = [
-    &["characters"],
+    &["characters", "threads"],
     &[
         "error",
         "config",
@@ -18,7 +18,6 @@ const LAYERS: [&[&str]; 5] = [
         "network",
         "pool",
         "search_text",
-        "threads",
     ],
     &["db"],
     &["domain"],

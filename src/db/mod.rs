@@ -6,13 +6,13 @@
 
 use crate::error::{Error, Outage, Result, Undoes};
 use crate::pool::{self, Permits, RETRY_S, Requester};
-use crate::threads::Threads;
+use crate::threads::{Threads, assert_may_take_long};
 use diesel::SqliteConnection;
 use diesel::connection::{
     AnsiTransactionManager as Transactions, Connection, SimpleConnection, TransactionManager,
 };
 use diesel::prelude::*;
-use diesel::r2d2::{ConnectionManager, CustomizeConnection, Error as PoolError, Pool};
+use diesel::r2d2::{ConnectionManager, CustomizeConnection, Error as PoolError, Pool, PooledConnection};
 use diesel::sql_types::{Integer, Nullable, Text};
 use diesel_migrations::{EmbeddedMigrations, embed_migrations};
 use file::Opened;
@@ -38,9 +38,6 @@ pub use writer::Priority;
 
 /// The setting that names the database file which is being served: see `domain::settings`.
 pub const SERVED: &str = "served";
-
-/// The name of the thread that writes: slow work asks whether it is on it.
-pub const WRITER: &str = "writer";
 
 /// One connection.
 pub type Conn = SqliteConnection;
@@ -88,6 +85,21 @@ pub struct Db {
     /// None where it was opened to be read only.
     writer: Option<writer::Writer>,
     origin: Arc<Origin>,
+}
+
+/// A connection that reads and cannot write, for as long as this is kept.
+pub struct Reader(PooledConnection<ConnectionManager<Conn>>);
+
+impl Reader {
+    /// Reads, all of it from one moment's state.
+    pub fn read<T>(mut self, work: impl FnOnce(&mut Conn) -> Result<T>) -> Result<T> {
+        Conn::transaction(&mut self.0, work)
+    }
+
+    /// Reads one thing, or things that need not be of one moment.
+    pub fn read_one<T>(mut self, work: impl FnOnce(&mut Conn) -> Result<T>) -> Result<T> {
+        work(&mut self.0)
+    }
 }
 
 /// What a database was opened from, and how it does.
@@ -305,15 +317,25 @@ impl Db {
         settled.is_ok_and(|checkpoint| checkpoint.busy == 0)
     }
 
-    /// Reads, all of it from one moment's state.
+    /// Reads, all of it from one moment's state. Waits for a reader: not on a thread that serves connections.
     pub fn read<T>(&self, work: impl FnOnce(&mut Conn) -> Result<T>) -> Result<T> {
-        let mut conn = self.readers.get().map_err(faults::no_reader)?;
-        Conn::transaction(&mut conn, work)
+        self.reader()?.read(work)
     }
 
-    /// Reads one thing, or things that need not be of one moment.
+    /// Reads one thing, or things that need not be of one moment. Waits as [`Db::read`] does.
     pub fn read_one<T>(&self, work: impl FnOnce(&mut Conn) -> Result<T>) -> Result<T> {
-        work(&mut *self.readers.get().map_err(faults::no_reader)?)
+        self.reader()?.read_one(work)
+    }
+
+    fn reader(&self) -> Result<Reader> {
+        assert_may_take_long();
+        self.readers.get().map(Reader).map_err(faults::no_reader)
+    }
+
+    /// A reader, if one is free at this moment: for a thread that serves connections, which waits for none.
+    #[must_use]
+    pub fn free_reader(&self) -> Option<Reader> {
+        self.readers.try_get().map(Reader)
     }
 
     /// Waits for the permit to look at all rows of a table, to be held while one does. There is one such read
@@ -333,6 +355,7 @@ impl Db {
         E: Undoes,
         F: FnOnce(&mut Conn) -> Result<T, E> + Send + 'static,
     {
+        assert_may_take_long();
         let (sender, receiver) = std::sync::mpsc::sync_channel(1);
         // The receiver waits below for as long as the writer lives.
         self.submit(Priority::Interactive, work, move |outcome| drop(sender.send(outcome)));

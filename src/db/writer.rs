@@ -11,6 +11,7 @@ use super::monitor::WriterState;
 use super::schema::settings;
 use super::{ALL_INTO_THE_FILE, Checkpoint, Conn, SERVED};
 use crate::error::{Error, Outage, Result, Undoes};
+use crate::threads::Shared;
 use diesel::connection::{AnsiTransactionManager as Transactions, SimpleConnection, TransactionManager};
 use diesel::prelude::*;
 use diesel::result::Error as Fault;
@@ -356,7 +357,7 @@ impl Writer {
             thread::Builder::new().name("checkpointer".into()).spawn(move || checkpoint(conn, &due))?;
         }
         thread::Builder::new()
-            .name(super::WRITER.into())
+            .name("writer".into())
             .spawn(move || run(conn, open, &jobs, &committed_some, (&opened, &state), PATIENCE))?;
         Ok(Self(queue))
     }
@@ -407,6 +408,7 @@ fn run(
     (opened, state): (&Opened, &WriterState),
     patience: Duration,
 ) {
+    Shared::Writer.declare();
     let mut groups = 0_u32;
     while let Some(group) = jobs.next() {
         groups = groups.wrapping_add(1);

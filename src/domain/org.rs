@@ -5,7 +5,7 @@ use super::authority::Authority;
 use super::clock::Clock;
 use super::tx::{Noted, Tx};
 use super::{provisioning, settings, tasks, users};
-use crate::db::{Condition, Conn, Db, Priority};
+use crate::db::{Condition, Conn, Db, Priority, Reader};
 use crate::error::{Error, Outage, Result, Undoes};
 use crate::pool::{self, Requester};
 use crate::seal::Keyring;
@@ -34,7 +34,7 @@ impl Org {
         Self(Arc::new(Parts { db, keys, clock, bookmarks, backlog, host, under_way }))
     }
 
-    /// Reads, all of it from one moment's state.
+    /// Reads, all of it from one moment's state. Waits for a reader: not on a thread that serves connections.
     pub fn read<T>(&self, work: impl FnOnce(&mut Conn) -> Result<T>) -> Result<T> {
         self.0.db.read(work)
     }
@@ -42,6 +42,12 @@ impl Org {
     /// Reads one thing, or things that need not be of one moment.
     pub fn read_one<T>(&self, work: impl FnOnce(&mut Conn) -> Result<T>) -> Result<T> {
         self.0.db.read_one(work)
+    }
+
+    /// A reader, if one is free at this moment: for a thread that serves connections, which waits for none.
+    #[must_use]
+    pub fn free_reader(&self) -> Option<Reader> {
+        self.0.db.free_reader()
     }
 
     /// Waits for the permit to look at all rows of a table, to be held while one does.

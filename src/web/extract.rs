@@ -209,6 +209,16 @@ impl OrgHandle {
         self.read(work).await
     }
 
+    /// As [`OrgHandle::read_or_scan`], for work that reads in between only, so that it holds no reader meanwhile.
+    pub(super) async fn aside<T, F>(&self, looks_at_all: bool, work: F) -> Result<T>
+    where
+        T: Send + 'static,
+        F: FnOnce(&Org) -> Result<T> + Send + 'static,
+    {
+        let _permit = if looks_at_all { Some(self.scan_permit().await?) } else { None };
+        self.org.aside(work).await
+    }
+
     /// Slow work on passwords, on threads of its own. Its result is then committed by [`OrgHandle::write`].
     pub(super) async fn prepare<T, F>(&self, requester: Requester, work: F) -> Result<T>
     where
@@ -222,14 +232,29 @@ impl OrgHandle {
         })
     }
 
-    /// As [`OrgHandle::read`], on this thread: for reads of microseconds, which are quicker than handing them over.
-    pub(super) fn read_at_once<T>(&self, work: impl FnOnce(&mut Conn) -> Result<T>) -> Result<T> {
-        self.org.read(work)
+    /// As [`OrgHandle::read`], on this thread where a reader is free: for reads of microseconds, which are quicker than
+    /// handing them over.
+    pub(super) async fn read_at_once<T, F>(&self, work: F) -> Result<T>
+    where
+        T: Send + 'static,
+        F: FnOnce(&mut Conn) -> Result<T> + Send + 'static,
+    {
+        match self.org.free_reader() {
+            Some(reader) => reader.read(work),
+            None => self.read(work).await,
+        }
     }
 
-    /// Reads one thing on this thread.
-    pub(super) fn read_one<T>(&self, work: impl FnOnce(&mut Conn) -> Result<T>) -> Result<T> {
-        self.org.read_one(work)
+    /// As [`OrgHandle::read_at_once`], for one thing, or things that need not be of one moment.
+    pub(super) async fn read_one<T, F>(&self, work: F) -> Result<T>
+    where
+        T: Send + 'static,
+        F: FnOnce(&mut Conn) -> Result<T> + Send + 'static,
+    {
+        match self.org.free_reader() {
+            Some(reader) => reader.read_one(work),
+            None => self.read(work).await,
+        }
     }
 
     /// Does `work` in a transaction, kept only if it returns `Ok`. Its refusal arrives as the type that it is.

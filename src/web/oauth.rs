@@ -61,7 +61,7 @@ pub(super) async fn token(request: HttpRequest, payload: web::Payload) -> HttpRe
                 "scope": SCOPE,
             })),
         Err(refusal) => {
-            note(&request, &refusal);
+            note(&request, &refusal).await;
             refusal.answer()
         }
     }
@@ -161,9 +161,9 @@ async fn issue(
 }
 
 /// Writes a refusal down, unless one of its sort was written down just now.
-fn note(request: &HttpRequest, refusal: &Refusal) {
+async fn note(request: &HttpRequest, refusal: &Refusal) {
     let Ok(state) = app_state(request) else { return };
-    let switched = OrgHandle::at(state).read_one(switch::read).map(|switch| switch.state);
+    let switched = OrgHandle::at(state).read_one(switch::read).await.map(|switch| switch.state);
     // Before provisioning is switched on for the first time, who proves nothing is only noise.
     if !refusal.is_of_switch() && switched.is_ok_and(|state| state == State::Off) {
         return;

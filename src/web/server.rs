@@ -6,7 +6,7 @@ use super::connections::{Connection, Connections};
 use super::{AppState, app};
 use crate::domain::Org;
 use crate::error::Error;
-use crate::threads::Threads;
+use crate::threads::{Shared, Threads};
 use actix_http::error::DispatchError;
 use actix_http::{ConnectionType, HttpMessage, HttpService, KeepAlive, Request, Response};
 use actix_service::{
@@ -44,7 +44,9 @@ pub fn serve(state: AppState, listener: TcpListener, threads: Threads) -> io::Re
     let stopping = builder.graceful_shutdown_signal();
     let (waiting, stop, org) = (connections.clone(), stopping.clone(), state.org().clone());
     actix_web::rt::spawn(async move { cut_at_stop(&waiting, &org, stop.notified()).await });
+    // Called on each thread that serves connections.
     let builder = builder.listen("rollcall", listener, move || {
+        Shared::Server.declare();
         let (connections, stopping) = (connections.clone(), stopping.clone());
         let app = app(state.clone()).into_factory();
         let app = app.map_err(|cause: actix_web::Error| cause.error_response());

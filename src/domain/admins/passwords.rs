@@ -9,9 +9,9 @@
 //! that store a password take the [`PasswordHash`] or [`Prepared`] that comes of it and only write.
 
 use super::strength::{self, LONGEST};
-use crate::db::WRITER;
 use crate::domain::{Org, settings, users};
 use crate::error::{Error, Result};
+use crate::threads::assert_may_take_long;
 use argon2::password_hash::phc::PasswordHash as Parsed;
 use argon2::{Algorithm, Argon2, Params, PasswordHasher, PasswordVerifier, Version};
 use icu_normalizer::ComposingNormalizerBorrowed as ComposingNormalizer;
@@ -45,7 +45,7 @@ pub struct Prepared {
 impl PasswordHash {
     /// The hash, with a salt of its own.
     fn of(password: &str) -> Result<Self> {
-        assert_not_on_the_writer();
+        assert_may_take_long();
         let hash = hasher()?.hash_password(password.as_bytes());
         Ok(Self(hash.map_err(|cause| Error::internal(cause.to_string()))?.to_string()))
     }
@@ -65,7 +65,7 @@ impl fmt::Debug for PasswordHash {
 /// Checks a password for an account that is yet to be made and makes its hash; `words` are names that it must not be
 /// built from. Slow: not for the writer, and not for a thread that answers pages.
 pub fn prepare_new(org: &Org, password: &str, words: &[&str]) -> Result<PasswordHash> {
-    assert_not_on_the_writer();
+    assert_may_take_long();
     let organisation = org.read(settings::organisation)?;
     let normal = normal(password);
     strength::check(&normal, &[words, &[organisation.as_str(), org.host()]].concat())?;
@@ -84,7 +84,7 @@ pub fn prepare(org: &Org, id: &str, password: &str) -> Result<Prepared> {
 /// [`prepare_new`].
 #[must_use]
 pub fn verify(password: &str, hash: Option<&str>) -> bool {
-    assert_not_on_the_writer();
+    assert_may_take_long();
     let (Ok(hasher), Ok(parsed)) = (hasher(), Parsed::new(hash.unwrap_or(NOBODYS))) else {
         return false;
     };
@@ -101,10 +101,6 @@ pub fn verify(password: &str, hash: Option<&str>) -> bool {
 /// The password in the form in which it is hashed.
 fn normal(password: &str) -> Cow<'_, str> {
     ComposingNormalizer::new_nfc().normalize(password)
-}
-
-fn assert_not_on_the_writer() {
-    debug_assert_ne!(std::thread::current().name(), Some(WRITER), "all writers would wait for this");
 }
 
 fn hasher() -> Result<Argon2<'static>> {

@@ -16,18 +16,18 @@ use serde_json::Value;
 
 pub(super) async fn service_provider_config(client: Client, request: HttpRequest) -> ScimResult {
     let body = message::service_provider_config(&client.base);
-    respond(&client, &request, body)
+    respond(&client, &request, body).await
 }
 
 pub(super) async fn resource_types(client: Client, request: HttpRequest) -> ScimResult {
     let all: Vec<Value> =
         schema::RESOURCES.iter().map(|kind| message::resource_type(kind, &client.base)).collect();
-    respond(&client, &request, whole(all))
+    respond(&client, &request, whole(all)).await
 }
 
 pub(super) async fn resource_type(client: Client, request: HttpRequest, id: Path<String>) -> ScimResult {
     match schema::RESOURCES.iter().find(|kind| kind.name == id.as_str()) {
-        Some(kind) => respond(&client, &request, message::resource_type(kind, &client.base)),
+        Some(kind) => respond(&client, &request, message::resource_type(kind, &client.base)).await,
         None => {
             Err(client.refuse(Operation::About, Fault::plain(404, "There is no such resource type.").into()))
         }
@@ -36,12 +36,12 @@ pub(super) async fn resource_type(client: Client, request: HttpRequest, id: Path
 
 pub(super) async fn schemas(client: Client, request: HttpRequest) -> ScimResult {
     let all: Vec<Value> = schema::all().map(|schema| message::schema(schema, &client.base)).collect();
-    respond(&client, &request, whole(all))
+    respond(&client, &request, whole(all)).await
 }
 
 pub(super) async fn schema(client: Client, request: HttpRequest, id: Path<String>) -> ScimResult {
     match schema::by_urn(&id) {
-        Some(schema) => respond(&client, &request, message::schema(schema, &client.base)),
+        Some(schema) => respond(&client, &request, message::schema(schema, &client.base)).await,
         None => Err(client.refuse(Operation::About, Fault::plain(404, "There is no such schema.").into())),
     }
 }
@@ -72,13 +72,17 @@ fn whole(all: Vec<Value>) -> List<Value> {
 }
 
 /// RFC 7644 section 4: these lists are told whole, and a filter is forbidden.
-fn respond(client: &Client, request: &HttpRequest, body: impl Serialize) -> ScimResult {
+async fn respond(
+    client: &Client,
+    request: &HttpRequest,
+    body: impl Serialize + Send + 'static,
+) -> ScimResult {
     let filtered = super::search::pairs(request).iter().any(|(key, _)| key.eq_ignore_ascii_case("filter"));
     if filtered {
         let detail = "This cannot be filtered: it is told whole.";
         return Err(client.refuse(Operation::About, Fault::plain(403, detail).into()));
     }
     let told = LogDetails { status: 200, ..LogDetails::default() };
-    let body = client.read_at_once(Operation::About, move |_, _| Ok((body, Operation::About, told)))?;
+    let body = client.read_at_once(Operation::About, move |_, _| Ok((body, Operation::About, told))).await?;
     Ok(json(StatusCode::OK, &body))
 }

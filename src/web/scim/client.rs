@@ -30,7 +30,6 @@ use futures_util::future::LocalBoxFuture;
 use governor::clock::{Clock, DefaultClock};
 use governor::{DefaultKeyedRateLimiter, Quota, RateLimiter};
 use serde_json::Value;
-use std::future::{Ready, ready};
 use std::num::NonZeroU32;
 use std::sync::Arc;
 
@@ -71,25 +70,27 @@ pub(super) struct Client {
 
 impl FromRequest for Client {
     type Error = Refusal;
-    type Future = Ready<Result<Self, Refusal>>;
+    type Future = LocalBoxFuture<'static, Result<Self, Refusal>>;
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
-        ready(admit(request))
+        let request = request.clone();
+        Box::pin(async move { admit(&request).await })
     }
 }
 
-fn admit(request: &HttpRequest) -> Result<Client, Refusal> {
+async fn admit(request: &HttpRequest) -> Result<Client, Refusal> {
     let state = app_state(request)?;
     let org = OrgHandle::at(state);
     let now = state.org().now();
-    let presented = bearer(request);
-    let (token, switch) = org.read_one(|conn| {
+    let (presented, keys) = (bearer(request).map(str::to_owned), state.org().keys().clone());
+    let look = org.read_one(move |conn| {
         let token = match presented {
-            Some(presented) => credentials::admit(conn, state.org().keys(), presented, now)?,
+            Some(presented) => credentials::admit(conn, &keys, &presented, now)?,
             None => Err(CredentialRefusal::NOT_SENT),
         };
         Ok((token, switch::read(conn)?))
-    })?;
+    });
+    let (token, switch) = look.await?;
     let own_test_of = own_test(request, state, now);
     let refusal = match &token {
         Err(refused) => Some(unauthorized(*refused)),
@@ -205,8 +206,12 @@ impl Client {
     }
 
     /// Reads one thing that is part of a request which is noted elsewhere.
-    pub(super) fn read_one<T>(&self, work: impl FnOnce(&mut Conn) -> Result<T, Error>) -> Result<T, Error> {
-        self.org.read_one(work)
+    pub(super) async fn read_one<T, F>(&self, work: F) -> Result<T, Error>
+    where
+        T: Send + 'static,
+        F: FnOnce(&mut Conn) -> Result<T, Error> + Send + 'static,
+    {
+        self.org.read_one(work).await
     }
 
     /// Reads what this client may see, and notes the request afterwards without keeping the client waiting.
@@ -222,13 +227,14 @@ impl Client {
     }
 
     /// As [`Client::read`], on the spot: for what takes microseconds, less than handing it to another thread.
-    pub(super) fn read_at_once<T>(
-        &self,
-        operation: Operation,
-        work: impl FnOnce(&mut Conn, Scope) -> Result<(T, Operation, LogDetails), Refusal>,
-    ) -> Result<T, Refusal> {
+    pub(super) async fn read_at_once<T, F>(&self, operation: Operation, work: F) -> Result<T, Refusal>
+    where
+        T: Send + 'static,
+        F: FnOnce(&mut Conn, Scope) -> Result<(T, Operation, LogDetails), Refusal> + Send + 'static,
+    {
         let looking = self.looking();
-        let outcome = self.org.read_at_once(|conn| Ok(looking(conn).and_then(|scope| work(conn, scope))))?;
+        let work = move |conn: &mut Conn| Ok(looking(conn).and_then(|scope| work(conn, scope)));
+        let outcome = self.org.read_at_once(work).await?;
         self.noted(operation, outcome)
     }
 
@@ -250,7 +256,8 @@ impl Client {
         let (looking, first) = (self.looking(), work.clone());
         let first =
             move |conn: &mut Conn| Ok(looking(conn).and_then(|scope| first(conn, scope, Effort::Moment)));
-        let mut outcome = if at_once { self.org.read_at_once(first)? } else { self.org.read(first).await? };
+        let mut outcome =
+            if at_once { self.org.read_at_once(first).await? } else { self.org.read(first).await? };
         if matches!(outcome, Ok(None)) {
             outcome = match self.org.scan_permit().await {
                 Err(refusal) => Err(refusal.into()),

@@ -46,7 +46,7 @@ pub(super) async fn get(client: Client, request: HttpRequest, id: Path<String>) 
         let (org, base) = (client.org().clone(), client.base.clone());
         return members::answer(org, base, (group, until), &known_version, projection);
     }
-    respond::read(&client, Representation::Group(Box::new(group), members), &known_version, &projection)
+    respond::read(&client, Representation::Group(Box::new(group), members), &known_version, &projection).await
 }
 
 /// The members, or only the first of very many if they may be answered in parts; and whether they are so many.
@@ -110,7 +110,7 @@ pub(super) async fn patch(client: Client, request: HttpRequest, id: Path<String>
 pub(super) async fn remove(client: Client, request: HttpRequest, id: Path<String>) -> ScimResult {
     let known_version = Precondition::of(&request);
     let done = client.write(Operation::DeleteGroup, None, move |tx, _| delete(tx, &id, &known_version));
-    respond::written(&client, done.await?, &Projection::default())
+    respond::written(&client, done.await?, &Projection::default()).await
 }
 
 pub(super) fn create(tx: &mut Tx, sent: Sent<GroupBody>) -> Result<Noted<WriteResponse>, Refusal> {
@@ -278,5 +278,5 @@ async fn written(
         }
         shown => shown,
     };
-    respond::written(client, (shown, status), projection)
+    respond::written(client, (shown, status), projection).await
 }

@@ -56,23 +56,26 @@ impl Representation {
         }
     }
 
-    fn body(
+    async fn body(
         self,
         client: &Client,
         status: StatusCode,
         projection: &Projection,
     ) -> Result<HttpResponse, Refusal> {
-        let base = client.base.as_str();
+        let base = client.base.clone();
         let rendered = match self {
             Self::User(known) => {
                 let with_groups = !projection.leaves_out("groups");
-                let mut users = client.read_one(|conn| {
-                    users::resources(conn, std::slice::from_ref(&*known), with_groups, base)
-                })?;
+                let read = client.read_one(move |conn| {
+                    users::resources(conn, std::slice::from_ref(&*known), with_groups, &base)
+                });
+                let mut users = read.await?;
                 let user = users.pop().ok_or_else(|| Error::internal("a user was not rendered"))?;
                 Rendered::user(user, projection)
             }
-            Self::Group(group, members) => Rendered::group(mapping::group(&group, members, base), projection),
+            Self::Group(group, members) => {
+                Rendered::group(mapping::group(&group, members, &base), projection)
+            }
             Self::Nothing(_) => return Ok(HttpResponse::build(status).finish()),
         };
         Ok(json(status, &rendered))
@@ -80,7 +83,7 @@ impl Representation {
 }
 
 /// Answers a read; a reader who has this version already gets no body.
-pub(super) fn read(
+pub(super) async fn read(
     client: &Client,
     shown: Representation,
     known: &Precondition,
@@ -91,11 +94,11 @@ pub(super) fn read(
         return Ok(with(HttpResponse::NotModified().finish(), None, Some(version)));
     }
     known.check(version)?;
-    Ok(with(shown.body(client, StatusCode::OK, projection)?, None, Some(version)))
+    Ok(with(shown.body(client, StatusCode::OK, projection).await?, None, Some(version)))
 }
 
 /// Answers a write.
-pub(super) fn written(
+pub(super) async fn written(
     client: &Client,
     (shown, status): (Representation, u16),
     projection: &Projection,
@@ -106,7 +109,7 @@ pub(super) fn written(
     let response = if status == StatusCode::NO_CONTENT {
         HttpResponse::NoContent().finish()
     } else {
-        shown.body(client, status, projection)?
+        shown.body(client, status, projection).await?
     };
     Ok(with(response, location, version))
 }

@@ -26,8 +26,8 @@ pub(super) async fn get(client: Client, request: HttpRequest, id: Path<String>) 
         let known = by_entra::get(conn, scope, &id)?;
         let told = LogDetails { subject: Some(known.user.name()), status: 200, ..LogDetails::default() };
         Ok((Representation::User(Box::new(known)), Operation::Get, told))
-    })?;
-    respond::read(&client, done, &Precondition::of(&request), &projection)
+    });
+    respond::read(&client, done.await?, &Precondition::of(&request), &projection).await
 }
 
 pub(super) async fn post(client: Client, request: HttpRequest, body: Body) -> ScimResult {
@@ -36,7 +36,7 @@ pub(super) async fn post(client: Client, request: HttpRequest, body: Body) -> Sc
     let sent = sent.map_err(|fault| client.refuse(Operation::Create, fault.into()))?;
     let subject = Some(sent.wish.user_name.clone());
     let done = client.write(Operation::Create, subject, move |tx, _| create(tx, sent));
-    respond::written(&client, done.await?, &projection)
+    respond::written(&client, done.await?, &projection).await
 }
 
 pub(super) async fn put(client: Client, request: HttpRequest, id: Path<String>, body: Body) -> ScimResult {
@@ -58,18 +58,19 @@ async fn changed(
     let wanted = wanted.map_err(|fault| client.refuse(operation, fault.into()))?;
     let projection = projection(&client, operation, &request)?;
     let (seen, known_version) = (client.scope, Precondition::of(&request));
-    let prepared = client.read_one(|conn| prepare(conn, seen, &id, &wanted))?;
+    let prepare = move |conn: &mut Conn| Ok((prepare(conn, seen, &id, &wanted)?, id, wanted));
+    let (prepared, id, wanted) = client.read_one(prepare).await?;
     let done = client.write(operation, None, move |tx, scope| {
         let prepared = prepared.filter(|_| scope == seen);
         change(tx, scope, &id, &known_version, &wanted, prepared)
     });
-    respond::written(&client, done.await?, &projection)
+    respond::written(&client, done.await?, &projection).await
 }
 
 pub(super) async fn remove(client: Client, request: HttpRequest, id: Path<String>) -> ScimResult {
     let known_version = Precondition::of(&request);
     let done = client.write(Operation::Delete, None, move |tx, scope| delete(tx, scope, &id, &known_version));
-    respond::written(&client, done.await?, &Projection::default())
+    respond::written(&client, done.await?, &Projection::default()).await
 }
 
 /// What a client wants of a user that there is.
