@@ -217,17 +217,17 @@ impl Bench {
         }
         let upload =
             imports::Upload { file_name: "x.csv".into(), bytes: file.into_bytes(), take_away: false };
-        let checked = self.org.read(|conn| imports::check(conn, &upload)).unwrap();
+        let checked = imports::check(&self.org, &upload).unwrap();
         let import = self.beside_others("keep a licence file", rows, || {
             self.write(move |tx| imports::keep(tx, "x.csv", false, checked))
         });
         self.beside_others("apply a licence file", rows, || {
             let (sender, receiver) = std::sync::mpsc::channel();
-            let id = import.id.clone();
+            let prepared = imports::prepare(&self.org, &import.id).unwrap();
             let actor = rollcall::domain::authority::Authority::trusted(Actor::CommandLine);
             self.org.submit_slice(
                 actor,
-                move |tx| imports::apply(tx, &id),
+                move |tx| imports::apply(tx, prepared),
                 move |outcome| {
                     sender.send(outcome.map(drop)).unwrap();
                 },

@@ -4,39 +4,58 @@ use super::line::ParsedRow;
 use super::plan::{self, CurrentState, Plan};
 use super::store::{all_rows, find, finish};
 use super::{Import, ImportRow, State, Step};
-use crate::db::Conn;
 use crate::domain::audit::Action;
 use crate::domain::licenses::{LicenseType, Move};
 use crate::domain::users::by_hand;
-use crate::domain::{Noted, Tx, licenses, sites};
+use crate::domain::{Noted, Org, Tx, licenses, sites};
 use crate::error::{Error, Result};
+use crate::threads::assert_may_take_long;
 use std::collections::{BTreeMap, HashMap, VecDeque};
 
 const MOST_TOLD: usize = 3;
 
-/// What applying a file comes to, made ready on a reader: whoever writes waits for the writing only.
-pub struct Ready {
+/// So often a file is planned anew because what it rests on changed before it could be applied.
+pub const MOST_PLANS: usize = 4;
+
+/// What applying a file comes to, worked out beforehand: whoever else writes waits for the writing only.
+pub struct Prepared {
     id: String,
     plan: Plan,
 }
 
-/// Makes a file ready to be applied; refused when a row would no longer do what was validated.
-pub fn prepare(conn: &mut Conn, id: &str) -> Result<Ready> {
-    let import = find(conn, id)?;
-    may_apply(&import)?;
-    let before = all_rows(conn, id)?;
-    let lines: Vec<ParsedRow> = before.iter().map(ImportRow::line).collect();
-    let plan = plan::plan(conn, &lines, import.take_away)?;
-    unchanged(&before, &plan.rows)?;
-    Ok(Ready { id: id.to_owned(), plan })
+/// What came of applying.
+pub enum Applied {
+    /// All of it was done.
+    Done(Box<Import>),
+    /// What the plan rests on has changed since: nothing was done, and the file is to be prepared again.
+    Outdated,
 }
 
-/// Does what was made ready, all of it. What has changed in between is looked at anew.
-pub fn apply_ready(tx: &mut Tx, ready: Ready) -> Result<Noted<Import>> {
-    let ready = if ready.plan.state.holds(tx.conn)? { ready } else { prepare(tx.conn, &ready.id)? };
-    let mut import = find(tx.conn, &ready.id)?;
+/// Works out what applying a file comes to. Slow, and so not for the writer: of the database it needs two moments.
+///
+/// # Errors
+/// [`Error::Conflict`] when a row would no longer do what was validated.
+pub fn prepare(org: &Org, id: &str) -> Result<Prepared> {
+    assert_may_take_long();
+    let (import, before) = org.read(|conn| {
+        let import = find(conn, id)?;
+        may_apply(&import)?;
+        Ok((import, all_rows(conn, id)?))
+    })?;
+    let lines: Vec<ParsedRow> = before.iter().map(ImportRow::line).collect();
+    let plan = plan::plan(org, &lines, import.take_away)?;
+    unchanged(&before, &plan.rows)?;
+    Ok(Prepared { id: id.to_owned(), plan })
+}
+
+/// Does what was prepared, all of it; nothing where what it rests on has changed in between.
+pub fn apply(tx: &mut Tx, prepared: Prepared) -> Result<Noted<Applied>> {
+    let mut import = find(tx.conn, &prepared.id)?;
     may_apply(&import)?;
-    let Plan { rows, seats, state, .. } = ready.plan;
+    let Plan { rows, seats, state, .. } = prepared.plan;
+    if !state.holds(tx.conn, &rows)? {
+        return Ok(Noted::unaudited(Applied::Outdated, "nothing was changed"));
+    }
     set_sites(tx, &rows, &state)?;
     let mut held: HashMap<&str, &LicenseType> = state.holders();
     let moves = order(&rows, &state).into_iter().filter_map(|deed| {
@@ -54,13 +73,15 @@ pub fn apply_ready(tx: &mut Tx, ready: Ready) -> Result<Noted<Import>> {
     import.seats = seats;
     finish(tx, &mut import, State::Applied)?;
     let noted = import.note(tx, Action::ImportApplied)?;
-    Ok(noted.with(import))
+    Ok(noted.with(Applied::Done(Box::new(import))))
 }
 
-/// Does what was validated; refused, with nothing changed, when a row would no longer do the same.
-pub fn apply(tx: &mut Tx, id: &str) -> Result<Noted<Import>> {
-    let ready = prepare(tx.conn, id)?;
-    apply_ready(tx, ready)
+/// What is said where it was planned [`MOST_PLANS`] times in vain.
+#[must_use]
+pub fn kept_changing() -> Error {
+    let text = "The users, licences or sites that this file is about were changed while it was applied, again and again. \
+                Nothing was changed by the file. Try again in a moment, or pause provisioning meanwhile.";
+    Error::Conflict(text.to_owned())
 }
 
 fn set_sites(tx: &mut Tx, rows: &[ImportRow], state: &CurrentState) -> Result<()> {

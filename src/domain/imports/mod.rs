@@ -13,8 +13,7 @@
 
 use super::audit::{Action, Change, Kind, Subject};
 use super::text_enum::text_enum;
-use super::{Noted, Tx, names, new_id};
-use crate::db::Conn;
+use super::{Noted, Org, Tx, names, new_id};
 use crate::db::schema::import_rows;
 use crate::error::{Error, Result};
 use chrono::NaiveDateTime;
@@ -32,7 +31,7 @@ mod store;
 #[cfg(test)]
 mod tests;
 
-pub use apply::{Ready, apply, apply_ready, prepare};
+pub use apply::{Applied, MOST_PLANS, Prepared, apply, kept_changing, prepare};
 pub use download::{result_csv, template_csv};
 pub use read::{MOST_BYTES, MOST_MIB, MOST_ROWS};
 pub use store::{find, recent, rows};
@@ -282,12 +281,13 @@ pub struct Checked {
     plan: plan::Plan,
 }
 
-/// Reads a file and checks every row; nothing changes. Slow, so not for the writer.
+/// Reads a file and checks every row; nothing changes. Slow, and so not for the writer: of the database it needs a
+/// moment in between.
 ///
 /// A file that cannot be read as a list of licences is refused.
-pub fn check(conn: &mut Conn, upload: &Upload) -> Result<Checked> {
+pub fn check(org: &Org, upload: &Upload) -> Result<Checked> {
     let sheet = read::read(&upload.bytes)?;
-    let plan = plan::plan(conn, &sheet.lines, upload.take_away)?;
+    let plan = plan::plan(org, &sheet.lines, upload.take_away)?;
     Ok(Checked { sheet_remarks: sheet.remarks, plan })
 }
 
@@ -313,12 +313,6 @@ pub fn keep(tx: &mut Tx, file_name: &str, take_away: bool, checked: Checked) -> 
     store::insert(tx, &import, plan.rows)?;
     let noted = import.note(tx, Action::ImportValidated)?;
     Ok(noted.with(import))
-}
-
-/// Checks a file and keeps it, in one go.
-pub fn validate(tx: &mut Tx, upload: &Upload) -> Result<Noted<Import>> {
-    let checked = check(tx.conn, upload)?;
-    keep(tx, &upload.file_name, upload.take_away, checked)
 }
 
 /// Throws an import away that was not applied: it stays in the list, but can no longer be applied.

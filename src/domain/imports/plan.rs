@@ -1,17 +1,18 @@
-//! What each line would do at this moment, and what stands in its way. Reads only.
+//! What each line would do at this moment, and what stands in its way: looked up in one read, and worked out without a
+//! connection.
 
 use super::line::{ParsedRow, Problem};
 use super::namesakes::Namesakes;
 use super::{ImportRow, SeatLine, Step, counted};
 use crate::characters;
 use crate::db::Conn;
-use crate::domain::fold;
 use crate::domain::licenses::{self, LicenseType, Stock};
 use crate::domain::sites::{self, Site};
 use crate::domain::users::{self, EntraState, User};
+use crate::domain::{Org, fold};
 use crate::error::Result;
-use std::collections::HashMap;
 use std::collections::hash_map::Entry;
+use std::collections::{HashMap, HashSet};
 
 const MOST_CODES: usize = 20;
 const MOST_ROWS_NAMED: usize = 10;
@@ -42,8 +43,8 @@ pub(super) struct CurrentState {
     site_names: HashMap<String, String>,
 }
 
-pub(super) fn plan(conn: &mut Conn, lines: &[ParsedRow], take_away: bool) -> Result<Plan> {
-    let state = CurrentState::load(conn, lines)?;
+pub(super) fn plan(org: &Org, lines: &[ParsedRow], take_away: bool) -> Result<Plan> {
+    let state = org.read(|conn| CurrentState::load(conn, lines))?;
     let namesakes = Namesakes::of(lines, |line| state.asks(line));
     let judge = Judge {
         state: &state,
@@ -82,11 +83,11 @@ impl CurrentState {
         Ok(Self { users, names, held, stock, meant, sites, site_names })
     }
 
-    /// Whether the database still says the same of them.
-    pub(super) fn holds(&self, conn: &mut Conn) -> Result<bool> {
+    /// Whether the database still says the same of them, as far as these rows rest on it.
+    pub(super) fn holds(&self, conn: &mut Conn, rows: &[ImportRow]) -> Result<bool> {
         let ids: Vec<&str> = self.users.values().map(|user| user.id.as_str()).collect();
-        let versions = users::versions(conn, &ids)?;
-        if self.users.values().any(|user| versions.get(&user.id) != Some(&user.version)) {
+        let now = users::license_facts(conn, &ids)?;
+        if self.users.values().any(|user| now.get(&user.id) != Some(&user.license_facts())) {
             return Ok(false);
         }
         for (name, site) in &self.sites {
@@ -95,9 +96,13 @@ impl CurrentState {
                 return Ok(false);
             }
         }
+        // Seats of other types may come and go.
+        let touched: HashSet<&str> =
+            rows.iter().flat_map(|row| [row.wanted(), self.left_by(row)]).flatten().collect();
         let stock = |stock: &[Stock]| -> Vec<_> {
             let said = |stock: &Stock| {
-                (stock.kind.id.clone(), stock.kind.code.clone(), stock.kind.seats, stock.used)
+                let used = touched.contains(stock.kind.id.as_str()).then_some(stock.used);
+                (stock.kind.id.clone(), stock.kind.code.clone(), stock.kind.seats, used)
             };
             stock.iter().map(said).collect()
         };

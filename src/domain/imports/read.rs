@@ -4,6 +4,7 @@ use super::columns::Columns;
 use super::line::{ParsedRow, Problem};
 use crate::domain::spreadsheets::{Records, Text, refused};
 use crate::error::Result;
+use crate::threads::assert_may_take_long;
 use std::collections::BTreeSet;
 
 /// The most rows that one file may have, header and blank rows apart: all of them change in one transaction.
@@ -23,6 +24,7 @@ pub(super) struct Sheet {
 
 /// Reads a file, or says why it is no list of licences.
 pub(super) fn read(bytes: &[u8]) -> Result<Sheet> {
+    assert_may_take_long();
     if bytes.len() > MOST_BYTES {
         return Err(refused(format!(
             "The file has {} bytes; the most is {MOST_BYTES} ({MOST_MIB} MiB). Remove columns that are not needed, or split it.",

@@ -396,14 +396,35 @@ pub fn all_named(conn: &mut Conn, user_names: &[&str]) -> Result<HashMap<String,
     Ok(found)
 }
 
-/// The versions of these accounts, by key.
-pub(super) fn versions(conn: &mut Conn, ids: &[&str]) -> Result<HashMap<String, i32>> {
-    let mut versions = HashMap::new();
-    for some in ids.chunks(CHUNK) {
-        let mine = users::table.filter(users::id.eq_any(some)).select((users::id, users::version));
-        versions.extend(mine.load::<(String, i32)>(conn)?);
+/// What decides about an account's licence and site in bulk: whatever else of it changes is no matter there.
+#[derive(Clone, Debug, PartialEq, Eq, Queryable, Selectable)]
+#[diesel(table_name = users)]
+pub(super) struct LicenseFacts {
+    user_name_key: String,
+    entra_state: EntraState,
+    site_id: Option<String>,
+    site_sent: Option<String>,
+}
+
+impl User {
+    pub(super) fn license_facts(&self) -> LicenseFacts {
+        LicenseFacts {
+            user_name_key: self.user_name_key.clone(),
+            entra_state: self.entra_state,
+            site_id: self.site_id.clone(),
+            site_sent: self.site_sent.clone(),
+        }
     }
-    Ok(versions)
+}
+
+/// The same of these accounts as it is now, by key.
+pub(super) fn license_facts(conn: &mut Conn, ids: &[&str]) -> Result<HashMap<String, LicenseFacts>> {
+    let mut facts = HashMap::new();
+    for some in ids.chunks(CHUNK) {
+        let mine = users::table.filter(users::id.eq_any(some)).select((users::id, LicenseFacts::as_select()));
+        facts.extend(mine.load::<(String, LicenseFacts)>(conn)?);
+    }
+    Ok(facts)
 }
 
 /// The user names of those of these keys that are accounts which exist.

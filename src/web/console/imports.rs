@@ -2,7 +2,7 @@
 
 use crate::domain::Tx;
 use crate::domain::counted::{counted, grouped};
-use crate::domain::imports::{self, Import, ImportRow, State, Upload as File};
+use crate::domain::imports::{self, Applied, Import, ImportRow, State, Upload as File};
 use crate::domain::sites;
 use crate::error::Error;
 use crate::web::extract::{CurrentUser, Fields, OrgHandle, Posted, UpTo, values};
@@ -68,7 +68,7 @@ pub(super) async fn validate(
         // Reading takes longer than keeping: nobody who writes waits for it.
         // Of large files one is read at a time: several would keep others from the readers.
         let (name, is_large) = (file.file_name.clone(), file.bytes.len() > LARGE_BYTES);
-        match org.read_or_scan(is_large, move |conn| imports::check(conn, &file)).await {
+        match org.aside(is_large, move |org| imports::check(org, &file)).await {
             Ok(checked) => {
                 let keep = move |tx: &mut Tx| imports::keep(tx, &name, take_away, checked);
                 org.write(current.actor(), keep).await
@@ -183,15 +183,25 @@ pub(super) async fn apply(
 ) -> Answer {
     let id = id.into_inner();
     let back = format!("/imports/{id}");
-    let outcome = match org.read(move |conn| imports::prepare(conn, &id)).await {
-        // All or nothing, and so in one transaction: by itself, while nobody else waits.
-        Ok(ready) => org.write_between(current.actor(), move |tx| imports::apply_ready(tx, ready)).await,
-        Err(refusal) => Err(refusal),
-    };
+    let outcome = apply_as_planned(&org, &current, &id).await;
     let said = |import: &Import| {
         format!("The file was applied: {}.", counted(import.counts.changes(), "change", "changes"))
     };
     page::redirect_with_outcome(&request, outcome, said, &back)
+}
+
+/// Plans and applies; plans anew where what the plan rests on has changed before the writer came to it.
+async fn apply_as_planned(org: &OrgHandle, current: &CurrentUser, id: &str) -> Result<Import, Error> {
+    for _ in 0..imports::MOST_PLANS {
+        let planned = id.to_owned();
+        let prepared = org.aside(false, move |org| imports::prepare(org, &planned)).await?;
+        // All or nothing, and so in one transaction: by itself, while nobody else waits.
+        let apply = org.write_between(current.actor(), move |tx| imports::apply(tx, prepared));
+        if let Applied::Done(import) = apply.await? {
+            return Ok(*import);
+        }
+    }
+    Err(imports::kept_changing())
 }
 
 pub(super) async fn discard(

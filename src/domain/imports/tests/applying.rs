@@ -118,6 +118,33 @@ fn delete(test: &TestOrg, name: &'static str) {
     .unwrap();
 }
 
+fn applied(test: &TestOrg, prepared: Prepared) -> Applied {
+    test.org.write(&administrator(), move |tx| apply(tx, prepared)).unwrap()
+}
+
+#[test]
+fn a_plan_is_outdated_by_what_it_rests_on_and_by_nothing_else() {
+    let test = staffed(3, 3);
+    let import = test.check("userName,license\nana,X2\nbo,X2\n");
+    let planned = || prepare(&test.org, &import.id).unwrap();
+
+    let first = planned();
+    test.give("cy", "X2");
+    assert!(matches!(applied(&test, first), Applied::Outdated), "a seat fewer");
+    assert_eq!((test.holds("ana"), test.find(&import).state), (None, State::Validated));
+
+    let second = planned();
+    test.give("di", "X4");
+    test.write(&Actor::CommandLine, |tx| {
+        let ana = users::named(tx.conn, "ana")?.unwrap();
+        let telephony = by_hand::Telephony { phone_number: Some("+351 21 0".into()), extension: None };
+        by_hand::set_telephony(tx, &ana.id, telephony).map(|_| ())
+    })
+    .unwrap();
+    assert!(matches!(applied(&test, second), Applied::Done(_)), "neither is of the file");
+    assert_eq!(test.holds("ana").as_deref(), Some("X2"));
+}
+
 #[test]
 fn a_user_deleted_in_between_refuses_the_whole_file() {
     let message =
@@ -254,27 +281,29 @@ fn whatever_a_validated_file_moves_can_be_applied_and_ends_as_the_file_says() {
 }
 
 #[test]
-fn what_was_made_ready_is_applied_unless_the_world_changed_since() {
+fn what_was_prepared_is_applied_unless_the_world_changed_since() {
     let test = staffed(2, 5);
     let import = test.check("userName,license\nana,X2\nbo,X2\n");
-    let made_ready = test.org.read(|conn| prepare(conn, &import.id)).unwrap();
+    let prepared = prepare(&test.org, &import.id).unwrap();
     test.give("ana", "X4");
-    let refusal = test.write(&administrator(), move |tx| apply_ready(tx, made_ready)).unwrap_err();
-    assert!(refusal.to_string().contains("the user had no licence then and has X4 now"), "{refusal}");
+    assert!(matches!(applied(&test, prepared), Applied::Outdated));
     assert_eq!((test.holds("bo"), test.find(&import).state), (None, State::Validated));
+    let refusal = test.apply(&import).unwrap_err();
+    assert!(refusal.to_string().contains("the user had no licence then and has X4 now"), "{refusal}");
 
     let import = test.check("userName,license\nbo,X2\ncy,X2\n");
-    let made_ready = test.org.read(|conn| prepare(conn, &import.id)).unwrap();
+    let prepared = prepare(&test.org, &import.id).unwrap();
     test.give("di", "X2");
-    let refusal = test.write(&administrator(), move |tx| apply_ready(tx, made_ready)).unwrap_err();
+    assert!(matches!(applied(&test, prepared), Applied::Outdated));
+    let refusal = test.apply(&import).unwrap_err();
     assert!(refusal.to_string().contains("finds none free"), "{refusal}");
     assert_eq!((test.holds("bo"), test.holds("cy")), (None, None), "all or nothing");
     let stock = test.org.read(licenses::stock).unwrap();
     assert_eq!(stock.iter().map(|stock| stock.used).collect::<Vec<_>>(), [1, 1]);
 
     let import = test.check("userName,license\nbo,X2\ncy,X4\n");
-    let made_ready = test.org.read(|conn| prepare(conn, &import.id)).unwrap();
-    test.write(&administrator(), move |tx| apply_ready(tx, made_ready)).unwrap();
+    let prepared = prepare(&test.org, &import.id).unwrap();
+    assert!(matches!(applied(&test, prepared), Applied::Done(_)));
     assert_eq!((test.holds("bo").as_deref(), test.holds("cy").as_deref()), (Some("X2"), Some("X4")));
     let stock = test.org.read(licenses::stock).unwrap();
     assert_eq!(stock.iter().map(|stock| stock.used).collect::<Vec<_>>(), [2, 2], "kept with the type");

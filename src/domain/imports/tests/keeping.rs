@@ -32,7 +32,7 @@ fn an_applied_import_cannot_be_discarded() {
 fn a_file_that_cannot_be_read_is_refused_and_leaves_no_trace() {
     let test = staffed(5, 5);
     let upload = upload("name\nana\n", false);
-    let refusal = test.write(&administrator(), move |tx| validate(tx, &upload)).unwrap_err();
+    let refusal = test.validate(&upload).unwrap_err();
     assert!(refusal.about("file").is_some());
     assert!(test.org.read(|conn| recent(conn, 10)).unwrap().is_empty());
     assert!(test.record().is_empty());

@@ -43,19 +43,29 @@ fn upload(text: &str, take_away: bool) -> Upload {
 }
 
 impl TestOrg {
+    fn validate(&self, upload: &Upload) -> Result<Import> {
+        let (name, take_away) = (upload.file_name.clone(), upload.take_away);
+        let checked = check(&self.org, upload)?;
+        self.write(&administrator(), move |tx| keep(tx, &name, take_away, checked))
+    }
+
     fn check(&self, text: &str) -> Import {
         let upload = upload(text, false);
-        self.write(&administrator(), move |tx| validate(tx, &upload)).unwrap()
+        self.validate(&upload).unwrap()
     }
 
     fn check_taking_away(&self, text: &str) -> Import {
         let upload = upload(text, true);
-        self.write(&administrator(), move |tx| validate(tx, &upload)).unwrap()
+        self.validate(&upload).unwrap()
     }
 
     fn apply(&self, import: &Import) -> Result<Import> {
         let id = import.id.clone();
-        self.write(&administrator(), move |tx| apply(tx, &id))
+        let prepared = prepare(&self.org, &id)?;
+        match self.org.write(&administrator(), move |tx| apply(tx, prepared))? {
+            Applied::Done(import) => Ok(*import),
+            Applied::Outdated => Err(kept_changing()),
+        }
     }
 
     fn give(&self, name: &str, code: &str) {

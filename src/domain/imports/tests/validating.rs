@@ -134,6 +134,6 @@ fn a_row_that_finds_no_seat_frees_none_for_another() {
 fn the_fault_of_an_unread_character_set_is_remarked_on_the_import() {
     let test = staffed(5, 5);
     let upload = Upload { bytes: b"userName,license\nana\xEB,X2\n".to_vec(), ..upload("", false) };
-    let import = test.write(&administrator(), move |tx| validate(tx, &upload)).unwrap();
+    let import = test.validate(&upload).unwrap();
     assert!(test.find(&import).remarks[0].contains("Windows-1252"));
 }
