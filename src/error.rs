@@ -51,18 +51,24 @@ pub enum Error {
 pub struct Fault {
     cause: Box<dyn std::error::Error + Send + Sync>,
     outage: Option<Outage>,
+    /// What in the database is damaged and what to do, where that is known.
+    damage: Option<String>,
 }
 
 impl Fault {
     /// What may be said of it to whoever asked.
-    fn told(&self) -> &'static str {
-        self.outage.map_or("Something went wrong on our side. Nothing was changed.", Outage::text)
+    fn told(&self) -> &str {
+        let unknown = "Something went wrong on our side. Nothing was changed.";
+        self.damage.as_deref().unwrap_or_else(|| self.outage.map_or(unknown, Outage::text))
     }
 }
 
 impl fmt::Display for Fault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.cause.fmt(f)
+        match &self.damage {
+            Some(damage) => write!(f, "{damage} ({})", self.cause),
+            None => self.cause.fmt(f),
+        }
     }
 }
 
@@ -166,12 +172,22 @@ impl Undoes for Error {
 impl Error {
     /// A failure on our side.
     pub fn internal(cause: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
-        Self::Internal(Fault { cause: cause.into(), outage: None })
+        Self::Internal(Fault { cause: cause.into(), outage: None, damage: None })
+    }
+
+    /// Something that is stored cannot be read: `what` it is, and the `remedy`, as a sentence. It never counts as absent.
+    pub fn damaged(
+        what: &str,
+        remedy: &str,
+        cause: impl Into<Box<dyn std::error::Error + Send + Sync>>,
+    ) -> Self {
+        let damage = format!("{what} is damaged in the database. Nothing was changed. {remedy}");
+        Self::Internal(Fault { cause: cause.into(), outage: None, damage: Some(damage) })
     }
 
     /// A failure of which it is known what keeps the database from its work.
     pub fn unavailable(outage: Outage, cause: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
-        Self::Internal(Fault { cause: cause.into(), outage: Some(outage) })
+        Self::Internal(Fault { cause: cause.into(), outage: Some(outage), damage: None })
     }
 
     /// What keeps the database from its work, if that is what is wrong.

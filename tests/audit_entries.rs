@@ -1,7 +1,7 @@
 //! Every form leaves its entry in the audit log, or says here why it leaves none; and so do the requests of Entra ID.
 
 use crate::harness::authority::{AUDIENCE, SUBJECT, TENANT};
-use crate::harness::idp::{CERTIFICATE, ISSUER, OBJECT_ID, STRANGERS_CERTIFICATE, Says};
+use crate::harness::idp::{CERTIFICATE, ISSUER, OBJECT_ID, STRANGERS_CERTIFICATE, Says, adding};
 use crate::harness::{Browser, Console, PASSWORD, Page};
 use crate::sso_set_up::metadata_of;
 use rollcall::domain::audit::{self, Action};
@@ -214,7 +214,7 @@ async fn trust(sent: &mut BTreeSet<&'static str>) {
     walk.on_page("/identity/trust/reject", "/identity/trust", &[], changed).await;
     console.write(|tx| settings::put_own(tx, settings::names::LOOK_AT_TRUST, &true));
     walk.on_page("/identity/trust/looked", "/identity/trust", &[], changed).await;
-    console.as_administrator(|tx| certificates::add(tx, STRANGERS_CERTIFICATE)).unwrap();
+    console.as_administrator(adding(STRANGERS_CERTIFICATE)).unwrap();
     let all = console.org.read(certificates::list).unwrap();
     let waiting = all.into_iter().find(|one| !one.approved).unwrap().id;
     walk.form("/identity/sso/certificates/{id}/approve", &[&waiting], &[], changed).await;

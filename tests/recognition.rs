@@ -1,7 +1,7 @@
 //! Who may become whom: no lesser role decides by what an account with a role is recognised.
 
 use crate::harness::idp::{
-    CERTIFICATE, ISSUER, LOGIN_URL, OBJECT_ID, STRANGERS_CERTIFICATE, STRANGERS_KEY, Says,
+    CERTIFICATE, ISSUER, LOGIN_URL, OBJECT_ID, STRANGERS_CERTIFICATE, STRANGERS_KEY, Says, adding,
 };
 use crate::harness::{Browser, Console, Page};
 use rollcall::domain::page::At;
@@ -130,7 +130,7 @@ async fn a_session_from_before_the_appointment_is_none_of_the_appointed() {
 async fn nothing_is_remembered_from_a_certificate_that_no_owner_approved() {
     let console = Console::with_sso();
     console.user(ANA, None);
-    console.as_administrator(|tx| certificates::add(tx, STRANGERS_CERTIFICATE)).unwrap();
+    console.as_administrator(adding(STRANGERS_CERTIFICATE)).unwrap();
     let forged = Says { key: STRANGERS_KEY, ..Says::of(&console, ANA).with(OBJECT_ID, OBJECT) };
     let mallory = console.browser();
     assert_eq!(mallory.bring(&forged).await.status, 303, "it serves people without a role");
@@ -147,7 +147,7 @@ async fn a_certificate_that_no_owner_approved_signs_in_nobody_with_a_role() {
     for (name, role) in [("audrey", Role::Auditor), ("adam", Role::Administrator), ("oscar", Role::Owner)] {
         console.admin(name, role);
     }
-    console.as_administrator(|tx| certificates::add(tx, STRANGERS_CERTIFICATE)).unwrap();
+    console.as_administrator(adding(STRANGERS_CERTIFICATE)).unwrap();
     for name in ["audrey", "adam", "oscar", "olga"] {
         let forged = Says { key: STRANGERS_KEY, ..Says::of(&console, name) };
         assert!(!comes_in(&console, &forged).await, "{name}");
@@ -352,7 +352,7 @@ async fn sha_1_that_an_administrator_allowed_waits_too() {
 async fn a_removed_certificate_and_a_switched_off_way_end_what_came_by_them() {
     let console = Console::with_sso();
     console.user(ANA, None);
-    console.write(|tx| certificates::add(tx, STRANGERS_CERTIFICATE));
+    console.write(adding(STRANGERS_CERTIFICATE));
     let (by_first, by_second) = (console.browser(), console.browser());
     by_first.bring(&Says::of(&console, ANA)).await;
     by_second.bring(&Says { key: STRANGERS_KEY, ..Says::of(&console, ANA) }).await;
@@ -389,7 +389,7 @@ async fn what_is_taken_away_between_reading_and_deciding_counts() {
     };
     let (before, unchanged) = (examine(&Says::of(&console, ANA)), examine(&Says::of(&console, ANA)));
     assert!(matches!(conclude(unchanged), SignInOutcome::SignedIn(_)));
-    console.write(|tx| certificates::add(tx, STRANGERS_CERTIFICATE));
+    console.write(adding(STRANGERS_CERTIFICATE));
     let first = rollcall::certificate::read(CERTIFICATE).unwrap().remove(0).fingerprint;
     let all = console.org.read(certificates::list).unwrap();
     let first = all.into_iter().find(|one| one.fingerprint == first).unwrap().id;
@@ -481,7 +481,7 @@ async fn a_session_that_begins_after_its_certificate_was_removed_is_nobodys() {
     assert_eq!(begin("one", Some(first.clone())).as_ref(), Some(&id));
     assert_eq!(begin("two", Some(first)), None, "it begins once");
     assert_eq!(begin("three", None), None, "nobody begins one that was not reserved");
-    console.write(|tx| certificates::add(tx, STRANGERS_CERTIFICATE));
+    console.write(adding(STRANGERS_CERTIFICATE));
     console.write(move |tx| certificates::remove(tx, &trusted.id));
     assert_eq!(begin("four", Some(second)), None);
     let late = reserve();

@@ -21,8 +21,9 @@ fn console() -> Console {
     console.user("ana.silva@contoso.example", None);
     console.admin("olga.owner@contoso.example", rollcall::domain::Role::Owner);
     let key = fs::read(format!("{FOLDER}/keys/idp.crt")).unwrap();
+    let found = certificates::read(&key).unwrap();
     console.write(move |tx| {
-        certificates::add(tx, &key)?;
+        certificates::add(tx, found)?;
         let wish = Settings {
             enabled: true,
             login_url: Some("https://login.microsoftonline.com/x/saml2".to_owned()),

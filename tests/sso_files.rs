@@ -1,8 +1,9 @@
 //! Certificates and metadata as people have them, and those that are of no use.
 
 use crate::harness::Console;
-use crate::harness::idp::{CERTIFICATE, ISSUER, LOGIN_URL};
-use rollcall::domain::sso::{certificates, metadata};
+use crate::harness::idp::{CERTIFICATE, ISSUER, LOGIN_URL, adding};
+use rollcall::domain::sso::certificates;
+use rollcall::domain::sso::metadata::{self, Document};
 use rollcall::error::Result;
 
 const EC: &[u8] = include_bytes!("fixtures/certificates/ec.pem");
@@ -35,10 +36,11 @@ fn described(declaration: &str, certificates: &[String]) -> String {
     )
 }
 
-fn import(file: Vec<u8>) -> Result<usize> {
+fn import(file: &[u8]) -> Result<usize> {
     let console = Console::open();
     let actor = rollcall::domain::Actor::CommandLine;
-    console.org.write(&actor, move |tx| metadata::import(tx, &file)).map(|imported| imported.added)
+    let document = Document::of_file(file)?;
+    console.org.write(&actor, move |tx| metadata::take(tx, document)).map(|imported| imported.added)
 }
 
 fn wide(text: &str, order: fn(u16) -> [u8; 2]) -> Vec<u8> {
@@ -61,7 +63,7 @@ async fn metadata_is_read_in_every_encoding_that_it_says_it_is_in() {
         latin(said("windows-1252")),
         described("", &good).replace('\n', "\r\n").into_bytes(),
     ] {
-        assert_eq!(import(file.clone()).unwrap(), 1, "{}", String::from_utf8_lossy(&file));
+        assert_eq!(import(&file).unwrap(), 1, "{}", String::from_utf8_lossy(&file));
     }
     for (file, words) in [
         (said("UTF-16").into_bytes(), "declares one character encoding and is written in another"),
@@ -70,7 +72,7 @@ async fn metadata_is_read_in_every_encoding_that_it_says_it_is_in() {
         (said("klingon").into_bytes(), "in none that is known"),
         (described("<?xml version=\"1.1\"?>", &good).into_bytes(), "XML 1.1"),
     ] {
-        let refusal = import(file).unwrap_err().to_string();
+        let refusal = import(&file).unwrap_err().to_string();
         assert!(refusal.contains(words), "{refusal}");
     }
 }
@@ -85,24 +87,22 @@ async fn certificates_in_metadata_are_read_however_they_are_written() {
         text(CERTIFICATE).replace('\n', " "),
         format!("\n  {}\n", body(CERTIFICATE)),
     ] {
-        assert_eq!(import(described("", std::slice::from_ref(&one)).into_bytes()).unwrap(), 1, "{one}");
+        assert_eq!(import(&described("", std::slice::from_ref(&one)).into_bytes()).unwrap(), 1, "{one}");
     }
 }
 
 #[actix_web::test]
 async fn a_key_that_proves_nothing_is_refused_with_the_reason() {
     let console = Console::open();
-    let add = |file: &'static [u8]| {
-        console.org.write(&rollcall::domain::Actor::CommandLine, move |tx| certificates::add(tx, file))
-    };
+    let add = |file: &'static [u8]| console.org.write(&rollcall::domain::Actor::CommandLine, adding(file));
     assert!(add(EC).unwrap_err().to_string().contains("no RSA key"));
     assert!(add(SHORT).unwrap_err().to_string().contains("1024 bits"));
-    assert!(import(described("", &[body(EC)]).into_bytes()).unwrap_err().to_string().contains("no RSA key"));
+    assert!(import(&described("", &[body(EC)]).into_bytes()).unwrap_err().to_string().contains("no RSA key"));
     assert!(
-        import(described("", &[body(SHORT)]).into_bytes()).unwrap_err().to_string().contains("1024 bits")
+        import(&described("", &[body(SHORT)]).into_bytes()).unwrap_err().to_string().contains("1024 bits")
     );
     // Beside one that is of use they are left out.
-    assert_eq!(import(described("", &[body(EC), body(CERTIFICATE), body(SHORT)]).into_bytes()).unwrap(), 1);
+    assert_eq!(import(&described("", &[body(EC), body(CERTIFICATE), body(SHORT)]).into_bytes()).unwrap(), 1);
 }
 
 #[actix_web::test]

@@ -196,7 +196,8 @@ async fn open_requests_of_strangers_are_bounded_by_network() {
     let olga = console.find("olga").unwrap().id;
     let ids = console.write(move |tx| {
         fn begin(tx: &mut Tx, asker: Asker) -> Result<String> {
-            requests::begin(tx, Purpose::SignIn, "", "/", asker).map(|request| request.split().0.id)
+            let id = rollcall::saml::request_id();
+            requests::begin(tx, id, Purpose::SignIn, "", "/", asker).map(|request| request.split().0.id)
         }
         let kept = [begin(tx, Asker::Person(&olga))?, begin(tx, Asker::Stranger("198.51.100.7"))?];
         let mut flood = Vec::new();

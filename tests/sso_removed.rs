@@ -1,6 +1,8 @@
 //! A certificate that was removed, or that was a former issuer's, is not good again by itself.
 
-use crate::harness::idp::{CERTIFICATE, ISSUER, LOGIN_URL, STRANGERS_CERTIFICATE, STRANGERS_KEY, Says};
+use crate::harness::idp::{
+    CERTIFICATE, ISSUER, LOGIN_URL, STRANGERS_CERTIFICATE, STRANGERS_KEY, Says, adding,
+};
 use crate::harness::{Browser, Console, Page};
 use crate::sso_set_up::{import, metadata_of, publishing};
 use crate::sso_trust::certificates_like;
@@ -70,7 +72,7 @@ async fn what_an_owner_removed_the_daily_reading_brings_back_for_nobody() {
 async fn a_document_approves_of_nothing_that_was_removed_and_whoever_enters_the_very_one_does() {
     let (console, olga) = with_one_removed().await;
     console.admin("adam", Role::Administrator);
-    console.as_administrator(|tx| certificates::add(tx, STRANGERS_CERTIFICATE)).unwrap();
+    console.as_administrator(adding(STRANGERS_CERTIFICATE)).unwrap();
     assert!(!by_the_stranger(&console, ANA).await, "an administrator does not undo what an owner did");
     remove(&olga, &strangers(&console).unwrap()).await;
     let told =
@@ -79,7 +81,7 @@ async fn a_document_approves_of_nothing_that_was_removed_and_whoever_enters_the_
     assert!(!strangers(&console).unwrap().approved);
     next_day(&console).await;
     assert!(!strangers(&console).unwrap().approved, "not on another day either");
-    console.write(|tx| certificates::add(tx, STRANGERS_CERTIFICATE));
+    console.write(adding(STRANGERS_CERTIFICATE));
     let again = strangers(&console).unwrap();
     assert_eq!((again.approved, again.withdrawn), (true, false));
 }
@@ -87,7 +89,7 @@ async fn a_document_approves_of_nothing_that_was_removed_and_whoever_enters_the_
 #[actix_web::test]
 async fn what_an_administrator_removed_comes_back_without_approval_too() {
     let (console, _) = with_one_removed().await;
-    console.write(|tx| certificates::add(tx, STRANGERS_CERTIFICATE));
+    console.write(adding(STRANGERS_CERTIFICATE));
     let id = strangers(&console).unwrap().id;
     console.as_administrator(move |tx| certificates::remove(tx, &id)).unwrap();
     next_day(&console).await;
@@ -100,7 +102,7 @@ async fn what_an_administrator_removed_comes_back_without_approval_too() {
 async fn what_was_removed_hinders_no_reading_where_there_is_no_place_for_it() {
     let (console, _) = with_one_removed().await;
     for one in certificates_like(STRANGERS_CERTIFICATE, 10) {
-        console.as_administrator(move |tx| certificates::add(tx, &one)).unwrap();
+        console.as_administrator(adding(&one)).unwrap();
     }
     next_day(&console).await;
     assert!(strangers(&console).is_none());

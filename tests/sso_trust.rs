@@ -1,6 +1,8 @@
 //! Whom to trust: what an owner entered is in force whoever entered it first, and nothing else is.
 
-use crate::harness::idp::{CERTIFICATE, ISSUER, LOGIN_URL, STRANGERS_CERTIFICATE, STRANGERS_KEY, Says};
+use crate::harness::idp::{
+    CERTIFICATE, ISSUER, LOGIN_URL, STRANGERS_CERTIFICATE, STRANGERS_KEY, Says, adding,
+};
 use crate::harness::{Browser, Console};
 use crate::sso_set_up::{import, metadata_of, publishing};
 use crate::sso_sign_out::{logout_request, signed_query};
@@ -82,7 +84,7 @@ async fn an_answer_of_an_address_that_is_read_no_longer_is_dropped() {
 async fn what_an_owner_enters_is_in_force_although_an_administrator_entered_it_first() {
     let waiting = || {
         let console = Console::open();
-        console.as_administrator(|tx| certificates::add(tx, CERTIFICATE)).unwrap();
+        console.as_administrator(adding(CERTIFICATE)).unwrap();
         assert_eq!(approved(&console), [false]);
         console
     };
@@ -104,14 +106,14 @@ async fn what_an_owner_enters_is_in_force_although_an_administrator_entered_it_f
     let olga = console.signed_in("olga").await;
     let both = publishing(metadata_of(ISSUER, &[CERTIFICATE, STRANGERS_CERTIFICATE]));
     import(&olga, &metadata_of(ISSUER, &[CERTIFICATE])).await;
-    console.as_administrator(|tx| certificates::add(tx, STRANGERS_CERTIFICATE)).unwrap();
+    console.as_administrator(adding(STRANGERS_CERTIFICATE)).unwrap();
     console.sso(move |settings| (settings.metadata_url, settings.refresh_metadata) = (Some(both), true));
     console.clock.advance(TimeDelta::hours(25));
     worker::round(&console.org, true).await.unwrap();
     assert_eq!(approved(&console), [true, true]);
     // But an administrator who enters it again approves of nothing.
     let console = waiting();
-    console.as_administrator(|tx| certificates::add(tx, CERTIFICATE)).unwrap();
+    console.as_administrator(adding(CERTIFICATE)).unwrap();
     assert_eq!(approved(&console), [false]);
 }
 
@@ -119,7 +121,7 @@ async fn what_an_owner_enters_is_in_force_although_an_administrator_entered_it_f
 async fn the_issuer_that_comes_into_force_with_a_certificate_is_the_one_that_the_owner_saw() {
     let console = Console::open();
     console.admin("adam", Role::Administrator);
-    console.as_administrator(|tx| certificates::add(tx, CERTIFICATE)).unwrap();
+    console.as_administrator(adding(CERTIFICATE)).unwrap();
     let enter = |issuer: &'static str| {
         let wish = move |tx: &mut rollcall::domain::Tx| {
             let wish =
@@ -150,7 +152,7 @@ async fn the_issuer_that_comes_into_force_with_a_certificate_is_the_one_that_the
 #[actix_web::test]
 async fn whoever_approves_a_certificate_without_having_seen_an_issuer_approves_of_none() {
     let console = Console::open();
-    console.as_administrator(|tx| certificates::add(tx, CERTIFICATE)).unwrap();
+    console.as_administrator(adding(CERTIFICATE)).unwrap();
     let wish = settings::Settings { issuer: Some(ISSUER.to_owned()), ..settings::Settings::default() };
     console.as_administrator(move |tx| settings::save(tx, &wish)).unwrap();
     let id = console.org.read(certificates::list).unwrap()[0].id.clone();
@@ -191,7 +193,7 @@ async fn where_no_issuer_is_in_force_nothing_is_from_it() {
     let console = Console::open();
     console.user(ANA, None);
     console.user("olga@contoso.example", None);
-    console.write(|tx| certificates::add(tx, CERTIFICATE));
+    console.write(adding(CERTIFICATE));
     // As an administrator leaves it who switches on what no owner has approved of yet.
     let wish = settings::Settings {
         enabled: true,
@@ -215,7 +217,7 @@ async fn a_certificate_that_no_owner_approved_of_signs_out_nobody_with_a_role() 
         let console = Console::with_sso();
         console.user(ANA, None);
         console.admin("adam", Role::Administrator);
-        console.as_administrator(|tx| certificates::add(tx, STRANGERS_CERTIFICATE)).unwrap();
+        console.as_administrator(adding(STRANGERS_CERTIFICATE)).unwrap();
         let browser = console.browser();
         assert_eq!(browser.bring(&Says::of(&console, name)).await.status, 303);
         let out = signed_query(&logout_request(&console, ISSUER, name, None), STRANGERS_KEY);
@@ -245,18 +247,17 @@ async fn what_waits_takes_no_place_from_what_an_owner_adds() {
     let mut made = certificates_like(STRANGERS_CERTIFICATE, 20);
     let (late, over) = (made.pop().unwrap(), made.pop().unwrap());
     for one in made.drain(..10) {
-        console.as_administrator(move |tx| certificates::add(tx, &one)).unwrap();
+        console.as_administrator(adding(&one)).unwrap();
     }
-    let full = console.as_administrator(move |tx| certificates::add(tx, &over)).unwrap_err();
+    let full = console.as_administrator(adding(&over)).unwrap_err();
     assert!(full.to_string().contains("At most 10 certificates wait for an owner"), "{full}");
     // An owner's next one, and the daily reading's, have places of their own.
-    console.write(|tx| certificates::add(tx, STRANGERS_CERTIFICATE));
+    console.write(adding(STRANGERS_CERTIFICATE));
     for one in made {
-        console.write(move |tx| certificates::add(tx, &one));
+        console.write(adding(&one));
     }
     assert_eq!(approved(&console).iter().filter(|one| **one).count(), 10);
-    let full =
-        console.org.write(&rollcall::domain::Actor::CommandLine, move |tx| certificates::add(tx, &late));
+    let full = console.org.write(&rollcall::domain::Actor::CommandLine, adding(&late));
     assert!(full.unwrap_err().to_string().contains("At most 10 certificates are kept"));
 }
 
@@ -264,7 +265,7 @@ async fn what_waits_takes_no_place_from_what_an_owner_adds() {
 async fn an_administrator_does_not_remove_the_last_certificate_of_accounts_with_a_role() {
     let console = Console::with_sso();
     console.admin("adam", Role::Administrator);
-    console.as_administrator(|tx| certificates::add(tx, STRANGERS_CERTIFICATE)).unwrap();
+    console.as_administrator(adding(STRANGERS_CERTIFICATE)).unwrap();
     let all = console.org.read(certificates::list).unwrap();
     let id = |wanted: bool| all.iter().find(|one| one.approved == wanted).unwrap().id.clone();
     let (last, waits) = (id(true), id(false));

@@ -1,11 +1,11 @@
 //! Every way out of a sign-in is a cause with a reference, also where no response was looked at.
 
-use crate::harness::idp::{CERTIFICATE, ISSUER, LOGIN_URL, Says};
+use crate::harness::idp::{CERTIFICATE, ISSUER, LOGIN_URL, Says, adding};
 use crate::harness::{Browser, Console, Page};
 use chrono::TimeDelta;
 use rollcall::domain::page::At;
 use rollcall::domain::sso::events::{self, Event, Filter};
-use rollcall::domain::sso::{certificates, settings};
+use rollcall::domain::sso::settings;
 use rollcall::web::Proxies;
 
 type Fields<'f> = &'f [(&'f str, &'f str)];
@@ -121,7 +121,7 @@ async fn a_sign_in_that_waited_too_long_for_the_persons_word_says_so() {
 async fn where_no_login_url_is_in_force_the_person_has_a_reference_too() {
     let console = Console::open();
     // As an administrator leaves it who switches on what no owner has approved of yet.
-    console.write(|tx| certificates::add(tx, CERTIFICATE));
+    console.write(adding(CERTIFICATE));
     let wish = settings::Settings {
         enabled: true,
         login_url: Some(LOGIN_URL.to_owned()),

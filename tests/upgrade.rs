@@ -1,6 +1,6 @@
 //! What an upgrade makes of a database that was in use before owners had to approve of whom single sign-on trusts.
 
-use crate::harness::idp::{CERTIFICATE, ISSUER, LOGIN_URL, Says};
+use crate::harness::idp::{CERTIFICATE, ISSUER, LOGIN_URL, Says, adding};
 use crate::harness::{Browser, Console, PASSWORD};
 use crate::source::project;
 use diesel::connection::SimpleConnection;
@@ -206,7 +206,7 @@ async fn whoever_looks_is_told_what_still_waits_and_approves_of_the_metadata_url
 async fn a_certificate_that_comes_after_the_upgrade_is_none_that_was_kept() {
     use crate::harness::idp::{STRANGERS_CERTIFICATE, STRANGERS_KEY};
     let (console, _) = upgraded(SingleSignOn::Unapproved).await;
-    console.as_administrator(|tx| certificates::add(tx, STRANGERS_CERTIFICATE)).unwrap();
+    console.as_administrator(adding(STRANGERS_CERTIFICATE)).unwrap();
     let forged = Says { key: STRANGERS_KEY, ..Says::of(&console, "audrey") };
     assert_eq!(console.browser().bring(&forged).await.status, 403);
     console.write(|tx| first_look::done(tx, None, true));

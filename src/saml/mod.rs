@@ -77,6 +77,12 @@ const AES_256_CBC: &str = "http://www.w3.org/2001/04/xmlenc#aes256-cbc";
 /// How the key of an encrypted assertion is carried.
 const RSA_OAEP: &str = "http://www.w3.org/2001/04/xmlenc#rsa-oaep-mgf1p";
 
+/// An identifier for a message of ours. It must not begin with a digit (XML Schema's `NCName`).
+#[must_use]
+pub fn request_id() -> String {
+    format!("_{}", uuid::Uuid::new_v4().simple())
+}
+
 /// Whether XML takes this character for space (XML 1.0 production 3): no other is trimmed off a value.
 #[must_use]
 pub fn is_space(char: char) -> bool {

@@ -16,12 +16,10 @@ use crate::domain::sso::keys::{self, Key};
 use crate::domain::sso::requests::{Asker, Purpose};
 use crate::domain::sso::sign_in::{self, BrowserUser, RequestOrigin, ReservedSession, SignInOutcome};
 use crate::domain::sso::sign_out::Foreign;
-use crate::domain::sso::{Here, Settings, help, requests, settings};
+use crate::domain::sso::{Here, help, messages, settings};
 use crate::domain::{Actor, Noted, Role, Tx, sessions};
 use crate::error::{Error, Result};
-use crate::saml::key_pair::KeyPair;
-use crate::saml::redirect::{self, Kind};
-use crate::saml::request::SignIn;
+use crate::pool::{QueueKey, Requester};
 use crate::seal;
 use actix_web::cookie::{SameSite, time::Duration};
 use actix_web::dev::Payload;
@@ -118,9 +116,9 @@ pub(super) async fn own_keys(state: &AppState, org: &OrgHandle) -> Result<Vec<Ke
 }
 
 /// A new key of ours.
-pub(super) async fn new_pair(state: &AppState) -> Result<KeyPair> {
+pub(super) async fn new_key(state: &AppState) -> Result<keys::Prepared> {
     let (here, now) = (here(state), state.org().now());
-    state.0.key_maker.run(move || keys::generate(&here, now)).await
+    state.0.key_maker.run(move || keys::prepare(&here, now)).await
 }
 
 /// Where whoever has proved themselves goes on with the form that they had sent.
@@ -188,6 +186,15 @@ impl From {
             Self::Address(address) => Asker::Stranger(address),
         }
     }
+
+    /// As whose job their request is built and signed.
+    fn requester(&self) -> Requester {
+        match self {
+            Self::Person(id) => Requester::Known(QueueKey::of(id)),
+            // Whoever floods us with responses does not keep their neighbours from asking for one.
+            Self::Address(address) => examinations::requester(address, true),
+        }
+    }
 }
 
 /// Sends the browser to Entra ID with a request of ours.
@@ -206,46 +213,18 @@ pub(super) async fn send(
     if org.read(settings::read).await?.sign_requests {
         own_keys(state, org).await?;
     }
+    let with = org.inner().clone();
+    let sign = move || messages::prepare_sign_in(&with, &here, force);
+    let prepared = org.wait(state.0.examinations.run(from.requester(), sign)).await??;
     let (browser, return_to) = (secret.clone(), return_to.to_owned());
-    let target = org
-        .write(Actor::Rollcall, move |tx| {
-            address(tx, &here, purpose, &browser, &return_to, from.asker(), force)
-        })
-        .await?;
+    let send = move |tx: &mut Tx| messages::send(tx, prepared, purpose, &browser, &return_to, from.asker());
+    let target = org.write(Actor::Rollcall, send).await?;
     // The answer is posted from another site; browsers take `None` only over https.
     let same_site = if state.is_https() { SameSite::None } else { SameSite::Lax };
     let cookie = BROWSER.build(state, secret, same_site).finish();
     let mut response = page::go(&target);
     response.add_cookie(&cookie).map_err(Error::internal)?;
     Ok(response)
-}
-
-fn address(
-    tx: &mut Tx,
-    here: &Here,
-    purpose: Purpose,
-    browser: &str,
-    return_to: &str,
-    asker: Asker,
-    force: bool,
-) -> Result<Noted<String>> {
-    let Settings { login_url, sign_requests, .. } = settings::read(tx.conn)?;
-    let missing = || Error::Conflict("Enter Entra ID's login URL first.".to_owned());
-    let target = login_url.and_then(|url| Url::parse(&url).ok()).ok_or_else(missing)?;
-    let sent = requests::begin(tx, purpose, browser, return_to, asker)?;
-    let xml = SignIn {
-        id: &sent.id,
-        entity_id: &here.entity_id,
-        consumer: &here.consumer,
-        destination: target.as_str(),
-        force,
-        now: tx.now,
-    }
-    .to_xml();
-    let pairs = if sign_requests { keys::pairs(tx.conn, tx.keys)? } else { Vec::new() };
-    let address = redirect::address(&target, Kind::Request, &xml, Some(&sent.id), pairs.first());
-    let address = address.ok_or_else(|| Error::internal("a request could not be put into an address"))?;
-    Ok(sent.map(|_| address))
 }
 
 #[derive(Template)]

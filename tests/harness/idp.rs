@@ -8,6 +8,8 @@ use chrono::{NaiveDateTime, TimeDelta};
 use flate2::read::DeflateDecoder;
 use jsonwebtoken::{Algorithm, EncodingKey};
 use rollcall::domain::sso::{Settings, certificates, settings};
+use rollcall::domain::{Noted, Tx};
+use rollcall::error::Result;
 use sha2::{Digest, Sha256};
 use std::io::Read;
 use url::Url;
@@ -229,6 +231,14 @@ impl Request {
     }
 }
 
+/// Trusts the certificates of this file, read beforehand.
+pub fn adding(
+    file: &[u8],
+) -> impl FnOnce(&mut Tx) -> Result<Noted<certificates::Added>> + Send + 'static + use<> {
+    let found = certificates::read(file);
+    move |tx| certificates::add(tx, found?)
+}
+
 impl Console {
     /// An instance with an owner `olga`, single sign-on on, and Entra ID trusted.
     pub fn with_sso() -> Self {
@@ -238,8 +248,9 @@ impl Console {
     }
 
     pub fn trust_entra(&self, enabled: bool) {
+        let found = certificates::read(CERTIFICATE).unwrap();
         self.write(move |tx| {
-            certificates::add(tx, CERTIFICATE)?;
+            certificates::add(tx, found)?;
             let wish = Settings {
                 enabled,
                 login_url: Some(LOGIN_URL.to_owned()),

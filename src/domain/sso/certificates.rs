@@ -12,6 +12,7 @@ use crate::domain::sessions::{self, Ending};
 use crate::domain::{Noted, Role, Tx, new_id};
 use crate::error::{Error, Result};
 use crate::saml::TrustedKey;
+use crate::threads::assert_may_take_long;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use chrono::NaiveDateTime;
@@ -124,10 +125,23 @@ pub(super) enum By {
     Listing,
 }
 
-/// Trusts every certificate in the file; where an owner adds it, also for accounts with a role.
-pub fn add(tx: &mut Tx, file: &[u8]) -> Result<Noted<Added>> {
+/// The certificates in a file that somebody entered.
+pub struct Found {
+    signers: Vec<Certificate>,
+    issuers: usize,
+}
+
+/// Reads the certificates in a file. That takes a moment: not where writers wait. [`add`] trusts them.
+pub fn read(file: &[u8]) -> Result<Found> {
+    assert_may_take_long();
     let found = certificate::read(file).map_err(|fault| Error::invalid("certificate", fault.to_string()))?;
-    let (found, issuers) = certificate::part(found);
+    let (signers, issuers) = certificate::part(found);
+    Ok(Found { signers, issuers: issuers.len() })
+}
+
+/// Trusts every certificate that was found; where an owner adds it, also for accounts with a role.
+pub fn add(tx: &mut Tx, found: Found) -> Result<Noted<Added>> {
+    let Found { signers: found, issuers } = found;
     let known = list(tx.conn)?;
     let is_new = |one: &&Certificate| known.iter().all(|known| known.fingerprint != one.fingerprint);
     if let Some(expired) = found.iter().filter(is_new).find(|certificate| certificate.not_after <= tx.now) {
@@ -137,7 +151,7 @@ pub fn add(tx: &mut Tx, file: &[u8]) -> Result<Noted<Added>> {
     }
     let approved = tx.actor.is_owner();
     Ok(Noted::unaudited(
-        Added { issuers: issuers.len(), ..trust_all(tx, found, approved, By::Entry)? },
+        Added { issuers, ..trust_all(tx, found, approved, By::Entry)? },
         "each certificate has an entry of its own",
     ))
 }

@@ -11,6 +11,7 @@ use crate::saml::key_pair::KeyPair;
 use crate::saml::response::{self, Reading};
 use crate::saml::{Expected, Fault, Refusal, TrustedKey};
 use crate::seal::Keyring;
+use crate::threads::assert_may_take_long;
 use chrono::NaiveDateTime;
 
 /// What a response is held against, as it was at one moment.
@@ -98,6 +99,7 @@ impl Grounds {
     /// Holds the field of a form against it. Changes nothing; works, for a stranger perhaps.
     #[must_use]
     pub fn examine(&self, field: &str, now: NaiveDateTime) -> Examined {
+        assert_may_take_long();
         let text = match response::decode(field) {
             Ok(text) => text,
             Err(refusal) => return Examined { reading: Reading::refused(refusal), judged_by: None },

@@ -4,7 +4,7 @@
 //! opens what is still encrypted for it until it is removed.
 
 use super::{Here, SUBJECT, settings};
-use crate::certificate;
+use crate::certificate::{self, Certificate};
 use crate::db::Conn;
 use crate::db::schema::sp_keys;
 use crate::domain::audit::{Action, Change};
@@ -14,6 +14,7 @@ use crate::error::{Error, Result};
 use crate::saml::key_pair::KeyPair;
 use crate::saml::metadata::ServiceProvider;
 use crate::seal::Keyring;
+use crate::threads::assert_may_take_long;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use chrono::NaiveDateTime;
@@ -55,10 +56,17 @@ pub struct Key {
 
 impl Key {
     /// The key as it signs and opens.
-    #[must_use]
-    pub fn pair(&self, keys: &Keyring) -> Option<KeyPair> {
-        let private_key = keys.open_sealed(PURPOSE, &self.sealed_key)?;
-        Some(KeyPair { private_key, certificate: self.pem() })
+    ///
+    /// # Errors
+    /// If what is stored cannot be opened.
+    pub fn pair(&self, keys: &Keyring) -> Result<KeyPair> {
+        let private_key = keys.open_sealed(PURPOSE, &self.sealed_key).ok_or_else(|| {
+            let what = format!("Our own key to the certificate {}", self.fingerprint);
+            let remedy = "Make a new certificate under Identity Management, Single sign-on, let it take over, and remove \
+                          this one.";
+            Error::damaged(&what, remedy, "it does not open with the key file")
+        })?;
+        Ok(KeyPair { private_key, certificate: self.pem() })
     }
 
     /// Its SHA-1 thumbprint, as Entra ID's pages show it.
@@ -90,17 +98,27 @@ impl Key {
 /// wait, and one at a time.
 pub fn own(org: &Org, here: &Here) -> Result<Vec<Key>> {
     if org.read(list)?.is_empty() {
-        let pair = generate(here, org.now())?;
-        org.write(&Actor::Rollcall, move |tx| add_first(tx, &pair))?;
+        let key = prepare(here, org.now())?;
+        org.write(&Actor::Rollcall, move |tx| add_first(tx, key))?;
     }
     org.read(list)
 }
 
-/// A new key of ours. Making one takes a moment: not where writers wait.
-pub fn generate(here: &Here, now: NaiveDateTime) -> Result<KeyPair> {
+/// A new key of ours, made and yet to be kept.
+pub struct Prepared {
+    private_key: String,
+    certificate: Certificate,
+}
+
+/// Makes a key. That takes a moment: not where writers wait. [`add`] keeps it.
+pub fn prepare(here: &Here, now: NaiveDateTime) -> Result<Prepared> {
+    assert_may_take_long();
     let host = Url::parse(&here.entity_id).ok().and_then(|url| url.host_str().map(str::to_owned));
     let name = format!("Rollcall on {}", host.unwrap_or_default());
-    KeyPair::generate(&name, now).map_err(Error::internal)
+    let pair = KeyPair::generate(&name, now).map_err(Error::internal)?;
+    let read = certificate::read(pair.certificate.as_bytes()).map_err(Error::internal)?;
+    let certificate = read.into_iter().next().ok_or_else(|| Error::internal("a key without certificate"))?;
+    Ok(Prepared { private_key: pair.private_key, certificate })
 }
 
 /// Our metadata, with all our certificates.
@@ -123,24 +141,29 @@ pub fn list(conn: &mut Conn) -> Result<Vec<Key>> {
     Ok(all)
 }
 
+/// The key that signs; none before the first is made.
+pub fn active(conn: &mut Conn) -> Result<Option<Key>> {
+    let active = sp_keys::table.filter(sp_keys::state.eq(State::Active));
+    Ok(active.select(Key::as_select()).first(conn).optional()?)
+}
+
 /// Our keys as they sign and open, the active one first.
 pub fn pairs(conn: &mut Conn, keys: &Keyring) -> Result<Vec<KeyPair>> {
-    Ok(list(conn)?.iter().filter_map(|key| key.pair(keys)).collect())
+    list(conn)?.iter().map(|key| key.pair(keys)).collect()
 }
 
 /// Keeps a new key: it is the active one if there is none yet, else the next.
-pub fn add(tx: &mut Tx, pair: &KeyPair) -> Result<Noted<Key>> {
+pub fn add(tx: &mut Tx, prepared: Prepared) -> Result<Noted<Key>> {
     let all = list(tx.conn)?;
     if all.iter().any(|key| key.state == State::Next) {
         let cause = "A new certificate is waiting already. Use it, or remove it first.";
         return Err(Error::Conflict(cause.to_owned()));
     }
     let state = if all.is_empty() { State::Active } else { State::Next };
-    let read = certificate::read(pair.certificate.as_bytes()).map_err(Error::internal)?;
-    let certificate = read.into_iter().next().ok_or_else(|| Error::internal("a key without certificate"))?;
+    let Prepared { private_key, certificate } = prepared;
     let key = Key {
         id: new_id(),
-        sealed_key: tx.keys.seal(PURPOSE, &pair.private_key),
+        sealed_key: tx.keys.seal(PURPOSE, &private_key),
         der: certificate.der,
         fingerprint: certificate.fingerprint,
         state,
@@ -153,9 +176,9 @@ pub fn add(tx: &mut Tx, pair: &KeyPair) -> Result<Noted<Key>> {
 }
 
 /// Keeps the very first key, unless somebody was faster.
-fn add_first(tx: &mut Tx, pair: &KeyPair) -> Result<Noted<()>> {
+fn add_first(tx: &mut Tx, prepared: Prepared) -> Result<Noted<()>> {
     if list(tx.conn)?.is_empty() {
-        return Ok(add(tx, pair)?.map(drop));
+        return Ok(add(tx, prepared)?.map(drop));
     }
     Ok(Noted::unaudited((), "there is one already"))
 }

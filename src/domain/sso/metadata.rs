@@ -14,6 +14,7 @@ use crate::domain::{Noted, Tx};
 use crate::error::{Error, Result};
 use crate::fetch::{self, Failure, Limits};
 use crate::saml;
+use crate::threads::assert_may_take_long;
 use chrono::{NaiveDateTime, TimeDelta};
 use diesel::prelude::*;
 use std::time::Duration;
@@ -65,6 +66,7 @@ impl Document {
     }
 
     fn of(read: Result<saml::metadata::IdentityProvider, saml::metadata::NotMetadata>) -> Result<Self> {
+        assert_may_take_long();
         let found = read.map_err(|fault| refuse(fault.to_string()))?;
         let (mut certificates, mut useless) = (Vec::new(), Vec::new());
         for chain in &found.certificates {
@@ -127,12 +129,7 @@ pub struct Reading {
     pub fault: Option<String>,
 }
 
-/// Takes over what a file says; where no owner imports it, whom to trust waits for one.
-pub fn import(tx: &mut Tx, file: &[u8]) -> Result<Noted<Imported>> {
-    take(tx, Document::of_file(file)?)
-}
-
-/// As [`import`], of what was read before.
+/// Takes over what a document says; where no owner imports it, whom to trust waits for one.
 pub fn take(tx: &mut Tx, document: Document) -> Result<Noted<Imported>> {
     let (usable, expired) = document.usable(tx.now)?;
     let Document { found, useless, .. } = document;

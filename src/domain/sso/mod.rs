@@ -11,6 +11,7 @@
 //! | [`metadata`]     | all of it from federation metadata, once or again and again                |
 //! | [`keys`]         | our own keys                                                               |
 //! | [`requests`]     | what we asked Entra ID, answered once                                      |
+//! | [`messages`]     | what we send to Entra ID, built and signed off the writer                  |
 //! | [`examination`]  | a response held against the settings, off the database                     |
 //! | `outcome`        | where a response comes from, and what became of it                         |
 //! | [`sign_in`]      | a response on its way to a session                                         |
@@ -38,6 +39,7 @@ pub mod help;
 mod hints;
 pub mod keys;
 pub mod matching;
+pub mod messages;
 pub mod metadata;
 pub mod microsoft;
 mod outcome;

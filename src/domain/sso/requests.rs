@@ -9,7 +9,6 @@ use crate::network;
 use crate::seal::Keyring;
 use chrono::{NaiveDateTime, TimeDelta};
 use diesel::prelude::*;
-use uuid::Uuid;
 
 /// Long enough to register a second factor on the way.
 const LIFETIME: TimeDelta = TimeDelta::minutes(30);
@@ -84,9 +83,10 @@ pub enum Asker<'a> {
     Leaver,
 }
 
-/// Notes that a request is sent. Of strangers' requests only so many are kept: the oldest of their own address go.
+/// Notes that a request with this identifier is sent. Of strangers' requests only so many are kept: the oldest of their own address go.
 pub fn begin(
     tx: &mut Tx,
+    id: String,
     purpose: Purpose,
     browser: &str,
     return_to: &str,
@@ -98,8 +98,7 @@ pub fn begin(
         Asker::Leaver => (None, String::new()),
     };
     let request = Request {
-        // An identifier must not begin with a digit (XML Schema's NCName).
-        id: format!("_{}", Uuid::new_v4().simple()),
+        id,
         purpose,
         browser: tx.keys.digest(BROWSER, browser),
         return_to: return_to.to_owned(),
@@ -259,7 +258,8 @@ mod tests {
             let mut ids = Vec::new();
             for address in ["192.0.2.1", "192.0.2.1", "192.0.2.1", "192.0.2.2", "203.0.113.1", "203.0.113.1"]
             {
-                ids.push(begin(tx, Purpose::SignIn, "", "/", Asker::Stranger(address))?.split().0.id);
+                let id = crate::saml::request_id();
+                ids.push(begin(tx, id, Purpose::SignIn, "", "/", Asker::Stranger(address))?.split().0.id);
             }
             make_room(tx, 5)?;
             make_room(tx, 5)?;

@@ -3,22 +3,20 @@
 //! With the identity provider's logout URL blank only our own session ends, and the person stays signed in to
 //! Microsoft's applications.
 
-use super::requests::{self, Asker, Purpose};
-use super::{Here, certificates, keys, settings};
+use super::requests::{self, Purpose};
+use super::{Here, certificates, settings};
 use crate::db::Conn;
 use crate::domain::audit::{Action, Change};
 use crate::domain::sessions::CameBy;
 use crate::domain::{Noted, Role, Tx, sessions, users};
-use crate::error::{Error, Result};
-use crate::saml::key_pair::KeyPair;
-use crate::saml::logout::{self, Ask, Expected, Reply};
+use crate::error::Result;
+use crate::saml::logout::{self, Expected};
 use crate::saml::redirect::{self, Kind};
 use crate::saml::{Fault, NameId, Refusal, TrustedKey};
+use crate::threads::assert_may_take_long;
 use chrono::{NaiveDateTime, TimeDelta};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
-use url::Url;
-use uuid::Uuid;
 
 /// Why a sign-out request that is refused leaves no entry.
 const NOT_DONE: &str = "nothing was done, and the sign-in log tells why";
@@ -42,46 +40,32 @@ pub struct Foreign {
     pub until: Option<NaiveDateTime>,
 }
 
-/// The address at which Entra ID ends its own session too; none where the settings do not ask for that.
-pub fn ask(tx: &mut Tx, here: &Here, session: &Foreign) -> Result<Noted<Option<String>>> {
-    const WHY: &str = "that the person signed out has an entry: this only tells Entra ID";
-    let settings = settings::read(tx.conn)?;
-    let Some(target) = settings.logout_url.filter(|_| settings.enabled) else {
-        return Ok(Noted::unaudited(None, WHY));
-    };
-    let target = Url::parse(&target).map_err(Error::internal)?;
-    let request = requests::begin(tx, Purpose::SignOut, "", "/sign-in?left", Asker::Leaver)?;
-    let xml = Ask {
-        id: &request.id,
-        entity_id: &here.entity_id,
-        destination: target.as_str(),
-        name_id: &session.name_id,
-        session_index: session.session_index.as_deref(),
-        now: tx.now,
-    }
-    .to_xml();
-    let pairs = keys::pairs(tx.conn, tx.keys)?;
-    let key = pairs.first().filter(|_| settings.sign_requests);
-    Ok(Noted::unaudited(redirect::address(&target, Kind::Request, &xml, None, key), WHY))
-}
-
 /// What came of a message to our logout service.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Heard {
-    /// Entra ID ended sessions, so many of ours; the address at which it hears of it.
+    /// Entra ID ended sessions, so many of ours.
     Ended {
         /// How many of our sessions, but for that of the browser that brought the request.
         sessions: usize,
         /// Whether that of the browser is to end.
         own: bool,
-        /// Where the browser goes on to; nowhere when Entra ID has no logout URL here.
-        reply: Option<String>,
+        /// What is to be answered.
+        asked: Asked,
     },
     /// Entra ID answered our own request.
     Answered {
         /// Whether its session goes on all the same. Only an answer to a request that is open says so.
         goes_on: bool,
     },
+}
+
+/// What an answer to a sign-out request of Entra ID names.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Asked {
+    /// The identifier of the request.
+    pub id: String,
+    /// What is to be handed back with the answer.
+    pub relay_state: Option<String>,
 }
 
 /// What a message to our logout service is held against, as it was at one moment.
@@ -136,6 +120,7 @@ impl Grounds {
 
     /// Reads a message in an address. Changes nothing; works, for a stranger perhaps.
     pub fn examine(&self, query: &str, now: NaiveDateTime) -> Result<Message, Refusal> {
+        assert_may_take_long();
         let received = redirect::read(query)?;
         let signed_by = if received.is_signed() {
             Some(received.verify(&self.trusted, now)?.fingerprint.clone())
@@ -158,7 +143,6 @@ impl Grounds {
 /// very browser whose session it ends; a signed one works once.
 pub fn handle_logout(
     tx: &mut Tx,
-    here: &Here,
     message: &Message,
     own: Option<&Foreign>,
 ) -> Result<Noted<Result<Heard, Refusal>>> {
@@ -169,13 +153,12 @@ pub fn handle_logout(
             let answered = Heard::Answered { goes_on: request.is_ok() && !answer.success };
             Ok(Noted::unaudited(Ok(answered), "the session ended before, which has an entry"))
         }
-        LogoutMessage::Request(asked) => obey(tx, here, message, asked, own),
+        LogoutMessage::Request(asked) => obey(tx, message, asked, own),
     }
 }
 
 fn obey(
     tx: &mut Tx,
-    here: &Here,
     message: &Message,
     asked: &logout::LogoutRequest,
     own: Option<&Foreign>,
@@ -217,20 +200,8 @@ fn obey(
     let noted = note_ended(tx, ended)?;
     // By a certificate that is not good for the account's role nothing of theirs ends.
     let own = mine.is_some() && (up_to == Role::Owner || sessions > 0);
-    let settings = settings::read(tx.conn)?;
-    let target = settings.logout_url.and_then(|url| Url::parse(&url).ok());
-    let reply = target.and_then(|target| {
-        let pairs = keys::pairs(tx.conn, tx.keys).ok()?;
-        reply(
-            here,
-            &target,
-            &asked.id,
-            message.relay_state.as_deref(),
-            pairs.first().filter(|_| settings.sign_requests),
-            tx.now,
-        )
-    });
-    Ok(noted.with(Ok(Heard::Ended { sessions, own, reply })))
+    let asked = Asked { id: asked.id.clone(), relay_state: message.relay_state.clone() };
+    Ok(noted.with(Ok(Heard::Ended { sessions, own, asked })))
 }
 
 /// Notes whose sessions ended, one entry for each person.
@@ -245,19 +216,4 @@ fn note_ended(tx: &mut Tx, ended: Vec<Option<String>>) -> Result<Noted<()>> {
         noted = tx.note(Action::SessionsEnded, user.subject(&name), &how)?;
     }
     Ok(noted)
-}
-
-fn reply(
-    here: &Here,
-    target: &Url,
-    in_response_to: &str,
-    relay_state: Option<&str>,
-    key: Option<&KeyPair>,
-    now: NaiveDateTime,
-) -> Option<String> {
-    let id = format!("_{}", Uuid::new_v4().simple());
-    let xml =
-        Reply { id: &id, entity_id: &here.entity_id, destination: target.as_str(), in_response_to, now }
-            .to_xml();
-    redirect::address(target, Kind::Response, &xml, relay_state, key)
 }

@@ -2,12 +2,14 @@
 
 use super::rate_limits::LimitSubject;
 use super::{examinations, here, own_keys, rate_limits, turn_away};
-use crate::domain::sso::requests::Purpose;
+use crate::domain::sso::requests::{Asker, Purpose};
 use crate::domain::sso::sign_out::{self, Heard, Message};
-use crate::domain::sso::{events, help, settings};
+use crate::domain::sso::{Here, events, help, messages, settings};
 use crate::domain::{Actor, Noted, Tx};
 use crate::error::{Error, Result};
+use crate::pool::{QueueKey, Requester};
 use crate::saml::Refusal;
+use crate::web::AppState;
 use crate::web::extract::{Address, OrgHandle, app_state};
 use crate::web::page::{self, Answer, Failure, Layout};
 use crate::web::session::BrowserSession;
@@ -107,7 +109,8 @@ pub(in crate::web) async fn logout(
         return Err(Failure(Error::Conflict(help::for_the_person("switched_off").to_owned())));
     }
     let requester = examinations::requester(&from, session.user().is_some());
-    let message = org.wait(state.0.examinations.run(requester, move || grounds.examine(&query, now))).await;
+    let examine = move || grounds.examine(&query, now);
+    let message = org.wait(state.0.examinations.run(requester.clone(), examine)).await;
     let message = match message {
         Err(refusal @ (Error::Busy(_) | Error::TooMany(_))) => {
             return turn_away(state, layout, &org, &from, refusal).await;
@@ -120,7 +123,7 @@ pub(in crate::web) async fn logout(
     let heard = org
         .write(Actor::Rollcall, move |tx| {
             let heard = match message {
-                Ok(message) => sign_out::handle_logout(tx, &here, &message, own.as_ref())?,
+                Ok(message) => sign_out::handle_logout(tx, &message, own.as_ref())?,
                 Err(refusal) => Noted::unaudited(Err(refusal), "nothing was done"),
             };
             let reference = note(tx, &heard, from)?;
@@ -132,9 +135,11 @@ pub(in crate::web) async fn logout(
     let (ends_here, response) = match heard {
         (Ok(Heard::Answered { .. }), Some(reference)) => (false, show(Ending::HereOnly(reference))),
         (Ok(Heard::Answered { .. }), None) => return Ok(page::go("/sign-in?left")),
-        (Ok(Heard::Ended { own, reply: Some(reply), .. }), None) => (own, Ok(page::go(&reply))),
-        (Ok(Heard::Ended { own, .. }), None) if own || nobody => (own, show(Ending::Left)),
-        (Ok(Heard::Ended { own, .. }), None) => (own, show(Ending::OtherSession)),
+        (Ok(Heard::Ended { own, asked, .. }), None) => {
+            let ending = if own || nobody { Ending::Left } else { Ending::OtherSession };
+            let onward = reply(state, &org, (requester, here), asked).await;
+            (own, onward.map_or_else(|| show(ending), |onward| Ok(page::go(&onward))))
+        }
         // To a request about a session that is over already Entra ID wants no answer.
         (Ok(Heard::Ended { .. }), Some(reference)) => (false, show(Ending::Nothing(reference))),
         (Err(refusal), reference) => {
@@ -147,6 +152,22 @@ pub(in crate::web) async fn logout(
         session.leave(&request, &mut response)?;
     }
     Ok(response)
+}
+
+/// The address at which Entra ID hears that sessions ended. They have: where no answer can be made, the person reads it.
+async fn reply(
+    state: &AppState,
+    org: &OrgHandle,
+    (requester, here): (Requester, Here),
+    asked: sign_out::Asked,
+) -> Option<String> {
+    let with = org.inner().clone();
+    let sign = move || messages::reply(&with, &here, &asked.id, asked.relay_state.as_deref());
+    let reply = org.wait(state.0.examinations.run(requester, sign)).await.and_then(|reply| reply);
+    reply.unwrap_or_else(|cause| {
+        tracing::warn!(cause = %cause.for_log(), "a sign-out request of Entra ID was carried out and not answered");
+        None
+    })
 }
 
 /// Notes a message that ended nothing, or not all; answers the event's reference.
@@ -180,11 +201,20 @@ fn note(tx: &mut Tx, heard: &Result<Heard, Refusal>, address: String) -> Result<
 /// Where to go when somebody leaves: to Entra ID if it is to end its session too.
 pub(in crate::web) async fn leave(request: &HttpRequest, org: &OrgHandle) -> Result<Option<String>> {
     let Some(foreign) = BrowserSession::of(request).foreign() else { return Ok(None) };
-    let state = app_state(request)?;
+    let (state, session) = (app_state(request)?, BrowserSession::of(request));
     let here = here(state);
     let settings = org.read(settings::read).await?;
     if settings.sign_requests {
         own_keys(state, org).await?;
     }
-    org.write(Actor::Rollcall, move |tx| sign_out::ask(tx, &here, &foreign)).await
+    let with = org.inner().clone();
+    let sign =
+        move || messages::prepare_sign_out(&with, &here, &foreign.name_id, foreign.session_index.as_deref());
+    let requester = Requester::Known(QueueKey::of(&session.user().unwrap_or_default()));
+    let Some(prepared) = org.wait(state.0.examinations.run(requester, sign)).await?? else {
+        return Ok(None);
+    };
+    let send =
+        move |tx: &mut Tx| messages::send(tx, prepared, Purpose::SignOut, "", "/sign-in?left", Asker::Leaver);
+    org.write(Actor::Rollcall, send).await.map(Some)
 }

@@ -235,7 +235,11 @@ pub(in crate::web::console) async fn add_certificate(
     let pasted = values(&upload.fields, "pasted").pop().unwrap_or_default();
     let file = if upload.file.is_empty() { pasted.clone().into_bytes() } else { upload.file };
     let is_owner = current.0.role == Role::Owner;
-    match org.write(current.actor(), move |tx| certificates::add(tx, &file)).await {
+    let added = match org.prepare(current.requester(), move |_| certificates::read(&file)).await {
+        Ok(found) => org.write(current.actor(), move |tx| certificates::add(tx, found)).await,
+        Err(refusal) => Err(refusal),
+    };
+    match added {
         Err(refusal @ Error::Invalid(_)) => {
             let pasted = shown_again(pasted);
             let entered = EnteredSettings { pasted, ..EnteredSettings::default() };
@@ -330,8 +334,8 @@ pub(in crate::web::console) async fn make_key(
     org: OrgHandle,
     _form: Posted<Fields>,
 ) -> Answer {
-    let pair = sso::new_pair(app_state(&request)?).await?;
-    let outcome = org.write(current.actor(), move |tx| keys::add(tx, &pair)).await;
+    let key = sso::new_key(app_state(&request)?).await?;
+    let outcome = org.write(current.actor(), move |tx| keys::add(tx, key)).await;
     let said = "The certificate was made. Upload it in Entra ID, then let it take over here.";
     page::redirect_with_outcome(&request, outcome, |_| said.to_owned(), PATH)
 }
