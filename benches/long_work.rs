@@ -17,6 +17,7 @@ use rollcall::domain::users::by_entra::{self, Scope};
 use rollcall::domain::users::{self, Profile, by_hand};
 use rollcall::domain::{Actor, Noted, Org, alignment, bulk, imports, licenses, sites};
 use rollcall::error::Result;
+use rollcall::keys::UserId;
 use std::fmt::Write;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -112,7 +113,7 @@ impl Bench {
         });
     }
 
-    fn held(&self, people: &[String]) {
+    fn held(&self, people: &[UserId]) {
         let rows = self.share(23_459);
         let one = Measure { people: 1, share: 0 };
         let measures = Measures { hour: one, day: one };
@@ -189,7 +190,7 @@ impl Bench {
     }
 
     /// A file of licences, of a type that most people hold already.
-    fn file(&self, people: &[String]) {
+    fn file(&self, people: &[UserId]) {
         let (holders, rows) = (self.share(180_000), self.share(10_000));
         let kind = self.write(|tx| {
             let wish =
@@ -236,7 +237,7 @@ impl Bench {
         });
     }
 
-    fn group(&self, people: &[String]) {
+    fn group(&self, people: &[UserId]) {
         let members = self.share(50_000);
         let ids = &people[..=members];
         let find = |conn: &mut rollcall::db::Conn| {
@@ -257,7 +258,7 @@ impl Bench {
         self.beside_others("delete that group", members, || {
             let id = group.id.clone();
             self.org.write(&Actor::Entra, move |tx| entras_groups::remove(tx, &group)).unwrap();
-            let task = self.org.read(|conn| rollcall::domain::tasks::running_on(conn, &id)).unwrap();
+            let task = self.org.read(|conn| rollcall::domain::tasks::running_on(conn, id.as_str())).unwrap();
             task.into_iter().for_each(|task| self.run(task));
         });
     }

@@ -1,5 +1,6 @@
 //! What can go wrong, in words fit for the person who asked.
 
+use crate::keys::NoSuchKey;
 use std::fmt;
 
 /// What the rules and the store answer with.
@@ -161,6 +162,12 @@ pub struct Complaint {
 pub trait Undoes: From<Error> + Send + 'static {
     /// What keeps the database from its work, if that is what is wrong.
     fn outage(&self) -> Option<Outage>;
+}
+
+impl From<NoSuchKey> for Error {
+    fn from(none: NoSuchKey) -> Self {
+        Self::NotFound(none.thing)
+    }
 }
 
 impl Undoes for Error {

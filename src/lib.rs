@@ -8,7 +8,7 @@
 //! | 3     | interfaces    | [`web`], [`cli`], [`worker`]                                          |
 //! | 2     | domain        | [`domain`]                                                            |
 //! | 1     | storage       | [`db`]                                                                |
-//! | 0     | base          | [`error`], [`config`], [`seal`], [`address`], [`scim`], [`saml`], [`certificate`], [`fetch`], [`network`], [`pool`], [`search_text`], [`threads`]; all may use [`characters`] |
+//! | 0     | base          | [`error`], [`config`], [`seal`], [`address`], [`scim`], [`saml`], [`certificate`], [`fetch`], [`network`], [`pool`], [`search_text`]; all may use [`characters`], [`keys`] and [`threads`] |
 
 pub mod address;
 pub mod certificate;
@@ -19,6 +19,7 @@ pub mod db;
 pub mod domain;
 pub mod error;
 pub mod fetch;
+pub mod keys;
 pub mod network;
 pub mod pool;
 pub mod saml;

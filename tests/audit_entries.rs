@@ -277,8 +277,8 @@ async fn users(sent: &mut BTreeSet<&'static str>) {
     let named = [("user_name", ANA), ("display_name", "Ana Lima")];
     walk.form("/users/{id}", &mine, &named, changed).await;
     walk.form("/users/{id}/telephony", &mine, &[("extension", "201")], changed).await;
-    walk.form("/users/{id}/site", &mine, &[("site", &delft)], changed).await;
-    walk.form("/users/{id}/license", &mine, &[("license", &kind)], Action::LicenseAssigned).await;
+    walk.form("/users/{id}/site", &mine, &[("site", delft.as_str())], changed).await;
+    walk.form("/users/{id}/license", &mine, &[("license", kind.as_str())], Action::LicenseAssigned).await;
     walk.form("/users/{id}/license/remove", &mine, &[], Action::LicenseRemoved).await;
     walk.form("/users/{id}/federated-id", &mine, &[("federated_id", "ana@else.example")], changed).await;
     let object = "8d2a6c1e-2f0b-4d3a-9c51-0a1b2c3d4e5f";
@@ -288,8 +288,8 @@ async fn users(sent: &mut BTreeSet<&'static str>) {
     walk.form("/users/{id}/deactivate", &mine, &[], Action::UserDeactivated).await;
     walk.form("/users/{id}/reactivate", &mine, &[], Action::UserReactivated).await;
     let ben = console.user("ben", None).id;
-    walk.form("/users/site", &[], &[("id", &ben), ("site", &delft)], changed).await;
-    walk.form("/users/delete", &[], &[("id", &ben), ("typed", "ben")], Action::UserDeleted).await;
+    walk.form("/users/site", &[], &[("id", ben.as_str()), ("site", delft.as_str())], changed).await;
+    walk.form("/users/delete", &[], &[("id", ben.as_str()), ("typed", "ben")], Action::UserDeleted).await;
     let log = walk.browser.get("/activity").await;
     let olga = console.find("olga").unwrap().id;
     assert!(log.has(&format!("a[href='/users/{olga}']")), "the actor is a link: {}", log.body);
@@ -334,9 +334,9 @@ async fn what_entra_did(sent: &mut BTreeSet<&'static str>) {
     for id in [ana.clone(), bo.clone()] {
         console.write(move |tx| by_hand::ask_to_link(tx, &id, Some("ext")));
     }
-    walk.form("/users/{id}/link", &[&ana], &[], Action::UserLinked).await;
-    walk.form("/users/{id}/link/dismiss", &[&bo], &[], Action::LinkDismissed).await;
-    walk.form("/users/{id}/release", &[&ana], &[], Action::UserReleased).await;
+    walk.form("/users/{id}/link", &[ana.as_str()], &[], Action::UserLinked).await;
+    walk.form("/users/{id}/link/dismiss", &[bo.as_str()], &[], Action::LinkDismissed).await;
+    walk.form("/users/{id}/release", &[ana.as_str()], &[], Action::UserReleased).await;
     walk.form("/held/limits", &[], &limits(&walk.browser.get("/held").await), Action::GuardChanged).await;
     let made = entra.post("/Groups", json!({ "displayName": "Drivers" })).await;
     let group = console.org.read(|conn| groups::named(conn, "Drivers")).unwrap().unwrap();
@@ -349,7 +349,7 @@ async fn what_entra_did(sent: &mut BTreeSet<&'static str>) {
             .execute(tx.conn)
             .map(drop)?)
     });
-    walk.form("/groups/{id}/delete", &[&group.id], &[], Action::GroupDeleted).await;
+    walk.form("/groups/{id}/delete", &[group.id.as_str()], &[], Action::GroupDeleted).await;
 
     let (console, entra, ids) = crate::guard::crew(18);
     crate::guard::bar_all(&entra, &ids).await;
@@ -383,10 +383,11 @@ async fn administrators(sent: &mut BTreeSet<&'static str>) {
     let fields = [("name", "Eve"), ("user_name", "eve"), ("role", "auditor")];
     walk.form("/administrators", &[], &fields, role).await;
     walk.form("/administrators/appoint", &[], &[("appointed", "ana"), ("role", "auditor")], role).await;
-    walk.form("/administrators/{id}/recognition", &[&ana], &[], Action::RecognitionConfirmed).await;
-    walk.form("/administrators/{id}/password", &[&ana], &[], Action::PasswordLinkMade).await;
-    walk.form("/administrators/{id}/role", &[&ana], &[("role", "owner")], role).await;
-    walk.form("/administrators/{id}/hand-over", &[&ana], &[("on", "1")], Action::OwnerHandedOver).await;
+    walk.form("/administrators/{id}/recognition", &[ana.as_str()], &[], Action::RecognitionConfirmed).await;
+    walk.form("/administrators/{id}/password", &[ana.as_str()], &[], Action::PasswordLinkMade).await;
+    walk.form("/administrators/{id}/role", &[ana.as_str()], &[("role", "owner")], role).await;
+    walk.form("/administrators/{id}/hand-over", &[ana.as_str()], &[("on", "1")], Action::OwnerHandedOver)
+        .await;
 }
 
 async fn licences(sent: &mut BTreeSet<&'static str>) {
@@ -398,7 +399,7 @@ async fn licences(sent: &mut BTreeSet<&'static str>) {
     walk.form("/licenses", &[], &fields, Action::LicenseTypeCreated).await;
     let stock = console.org.read(rollcall::domain::licenses::stock).unwrap().remove(0);
     let fields = [("code", "X2"), ("name", "Work X2"), ("seats", "6")];
-    walk.form("/licenses/{id}", &[&stock.kind.id], &fields, Action::LicenseTypeChanged).await;
+    walk.form("/licenses/{id}", &[stock.kind.id.as_str()], &fields, Action::LicenseTypeChanged).await;
     let route = "/licenses/import";
     for applied in [false, true] {
         let before = entries(&console).len();
@@ -414,7 +415,7 @@ async fn licences(sent: &mut BTreeSet<&'static str>) {
         }
     }
     let other = console.license("X4", 1).id;
-    walk.form("/licenses/{id}/delete", &[&other], &[], Action::LicenseTypeDeleted).await;
+    walk.form("/licenses/{id}/delete", &[other.as_str()], &[], Action::LicenseTypeDeleted).await;
 }
 
 async fn sites(sent: &mut BTreeSet<&'static str>) {
@@ -426,8 +427,8 @@ async fn sites(sent: &mut BTreeSet<&'static str>) {
     };
     let delft = site("Delft");
     walk.form("/sites/settle", &[], &[("name", "Oslo"), ("action", "create")], Action::SiteCreated).await;
-    walk.form("/sites/{id}", &[&delft], &[("name", "Delft Works")], Action::SiteChanged).await;
-    walk.form("/sites/{id}/aliases", &[&delft], &[("name", "DLF")], Action::SiteChanged).await;
+    walk.form("/sites/{id}", &[delft.as_str()], &[("name", "Delft Works")], Action::SiteChanged).await;
+    walk.form("/sites/{id}/aliases", &[delft.as_str()], &[("name", "DLF")], Action::SiteChanged).await;
     let key = delft.clone();
     let alias = console
         .org
@@ -436,8 +437,14 @@ async fn sites(sent: &mut BTreeSet<&'static str>) {
         .aliases
         .remove(0)
         .id;
-    walk.form("/sites/{id}/aliases/{alias}/remove", &[&delft, &alias], &[], Action::SiteChanged).await;
-    walk.form("/sites/{id}/delete", &[&site("Oslo")], &[], Action::SiteDeleted).await;
+    walk.form(
+        "/sites/{id}/aliases/{alias}/remove",
+        &[delft.as_str(), alias.as_str()],
+        &[],
+        Action::SiteChanged,
+    )
+    .await;
+    walk.form("/sites/{id}/delete", &[site("Oslo").as_str()], &[], Action::SiteDeleted).await;
 }
 
 /// What one request of Entra ID leaves.

@@ -10,6 +10,7 @@ use rollcall::domain::users::by_entra::Scope;
 use rollcall::domain::users::lifecycle;
 use rollcall::domain::{Actor, Role, Tx, audit};
 use rollcall::error::{Error, Result};
+use rollcall::keys::UserId;
 use rollcall::web::console::{Least, ROUTES};
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -81,12 +82,12 @@ fn changes(console: &Console) -> usize {
     console.org.read(all).unwrap().items.len()
 }
 
-async fn bea(console: &Console, role: Role) -> (String, Browser) {
+async fn bea(console: &Console, role: Role) -> (UserId, Browser) {
     (console.admin("bea", role).id, console.signed_in("bea").await)
 }
 
-fn demote(console: &Console, id: &str) {
-    let id = id.to_owned();
+fn demote(console: &Console, id: &UserId) {
+    let id = id.clone();
     console.write(move |tx| admins::appoint(tx, &id, Role::None));
 }
 
@@ -98,7 +99,7 @@ async fn no_form_of_any_route_is_done_whose_sender_was_signed_out_while_it_came(
     let fields = crate::proof::EVERYTHING.iter().copied().chain([("id", ana.as_str())]).collect::<Vec<_>>();
     let mut late = Vec::new();
     for route in ROUTES.iter().filter(|route| route.method == "POST" && route.least != Least::Anyone) {
-        let path = crate::proof::of(route, &ana);
+        let path = crate::proof::of(route, ana.as_str());
         late.push((path.clone(), Late::form(&console, &bea, &path, &fields).await));
     }
     assert!(late.len() > 50);
@@ -290,7 +291,7 @@ async fn an_access_token_is_refused_with_its_secret_while_a_body_comes() {
 /// Signs `bea` in with a password that was verified before something else happened.
 fn comes_in_after(
     console: &Console,
-    change: impl FnOnce(&mut Tx, &str) -> Result<()> + Send + 'static,
+    change: impl FnOnce(&mut Tx, &UserId) -> Result<()> + Send + 'static,
 ) -> bool {
     let verified = console.find("bea").unwrap();
     let id = verified.id.clone();
@@ -326,7 +327,7 @@ async fn a_password_that_was_verified_is_not_enough_once_entra_id_is_required() 
     use rollcall::domain::sso::policy;
     let console = Console::with_sso();
     console.admin("bea", Role::Administrator);
-    let require = |tx: &mut Tx, _: &str| {
+    let require = |tx: &mut Tx, _: &UserId| {
         policy::require(tx)?;
         policy::confirm(tx, Method::Sso).map(drop)
     };

@@ -227,9 +227,9 @@ async fn a_verdict_on_one_frees_nobody_else() {
     assert_eq!((barred(&console, 40), held(&console)), (10, 4));
     let browser = console.signed_in("olga").await;
     let [one, other] = [10, 11].map(|number| console.find(&name(number)).unwrap().id);
-    browser.submit("/held", "/held", &[("verdict", "release"), ("user", &one)]).await;
+    browser.submit("/held", "/held", &[("verdict", "release"), ("user", one.as_str())]).await;
     assert_eq!((barred(&console, 40), held(&console)), (11, 3), "the one goes");
-    browser.submit("/held", "/held", &[("verdict", "discard"), ("user", &other)]).await;
+    browser.submit("/held", "/held", &[("verdict", "discard"), ("user", other.as_str())]).await;
     assert_eq!((barred(&console, 40), held(&console)), (11, 2), "the other stays");
     bar_all(&entra, &ids[14..20]).await;
     assert_eq!((barred(&console, 40), held(&console)), (11, 8), "and everybody else goes on waiting");
@@ -376,9 +376,9 @@ async fn a_user_name_that_waits_is_seen_released_or_kept() {
     assert!(browser.get("/users?state=held").await.text().contains("New user name held back"));
     let [one, other] = [9, 10].map(|number| console.find(&name(number)).unwrap().id);
     assert!(browser.get(&format!("/users/{one}")).await.text().contains("person9@example.org"));
-    browser.submit("/held", "/held", &[("verdict", "release"), ("user", &one)]).await;
+    browser.submit("/held", "/held", &[("verdict", "release"), ("user", one.as_str())]).await;
     assert_eq!(console.find("person9@example.org").unwrap().id, one);
-    browser.submit("/held", "/held", &[("verdict", "discard"), ("user", &other)]).await;
+    browser.submit("/held", "/held", &[("verdict", "discard"), ("user", other.as_str())]).await;
     assert_eq!(entra.get(&format!("/Users/{}", ids[10])).await.at("/userName"), &json!(name(10)));
     assert_eq!(held(&console), 2);
     // Kept: the next try waits at once. Taken back by Entra ID: nothing waits.

@@ -5,6 +5,7 @@ use crate::harness::{Console, Entra};
 use rollcall::domain::deprovisioning_guard::{self, Limits, Measure, Measures};
 use rollcall::domain::users::{self, User};
 use rollcall::domain::{Role, admins};
+use rollcall::keys::UserId;
 
 const VERDICTS: [&str; 4] = ["release", "discard", "release-all", "discard-all"];
 const NAME: &str = "target@example.com";
@@ -74,8 +75,8 @@ async fn of_whom_is_held(console: &Console, entra: &Entra, what: &str, role: Rol
     of_key(console, &user.id)
 }
 
-fn of_key(console: &Console, id: &str) -> User {
-    let id = id.to_owned();
+fn of_key(console: &Console, id: &UserId) -> User {
+    let id = id.clone();
     console.org.read(move |conn| users::find(conn, &id)).unwrap()
 }
 
@@ -88,7 +89,7 @@ async fn nobody_but_an_owner_keeps_an_administrator_who_is_to_leave_not_even_the
     let browser = console.signed_in("adam").await;
     let page = browser.get("/held").await;
     for verdict in ["discard", "discard-all"] {
-        page.submit("/held", &[("verdict", verdict), ("user", &adam.id)]).await;
+        page.submit("/held", &[("verdict", verdict), ("user", adam.id.as_str())]).await;
         assert!(console.find("adam").unwrap().is_held(), "{verdict}");
     }
 }
@@ -102,7 +103,7 @@ async fn a_verdict_is_one_of_the_words_that_there_are() {
     let browser = console.signed_in("olga").await;
     let page = browser.get("/held").await;
     for word in ["", "x", "RELEASE", "Release", "released", "keep", "release-", "discard-al", "-all", "all"] {
-        let refused = page.submit("/held", &[("verdict", word), ("user", &user.id)]).await;
+        let refused = page.submit("/held", &[("verdict", word), ("user", user.id.as_str())]).await;
         assert_eq!(refused.status, 422, "{word:?}");
         assert!(refused.text().contains("Choose Release or Keep"), "{word:?}: {}", refused.text());
         assert!(console.find(NAME).unwrap().is_held(), "{word:?}");

@@ -7,12 +7,13 @@ use chrono::TimeDelta;
 use rollcall::domain::Role;
 use rollcall::domain::deprovisioning_guard::{self, Limits, Measure, Measures};
 use rollcall::domain::users::{self, EntraState};
+use rollcall::keys::UserId;
 use serde_json::json;
 
 const ADAM: &str = "adam@example.com";
 const MALLORY: &str = "mallory@example.com";
 
-fn appoint(console: &Console, name: &str, role: Role) -> String {
+fn appoint(console: &Console, name: &str, role: Role) -> UserId {
     let id = console.find(name).unwrap().id;
     let key = id.clone();
     console.write(move |tx| rollcall::domain::admins::appoint(tx, &key, role));
@@ -39,18 +40,18 @@ async fn a_verdict_on_something_else_than_was_shown_does_nothing_and_shows_what_
     entra.patch(&format!("/Users/{}", ids[10]), renamed(MALLORY)).await;
     for verdict in ["release", "discard"] {
         let fields = [("verdict", verdict), ("user", id.as_str())];
-        let browsers = shown.submit("/held", &with_shown(&shown, &id, &fields)).await.follow().await;
+        let browsers = shown.submit("/held", &with_shown(&shown, id.as_str(), &fields)).await.follow().await;
         assert!(browsers.text().contains("Nothing was done: look at what waits now"), "{}", browsers.text());
         assert!(browsers.text().contains(&format!("New user name {MALLORY}")));
     }
     assert!(console.find(MALLORY).is_none());
     // Nor does a script that was shown nothing release what has changed since it was held back.
-    let told = decide_bare(&browser, &[("verdict", "release"), ("user", &id)]).await;
+    let told = decide_bare(&browser, &[("verdict", "release"), ("user", id.as_str())]).await;
     assert!(told.text().contains("Nothing was done"), "{}", told.text());
     assert!(console.find(MALLORY).is_none());
     // What has not changed it does release.
     let other = console.find(&name(9)).unwrap().id;
-    decide_bare(&browser, &[("verdict", "release"), ("user", &other)]).await;
+    decide_bare(&browser, &[("verdict", "release"), ("user", other.as_str())]).await;
     assert_eq!(console.find("person9@example.org").unwrap().id, other);
 }
 
@@ -72,12 +73,12 @@ async fn a_deactivation_that_became_a_deletion_is_not_released_as_the_former() {
     let shown = browser.get("/held").await;
     assert_eq!(entra.delete(&format!("/Users/{}", ids[1])).await.status, 204);
     let fields = [("verdict", "release"), ("user", id.as_str())];
-    shown.submit("/held", &with_shown(&shown, &id, &fields)).await;
+    shown.submit("/held", &with_shown(&shown, id.as_str(), &fields)).await;
     let now = console.find(&name(1)).unwrap();
     assert_eq!((now.active, now.entra_state), (true, EntraState::Linked));
     // With the new state shown it goes.
     let shown = browser.get("/held").await;
-    shown.submit("/held", &with_shown(&shown, &id, &fields)).await;
+    shown.submit("/held", &with_shown(&shown, id.as_str(), &fields)).await;
     assert_eq!(console.find(&name(1)).unwrap().entra_state, EntraState::Deleted);
 }
 
@@ -109,14 +110,14 @@ async fn releasing_all_frees_nobody_who_was_kept() {
     bar_all(&entra, &ids[..4]).await;
     let browser = console.signed_in("olga").await;
     let kept = console.find(&name(2)).unwrap().id;
-    decide_bare(&browser, &[("verdict", "discard"), ("user", &kept)]).await;
+    decide_bare(&browser, &[("verdict", "discard"), ("user", kept.as_str())]).await;
     let told = decide_bare(&browser, &[("verdict", "release-all")]).await;
     assert!(told.text().contains("is done (1)"), "{}", told.text());
     bar_all(&entra, &ids[2..3]).await;
     assert!(console.find(&name(2)).unwrap().active, "kept is kept, for a day");
     assert_eq!(held(&console), 1);
     // Nor does it when nothing is held back, and for a day from the last try.
-    decide_bare(&browser, &[("verdict", "discard"), ("user", &kept)]).await;
+    decide_bare(&browser, &[("verdict", "discard"), ("user", kept.as_str())]).await;
     console.clock.advance(TimeDelta::hours(23));
     let browser = console.signed_in("olga").await;
     let told = decide_bare(&browser, &[("verdict", "release-all")]).await;
@@ -124,7 +125,7 @@ async fn releasing_all_frees_nobody_who_was_kept() {
     bar_all(&entra, &ids[2..3]).await;
     assert!(console.find(&name(2)).unwrap().active);
     // Named, they go.
-    decide_bare(&browser, &[("verdict", "release"), ("user", &kept)]).await;
+    decide_bare(&browser, &[("verdict", "release"), ("user", kept.as_str())]).await;
     assert!(!console.find(&name(2)).unwrap().active);
 }
 
@@ -159,7 +160,8 @@ async fn a_released_name_of_an_account_with_a_role_signs_nobody_in_until_an_owne
         let olga = console.signed_in("olga").await;
         let page = olga.get("/held").await;
         assert!(page.text().contains("Administrator"), "the page says that the account has a role");
-        page.submit("/held", &with_shown(&page, &id, &[("verdict", verdict), ("user", &id)])).await;
+        page.submit("/held", &with_shown(&page, id.as_str(), &[("verdict", verdict), ("user", id.as_str())]))
+            .await;
         assert_eq!(console.find(MALLORY).unwrap().id, id, "{verdict}");
         let mallory = console.browser();
         assert_eq!(mallory.bring(&Says::of(&console, MALLORY)).await.status, 403, "{verdict}");
@@ -280,6 +282,6 @@ async fn a_user_name_that_is_held_back_is_found_where_somebody_meets_it() {
     assert!(list.contains("Deactivation and new user name held back"), "{list}");
     // Decided on, the name is looked for no more.
     let id = waiting.id.clone();
-    decide_bare(&olga, &[("verdict", "discard"), ("user", &id)]).await;
+    decide_bare(&olga, &[("verdict", "discard"), ("user", id.as_str())]).await;
     assert!(!olga.get("/users?q=person9%40example.org").await.body.contains(&format!("/users/{id}")));
 }

@@ -279,11 +279,17 @@ async fn the_list_sets_the_site_for_all_who_are_selected_and_have_none() {
     assert!(ask.text().contains("Set the site of 2 users"), "{}", ask.text());
     assert!(ask.text().contains("Left alone, since they have a site ana Delft"), "{}", ask.text());
     let csrf = ask.value("form[action='/users/site'] input[name=csrf]").unwrap();
-    let fields = [("csrf", csrf.as_str()), ("id", &cy), ("id", &di), ("id", &ana), ("site", &site)];
+    let fields = [
+        ("csrf", csrf.as_str()),
+        ("id", cy.as_str()),
+        ("id", di.as_str()),
+        ("id", ana.as_str()),
+        ("site", site.as_str()),
+    ];
     let done = olga.post_bare("/users/site", &fields).await.follow().await;
     assert!(done.text().contains("The site was set for 2 users. Left alone"), "{}", done.text());
     for name in ["cy", "di"] {
-        assert_eq!(console.find(name).unwrap().site_id.as_deref(), Some(site.as_str()));
+        assert_eq!(console.find(name).unwrap().site_id.as_ref(), Some(&site));
     }
     assert_eq!(olga.get("/users/site").await.status, 303, "nobody selected");
 }
@@ -312,7 +318,7 @@ async fn the_site_is_chosen_with_what_entra_id_asked_for_in_view_and_leads_back_
     assert!(ask.text().contains("One of them waits for a site that Entra ID named"), "{}", ask.text());
     assert!(ask.text().contains("Porto"), "{}", ask.text());
     assert!(ask.has("#site option[value=''][selected]"), "no site is chosen by itself");
-    let fields = [("id", bo.as_str()), ("list", &query), ("site", &delft)];
+    let fields = [("id", bo.as_str()), ("list", &query), ("site", delft.as_str())];
     let done = ask.submit("/users/site", &fields).await;
     assert_eq!(done.location(), "/users?state=active&site=none");
 }
@@ -351,8 +357,14 @@ async fn whoever_was_deleted_meanwhile_is_left_out_when_sites_are_set_and_named(
     let csrf = ask.value("form[action='/users/site'] input[name=csrf]").unwrap();
     let gone = cy.clone();
     console.write(move |tx| rollcall::domain::users::lifecycle::delete(tx, &[gone]));
-    let fields =
-        [("csrf", csrf.as_str()), ("id", &cy), ("id", &di), ("id", &di), ("site", &site), ("id", "nobody")];
+    let fields = [
+        ("csrf", csrf.as_str()),
+        ("id", cy.as_str()),
+        ("id", di.as_str()),
+        ("id", di.as_str()),
+        ("site", site.as_str()),
+        ("id", "nobody"),
+    ];
     let done = olga.post_bare("/users/site", &fields).await;
     assert_eq!(done.status, 303, "{}", done.text());
     let text = done.follow().await.text();

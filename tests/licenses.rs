@@ -119,7 +119,7 @@ async fn names_that_entra_id_sent_are_settled_for_all_who_wait() {
     assert!(nothing.text().contains("Choose what is to become of the name first"), "{}", nothing.text());
     assert!(console.find("ana").unwrap().site_id.is_none());
     settle("Hamburg", "create").await;
-    settle("Delft Works", &delft.id).await;
+    settle("Delft Works", delft.id.as_str()).await;
     let hamburg = console.find("ana").unwrap().site_id;
     assert!(hamburg.is_some() && hamburg == console.find("bob").unwrap().site_id);
     assert_eq!(console.find("eve").unwrap().site_id, Some(delft.id));

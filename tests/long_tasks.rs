@@ -12,6 +12,7 @@ use rollcall::domain::users::by_entra::Scope;
 use rollcall::domain::users::{Profile, by_hand};
 use rollcall::domain::{Actor, Clock, Noted, Org, Role, Tx, admins, bulk, groups, sites};
 use rollcall::error::{Error, Result};
+use rollcall::keys::UserId;
 use rollcall::seal::Keyring;
 use serde_json::json;
 use std::io::{BufRead, BufReader, Write};
@@ -126,7 +127,7 @@ async fn a_row_that_can_never_be_done_ends_the_task_which_says_which_row_it_is()
     // Once that is mended, the rest is done by the same form.
     console.write(|tx| Ok(diesel::sql_query("DROP TRIGGER broken").execute(tx.conn).map(drop)?));
     let site = console.org.read(|conn| sites::named(conn, "Delft")).unwrap().unwrap().id;
-    let told = olga.submit("/sites", "/sites/settle", &[("name", "Delft"), ("action", &site)]).await;
+    let told = olga.submit("/sites", "/sites/settle", &[("name", "Delft"), ("action", site.as_str())]).await;
     let told = told.follow().await.text();
     assert!(told.contains("“Delft” is settled: the users who waited for it have their site."), "{told}");
     assert_eq!((with_site(&console.org), notes(&console.org)), (150, 150));
@@ -316,7 +317,7 @@ async fn a_comparison_whose_rows_never_came_is_never_seen_and_goes() {
 }
 
 /// A session of this user, that came in so and may be reserved.
-fn session(tx: &mut Tx, id: &str, user: &str, method: Method, is_reserved: bool) -> Result<()> {
+fn session(tx: &mut Tx, id: &str, user: &UserId, method: Method, is_reserved: bool) -> Result<()> {
     let row = (
         sessions::id.eq(id),
         sessions::user_id.eq(user),

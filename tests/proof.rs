@@ -172,7 +172,7 @@ async fn walk(minutes: i64) -> Vec<(&'static str, u16, String, usize)> {
         fields.retain(|(name, _)| !more.iter().any(|(other, _)| other == name));
         fields.extend(more);
         fields.extend([("csrf", csrf.as_str()), ("id", ana.as_str())]);
-        let path = of(route, key);
+        let path = of(route, key.as_str());
         let mut page = olga.post_bare(&path, &fields).await;
         assert_eq!(is_asked(&page), minutes > 10, "{path}: {}", page.text());
         if is_asked(&page) {
@@ -180,7 +180,8 @@ async fn walk(minutes: i64) -> Vec<(&'static str, u16, String, usize)> {
             page = page.submit(&action, &[("password", PASSWORD)]).await;
         }
         assert!(!is_asked(&page) && !page.text().contains("passwords differ"), "{path}: {}", page.text());
-        let said = if page.status == 303 { page.location().replace(key, "{id}") } else { page.text() };
+        let said =
+            if page.status == 303 { page.location().replace(key.as_str(), "{id}") } else { page.text() };
         let said = said.chars().take(60).collect();
         outcomes.push((route.path, page.status, said, changes(&console)));
     }
@@ -207,11 +208,11 @@ async fn every_route_that_wants_proof_refuses_an_old_one_and_changes_nothing() {
     let before = changes(&console);
     for route in ROUTES.iter().filter(|route| route.proof) {
         let key = match route.path {
-            path if path.starts_with("/administrators") => &adam,
-            path if path.starts_with("/identity/sso/certificates") => &certificate,
-            _ => &ana,
+            path if path.starts_with("/administrators") => adam.as_str(),
+            path if path.starts_with("/identity/sso/certificates") => certificate.as_str(),
+            _ => ana.as_str(),
         };
-        let page = try_it(&olga, route, &of(route, key), &ana).await;
+        let page = try_it(&olga, route, &of(route, key), ana.as_str()).await;
         let told = format!("{} {}: {} {}", route.method, route.path, page.status, page.text());
         assert!(is_asked(&page), "{told}");
         assert_eq!(changes(&console), before, "{told}");
@@ -312,7 +313,7 @@ async fn the_page_of_a_form_is_one_that_can_be_looked_at() {
     let key = console.user("ana", None).id;
     let olga = console.signed_in("olga").await;
     for route in ROUTES.iter().filter(|route| route.method == "POST") {
-        let path = of(route, &key);
+        let path = of(route, key.as_str());
         let shown = olga.get(&path).await;
         if shown.status != 405 {
             continue;

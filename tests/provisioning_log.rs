@@ -11,6 +11,7 @@ use rollcall::domain::provisioning::{self, Event, Outcome};
 use rollcall::domain::users::by_entra::Scope;
 use rollcall::domain::users::lifecycle;
 use rollcall::domain::{Role, settings};
+use rollcall::keys::UserId;
 use rollcall::worker;
 use serde_json::{Value, json};
 
@@ -27,10 +28,10 @@ fn last(console: &Console) -> Event {
 }
 
 /// The last event, which must be a failure of this status about this person.
-fn failed(console: &Console, status: i32, name: &str, user: Option<&str>) -> Event {
+fn failed(console: &Console, status: i32, name: &str, user: Option<&UserId>) -> Event {
     let event = last(console);
     assert_eq!((event.status, event.outcome), (status, Outcome::Failed), "{event:?}");
-    assert_eq!((event.subject.as_deref(), event.user_id.as_deref()), (Some(name), user), "{event:?}");
+    assert_eq!((event.subject.as_deref(), event.user_id.as_ref()), (Some(name), user), "{event:?}");
     assert!(event.sentence().contains(name), "{}", event.sentence());
     assert!(event.error.is_some() && event.remedy.is_some() && event.cause.is_some(), "{event:?}");
     assert!(event.request.is_some(), "{event:?}");
@@ -81,7 +82,7 @@ async fn a_refused_change_names_the_person_whatever_was_wrong_with_it() {
         assert!(*status >= 400, "{method} {status}");
         assert_eq!(event.status, i32::from(*status), "{event:?}");
         assert_eq!(event.subject.as_deref(), Some("ANA Person"), "{event:?}");
-        assert_eq!(event.user_id.as_deref(), Some(user.as_str()), "{event:?}");
+        assert_eq!(event.user_id.as_ref(), Some(&user), "{event:?}");
         assert!(event.request.as_ref().unwrap().starts_with(&format!("{method} /Users/{id}")), "{event:?}");
         assert!(event.error.is_some() && event.remedy.is_some(), "{event:?}");
     }
@@ -181,8 +182,8 @@ async fn each_operation_of_a_bulk_request_names_whom_it_was_about() {
     events.truncate(6);
     events.reverse();
     let named: Vec<_> =
-        events.iter().map(|event| (event.subject.as_deref(), event.user_id.as_deref())).collect();
-    let ana = Some(ana.as_str());
+        events.iter().map(|event| (event.subject.as_deref(), event.user_id.as_ref())).collect();
+    let ana = Some(&ana);
     assert_eq!(
         named,
         [
@@ -230,7 +231,7 @@ async fn a_create_that_meets_an_account_says_which_and_what_works() {
     entra
         .patch(&format!("/Users/{id}"), json!([{ "op": "replace", "path": "userName", "value": "olga" }]))
         .await;
-    let event = failed(&console, 409, "ANA Person", console.find("ana").map(|ana| ana.id).as_deref());
+    let event = failed(&console, 409, "ANA Person", console.find("ana").map(|ana| ana.id).as_ref());
     assert!(event.remedy.unwrap().contains("Hand the account over under Administrators"));
     let scim_id = console.find("olga").unwrap().scim_id;
     assert_eq!(entra.get(&format!("/Users/{scim_id}")).await.status, 404);
@@ -479,5 +480,5 @@ async fn an_administrator_sees_whose_the_account_is_and_the_client_does_not() {
     let reply = entra.post("/Users", json!({ "userName": "oscar.secret@x.example" })).await;
     let told = reply.json.to_string();
     let owner = console.find("oscar.secret@x.example").unwrap();
-    assert!(!told.contains(&owner.id) && !told.contains(&owner.scim_id), "{told}");
+    assert!(!told.contains(owner.id.as_str()) && !told.contains(&owner.scim_id), "{told}");
 }

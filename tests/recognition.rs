@@ -9,6 +9,7 @@ use rollcall::domain::sso::sign_in::SignInOutcome;
 use rollcall::domain::sso::{certificates, events, settings};
 use rollcall::domain::users::{User, federation, recognition};
 use rollcall::domain::{Actor, Role, admins};
+use rollcall::keys::UserId;
 use serde_json::json;
 
 const ANA: &str = "ana@contoso.example";
@@ -28,7 +29,7 @@ impl Console {
         + Send
         + 'static,
     ) -> rollcall::error::Result<T> {
-        let adam = Actor::Person { id: "adam".into(), name: "adam".into(), role: Role::Administrator };
+        let adam = Actor::Person { id: UserId::generate(), name: "adam".into(), role: Role::Administrator };
         self.org.write(&adam, work)
     }
 
@@ -247,7 +248,7 @@ async fn an_administrator_changes_nothing_by_which_an_account_with_a_role_is_rec
         let key = id.clone();
         let name = console.org.read(move |conn| rollcall::domain::users::find(conn, &key)).unwrap();
         let typed = name.profile.user_name;
-        let fields = [("csrf", csrf.as_str()), ("id", id), ("typed", &typed)];
+        let fields = [("csrf", csrf.as_str()), ("id", id.as_str()), ("typed", &typed)];
         let deleted = page.post_bare("/users/delete", &fields).await;
         assert_eq!(deleted.status, 403);
     }

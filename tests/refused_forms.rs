@@ -280,7 +280,9 @@ async fn a_refused_form_says_what_is_wrong_where_one_looks_and_keeps_what_was_ty
     let olga = console.signed_in("olga").await;
     for form in RUBBISH {
         let keyed = |text: &str| {
-            text.replace("{}", &ana.id).replace("{license}", &license.id).replace("{site}", &site.id)
+            text.replace("{}", ana.id.as_str())
+                .replace("{license}", license.id.as_str())
+                .replace("{site}", site.id.as_str())
         };
         let (page, action) = (keyed(form.page), keyed(form.action));
         let told = format!("{} {:?}", form.route, form.typed);

@@ -50,7 +50,7 @@ async fn a_user_made_by_hand_is_found_and_the_first_write_links_them() {
 
     let found = entra.find("ana@example.com").await;
     let id = found.at("/Resources/0/id").as_str().unwrap().to_owned();
-    assert_ne!(id, made.id, "the console's key is not shown");
+    assert_ne!(id, made.id.as_str(), "the console's key is not shown");
     assert_eq!(console.find("ana@example.com").unwrap().entra_state, EntraState::Unlinked);
 
     let changed = entra.patch(&format!("/Users/{id}"), replace("title", &json!("Planner"))).await;

@@ -9,12 +9,13 @@ use rollcall::domain::users::recognition::{self, Decision};
 use rollcall::domain::users::{Profile, by_hand, federation, lifecycle};
 use rollcall::domain::{Role, Tx, admins};
 use rollcall::error::Result;
+use rollcall::keys::UserId;
 
 const ADA: &str = "ada@contoso.example";
 const BEN: &str = "ben@contoso.example";
 
 /// Ben is signed in, and Ada's sign-in waits in his browser.
-async fn held() -> (Console, Browser, String) {
+async fn held() -> (Console, Browser, UserId) {
     let console = Console::with_sso();
     console.user(BEN, None);
     let ada = console.admin(ADA, Role::Administrator).id;
@@ -52,7 +53,7 @@ fn with_settings(tx: &mut Tx, change: impl Fn(&mut settings::Settings)) -> Resul
     settings::save(tx, &wish).map(drop)
 }
 
-type Ending = fn(&mut Tx, &str) -> Result<()>;
+type Ending = fn(&mut Tx, &UserId) -> Result<()>;
 
 /// What ends sessions, by name.
 const ENDINGS: [(&str, Ending); 10] = [

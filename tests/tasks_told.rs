@@ -11,6 +11,7 @@ use rollcall::domain::tasks::{self, Slice, State, Task};
 use rollcall::domain::users::{Profile, by_hand};
 use rollcall::domain::{Actor, Role, Tx, admins, alignment, bulk, groups, sites};
 use rollcall::error::{Error, Result};
+use rollcall::keys::{SiteId, UserId};
 
 /// Users who wait for a site of this name, as if Entra ID had sent it.
 fn waiting(tx: &mut Tx, name: &str, count: usize) -> Result<()> {
@@ -26,8 +27,8 @@ fn waiting(tx: &mut Tx, name: &str, count: usize) -> Result<()> {
     Ok(())
 }
 
-fn at(console: &Console, site: &str) -> i64 {
-    let site = site.to_owned();
+fn at(console: &Console, site: &SiteId) -> i64 {
+    let site = site.clone();
     console
         .org
         .read(move |conn| Ok(users::table.filter(users::site_id.eq(site)).count().get_result(conn)?))
@@ -54,7 +55,7 @@ fn stands(console: &Console, task: &Task) -> Task {
 }
 
 /// What this user is held back of has this number.
-fn hold(console: &Console, user: &str, number: i64) {
+fn hold(console: &Console, user: &UserId, number: i64) {
     let user = user.to_owned();
     console.write(move |tx| {
         let held = (users::held_at.eq(tx.now), users::held_no.eq(number), users::held.eq("deactivate"));
@@ -232,7 +233,7 @@ async fn what_a_deleted_group_leaves_goes_whatever_becomes_of_whoever_deleted_it
     let unlinked = user_groups::linked.eq(false);
     console
         .write(move |tx| Ok(diesel::update(user_groups::table).set(unlinked).execute(tx.conn).map(drop)?));
-    console.org.write(&adam.actor(), move |tx| groups::delete(tx, &group)).unwrap();
+    console.org.write(&adam.actor(), move |tx| groups::delete(tx, &group.parse()?)).unwrap();
     console.write(move |tx| admins::appoint(tx, &adam.id, Role::Auditor).map(drop));
     let running = || console.org.read(tasks::running).unwrap();
     let task = running().remove(0);
@@ -365,7 +366,7 @@ async fn what_was_stopped_is_told_with_what_to_do_until_somebody_did_it() {
     let page = olga.get("/sites").await.text();
     assert!(page.contains(told) && page.contains("Look under Sites, and choose once more"), "{page}");
     let site = console.org.read(|conn| sites::named(conn, "Delft")).unwrap().unwrap().id;
-    olga.submit("/sites", "/sites/settle", &[("name", "Delft"), ("action", &site)]).await;
+    olga.submit("/sites", "/sites/settle", &[("name", "Delft"), ("action", site.as_str())]).await;
     assert_eq!(at(&console, &site), 150);
     for path in ["/sites", "/"] {
         let page = olga.get(path).await.text();

@@ -136,7 +136,7 @@ async fn upgraded(single_sign_on: SingleSignOn) -> (Console, Browser) {
 
 async fn opened(folder: TempDir) -> (Console, Browser) {
     let console = Console::found_in(folder);
-    let prepared = passwords::prepare(&console.org, "olga", PASSWORD).unwrap();
+    let prepared = passwords::prepare(&console.org, &"olga".parse().unwrap(), PASSWORD).unwrap();
     console.write(move |tx| admins::set_password(tx, prepared));
     let olga = console.signed_in("olga").await;
     (console, olga)
@@ -163,7 +163,7 @@ async fn whoever_came_in_before_comes_in_and_an_owner_is_asked_to_look() {
         assert!(page.text().contains(told), "{told}: {}", page.text());
     }
     // What was changed since the page was shown is not approved with it.
-    console.write(|tx| federation::set_federated_id(tx, "oscar", None));
+    console.write(|tx| federation::set_federated_id(tx, &"oscar".parse().unwrap(), None));
     let refused = page.submit("/identity/trust/looked", &[]).await.follow().await;
     assert!(refused.text().contains("was changed since this page was shown"), "{}", refused.text());
     refused.submit("/identity/trust/looked", &[]).await;

@@ -74,11 +74,11 @@ async fn an_extension_belongs_to_one_user() {
         olga.submit(&format!("/users/{id}"), &format!("/users/{id}/telephony"), &[("extension", extension)])
             .await
     };
-    assert_eq!(set(&ana.id, "201").await.status, 303);
-    let refused = set(&bob.id, "201").await;
+    assert_eq!(set(ana.id.as_str(), "201").await.status, 303);
+    let refused = set(bob.id.as_str(), "201").await;
     assert_eq!(refused.status, 409);
     assert!(refused.value("#extension-error").unwrap().contains("Extension 201 belongs to ana"));
-    assert_eq!(set(&bob.id, "2o1").await.status, 422);
+    assert_eq!(set(bob.id.as_str(), "2o1").await.status, 422);
     assert_eq!(console.find("bob").unwrap().extension, None);
 }
 
@@ -92,10 +92,12 @@ async fn a_site_is_set_once_and_a_licence_needs_it() {
     let path = format!("/users/{}", ana.id);
     assert!(olga.get(&path).await.text().contains("ana has no site. Set the site first"));
 
-    let page = olga.submit(&path, &format!("{path}/site"), &[("site", &delft.id)]).await.follow().await;
+    let page =
+        olga.submit(&path, &format!("{path}/site"), &[("site", delft.id.as_str())]).await.follow().await;
     assert!(page.text().contains("A site is fixed once it is set."));
     let csrf = page.value("input[name=csrf]").unwrap();
-    let again = olga.post_bare(&format!("{path}/site"), &[("csrf", &csrf), ("site", &utrecht.id)]).await;
+    let again =
+        olga.post_bare(&format!("{path}/site"), &[("csrf", &csrf), ("site", utrecht.id.as_str())]).await;
     assert!(again.follow().await.text().contains("a site is fixed once it is set"));
     assert_eq!(console.find("ana").unwrap().site_id, Some(delft.id));
 
@@ -116,8 +118,8 @@ async fn no_seat_is_given_that_is_not_there() {
         let page = olga.submit(&format!("/users/{id}"), &format!("/users/{id}/license"), &[]).await;
         page.follow().await.text()
     };
-    assert!(assign(&ana.id).await.contains("ana holds the licence."));
-    assert!(assign(&bob.id).await.contains("No seat of X2 is free"));
+    assert!(assign(ana.id.as_str()).await.contains("ana holds the licence."));
+    assert!(assign(bob.id.as_str()).await.contains("No seat of X2 is free"));
 }
 
 #[actix_web::test]
@@ -149,7 +151,12 @@ async fn nobody_deactivates_or_deletes_their_own_account() {
     assert!(console.find("bea").unwrap().active);
     // Among others it is refused as well, and all stay.
     let ana = console.user("ana", None);
-    let both = [("csrf", token.as_str()), ("id", &ana.id), ("id", &bea.id), ("typed", "delete 2 users")];
+    let both = [
+        ("csrf", token.as_str()),
+        ("id", ana.id.as_str()),
+        ("id", bea.id.as_str()),
+        ("typed", "delete 2 users"),
+    ];
     let refused = beas.post_bare("/users/delete", &both).await;
     let told = refused.follow().await.text();
     assert!(told.contains("You cannot delete your own account."), "{told}");
@@ -198,9 +205,10 @@ async fn many_are_deleted_together_or_not_at_all() {
     let adam = console.signed_in("adam").await;
     // An administrator may not decide over an account with a role: so nobody goes.
     let olga = console.find("olga").unwrap();
-    let with_owner = ask(&[ids[0], &olga.id]);
+    let with_owner = ask(&[ids[0], olga.id.as_str()]);
     let page = adam.get(&with_owner).await;
-    let mut fields: Vec<(&str, &str)> = vec![("typed", "delete 2 users"), ("id", ids[0]), ("id", &olga.id)];
+    let mut fields: Vec<(&str, &str)> =
+        vec![("typed", "delete 2 users"), ("id", ids[0]), ("id", olga.id.as_str())];
     let csrf = page.value("form[action='/users/delete'] input[name=csrf]").unwrap();
     fields.push(("csrf", &csrf));
     assert_eq!(adam.post_bare("/users/delete", &fields).await.status, 403);

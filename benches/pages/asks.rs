@@ -65,11 +65,11 @@ pub fn forgotten(things: &Things) -> Vec<&'static str> {
 fn address(path: &str, things: &Things) -> Option<String> {
     let Some((room, _)) = path.split_once("/{") else { return Some(path.to_owned()) };
     let key = match room {
-        "/users" | "/administrators" => &things.user.id,
-        "/groups" => &things.group.0,
-        "/sites" => &things.site,
-        "/licenses" => &things.license,
-        "/activity/provisioning" => &things.event,
+        "/users" | "/administrators" => things.user.id.as_str(),
+        "/groups" => things.group.0.as_str(),
+        "/sites" => things.site.as_str(),
+        "/licenses" => things.license.as_str(),
+        "/activity/provisioning" => things.event.as_str(),
         _ => return None,
     };
     path.ends_with('}').then(|| format!("{room}/{key}"))

@@ -7,6 +7,7 @@ use rollcall::domain::users::by_entra::{self, Scope, SentSite, SiteWish, UserInp
 use rollcall::domain::users::{Email, Profile, User};
 use rollcall::domain::{Actor, Noted, Org, Tx, groups, licenses, sites};
 use rollcall::error::{Error, Result};
+use rollcall::keys::{GroupId, LicenseTypeId, SiteId, UserId};
 use std::ops::Range;
 
 const GIVEN: [&str; 24] = [
@@ -39,11 +40,11 @@ pub struct Things {
     /// A user in the middle of the list.
     pub user: User,
     /// The key of a site.
-    pub site: String,
+    pub site: SiteId,
     /// The key of a licence type.
-    pub license: String,
+    pub license: LicenseTypeId,
     /// The largest group: its key, and the id that SCIM knows.
-    pub group: (String, String),
+    pub group: (GroupId, String),
     /// The key of a line of the provisioning log.
     pub event: String,
     /// How many users there are.
@@ -62,7 +63,7 @@ pub fn fill(org: &Org, users: usize) -> Result<Things> {
             Ok::<_, Error>(Noted::unaudited(some, EACH))
         })?);
     }
-    let licensed: Vec<String> =
+    let licensed: Vec<UserId> =
         people.iter().step_by(ONE_LICENSED_IN).take(MOST_LICENSED).map(|user| user.id.clone()).collect();
     let (first, others) = licensed.split_at(licensed.len() / ONE_OF_FIRST_KIND_IN);
     license(org, first, &kinds[..1])?;
@@ -89,7 +90,7 @@ pub fn fill(org: &Org, users: usize) -> Result<Things> {
 }
 
 /// Gives each of these users a licence, of one type after the other.
-fn license(org: &Org, users: &[String], kinds: &[String]) -> Result<()> {
+fn license(org: &Org, users: &[UserId], kinds: &[LicenseTypeId]) -> Result<()> {
     users.chunks(SLICE).try_for_each(|some| {
         let (some, kinds) = (some.to_vec(), kinds.to_vec());
         org.write(&Actor::CommandLine, move |tx| {
@@ -105,11 +106,11 @@ fn slices(all: usize) -> impl Iterator<Item = Range<usize>> {
     (0..all).step_by(SLICE).map(move |start| start..all.min(start + SLICE))
 }
 
-fn places(tx: &mut Tx) -> Result<Noted<(String, Vec<String>)>> {
+fn places(tx: &mut Tx) -> Result<Noted<(SiteId, Vec<LicenseTypeId>)>> {
     let before = switch::read(tx.conn)?;
     switch::set(tx, Switch { state: State::On, ..before })?;
     let made = (0..SITES).map(|number| Ok(sites::create(tx, &format!("Site {number}"))?.split().0.id));
-    let made: Vec<String> = made.collect::<Result<_>>()?;
+    let made: Vec<SiteId> = made.collect::<Result<_>>()?;
     let kinds = (0..KINDS).map(|number| {
         let (code, name) = (format!("X{number}"), format!("Work X{number}"));
         Ok(licenses::create(tx, &licenses::LicenseTypeInput { code, name, seats: 1_000_000 })?.split().0.id)
@@ -164,7 +165,7 @@ fn look_up(number: usize) -> Report {
 }
 
 /// Many small groups and a large one.
-fn gather(org: &Org, people: &[User]) -> Result<(String, String)> {
+fn gather(org: &Org, people: &[User]) -> Result<(GroupId, String)> {
     let ids: Vec<String> = people.iter().map(|user| user.scim_id.clone()).collect();
     for number in 0..people.len() / USERS_A_GROUP {
         let members = ids.iter().skip(number).step_by(USERS_A_GROUP).take(MEMBERS).cloned().collect();

@@ -5,6 +5,7 @@ use rollcall::domain::users::by_entra::{self, SentSite, SiteWish, UserInput};
 use rollcall::domain::users::{Email, Profile};
 use rollcall::domain::{Actor, Clock, Noted, Org};
 use rollcall::error::Error;
+use rollcall::keys::UserId;
 use rollcall::seal::Keyring;
 use std::path::Path;
 
@@ -27,7 +28,7 @@ pub(crate) fn users(
     prefix: &'static str,
     count: usize,
     site: Option<&'static str>,
-) -> Vec<String> {
+) -> Vec<UserId> {
     let mut ids = Vec::with_capacity(count);
     for from in (0..count).step_by(TOGETHER) {
         let made = org.write(&Actor::Entra, move |tx| {

@@ -1,6 +1,7 @@
 //! Who does something, and what an account may do.
 
 use super::text_enum::text_enum;
+use crate::keys::UserId;
 
 /// Who does something.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -8,7 +9,7 @@ pub enum Actor {
     /// Somebody signed in to the console.
     Person {
         /// Their key.
-        id: String,
+        id: UserId,
         /// The name to show.
         name: String,
         /// What they may do.
@@ -70,7 +71,7 @@ impl Actor {
 
     /// Whether it is the account with this key.
     #[must_use]
-    pub fn is(&self, account: &str) -> bool {
-        matches!(self, Self::Person { id, .. } if id == account)
+    pub fn is(&self, account: &UserId) -> bool {
+        matches!(self, Self::Person { id, .. } if *id == *account)
     }
 }

@@ -6,6 +6,7 @@ use super::{Actor, new_id};
 use crate::db::Conn;
 use crate::db::schema::audit_events;
 use crate::error::{Error, Result};
+use crate::keys::UserId;
 use chrono::NaiveDateTime;
 use diesel::prelude::*;
 use serde::{Deserialize, Serialize};
@@ -308,7 +309,7 @@ pub struct Event {
     /// `person`, `entra`, `command line` or `rollcall`.
     pub actor_kind: String,
     /// The person's key.
-    pub actor_id: Option<String>,
+    pub actor_id: Option<UserId>,
     /// The actor's name at the time.
     pub actor_name: String,
     /// What was done.

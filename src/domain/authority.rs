@@ -8,6 +8,7 @@ use super::{Actor, Role};
 use crate::db::Conn;
 use crate::db::schema::{sessions, users};
 use crate::error::{Error, Result};
+use crate::keys::UserId;
 use chrono::NaiveDateTime;
 use diesel::prelude::*;
 use serde::{Deserialize, Serialize};
@@ -57,7 +58,7 @@ pub enum ProofRule {
     /// It decides who has power or where trust lies.
     Always,
     /// It does where the account that it is done to has a role.
-    OfRoleHolder(String),
+    OfRoleHolder(UserId),
 }
 
 impl Authority {

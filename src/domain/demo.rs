@@ -9,6 +9,7 @@ use super::users::by_entra::{self, Scope, SentSite, SiteWish, UserInput};
 use super::users::{Email, Profile, by_hand, lifecycle, list};
 use super::{Actor, Noted, Role, Tx, admins, groups, licenses, settings, sites};
 use crate::error::{Error, Result};
+use crate::keys::{LicenseTypeId, SiteId, UserId};
 use chrono::TimeDelta;
 use rand::rngs::StdRng;
 use rand::seq::IndexedRandom;
@@ -107,10 +108,10 @@ pub fn fill(tx: &mut Tx) -> Result<Noted<Filled>> {
         let wish = licenses::LicenseTypeInput { code: (*code).into(), name: (*name).into(), seats: *seats };
         Ok(licenses::create(tx, &wish)?.into_inner().id)
     });
-    let kinds: Vec<String> = kinds.collect::<Result<_>>()?;
+    let kinds: Vec<LicenseTypeId> = kinds.collect::<Result<_>>()?;
     let ids = people_of(tx, &mut dice, &site_ids, &token)?;
     at(tx, &Actor::CommandLine, EQUIPPED, |tx| equip(tx, &mut dice, &ids, &kinds))?;
-    let leavers: Vec<String> = ids.iter().skip(90).step_by(11).take(9).cloned().collect();
+    let leavers: Vec<UserId> = ids.iter().skip(90).step_by(11).take(9).cloned().collect();
     leave(tx, &leavers, TimeDelta::days(3), &token)?;
     gather(tx, &ids, &token)?;
     delete_in_entra(tx, &ids, &token)?;
@@ -125,7 +126,7 @@ pub fn fill(tx: &mut Tx) -> Result<Noted<Filled>> {
 }
 
 /// Entra ID sends a few groups with their members, one of them a group itself.
-fn gather(tx: &mut Tx, ids: &[String], token: &str) -> Result<()> {
+fn gather(tx: &mut Tx, ids: &[UserId], token: &str) -> Result<()> {
     let mut inner = None;
     for (number, (name, every)) in GROUPS.iter().enumerate() {
         at(tx, &Actor::Entra, TimeDelta::hours(30), |tx| {
@@ -149,7 +150,7 @@ fn gather(tx: &mut Tx, ids: &[String], token: &str) -> Result<()> {
     Ok(())
 }
 
-fn places(tx: &mut Tx) -> Result<Vec<String>> {
+fn places(tx: &mut Tx) -> Result<Vec<SiteId>> {
     let made = SITES.iter().map(|(name, aliases)| {
         let site = sites::create(tx, name)?.into_inner();
         aliases.iter().try_for_each(|alias| sites::alias(tx, &site.id, alias).map(drop))?;
@@ -159,7 +160,7 @@ fn places(tx: &mut Tx) -> Result<Vec<String>> {
 }
 
 /// The people, the longest here first; the last of them were made by hand.
-fn people_of(tx: &mut Tx, dice: &mut StdRng, sites: &[String], token: &str) -> Result<Vec<String>> {
+fn people_of(tx: &mut Tx, dice: &mut StdRng, sites: &[SiteId], token: &str) -> Result<Vec<UserId>> {
     let mut ids = Vec::with_capacity(USERS);
     for number in 0..USERS {
         let given = GIVEN[number % GIVEN.len()];
@@ -167,7 +168,7 @@ fn people_of(tx: &mut Tx, dice: &mut StdRng, sites: &[String], token: &str) -> R
         let profile = profile(dice, given, family, number);
         // In the order of time, as lists that are paged by key show it.
         if number == LONG_AGO {
-            let leavers: Vec<String> = ids.iter().skip(5).step_by(11).cloned().collect();
+            let leavers: Vec<UserId> = ids.iter().skip(5).step_by(11).cloned().collect();
             leave(tx, &leavers, TimeDelta::days(120), token)?;
         }
         let ago = EQUIPPED + TimeDelta::hours(i64::try_from((USERS - number) * 28).unwrap_or(0));
@@ -177,9 +178,7 @@ fn people_of(tx: &mut Tx, dice: &mut StdRng, sites: &[String], token: &str) -> R
             let site = (!number.is_multiple_of(9)).then(|| sites.choose(dice)).flatten();
             let email = Some(profile.user_name.clone());
             let wish = by_hand::LocalProfile { profile, email };
-            at(tx, &Actor::CommandLine, ago, |tx| {
-                Ok(by_hand::create(tx, wish, site.map(String::as_str))?.into_inner().id)
-            })?
+            at(tx, &Actor::CommandLine, ago, |tx| Ok(by_hand::create(tx, wish, site)?.into_inner().id))?
         };
         ids.push(id);
     }
@@ -202,7 +201,7 @@ fn profile(dice: &mut StdRng, given: &str, family: &str, number: usize) -> Profi
 }
 
 /// Entra ID creates the user, and the log says so.
-fn arrive(tx: &mut Tx, dice: &mut StdRng, profile: Profile, number: usize, token: &str) -> Result<String> {
+fn arrive(tx: &mut Tx, dice: &mut StdRng, profile: Profile, number: usize, token: &str) -> Result<UserId> {
     let (site, _) = SITES.choose(dice).copied().unwrap_or_default();
     // A few arrive with a site that nobody made.
     let name = match number {
@@ -239,7 +238,7 @@ fn arrive(tx: &mut Tx, dice: &mut StdRng, profile: Profile, number: usize, token
 }
 
 /// Licences for most, numbers for many.
-fn equip(tx: &mut Tx, dice: &mut StdRng, ids: &[String], kinds: &[String]) -> Result<()> {
+fn equip(tx: &mut Tx, dice: &mut StdRng, ids: &[UserId], kinds: &[LicenseTypeId]) -> Result<()> {
     for (number, id) in ids.iter().enumerate() {
         let user = super::users::find(tx.conn, id)?;
         let kind = match number % 10 {
@@ -263,7 +262,7 @@ fn equip(tx: &mut Tx, dice: &mut StdRng, ids: &[String], kinds: &[String]) -> Re
 }
 
 /// Some left: Entra ID disabled them.
-fn leave(tx: &mut Tx, leavers: &[String], ago: TimeDelta, token: &str) -> Result<()> {
+fn leave(tx: &mut Tx, leavers: &[UserId], ago: TimeDelta, token: &str) -> Result<()> {
     at(tx, &Actor::Entra, ago, |tx| {
         for id in leavers {
             let user = lifecycle::deactivate_as_asked(tx, id)?;
@@ -280,7 +279,7 @@ fn leave(tx: &mut Tx, leavers: &[String], ago: TimeDelta, token: &str) -> Result
 }
 
 /// Others were deleted in Entra ID and wait for deletion by hand.
-fn delete_in_entra(tx: &mut Tx, ids: &[String], token: &str) -> Result<()> {
+fn delete_in_entra(tx: &mut Tx, ids: &[UserId], token: &str) -> Result<()> {
     for id in ids.iter().skip(7).step_by(25).take(7) {
         at(tx, &Actor::Entra, TimeDelta::hours(20), |tx| {
             let scim_id = super::users::find(tx.conn, id)?.scim_id;
@@ -305,7 +304,7 @@ fn trouble(tx: &mut Tx, token: &str) -> Result<()> {
         })?;
     }
     let namesakes = list::Filter { words: "yusuf".into(), ..list::Filter::default() };
-    let unlinked: Vec<String> = list::ids(tx.conn, &namesakes, 50)?;
+    let unlinked: Vec<UserId> = list::ids(tx.conn, &namesakes, 50)?;
     for id in unlinked {
         let user = super::users::find(tx.conn, &id)?;
         if user.entra_state != super::users::EntraState::Unlinked {
@@ -381,7 +380,7 @@ mod tests {
             }
             let headcounts = sites_table::table.order(sites_table::name_key);
             for (id, kept) in
-                headcounts.select((sites_table::id, sites_table::headcount)).load::<(String, i64)>(conn)?
+                headcounts.select((sites_table::id, sites_table::headcount)).load::<(SiteId, i64)>(conn)?
             {
                 both.push((kept, table::table.filter(table::site_id.eq(id)).count().get_result(conn)?));
             }
@@ -398,7 +397,7 @@ mod tests {
         assert!(at_first.len() > 4 && at_first.iter().all(|(kept, counted)| kept == counted), "{at_first:?}");
         let all =
             test.org.read(|conn| Ok(table::table.select(User::as_select()).load::<User>(conn)?)).unwrap();
-        let some = |which: &dyn Fn(&User) -> bool, count: usize| -> Vec<String> {
+        let some = |which: &dyn Fn(&User) -> bool, count: usize| -> Vec<UserId> {
             let some = all.iter().filter(|user| user.role == Role::None && which(user));
             some.take(count).map(|user| user.id.clone()).collect()
         };

@@ -13,6 +13,7 @@ use super::{Noted, Tx};
 use crate::db::Conn;
 use crate::db::schema::{group_members, user_groups, users as table};
 use crate::error::{Error, Result};
+use crate::keys::{GroupId, UserId};
 use chrono::NaiveDateTime;
 use diesel::dsl::exists;
 use diesel::prelude::*;
@@ -67,7 +68,7 @@ pub fn users(conn: &mut Conn, at: &At, size: usize) -> Result<Page<User>> {
     };
     let limit = i64::try_from(size + 1).map_err(Error::internal)?;
     let rows = query.limit(limit).select(User::as_select()).load(conn)?;
-    Ok(Page::new(rows, at, size, |user: &User| user.id.clone()))
+    Ok(Page::new(rows, at, size, |user: &User| user.id.to_string()))
 }
 
 /// The groups of which something is held back, by name.
@@ -95,7 +96,7 @@ pub enum Verdict {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Named {
     /// The user's key.
-    pub id: String,
+    pub id: UserId,
     /// The number of what was shown to be held back ([`User::hold`]); none where nothing was shown.
     pub shown: Option<i64>,
 }
@@ -155,7 +156,7 @@ pub struct Decided {
 /// # Errors
 /// [`Error::Conflict`] where something else is held back by now than was shown, or than was held back at first where
 /// nothing was shown.
-pub fn decide(tx: &mut Tx, verdict: Verdict, users: &[Named], groups: &[String]) -> Result<Noted<Decided>> {
+pub fn decide(tx: &mut Tx, verdict: Verdict, users: &[Named], groups: &[GroupId]) -> Result<Noted<Decided>> {
     let mut decided = Decided { done: groups.len(), ..Decided::default() };
     for user in users {
         if decide_user(tx, verdict, user)? { decided.done += 1 } else { decided.left += 1 }
@@ -251,7 +252,7 @@ pub(super) fn decide_some(tx: &mut Tx, task: &mut Task, slice: &mut Slice) -> Re
             }
             Position::Users(no, id) => decide_users(tx, verdict, task, &order, (no, id), slice)?,
             Position::Groups(after) => match decide_next_group(tx, verdict, task, &after, slice)? {
-                Some(id) => Position::Groups(id),
+                Some(id) => Position::Groups(id.into()),
                 None => {
                     step = Step::Done;
                     Position::Groups(after)
@@ -273,9 +274,9 @@ fn count_anew(
     let Some(loss) = order.losses.get(at).and_then(|word| Loss::parse(word)) else {
         return Ok(Position::Users(i64::MIN, String::new()));
     };
-    let later = |conn: &mut Conn, ids: &[String]| {
+    let later = |conn: &mut Conn, ids: &[UserId]| {
         let mine = table::table.filter(table::id.eq_any(ids)).filter(table::held_no.gt(order.until));
-        let still: Vec<String> = match loss {
+        let still: Vec<UserId> = match loss {
             Loss::Account => mine.filter(table::held.is_not_null()).select(table::id).load(conn)?,
             Loss::UserName => mine.filter(table::held_name.is_not_null()).select(table::id).load(conn)?,
         };
@@ -303,7 +304,7 @@ fn decide_users(
         .order((table::held_no, table::id))
         .limit(BITE)
         .select((table::id, table::held_no.assume_not_null()));
-    let some: Vec<(String, i64)> = some.load(tx.conn)?;
+    let some: Vec<(UserId, i64)> = some.load(tx.conn)?;
     if some.is_empty() {
         return Ok(Position::Groups(String::new()));
     }
@@ -313,7 +314,7 @@ fn decide_users(
         slice.begins(WorkItem::User(named.id.clone()));
         let outcome = tx.nested(|tx| decide_user(tx, verdict, &named));
         task.count(is_done(outcome)?);
-        last = (no, named.id);
+        last = (no, named.id.into());
         if !slice.goes_on() {
             break;
         }
@@ -328,9 +329,9 @@ fn decide_next_group(
     task: &mut Task,
     after: &str,
     slice: &Slice,
-) -> Result<Option<String>> {
+) -> Result<Option<GroupId>> {
     let next = held_groups().filter(user_groups::id.gt(after)).order(user_groups::id);
-    let Some(id) = next.select(user_groups::id).first::<String>(tx.conn).optional()? else {
+    let Some(id) = next.select(user_groups::id).first::<GroupId>(tx.conn).optional()? else {
         return Ok(None);
     };
     slice.begins(WorkItem::Group(id.clone()));
@@ -353,7 +354,7 @@ fn note_release(tx: &mut Tx, count: usize) -> Result<Noted<()>> {
     tx.note(Action::HoldsReleased, deprovisioning_guard::subject(), &[change])
 }
 
-fn decide_group(tx: &mut Tx, verdict: Verdict, id: &str) -> Result<Noted<()>> {
+fn decide_group(tx: &mut Tx, verdict: Verdict, id: &GroupId) -> Result<Noted<()>> {
     let group = groups::find(tx.conn, id)?;
     match verdict {
         Verdict::Release => entras_groups::release(tx, &group),

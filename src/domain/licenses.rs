@@ -9,6 +9,7 @@ use super::{Noted, Tx, fold, names, new_id};
 use crate::db::Conn;
 use crate::db::schema::{license_assignments, license_types};
 use crate::error::{Complaint, Error, Result};
+use crate::keys::{LicenseTypeId, UserId};
 use chrono::NaiveDateTime;
 use diesel::prelude::*;
 use std::collections::HashMap;
@@ -28,7 +29,7 @@ const CHUNK: usize = 500;
 #[diesel(table_name = license_types)]
 pub struct LicenseType {
     /// Its key.
-    pub id: String,
+    pub id: LicenseTypeId,
     /// What a CSV file calls it: `X2`. Unique, ignoring case.
     pub code: String,
     code_key: String,
@@ -68,7 +69,7 @@ pub struct LicenseTypeInput {
 
 impl LicenseType {
     fn subject(&self) -> Subject<'_> {
-        Subject { kind: Kind::License, id: &self.id, name: &self.code }
+        Subject { kind: Kind::License, id: self.id.as_str(), name: &self.code }
     }
 }
 
@@ -92,7 +93,7 @@ pub fn all(conn: &mut Conn) -> Result<Vec<LicenseType>> {
 }
 
 /// The licence type with this key, with its seats taken.
-pub fn find(conn: &mut Conn, id: &str) -> Result<Stock> {
+pub fn find(conn: &mut Conn, id: &LicenseTypeId) -> Result<Stock> {
     let found = license_types::table.find(id).select(Stock::as_select()).first(conn).optional()?;
     found.ok_or(Error::NotFound("licence type"))
 }
@@ -104,7 +105,7 @@ pub fn coded(conn: &mut Conn, code: &str) -> Result<Option<LicenseType>> {
 }
 
 /// The licence that a user holds.
-pub fn of(conn: &mut Conn, user: &str) -> Result<Option<LicenseType>> {
+pub fn of(conn: &mut Conn, user: &UserId) -> Result<Option<LicenseType>> {
     let held = license_assignments::table
         .inner_join(license_types::table)
         .filter(license_assignments::user_id.eq(user))
@@ -113,10 +114,10 @@ pub fn of(conn: &mut Conn, user: &str) -> Result<Option<LicenseType>> {
 }
 
 /// The keys of the licence types that these users hold, by the user's key.
-pub fn held_by(conn: &mut Conn, users: &[&str]) -> Result<HashMap<String, String>> {
+pub fn held_by(conn: &mut Conn, users: &[&UserId]) -> Result<HashMap<UserId, LicenseTypeId>> {
     let mut held = HashMap::new();
     for some in users.chunks(CHUNK) {
-        let rows: Vec<(String, String)> = license_assignments::table
+        let rows: Vec<(UserId, LicenseTypeId)> = license_assignments::table
             .filter(license_assignments::user_id.eq_any(some.iter().copied()))
             .select((license_assignments::user_id, license_assignments::license_type_id))
             .load(conn)?;
@@ -129,7 +130,7 @@ pub fn held_by(conn: &mut Conn, users: &[&str]) -> Result<HashMap<String, String
 pub fn create(tx: &mut Tx, wish: &LicenseTypeInput) -> Result<Noted<LicenseType>> {
     let wish = checked(tx.conn, wish, None)?;
     let kind = LicenseType {
-        id: new_id(),
+        id: LicenseTypeId::generate(),
         code_key: fold(&wish.code),
         code: wish.code,
         name: wish.name,
@@ -144,7 +145,7 @@ pub fn create(tx: &mut Tx, wish: &LicenseTypeInput) -> Result<Noted<LicenseType>
 }
 
 /// Changes a licence type; never to fewer seats than are taken.
-pub fn change(tx: &mut Tx, id: &str, wish: &LicenseTypeInput) -> Result<Noted<LicenseType>> {
+pub fn change(tx: &mut Tx, id: &LicenseTypeId, wish: &LicenseTypeInput) -> Result<Noted<LicenseType>> {
     let Stock { kind: before, used } = find(tx.conn, id)?;
     let wish = checked(tx.conn, wish, Some(id))?;
     if i64::from(wish.seats) < used {
@@ -181,7 +182,7 @@ pub fn change(tx: &mut Tx, id: &str, wish: &LicenseTypeInput) -> Result<Noted<Li
 }
 
 /// Deletes a licence type that nobody holds.
-pub fn delete(tx: &mut Tx, id: &str) -> Result<Noted<()>> {
+pub fn delete(tx: &mut Tx, id: &LicenseTypeId) -> Result<Noted<()>> {
     let Stock { kind, used } = find(tx.conn, id)?;
     if used > 0 {
         let message =
@@ -193,7 +194,7 @@ pub fn delete(tx: &mut Tx, id: &str) -> Result<Noted<()>> {
 }
 
 /// Gives a user this licence, in place of another that they may hold.
-pub fn assign(tx: &mut Tx, user: &str, kind: &str) -> Result<Noted<User>> {
+pub fn assign(tx: &mut Tx, user: &UserId, kind: &LicenseTypeId) -> Result<Noted<User>> {
     let user = users::find(tx.conn, user)?;
     let Stock { kind, used } = find(tx.conn, kind)?;
     may_hold(&user)?;
@@ -225,7 +226,7 @@ pub fn assign(tx: &mut Tx, user: &str, kind: &str) -> Result<Noted<User>> {
 }
 
 /// Takes the user's licence back; no error where there is none.
-pub fn remove(tx: &mut Tx, user: &str) -> Result<Noted<User>> {
+pub fn remove(tx: &mut Tx, user: &UserId) -> Result<Noted<User>> {
     let user = users::find(tx.conn, user)?;
     if let Some(kind) = of(tx.conn, &user.id)? {
         take_from(tx, &user.id, &kind.id)?;
@@ -257,13 +258,17 @@ pub(super) fn bar(user: &User) -> Option<(String, &'static str)> {
     None
 }
 
-fn take_from(tx: &mut Tx, user: &str, kind: &str) -> Result<()> {
+fn take_from(tx: &mut Tx, user: &UserId, kind: &LicenseTypeId) -> Result<()> {
     let mine = license_assignments::table.filter(license_assignments::user_id.eq(user));
     diesel::delete(mine).execute(tx.conn)?;
     users::free_seat(tx, kind)
 }
 
-fn checked(conn: &mut Conn, wish: &LicenseTypeInput, own: Option<&str>) -> Result<LicenseTypeInput> {
+fn checked(
+    conn: &mut Conn,
+    wish: &LicenseTypeInput,
+    own: Option<&LicenseTypeId>,
+) -> Result<LicenseTypeInput> {
     let (code, name) = (wish.code.trim(), wish.name.trim());
     let mut complaints = Vec::new();
     let plain = |char: char| char.is_alphanumeric() || "-_. +/".contains(char);
@@ -287,7 +292,7 @@ fn checked(conn: &mut Conn, wish: &LicenseTypeInput, own: Option<&str>) -> Resul
         return Err(Error::Invalid(complaints));
     }
     if let Some(other) = coded(conn, code)?
-        && own != Some(other.id.as_str())
+        && own != Some(&other.id)
     {
         return Err(Error::taken(
             "code",
@@ -305,7 +310,7 @@ mod tests {
     use crate::domain::users::{Profile, by_hand};
     use crate::domain::{Actor, sites};
 
-    fn staffed(seats: i32) -> (TestOrg, String, Vec<String>) {
+    fn staffed(seats: i32) -> (TestOrg, LicenseTypeId, Vec<UserId>) {
         let test = test_org();
         let (kind, people) = test
             .write(&Actor::CommandLine, move |tx| {
@@ -325,8 +330,8 @@ mod tests {
         (test, kind, people)
     }
 
-    fn give(test: &TestOrg, user: &str, kind: &str) -> Result<User> {
-        let (user, kind) = (user.to_owned(), kind.to_owned());
+    fn give(test: &TestOrg, user: &UserId, kind: &LicenseTypeId) -> Result<User> {
+        let (user, kind) = (user.clone(), kind.clone());
         test.write(&Actor::CommandLine, move |tx| assign(tx, &user, &kind))
     }
 

@@ -6,12 +6,14 @@ use super::{Actor, Noted, Org, Tx};
 use crate::db::schema::{census, license_assignments, license_types, sites, users as table};
 use crate::db::{Conn, text_search};
 use crate::error::{Error, Result};
+use crate::keys::{LicenseTypeId, SiteId};
 use diesel::dsl::count_star;
 use diesel::prelude::*;
 use std::collections::HashMap;
+use std::hash::Hash;
 
 /// Numbers by key.
-type ByKey = Vec<(String, i64)>;
+type ByKey<K> = Vec<(K, i64)>;
 /// Those of the census: all whom Entra ID sees, those that it made or linked, those of all that are active; all accounts,
 /// active ones, linked ones.
 type OfUsers = (i64, i64, i64, i64, i64, i64);
@@ -20,8 +22,8 @@ type OfUsers = (i64, i64, i64, i64, i64, i64);
 #[derive(PartialEq, Eq)]
 struct Numbers {
     of_users: OfUsers,
-    seats_taken: ByKey,
-    headcounts: ByKey,
+    seats_taken: ByKey<LicenseTypeId>,
+    headcounts: ByKey<SiteId>,
 }
 
 /// Puts them right where they are wrong, and says so in the log.
@@ -78,9 +80,10 @@ fn counted(conn: &mut Conn) -> Result<Numbers> {
     };
     let linked = table::table.filter(table::entra_state.eq(EntraState::Linked)).count().get_result(conn)?;
     let taken = license_assignments::table.group_by(license_assignments::license_type_id);
-    let taken: ByKey = taken.select((license_assignments::license_type_id, count_star())).load(conn)?;
+    let taken: ByKey<LicenseTypeId> =
+        taken.select((license_assignments::license_type_id, count_star())).load(conn)?;
     let at_sites = table::table.filter(table::site_id.is_not_null()).group_by(table::site_id);
-    let at_sites: Vec<(Option<String>, i64)> = at_sites.select((table::site_id, count_star())).load(conn)?;
+    let at_sites: Vec<(Option<SiteId>, i64)> = at_sites.select((table::site_id, count_star())).load(conn)?;
     let at_sites = at_sites.into_iter().filter_map(|(site, count)| Some((site?, count)));
     Ok(Numbers {
         of_users: (
@@ -100,9 +103,9 @@ fn counted(conn: &mut Conn) -> Result<Numbers> {
 }
 
 /// The number of each key: none where nothing was counted.
-fn of_each(keys: Vec<String>, counted: impl IntoIterator<Item = (String, i64)>) -> ByKey {
-    let counted: HashMap<String, i64> = counted.into_iter().collect();
-    let of = |key: String| {
+fn of_each<K: Eq + Hash>(keys: Vec<K>, counted: impl IntoIterator<Item = (K, i64)>) -> ByKey<K> {
+    let counted: HashMap<K, i64> = counted.into_iter().collect();
+    let of = |key: K| {
         let count = counted.get(&key).copied().unwrap_or_default();
         (key, count)
     };

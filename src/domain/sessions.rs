@@ -5,6 +5,7 @@ use super::{Noted, Role, Tx};
 use crate::db::Conn;
 use crate::db::schema::{sessions, users};
 use crate::error::Result;
+use crate::keys::UserId;
 use chrono::{NaiveDateTime, TimeDelta};
 use diesel::prelude::*;
 use serde::{Deserialize, Serialize};
@@ -47,7 +48,7 @@ text_enum! {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Holder {
     /// Who is signed in.
-    pub user: Option<String>,
+    pub user: Option<UserId>,
     /// How they came in.
     pub method: Method,
     /// What the identity provider calls them.
@@ -106,7 +107,7 @@ pub struct Session {
     /// The digest.
     pub id: String,
     /// Who is signed in.
-    pub user_id: Option<String>,
+    pub user_id: Option<UserId>,
     /// What the interface keeps in it.
     pub state: String,
     /// When it began, in UTC.
@@ -193,7 +194,7 @@ pub fn begin(
 }
 
 /// Takes what was reserved for this user; tells whether it was there.
-fn take(tx: &mut Tx, reserved: Option<&Reserved>, user: &str) -> Result<bool> {
+fn take(tx: &mut Tx, reserved: Option<&Reserved>, user: &UserId) -> Result<bool> {
     let Some(Reserved(id)) = reserved else { return Ok(false) };
     let mine = sessions::table.find(id).filter(sessions::user_id.eq(user));
     let living = mine.filter(sessions::reserved_until.gt(tx.now));
@@ -203,8 +204,8 @@ fn take(tx: &mut Tx, reserved: Option<&Reserved>, user: &str) -> Result<bool> {
 impl Holder {
     /// Somebody who came in by password.
     #[must_use]
-    pub fn by_password(user: &str) -> Self {
-        Self { user: Some(user.to_owned()), ..Self::nobody() }
+    pub fn by_password(user: &UserId) -> Self {
+        Self { user: Some(user.clone()), ..Self::nobody() }
     }
 
     fn nobody() -> Self {
@@ -262,19 +263,19 @@ pub(in crate::domain) fn end_foreign(
     name_id: &str,
     indexes: &[String],
     up_to: Role,
-) -> Result<Vec<Option<String>>> {
+) -> Result<Vec<Option<UserId>>> {
     let mut theirs = sessions::table
         .filter(sessions::saml_name_key.eq(name_key(name_id)))
         .select((sessions::id, sessions::user_id, sessions::saml_session_index))
-        .load::<(String, Option<String>, Option<String>)>(tx.conn)?;
+        .load::<(String, Option<UserId>, Option<String>)>(tx.conn)?;
     if !indexes.is_empty() {
         theirs.retain(|(_, _, index)| index.as_ref().is_some_and(|index| indexes.contains(index)));
     }
     if up_to < Role::Owner {
-        let holders: Vec<&String> = theirs.iter().filter_map(|(_, user, _)| user.as_ref()).collect();
+        let holders: Vec<&UserId> = theirs.iter().filter_map(|(_, user, _)| user.as_ref()).collect();
         let roles = users::table.filter(users::id.eq_any(holders)).select((users::id, users::role));
-        let roles: HashMap<String, Role> = roles.load::<(String, Role)>(tx.conn)?.into_iter().collect();
-        let may_end = |user: &String| roles.get(user).is_some_and(|role| *role <= up_to);
+        let roles: HashMap<UserId, Role> = roles.load::<(UserId, Role)>(tx.conn)?.into_iter().collect();
+        let may_end = |user: &UserId| roles.get(user).is_some_and(|role| *role <= up_to);
         theirs.retain(|(_, user, _)| user.as_ref().is_some_and(may_end));
     }
     let ids: Vec<&String> = theirs.iter().map(|(id, ..)| id).collect();
@@ -288,7 +289,7 @@ pub(in crate::domain) fn end_all(tx: &mut Tx) -> Result<usize> {
 }
 
 /// Ends those that came through the identity provider into this account.
-pub(in crate::domain) fn end_from_sso(tx: &mut Tx, user: &str) -> Result<()> {
+pub(in crate::domain) fn end_from_sso(tx: &mut Tx, user: &UserId) -> Result<()> {
     let theirs = sessions::table.filter(sessions::user_id.eq(user)).filter(sessions::method.eq(Method::Sso));
     diesel::delete(theirs).execute(tx.conn)?;
     Ok(())
@@ -296,7 +297,7 @@ pub(in crate::domain) fn end_from_sso(tx: &mut Tx, user: &str) -> Result<()> {
 
 /// Ends the sign-ins through the identity provider into this account that are held or under way, and no session that has
 /// begun.
-pub(in crate::domain) fn end_reserved_from_sso(tx: &mut Tx, user: &str) -> Result<()> {
+pub(in crate::domain) fn end_reserved_from_sso(tx: &mut Tx, user: &UserId) -> Result<()> {
     let theirs = sessions::table.filter(sessions::user_id.eq(user)).filter(sessions::method.eq(Method::Sso));
     diesel::delete(theirs.filter(sessions::reserved_until.is_not_null())).execute(tx.conn)?;
     Ok(())

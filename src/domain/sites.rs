@@ -4,10 +4,11 @@
 
 use super::audit::{Action, Change, Kind, Subject};
 use super::tasks::{self, Kind as Work, Slice, Step, Task, WorkItem};
-use super::{Noted, Tx, fold, names, new_id};
+use super::{Noted, Tx, fold, names};
 use crate::db::Conn;
 use crate::db::schema::{site_aliases, sites, users};
 use crate::error::{Error, Result};
+use crate::keys::{SiteAliasId, SiteId, UserId};
 use chrono::NaiveDateTime;
 use diesel::dsl::count_star;
 use diesel::prelude::*;
@@ -23,7 +24,7 @@ const AT_ONCE: i64 = 100;
 /// Whom a site is for, as the task keeps it.
 #[derive(Debug, Serialize, Deserialize)]
 struct AssignmentInput {
-    site: String,
+    site: SiteId,
     /// The name that they wait for.
     name: String,
 }
@@ -39,7 +40,7 @@ impl tasks::TaskInput for AssignmentInput {
 #[diesel(table_name = sites)]
 pub struct Site {
     /// Its key.
-    pub id: String,
+    pub id: SiteId,
     /// Its name.
     pub name: String,
     name_key: String,
@@ -52,9 +53,9 @@ pub struct Site {
 #[diesel(table_name = site_aliases)]
 pub struct Alias {
     /// Its key.
-    pub id: String,
+    pub id: SiteAliasId,
     /// The site it stands for.
-    pub site_id: String,
+    pub site_id: SiteId,
     /// The name.
     pub name: String,
     name_key: String,
@@ -84,7 +85,7 @@ impl Site {
     /// The site as the subject of an audit record.
     #[must_use]
     pub fn subject(&self) -> Subject<'_> {
-        Subject { kind: Kind::Site, id: &self.id, name: &self.name }
+        Subject { kind: Kind::Site, id: self.id.as_str(), name: &self.name }
     }
 }
 
@@ -95,7 +96,7 @@ pub fn all(conn: &mut Conn) -> Result<Vec<Site>> {
 
 /// All sites with their aliases and numbers of users.
 pub fn list(conn: &mut Conn) -> Result<Vec<ListedSite>> {
-    let mut aliases: HashMap<String, Vec<Alias>> = HashMap::new();
+    let mut aliases: HashMap<SiteId, Vec<Alias>> = HashMap::new();
     for alias in site_aliases::table.order(site_aliases::name_key).select(Alias::as_select()).load(conn)? {
         aliases.entry(alias.site_id.clone()).or_default().push(alias);
     }
@@ -110,7 +111,7 @@ pub fn list(conn: &mut Conn) -> Result<Vec<ListedSite>> {
 }
 
 /// The site with this key, with what a list of sites shows.
-pub fn listed(conn: &mut Conn, id: &str) -> Result<ListedSite> {
+pub fn listed(conn: &mut Conn, id: &SiteId) -> Result<ListedSite> {
     let site = find(conn, id)?;
     let aliases = site_aliases::table.filter(site_aliases::site_id.eq(id)).order(site_aliases::name_key);
     let aliases = aliases.select(Alias::as_select()).load(conn)?;
@@ -119,7 +120,7 @@ pub fn listed(conn: &mut Conn, id: &str) -> Result<ListedSite> {
 }
 
 /// The site with this key.
-pub fn find(conn: &mut Conn, id: &str) -> Result<Site> {
+pub fn find(conn: &mut Conn, id: &SiteId) -> Result<Site> {
     let found = sites::table.find(id).select(Site::as_select()).first(conn).optional()?;
     found.ok_or(Error::NotFound("site"))
 }
@@ -156,7 +157,7 @@ pub fn unknown(conn: &mut Conn) -> Result<Vec<Unknown>> {
 /// Makes a site. Users who wait for this name get it.
 pub fn create(tx: &mut Tx, name: &str) -> Result<Noted<Site>> {
     let name = checked(tx.conn, name, None)?;
-    let site = Site { id: new_id(), name_key: fold(&name), name, created_at: tx.now };
+    let site = Site { id: SiteId::generate(), name_key: fold(&name), name, created_at: tx.now };
     diesel::insert_into(sites::table).values(&site).execute(tx.conn)?;
     let noted = tx.note(Action::SiteCreated, site.subject(), &[])?;
     place_waiting(tx, &site, &site.name)?;
@@ -164,7 +165,7 @@ pub fn create(tx: &mut Tx, name: &str) -> Result<Noted<Site>> {
 }
 
 /// Gives a site another name. The old one stays as an alias: Entra ID may go on sending it.
-pub fn rename(tx: &mut Tx, id: &str, name: &str) -> Result<Noted<Site>> {
+pub fn rename(tx: &mut Tx, id: &SiteId, name: &str) -> Result<Noted<Site>> {
     let before = find(tx.conn, id)?;
     let name = checked(tx.conn, name, Some(id))?;
     if name == before.name {
@@ -183,14 +184,14 @@ pub fn rename(tx: &mut Tx, id: &str, name: &str) -> Result<Noted<Site>> {
 }
 
 /// Gives a site one more name. Users who wait for it get the site.
-pub fn alias(tx: &mut Tx, id: &str, name: &str) -> Result<Noted<()>> {
+pub fn alias(tx: &mut Tx, id: &SiteId, name: &str) -> Result<Noted<()>> {
     let site = find(tx.conn, id)?;
     if is_left_waiting(tx.conn, &site, name)? {
         place_waiting(tx, &site, name)?;
         return Ok(Noted::unaudited((), "whoever has the site now has an entry of their own"));
     }
     let name = checked(tx.conn, name, None)?;
-    let alias = Alias { id: new_id(), site_id: id.to_owned(), name_key: fold(&name), name };
+    let alias = Alias { id: SiteAliasId::generate(), site_id: id.clone(), name_key: fold(&name), name };
     diesel::insert_into(site_aliases::table).values(&alias).execute(tx.conn)?;
     let noted = tx.note(Action::SiteChanged, site.subject(), &[Change::set("alias", &alias.name)])?;
     place_waiting(tx, &site, &alias.name)?;
@@ -198,7 +199,7 @@ pub fn alias(tx: &mut Tx, id: &str, name: &str) -> Result<Noted<()>> {
 }
 
 /// Takes an alias away. Users who got the site by it keep the site.
-pub fn remove_alias(tx: &mut Tx, id: &str, alias_id: &str) -> Result<Noted<()>> {
+pub fn remove_alias(tx: &mut Tx, id: &SiteId, alias_id: &SiteAliasId) -> Result<Noted<()>> {
     let site = find(tx.conn, id)?;
     let mine = site_aliases::table.filter(site_aliases::id.eq(alias_id)).filter(site_aliases::site_id.eq(id));
     let alias: Alias =
@@ -210,7 +211,7 @@ pub fn remove_alias(tx: &mut Tx, id: &str, alias_id: &str) -> Result<Noted<()>> 
 }
 
 /// Deletes a site that nobody has.
-pub fn delete(tx: &mut Tx, id: &str) -> Result<Noted<()>> {
+pub fn delete(tx: &mut Tx, id: &SiteId) -> Result<Noted<()>> {
     let site = find(tx.conn, id)?;
     let users: i64 = users::table.filter(users::site_id.eq(id)).count().get_result(tx.conn)?;
     if users > 0 {
@@ -314,12 +315,12 @@ fn waiting_for<'a>(key: &'a str) -> _ {
     users::table.filter(users::site_id.is_null()).filter(users::site_sent_key.eq(key))
 }
 
-fn some_waiting_for(conn: &mut Conn, key: &str) -> Result<Vec<(String, String)>> {
+fn some_waiting_for(conn: &mut Conn, key: &str) -> Result<Vec<(UserId, String)>> {
     Ok(waiting_for(key).limit(AT_ONCE).select((users::id, users::user_name)).load(conn)?)
 }
 
 /// Gives a user who has no site this one, for good.
-pub(super) fn place(tx: &mut Tx, user: &str, user_name: &str, site: &Site) -> Result<Noted<()>> {
+pub(super) fn place(tx: &mut Tx, user: &UserId, user_name: &str, site: &Site) -> Result<Noted<()>> {
     let without = users::table.filter(users::id.eq(user)).filter(users::site_id.is_null());
     let placed = diesel::update(without)
         .set((
@@ -335,19 +336,19 @@ pub(super) fn place(tx: &mut Tx, user: &str, user_name: &str, site: &Site) -> Re
         ));
     }
     count(tx, &site.id, 1)?;
-    let subject = Subject { kind: Kind::User, id: user, name: user_name };
+    let subject = Subject { kind: Kind::User, id: user.as_str(), name: user_name };
     tx.note(Action::UserChanged, subject, &[Change::set("site", &site.name)])
 }
 
 /// So many more people work at the site: whatever gives a user a site, or deletes one who has it, keeps the number.
-pub(super) fn count(tx: &mut Tx, site: &str, more: i64) -> Result<()> {
+pub(super) fn count(tx: &mut Tx, site: &SiteId, more: i64) -> Result<()> {
     let now = sites::headcount.eq(sites::headcount + more);
     diesel::update(sites::table.find(site)).set(now).execute(tx.conn)?;
     Ok(())
 }
 
 /// As [`place`], for many users by key and name who are known to have no site.
-pub(super) fn place_many(tx: &mut Tx, these: &[(&str, &str)], site: &Site) -> Result<Noted<()>> {
+pub(super) fn place_many(tx: &mut Tx, these: &[(&UserId, &str)], site: &Site) -> Result<Noted<()>> {
     for some in these.chunks(CHUNK) {
         let ids = some.iter().map(|(id, _)| *id);
         let without = users::table.filter(users::id.eq_any(ids)).filter(users::site_id.is_null());
@@ -365,14 +366,14 @@ pub(super) fn place_many(tx: &mut Tx, these: &[(&str, &str)], site: &Site) -> Re
     }
     count(tx, &site.id, i64::try_from(these.len()).map_err(Error::internal)?)?;
     let notes = these.iter().map(|(id, name)| {
-        let subject = Subject { kind: Kind::User, id, name };
+        let subject = Subject { kind: Kind::User, id: id.as_str(), name };
         (Action::UserChanged, subject, vec![Change::set("site", &site.name)])
     });
     tx.note_many(notes)
 }
 
 /// The name as it will be kept; refused when it is empty, long or another site's.
-fn checked(conn: &mut Conn, name: &str, own: Option<&str>) -> Result<String> {
+fn checked(conn: &mut Conn, name: &str, own: Option<&SiteId>) -> Result<String> {
     let name = name.trim();
     if name.is_empty() || name.chars().count() > LONGEST_NAME {
         let message = format!("Enter a site name of 1 to {LONGEST_NAME} characters.");
@@ -380,7 +381,7 @@ fn checked(conn: &mut Conn, name: &str, own: Option<&str>) -> Result<String> {
     }
     names::seen("name", "site name", name)?;
     match named(conn, name)? {
-        Some(site) if own != Some(site.id.as_str()) => Err(Error::taken(
+        Some(site) if own != Some(&site.id) => Err(Error::taken(
             "name",
             format!("“{name}” is already a name of the site {}. Choose another.", site.name),
         )),

@@ -19,6 +19,7 @@ use crate::domain::users::User;
 use crate::domain::users::list::Effort;
 use crate::domain::{Noted, Org, Tx};
 use crate::error::{Error, Result, Undoes};
+use crate::keys::NoSuchKey;
 use crate::pool::{Permit, Pool, QueueKey, RETRY_S, Requester, Undone};
 use actix_web::dev::Payload;
 use actix_web::{FromRequest, HttpMessage, HttpRequest, web};
@@ -26,6 +27,7 @@ use futures_util::future::{Either, LocalBoxFuture, select};
 use serde::de::DeserializeOwned;
 use std::future::{Ready, ready};
 use std::pin::pin;
+use std::str::FromStr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -55,7 +57,7 @@ pub(super) struct CurrentUser(pub(super) User, Authority);
 impl CurrentUser {
     /// As whose job their slow work waits.
     pub(super) fn requester(&self) -> Requester {
-        Requester::Known(QueueKey::of(&self.0.id))
+        Requester::Known(QueueKey::of(self.0.id.as_str()))
     }
 
     /// The person as the actor of a change. It is refused if by then they are signed out or have a lesser role.
@@ -124,7 +126,7 @@ impl FromRequest for OrgHandle {
             .extensions()
             .get::<RequestIdentity>()
             .and_then(|identity| Some(identity.user.as_ref()?.id.clone()));
-        let requester = user.map_or_else(nobody, |user| Requester::Known(QueueKey::of(&user)));
+        let requester = user.map_or_else(nobody, |user| Requester::Known(QueueKey::of(user.as_str())));
         ready(Self::of(request, requester).map_err(Failure))
     }
 }
@@ -337,6 +339,11 @@ pub(super) type Fields = Vec<(String, String)>;
 /// All values of the fields of this name.
 pub(super) fn values(fields: &Fields, name: &str) -> Vec<String> {
     fields.iter().filter(|(field, _)| field == name).map(|(_, value)| value.clone()).collect()
+}
+
+/// The same where each is a key.
+pub(super) fn keys<K: FromStr<Err = NoSuchKey>>(fields: &Fields, name: &str) -> Result<Vec<K>> {
+    values(fields, name).iter().map(|value| Ok(value.parse()?)).collect()
 }
 
 impl<T: DeserializeOwned + 'static> FromRequest for Posted<T> {

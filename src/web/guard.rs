@@ -260,7 +260,7 @@ async fn recognise(request: &HttpRequest, route: Option<&'static Route>) -> Resu
     let (page, now) = (Some(request.path()).filter(|path| task_lines::is_begun_on(path)), org.inner().now());
     let page = page.filter(|_| request.method() == Method::GET).map(str::to_owned);
     org.read(move |conn| {
-        let user = match id.as_deref().map(|id| users::find(conn, id)) {
+        let user = match id.map(|id| users::find(conn, &id)) {
             // Sessions end with a deactivation; this holds even for one that was just being written.
             Some(Ok(user)) if user.active && !(is_plain && user.role > Role::None) => Some(user),
             Some(Ok(_) | Err(Error::NotFound(_))) | None => None,

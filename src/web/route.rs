@@ -52,9 +52,11 @@ impl Route {
 
     /// Whether the request wants a proof.
     pub(super) fn wanted(&self, request: &HttpRequest) -> ProofRule {
-        match (self.proof, self.proof_of_roles, request.match_info().get("id")) {
-            (true, ..) => ProofRule::Always,
-            (false, true, Some(id)) => ProofRule::OfRoleHolder(id.to_owned()),
+        // What cannot be a key is nobody's: the handler says so.
+        let account = || request.match_info().get("id")?.parse().ok();
+        match (self.proof, self.proof_of_roles.then(account).flatten()) {
+            (true, _) => ProofRule::Always,
+            (false, Some(id)) => ProofRule::OfRoleHolder(id),
             _ => ProofRule::Never,
         }
     }

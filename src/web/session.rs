@@ -9,6 +9,7 @@ use crate::domain::sessions::{Holder, Method, Reserved};
 use crate::domain::sso::sign_out::Foreign;
 use crate::domain::{Actor, rfc3339, sessions};
 use crate::error::{Error, Result};
+use crate::keys::UserId;
 use crate::seal;
 use actix_session::storage::{LoadError, SaveError, SessionKey, SessionStore, UpdateError};
 use actix_session::{Session, SessionExt};
@@ -75,7 +76,7 @@ pub(super) struct Flash {
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) struct KeptForm {
     /// The user who sent it, the only one to whom it is offered.
-    pub(super) user: String,
+    pub(super) user: UserId,
     /// The address that it is posted to.
     pub(super) action: String,
     /// The page that it is on.
@@ -100,11 +101,11 @@ impl BrowserSession {
 
     /// Begins the session that was reserved for this user, under a new key, so that a key planted in the browser before
     /// (session fixation) is worthless.
-    pub(super) fn sign_in(&self, user: &str, reserved: &Reserved, now: NaiveDateTime) {
+    pub(super) fn sign_in(&self, user: &UserId, reserved: &Reserved, now: NaiveDateTime) {
         self.session.clear();
         self.session.renew();
         self.put(RESERVED, reserved);
-        self.put(USER, &user);
+        self.put(USER, user);
         self.put(FORM_SECRET, &seal::secret());
         self.put(ROOT, &seal::secret());
         self.prove(now);
@@ -113,7 +114,7 @@ impl BrowserSession {
     /// As [`BrowserSession::sign_in`], for a sign-in through Entra ID, where the person proved themselves at `proved_at`.
     pub(super) fn sign_in_from(
         &self,
-        user: &str,
+        user: &UserId,
         reserved: &Reserved,
         foreign: &Foreign,
         proved_at: Option<NaiveDateTime>,
@@ -128,7 +129,7 @@ impl BrowserSession {
     }
 
     /// Continues the session under a new key.
-    pub(super) fn begin_again(&self, user: &str, reserved: &Reserved, now: NaiveDateTime) {
+    pub(super) fn begin_again(&self, user: &UserId, reserved: &Reserved, now: NaiveDateTime) {
         let (foreign, proved, root) = (self.foreign(), self.get::<String>(PROVED), self.root());
         self.sign_in(user, reserved, now);
         if let Some(root) = root {
@@ -175,7 +176,7 @@ impl BrowserSession {
         cookies::clear_site_data(request, response)
     }
 
-    pub(super) fn user(&self) -> Option<String> {
+    pub(super) fn user(&self) -> Option<UserId> {
         self.get(USER)
     }
 
@@ -384,7 +385,7 @@ fn pack(mut state: State) -> Result<Packed, serde_json::Error> {
     Ok(Packed { holder: holder(user, foreign), reserved, state: serde_json::to_string(&state)? })
 }
 
-fn holder(user: Option<String>, foreign: Option<Foreign>) -> Holder {
+fn holder(user: Option<UserId>, foreign: Option<Foreign>) -> Holder {
     let method = if foreign.is_some() { Method::Sso } else { Method::Password };
     match foreign {
         Some(Foreign { name_id, session_index, came_by, .. }) => {

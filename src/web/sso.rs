@@ -19,6 +19,7 @@ use crate::domain::sso::sign_out::Foreign;
 use crate::domain::sso::{Here, help, messages, settings};
 use crate::domain::{Actor, Noted, Role, Tx, sessions};
 use crate::error::{Error, Result};
+use crate::keys::UserId;
 use crate::pool::{QueueKey, Requester};
 use crate::seal;
 use actix_web::cookie::{SameSite, time::Duration};
@@ -144,7 +145,8 @@ pub(super) async fn start(
 ) -> Answer {
     let state = app_state(&request)?;
     let signed_in = BrowserSession::of(&request).user().filter(|_| layout.person.is_some());
-    let subject = signed_in.clone().map_or_else(|| LimitSubject::at(&address.0), LimitSubject::Known);
+    let subject =
+        signed_in.clone().map_or_else(|| LimitSubject::at(&address.0), |id| LimitSubject::Known(id.into()));
     if let Err(refusal) = state.0.sso_limits.take(rate_limits::Purpose::Start, &subject) {
         return turn_away(state, layout, &org, &address.0, refusal).await;
     }
@@ -174,7 +176,7 @@ pub(super) async fn start(
 /// Who is sent to Entra ID.
 pub(super) enum From {
     /// Somebody who is signed in.
-    Person(String),
+    Person(UserId),
     /// Anybody, by their address.
     Address(String),
 }
@@ -190,7 +192,7 @@ impl From {
     /// As whose job their request is built and signed.
     fn requester(&self) -> Requester {
         match self {
-            Self::Person(id) => Requester::Known(QueueKey::of(id)),
+            Self::Person(id) => Requester::Known(QueueKey::of(id.as_str())),
             // Whoever floods us with responses does not keep their neighbours from asking for one.
             Self::Address(address) => examinations::requester(address, true),
         }

@@ -13,6 +13,7 @@ use rollcall::domain::sso::events;
 use rollcall::domain::users::by_entra::Scope;
 use rollcall::domain::users::{Profile, User, by_hand};
 use rollcall::domain::{Actor, Clock, Noted, Org, Role, Tx, licenses, sites, tasks};
+use rollcall::keys::SiteId;
 use rollcall::seal::Keyring;
 use rollcall::threads::Threads;
 use rollcall::web::{self, AppState, ConnectionLimits, ConsoleSettings, Patience, Proxies};
@@ -64,6 +65,7 @@ beside_the_rules! {
     [] ();
     [] bool;
     [] String;
+    [] SiteId;
     [T] Vec<T>;
     [T] Option<T>;
     [A, B] (A, B);
@@ -238,7 +240,7 @@ impl Console {
                 None => None,
             };
             let wish = by_hand::LocalProfile { profile: Profile::named(&user_name), email: None };
-            by_hand::create(tx, wish, site.as_deref())
+            by_hand::create(tx, wish, site.as_ref())
         })
     }
 

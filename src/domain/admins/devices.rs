@@ -10,6 +10,7 @@ use crate::db::schema::sign_in_devices as table;
 use crate::domain::users::User;
 use crate::domain::{Noted, Tx, new_id};
 use crate::error::Result;
+use crate::keys::UserId;
 use crate::seal::{self, Keyring};
 use chrono::{NaiveDateTime, TimeDelta};
 use diesel::prelude::*;
@@ -28,7 +29,7 @@ const MOST: i64 = 20;
 #[diesel(table_name = table)]
 struct Device<'a> {
     id: String,
-    user_id: &'a str,
+    user_id: &'a UserId,
     digest: String,
     failures: i32,
     failed_at: Option<NaiveDateTime>,
@@ -39,7 +40,7 @@ struct Device<'a> {
 pub fn recognise(
     conn: &mut Conn,
     keys: &Keyring,
-    user: &str,
+    user: &UserId,
     secret: &str,
     now: NaiveDateTime,
 ) -> Result<Option<String>> {
@@ -77,7 +78,7 @@ pub fn remember(tx: &mut Tx, user: &User, before: Option<&str>) -> Result<Noted<
 }
 
 /// Forgets all devices of an account.
-pub(in crate::domain) fn forget(tx: &mut Tx, user: &str) -> Result<()> {
+pub(in crate::domain) fn forget(tx: &mut Tx, user: &UserId) -> Result<()> {
     diesel::delete(table::table.filter(table::user_id.eq(user))).execute(tx.conn)?;
     Ok(())
 }

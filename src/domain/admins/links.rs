@@ -11,6 +11,7 @@ use crate::domain::sso::policy;
 use crate::domain::users::{self, User};
 use crate::domain::{Actor, Noted, Role, Tx, in_words};
 use crate::error::{Error, Result};
+use crate::keys::UserId;
 use crate::seal::{self, Keyring};
 use chrono::{NaiveDateTime, TimeDelta};
 use diesel::prelude::*;
@@ -39,7 +40,7 @@ pub(in crate::domain) fn end_all(tx: &mut Tx) -> Result<usize> {
 
 /// Makes a link for an account with a role; the one before it is void. A password that there is stays good until another
 /// is chosen.
-pub fn make(tx: &mut Tx, id: &str) -> Result<Noted<(User, Link)>> {
+pub fn make(tx: &mut Tx, id: &UserId) -> Result<Noted<(User, Link)>> {
     only_owners(tx)?;
     let user = users::find(tx.conn, id)?;
     may_choose(&user)?;
@@ -71,7 +72,7 @@ pub fn holder(conn: &mut Conn, keys: &Keyring, secret: &str, now: NaiveDateTime)
         .filter(password_links::expires_at.gt(now))
         .select((password_links::user_id, password_links::maker_id, password_links::role));
     let gone = || Error::NotFound("link: it was used, replaced, or is too old. Ask an owner for another");
-    let (id, maker, role): (String, Option<String>, Role) = good.first(conn).optional()?.ok_or_else(gone)?;
+    let (id, maker, role): (UserId, Option<UserId>, Role) = good.first(conn).optional()?.ok_or_else(gone)?;
     let user = users::find(conn, &id)?;
     may_choose(&user).map_err(|_| gone())?;
     let stands = user.role == role && maker.map_or(Ok(true), |maker| may_still_make(conn, &maker))?;
@@ -79,7 +80,7 @@ pub fn holder(conn: &mut Conn, keys: &Keyring, secret: &str, now: NaiveDateTime)
 }
 
 /// The account of whoever makes a link; none has the shell of the server.
-fn maker(actor: &Actor) -> Option<&str> {
+fn maker(actor: &Actor) -> Option<&UserId> {
     match actor {
         Actor::Person { id, .. } => Some(id),
         Actor::Entra | Actor::CommandLine | Actor::Rollcall => None,
@@ -87,7 +88,7 @@ fn maker(actor: &Actor) -> Option<&str> {
 }
 
 /// Whether this account could make a link now.
-fn may_still_make(conn: &mut Conn, id: &str) -> Result<bool> {
+fn may_still_make(conn: &mut Conn, id: &UserId) -> Result<bool> {
     let owner =
         accounts::table.find(id).filter(accounts::active.eq(true)).filter(accounts::role.eq(Role::Owner));
     Ok(diesel::select(diesel::dsl::exists(owner)).get_result(conn)?)
@@ -105,13 +106,13 @@ pub fn redeem(tx: &mut Tx, secret: &str, prepared: Prepared) -> Result<Noted<Use
 }
 
 /// Makes the account's link void.
-pub(super) fn end(tx: &mut Tx, id: &str) -> Result<()> {
+pub(super) fn end(tx: &mut Tx, id: &UserId) -> Result<()> {
     diesel::delete(password_links::table.find(id)).execute(tx.conn)?;
     Ok(())
 }
 
 /// Makes void what rests on the power of an account: its own link, and those that it made.
-pub(super) fn end_all_of(tx: &mut Tx, id: &str) -> Result<()> {
+pub(super) fn end_all_of(tx: &mut Tx, id: &UserId) -> Result<()> {
     end(tx, id)?;
     diesel::delete(password_links::table.filter(password_links::maker_id.eq(id))).execute(tx.conn)?;
     Ok(())

@@ -12,6 +12,7 @@ use super::{Noted, Role, Tx};
 use crate::db::Conn;
 use crate::db::schema::users as table;
 use crate::error::{Error, Result};
+use crate::keys::UserId;
 use crate::seal::{self, Keyring};
 use diesel::prelude::*;
 
@@ -158,7 +159,7 @@ fn add_with(
 
 /// Gives an account another role, or none: as [`appoint_recognised`] for an owner who was shown nothing and keeps
 /// nothing but the user name.
-pub fn appoint(tx: &mut Tx, id: &str, role: Role) -> Result<Noted<User>> {
+pub fn appoint(tx: &mut Tx, id: &UserId, role: Role) -> Result<Noted<User>> {
     appoint_recognised(tx, id, role, &Decision::default())
 }
 
@@ -166,7 +167,7 @@ pub fn appoint(tx: &mut Tx, id: &str, role: Role) -> Result<Noted<User>> {
 ///
 /// An account that had no role is recognised from then on by what the owner decides: its user name, and what else is
 /// kept of what a lesser role may have written. Whoever is signed in to it signs in anew.
-pub fn appoint_recognised(tx: &mut Tx, id: &str, role: Role, decision: &Decision) -> Result<Noted<User>> {
+pub fn appoint_recognised(tx: &mut Tx, id: &UserId, role: Role, decision: &Decision) -> Result<Noted<User>> {
     only_owners(tx)?;
     let mut user = users::find(tx.conn, id)?;
     let before = user.role;
@@ -210,7 +211,7 @@ pub fn appoint_recognised(tx: &mut Tx, id: &str, role: Role, decision: &Decision
 }
 
 /// Puts an owner's account under Entra ID's management, or protects it again.
-pub fn hand_over(tx: &mut Tx, id: &str, handed_over: bool) -> Result<Noted<User>> {
+pub fn hand_over(tx: &mut Tx, id: &UserId, handed_over: bool) -> Result<Noted<User>> {
     only_owners(tx)?;
     let mut user = users::find(tx.conn, id)?;
     if user.role != Role::Owner {

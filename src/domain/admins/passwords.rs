@@ -11,6 +11,7 @@
 use super::strength::{self, LONGEST};
 use crate::domain::{Org, settings, users};
 use crate::error::{Error, Result};
+use crate::keys::UserId;
 use crate::threads::assert_may_take_long;
 use argon2::password_hash::phc::PasswordHash as Parsed;
 use argon2::{Algorithm, Argon2, Params, PasswordHasher, PasswordVerifier, Version};
@@ -35,7 +36,7 @@ pub struct PasswordHash(String);
 /// A hash that was made for an account, as that was when it was made.
 pub struct Prepared {
     /// The account.
-    pub(super) id: String,
+    pub(super) id: UserId,
     /// Its version.
     pub(super) version: i32,
     /// The hash.
@@ -73,7 +74,7 @@ pub fn prepare_new(org: &Org, password: &str, words: &[&str]) -> Result<Password
 }
 
 /// As [`prepare_new`], for an account that is there, which it reads: `admins::set_password` commits it.
-pub fn prepare(org: &Org, id: &str, password: &str) -> Result<Prepared> {
+pub fn prepare(org: &Org, id: &UserId, password: &str) -> Result<Prepared> {
     // The connection goes back before the slow work: others read with it meanwhile.
     let user = org.read(|conn| users::find(conn, id))?;
     let hash = prepare_new(org, password, &[&user.profile.user_name, &user.name()])?;

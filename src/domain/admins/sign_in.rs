@@ -75,7 +75,7 @@ pub fn register(
 ) -> Result<Noted<Result<Attempt>>> {
     let user = candidate(tx.conn, user_name)?.map(|user| user.id);
     Ok(Noted::unaudited(
-        throttle::register(tx, user_name, user.as_deref(), origin, caller)?,
+        throttle::register(tx, user_name, user.as_ref(), origin, caller)?,
         "a try that is counted against guessing has its entry once it is known what came of it",
     ))
 }
@@ -84,7 +84,7 @@ pub fn register(
 pub fn take_back(tx: &mut Tx, user_name: &str, origin: &Origin, caller: &Caller) -> Result<Noted<()>> {
     let user = candidate(tx.conn, user_name)?.map(|user| user.id);
     Ok(Noted::unaudited(
-        throttle::take_back(tx, user_name, user.as_deref(), origin, caller)?,
+        throttle::take_back(tx, user_name, user.as_ref(), origin, caller)?,
         "a password that nobody looked at was no try",
     ))
 }

@@ -12,6 +12,7 @@ use crate::db::Conn;
 use crate::db::schema::{sign_in_failures as table, sign_in_guesses as guesses};
 use crate::domain::{Tx, fold};
 use crate::error::{Error, Result};
+use crate::keys::UserId;
 use crate::network;
 use crate::seal::Keyring;
 use chrono::{NaiveDateTime, TimeDelta};
@@ -77,7 +78,7 @@ pub struct Attempt {
 #[diesel(table_name = table, treat_none_as_null = true)]
 struct ThrottleRow {
     subject: String,
-    user_id: Option<String>,
+    user_id: Option<UserId>,
     failures: i32,
     first_at: NaiveDateTime,
     last_at: NaiveDateTime,
@@ -89,7 +90,7 @@ struct ThrottleRow {
 #[diesel(table_name = guesses)]
 pub struct Guesses {
     /// The account's key.
-    pub user_id: String,
+    pub user_id: UserId,
     /// How many.
     pub failures: i32,
     /// From how many addresses, counted anew two hours after the last try of each.
@@ -134,7 +135,7 @@ pub fn subject(keys: &Keyring, user_name: &str, origin: &Origin, caller: &Caller
 pub(in crate::domain) fn register(
     tx: &mut Tx,
     user_name: &str,
-    user: Option<&str>,
+    user: Option<&UserId>,
     origin: &Origin,
     caller: &Caller,
 ) -> Result<Result<Attempt>> {
@@ -174,7 +175,7 @@ pub(in crate::domain) fn register(
 pub(in crate::domain) fn take_back(
     tx: &mut Tx,
     user_name: &str,
-    user: Option<&str>,
+    user: Option<&UserId>,
     origin: &Origin,
     caller: &Caller,
 ) -> Result<()> {
@@ -195,7 +196,7 @@ pub(in crate::domain) fn take_back(
 pub(in crate::domain) fn forgive(
     tx: &mut Tx,
     user_name: &str,
-    user: &str,
+    user: &UserId,
     origin: &Origin,
     caller: &Caller,
 ) -> Result<()> {
@@ -221,7 +222,7 @@ pub(in crate::domain) fn forgive(
 }
 
 /// Forgets all tries of an account: it has another password now.
-pub(in crate::domain) fn forgive_all(tx: &mut Tx, user: &str) -> Result<()> {
+pub(in crate::domain) fn forgive_all(tx: &mut Tx, user: &UserId) -> Result<()> {
     diesel::delete(table::table.filter(table::user_id.eq(user))).execute(tx.conn)?;
     Ok(())
 }
@@ -272,11 +273,11 @@ fn interval(tries: i32) -> TimeDelta {
 }
 
 /// Notes a stranger's try of an account; answers how long each of them waits while there are many.
-fn note_guess(tx: &mut Tx, user: &str, from_another_address: bool) -> Result<Duration> {
+fn note_guess(tx: &mut Tx, user: &UserId, from_another_address: bool) -> Result<Duration> {
     let before: Option<Guesses> =
         guesses::table.find(user).select(Guesses::as_select()).first(tx.conn).optional()?;
     let fresh =
-        Guesses { user_id: user.to_owned(), failures: 0, addresses: 0, first_at: tx.now, last_at: tx.now };
+        Guesses { user_id: user.clone(), failures: 0, addresses: 0, first_at: tx.now, last_at: tx.now };
     let current = before.filter(|row| tx.now - row.last_at < ONE_MATTER).unwrap_or(fresh);
     let row = Guesses {
         failures: current.failures.saturating_add(1),
@@ -296,7 +297,7 @@ fn note_guess(tx: &mut Tx, user: &str, from_another_address: bool) -> Result<Dur
 fn count(
     tx: &mut Tx,
     subject: &str,
-    user: Option<&str>,
+    user: Option<&UserId>,
     locked_until: impl FnOnce(i32, NaiveDateTime) -> Option<NaiveDateTime>,
 ) -> Result<i32> {
     let before = row(tx.conn, subject)?;
@@ -306,7 +307,7 @@ fn count(
     let tries = before.as_ref().map_or(0, |row| row.failures).max(0).saturating_add(1);
     let row = ThrottleRow {
         subject: subject.to_owned(),
-        user_id: user.map(str::to_owned),
+        user_id: user.cloned(),
         failures: tries,
         first_at: before.map_or(tx.now, |row| row.first_at),
         last_at: tx.now,

@@ -18,6 +18,7 @@ use super::{Noted, Role, Tx, spreadsheets};
 use crate::db::Conn;
 use crate::db::schema::{alignment_rows, alignments, user_emails, users as users_table};
 use crate::error::{Error, Result};
+use crate::keys::UserId;
 use chrono::NaiveDateTime;
 use compare::Ours;
 use diesel::connection::DefaultLoadingMode;
@@ -161,7 +162,7 @@ pub struct AlignmentRow {
     /// How it came about.
     pub kind: Kind,
     /// The account, if there is one.
-    pub user_id: Option<String>,
+    pub user_id: Option<UserId>,
     /// The account's user name then.
     pub user_name: Option<String>,
     /// How the account stood then.
@@ -217,7 +218,7 @@ fn point_out_look_alikes(conn: &mut Conn, rows: &mut [AlignmentRow]) -> Result<(
     let found = users::all_looking_like(conn, &names.iter().map(String::as_str).collect::<Vec<_>>())?;
     for row in &mut proposals {
         let Some(name) = row.entra_name.as_deref() else { continue };
-        let others = found.others(name, row.user_id.as_deref()).into_iter().take(MOST_NAMED);
+        let others = found.others(name, row.user_id.as_ref()).into_iter().take(MOST_NAMED);
         let others: Vec<String> = others
             .map(|other| format!("“{}”, which is that of {}", other.profile.user_name, other.name()))
             .collect();
@@ -242,14 +243,14 @@ pub fn keep(tx: &mut Tx, file_name: &str, mut compared: Compared) -> Result<Note
 
 /// What comparing asks of an account. A whole one is many times as large, and there may be hundreds of thousands.
 struct Account {
-    id: String,
+    id: UserId,
     user_name: String,
     name: String,
     standing: AccountStanding,
 }
 
 /// The columns of it.
-type AccountRow = (String, String, Option<String>, Option<String>, Option<String>, EntraState, Role, bool);
+type AccountRow = (UserId, String, Option<String>, Option<String>, Option<String>, EntraState, Role, bool);
 
 impl From<AccountRow> for Account {
     fn from(row: AccountRow) -> Self {
@@ -277,9 +278,9 @@ fn everybody(conn: &mut Conn) -> Result<(Vec<Account>, Vec<Ours>)> {
         ))
         .load_iter::<AccountRow, DefaultLoadingMode>(conn)?;
     let accounts = rows.map(|row| Ok(Account::from(row?))).collect::<Result<Vec<_>>>()?;
-    let mut emails: HashMap<String, Vec<String>> = HashMap::new();
+    let mut emails: HashMap<UserId, Vec<String>> = HashMap::new();
     let addresses = user_emails::table.select((user_emails::user_id, user_emails::value));
-    for (user, email) in addresses.load::<(String, String)>(conn)? {
+    for (user, email) in addresses.load::<(UserId, String)>(conn)? {
         emails.entry(user).or_default().push(email);
     }
     let ours = accounts

@@ -7,6 +7,7 @@ use crate::domain::tasks::{self, Kind as Work, Slice, Step, Task};
 use crate::domain::users::{self, User, by_hand, recognition};
 use crate::domain::{Noted, Tx, fold};
 use crate::error::{Error, Result};
+use crate::keys::UserId;
 use diesel::prelude::*;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
@@ -20,7 +21,7 @@ struct RenameInput {
     /// The kinds of proposals that are accepted.
     kinds: Vec<String>,
     /// The keys of the accounts with a role of which something waited for an owner before.
-    waited: Vec<String>,
+    waited: Vec<UserId>,
     /// The names of those whose new name waits since.
     since: Vec<String>,
 }
@@ -82,7 +83,7 @@ pub fn waiting_since(task: &Task) -> Result<Vec<String>> {
 }
 
 /// The keys of the accounts with a role of which something waits for an owner.
-fn waiting(conn: &mut Conn) -> Result<Vec<String>> {
+fn waiting(conn: &mut Conn) -> Result<Vec<UserId>> {
     Ok(recognition::waiting(conn)?.into_iter().map(|user| user.id).collect())
 }
 
@@ -161,7 +162,7 @@ pub fn undo(tx: &mut Tx, id: &str, number: i32) -> Result<Noted<AlignmentRow>> {
     }
     let (now, before) =
         (row.entra_name.clone().unwrap_or_default(), row.user_name.clone().unwrap_or_default());
-    let user = users::find(tx.conn, row.user_id.as_deref().unwrap_or_default())?;
+    let user = users::find(tx.conn, row.user_id.as_ref().ok_or(Error::NotFound("user"))?)?;
     if user.profile.user_name != now {
         let cause = format!("{} has another user name since. Nothing was changed.", user.name());
         return Err(Error::Conflict(cause));
@@ -214,7 +215,8 @@ fn accepted(tx: &mut Tx, id: &str, after: i32) -> Result<Vec<i32>> {
 
 fn rename(tx: &mut Tx, row: &AlignmentRow) -> Result<Noted<()>> {
     let gone = || Error::Conflict("The user was deleted since.".to_owned());
-    let user = match users::find(tx.conn, row.user_id.as_deref().unwrap_or_default()) {
+    let id = row.user_id.as_ref().ok_or_else(gone)?;
+    let user = match users::find(tx.conn, id) {
         Err(Error::NotFound(_)) => return Err(gone()),
         other => other?,
     };

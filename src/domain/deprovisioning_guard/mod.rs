@@ -10,6 +10,7 @@ use super::{Actor, Tx};
 use crate::db::Conn;
 use crate::db::schema::{census, guard_minutes, guard_people};
 use crate::error::{Error, Result};
+use crate::keys::UserId;
 use chrono::{DateTime, DurationRound, NaiveDateTime, TimeDelta};
 use diesel::prelude::*;
 use std::collections::{HashMap, HashSet};
@@ -82,7 +83,7 @@ pub struct Count {
 /// guarded against: an administrator sees what they do.
 ///
 /// `pending`: whether something of this person waits already; it goes on waiting, however few there are by now.
-pub(super) fn holds(tx: &mut Tx, loss: Loss, user: &str, pending: bool) -> Result<bool> {
+pub(super) fn holds(tx: &mut Tx, loss: Loss, user: &UserId, pending: bool) -> Result<bool> {
     let limits = limits(tx.conn)?;
     if !limits.enabled || *tx.actor != Actor::Entra {
         return Ok(false);
@@ -108,7 +109,7 @@ pub(super) fn holds(tx: &mut Tx, loss: Loss, user: &str, pending: bool) -> Resul
 }
 
 /// An administrator let the person go: a repetition within the window is nothing new.
-pub(super) fn released(tx: &mut Tx, loss: Loss, user: &str) -> Result<()> {
+pub(super) fn released(tx: &mut Tx, loss: Loss, user: &UserId) -> Result<()> {
     let mine = guard_people::table.find((loss, user));
     let change = (guard_people::outcome.eq(Outcome::Went), guard_people::kept_at.eq(None::<NaiveDateTime>));
     diesel::update(mine).set(change).execute(tx.conn)?;
@@ -116,7 +117,7 @@ pub(super) fn released(tx: &mut Tx, loss: Loss, user: &str) -> Result<()> {
 }
 
 /// An administrator kept the person as they are: for a day, further tries wait without another verdict.
-pub(super) fn kept(tx: &mut Tx, loss: Loss, user: &str) -> Result<()> {
+pub(super) fn kept(tx: &mut Tx, loss: Loss, user: &UserId) -> Result<()> {
     let row = (
         guard_people::loss.eq(loss),
         guard_people::user_id.eq(user),
@@ -136,7 +137,7 @@ pub(super) fn kept(tx: &mut Tx, loss: Loss, user: &str) -> Result<()> {
 
 /// Whether the person was counted for this loss within the longest window: before the first of those tries they were
 /// active.
-pub(super) fn was_counted(tx: &mut Tx, loss: Loss, user: &str) -> Result<bool> {
+pub(super) fn was_counted(tx: &mut Tx, loss: Loss, user: &UserId) -> Result<bool> {
     let since = tx.now - TimeDelta::minutes(limits(tx.conn)?.longest());
     let at = guard_people::table.find((loss, user)).select(guard_people::at);
     Ok(at.first::<NaiveDateTime>(tx.conn).optional()?.is_some_and(|at| at > since))
@@ -150,17 +151,17 @@ pub(super) fn uncount_some(
     loss: Loss,
     after: &str,
     until: NaiveDateTime,
-    still: impl FnOnce(&mut Conn, &[String]) -> Result<HashSet<String>>,
+    still: impl FnOnce(&mut Conn, &[UserId]) -> Result<HashSet<UserId>>,
 ) -> Result<Option<String>> {
     let mine = || guard_people::table.filter(guard_people::loss.eq(loss));
     let some = mine().filter(guard_people::user_id.gt(after)).order(guard_people::user_id).limit(BITE.into());
-    let people: Vec<(String, Person)> =
+    let people: Vec<(UserId, Person)> =
         some.select((guard_people::user_id, Person::as_select())).load(tx.conn)?;
-    let Some(last) = people.last().map(|(user, _)| user.clone()) else {
+    let Some(last) = people.last().map(|(user, _)| user.to_string()) else {
         begin_minutes_anew(tx, loss)?;
         return Ok(None);
     };
-    let ids: Vec<String> = people.iter().map(|(user, _)| user.clone()).collect();
+    let ids: Vec<UserId> = people.iter().map(|(user, _)| user.clone()).collect();
     let still = still(tx.conn, &ids)?;
     let (mut gone, mut minutes, mut arrivals) = (Vec::new(), HashMap::new(), HashMap::new());
     for (user, person) in people.iter().filter(|(_, person)| person.at <= until) {
@@ -271,7 +272,7 @@ fn minutes(conn: &mut Conn, loss: Loss, since: NaiveDateTime) -> Result<Vec<Minu
 fn count_person(
     tx: &mut Tx,
     loss: Loss,
-    user: &str,
+    user: &UserId,
     before: Option<NaiveDateTime>,
     came_at: NaiveDateTime,
     limits: Limits,

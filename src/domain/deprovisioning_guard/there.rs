@@ -6,6 +6,7 @@ use crate::db::{Backend, Conn};
 use crate::domain::condition::without_index;
 use crate::domain::{CLOCK_TOLERANCE, Tx};
 use crate::error::Result;
+use crate::keys::UserId;
 use chrono::{NaiveDateTime, TimeDelta};
 use diesel::dsl::{IntoBoxed, exists};
 use diesel::prelude::*;
@@ -21,7 +22,7 @@ pub(super) enum Window {
 
 /// Since when the user has been active; none where there is no such user. By a later time than now nothing is known of
 /// that: the clock was ahead then, or is behind now, and so they have always been there.
-pub(super) fn came_at(conn: &mut Conn, user: &str, now: NaiveDateTime) -> Result<Option<NaiveDateTime>> {
+pub(super) fn came_at(conn: &mut Conn, user: &UserId, now: NaiveDateTime) -> Result<Option<NaiveDateTime>> {
     let mine = users::table.find(user).select((users::created_at, users::reactivated_at));
     let found: Option<(NaiveDateTime, Option<NaiveDateTime>)> = mine.first(conn).optional()?;
     let came_at = found.map(|(created, reactivated)| reactivated.map_or(created, |at| at.max(created)));
@@ -195,14 +196,16 @@ mod tests {
         .unwrap();
     }
 
+    fn key(person: u32) -> UserId {
+        format!("person-{person}").parse().unwrap()
+    }
+
     #[test]
     fn the_sum_of_newcomers_is_what_counting_them_one_by_one_gives() {
         let test = test_org();
         let tries = |people: std::ops::Range<u32>| {
             move |tx: &mut Tx| {
-                people.clone().try_for_each(|person| {
-                    holds(tx, Loss::Account, &format!("person {person}"), false).map(drop)
-                })
+                people.clone().try_for_each(|person| holds(tx, Loss::Account, &key(person), false).map(drop))
             }
         };
         let agree = |told: &str| {
@@ -222,12 +225,12 @@ mod tests {
         test.clock.advance(TimeDelta::seconds(80));
         test.write(&Actor::Entra, tries(20..60)).unwrap();
         assert_eq!(agree("some of them again"), 60);
-        test.write(&Actor::CommandLine, |tx| kept(tx, Loss::Account, "person 3")).unwrap();
+        test.write(&Actor::CommandLine, |tx| kept(tx, Loss::Account, &key(3))).unwrap();
         test.clock.advance(TimeDelta::minutes(55));
         test.write(&Actor::Entra, tries(50..70)).unwrap();
         assert_eq!(agree("an hour later"), 70);
         test.write(&Actor::CommandLine, |tx| {
-            let (still, now) = (HashSet::from(["person 7".to_owned()]), tx.now);
+            let (still, now) = (HashSet::from([key(7)]), tx.now);
             let mut after = String::new();
             while let Some(last) = uncount_some(tx, Loss::Account, &after, now, |_, _| Ok(still.clone()))? {
                 after = last;

@@ -2,12 +2,13 @@
 
 use super::forget;
 use super::members::{self, Moved};
-use super::{Group, Noted, Tx, fold, named, new_id, note};
+use super::{Group, Noted, Tx, fold, named, note};
 use crate::db::Conn;
 use crate::db::schema::{group_members, retired_scim_ids, user_groups};
 use crate::domain::audit::{self, Action};
 use crate::domain::names;
 use crate::error::{Error, Result};
+use crate::keys::GroupId;
 use diesel::prelude::*;
 use std::collections::HashSet;
 use uuid::Uuid;
@@ -94,7 +95,7 @@ pub fn create(tx: &mut Tx, mut wish: GroupInput) -> Result<Noted<WrittenGroup>> 
         }
         None => {
             let group = Group {
-                id: new_id(),
+                id: GroupId::generate(),
                 scim_id: new_scim_id(),
                 name: name.to_owned(),
                 name_key: fold(name),

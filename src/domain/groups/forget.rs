@@ -7,6 +7,7 @@ use crate::db::schema::{group_members, user_groups};
 use crate::domain::tasks::{self, Kind, Slice, Step, Task, WorkItem};
 use crate::domain::{Noted, Tx};
 use crate::error::Result;
+use crate::keys::GroupId;
 use chrono::NaiveDateTime;
 use diesel::prelude::*;
 
@@ -21,7 +22,7 @@ pub(super) fn forget(tx: &mut Tx, group: &Group) -> Result<()> {
         diesel::delete(user_groups::table.find(&group.id)).execute(tx.conn)?;
         return Ok(());
     }
-    tasks::begin_by_itself(tx, Kind::ForgetGroup, &group.id, &(), members)?;
+    tasks::begin_by_itself(tx, Kind::ForgetGroup, group.id.as_str(), &(), members)?;
     // Its name and its id are free, and no group has it as a member.
     let hidden = (
         user_groups::deleted_at.eq(tx.now),
@@ -38,11 +39,11 @@ pub(super) fn forget(tx: &mut Tx, group: &Group) -> Result<()> {
 }
 
 /// The groups that were deleted and whose memberships nobody sees to.
-fn left(conn: &mut Conn, now: NaiveDateTime) -> Result<Vec<String>> {
+fn left(conn: &mut Conn, now: NaiveDateTime) -> Result<Vec<GroupId>> {
     let hidden = user_groups::table.filter(user_groups::deleted_at.is_not_null()).select(user_groups::id);
     let mut left = Vec::new();
-    for id in hidden.load::<String>(conn)? {
-        if tasks::is_due(conn, &id, now)? {
+    for id in hidden.load::<GroupId>(conn)? {
+        if tasks::is_due(conn, id.as_str(), now)? {
             left.push(id);
         }
     }
@@ -59,19 +60,20 @@ pub fn tidy(tx: &mut Tx) -> Result<Noted<()>> {
     for id in left(tx.conn, tx.now)? {
         let mine = group_members::table.filter(group_members::group_id.eq(&id));
         let members: i64 = mine.count().get_result(tx.conn)?;
-        tasks::begin_by_itself(tx, Kind::ForgetGroup, &id, &(), members)?;
+        tasks::begin_by_itself(tx, Kind::ForgetGroup, id.as_str(), &(), members)?;
     }
     Ok(Noted::unaudited((), "that the group was deleted has an entry"))
 }
 
 /// Lets some memberships go, and with the last of them the group.
 pub(in crate::domain) fn forget_some(tx: &mut Tx, task: &mut Task, slice: &mut Slice) -> Result<Noted<Step>> {
-    slice.begins(WorkItem::Group(task.subject.clone()));
+    let group: GroupId = task.subject.parse()?;
+    slice.begins(WorkItem::Group(group.clone()));
     while slice.takes(BITE.into()) {
-        let some = group_members::table.filter(group_members::group_id.eq(&task.subject)).limit(BITE.into());
+        let some = group_members::table.filter(group_members::group_id.eq(&group)).limit(BITE.into());
         let some: Vec<String> = some.select(group_members::id).load(tx.conn)?;
         if some.is_empty() {
-            diesel::delete(user_groups::table.find(&task.subject)).execute(tx.conn)?;
+            diesel::delete(user_groups::table.find(&group)).execute(tx.conn)?;
             return Ok(Noted::unaudited(Step::Done, "that the group was deleted has an entry"));
         }
         let gone =

@@ -1,10 +1,11 @@
 //! Who comes into a group and who goes. Very many may be named at once: names are looked up only of those few who are told.
 
-use super::{Group, Held, Member, Profile, new_id};
+use super::{Group, Held, Member, MemberId, Profile, new_id};
 use crate::db::Conn;
 use crate::db::schema::{group_members, retired_scim_ids, user_groups, users};
 use crate::domain::Tx;
 use crate::error::Result;
+use crate::keys::{GroupId, UserId};
 use diesel::prelude::*;
 use std::collections::{HashMap, HashSet};
 
@@ -21,24 +22,33 @@ const LONGEST_ID_SHOWN: usize = 60;
 #[diesel(table_name = group_members)]
 pub(super) struct MembershipRow {
     pub(super) id: String,
-    pub(super) group_id: String,
-    pub(super) user_id: Option<String>,
-    pub(super) subgroup_id: Option<String>,
+    pub(super) group_id: GroupId,
+    pub(super) user_id: Option<UserId>,
+    pub(super) subgroup_id: Option<GroupId>,
     pub(super) held: bool,
 }
 
 impl MembershipRow {
-    fn member(&self) -> &str {
-        self.user_id.as_deref().or(self.subgroup_id.as_deref()).unwrap_or_default()
+    fn new(group: &Group, member: &MemberId) -> Self {
+        let (user_id, subgroup_id) = match member.clone() {
+            MemberId::User(id) => (Some(id), None),
+            MemberId::Group(id) => (None, Some(id)),
+        };
+        Self { id: new_id(), group_id: group.id.clone(), user_id, subgroup_id, held: false }
+    }
+
+    /// Of whom it speaks; the table holds one of the two to a value.
+    fn member(&self) -> Option<MemberId> {
+        let user = self.user_id.clone().map(MemberId::User);
+        user.or_else(|| self.subgroup_id.clone().map(MemberId::Group))
     }
 }
 
 /// Somebody or something that can be in a group.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct MemberCandidate {
-    id: String,
+    id: MemberId,
     scim_id: String,
-    is_group: bool,
     /// Whether Entra ID deleted them and the guard holds that back.
     held: bool,
 }
@@ -80,30 +90,26 @@ impl Names {
 
 /// The rows with the names of whom they speak of.
 pub(super) fn named(conn: &mut Conn, rows: Vec<MembershipRow>) -> Result<Vec<Member>> {
-    let mut people: HashMap<String, (String, String)> = HashMap::new();
-    let ids: Vec<&str> = rows.iter().filter_map(|row| row.user_id.as_deref()).collect();
+    let mut known: HashMap<MemberId, (String, String)> = HashMap::new();
+    let ids: Vec<&UserId> = rows.iter().filter_map(|row| row.user_id.as_ref()).collect();
     for some in ids.chunks(CHUNK) {
         let mine = users::table.filter(users::id.eq_any(some));
-        let found: Vec<(String, String, Profile)> =
+        let found: Vec<(UserId, String, Profile)> =
             mine.select((users::id, users::scim_id, Profile::as_select())).load(conn)?;
-        people.extend(found.into_iter().map(|(id, scim_id, profile)| (id, (scim_id, profile.name()))));
+        let found = found.into_iter();
+        known.extend(found.map(|(id, scim_id, profile)| (MemberId::User(id), (scim_id, profile.name()))));
     }
-    let ids: Vec<&str> = rows.iter().filter_map(|row| row.subgroup_id.as_deref()).collect();
+    let ids: Vec<&GroupId> = rows.iter().filter_map(|row| row.subgroup_id.as_ref()).collect();
     for some in ids.chunks(CHUNK) {
         let mine = user_groups::table.filter(user_groups::id.eq_any(some));
-        let found: Vec<(String, String, String)> =
+        let found: Vec<(GroupId, String, String)> =
             mine.select((user_groups::id, user_groups::scim_id, user_groups::name)).load(conn)?;
-        people.extend(found.into_iter().map(|(id, scim_id, name)| (id, (scim_id, name))));
+        known.extend(found.into_iter().map(|(id, scim_id, name)| (MemberId::Group(id), (scim_id, name))));
     }
     let members = rows.into_iter().filter_map(|row| {
-        let (scim_id, name) = people.get(row.member())?.clone();
-        Some(Member {
-            id: row.member().to_owned(),
-            scim_id,
-            name,
-            is_group: row.subgroup_id.is_some(),
-            held: row.held,
-        })
+        let id = row.member()?;
+        let (scim_id, name) = known.get(&id)?.clone();
+        Some(Member { id, scim_id, name, held: row.held })
     });
     Ok(members.collect())
 }
@@ -118,7 +124,8 @@ pub(super) fn add(tx: &mut Tx, group: &Group, ids: &[String], moved: &mut Moved)
     moved.warnings.extend(deleted_before(tx.conn, &gone)?);
     wanted.retain(|member| !member.held);
     let all = wanted.len();
-    wanted.retain(|member| member.id != group.id);
+    let itself = MemberId::Group(group.id.clone());
+    wanted.retain(|member| member.id != itself);
     if wanted.len() < all {
         moved
             .warnings
@@ -133,13 +140,7 @@ pub(super) fn add(tx: &mut Tx, group: &Group, ids: &[String], moved: &mut Moved)
                 diesel::update(mine).set(group_members::held.eq(false)).execute(tx.conn)?;
             }
             Some(_) => continue,
-            None => rows.push(MembershipRow {
-                id: new_id(),
-                group_id: group.id.clone(),
-                user_id: (!member.is_group).then(|| member.id.clone()),
-                subgroup_id: member.is_group.then(|| member.id.clone()),
-                held: false,
-            }),
+            None => rows.push(MembershipRow::new(group, &member.id)),
         }
         coming.push(member);
     }
@@ -269,14 +270,29 @@ fn scim_ids(conn: &mut Conn, group: &Group) -> Result<Vec<String>> {
 
 /// The names of these, in their order.
 fn names(conn: &mut Conn, of: &[&MemberCandidate]) -> Result<Vec<String>> {
-    let ids = |groups: bool| of.iter().filter(move |one| one.is_group == groups).map(|one| one.id.as_str());
-    let people = users::table.filter(users::id.eq_any(ids(false)));
-    let people: Vec<(String, Profile)> = people.select((users::id, Profile::as_select())).load(conn)?;
-    let groups = user_groups::table.filter(user_groups::id.eq_any(ids(true)));
-    let groups: Vec<(String, String)> = groups.select((user_groups::id, user_groups::name)).load(conn)?;
-    let people = people.into_iter().map(|(id, profile)| (id, profile.name()));
-    let mut names: HashMap<String, String> = people.chain(groups).collect();
+    let (user_ids, group_ids) = by_kind(of.iter().copied());
+    let people = users::table.filter(users::id.eq_any(user_ids));
+    let people: Vec<(UserId, Profile)> = people.select((users::id, Profile::as_select())).load(conn)?;
+    let groups = user_groups::table.filter(user_groups::id.eq_any(group_ids));
+    let groups: Vec<(GroupId, String)> = groups.select((user_groups::id, user_groups::name)).load(conn)?;
+    let people = people.into_iter().map(|(id, profile)| (MemberId::User(id), profile.name()));
+    let groups = groups.into_iter().map(|(id, name)| (MemberId::Group(id), name));
+    let mut names: HashMap<MemberId, String> = people.chain(groups).collect();
     Ok(of.iter().filter_map(|one| names.remove(&one.id)).collect())
+}
+
+/// The keys of the users among them, and of the groups.
+fn by_kind<'a>(
+    members: impl IntoIterator<Item = &'a MemberCandidate>,
+) -> (Vec<&'a UserId>, Vec<&'a GroupId>) {
+    let (mut users, mut groups) = (Vec::new(), Vec::new());
+    for member in members {
+        match &member.id {
+            MemberId::User(id) => users.push(id),
+            MemberId::Group(id) => groups.push(id),
+        }
+    }
+    (users, groups)
 }
 
 fn resolve(conn: &mut Conn, ids: &[String]) -> Result<Vec<MemberCandidate>> {
@@ -287,11 +303,11 @@ fn resolve(conn: &mut Conn, ids: &[String]) -> Result<Vec<MemberCandidate>> {
         let mine = users::table
             .filter(users::scim_id.eq_any(some))
             .filter(users::seen.gt(0).or(users::held.eq(Held::Delete).assume_not_null()));
-        let people: Vec<(String, String, Option<Held>)> =
+        let people: Vec<(UserId, String, Option<Held>)> =
             mine.select((users::id, users::scim_id, users::held)).load(conn)?;
         found.extend(people.into_iter().map(|(id, scim_id, held)| {
             let held = held == Some(Held::Delete);
-            (scim_id.clone(), MemberCandidate { id, scim_id, is_group: false, held })
+            (scim_id.clone(), MemberCandidate { id: MemberId::User(id), scim_id, held })
         }));
         let others: Vec<&str> = some.iter().copied().filter(|id| !found.contains_key(*id)).collect();
         if others.is_empty() {
@@ -300,10 +316,10 @@ fn resolve(conn: &mut Conn, ids: &[String]) -> Result<Vec<MemberCandidate>> {
         let mine = user_groups::table
             .filter(user_groups::scim_id.eq_any(others))
             .filter(user_groups::linked.eq(true));
-        let groups: Vec<(String, String)> =
+        let groups: Vec<(GroupId, String)> =
             mine.select((user_groups::id, user_groups::scim_id)).load(conn)?;
         found.extend(groups.into_iter().map(|(id, scim_id)| {
-            (scim_id.clone(), MemberCandidate { id, scim_id, is_group: true, held: false })
+            (scim_id.clone(), MemberCandidate { id: MemberId::Group(id), scim_id, held: false })
         }));
     }
     // As they were named, not as they were found.
@@ -315,24 +331,21 @@ fn present(
     conn: &mut Conn,
     group: &Group,
     members: &[MemberCandidate],
-) -> Result<HashMap<String, MembershipRow>> {
+) -> Result<HashMap<MemberId, MembershipRow>> {
     let mut present = HashMap::new();
     for some in members.chunks(CHUNK) {
-        for groups in [false, true] {
-            let mine = some.iter().filter(|member| member.is_group == groups);
-            let ids: Vec<&str> = mine.map(|member| member.id.as_str()).collect();
-            if ids.is_empty() {
-                continue;
-            }
-            let mine = group_members::table.filter(group_members::group_id.eq(&group.id)).into_boxed();
-            let mine = if groups {
-                mine.filter(group_members::subgroup_id.eq_any(ids))
-            } else {
-                mine.filter(group_members::user_id.eq_any(ids))
-            };
-            let rows: Vec<MembershipRow> = mine.select(MembershipRow::as_select()).load(conn)?;
-            present.extend(rows.into_iter().map(|row| (row.member().to_owned(), row)));
+        let (user_ids, group_ids) = by_kind(some);
+        let mine = group_members::table.filter(group_members::group_id.eq(&group.id));
+        let mut rows: Vec<MembershipRow> = Vec::new();
+        if !user_ids.is_empty() {
+            let people = mine.filter(group_members::user_id.eq_any(user_ids));
+            rows.extend(people.select(MembershipRow::as_select()).load(conn)?);
         }
+        if !group_ids.is_empty() {
+            let groups = mine.filter(group_members::subgroup_id.eq_any(group_ids));
+            rows.extend(groups.select(MembershipRow::as_select()).load(conn)?);
+        }
+        present.extend(rows.into_iter().filter_map(|row| Some((row.member()?, row))));
     }
     Ok(present)
 }

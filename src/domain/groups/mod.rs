@@ -15,6 +15,7 @@ use super::{Noted, Tx, fold, new_id};
 use crate::db::Conn;
 use crate::db::schema::{group_members, user_groups, users};
 use crate::error::{Error, Result};
+use crate::keys::{GroupId, UserId};
 use chrono::NaiveDateTime;
 use diesel::prelude::*;
 use std::collections::{HashMap, HashSet};
@@ -32,7 +33,7 @@ pub use forget::{is_untidy, tidy};
 #[diesel(table_name = user_groups, treat_none_as_null = true)]
 pub struct Group {
     /// The console's key.
-    pub id: String,
+    pub id: GroupId,
     /// The id that SCIM knows.
     pub scim_id: String,
     /// Unique, ignoring case.
@@ -63,24 +64,39 @@ pub struct ListedGroup {
     pub members: i64,
 }
 
+/// The key of somebody or something in a group.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum MemberId {
+    /// Of a user.
+    User(UserId),
+    /// Of a group.
+    Group(GroupId),
+}
+
 /// Somebody or something in a group.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Member {
     /// The console's key.
-    pub id: String,
+    pub id: MemberId,
     /// The id that SCIM knows.
     pub scim_id: String,
     /// The name to show.
     pub name: String,
-    /// Whether it is a group itself.
-    pub is_group: bool,
     /// Whether Entra ID took it away and the guard holds that back.
     pub held: bool,
 }
 
+impl MemberId {
+    /// Whether it is a group itself.
+    #[must_use]
+    pub fn is_group(&self) -> bool {
+        matches!(self, Self::Group(_))
+    }
+}
+
 impl Group {
     fn subject(&self) -> Subject<'_> {
-        Subject { kind: Kind::Group, id: &self.id, name: &self.name }
+        Subject { kind: Kind::Group, id: self.id.as_str(), name: &self.name }
     }
 }
 
@@ -91,13 +107,13 @@ fn living() -> _ {
 }
 
 /// The group with this key.
-pub fn find(conn: &mut Conn, id: &str) -> Result<Group> {
+pub fn find(conn: &mut Conn, id: &GroupId) -> Result<Group> {
     let found = living().filter(user_groups::id.eq(id)).select(Group::as_select()).first(conn).optional()?;
     found.ok_or(Error::NotFound("group"))
 }
 
 /// Which of these keys are those of groups that exist.
-pub fn present(conn: &mut Conn, ids: &[&str]) -> Result<HashSet<String>> {
+pub fn present(conn: &mut Conn, ids: &[&GroupId]) -> Result<HashSet<GroupId>> {
     let present = living().filter(user_groups::id.eq_any(ids)).select(user_groups::id).load(conn)?;
     Ok(present.into_iter().collect())
 }
@@ -131,8 +147,8 @@ pub fn list(conn: &mut Conn, words: &str, at: &At, size: usize) -> Result<Page<L
         }
     };
     let groups: Vec<Group> = query.limit(i64::try_from(size + 1).map_err(Error::internal)?).load(conn)?;
-    let ids: Vec<&str> = groups.iter().map(|group| group.id.as_str()).collect();
-    let counts: HashMap<String, i64> = group_members::table
+    let ids: Vec<&GroupId> = groups.iter().map(|group| &group.id).collect();
+    let counts: HashMap<GroupId, i64> = group_members::table
         .filter(group_members::group_id.eq_any(&ids))
         .group_by(group_members::group_id)
         .select((group_members::group_id, diesel::dsl::count_star()))
@@ -152,7 +168,7 @@ pub fn count(conn: &mut Conn) -> Result<i64> {
 }
 
 /// A page of a group's members, in the order in which they came.
-pub fn members_page(conn: &mut Conn, id: &str, at: &At, size: usize) -> Result<Page<(String, Member)>> {
+pub fn members_page(conn: &mut Conn, id: &GroupId, at: &At, size: usize) -> Result<Page<(String, Member)>> {
     let mut query = group_members::table.filter(group_members::group_id.eq(id)).into_boxed();
     query = match at {
         At::Start => query.order(group_members::id.asc()),
@@ -169,7 +185,7 @@ pub fn members_page(conn: &mut Conn, id: &str, at: &At, size: usize) -> Result<P
 
 /// The members as Entra ID knows them, in the order in which they came; none whom it does not see, such as a protected
 /// owner.
-pub fn members_for_entra(conn: &mut Conn, id: &str) -> Result<Vec<Member>> {
+pub fn members_for_entra(conn: &mut Conn, id: &GroupId) -> Result<Vec<Member>> {
     let mine = group_members::table
         .left_join(users::table)
         .filter(group_members::group_id.eq(id))
@@ -184,7 +200,7 @@ pub fn members_for_entra(conn: &mut Conn, id: &str) -> Result<Vec<Member>> {
 /// there are more.
 pub fn members_between(
     conn: &mut Conn,
-    id: &str,
+    id: &GroupId,
     after: Option<&str>,
     until: &str,
     most: usize,
@@ -210,7 +226,7 @@ pub fn members_between(
 }
 
 /// The place of whoever came last into a group, if anybody is in it.
-pub fn last_place(conn: &mut Conn, id: &str) -> Result<Option<String>> {
+pub fn last_place(conn: &mut Conn, id: &GroupId) -> Result<Option<String>> {
     let mine = group_members::table.filter(group_members::group_id.eq(id));
     Ok(mine.order(group_members::id.desc()).select(group_members::id).first(conn).optional()?)
 }
@@ -221,7 +237,7 @@ pub fn members_among(conn: &mut Conn, group: &Group, ids: &[String]) -> Result<V
 }
 
 /// The groups that a user is in, by name.
-pub fn of_user(conn: &mut Conn, user: &str) -> Result<Vec<Group>> {
+pub fn of_user(conn: &mut Conn, user: &UserId) -> Result<Vec<Group>> {
     let mine = group_members::table
         .inner_join(user_groups::table.on(user_groups::id.eq(group_members::group_id)))
         .filter(group_members::user_id.eq(user))
@@ -231,8 +247,11 @@ pub fn of_user(conn: &mut Conn, user: &str) -> Result<Vec<Group>> {
 }
 
 /// The groups that each of these users is in as far as Entra ID knows: id and name, by the user's key.
-pub fn of_users_for_entra(conn: &mut Conn, users: &[&str]) -> Result<HashMap<String, Vec<(String, String)>>> {
-    let of = |conn: &mut Conn, users: &[&str]| -> Result<Vec<(Option<String>, String, String)>> {
+pub fn of_users_for_entra(
+    conn: &mut Conn,
+    users: &[&UserId],
+) -> Result<HashMap<UserId, Vec<(String, String)>>> {
+    let of = |conn: &mut Conn, users: &[&UserId]| -> Result<Vec<(Option<UserId>, String, String)>> {
         let all = group_members::table
             .inner_join(user_groups::table.on(user_groups::id.eq(group_members::group_id)))
             .filter(group_members::held.eq(false))
@@ -245,15 +264,17 @@ pub fn of_users_for_entra(conn: &mut Conn, users: &[&str]) -> Result<HashMap<Str
             many => all.filter(group_members::user_id.eq_any(many)).load(conn)?,
         })
     };
-    let mut groups: HashMap<String, Vec<(String, String)>> = HashMap::new();
+    let mut groups: HashMap<UserId, Vec<(String, String)>> = HashMap::new();
     for (user, id, name) in of(conn, users)? {
-        groups.entry(user.unwrap_or_default()).or_default().push((id, name));
+        // Rows of groups within groups name no user, and none was asked for.
+        let Some(user) = user else { continue };
+        groups.entry(user).or_default().push((id, name));
     }
     Ok(groups)
 }
 
 /// Deletes a group by hand; its members stay.
-pub fn delete(tx: &mut Tx, id: &str) -> Result<Noted<Group>> {
+pub fn delete(tx: &mut Tx, id: &GroupId) -> Result<Noted<Group>> {
     let group = find(tx.conn, id)?;
     if group.linked && group.held_at.is_none() {
         return Err(Error::Conflict(format!(

@@ -8,6 +8,7 @@ use crate::domain::condition::{
 };
 use crate::domain::users::search::{Cursor, From, MOMENT};
 use crate::error::{Error, Result};
+use crate::keys::GroupId;
 use chrono::NaiveDateTime;
 use diesel::dsl::{IntoBoxed, not};
 use diesel::prelude::*;
@@ -84,7 +85,7 @@ pub fn page(conn: &mut Conn, search: &Search, from: &From, count: i64) -> Result
 }
 
 /// How many of these groups, in their order, have no more members together than that.
-pub fn with_members_up_to(conn: &mut Conn, ids: &[&str], most: i64) -> Result<usize> {
+pub fn with_members_up_to(conn: &mut Conn, ids: &[&GroupId], most: i64) -> Result<usize> {
     let (mut room, mut fitting) = (most, 0);
     for some in ids.chunks(CHUNK) {
         let members = members_of(conn, some, room + 1)?;
@@ -106,7 +107,7 @@ pub fn with_members_up_to(conn: &mut Conn, ids: &[&str], most: i64) -> Result<us
 }
 
 /// How many members these groups have, counted up to a limit.
-fn members_of(conn: &mut Conn, ids: &[&str], most: i64) -> Result<i64> {
+fn members_of(conn: &mut Conn, ids: &[&GroupId], most: i64) -> Result<i64> {
     let members = group_members::table.filter(group_members::group_id.eq_any(ids)).limit(most);
     let members: Vec<i32> = members.select(1.into_sql::<Integer>()).load(conn)?;
     i64::try_from(members.len()).map_err(Error::internal)
@@ -190,7 +191,7 @@ pub fn cursor(order: Option<SortKey>, group: &Group) -> Cursor {
         Some(SortKey::Time(Moment::Created)) => Some(group.created_at.format(MOMENT).to_string()),
         Some(SortKey::Time(Moment::Changed)) => Some(group.updated_at.format(MOMENT).to_string()),
     };
-    Cursor { value, key: group.id.clone() }
+    Cursor { value, key: group.id.to_string() }
 }
 
 fn to_sql(predicate: &Predicate) -> Sql<user_groups::table> {

@@ -9,6 +9,7 @@ use crate::domain::licenses::{LicenseType, Move};
 use crate::domain::users::by_hand;
 use crate::domain::{Noted, Org, Tx, licenses, sites};
 use crate::error::{Error, Result};
+use crate::keys::{LicenseTypeId, SiteId, UserId};
 use crate::threads::assert_may_take_long;
 use std::collections::{BTreeMap, HashMap, VecDeque};
 
@@ -57,7 +58,7 @@ pub fn apply(tx: &mut Tx, prepared: Prepared) -> Result<Noted<Applied>> {
         return Ok(Noted::unaudited(Applied::Outdated, "nothing was changed"));
     }
     set_sites(tx, &rows, &state)?;
-    let mut held: HashMap<&str, &LicenseType> = state.holders();
+    let mut held: HashMap<&UserId, &LicenseType> = state.holders();
     let moves = order(&rows, &state).into_iter().filter_map(|deed| {
         let (user, to) = match deed {
             Deed::Remove(user) => (user, None),
@@ -85,9 +86,9 @@ pub fn kept_changing() -> Error {
 }
 
 fn set_sites(tx: &mut Tx, rows: &[ImportRow], state: &CurrentState) -> Result<()> {
-    let mut many: BTreeMap<&str, Vec<(&str, &str)>> = BTreeMap::new();
+    let mut many: BTreeMap<&SiteId, Vec<(&UserId, &str)>> = BTreeMap::new();
     for row in rows {
-        let (Some(user), Some(site)) = (row.user_id.as_deref(), row.site_id.as_deref()) else { continue };
+        let (Some(user), Some(site)) = (row.user_id.as_ref(), row.site_id.as_ref()) else { continue };
         let Some(account) = state.user(user) else { continue };
         if account.site_sent.is_some() {
             // What Entra ID sent is compared with it.
@@ -161,14 +162,14 @@ fn unchanged(before: &[ImportRow], now: &[ImportRow]) -> Result<()> {
 
 #[derive(Debug, PartialEq, Eq)]
 enum Deed<'a> {
-    Remove(&'a str),
-    Assign(&'a str, &'a str),
+    Remove(&'a UserId),
+    Assign(&'a UserId, &'a LicenseTypeId),
 }
 
 /// Someone who waits for a seat, and the type that they hold until then.
 struct SeatRequest<'a> {
-    user: &'a str,
-    leaves: Option<&'a str>,
+    user: &'a UserId,
+    leaves: Option<&'a LicenseTypeId>,
 }
 
 /// An order in which no type ever has more holders than seats, given that it has not in the end.
@@ -176,14 +177,14 @@ struct SeatRequest<'a> {
 /// Who leaves a type makes room for the next. Where all that still wait hold each other's seats, as in a swap
 /// between full types, one of them gives theirs up first and gets the new one later.
 fn order<'a>(rows: &'a [ImportRow], state: &'a CurrentState) -> Vec<Deed<'a>> {
-    let mut free: HashMap<&str, i64> =
-        state.stock.iter().map(|stock| (stock.kind.id.as_str(), stock.free())).collect();
+    let mut free: HashMap<&LicenseTypeId, i64> =
+        state.stock.iter().map(|stock| (&stock.kind.id, stock.free())).collect();
     let mut deeds = Vec::new();
     let mut people = Vec::new();
-    let mut queues: BTreeMap<&str, VecDeque<usize>> = BTreeMap::new();
-    let mut leavers: HashMap<&str, VecDeque<usize>> = HashMap::new();
+    let mut queues: BTreeMap<&LicenseTypeId, VecDeque<usize>> = BTreeMap::new();
+    let mut leavers: HashMap<&LicenseTypeId, VecDeque<usize>> = HashMap::new();
     for row in rows {
-        let (Some(user), left) = (row.user_id.as_deref(), state.left_by(row)) else { continue };
+        let (Some(user), left) = (row.user_id.as_ref(), state.left_by(row)) else { continue };
         if let Some(kind) = row.wanted() {
             queues.entry(kind).or_default().push_back(people.len());
             if let Some(kind) = left {
@@ -195,7 +196,7 @@ fn order<'a>(rows: &'a [ImportRow], state: &'a CurrentState) -> Vec<Deed<'a>> {
             *free.entry(kind).or_default() += 1;
         }
     }
-    let mut open: Vec<&str> = queues.keys().copied().collect();
+    let mut open: Vec<&LicenseTypeId> = queues.keys().copied().collect();
     loop {
         while let Some(kind) = open.pop() {
             let queue = queues.entry(kind).or_default();

@@ -16,6 +16,7 @@ use super::text_enum::text_enum;
 use super::{Noted, Org, Tx, names, new_id};
 use crate::db::schema::import_rows;
 use crate::error::{Error, Result};
+use crate::keys::{LicenseTypeId, SiteId, UserId};
 use chrono::NaiveDateTime;
 use diesel::prelude::*;
 use serde::{Deserialize, Serialize};
@@ -197,12 +198,12 @@ pub struct ImportRow {
     pub fault: Option<String>,
     /// What to do about it.
     pub remedy: Option<String>,
-    user_id: Option<String>,
-    license_type_id: Option<String>,
+    user_id: Option<UserId>,
+    license_type_id: Option<LicenseTypeId>,
     /// The site in the file; nothing where the file has no such column.
     pub site: Option<String>,
     /// The site that the row gives a user who has none.
-    pub site_id: Option<String>,
+    pub site_id: Option<SiteId>,
     /// What deserves a thought although nothing is wrong.
     pub remark: Option<String>,
 }

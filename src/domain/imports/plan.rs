@@ -11,6 +11,7 @@ use crate::domain::sites::{self, Site};
 use crate::domain::users::{self, EntraState, User};
 use crate::domain::{Org, fold};
 use crate::error::Result;
+use crate::keys::{LicenseTypeId, SiteId, UserId};
 use std::collections::hash_map::Entry;
 use std::collections::{HashMap, HashSet};
 
@@ -32,15 +33,15 @@ pub(super) struct Plan {
 pub(super) struct CurrentState {
     users: HashMap<String, User>,
     /// The names to tell, by key.
-    names: HashMap<String, (String, String)>,
+    names: HashMap<UserId, (String, String)>,
     /// The keys of licence types by the key of the user who holds it.
-    pub(super) held: HashMap<String, String>,
+    pub(super) held: HashMap<UserId, LicenseTypeId>,
     pub(super) stock: Vec<Stock>,
     /// Those whose names look like names in the file that nobody has, by their look.
     meant: users::LookAlikes,
     /// The sites by the names that stand in the file, folded.
     sites: HashMap<String, Option<Site>>,
-    site_names: HashMap<String, String>,
+    site_names: HashMap<SiteId, String>,
 }
 
 pub(super) fn plan(org: &Org, lines: &[ParsedRow], take_away: bool) -> Result<Plan> {
@@ -67,7 +68,7 @@ impl CurrentState {
     fn load(conn: &mut Conn, lines: &[ParsedRow]) -> Result<Self> {
         let names: Vec<&str> = lines.iter().map(|line| line.user_name.as_str()).collect();
         let users = users::all_named(conn, &names)?;
-        let ids: Vec<&str> = users.values().map(|user| user.id.as_str()).collect();
+        let ids: Vec<&UserId> = users.values().map(|user| &user.id).collect();
         let unknown: Vec<&str> = names.into_iter().filter(|name| !users.contains_key(&fold(name))).collect();
         let meant = users::all_looking_like(conn, &unknown)?;
         let (held, stock) = (licenses::held_by(conn, &ids)?, licenses::stock(conn)?);
@@ -85,7 +86,7 @@ impl CurrentState {
 
     /// Whether the database still says the same of them, as far as these rows rest on it.
     pub(super) fn holds(&self, conn: &mut Conn, rows: &[ImportRow]) -> Result<bool> {
-        let ids: Vec<&str> = self.users.values().map(|user| user.id.as_str()).collect();
+        let ids: Vec<&UserId> = self.users.values().map(|user| &user.id).collect();
         let now = users::license_facts(conn, &ids)?;
         if self.users.values().any(|user| now.get(&user.id) != Some(&user.license_facts())) {
             return Ok(false);
@@ -97,11 +98,11 @@ impl CurrentState {
             }
         }
         // Seats of other types may come and go.
-        let touched: HashSet<&str> =
+        let touched: HashSet<&LicenseTypeId> =
             rows.iter().flat_map(|row| [row.wanted(), self.left_by(row)]).flatten().collect();
         let stock = |stock: &[Stock]| -> Vec<_> {
             let said = |stock: &Stock| {
-                let used = touched.contains(stock.kind.id.as_str()).then_some(stock.used);
+                let used = touched.contains(&stock.kind.id).then_some(stock.used);
                 (stock.kind.id.clone(), stock.kind.code.clone(), stock.kind.seats, used)
             };
             stock.iter().map(said).collect()
@@ -110,40 +111,40 @@ impl CurrentState {
             && licenses::held_by(conn, &ids)? == self.held)
     }
 
-    pub(super) fn user(&self, id: &str) -> Option<&User> {
+    pub(super) fn user(&self, id: &UserId) -> Option<&User> {
         self.users.get(&self.names.get(id)?.0)
     }
 
-    pub(super) fn name(&self, id: &str) -> Option<&str> {
+    pub(super) fn name(&self, id: &UserId) -> Option<&str> {
         self.names.get(id).map(|(_, name)| name.as_str())
     }
 
-    pub(super) fn kind(&self, id: &str) -> Option<&LicenseType> {
-        self.stock.iter().map(|stock| &stock.kind).find(|kind| kind.id == id)
+    pub(super) fn kind(&self, id: &LicenseTypeId) -> Option<&LicenseType> {
+        self.stock.iter().map(|stock| &stock.kind).find(|kind| kind.id == *id)
     }
 
     /// What each of them holds, by the user's key.
-    pub(super) fn holders(&self) -> HashMap<&str, &LicenseType> {
-        self.held.iter().filter_map(|(user, kind)| Some((user.as_str(), self.kind(kind)?))).collect()
+    pub(super) fn holders(&self) -> HashMap<&UserId, &LicenseType> {
+        self.held.iter().filter_map(|(user, kind)| Some((user, self.kind(kind)?))).collect()
     }
 
     fn codes(&self) -> HashMap<String, &LicenseType> {
         self.stock.iter().map(|stock| (fold(&stock.kind.code), &stock.kind)).collect()
     }
 
-    fn kinds(&self) -> HashMap<&str, &LicenseType> {
-        self.stock.iter().map(|stock| (stock.kind.id.as_str(), &stock.kind)).collect()
+    fn kinds(&self) -> HashMap<&LicenseTypeId, &LicenseType> {
+        self.stock.iter().map(|stock| (&stock.kind.id, &stock.kind)).collect()
     }
 
     /// What a row asks for its user. A site is one under all its names.
     fn asks(&self, line: &ParsedRow) -> (String, String) {
         let site = fold(line.site.as_deref().unwrap_or_default());
         let known = self.sites.get(&site).and_then(Option::as_ref);
-        (fold(&line.license), known.map_or(site, |known| known.id.clone()))
+        (fold(&line.license), known.map_or(site, |known| known.id.to_string()))
     }
 
-    fn code(&self, id: &str) -> &str {
-        self.stock.iter().find(|stock| stock.kind.id == id).map_or("", |stock| &stock.kind.code)
+    fn code(&self, id: &LicenseTypeId) -> &str {
+        self.stock.iter().find(|stock| stock.kind.id == *id).map_or("", |stock| &stock.kind.code)
     }
 }
 
@@ -183,7 +184,7 @@ fn describe_other_sites(rows: &[ImportRow]) -> Option<String> {
 struct Judge<'a> {
     state: &'a CurrentState,
     codes: HashMap<String, &'a LicenseType>,
-    kinds: HashMap<&'a str, &'a LicenseType>,
+    kinds: HashMap<&'a LicenseTypeId, &'a LicenseType>,
     known_codes: String,
     known_sites: String,
     namesakes: &'a Namesakes<(String, String)>,
@@ -273,7 +274,7 @@ impl Judge<'_> {
     }
 
     fn held_by(&self, user: &User) -> Option<&LicenseType> {
-        self.kinds.get(self.state.held.get(&user.id)?.as_str()).copied()
+        self.kinds.get(self.state.held.get(&user.id)?).copied()
     }
 
     /// The site that the line gives a user who has none.
@@ -402,7 +403,7 @@ impl Tally {
 /// A row that gets no seat leaves none either, which may make other rows faults in turn.
 fn seat(rows: &mut [ImportRow], state: &CurrentState) -> Vec<SeatLine> {
     let mut tallies = tally(rows, state);
-    let mut open: Vec<String> = state.stock.iter().map(|stock| stock.kind.id.clone()).collect();
+    let mut open: Vec<LicenseTypeId> = state.stock.iter().map(|stock| stock.kind.id.clone()).collect();
     let mut refused = Vec::new();
     while let Some(id) = open.pop() {
         while let Some(tally) = tallies.get_mut(&id)
@@ -414,7 +415,7 @@ fn seat(rows: &mut [ImportRow], state: &CurrentState) -> Vec<SeatLine> {
                 && let Some(tally) = tallies.get_mut(left)
             {
                 tally.freed -= 1;
-                open.push(left.to_owned());
+                open.push(left.clone());
             }
         }
     }
@@ -431,12 +432,12 @@ fn seat(rows: &mut [ImportRow], state: &CurrentState) -> Vec<SeatLine> {
         .collect()
 }
 
-fn tally(rows: &[ImportRow], state: &CurrentState) -> HashMap<String, Tally> {
+fn tally(rows: &[ImportRow], state: &CurrentState) -> HashMap<LicenseTypeId, Tally> {
     let empty = |stock: &Stock| {
         let seats = i64::from(stock.kind.seats);
         (stock.kind.id.clone(), Tally { taken: stock.used, seats, asking: Vec::new(), given: 0, freed: 0 })
     };
-    let mut tallies: HashMap<String, Tally> = state.stock.iter().map(empty).collect();
+    let mut tallies: HashMap<LicenseTypeId, Tally> = state.stock.iter().map(empty).collect();
     for (at, row) in rows.iter().enumerate() {
         if let Some(tally) = row.wanted().and_then(|id| tallies.get_mut(id)) {
             tally.asking.push(at);
@@ -451,16 +452,16 @@ fn tally(rows: &[ImportRow], state: &CurrentState) -> HashMap<String, Tally> {
 
 impl ImportRow {
     /// The type of which the row takes a seat.
-    pub(super) fn wanted(&self) -> Option<&str> {
-        matches!(self.step, Step::Assign | Step::Change).then_some(self.license_type_id.as_deref()).flatten()
+    pub(super) fn wanted(&self) -> Option<&LicenseTypeId> {
+        matches!(self.step, Step::Assign | Step::Change).then_some(self.license_type_id.as_ref()).flatten()
     }
 }
 
 impl CurrentState {
     /// The type of which the row frees a seat.
-    pub(super) fn left_by(&self, row: &ImportRow) -> Option<&str> {
+    pub(super) fn left_by(&self, row: &ImportRow) -> Option<&LicenseTypeId> {
         let leaves = matches!(row.step, Step::Remove | Step::Change);
-        row.user_id.as_ref().filter(|_| leaves).and_then(|id| self.held.get(id)).map(String::as_str)
+        row.user_id.as_ref().filter(|_| leaves).and_then(|id| self.held.get(id))
     }
 }
 

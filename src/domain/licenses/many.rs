@@ -6,6 +6,7 @@ use crate::db::schema::{license_assignments, license_types};
 use crate::domain::audit::{Action, Change, Kind, Subject};
 use crate::domain::{Noted, Tx, new_id};
 use crate::error::{Error, Result};
+use crate::keys::{LicenseTypeId, UserId};
 use chrono::NaiveDateTime;
 use diesel::prelude::*;
 use std::collections::HashMap;
@@ -14,7 +15,7 @@ use std::collections::HashMap;
 #[derive(Clone, Copy, Debug)]
 pub(in crate::domain) struct Move<'a> {
     /// The user's key.
-    pub(in crate::domain) user: &'a str,
+    pub(in crate::domain) user: &'a UserId,
     /// The name to tell.
     pub(in crate::domain) name: &'a str,
     /// What they hold before it.
@@ -27,8 +28,8 @@ pub(in crate::domain) struct Move<'a> {
 #[diesel(table_name = license_assignments)]
 struct Assignment<'a> {
     id: String,
-    user_id: &'a str,
-    license_type_id: &'a str,
+    user_id: &'a UserId,
+    license_type_id: &'a LicenseTypeId,
     assigned_at: NaiveDateTime,
 }
 
@@ -37,11 +38,11 @@ struct Assignment<'a> {
 /// # Errors
 /// [`Error::Conflict`] where a type would have more holders than seats.
 pub(in crate::domain) fn change_many(tx: &mut Tx, moves: &[Move]) -> Result<Noted<()>> {
-    let mut ends: HashMap<&str, (Option<&LicenseType>, Option<&LicenseType>)> = HashMap::new();
+    let mut ends: HashMap<&UserId, (Option<&LicenseType>, Option<&LicenseType>)> = HashMap::new();
     for change in moves {
         ends.entry(change.user).or_insert((change.from, None)).1 = change.to;
     }
-    let leaving: Vec<&str> =
+    let leaving: Vec<&UserId> =
         ends.iter().filter(|(_, (from, _))| from.is_some()).map(|(user, _)| *user).collect();
     for some in leaving.chunks(CHUNK) {
         let theirs = license_assignments::table.filter(license_assignments::user_id.eq_any(some));
@@ -62,7 +63,7 @@ pub(in crate::domain) fn change_many(tx: &mut Tx, moves: &[Move]) -> Result<Note
         let code = |kind: Option<&LicenseType>| kind.map(|kind| kind.code.clone());
         let action = if change.to.is_some() { Action::LicenseAssigned } else { Action::LicenseRemoved };
         let told = Change::of("licence", code(change.from).as_deref(), code(change.to).as_deref());
-        let subject = Subject { kind: Kind::User, id: change.user, name: change.name };
+        let subject = Subject { kind: Kind::User, id: change.user.as_str(), name: change.name };
         (action, subject, told.into_iter().collect())
     });
     tx.note_many(notes)
@@ -72,7 +73,7 @@ fn count_seats<'a>(
     tx: &mut Tx,
     ends: impl Iterator<Item = &'a (Option<&'a LicenseType>, Option<&'a LicenseType>)>,
 ) -> Result<()> {
-    let mut seats: HashMap<&str, (&LicenseType, i64)> = HashMap::new();
+    let mut seats: HashMap<&LicenseTypeId, (&LicenseType, i64)> = HashMap::new();
     for (from, to) in ends {
         for (kind, seat) in [(*from, -1), (*to, 1)] {
             if let Some(kind) = kind {

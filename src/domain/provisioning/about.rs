@@ -11,6 +11,7 @@ use crate::domain::users::by_entra::Scope;
 use crate::domain::users::lifecycle::{self, Retired};
 use crate::domain::users::{self, EntraState, Held, User};
 use crate::error::Result;
+use crate::keys::{GroupId, UserId};
 use chrono::{DateTime, NaiveDateTime, SubsecRound};
 use uuid::Uuid;
 
@@ -56,8 +57,8 @@ pub enum About {
 /// What is known here of what a request named.
 #[derive(Clone, Debug, Default)]
 pub(super) struct ResolvedSubject {
-    pub(super) user_id: Option<String>,
-    pub(super) group_id: Option<String>,
+    pub(super) user_id: Option<UserId>,
+    pub(super) group_id: Option<GroupId>,
     /// The name to show, also of somebody who is gone.
     pub(super) name: Option<String>,
     /// The name that nobody else has: a user name, or the name of a group.
@@ -102,7 +103,7 @@ impl ResolvedSubject {
 }
 
 /// The key of the group that a request is about.
-pub(super) fn group(conn: &mut Conn, about: &About) -> Result<Option<String>> {
+pub(super) fn group(conn: &mut Conn, about: &About) -> Result<Option<GroupId>> {
     Ok(match about {
         About::Group(scim_id) => groups::with_scim_id(conn, scim_id)?.map(|group| group.id),
         About::NewGroup { name, .. } => groups::named(conn, name)?.map(|group| group.id),
@@ -270,10 +271,10 @@ pub fn remedy_for_namesake(user: &User) -> String {
     }
 }
 
-/// What to do where Entra ID would give an account (`own` is its key) the user name of another: one that it has, that
+/// What to do where Entra ID would give an account (`own` is its key, if it has one yet) the user name of another: one that it has, that
 /// waits to be released, or by which single sign-on knows somebody with a role.
-pub fn remedy_for_rename(conn: &mut Conn, user_name: &str, own: &str) -> Result<Option<String>> {
-    let others = |user: &User| user.id != own;
+pub fn remedy_for_rename(conn: &mut Conn, user_name: &str, own: Option<&UserId>) -> Result<Option<String>> {
+    let others = |user: &User| own != Some(&user.id);
     if let Some(holder) = users::named(conn, user_name)?.filter(others) {
         return Ok(Some(remedy_against(&holder)));
     }

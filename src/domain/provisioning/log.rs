@@ -5,6 +5,7 @@ use crate::db::Conn;
 use crate::db::schema::provisioning_events;
 use crate::domain::page::{At, Page, newest_first};
 use crate::error::{Error, Result};
+use crate::keys::UserId;
 use chrono::NaiveDateTime;
 use diesel::prelude::*;
 
@@ -12,7 +13,7 @@ use diesel::prelude::*;
 #[derive(Clone, Debug, Default)]
 pub struct Filter {
     /// Those about this user, by the console's key.
-    pub user: Option<String>,
+    pub user: Option<UserId>,
     /// Those that went in one of these ways; in any if there is none.
     pub outcomes: Vec<Outcome>,
     /// Those that asked this.

@@ -17,6 +17,7 @@ use super::text_enum::text_enum;
 use super::{Noted, Tx, new_id};
 use crate::db::schema::{provisioning_events, provisioning_hours};
 use crate::error::{Error, Result};
+use crate::keys::{GroupId, UserId};
 use chrono::{DurationRound, NaiveDateTime, TimeDelta};
 use diesel::prelude::*;
 
@@ -123,9 +124,9 @@ pub struct Report {
     pub status: u16,
     /// The console's key of the user whom it changed, or would have. Reads leave it out: each would cost a write at a
     /// random place of an index, which is what makes a log slow once there are many users.
-    pub user_id: Option<String>,
+    pub user_id: Option<UserId>,
     /// The console's key of the group whom it changed, or would have.
-    pub group_id: Option<String>,
+    pub group_id: Option<GroupId>,
     /// The user's name, or what was looked for.
     pub subject: Option<String>,
     /// The token that was presented.
@@ -157,7 +158,7 @@ pub struct Event {
     /// The HTTP status that was answered.
     pub status: i32,
     /// The console's key of the user.
-    pub user_id: Option<String>,
+    pub user_id: Option<UserId>,
     /// The user's name, or what was looked for.
     pub subject: Option<String>,
     /// The token that was presented.
@@ -172,7 +173,7 @@ pub struct Event {
     /// The administrator whose test it was, where Rollcall itself asked.
     pub actor: Option<String>,
     /// The console's key of the group.
-    pub group_id: Option<String>,
+    pub group_id: Option<GroupId>,
     /// What was asked for, without secrets: the method and the address, then a line for each attribute. What was only
     /// read, and well, is kept without it.
     pub request: Option<String>,

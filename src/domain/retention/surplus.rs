@@ -6,6 +6,7 @@ use super::super::audit::Action;
 use crate::db::schema::{audit_events, provisioning_events, sso_events};
 use crate::domain::{CLOCK_TOLERANCE, Tx};
 use crate::error::Result;
+use crate::keys::UserId;
 use diesel::prelude::*;
 
 /// So many provisioning requests without an accepted credential are kept of one cause: noise of one kind does not push
@@ -72,7 +73,7 @@ pub(in crate::domain) fn of_entries(
     tx: &mut Tx,
     action: Action,
     subject: Option<&str>,
-    but: &[String],
+    but: &[UserId],
     most: i64,
 ) -> Result<()> {
     use audit_events as events;

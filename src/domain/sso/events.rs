@@ -14,6 +14,7 @@ use crate::domain::retention::surplus;
 use crate::domain::text_enum::text_enum;
 use crate::domain::{Noted, Tx, new_id};
 use crate::error::{Error, Result};
+use crate::keys::UserId;
 use crate::network;
 use crate::saml::Unproven;
 use chrono::NaiveDateTime;
@@ -133,9 +134,9 @@ pub struct Event {
     /// What happened, without personal data.
     pub sentence: String,
     /// Whose account it was.
-    pub user_id: Option<String>,
+    pub user_id: Option<UserId>,
     /// Who tested.
-    pub started_by: Option<String>,
+    pub started_by: Option<UserId>,
     /// The name that Entra ID sent. Personal data.
     pub name_id: Option<String>,
     /// The address that it came from.
@@ -158,9 +159,9 @@ pub struct Report {
     /// What happened, without personal data.
     pub sentence: String,
     /// Whose account it was.
-    pub user_id: Option<String>,
+    pub user_id: Option<UserId>,
     /// Who tested.
-    pub started_by: Option<String>,
+    pub started_by: Option<UserId>,
     /// The name that Entra ID sent.
     pub name_id: Option<String>,
     /// The address that it came from.
@@ -262,7 +263,7 @@ pub fn find(conn: &mut Conn, reference: &str) -> Result<Event> {
 #[derive(Clone, Debug, Default)]
 pub struct Filter {
     /// Those of this account.
-    pub user: Option<String>,
+    pub user: Option<UserId>,
     /// Those that ended so.
     pub outcome: Option<Outcome>,
     /// Those that wait for the person's word, or those that do not.
@@ -312,7 +313,7 @@ pub fn list(conn: &mut Conn, filter: &Filter, at: &At, size: usize) -> Result<Pa
 }
 
 /// The last test that this person made, if it went well since that moment.
-pub fn good_test(conn: &mut Conn, person: &str, since: NaiveDateTime) -> Result<Option<Event>> {
+pub fn good_test(conn: &mut Conn, person: &UserId, since: NaiveDateTime) -> Result<Option<Event>> {
     let last: Option<Event> = sso_events::table
         .filter(sso_events::started_by.eq(person))
         .filter(sso_events::purpose.eq(Purpose::Test))

@@ -4,6 +4,7 @@ use crate::db::Conn;
 use crate::domain::sessions::{CameBy, Holder, Method, Reserved};
 use crate::domain::users::{self, User};
 use crate::error::{Error, Result};
+use crate::keys::UserId;
 use crate::saml::NameId;
 use chrono::NaiveDateTime;
 use serde::{Deserialize, Serialize};
@@ -28,14 +29,14 @@ pub enum BrowserUser {
     #[default]
     Nobody,
     /// The account with this key.
-    Account(String),
+    Account(UserId),
     /// That cannot be told: browsers send no cookie of ours along with a form of another site.
     Unknown,
 }
 
 impl BrowserUser {
     /// Whether somebody else than this account may be signed in.
-    pub(super) fn may_be_another_than(&self, account: &str) -> bool {
+    pub(super) fn may_be_another_than(&self, account: &UserId) -> bool {
         match self {
             Self::Nobody => false,
             Self::Account(id) => id != account,
@@ -107,7 +108,7 @@ pub struct NewSession {
 /// A new session as it is kept while the person decides.
 #[derive(Serialize, Deserialize)]
 struct Packed {
-    user: String,
+    user: UserId,
     name_id: NameId,
     session_index: Option<String>,
     came_by: CameBy,

@@ -5,6 +5,7 @@ use crate::db::schema::{saml_assertions_seen, saml_requests};
 use crate::domain::text_enum::text_enum;
 use crate::domain::{Noted, Tx};
 use crate::error::Result;
+use crate::keys::UserId;
 use crate::network;
 use crate::seal::Keyring;
 use chrono::{NaiveDateTime, TimeDelta};
@@ -46,7 +47,7 @@ pub struct Request {
     /// The page to go to afterwards.
     pub return_to: String,
     /// Who tests, or is to prove who they are.
-    pub started_by: Option<String>,
+    pub started_by: Option<UserId>,
     /// When it was sent, in UTC.
     pub created_at: NaiveDateTime,
     /// Until when an answer is taken, in UTC.
@@ -76,7 +77,7 @@ pub enum Mismatch {
 #[derive(Clone, Copy, Debug)]
 pub enum Asker<'a> {
     /// Somebody who is signed in.
-    Person(&'a str),
+    Person(&'a UserId),
     /// Anybody, at this address.
     Stranger(&'a str),
     /// Somebody who has just signed out.
@@ -102,7 +103,7 @@ pub fn begin(
         purpose,
         browser: tx.keys.digest(BROWSER, browser),
         return_to: return_to.to_owned(),
-        started_by: started_by.map(str::to_owned),
+        started_by: started_by.cloned(),
         created_at: tx.now,
         expires_at: tx.now + LIFETIME,
         answered_at: None,

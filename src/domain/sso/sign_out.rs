@@ -10,6 +10,7 @@ use crate::domain::audit::{Action, Change};
 use crate::domain::sessions::CameBy;
 use crate::domain::{Noted, Role, Tx, sessions, users};
 use crate::error::Result;
+use crate::keys::UserId;
 use crate::saml::logout::{self, Expected};
 use crate::saml::redirect::{self, Kind};
 use crate::saml::{Fault, NameId, Refusal, TrustedKey};
@@ -205,8 +206,8 @@ fn obey(
 }
 
 /// Notes whose sessions ended, one entry for each person.
-fn note_ended(tx: &mut Tx, ended: Vec<Option<String>>) -> Result<Noted<()>> {
-    let mut counts: BTreeMap<String, usize> = BTreeMap::new();
+fn note_ended(tx: &mut Tx, ended: Vec<Option<UserId>>) -> Result<Noted<()>> {
+    let mut counts: BTreeMap<UserId, usize> = BTreeMap::new();
     ended.into_iter().flatten().for_each(|user| *counts.entry(user).or_default() += 1);
     let mut noted = Noted::unaudited((), "no session ended that somebody was signed in to");
     for (id, count) in counts {

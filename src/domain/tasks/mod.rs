@@ -10,6 +10,7 @@ use super::{Actor, Noted, Role, Tx, new_id};
 use crate::db::Conn;
 use crate::db::schema::long_tasks;
 use crate::error::{Error, Result};
+use crate::keys::UserId;
 use chrono::{NaiveDateTime, TimeDelta};
 use diesel::dsl::exists;
 use diesel::prelude::*;
@@ -110,7 +111,7 @@ pub struct Task {
     pub left_out: i64,
     position: Option<String>,
     actor_kind: String,
-    actor_id: Option<String>,
+    actor_id: Option<UserId>,
     /// The name of whoever began it.
     pub actor_name: String,
     actor_role: Role,

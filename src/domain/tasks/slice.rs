@@ -1,5 +1,6 @@
 //! How long a slice of long work may go on.
 
+use crate::keys::{GroupId, UserId};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -12,9 +13,9 @@ const LOOK_EVERY: u32 = 100;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum WorkItem {
     /// The user of this key.
-    User(String),
+    User(UserId),
     /// The group of this key.
-    Group(String),
+    Group(GroupId),
     /// The row of this number in a comparison.
     Compared(i32),
 }

@@ -17,6 +17,7 @@ use crate::domain::names::is_called;
 use crate::domain::text_enum::text_enum;
 use crate::domain::{Noted, Role, Tx, fold, names, sites};
 use crate::error::{Error, Result};
+use crate::keys::{SiteId, UserId};
 use diesel::prelude::*;
 use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
@@ -177,7 +178,7 @@ pub fn create(tx: &mut Tx, mut wish: UserInput) -> Result<Noted<WrittenUser>> {
     let user_name = &wish.profile.user_name;
     match namesake(tx.conn, user_name)? {
         None => {
-            not_of_a_role_holder(tx.conn, "", user_name)?;
+            not_of_a_role_holder(tx.conn, None, user_name)?;
             Ok(make(tx, wish)?.map(|done| done.warning_first(left_out)))
         }
         Some(user) if user.reach() == Reach::Gone => {
@@ -455,8 +456,8 @@ fn apply_site(
         SiteWish::Named(sent) => sent.clone(),
     };
     let meant = sites::named(tx.conn, &sent.name)?;
-    if let Some(fixed) = user.site_id.as_deref()
-        && meant.as_ref().is_none_or(|site| site.id != fixed)
+    if let Some(fixed) = &user.site_id
+        && meant.as_ref().is_none_or(|site| site.id != *fixed)
     {
         let current = site_name(tx.conn, user)?.unwrap_or_default();
         // Sent again as it was answered: nothing new to say.
@@ -539,15 +540,15 @@ fn known_with(conn: &mut Conn, user: User, emails: Vec<Email>) -> Result<EntraUs
 
 /// `neighbours`: whether the rows stand next to each other in the order of their keys.
 pub(super) fn known_all(conn: &mut Conn, rows: Vec<User>, neighbours: bool) -> Result<Vec<EntraUser>> {
-    let ids: Vec<&str> = rows.iter().map(|user| user.id.as_str()).collect();
+    let ids: Vec<&UserId> = rows.iter().map(|user| &user.id).collect();
     let mut emails = match ids.as_slice() {
         [first, .., last] if neighbours => emails_between(conn, first, last)?,
         _ => emails_of(conn, &ids)?,
     };
-    let mut site_ids: Vec<&str> = rows.iter().filter_map(|user| user.site_id.as_deref()).collect();
+    let mut site_ids: Vec<&SiteId> = rows.iter().filter_map(|user| user.site_id.as_ref()).collect();
     site_ids.sort_unstable();
     site_ids.dedup();
-    let names: HashMap<String, String> = if site_ids.is_empty() {
+    let names: HashMap<SiteId, String> = if site_ids.is_empty() {
         HashMap::new()
     } else {
         let mine = site_table::table.filter(site_table::id.eq_any(site_ids));

@@ -15,6 +15,7 @@ use crate::domain::page::{At, Page};
 use crate::domain::tasks::{self, Kind as Work, Slice, Step, Task, WorkItem};
 use crate::domain::{Noted, Role, Tx, new_id, sites};
 use crate::error::{Complaint, Error, Result};
+use crate::keys::{SiteId, UserId};
 use chrono::NaiveDateTime;
 use diesel::prelude::*;
 use serde::{Deserialize, Serialize};
@@ -49,7 +50,7 @@ pub struct Telephony {
 pub struct LinkRequest {
     id: String,
     /// The account.
-    pub user_id: String,
+    pub user_id: UserId,
     /// The external id that Entra ID sent.
     pub external_id: Option<String>,
     /// How often Entra ID has tried.
@@ -61,7 +62,7 @@ pub struct LinkRequest {
 }
 
 /// Makes an account by hand, with a site if one is given.
-pub fn create(tx: &mut Tx, wish: LocalProfile, site: Option<&str>) -> Result<Noted<User>> {
+pub fn create(tx: &mut Tx, wish: LocalProfile, site: Option<&SiteId>) -> Result<Noted<User>> {
     let profile = Profile { more: "{}".to_owned(), ..wish.profile };
     profile.check()?;
     profile.check_characters(None)?;
@@ -69,25 +70,25 @@ pub fn create(tx: &mut Tx, wish: LocalProfile, site: Option<&str>) -> Result<Not
     let user = User::new(tx, profile, Origin::Console);
     let user = insert(tx, user, &emails)?;
     let noted = note(tx, Action::UserCreated, &user, &[])?;
-    match site.filter(|site| !site.is_empty()) {
+    match site {
         Some(site) => set_site(tx, &user.id, site),
         None => Ok(noted.with(user)),
     }
 }
 
 /// Changes the profile of an account that Entra ID does not own. An owner who does it stands behind the user name.
-pub fn change(tx: &mut Tx, id: &str, wish: LocalProfile) -> Result<Noted<User>> {
+pub fn change(tx: &mut Tx, id: &UserId, wish: LocalProfile) -> Result<Noted<User>> {
     let confirms = tx.actor.is_owner();
     put(tx, id, wish, confirms)
 }
 
 /// As [`change`], for names that somebody else wrote: that of an account with a role counts at sign-in only once an owner
 /// confirms it.
-pub(in crate::domain) fn change_by_file(tx: &mut Tx, id: &str, wish: LocalProfile) -> Result<Noted<User>> {
+pub(in crate::domain) fn change_by_file(tx: &mut Tx, id: &UserId, wish: LocalProfile) -> Result<Noted<User>> {
     put(tx, id, wish, false)
 }
 
-fn put(tx: &mut Tx, id: &str, wish: LocalProfile, confirms: bool) -> Result<Noted<User>> {
+fn put(tx: &mut Tx, id: &UserId, wish: LocalProfile, confirms: bool) -> Result<Noted<User>> {
     let mut user = find(tx.conn, id)?;
     if user.is_linked() {
         return Err(Error::Conflict(
@@ -131,7 +132,7 @@ fn put(tx: &mut Tx, id: &str, wish: LocalProfile, confirms: bool) -> Result<Note
 }
 
 /// Sets what the console owns of every account, linked or not.
-pub fn set_telephony(tx: &mut Tx, id: &str, wish: Telephony) -> Result<Noted<User>> {
+pub fn set_telephony(tx: &mut Tx, id: &UserId, wish: Telephony) -> Result<Noted<User>> {
     let mut user = find(tx.conn, id)?;
     let phone_number = checked(
         "phone_number",
@@ -164,7 +165,7 @@ pub fn set_telephony(tx: &mut Tx, id: &str, wish: Telephony) -> Result<Noted<Use
 }
 
 /// Gives a user who has no site this one, for good.
-pub fn set_site(tx: &mut Tx, id: &str, site: &str) -> Result<Noted<User>> {
+pub fn set_site(tx: &mut Tx, id: &UserId, site: &SiteId) -> Result<Noted<User>> {
     let mut user = find(tx.conn, id)?;
     let site = sites::find(tx.conn, site)?;
     let noted = sites::place(tx, id, &user.name(), &site)?;
@@ -194,8 +195,8 @@ pub struct Placed {
 /// Whose site is to be set, as the task keeps it.
 #[derive(Debug, Serialize, Deserialize)]
 struct SiteInput {
-    ids: Vec<String>,
-    site: String,
+    ids: Vec<UserId>,
+    site: SiteId,
     /// What came of it so far.
     left: Vec<String>,
     gone: Vec<String>,
@@ -209,10 +210,10 @@ impl tasks::TaskInput for SiteInput {
 
 /// Begins to set a site for many, as [`set_site`] does for one: whoever has a site already is left alone, and whoever is
 /// gone is left out.
-pub fn begin_setting_site(tx: &mut Tx, ids: &[String], site: &str) -> Result<Noted<Task>> {
+pub fn begin_setting_site(tx: &mut Tx, ids: &[UserId], site: &SiteId) -> Result<Noted<Task>> {
     let site = sites::find(tx.conn, site)?.id;
     let mut seen = HashSet::new();
-    let ids: Vec<String> = ids.iter().filter(|id| seen.insert(*id)).cloned().collect();
+    let ids: Vec<UserId> = ids.iter().filter(|id| seen.insert(*id)).cloned().collect();
     let total = i64::try_from(ids.len()).map_err(Error::internal)?;
     let order = SiteInput { ids, site, left: Vec::new(), gone: Vec::new() };
     let task = tasks::begin(tx, Work::SetSite, &format!("selection {}", new_id()), &order, total)?;
@@ -238,7 +239,7 @@ pub(in crate::domain) fn set_some_sites(
             Ok(user) if user.site_id.is_some() => order.left.push(user.name()),
             Ok(_) => drop(set_site(tx, id, &order.site)?),
             Err(Error::NotFound(_)) => {
-                let name = audit::name_of(tx.conn, Kind::User, id)?;
+                let name = audit::name_of(tx.conn, Kind::User, id.as_str())?;
                 order.gone.push(name.unwrap_or_else(|| "somebody unknown here".to_owned()));
             }
             Err(other) => return Err(other),
@@ -260,7 +261,7 @@ pub fn placed(task: &Task) -> Result<Placed> {
 }
 
 /// Takes an account back to local management: its fields can be edited until Entra ID next writes to it.
-pub fn release(tx: &mut Tx, id: &str) -> Result<Noted<User>> {
+pub fn release(tx: &mut Tx, id: &UserId) -> Result<Noted<User>> {
     let mut user = find(tx.conn, id)?;
     may_decide(tx, &user)?;
     // Of an account that is not linked a deletion may wait: Entra ID saw it and read that it is gone.
@@ -300,7 +301,7 @@ fn unlink(tx: &mut Tx, user: &mut User) -> Result<()> {
 }
 
 /// Links an account on the worklist: Entra ID finds it at its next try and owns its profile from then on.
-pub fn link(tx: &mut Tx, id: &str) -> Result<Noted<User>> {
+pub fn link(tx: &mut Tx, id: &UserId) -> Result<Noted<User>> {
     let mut user = find(tx.conn, id)?;
     may_decide(tx, &user)?;
     let request = link_request(tx.conn, id)?.ok_or(Error::NotFound("request to link this user"))?;
@@ -325,7 +326,7 @@ pub fn link(tx: &mut Tx, id: &str) -> Result<Noted<User>> {
 }
 
 /// The account's place on the worklist of links, if it stands there.
-pub fn link_request(conn: &mut Conn, id: &str) -> Result<Option<LinkRequest>> {
+pub fn link_request(conn: &mut Conn, id: &UserId) -> Result<Option<LinkRequest>> {
     let mine = link_requests::table.filter(link_requests::user_id.eq(id));
     Ok(mine.select(LinkRequest::as_select()).first(conn).optional()?)
 }
@@ -351,7 +352,7 @@ pub fn count_link_requests(conn: &mut Conn) -> Result<i64> {
 }
 
 /// Takes an account off the worklist of links.
-pub fn dismiss_link(tx: &mut Tx, id: &str) -> Result<Noted<()>> {
+pub fn dismiss_link(tx: &mut Tx, id: &UserId) -> Result<Noted<()>> {
     if link_request(tx.conn, id)?.is_none() {
         return Ok(Noted::unaudited((), "nothing asks to be linked any longer"));
     }
@@ -361,13 +362,13 @@ pub fn dismiss_link(tx: &mut Tx, id: &str) -> Result<Noted<()>> {
 }
 
 /// Forgets that Entra ID asked for the account: it is linked, or there is nothing to link any longer.
-pub(in crate::domain) fn forget_link(tx: &mut Tx, id: &str) -> Result<()> {
+pub(in crate::domain) fn forget_link(tx: &mut Tx, id: &UserId) -> Result<()> {
     diesel::delete(link_requests::table.filter(link_requests::user_id.eq(id))).execute(tx.conn)?;
     Ok(())
 }
 
 /// Puts an account on the worklist of links, or notes one more try.
-pub fn ask_to_link(tx: &mut Tx, id: &str, external_id: Option<&str>) -> Result<Noted<()>> {
+pub fn ask_to_link(tx: &mut Tx, id: &UserId, external_id: Option<&str>) -> Result<Noted<()>> {
     let tried = diesel::update(link_requests::table.filter(link_requests::user_id.eq(id)))
         .set((
             link_requests::attempts.eq(link_requests::attempts + 1),

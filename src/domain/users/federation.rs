@@ -6,6 +6,7 @@ use crate::domain::audit::{Action, Change};
 use crate::domain::text_enum::text_enum;
 use crate::domain::{Noted, Role, Tx, names, sessions};
 use crate::error::{Error, Result};
+use crate::keys::UserId;
 
 const LONGEST: usize = 256;
 
@@ -40,7 +41,7 @@ impl User {
 
 /// Sets or clears the name by which the identity provider knows the person. Nobody else may be known by it. The key that
 /// was found by the name before goes with it: whoever it belongs to is no longer said to be this person.
-pub fn set_federated_id(tx: &mut Tx, id: &str, wish: Option<&str>) -> Result<Noted<User>> {
+pub fn set_federated_id(tx: &mut Tx, id: &UserId, wish: Option<&str>) -> Result<Noted<User>> {
     let mut user = find(tx.conn, id)?;
     may_decide(tx, &user)?;
     let wish = wish.map(str::trim).filter(|text| !text.is_empty());
@@ -96,7 +97,7 @@ pub(in crate::domain) fn remember(
 }
 
 /// Forgets that key: the next sign-in that matches by name is remembered anew.
-pub fn forget(tx: &mut Tx, id: &str) -> Result<Noted<User>> {
+pub fn forget(tx: &mut Tx, id: &UserId) -> Result<Noted<User>> {
     let mut user = find(tx.conn, id)?;
     may_decide(tx, &user)?;
     let change = Change::of("Entra object id", user.entra_object_id.as_deref(), None);

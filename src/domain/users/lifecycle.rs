@@ -11,6 +11,7 @@ use crate::domain::deprovisioning_guard::{self, Loss};
 use crate::domain::tasks::{self, Kind, Slice, Step, Task, WorkItem};
 use crate::domain::{Noted, Role, Tx, in_words};
 use crate::error::{Error, Result};
+use crate::keys::{LicenseTypeId, UserId};
 use crate::seal::Keyring;
 use chrono::NaiveDateTime;
 use diesel::prelude::*;
@@ -46,7 +47,7 @@ pub enum Initiator {
 /// guard holds back of the same account is settled by it: nothing is left to decide.
 ///
 /// Asking twice is no error and leaves no second trace.
-pub fn deactivate(tx: &mut Tx, id: &str) -> Result<Noted<User>> {
+pub fn deactivate(tx: &mut Tx, id: &UserId) -> Result<Noted<User>> {
     let mut user = find(tx.conn, id)?;
     if user.active {
         let noted = set_active(tx, &mut user, false, Initiator::Ours)?;
@@ -60,7 +61,7 @@ pub fn deactivate(tx: &mut Tx, id: &str) -> Result<Noted<User>> {
 }
 
 /// As [`deactivate`], where Entra ID asked for it and an administrator lets it go.
-pub(in crate::domain) fn deactivate_as_asked(tx: &mut Tx, id: &str) -> Result<User> {
+pub(in crate::domain) fn deactivate_as_asked(tx: &mut Tx, id: &UserId) -> Result<User> {
     let mut user = find(tx.conn, id)?;
     if user.active {
         set_active(tx, &mut user, false, Initiator::Entras)?;
@@ -73,7 +74,7 @@ pub(in crate::domain) fn deactivate_as_asked(tx: &mut Tx, id: &str) -> Result<Us
 }
 
 /// Lets the user sign in again.
-pub fn reactivate(tx: &mut Tx, id: &str) -> Result<Noted<User>> {
+pub fn reactivate(tx: &mut Tx, id: &UserId) -> Result<Noted<User>> {
     let mut user = find(tx.conn, id)?;
     if user.entra_state == EntraState::Deleted {
         return Err(Error::Conflict(format!(
@@ -117,20 +118,20 @@ pub(super) fn set_active(tx: &mut Tx, user: &mut User, active: bool, wish: Initi
 }
 
 /// Makes void the link by which the account's password is chosen, and those that it made for others. Answers how many.
-pub(super) fn void_links(tx: &mut Tx, id: &str) -> Result<usize> {
+pub(super) fn void_links(tx: &mut Tx, id: &UserId) -> Result<usize> {
     let theirs = password_links::user_id.eq(id).or(password_links::maker_id.eq(id));
     Ok(diesel::delete(password_links::table.filter(theirs.assume_not_null())).execute(tx.conn)?)
 }
 
 /// Signs the user out everywhere, at once.
-pub fn end_sessions(tx: &mut Tx, id: &str) -> Result<Noted<()>> {
+pub fn end_sessions(tx: &mut Tx, id: &UserId) -> Result<Noted<()>> {
     let user = find(tx.conn, id)?;
     drop_sessions(tx, id)?;
     note(tx, Action::SessionsEnded, &user, &[])
 }
 
 /// Ends all sessions of somebody as part of a change that has an entry.
-pub(in crate::domain) fn drop_sessions(tx: &mut Tx, id: &str) -> Result<()> {
+pub(in crate::domain) fn drop_sessions(tx: &mut Tx, id: &UserId) -> Result<()> {
     diesel::delete(sessions::table.filter(sessions::user_id.eq(id))).execute(tx.conn)?;
     Ok(())
 }
@@ -138,8 +139,8 @@ pub(in crate::domain) fn drop_sessions(tx: &mut Tx, id: &str) -> Result<()> {
 /// Deletes the accounts for good: all of them, or none when one may not be. Answers how many.
 ///
 /// Licences and extensions are free again; the audit log keeps who, when, the user name and the SCIM id.
-pub fn delete(tx: &mut Tx, ids: &[String]) -> Result<Noted<usize>> {
-    let distinct: BTreeSet<&String> = ids.iter().collect();
+pub fn delete(tx: &mut Tx, ids: &[UserId]) -> Result<Noted<usize>> {
+    let distinct: BTreeSet<&UserId> = ids.iter().collect();
     for id in &distinct {
         delete_one(tx, id)?;
     }
@@ -149,7 +150,7 @@ pub fn delete(tx: &mut Tx, ids: &[String]) -> Result<Noted<usize>> {
 /// Whose accounts are to be deleted, as the task keeps it.
 #[derive(Debug, Serialize, Deserialize)]
 struct DeletionInput {
-    ids: Vec<String>,
+    ids: Vec<UserId>,
     /// Whether one that may not be deleted keeps them all: as long as they go in one transaction.
     all_or_none: bool,
 }
@@ -162,8 +163,8 @@ impl tasks::TaskInput for DeletionInput {
 
 /// Begins to delete accounts, as [`delete`] does: none where one may not be. Who loses the possibility in the meantime
 /// is left. Where a role is among them it may depend on the others, so they go at once, all or none.
-pub fn begin_deleting(tx: &mut Tx, ids: &[String]) -> Result<Noted<Task>> {
-    let distinct: BTreeSet<&String> = ids.iter().collect();
+pub fn begin_deleting(tx: &mut Tx, ids: &[UserId]) -> Result<Noted<Task>> {
+    let distinct: BTreeSet<&UserId> = ids.iter().collect();
     let selection = selection(tx.keys, ids);
     // Whoever clicks twice is led to what the first click began.
     if let Some(task) = tasks::latest_on(tx.conn, &selection)? {
@@ -183,13 +184,13 @@ pub fn begin_deleting(tx: &mut Tx, ids: &[String]) -> Result<Noted<Task>> {
 }
 
 /// The deletion of exactly these users, if somebody began it: it is under way, or has ended.
-pub fn deletion_of(conn: &mut Conn, keys: &Keyring, ids: &[String]) -> Result<Option<Task>> {
+pub fn deletion_of(conn: &mut Conn, keys: &Keyring, ids: &[UserId]) -> Result<Option<Task>> {
     tasks::latest_on(conn, &selection(keys, ids))
 }
 
 /// What names a selection of users to delete: the same for the same users, in whatever order.
-fn selection(keys: &Keyring, ids: &[String]) -> String {
-    let distinct: BTreeSet<&str> = ids.iter().map(String::as_str).collect();
+fn selection(keys: &Keyring, ids: &[UserId]) -> String {
+    let distinct: BTreeSet<&str> = ids.iter().map(UserId::as_str).collect();
     let all = distinct.into_iter().collect::<Vec<_>>().join(" ");
     format!("selection {}", keys.digest("users to delete", &all))
 }
@@ -214,7 +215,7 @@ pub(in crate::domain) fn delete_some(tx: &mut Tx, task: &mut Task, slice: &mut S
 }
 
 /// The account, if whoever acts may delete it.
-fn deletable(tx: &mut Tx, id: &str) -> Result<User> {
+fn deletable(tx: &mut Tx, id: &UserId) -> Result<User> {
     let user = find(tx.conn, id)?;
     may_decide(tx, &user)?;
     if tx.actor.is(id) {
@@ -224,9 +225,9 @@ fn deletable(tx: &mut Tx, id: &str) -> Result<User> {
     Ok(user)
 }
 
-fn delete_one(tx: &mut Tx, id: &str) -> Result<Noted<()>> {
+fn delete_one(tx: &mut Tx, id: &UserId) -> Result<Noted<()>> {
     let user = deletable(tx, id)?;
-    let license: Option<(String, String)> = license_assignments::table
+    let license: Option<(LicenseTypeId, String)> = license_assignments::table
         .inner_join(license_types::table)
         .filter(license_assignments::user_id.eq(id))
         .select((license_types::id, license_types::code))
@@ -251,7 +252,7 @@ fn delete_one(tx: &mut Tx, id: &str) -> Result<Noted<()>> {
 }
 
 /// One seat of this licence type is free again.
-pub(in crate::domain) fn free_seat(tx: &mut Tx, license_type: &str) -> Result<()> {
+pub(in crate::domain) fn free_seat(tx: &mut Tx, license_type: &LicenseTypeId) -> Result<()> {
     let fewer = license_types::seats_taken.eq(license_types::seats_taken - 1);
     diesel::update(license_types::table.find(license_type)).set(fewer).execute(tx.conn)?;
     Ok(())

@@ -14,6 +14,7 @@ use crate::domain::counted::grouped;
 use crate::domain::page::{At, Page};
 use crate::domain::text_enum::text_enum;
 use crate::error::{Error, Result};
+use crate::keys::{LicenseTypeId, SiteId, UserId};
 use crate::search_text;
 use chrono::{NaiveDateTime, TimeDelta};
 use diesel::connection::DefaultLoadingMode;
@@ -38,9 +39,9 @@ pub struct Filter {
     /// Active or inactive ones only.
     pub active: Option<bool>,
     /// Those of a site, or without one.
-    pub site: Option<Which>,
+    pub site: Option<Which<SiteId>>,
     /// Those with a licence type, or without a licence.
-    pub license: Option<Which>,
+    pub license: Option<Which<LicenseTypeId>>,
     /// Those in this state to Entra ID.
     pub entra: Option<EntraState>,
     /// Those of whom the guard holds something back.
@@ -197,13 +198,13 @@ pub fn list(conn: &mut Conn, asked: &ListRequest, effort: Effort) -> Result<Opti
 }
 
 /// These users, by name.
-pub fn these(conn: &mut Conn, ids: &[String]) -> Result<Vec<ListedUser>> {
+pub fn these(conn: &mut Conn, ids: &[UserId]) -> Result<Vec<ListedUser>> {
     let mut rows = listed(conn, ids)?;
     rows.sort_by(|a, b| (&a.user.sort_name, &a.user.id).cmp(&(&b.user.sort_name, &b.user.id)));
     Ok(rows)
 }
 
-fn listed(conn: &mut Conn, ids: &[String]) -> Result<Vec<ListedUser>> {
+fn listed(conn: &mut Conn, ids: &[UserId]) -> Result<Vec<ListedUser>> {
     // One join beside the other: of one within another the database would first gather all licences that are held.
     let kind = license_types::id.nullable().eq(license_assignments::license_type_id.nullable());
     let rows = users::table
@@ -223,7 +224,7 @@ pub fn count(conn: &mut Conn, filter: &Filter) -> Result<Total> {
 }
 
 /// The keys of those who meet the filter, at most `most` of them.
-pub fn ids(conn: &mut Conn, filter: &Filter, most: i64) -> Result<Vec<String>> {
+pub fn ids(conn: &mut Conn, filter: &Filter, most: i64) -> Result<Vec<UserId>> {
     let Some(parts) = parts(filter) else { return Ok(Vec::new()) };
     let found = users::table.filter(and_all(&parts, None)).order(users::id).limit(most);
     Ok(found.select(users::id).load(conn)?)
@@ -273,7 +274,7 @@ fn among(
     by: &Criterion,
     asked: &ListRequest,
     limit: usize,
-) -> Result<Vec<String>> {
+) -> Result<Vec<UserId>> {
     let met = users::table.filter(by.by_index()).filter(and_all(parts, Some(by))).into_boxed();
     let limit = i64::try_from(limit).map_err(Error::internal)?;
     Ok(placed(met, asked)?.select(users::id).limit(limit).load(conn)?)
@@ -287,12 +288,12 @@ fn walk(
     asked: &ListRequest,
     limit: usize,
     effort: Effort,
-) -> Result<Option<Vec<String>>> {
+) -> Result<Option<Vec<UserId>>> {
     let most = if effort == Effort::AllRows { i64::MAX } else { MOST_LOOKED_AT };
     let rows =
         placed(users::table.into_boxed(), asked)?.select((users::id, and_all(parts, None))).limit(most);
     let (mut looked_at, mut keys) = (0, Vec::with_capacity(limit));
-    for row in rows.load_iter::<(String, bool), DefaultLoadingMode>(conn)? {
+    for row in rows.load_iter::<(UserId, bool), DefaultLoadingMode>(conn)? {
         let (key, meets) = row?;
         looked_at += 1;
         keys.extend(meets.then_some(key));
@@ -407,8 +408,8 @@ mod tests {
         let filter = Filter {
             words: words.to_owned(),
             active: Some(false),
-            site: Some(Which::This("site".to_owned())),
-            license: Some(Which::This("kind".to_owned())),
+            site: Some(Which::This(SiteId::generate())),
+            license: Some(Which::This(LicenseTypeId::generate())),
             entra: Some(EntraState::Unlinked),
             held: true,
             with_role: true,

@@ -6,6 +6,7 @@ use crate::db::Conn;
 use crate::db::schema::users as table;
 use crate::domain::{Role, fold};
 use crate::error::{Error, Result};
+use crate::keys::UserId;
 use diesel::prelude::*;
 use std::cmp::Reverse;
 use std::collections::HashMap;
@@ -49,10 +50,10 @@ impl LookAlikes {
 
     /// Those, other than its own, whose user names look like this one but are not the same, in that order.
     #[must_use]
-    pub fn others(&self, user_name: &str, own: Option<&str>) -> Vec<&User> {
+    pub fn others(&self, user_name: &str, own: Option<&UserId>) -> Vec<&User> {
         let key = fold(user_name);
         let mut others = self.meant_by(user_name);
-        others.retain(|user| Some(user.id.as_str()) != own && user.user_name_key != key);
+        others.retain(|user| Some(&user.id) != own && user.user_name_key != key);
         others
     }
 }
@@ -92,7 +93,7 @@ impl Written {
 
 /// The accounts whose user names look like one of these.
 pub fn all_looking_like(conn: &mut Conn, user_names: &[&str]) -> Result<LookAlikes> {
-    let mut found: HashMap<String, User> = HashMap::new();
+    let mut found: HashMap<UserId, User> = HashMap::new();
     for some in user_names.chunks(CHUNK / 6) {
         let mut looks: Vec<String> = some.iter().flat_map(|name| looks(name)).collect();
         looks.sort_unstable();
@@ -153,9 +154,9 @@ pub fn remark(conn: &mut Conn, written: Written, user: &User) -> Result<Option<S
 }
 
 /// Few accounts have a role: theirs are compared one by one.
-fn federated_looking_like(conn: &mut Conn, name: &str, own: &str) -> Result<Vec<(String, String)>> {
+fn federated_looking_like(conn: &mut Conn, name: &str, own: &UserId) -> Result<Vec<(UserId, String)>> {
     let roles = [Role::Auditor, Role::Administrator, Role::Owner];
-    let holders: Vec<(String, Option<String>)> = table::table
+    let holders: Vec<(UserId, Option<String>)> = table::table
         .filter(table::role.eq_any(roles))
         .filter(table::federated_id.is_not_null())
         .filter(table::id.ne(own))

@@ -24,11 +24,12 @@
 use super::audit::{self, Kind, Subject};
 use super::condition::without_index;
 use super::text_enum::text_enum;
-use super::{Noted, Role, Tx, fold, names, new_id, sites};
+use super::{Noted, Role, Tx, fold, names, sites};
 use crate::characters;
 use crate::db::Conn;
 use crate::db::schema::{user_emails, users};
 use crate::error::{Error, Result};
+use crate::keys::{SiteId, UserId};
 use crate::search_text;
 use chrono::NaiveDateTime;
 use diesel::prelude::*;
@@ -106,7 +107,7 @@ text_enum! {
 #[diesel(table_name = users, treat_none_as_null = true)]
 pub struct User {
     /// The console's key: never changes, never shown to SCIM.
-    pub id: String,
+    pub id: UserId,
     /// The id that SCIM knows: never changes while linked, never used again (RFC 7643 section 3.1).
     pub scim_id: String,
     /// What Entra ID owns once the account is linked.
@@ -121,7 +122,7 @@ pub struct User {
     /// The extension, of one user only; the console owns it.
     pub extension: Option<String>,
     /// The site, fixed once it is set.
-    pub site_id: Option<String>,
+    pub site_id: Option<SiteId>,
     /// The site's name as Entra ID sent it, known here or not.
     pub site_sent: Option<String>,
     site_sent_key: Option<String>,
@@ -201,7 +202,7 @@ impl User {
     /// The account as the subject of an audit record.
     #[must_use]
     pub fn subject<'a>(&'a self, name: &'a str) -> Subject<'a> {
-        Subject { kind: Kind::User, id: &self.id, name }
+        Subject { kind: Kind::User, id: self.id.as_str(), name }
     }
 
     /// Whether Entra ID owns the profile.
@@ -218,7 +219,7 @@ impl User {
 
     fn new(tx: &Tx, profile: Profile, origin: Origin) -> Self {
         Self {
-            id: new_id(),
+            id: UserId::generate(),
             scim_id: new_scim_id(),
             profile,
             user_name_key: String::new(),
@@ -334,13 +335,13 @@ fn new_scim_id() -> String {
 }
 
 /// The account with this key.
-pub fn find(conn: &mut Conn, id: &str) -> Result<User> {
+pub fn find(conn: &mut Conn, id: &UserId) -> Result<User> {
     let found = users::table.find(id).select(User::as_select()).first(conn).optional()?;
     found.ok_or(Error::NotFound("user"))
 }
 
 /// The keys of all accounts with this role.
-pub fn with_role(conn: &mut Conn, role: Role) -> Result<Vec<String>> {
+pub fn with_role(conn: &mut Conn, role: Role) -> Result<Vec<UserId>> {
     Ok(users::table.filter(users::role.eq(role)).select(users::id).load(conn)?)
 }
 
@@ -402,7 +403,7 @@ pub fn all_named(conn: &mut Conn, user_names: &[&str]) -> Result<HashMap<String,
 pub(super) struct LicenseFacts {
     user_name_key: String,
     entra_state: EntraState,
-    site_id: Option<String>,
+    site_id: Option<SiteId>,
     site_sent: Option<String>,
 }
 
@@ -418,35 +419,35 @@ impl User {
 }
 
 /// The same of these accounts as it is now, by key.
-pub(super) fn license_facts(conn: &mut Conn, ids: &[&str]) -> Result<HashMap<String, LicenseFacts>> {
+pub(super) fn license_facts(conn: &mut Conn, ids: &[&UserId]) -> Result<HashMap<UserId, LicenseFacts>> {
     let mut facts = HashMap::new();
     for some in ids.chunks(CHUNK) {
         let mine = users::table.filter(users::id.eq_any(some)).select((users::id, LicenseFacts::as_select()));
-        facts.extend(mine.load::<(String, LicenseFacts)>(conn)?);
+        facts.extend(mine.load::<(UserId, LicenseFacts)>(conn)?);
     }
     Ok(facts)
 }
 
 /// The user names of those of these keys that are accounts which exist.
-pub fn user_names(conn: &mut Conn, ids: &[&str]) -> Result<HashMap<String, String>> {
+pub fn user_names(conn: &mut Conn, ids: &[UserId]) -> Result<HashMap<UserId, String>> {
     let named = users::table.filter(users::id.eq_any(ids)).select((users::id, users::user_name));
     Ok(named.load(conn)?.into_iter().collect())
 }
 
 /// Which of these keys are those of accounts that exist.
-pub fn present(conn: &mut Conn, ids: &[&str]) -> Result<HashSet<String>> {
+pub fn present(conn: &mut Conn, ids: &[&UserId]) -> Result<HashSet<UserId>> {
     let present = users::table.filter(users::id.eq_any(ids)).select(users::id).load(conn)?;
     Ok(present.into_iter().collect())
 }
 
 /// The e-mail addresses of a user, in order.
-pub fn emails(conn: &mut Conn, id: &str) -> Result<Vec<Email>> {
+pub fn emails(conn: &mut Conn, id: &UserId) -> Result<Vec<Email>> {
     let mine = user_emails::table.filter(user_emails::user_id.eq(id)).order(user_emails::position);
     Ok(mine.select(Email::as_select()).load(conn)?)
 }
 
 /// The e-mail addresses of several users, in order.
-pub fn emails_of(conn: &mut Conn, ids: &[&str]) -> Result<HashMap<String, Vec<Email>>> {
+pub fn emails_of(conn: &mut Conn, ids: &[&UserId]) -> Result<HashMap<UserId, Vec<Email>>> {
     let mine = user_emails::table.filter(user_emails::user_id.eq_any(ids));
     let rows = mine
         .order((user_emails::user_id, user_emails::position))
@@ -456,7 +457,7 @@ pub fn emails_of(conn: &mut Conn, ids: &[&str]) -> Result<HashMap<String, Vec<Em
 }
 
 /// The e-mail addresses of all users from one key to another, in order.
-fn emails_between(conn: &mut Conn, first: &str, last: &str) -> Result<HashMap<String, Vec<Email>>> {
+fn emails_between(conn: &mut Conn, first: &UserId, last: &UserId) -> Result<HashMap<UserId, Vec<Email>>> {
     let mine = user_emails::table.filter(user_emails::user_id.between(first, last));
     let rows = mine
         .order((user_emails::user_id, user_emails::position))
@@ -465,8 +466,8 @@ fn emails_between(conn: &mut Conn, first: &str, last: &str) -> Result<HashMap<St
     Ok(by_user(rows))
 }
 
-fn by_user(rows: Vec<(String, Email)>) -> HashMap<String, Vec<Email>> {
-    let mut emails: HashMap<String, Vec<Email>> = HashMap::new();
+fn by_user(rows: Vec<(UserId, Email)>) -> HashMap<UserId, Vec<Email>> {
+    let mut emails: HashMap<UserId, Vec<Email>> = HashMap::new();
     for (id, email) in rows {
         emails.entry(id).or_default().push(email);
     }
@@ -518,7 +519,7 @@ fn protected_owners() -> diesel::dsl::IntoBoxed<'static, users::table, crate::db
 
 /// The name of the user's site, where there is one.
 pub fn site_name(conn: &mut Conn, user: &User) -> Result<Option<String>> {
-    user.site_id.as_deref().map(|id| Ok(sites::find(conn, id)?.name)).transpose()
+    user.site_id.as_ref().map(|id| Ok(sites::find(conn, id)?.name)).transpose()
 }
 
 fn note(tx: &mut Tx, action: audit::Action, user: &User, changes: &[audit::Change]) -> Result<Noted<()>> {

@@ -7,6 +7,7 @@ use crate::db::{Conn, text_search};
 use crate::domain::Role;
 use crate::domain::condition::{Sql, Test, always, pattern, without_index};
 use crate::error::Result;
+use crate::keys::{LicenseTypeId, SiteId};
 use chrono::NaiveDateTime;
 use diesel::dsl::{exists, not};
 use diesel::prelude::*;
@@ -24,9 +25,9 @@ pub(super) enum Criterion {
     /// Inactive since before this moment.
     InactiveSince(NaiveDateTime),
     /// Of this site, or of none.
-    Site(Which),
+    Site(Which<SiteId>),
     /// With this licence, or with none.
-    License(Which),
+    License(Which<LicenseTypeId>),
     /// How the account stands to Entra ID.
     Entra(EntraState),
     /// Something is held back.
@@ -143,8 +144,8 @@ fn holds(runs: &[String]) -> OfUsers {
 }
 
 #[diesel::dsl::auto_type]
-fn holders(kind: &str) -> _ {
-    let kind: String = kind.to_owned();
+fn holders(kind: &LicenseTypeId) -> _ {
+    let kind: LicenseTypeId = kind.clone();
     license_assignments::table
         .filter(license_assignments::license_type_id.eq(kind))
         .select(license_assignments::user_id)

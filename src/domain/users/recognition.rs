@@ -11,6 +11,7 @@ use crate::domain::audit::{Action, Change};
 use crate::domain::names::{as_called, is_called};
 use crate::domain::{Noted, Role, Tx, sessions};
 use crate::error::{Error, Result};
+use crate::keys::UserId;
 use diesel::prelude::*;
 
 /// By what an account is recognised: what a page shows an owner, and what it is compared with when the owner decides.
@@ -166,7 +167,7 @@ impl User {
 
 /// Confirms, as an owner, how an account with a role is recognised. What waits and is not kept is cleared; what was
 /// confirmed before stays, unless the owner says that it is to go.
-pub fn confirm(tx: &mut Tx, id: &str, decision: &Decision) -> Result<Noted<User>> {
+pub fn confirm(tx: &mut Tx, id: &UserId, decision: &Decision) -> Result<Noted<User>> {
     if !tx.actor.is_owner() {
         let cause = "Only an owner decides how an account with a role is recognised.";
         return Err(Error::Forbidden(cause.to_owned()));

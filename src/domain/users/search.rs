@@ -287,7 +287,7 @@ pub fn cursor(order: Option<SortKey>, user: &User) -> Cursor {
             Field::Language => folded(&profile.language),
         },
     };
-    Cursor { value, key: user.id.clone() }
+    Cursor { value, key: user.id.to_string() }
 }
 
 impl Bookmarks {

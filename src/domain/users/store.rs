@@ -7,6 +7,7 @@ use crate::db::Conn;
 use crate::db::schema::{census as table, user_emails, users};
 use crate::domain::{Tx, fold, new_id, sites};
 use crate::error::{Error, Result};
+use crate::keys::UserId;
 use diesel::dsl::{exists, max};
 use diesel::prelude::*;
 
@@ -233,7 +234,7 @@ pub(in crate::domain) fn make_found(tx: &mut Tx) -> Result<usize> {
     Ok(mine.len())
 }
 
-fn write_emails(tx: &mut Tx, user: &str, emails: &[Email]) -> Result<()> {
+fn write_emails(tx: &mut Tx, user: &UserId, emails: &[Email]) -> Result<()> {
     for (position, email) in (0..).zip(emails) {
         let place = (
             user_emails::id.eq(new_id()),
@@ -248,13 +249,13 @@ fn write_emails(tx: &mut Tx, user: &str, emails: &[Email]) -> Result<()> {
 
 /// Refuses a user name that another account has, or will have once an administrator releases it, or by which single
 /// sign-on knows an account with a role.
-pub(super) fn free_user_name(conn: &mut Conn, own: &str, user_name: &str) -> Result<()> {
-    if named(conn, user_name)?.is_some_and(|other| other.id != own) {
+pub(super) fn free_user_name(conn: &mut Conn, own: &UserId, user_name: &str) -> Result<()> {
+    if named(conn, user_name)?.is_some_and(|other| other.id != *own) {
         let message = format!("The user name “{user_name}” belongs to another account. Choose another.");
         return Err(Error::taken("user_name", message));
     }
-    not_of_a_role_holder(conn, own, user_name)?;
-    match waiting_for_name(conn, user_name)?.filter(|other| other.id != own) {
+    not_of_a_role_holder(conn, Some(own), user_name)?;
+    match waiting_for_name(conn, user_name)?.filter(|other| other.id != *own) {
         Some(other) => Err(Error::taken(
             "user_name",
             format!(
@@ -268,8 +269,8 @@ pub(super) fn free_user_name(conn: &mut Conn, own: &str, user_name: &str) -> Res
 }
 
 /// Refuses a user name by which single sign-on knows another account that has a role. Whose it is, a client is not told.
-pub(super) fn not_of_a_role_holder(conn: &mut Conn, own: &str, user_name: &str) -> Result<()> {
-    if role_holder_known_as(conn, user_name)?.is_none_or(|other| other.id == own) {
+pub(super) fn not_of_a_role_holder(conn: &mut Conn, own: Option<&UserId>, user_name: &str) -> Result<()> {
+    if role_holder_known_as(conn, user_name)?.is_none_or(|other| own == Some(&other.id)) {
         return Ok(());
     }
     let message =

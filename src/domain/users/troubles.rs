@@ -6,10 +6,11 @@ use super::User;
 use crate::db::schema::provisioning_troubles as table;
 use crate::domain::{Tx, fold};
 use crate::error::Result;
+use crate::keys::UserId;
 use diesel::prelude::*;
 
 /// By what the failures of an account are counted, reads and writes apart.
-pub(in crate::domain) fn thing_of(id: &str) -> String {
+pub(in crate::domain) fn thing_of(id: &UserId) -> String {
     format!("user {id}")
 }
 

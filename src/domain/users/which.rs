@@ -2,9 +2,9 @@
 
 /// One thing by key, or none at all.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Which {
+pub enum Which<K> {
     /// The thing with this key.
-    This(String),
+    This(K),
     /// No such thing.
     Nothing,
 }

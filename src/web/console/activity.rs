@@ -7,6 +7,7 @@ use crate::domain::provisioning::{self, Operation, Outcome};
 use crate::domain::retention::{self, Log};
 use crate::domain::{groups, health, users};
 use crate::error::Result;
+use crate::keys::{GroupId, UserId};
 use crate::web::extract::OrgHandle;
 use crate::web::page::{self, Answer, Layout, when};
 use crate::web::query::Query;
@@ -69,9 +70,9 @@ struct ActivityRow {
     at: String,
     stamp: String,
     /// The person who did it, by key and user name: two may be called the same.
-    actor: Option<(String, String)>,
+    actor: Option<(UserId, String)>,
     /// The user it speaks of, while they exist.
-    user: Option<String>,
+    user: Option<UserId>,
 }
 
 pub(super) async fn show(layout: Layout, org: OrgHandle, asked: Query<ActivityQuery>) -> Answer {
@@ -87,9 +88,8 @@ pub(super) async fn show(layout: Layout, org: OrgHandle, asked: Query<ActivityQu
     let at = page::at(asked.after.clone(), asked.before.clone());
     let read = org.read_or_scan(filter.looks_at_all(), move |conn| {
         let events = audit::list(conn, &filter, &at, PAGE)?;
-        let actors = events.items.iter().filter_map(|event| event.actor_id.as_deref());
-        let ids: Vec<&str> =
-            events.items.iter().map(|event| event.subject_id.as_str()).chain(actors).collect();
+        let of = |event: &audit::Event| [user_of(event), event.actor_id.clone()];
+        let ids: Vec<UserId> = events.items.iter().flat_map(of).flatten().collect();
         let present = users::user_names(conn, &ids)?;
         Ok((events, present, retention::days(conn)?.audit))
     });
@@ -109,16 +109,21 @@ pub(super) async fn show(layout: Layout, org: OrgHandle, asked: Query<ActivityQu
 }
 
 impl ActivityRow {
-    fn of(event: &audit::Event, present: &HashMap<String, String>) -> Self {
+    fn of(event: &audit::Event, present: &HashMap<UserId, String>) -> Self {
         let actor = event.actor_id.as_ref().and_then(|id| present.get_key_value(id));
         Self {
             actor: actor.map(|(id, name)| (id.clone(), name.clone())),
             sentences: event.sentences(),
             at: when(event.at),
             stamp: crate::domain::rfc3339(event.at),
-            user: Some(event.subject_id.clone()).filter(|id| present.contains_key(id)),
+            user: user_of(event).filter(|id| present.contains_key(id)),
         }
     }
+}
+
+/// The user whom a record speaks of, if it speaks of one.
+fn user_of(event: &audit::Event) -> Option<UserId> {
+    if event.subject_kind == Kind::User { event.subject_id.parse().ok() } else { None }
 }
 
 fn word(kind: Kind) -> &'static str {
@@ -164,9 +169,9 @@ struct Request {
     changes: Vec<Change>,
     error: Option<String>,
     remedy: Option<String>,
-    user: Option<String>,
+    user: Option<UserId>,
     /// The group it speaks of, while it exists.
-    group: Option<String>,
+    group: Option<GroupId>,
     /// What was asked for: the method and the address.
     asked: Option<String>,
     /// A line for each attribute that was sent.
@@ -180,7 +185,7 @@ pub(super) async fn provisioning(layout: Layout, org: OrgHandle, asked: Query<Ac
     let asked = asked.into_inner();
     let (since, until) = asked.between();
     let filter = provisioning::Filter {
-        user: Some(asked.user.clone()).filter(|id| !id.is_empty()),
+        user: asked.user.parse().ok(),
         outcomes: outcomes(&asked.outcome),
         operation: Operation::parse(&asked.operation),
         cause: Some(asked.cause.clone()).filter(|cause| !cause.is_empty()),
@@ -229,14 +234,14 @@ pub(super) async fn provisioning(layout: Layout, org: OrgHandle, asked: Query<Ac
 
 /// The keys of users and groups that are still there.
 struct ExistingSubjects {
-    users: HashSet<String>,
-    groups: HashSet<String>,
+    users: HashSet<UserId>,
+    groups: HashSet<GroupId>,
 }
 
 impl ExistingSubjects {
     fn of(conn: &mut Conn, events: &[provisioning::Event]) -> Result<Self> {
-        let user_ids: Vec<&str> = events.iter().filter_map(|event| event.user_id.as_deref()).collect();
-        let group_ids: Vec<&str> = events.iter().filter_map(|event| event.group_id.as_deref()).collect();
+        let user_ids: Vec<&UserId> = events.iter().filter_map(|event| event.user_id.as_ref()).collect();
+        let group_ids: Vec<&GroupId> = events.iter().filter_map(|event| event.group_id.as_ref()).collect();
         Ok(Self { users: users::present(conn, &user_ids)?, groups: groups::present(conn, &group_ids)? })
     }
 }

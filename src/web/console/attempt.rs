@@ -91,7 +91,7 @@ pub(super) async fn prove(
             return Err(Error::Conflict(cause.to_owned()));
         }
     }
-    let root = session.root().unwrap_or_else(|| current.0.id.clone());
+    let root = session.root().unwrap_or_else(|| current.0.id.to_string());
     let (origin, by_session) = (Origin::of(&address.0), Caller::Session(root));
     let (keys, name, now) =
         (org.inner().keys().clone(), current.0.profile.user_name.clone(), org.inner().now());

@@ -2,9 +2,10 @@
 
 use super::tasks;
 use super::users::held_words;
-use crate::domain::groups::{self, Group, ListedGroup, Member};
+use crate::domain::groups::{self, Group, ListedGroup, Member, MemberId};
 use crate::domain::tasks::running_on;
 use crate::domain::users;
+use crate::keys::{GroupId, UserId};
 use crate::web::extract::{CurrentUser, Fields, OrgHandle, Posted};
 use crate::web::page::{self, Answer, Layout, when};
 use crate::web::query::Query;
@@ -59,16 +60,27 @@ struct GroupPage {
     next: Option<String>,
 }
 
-/// A member, and what is held back of the person.
+/// A member, the page about it, and what is held back of the person.
 struct MemberRow {
     member: Member,
+    page: String,
     held: Option<&'static str>,
+}
+
+impl MemberRow {
+    fn of(member: Member, held: &HashMap<UserId, &'static str>) -> Self {
+        let (page, held) = match &member.id {
+            MemberId::User(id) => (format!("/users/{id}"), held.get(id).copied()),
+            MemberId::Group(id) => (format!("{PATH}/{id}"), None),
+        };
+        Self { member, page, held }
+    }
 }
 
 pub(super) async fn show(
     layout: Layout,
     org: OrgHandle,
-    id: Path<String>,
+    id: Path<GroupId>,
     asked: Query<GroupsQuery>,
 ) -> Answer {
     let Query(asked) = asked;
@@ -77,8 +89,11 @@ pub(super) async fn show(
     let (group, members, held) = org
         .read(move |conn| {
             let (group, members) = (groups::find(conn, &id)?, groups::members_page(conn, &id, &at, PAGE)?);
-            let people = members.items.iter().filter(|(_, member)| !member.is_group);
-            let ids: Vec<String> = people.map(|(_, member)| member.id.clone()).collect();
+            let people = members.items.iter().filter_map(|(_, member)| match &member.id {
+                MemberId::User(id) => Some(id.clone()),
+                MemberId::Group(_) => None,
+            });
+            let ids: Vec<UserId> = people.collect();
             let held = users::list::these(conn, &ids)?.into_iter();
             let held = held.filter_map(|row| Some((row.user.id.clone(), held_words(&row.user)?)));
             Ok((group, members, held.collect::<HashMap<_, _>>()))
@@ -89,11 +104,7 @@ pub(super) async fn show(
         layout: layout.of("groups"),
         changed: when(group.updated_at),
         group,
-        members: members
-            .items
-            .into_iter()
-            .map(|(_, member)| MemberRow { held: held.get(&member.id).copied(), member })
-            .collect(),
+        members: members.items.into_iter().map(|(_, member)| MemberRow::of(member, &held)).collect(),
         previous,
         next,
     };
@@ -105,13 +116,13 @@ pub(super) async fn delete(
     request: HttpRequest,
     current: CurrentUser,
     org: OrgHandle,
-    id: Path<String>,
+    id: Path<GroupId>,
     _form: Posted<Fields>,
 ) -> Answer {
     let key = id.clone();
     let outcome = org.write(current.actor(), move |tx| groups::delete(tx, &id)).await;
     if outcome.is_ok()
-        && let Some(task) = org.read(move |conn| running_on(conn, &key)).await?
+        && let Some(task) = org.read(move |conn| running_on(conn, key.as_str())).await?
     {
         // The group is not seen any more: nobody waits until its memberships are gone.
         tasks::let_go_on(&org, task);

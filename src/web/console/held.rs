@@ -6,7 +6,8 @@ use crate::domain::deprovisioning_guard::{self, Limits, Loss, Measure, Measures}
 use crate::domain::held::{self, Count, Decided, HeldGroup, Named, Verdict};
 use crate::domain::users::{self, Held, User};
 use crate::error::{Error, Result};
-use crate::web::extract::{CurrentUser, Fields, OrgHandle, Posted, values};
+use crate::keys::UserId;
+use crate::web::extract::{CurrentUser, Fields, OrgHandle, Posted, keys, values};
 use crate::web::page::{self, Answer, Layout, Refused, when};
 use crate::web::query::Query;
 use actix_web::HttpRequest;
@@ -56,7 +57,7 @@ impl Lately {
 
 /// A user of whom something is held back.
 struct HeldUserRow {
-    id: String,
+    id: UserId,
     name: String,
     user_name: String,
     what: String,
@@ -215,7 +216,7 @@ pub(super) async fn decide(
         let begun = org.write(current.actor(), move |tx| held::begin_all(tx, verdict, &all)).await;
         return tasks::answer(&request, &org, begun, PATH).await;
     }
-    let (users, groups) = (named(&form), values(&form, "group"));
+    let (users, groups) = (named(&form), keys(&form, "group")?);
     let outcome = org.write(current.actor(), move |tx| held::decide(tx, verdict, &users, &groups)).await;
     page::redirect_with_outcome(&request, outcome, |decided| said(verdict, *decided), PATH)
 }
@@ -241,7 +242,9 @@ fn named(form: &Fields) -> Vec<Named> {
         let mine = all.iter().filter_map(|one| one.split_once(BETWEEN)).find(|(user, _)| *user == id);
         mine.and_then(|(_, number)| number.parse().ok())
     };
-    values(form, "user").into_iter().map(|id| Named { shown: shown(&id), id }).collect()
+    // What cannot be a key is nobody: they are passed over, as whoever was deleted meanwhile.
+    let users = values(form, "user").into_iter().filter_map(|id| id.parse::<UserId>().ok());
+    users.map(|id| Named { shown: shown(id.as_str()), id }).collect()
 }
 
 /// What came of a verdict on everything.

@@ -5,6 +5,7 @@ use crate::domain::counted::{counted, grouped};
 use crate::domain::imports::{self, Applied, Import, ImportRow, State, Upload as File};
 use crate::domain::sites;
 use crate::error::Error;
+use crate::keys::SiteId;
 use crate::web::extract::{CurrentUser, Fields, OrgHandle, Posted, UpTo, values};
 use crate::web::page::{self, Answer, Layout, Refused};
 use crate::web::query::Query;
@@ -109,7 +110,7 @@ struct ImportPage {
     rows: Vec<ImportRow>,
     /// Whether the file has sites, and what they are called.
     with_site: bool,
-    sites: HashMap<String, String>,
+    sites: HashMap<SiteId, String>,
     /// Where the rows that follow are.
     next: Option<String>,
     badge: (&'static str, &'static str),

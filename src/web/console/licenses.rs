@@ -3,6 +3,7 @@
 use crate::domain::imports::{self, Import};
 use crate::domain::licenses::{self, LicenseType, LicenseTypeInput, Stock};
 use crate::error::{Error, Result};
+use crate::keys::LicenseTypeId;
 use crate::web::extract::{CurrentUser, Fields, OrgHandle, Posted};
 use crate::web::page::{self, Answer, Layout, Refused};
 use actix_web::HttpRequest;
@@ -89,14 +90,14 @@ struct TypePage {
     refusal: Refused,
 }
 
-pub(super) async fn show(layout: Layout, org: OrgHandle, id: Path<String>) -> Answer {
+pub(super) async fn show(layout: Layout, org: OrgHandle, id: Path<LicenseTypeId>) -> Answer {
     render_type(layout, org, id.into_inner(), None, None).await
 }
 
 async fn render_type(
     layout: Layout,
     org: OrgHandle,
-    id: String,
+    id: LicenseTypeId,
     entered: Option<LicenseTypeForm>,
     refusal: Option<Error>,
 ) -> Answer {
@@ -112,7 +113,7 @@ pub(super) async fn change(
     current: CurrentUser,
     layout: Layout,
     org: OrgHandle,
-    id: Path<String>,
+    id: Path<LicenseTypeId>,
     form: Posted<LicenseTypeForm>,
 ) -> Answer {
     let (id, Posted(form)) = (id.into_inner(), form);
@@ -135,7 +136,7 @@ pub(super) async fn delete(
     request: HttpRequest,
     current: CurrentUser,
     org: OrgHandle,
-    id: Path<String>,
+    id: Path<LicenseTypeId>,
     _form: Posted<Fields>,
 ) -> Answer {
     let outcome = org.write(current.actor(), move |tx| licenses::delete(tx, &id)).await;

@@ -10,6 +10,7 @@ use crate::domain::sso::microsoft::{self, MICROSOFT_ERRORS, MicrosoftError};
 use crate::domain::sso::requests::Purpose;
 use crate::domain::users;
 use crate::error::{Error, Result};
+use crate::keys::UserId;
 use crate::web::extract::OrgHandle;
 use crate::web::page::{self, Answer, Layout, when};
 use crate::web::query::Query;
@@ -73,7 +74,7 @@ pub(super) async fn list(layout: Layout, org: OrgHandle, asked: Query<SignInsQue
         _ => None,
     };
     let filter = events::Filter {
-        user: Some(asked.user.clone()).filter(|id| !id.is_empty()),
+        user: asked.user.parse().ok(),
         outcome: if waits == Some(true) { Some(Outcome::Accepted) } else { outcome },
         waits,
         ..events::Filter::default()
@@ -92,7 +93,7 @@ pub(super) async fn list(layout: Layout, org: OrgHandle, asked: Query<SignInsQue
     page::show(&page.layout, &page)
 }
 
-fn names(conn: &mut Conn, found: &Page<Event>) -> Result<HashMap<String, String>> {
+fn names(conn: &mut Conn, found: &Page<Event>) -> Result<HashMap<UserId, String>> {
     let mut names = HashMap::new();
     for id in found.items.iter().filter_map(|event| event.user_id.as_ref()) {
         if !names.contains_key(id) {
@@ -125,7 +126,7 @@ fn what(purpose: Purpose) -> &'static str {
 }
 
 impl SignInRow {
-    fn of(event: &Event, names: &HashMap<String, String>) -> Self {
+    fn of(event: &Event, names: &HashMap<UserId, String>) -> Self {
         let known = event.user_id.as_ref().and_then(|id| names.get(id)).cloned();
         Self {
             reference: event.reference.clone(),
@@ -157,8 +158,8 @@ struct EventPage {
     matched_by: String,
     warnings: Vec<String>,
     claims: Vec<(String, String)>,
-    nearest: Vec<(String, Option<String>)>,
-    user: Option<(String, String)>,
+    nearest: Vec<(String, Option<UserId>)>,
+    user: Option<(UserId, String)>,
     is_test: bool,
 }
 
@@ -179,10 +180,10 @@ pub(super) async fn show(layout: Layout, org: OrgHandle, reference: Path<String>
 
 /// A sign-in with the user whose account it was, by key and name, and with names like the one that was not found, each
 /// with the key of the user who has it.
-type About = (Event, Option<(String, String)>, Vec<(String, Option<String>)>);
+type About = (Event, Option<(UserId, String)>, Vec<(String, Option<UserId>)>);
 
 fn about(conn: &mut Conn, event: Event) -> Result<About> {
-    let user = match event.user_id.as_deref().map(|id| users::find(conn, id)) {
+    let user = match event.user_id.as_ref().map(|id| users::find(conn, id)) {
         Some(Ok(user)) => Some((user.id.clone(), user.name())),
         Some(Err(Error::NotFound(_))) | None => None,
         Some(Err(other)) => return Err(other),
@@ -199,8 +200,8 @@ impl EventPage {
     fn of(
         layout: Layout,
         event: Event,
-        user: Option<(String, String)>,
-        nearest: Vec<(String, Option<String>)>,
+        user: Option<(UserId, String)>,
+        nearest: Vec<(String, Option<UserId>)>,
     ) -> Self {
         let details = event.details();
         let is_test = event.purpose == Purpose::Test;

@@ -3,6 +3,7 @@
 use super::tasks;
 use crate::domain::sites::{self, Alias, ListedSite, Site, Unknown};
 use crate::error::{Error, Result};
+use crate::keys::{SiteAliasId, SiteId};
 use crate::web::extract::{CurrentUser, Fields, OrgHandle, Posted};
 use crate::web::page::{self, Answer, Layout, Refused};
 use actix_web::HttpRequest;
@@ -109,7 +110,7 @@ pub(super) async fn resolve_waiting_name(
             "Choose what is to become of the name first. Nothing was changed.".to_owned(),
         )),
         "create" => sites::create(tx, &name).map(|site| site.map(drop)),
-        site => sites::alias(tx, site, &name),
+        site => sites::alias(tx, &site.parse()?, &name),
     });
     redirect_with_progress(&request, &org, key, outcome.await, |()| said, PATH).await
 }
@@ -138,14 +139,14 @@ impl SitePage {
     }
 }
 
-pub(super) async fn show(layout: Layout, org: OrgHandle, id: Path<String>) -> Answer {
+pub(super) async fn show(layout: Layout, org: OrgHandle, id: Path<SiteId>) -> Answer {
     render_site(layout, org, id.into_inner(), SiteEntries::default(), None).await
 }
 
 async fn render_site(
     layout: Layout,
     org: OrgHandle,
-    id: String,
+    id: SiteId,
     entered: SiteEntries,
     refusal: Option<Error>,
 ) -> Answer {
@@ -161,7 +162,7 @@ pub(super) async fn rename(
     current: CurrentUser,
     layout: Layout,
     org: OrgHandle,
-    id: Path<String>,
+    id: Path<SiteId>,
     form: Posted<SiteForm>,
 ) -> Answer {
     let (id, name) = (id.into_inner(), form.0.name);
@@ -183,7 +184,7 @@ pub(super) async fn add_alias(
     current: CurrentUser,
     layout: Layout,
     org: OrgHandle,
-    id: Path<String>,
+    id: Path<SiteId>,
     form: Posted<SiteForm>,
 ) -> Answer {
     let (id, alias) = (id.into_inner(), form.0.name);
@@ -204,7 +205,7 @@ pub(super) async fn remove_alias(
     request: HttpRequest,
     current: CurrentUser,
     org: OrgHandle,
-    path: Path<(String, String)>,
+    path: Path<(SiteId, SiteAliasId)>,
     _form: Posted<Fields>,
 ) -> Answer {
     let (id, alias) = path.into_inner();
@@ -217,7 +218,7 @@ pub(super) async fn delete(
     request: HttpRequest,
     current: CurrentUser,
     org: OrgHandle,
-    id: Path<String>,
+    id: Path<SiteId>,
     _form: Posted<Fields>,
 ) -> Answer {
     let outcome: Result<()> = org.write(current.actor(), move |tx| sites::delete(tx, &id)).await;

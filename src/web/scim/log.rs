@@ -6,6 +6,7 @@ use crate::domain::provisioning::{self, About, Operation, Outcome, Report};
 use crate::domain::users::by_hand;
 use crate::domain::{Noted, Tx};
 use crate::error::Error;
+use crate::keys::UserId;
 use crate::scim::bulk::{self, BulkOperation};
 use crate::scim::outline::Outline;
 use crate::scim::schema::USERS;
@@ -22,7 +23,7 @@ const LONGEST_ADDRESS: usize = 300;
 /// What is to be said of a request in the log.
 #[derive(Default)]
 pub(super) struct LogDetails {
-    pub(super) user_id: Option<String>,
+    pub(super) user_id: Option<UserId>,
     pub(super) subject: Option<String>,
     pub(super) changes: Vec<Change>,
     pub(super) warnings: Vec<String>,

@@ -213,7 +213,7 @@ pub(super) fn etag(version: i32) -> String {
 /// The group as SCIM speaks of it.
 pub(super) fn group(group: &groups::Group, members: Vec<groups::Member>, base: &str) -> Group {
     let members = members.into_iter().map(|member| {
-        let kind = if member.is_group { &GROUPS } else { &USERS };
+        let kind = if member.id.is_group() { &GROUPS } else { &USERS };
         Member {
             reference: format!("{base}{}/{}", kind.endpoint, member.scim_id),
             value: member.scim_id,

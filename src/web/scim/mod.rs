@@ -16,6 +16,7 @@
 
 use crate::domain::provisioning::Operation;
 use crate::error::{Error, Outage, Undoes};
+use crate::keys::UserId;
 use crate::scim::group::Group;
 use crate::scim::message::MEDIA_TYPE;
 use crate::scim::project::Projection;
@@ -112,7 +113,7 @@ pub(super) struct Refusal {
 /// An account that a create met.
 #[derive(Debug)]
 struct InTheWay {
-    user_id: String,
+    user_id: UserId,
     external_id: Option<String>,
 }
 

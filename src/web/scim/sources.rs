@@ -12,6 +12,7 @@ use crate::domain::users::plan::{self, Plan};
 use crate::domain::users::query;
 use crate::domain::users::search::{self as of_users, Cursor, From};
 use crate::error::Error;
+use crate::keys::GroupId;
 use crate::scim::filter::Filter;
 use crate::scim::path::AttributeRef;
 use crate::scim::schema::{GROUPS, Resource, USERS};
@@ -161,7 +162,7 @@ impl Source for Groups<'_> {
         if self.0.query.projection.leaves_out(groups::MEMBERS) {
             return Ok(rows);
         }
-        let ids: Vec<&str> = rows.iter().map(|group| group.id.as_str()).collect();
+        let ids: Vec<&GroupId> = rows.iter().map(|group| &group.id).collect();
         let fitting = of_groups::with_members_up_to(conn, &ids, MOST_MEMBERS)?.max(1);
         Ok(rows.into_iter().take(fitting).collect())
     }
@@ -199,7 +200,7 @@ impl Source for Groups<'_> {
     }
 
     fn whole(&self, conn: &mut Conn, rows: Vec<Self::Row>) -> Result<Vec<Value>, Refusal> {
-        let ids: Vec<&str> = rows.iter().map(|group| group.id.as_str()).collect();
+        let ids: Vec<&GroupId> = rows.iter().map(|group| &group.id).collect();
         if of_groups::with_members_up_to(conn, &ids, MOST_MEMBERS)? < ids.len() {
             return Err(too_many_members());
         }

@@ -10,6 +10,7 @@ use crate::domain::users::by_entra::{self, EntraUser, ExplicitFields, Scope, Sit
 use crate::domain::users::{EntraState, Reach, leaver, named};
 use crate::domain::{Noted, Tx, groups};
 use crate::error::Error;
+use crate::keys::UserId;
 use crate::scim::Fault;
 use crate::scim::patch::Patch;
 use crate::scim::project::Projection;
@@ -129,7 +130,8 @@ pub(super) fn change(
     let (id, user_name) = (known.user.id.clone(), wish.profile.user_name.clone());
     let (done, noted) = leaver::bar(tx, known, wish)?.split();
     // What would have been refused tells of it as the refusal would.
-    let remedy = if done.warnings.is_empty() { None } else { remedy_for_rename(tx.conn, &user_name, &id)? };
+    let remedy =
+        if done.warnings.is_empty() { None } else { remedy_for_rename(tx.conn, &user_name, Some(&id))? };
     let done = reported(done.telling_holds(says), warnings, 200);
     Ok(noted.with(WriteResponse { told: LogDetails { remedy, ..done.told }, ..done }))
 }
@@ -183,7 +185,7 @@ pub(super) fn resources(
     with_groups: bool,
     base: &str,
 ) -> Result<Vec<User>, Error> {
-    let ids: Vec<&str> = rows.iter().map(|known| known.user.id.as_str()).collect();
+    let ids: Vec<&UserId> = rows.iter().map(|known| &known.user.id).collect();
     let groups =
         if ids.is_empty() || !with_groups { HashMap::new() } else { groups::of_users_for_entra(conn, &ids)? };
     let shown = rows.iter().map(|known| {
@@ -201,7 +203,7 @@ fn collision(
     external_id: Option<String>,
 ) -> Result<Refusal, Error> {
     let Some(met) = named(conn, user_name)? else {
-        let remedy = remedy_for_rename(conn, user_name, "")?;
+        let remedy = remedy_for_rename(conn, user_name, None)?;
         return Ok(Refusal { remedy, ..Refusal::from(taken) });
     };
     let remedy = remedy_for_namesake(&met);
@@ -215,7 +217,7 @@ fn store(tx: &mut Tx, known: EntraUser, wish: UserInput) -> Result<Noted<by_entr
     let (id, user_name) = (known.user.id.clone(), wish.profile.user_name.clone());
     match by_entra::change(tx, known, wish) {
         Err(taken @ Error::Taken(_)) => {
-            let remedy = remedy_for_rename(tx.conn, &user_name, &id)?;
+            let remedy = remedy_for_rename(tx.conn, &user_name, Some(&id))?;
             Err(Refusal { remedy, ..Refusal::from(taken) })
         }
         other => Ok(other?),

@@ -7,6 +7,7 @@ use crate::domain::sso::sign_out::{self, Heard, Message};
 use crate::domain::sso::{Here, events, help, messages, settings};
 use crate::domain::{Actor, Noted, Tx};
 use crate::error::{Error, Result};
+use crate::keys::UserId;
 use crate::pool::{QueueKey, Requester};
 use crate::saml::Refusal;
 use crate::web::AppState;
@@ -98,7 +99,8 @@ pub(in crate::web) async fn logout(
     let state = app_state(&request)?;
     let session = BrowserSession::of(&request);
     // Whoever is signed in ends their own session, whatever their neighbours do.
-    let subject = session.user().map_or_else(|| LimitSubject::at(&address.0), LimitSubject::Known);
+    let subject =
+        session.user().map_or_else(|| LimitSubject::at(&address.0), |id| LimitSubject::Known(id.into()));
     if let Err(refusal) = state.0.sso_limits.check(rate_limits::Purpose::SignOut, &subject) {
         return turn_away(state, layout, &org, &address.0, refusal).await;
     }
@@ -210,7 +212,7 @@ pub(in crate::web) async fn leave(request: &HttpRequest, org: &OrgHandle) -> Res
     let with = org.inner().clone();
     let sign =
         move || messages::prepare_sign_out(&with, &here, &foreign.name_id, foreign.session_index.as_deref());
-    let requester = Requester::Known(QueueKey::of(&session.user().unwrap_or_default()));
+    let requester = Requester::Known(QueueKey::of(session.user().as_ref().map_or("", UserId::as_str)));
     let Some(prepared) = org.wait(state.0.examinations.run(requester, sign)).await?? else {
         return Ok(None);
     };

@@ -6,7 +6,7 @@ use crate::domain::{Actor, users::User};
 fn tries_as(test: &TestOrg, name: &str, address: &str, user: Option<&User>) -> Result<Attempt> {
     let (name, origin) = (name.to_owned(), Origin::of(address));
     let user = user.map(|user| user.id.clone());
-    let write = move |tx: &mut Tx| register(tx, &name, user.as_deref(), &origin, &Caller::Stranger);
+    let write = move |tx: &mut Tx| register(tx, &name, user.as_ref(), &origin, &Caller::Stranger);
     test.write(&Actor::Rollcall, write).unwrap()
 }
 

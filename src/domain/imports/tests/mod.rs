@@ -7,6 +7,7 @@ use crate::db::schema::users as accounts;
 use crate::domain::testing::{TestOrg, test_org};
 use crate::domain::users::{EntraState, Profile, by_hand, lifecycle};
 use crate::domain::{Actor, audit, licenses, page, sites, users};
+use crate::keys::{SiteId, UserId};
 use chrono::TimeDelta;
 
 /// Ana, Bo, Cy and Di work in Delft; Homeless has no site. X2 and X4 have as many seats as given.
@@ -29,13 +30,13 @@ fn staffed(x2: i32, x4: i32) -> TestOrg {
     test
 }
 
-fn add(tx: &mut Tx, name: &str, site: Option<&str>) -> Result<()> {
+fn add(tx: &mut Tx, name: &str, site: Option<&SiteId>) -> Result<()> {
     by_hand::create(tx, by_hand::LocalProfile { profile: Profile::named(name), email: None }, site)
         .map(|_| ())
 }
 
 fn administrator() -> Actor {
-    Actor::Person { id: "1".into(), name: "Mia".into(), role: crate::domain::Role::Administrator }
+    Actor::Person { id: UserId::generate(), name: "Mia".into(), role: crate::domain::Role::Administrator }
 }
 
 fn upload(text: &str, take_away: bool) -> Upload {

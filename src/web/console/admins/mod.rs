@@ -8,6 +8,7 @@ use crate::domain::users::recognition::{self, Decision};
 use crate::domain::users::{self, Held, User};
 use crate::domain::{Noted, Org, Role, Tx};
 use crate::error::{Error, Result};
+use crate::keys::UserId;
 use crate::web::extract::{CurrentUser, OrgHandle, Posted, app_state};
 use crate::web::page::{self, Answer, Layout, Refused};
 use actix_web::HttpRequest;
@@ -284,7 +285,7 @@ struct PersonPage {
     link: Option<ShownLink>,
 }
 
-pub(super) async fn show(current: CurrentUser, layout: Layout, org: OrgHandle, id: Path<String>) -> Answer {
+pub(super) async fn show(current: CurrentUser, layout: Layout, org: OrgHandle, id: Path<UserId>) -> Answer {
     render_person(current, layout, org, id.into_inner(), None, None).await
 }
 
@@ -292,7 +293,7 @@ async fn render_person(
     current: CurrentUser,
     layout: Layout,
     org: OrgHandle,
-    id: String,
+    id: UserId,
     refusal: Option<Error>,
     link: Option<ShownLink>,
 ) -> Answer {
@@ -323,11 +324,11 @@ pub(super) async fn change_role(
     request: HttpRequest,
     current: CurrentUser,
     org: OrgHandle,
-    id: Path<String>,
+    id: Path<UserId>,
     form: Posted<AdminForm>,
 ) -> Answer {
     let role = role(&form.0.role);
-    let change = move |tx: &mut Tx, id: &str| {
+    let change = move |tx: &mut Tx, id: &UserId| {
         let role = role?;
         let user = users::find(tx.conn, id)?;
         if user.role == Role::None && role != Role::None {
@@ -344,7 +345,7 @@ pub(super) async fn confirm_recognition(
     request: HttpRequest,
     current: CurrentUser,
     org: OrgHandle,
-    id: Path<String>,
+    id: Path<UserId>,
     form: Posted<recognised::Decided>,
 ) -> Answer {
     let decision = form.0.decision();
@@ -363,7 +364,7 @@ pub(super) async fn hand_over(
     request: HttpRequest,
     current: CurrentUser,
     org: OrgHandle,
-    id: Path<String>,
+    id: Path<UserId>,
     form: Posted<Switch>,
 ) -> Answer {
     let on = form.0.on == "1";
@@ -382,8 +383,8 @@ async fn act(
     request: &HttpRequest,
     current: CurrentUser,
     org: OrgHandle,
-    id: Path<String>,
-    act: impl FnOnce(&mut Tx, &str) -> Result<Noted<User>> + Send + 'static,
+    id: Path<UserId>,
+    act: impl FnOnce(&mut Tx, &UserId) -> Result<Noted<User>> + Send + 'static,
     said: impl FnOnce(&User) -> String,
 ) -> Answer {
     let outcome = org.write(current.actor(), move |tx| act(tx, &id)).await;
@@ -396,7 +397,7 @@ pub(super) async fn set_password(
     current: CurrentUser,
     layout: Layout,
     org: OrgHandle,
-    id: Path<String>,
+    id: Path<UserId>,
     form: Posted<AdminForm>,
 ) -> Answer {
     let (id, Posted(form)) = (id.into_inner(), form);

@@ -80,8 +80,8 @@ fn writer(conn: &mut Conn, user: &User, what: &str) -> Result<String> {
     {
         return Ok(format!("Found at a sign-in as “{name}”, which was the {} then", by.words()));
     }
-    let wrote = match audit::last_change(conn, &user.id, what)? {
-        None if what == "user name" => audit::beginning(conn, &user.id, Action::UserCreated)?,
+    let wrote = match audit::last_change(conn, user.id.as_str(), what)? {
+        None if what == "user name" => audit::beginning(conn, user.id.as_str(), Action::UserCreated)?,
         wrote => wrote,
     };
     Ok(match wrote {

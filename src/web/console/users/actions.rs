@@ -3,6 +3,7 @@
 use crate::domain::users::{User, by_hand, federation, lifecycle};
 use crate::domain::{Noted, Tx, licenses};
 use crate::error::Result;
+use crate::keys::UserId;
 use crate::web::extract::{CurrentUser, Fields, OrgHandle, Posted};
 use crate::web::page::{self, Answer};
 use actix_web::HttpRequest;
@@ -13,7 +14,7 @@ pub(in crate::web::console) async fn deactivate(
     request: HttpRequest,
     current: CurrentUser,
     org: OrgHandle,
-    id: Path<String>,
+    id: Path<UserId>,
     _form: Posted<Fields>,
 ) -> Answer {
     act(
@@ -31,7 +32,7 @@ pub(in crate::web::console) async fn reactivate(
     request: HttpRequest,
     current: CurrentUser,
     org: OrgHandle,
-    id: Path<String>,
+    id: Path<UserId>,
     _form: Posted<Fields>,
 ) -> Answer {
     act(&request, current, org, id, lifecycle::reactivate, "may sign in again.").await
@@ -41,7 +42,7 @@ pub(in crate::web::console) async fn forget_object_id(
     request: HttpRequest,
     current: CurrentUser,
     org: OrgHandle,
-    id: Path<String>,
+    id: Path<UserId>,
     _form: Posted<Fields>,
 ) -> Answer {
     let said = "is found by name at the next sign-in through Entra ID, and remembered anew.";
@@ -52,7 +53,7 @@ pub(in crate::web::console) async fn release(
     request: HttpRequest,
     current: CurrentUser,
     org: OrgHandle,
-    id: Path<String>,
+    id: Path<UserId>,
     _form: Posted<Fields>,
 ) -> Answer {
     act(
@@ -70,7 +71,7 @@ pub(in crate::web::console) async fn link(
     request: HttpRequest,
     current: CurrentUser,
     org: OrgHandle,
-    id: Path<String>,
+    id: Path<UserId>,
     _form: Posted<Fields>,
 ) -> Answer {
     act(&request, current, org, id, by_hand::link, "is linked. Entra ID finds the account at its next try.")
@@ -81,7 +82,7 @@ pub(in crate::web::console) async fn remove_license(
     request: HttpRequest,
     current: CurrentUser,
     org: OrgHandle,
-    id: Path<String>,
+    id: Path<UserId>,
     _form: Posted<Fields>,
 ) -> Answer {
     act(&request, current, org, id, licenses::remove, "holds no licence any more; the seat is free.").await
@@ -99,7 +100,7 @@ pub(in crate::web::console) async fn set_site(
     request: HttpRequest,
     current: CurrentUser,
     org: OrgHandle,
-    id: Path<String>,
+    id: Path<UserId>,
     form: Posted<Choice>,
 ) -> Answer {
     let site = form.0.site;
@@ -108,7 +109,7 @@ pub(in crate::web::console) async fn set_site(
         current,
         org,
         id,
-        move |tx, id| by_hand::set_site(tx, id, &site),
+        move |tx, id| by_hand::set_site(tx, id, &site.parse()?),
         "has a site now. It is fixed.",
     )
     .await
@@ -118,11 +119,19 @@ pub(in crate::web::console) async fn assign_license(
     request: HttpRequest,
     current: CurrentUser,
     org: OrgHandle,
-    id: Path<String>,
+    id: Path<UserId>,
     form: Posted<Choice>,
 ) -> Answer {
     let kind = form.0.license;
-    act(&request, current, org, id, move |tx, id| licenses::assign(tx, id, &kind), "holds the licence.").await
+    act(
+        &request,
+        current,
+        org,
+        id,
+        move |tx, id| licenses::assign(tx, id, &kind.parse()?),
+        "holds the licence.",
+    )
+    .await
 }
 
 /// Does one thing to a user and goes back to the page, which says what came of it.
@@ -130,8 +139,8 @@ async fn act(
     request: &HttpRequest,
     current: CurrentUser,
     org: OrgHandle,
-    id: Path<String>,
-    act: impl FnOnce(&mut Tx, &str) -> Result<Noted<User>> + Send + 'static,
+    id: Path<UserId>,
+    act: impl FnOnce(&mut Tx, &UserId) -> Result<Noted<User>> + Send + 'static,
     done: &'static str,
 ) -> Answer {
     let id = id.into_inner();

@@ -6,8 +6,9 @@ use crate::db::Conn;
 use crate::domain::users::list::ListedUser;
 use crate::domain::users::{EntraState, lifecycle, list};
 use crate::error::{Error, Result};
+use crate::keys::UserId;
 use crate::web::console::tasks;
-use crate::web::extract::{CurrentUser, Fields, OrgHandle, Posted, values};
+use crate::web::extract::{CurrentUser, Fields, OrgHandle, Posted, keys, values};
 use crate::web::page::{self, Answer, Layout, Refused};
 use crate::web::query::Pairs;
 use actix_web::HttpRequest;
@@ -39,14 +40,14 @@ pub(in crate::web::console) async fn ask(
     org: OrgHandle,
     Pairs(fields): Pairs,
 ) -> Answer {
-    let Some(ids) = selected(&request, &fields) else { return Ok(page::go("/users")) };
+    let Some(ids) = selected(&request, &fields)? else { return Ok(page::go("/users")) };
     render(layout, org, ids, (Back::of(&fields), String::new()), None).await
 }
 
 async fn render(
     layout: Layout,
     org: OrgHandle,
-    ids: Vec<String>,
+    ids: Vec<UserId>,
     (back, typed): (Back, String),
     refusal: Option<Error>,
 ) -> Answer {
@@ -69,7 +70,7 @@ pub(in crate::web::console) async fn delete(
     form: Posted<Fields>,
 ) -> Answer {
     let Posted(fields) = form;
-    let ids = values(&fields, "id");
+    let ids: Vec<UserId> = keys(&fields, "id")?;
     let typed = values(&fields, "typed").pop().unwrap_or_default();
     let (asked, keys) = (ids.clone(), org.inner().keys().clone());
     // Whoever clicks twice is led to what the first click began: the users may be gone by now.
@@ -110,12 +111,12 @@ fn phrase(rows: &[UserRow]) -> String {
     }
 }
 
-fn chosen(conn: &mut Conn, ids: &[String]) -> Result<Vec<ListedUser>> {
+fn chosen(conn: &mut Conn, ids: &[UserId]) -> Result<Vec<ListedUser>> {
     if ids.is_empty() || ids.len() > MOST {
         return Err(Error::Conflict(format!("Select from 1 to {MOST} users.")));
     }
     let rows = list::these(conn, ids)?;
-    let distinct: HashSet<&String> = ids.iter().collect();
+    let distinct: HashSet<&UserId> = ids.iter().collect();
     if rows.len() == distinct.len() {
         Ok(rows)
     } else {

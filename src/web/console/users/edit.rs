@@ -6,6 +6,7 @@ use crate::domain::users::by_hand::{self, LocalProfile, Telephony};
 use crate::domain::users::look_alike::{self, Written};
 use crate::domain::users::{self, Email, Profile, User, federation};
 use crate::error::{Error, Result};
+use crate::keys::{SiteId, UserId};
 use crate::web::extract::{CurrentUser, OrgHandle, Posted};
 use crate::web::page::{self, Answer, Layout, Refused};
 use crate::web::session::BrowserSession;
@@ -61,7 +62,7 @@ impl UserForm {
             language: text(&profile.language),
             phone_number: text(&user.phone_number),
             extension: text(&user.extension),
-            site: user.site_id.clone().unwrap_or_default(),
+            site: user.site_id.as_ref().map(ToString::to_string).unwrap_or_default(),
             federated_id: text(&user.federated_id),
             look_alike: String::new(),
             federated_look_alike: String::new(),
@@ -84,6 +85,11 @@ impl UserForm {
             ..Profile::named(self.user_name.trim())
         };
         LocalProfile { profile, email: some(&self.email) }
+    }
+
+    /// The site that was chosen, if one was.
+    fn site(&self) -> Result<Option<SiteId>, Error> {
+        Ok(if self.site.is_empty() { None } else { Some(self.site.parse()?) })
     }
 
     fn telephony(&self) -> Telephony {
@@ -122,7 +128,7 @@ pub(in crate::web::console) async fn create(
     let entered = form.clone();
     let made = org
         .write(current.actor(), move |tx| {
-            let (user, noted) = by_hand::create(tx, entered.wish(), Some(&entered.site))?.split();
+            let (user, noted) = by_hand::create(tx, entered.wish(), entered.site()?.as_ref())?.split();
             let user = by_hand::set_telephony(tx, &user.id, entered.telephony())?;
             look_alike::must_differ(tx.conn, Written::UserName, &user, !entered.look_alike.is_empty())?;
             Ok(noted.with(user.split().0))
@@ -144,7 +150,7 @@ pub(in crate::web::console) async fn change(
     current: CurrentUser,
     layout: Layout,
     org: OrgHandle,
-    id: Path<String>,
+    id: Path<UserId>,
     form: Posted<UserForm>,
 ) -> Answer {
     let (id, Posted(form)) = (id.into_inner(), form);
@@ -168,7 +174,7 @@ pub(in crate::web::console) async fn set_telephony(
     current: CurrentUser,
     layout: Layout,
     org: OrgHandle,
-    id: Path<String>,
+    id: Path<UserId>,
     form: Posted<UserForm>,
 ) -> Answer {
     let (id, Posted(form)) = (id.into_inner(), form);
@@ -185,7 +191,7 @@ pub(in crate::web::console) async fn set_federated_id(
     current: CurrentUser,
     layout: Layout,
     org: OrgHandle,
-    id: Path<String>,
+    id: Path<UserId>,
     form: Posted<UserForm>,
 ) -> Answer {
     let (id, Posted(form)) = (id.into_inner(), form);
@@ -204,7 +210,7 @@ pub(in crate::web::console) async fn set_federated_id(
     saved(request, current, layout, org, (id, form), changed).await
 }
 
-async fn stored_form(org: &OrgHandle, id: &str) -> Result<UserForm, Error> {
+async fn stored_form(org: &OrgHandle, id: &UserId) -> Result<UserForm, Error> {
     let id = id.to_owned();
     org.read(move |conn| {
         let user = users::find(conn, &id)?;
@@ -220,7 +226,7 @@ async fn saved(
     current: CurrentUser,
     layout: Layout,
     org: OrgHandle,
-    (id, form): (String, UserForm),
+    (id, form): (UserId, UserForm),
     outcome: Result<User, Error>,
 ) -> Answer {
     match outcome {

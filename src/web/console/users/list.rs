@@ -5,11 +5,13 @@ use crate::domain::licenses::{self, LicenseType};
 use crate::domain::sites::{self, Site};
 use crate::domain::users::EntraState;
 use crate::domain::users::list::{self, Filter, ListedUser, Order, Total, UserPage, Which};
+use crate::keys::UserId;
 use crate::web::extract::{Fields, OrgHandle, values};
 use crate::web::page::{self, Answer, Layout};
 use crate::web::query::Query;
 use askama::Template;
 use serde::Deserialize;
+use std::str::FromStr;
 
 const LIST: &str = "/users";
 const PAGE: usize = 50;
@@ -44,7 +46,7 @@ struct ListPage {
 
 /// A line of a list of users.
 pub(super) struct UserRow {
-    pub(super) id: String,
+    pub(super) id: UserId,
     pub(super) name: String,
     pub(super) user_name: String,
     pub(super) site: Option<String>,
@@ -97,13 +99,17 @@ impl From<ListedUser> for UserRow {
     }
 }
 
+/// What a filter by one kind of thing names. What cannot be a key is no word of the filter.
+fn which<K: FromStr>(word: &str) -> Option<Which<K>> {
+    match word {
+        "" => None,
+        "none" => Some(Which::Nothing),
+        id => id.parse().ok().map(Which::This),
+    }
+}
+
 impl ListQuery {
     fn filter(&self) -> Filter {
-        let which = |word: &str| match word {
-            "" => None,
-            "none" => Some(Which::Nothing),
-            id => Some(Which::This(id.to_owned())),
-        };
         Filter {
             words: self.q.clone(),
             active: match self.state.as_str() {

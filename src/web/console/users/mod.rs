@@ -10,17 +10,19 @@ pub(super) mod show;
 pub(super) mod worklists;
 
 use crate::domain::users::{EntraState, Held, User};
-use crate::web::extract::{Fields, values};
+use crate::error::Result;
+use crate::keys::UserId;
+use crate::web::extract::{Fields, keys};
 use crate::web::session::BrowserSession;
 use actix_web::HttpRequest;
 
 /// The users that were selected in a list. Without any, the page that comes next says that some are to be.
-fn selected(request: &HttpRequest, fields: &Fields) -> Option<Vec<String>> {
-    let ids = values(fields, "id");
+fn selected(request: &HttpRequest, fields: &Fields) -> Result<Option<Vec<UserId>>> {
+    let ids = keys(fields, "id")?;
     if ids.is_empty() {
         BrowserSession::of(request).flash("note", "Select one or more users first.");
     }
-    Some(ids).filter(|ids| !ids.is_empty())
+    Ok(Some(ids).filter(|ids| !ids.is_empty()))
 }
 
 /// A badge's kind and word for whether a user may sign in.

@@ -7,8 +7,9 @@ use crate::domain::sites::{self, Site};
 use crate::domain::users::by_hand::{self, Placed};
 use crate::domain::users::list;
 use crate::error::{Error, Result};
+use crate::keys::UserId;
 use crate::web::console::tasks;
-use crate::web::extract::{CurrentUser, Fields, OrgHandle, Posted, values};
+use crate::web::extract::{CurrentUser, Fields, OrgHandle, Posted, keys, values};
 use crate::web::page::{self, Answer, Layout, Refused};
 use crate::web::query::Pairs;
 use actix_web::HttpRequest;
@@ -47,14 +48,14 @@ pub(in crate::web::console) async fn ask(
     org: OrgHandle,
     Pairs(fields): Pairs,
 ) -> Answer {
-    let Some(ids) = selected(&request, &fields) else { return Ok(page::go("/users")) };
+    let Some(ids) = selected(&request, &fields)? else { return Ok(page::go("/users")) };
     render(layout, org, ids, &fields, None).await
 }
 
 async fn render(
     layout: Layout,
     org: OrgHandle,
-    ids: Vec<String>,
+    ids: Vec<UserId>,
     fields: &Fields,
     refusal: Option<Error>,
 ) -> Answer {
@@ -82,14 +83,16 @@ pub(in crate::web::console) async fn place(
     form: Posted<Fields>,
 ) -> Answer {
     let Posted(fields) = form;
-    let ids = values(&fields, "id");
+    let ids: Vec<UserId> = keys(&fields, "id")?;
     let site = values(&fields, "site").pop().unwrap_or_default();
     if site.is_empty() {
         let refusal = Error::invalid("site", "Choose the site. It cannot be changed later.");
         return render(layout, org, ids, &fields, Some(refusal)).await;
     }
     let begun = match few_enough(&ids) {
-        Ok(()) => org.write(current.actor(), move |tx| by_hand::begin_setting_site(tx, &ids, &site)).await,
+        Ok(()) => {
+            org.write(current.actor(), move |tx| by_hand::begin_setting_site(tx, &ids, &site.parse()?)).await
+        }
         Err(refusal) => Err(refusal),
     };
     tasks::answer(&request, &org, begun, &Back::of(&fields).path()).await
@@ -116,12 +119,12 @@ fn describe(what: &str, names: &[String]) -> Option<String> {
     }
 }
 
-fn load(conn: &mut Conn, ids: &[String]) -> Result<(Vec<list::ListedUser>, Vec<Site>)> {
+fn load(conn: &mut Conn, ids: &[UserId]) -> Result<(Vec<list::ListedUser>, Vec<Site>)> {
     few_enough(ids)?;
     Ok((list::these(conn, ids)?, sites::all(conn)?))
 }
 
-fn few_enough(ids: &[String]) -> Result<()> {
+fn few_enough(ids: &[UserId]) -> Result<()> {
     if ids.is_empty() || ids.len() > MOST {
         return Err(Error::Conflict(format!("Select from 1 to {MOST} users.")));
     }

@@ -12,6 +12,7 @@ use crate::domain::users::by_hand::{self, LinkRequest};
 use crate::domain::users::{self, Email, EntraState, Held, User};
 use crate::domain::{Role, audit, provisioning};
 use crate::error::{Error, Result};
+use crate::keys::UserId;
 use crate::web::extract::{CurrentUser, OrgHandle};
 use crate::web::page::{self, Answer, Layout, Refused, when};
 use actix_web::web::Path;
@@ -103,7 +104,7 @@ pub(in crate::web::console) async fn show(
     current: CurrentUser,
     layout: Layout,
     org: OrgHandle,
-    id: Path<String>,
+    id: Path<UserId>,
 ) -> Answer {
     render(current, layout, org, id.into_inner(), None, None).await
 }
@@ -113,7 +114,7 @@ pub(super) async fn render(
     current: CurrentUser,
     layout: Layout,
     org: OrgHandle,
-    id: String,
+    id: UserId,
     entered: Option<UserForm>,
     refusal: Option<Error>,
 ) -> Answer {
@@ -138,7 +139,7 @@ pub(super) async fn render(
 }
 
 fn about(conn: &mut Conn, user: &User) -> Result<About> {
-    let mine = audit::Filter { subject: Some(user.id.clone()), ..audit::Filter::default() };
+    let mine = audit::Filter { subject: Some(user.id.to_string()), ..audit::Filter::default() };
     let lately = audit::list(conn, &mine, &At::Start, LATELY)?.items;
     let asked = provisioning::Filter { user: Some(user.id.clone()), ..provisioning::Filter::default() };
     let requests = provisioning::list(conn, &asked, &At::Start, LATELY)?.items;
@@ -150,7 +151,7 @@ fn about(conn: &mut Conn, user: &User) -> Result<About> {
     Ok(About {
         emails: users::emails(conn, &user.id)?,
         groups: groups::of_user(conn, &user.id)?,
-        site: user.site_id.as_deref().map(|id| sites::find(conn, id)).transpose()?,
+        site: user.site_id.as_ref().map(|id| sites::find(conn, id)).transpose()?,
         sites: sites::all(conn)?,
         license: licenses::of(conn, &user.id)?,
         stock: licenses::stock(conn)?,

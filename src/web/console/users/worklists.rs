@@ -4,6 +4,7 @@ use super::held_words;
 use super::list::UserRow;
 use crate::domain::users::list::{self, Filter, Total, UserPage};
 use crate::domain::users::{EntraState, by_hand};
+use crate::keys::UserId;
 use crate::web::console::home::INACTIVE_DAYS;
 use crate::web::extract::{CurrentUser, Fields, OrgHandle, Posted};
 use crate::web::page::{self, Answer, Layout, when};
@@ -106,7 +107,7 @@ struct ToLinkPage {
 
 /// An account that Entra ID tried to create.
 struct LinkRequestRow {
-    id: String,
+    id: UserId,
     name: String,
     user_name: String,
     external_id: String,
@@ -147,7 +148,7 @@ pub(in crate::web::console) async fn dismiss(
     request: HttpRequest,
     current: CurrentUser,
     org: OrgHandle,
-    id: Path<String>,
+    id: Path<UserId>,
     _form: Posted<Fields>,
 ) -> Answer {
     let outcome = org.write(current.actor(), move |tx| by_hand::dismiss_link(tx, &id)).await;
