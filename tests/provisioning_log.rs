@@ -158,6 +158,13 @@ async fn a_refused_change_of_a_group_names_the_group() {
     let event = failed(&console, 404, "Drivers", None);
     assert!(event.remedy.unwrap().contains("The group Drivers went on"));
     assert!(event.group_id.is_none());
+
+    // The ids of groups are none of users': nobody is said to have deleted a user Drivers by hand.
+    let id = path.rsplit('/').next().unwrap();
+    entra.get(&format!("/Users/{id}")).await;
+    let event = last(&console);
+    assert_eq!(event.status, 404);
+    assert!(event.remedy.unwrap().starts_with("No user had this id here"));
 }
 
 #[actix_web::test]

@@ -192,13 +192,20 @@ async fn what_cannot_be_of_a_group_is_refused_whole() {
 }
 
 #[actix_web::test]
-async fn a_user_deleted_here_by_hand_keeps_nobody_else_out_of_a_group() {
+async fn a_user_or_a_group_that_is_gone_keeps_nobody_else_out_of_a_group() {
     let (console, entra) = Console::with_entra();
     let (ana, bo) = (user(&entra, "ana").await, user(&entra, "bo").await);
     let gone = console.find("ana@example.com").unwrap().id;
     console.write(move |tx| rollcall::domain::users::lifecycle::delete(tx, &[gone]));
-    let id = group(&entra, "Crew", &[&ana, &bo]).await;
+    let crew = group(&entra, "Old crew", &[]).await;
+    assert_eq!(entra.delete(&format!("/Groups/{crew}")).await.status, 204);
+    let id = group(&entra, "Crew", &[&ana, &crew, &bo]).await;
     assert_eq!(members(&entra, &id).await, ["bo"]);
+    let log = console.signed_in("olga").await.get("/activity/provisioning").await.text();
+    for (name, what) in [("ana@example.com", "user"), ("Old crew", "group")] {
+        let line = format!("{name} was left out of the group: that {what}'s id is gone for good.");
+        assert!(log.contains(&line), "{line}\n{log}");
+    }
 }
 
 #[actix_web::test]

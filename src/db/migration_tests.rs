@@ -104,6 +104,19 @@ const WRITTEN: &[(&str, &str)] = &[
     ),
     ("0075", "UPDATE guard_arrivals SET people = 9;"),
     ("0077", "UPDATE users SET search_text = '\u{e9} stale' WHERE id = 'freed';"),
+    (
+        "0081",
+        "INSERT INTO retired_scim_ids VALUES
+             ('of-a-user', 'Sales', 'deleted', 'olga', '2026-11-01 00:00:00'),
+             ('of-a-group', 'Crew', 'deleted', 'Entra ID', '2026-11-02 00:00:00'),
+             ('of-one-kept', 'Sales', 'deleted', 'olga', '2026-11-03 00:00:00'),
+             ('taken-over', 'Crew', 'adopted', 'Entra ID', '2026-11-04 00:00:00');
+         INSERT INTO audit_events VALUES
+             ('4', '2026-11-01 00:00:00', 'person', 'olga', 'x', 'user.deleted', 'user', 'u', 'Sales',
+              '[{\"attribute\":\"user name\",\"before\":\"Sales\",\"after\":null},
+                {\"attribute\":\"SCIM id\",\"before\":\"of-a-user\",\"after\":null}]'),
+             ('5', '2026-11-02 00:00:00', 'entra', NULL, 'x', 'group.deleted', 'group', 'g', 'Crew', '[]');",
+    ),
 ];
 
 /// What is to be seen after which migration: the values of a query, one a row, with ` | ` between them.
@@ -200,6 +213,13 @@ const SEEN: &[(&str, &str, &str)] = &[
     ("0077", "SELECT id AS seen FROM users WHERE search_text LIKE '%0309988%'", "ana"),
     ("0078", "SELECT id AS seen FROM users WHERE search_text LIKE '%stale%'", ""),
     ("0081", "SELECT program AS seen FROM oldest_programs WHERE migration = '202611260081'", "0.1.0"),
+    ("0082", "SELECT scim_id AS seen FROM retired_scim_ids ORDER BY retired_at, scim_id", "of-a-user | old | taken-over"),
+    (
+        "0082",
+        "SELECT scim_id || ' ' || name || ' ' || retired_by || ' ' || retired_at AS seen FROM retired_group_ids
+             ORDER BY scim_id",
+        "of-a-group Crew Entra ID 2026-11-02 00:00:00 | of-one-kept Sales olga 2026-11-03 00:00:00",
+    ),
 ];
 
 const ARRIVALS: &str = "SELECT loss || ' ' || minute || ' ' || people AS seen FROM guard_arrivals";
@@ -207,7 +227,7 @@ const FOUND: &str = "SELECT id AS seen FROM user_search JOIN users ON search_no 
                      WHERE user_search MATCH 'lim'";
 
 /// Tables of which a migration takes rows away.
-const TAKEN: &[(&str, &str)] = &[("0055", "sso_settings")];
+const TAKEN: &[(&str, &str)] = &[("0055", "sso_settings"), ("0082", "retired_scim_ids")];
 /// Tables that a migration begins anew, empty: what is in them is over in hours.
 const DROPPED: &[(&str, &str)] = &[
     ("0023", "guard_tally"),

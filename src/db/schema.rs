@@ -122,6 +122,15 @@ diesel::table! {
 }
 
 diesel::table! {
+    retired_group_ids (scim_id) {
+        scim_id -> Text,
+        name -> Text,
+        retired_by -> Text,
+        retired_at -> Timestamp,
+    }
+}
+
+diesel::table! {
     sessions (id) {
         id -> Text,
         user_id -> Nullable<Text>,
@@ -624,6 +633,7 @@ diesel::allow_tables_to_appear_in_same_query!(
     users,
     user_emails,
     retired_scim_ids,
+    retired_group_ids,
     sessions,
     sign_in_failures,
     sign_in_guesses,

@@ -2,9 +2,9 @@
 
 use super::forget;
 use super::members::{self, Moved};
-use super::{Group, Noted, Tx, fold, named, note};
+use super::{Group, Noted, Retired, Tx, fold, named, note};
 use crate::db::Conn;
-use crate::db::schema::{group_members, retired_scim_ids, user_groups};
+use crate::db::schema::{group_members, retired_group_ids, user_groups};
 use crate::domain::audit::{self, Action};
 use crate::domain::names;
 use crate::error::{Error, Result};
@@ -283,14 +283,13 @@ fn taken(name: &str) -> Error {
 }
 
 fn retire(tx: &mut Tx, group: &Group) -> Result<()> {
-    let row = (
-        retired_scim_ids::scim_id.eq(&group.scim_id),
-        retired_scim_ids::user_name.eq(&group.name),
-        retired_scim_ids::reason.eq("deleted"),
-        retired_scim_ids::retired_by.eq(tx.actor.name()),
-        retired_scim_ids::retired_at.eq(tx.now),
-    );
-    diesel::insert_into(retired_scim_ids::table).values(row).execute(tx.conn)?;
+    let retired = Retired {
+        scim_id: group.scim_id.clone(),
+        name: group.name.clone(),
+        retired_by: tx.actor.name().to_owned(),
+        retired_at: tx.now,
+    };
+    diesel::insert_into(retired_group_ids::table).values(&retired).execute(tx.conn)?;
     Ok(())
 }
 

@@ -2,7 +2,7 @@
 
 use super::{Group, Held, Member, MemberId, Profile, new_id};
 use crate::db::Conn;
-use crate::db::schema::{group_members, retired_scim_ids, user_groups, users};
+use crate::db::schema::{group_members, retired_group_ids, retired_scim_ids, user_groups, users};
 use crate::domain::Tx;
 use crate::error::Result;
 use crate::keys::{GroupId, UserId};
@@ -170,15 +170,23 @@ fn deleted_before(conn: &mut Conn, gone: &[&MemberCandidate]) -> Result<Vec<Stri
 /// What is said of ids that nobody has. One whom nobody knows must not keep all others out of the group.
 fn left_out(conn: &mut Conn, ids: &[&String]) -> Result<Vec<String>> {
     let (told, more) = ids.split_at(ids.len().min(MOST_TOLD));
-    let gone: Vec<(String, String)> = retired_scim_ids::table
+    let people: Vec<(String, String)> = retired_scim_ids::table
         .filter(retired_scim_ids::scim_id.eq_any(told))
         .select((retired_scim_ids::scim_id, retired_scim_ids::user_name))
         .load(conn)?;
-    let gone: HashMap<String, String> = gone.into_iter().collect();
+    let groups: Vec<(String, String)> = retired_group_ids::table
+        .filter(retired_group_ids::scim_id.eq_any(told))
+        .select((retired_group_ids::scim_id, retired_group_ids::name))
+        .load(conn)?;
+    let people = people.into_iter().map(|(id, name)| (id, (name, "user")));
+    let groups = groups.into_iter().map(|(id, name)| (id, (name, "group")));
+    let gone: HashMap<String, (String, &str)> = people.chain(groups).collect();
     let mut said: Vec<String> = told
         .iter()
         .map(|id| match gone.get(*id) {
-            Some(name) => format!("{name} was left out of the group: that user's id is gone for good."),
+            Some((name, what)) => {
+                format!("{name} was left out of the group: that {what}'s id is gone for good.")
+            }
             None => format!(
                 "A member was left out of the group: there is no user or group with the id “{}”.",
                 id.chars().take(LONGEST_ID_SHOWN).collect::<String>()

@@ -13,7 +13,7 @@ use super::page::{At, Page};
 use super::users::{Held, Profile};
 use super::{Noted, Tx, fold, new_id};
 use crate::db::Conn;
-use crate::db::schema::{group_members, user_groups, users};
+use crate::db::schema::{group_members, retired_group_ids, user_groups, users};
 use crate::error::{Error, Result};
 use crate::keys::{GroupId, UserId};
 use chrono::NaiveDateTime;
@@ -53,6 +53,20 @@ pub struct Group {
     pub version: i32,
     /// When it was deleted: it is not seen any more, and its memberships go some at a time.
     deleted_at: Option<NaiveDateTime>,
+}
+
+/// A SCIM id of a group that is gone for good.
+#[derive(Clone, Debug, Queryable, Selectable, Insertable)]
+#[diesel(table_name = retired_group_ids)]
+pub struct Retired {
+    /// The id.
+    pub scim_id: String,
+    /// The name of the group then.
+    pub name: String,
+    /// Who retired it.
+    pub retired_by: String,
+    /// When, in UTC.
+    pub retired_at: NaiveDateTime,
 }
 
 /// A group with what a list of groups shows.
@@ -122,6 +136,11 @@ pub fn present(conn: &mut Conn, ids: &[&GroupId]) -> Result<HashSet<GroupId>> {
 pub fn with_scim_id(conn: &mut Conn, scim_id: &str) -> Result<Option<Group>> {
     let mine = living().filter(user_groups::scim_id.eq(scim_id));
     Ok(mine.select(Group::as_select()).first(conn).optional()?)
+}
+
+/// What became of the SCIM id of a group that answers no more.
+pub fn retired(conn: &mut Conn, scim_id: &str) -> Result<Option<Retired>> {
+    Ok(retired_group_ids::table.find(scim_id).select(Retired::as_select()).first(conn).optional()?)
 }
 
 /// The group of this name, ignoring case.

@@ -146,17 +146,19 @@ fn of_group(conn: &mut Conn, scim_id: &str) -> Result<ResolvedSubject> {
             ..ResolvedSubject::default()
         });
     }
-    Ok(match lifecycle::retired(conn, scim_id)? {
+    Ok(match groups::retired(conn, scim_id)? {
         Some(retired) => {
             let remedy = format!(
                 "The group {} went on {}. Restart provisioning in Entra ID, so that it is matched or created again.",
-                retired.user_name,
+                retired.name,
                 in_words(retired.retired_at)
             );
             let sentence = "Entra ID asks for a group by an id that is gone.";
             ResolvedSubject {
+                name: Some(retired.name.clone()),
+                unique_name: Some(retired.name),
                 absence: Some(Absence { cause: "group-gone", sentence, remedy }),
-                ..gone(&retired)
+                ..ResolvedSubject::default()
             }
         }
         None => ResolvedSubject {

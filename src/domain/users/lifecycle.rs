@@ -18,7 +18,7 @@ use diesel::prelude::*;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 
-/// A SCIM id that is gone for good.
+/// A SCIM id of a user that is gone for good.
 #[derive(Clone, Debug, Queryable, Selectable, Insertable)]
 #[diesel(table_name = retired_scim_ids)]
 pub struct Retired {
