@@ -10,6 +10,7 @@
 //! | `returning`     | an account with a role that comes back, perhaps another's  |
 //! | `leaver`        | a request that bars somebody, whatever else it asks        |
 //! | `store`         | writing accounts, and how many there are                   |
+//! | `changesets`    | which of their columns are compared and written together   |
 //! | `lifecycle`     | deactivate, reactivate, delete for good                    |
 //! | `federation`    | how single sign-on knows the account                       |
 //! | `recognition`   | what of that an owner stands behind                        |
@@ -38,6 +39,7 @@ use uuid::Uuid;
 
 pub mod by_entra;
 pub mod by_hand;
+mod changesets;
 pub mod federation;
 pub mod leaver;
 pub mod lifecycle;
@@ -103,8 +105,8 @@ text_enum! {
 }
 
 /// An account.
-#[derive(Clone, Debug, Queryable, Selectable, Insertable, AsChangeset)]
-#[diesel(table_name = users, treat_none_as_null = true)]
+#[derive(Clone, Debug, Queryable, Selectable, Insertable)]
+#[diesel(table_name = users)]
 pub struct User {
     /// The console's key: never changes, never shown to SCIM.
     pub id: UserId,

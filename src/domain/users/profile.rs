@@ -13,8 +13,8 @@ const LONGEST_USER_NAME: usize = 256;
 const LONGEST_VALUE: usize = 1024;
 
 /// The attributes that the identity provider owns.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Queryable, Selectable, Insertable, AsChangeset)]
-#[diesel(table_name = users, treat_none_as_null = true)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Queryable, Selectable, Insertable)]
+#[diesel(table_name = users)]
 pub struct Profile {
     /// Unique in the organisation, ignoring case.
     pub user_name: String,

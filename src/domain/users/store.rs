@@ -1,5 +1,6 @@
 //! Writing accounts: the columns that follow from others, the addresses, the census.
 
+use super::changesets::{Description, Standing};
 use super::{
     Email, HIDDEN, SEEN_AS_ENTRAS, User, emails, find, named, role_holder_known_as, waiting_for_name,
 };
@@ -84,70 +85,21 @@ pub(in crate::domain) fn store_over(
     user.version += 1;
     user.updated_at = tx.now;
     let profile = &user.profile;
-    let plain = (
-        users::display_name.eq(&profile.display_name),
-        users::given_name.eq(&profile.given_name),
-        users::family_name.eq(&profile.family_name),
-        users::title.eq(&profile.title),
-        users::department.eq(&profile.department),
-        users::manager.eq(&profile.manager),
-        users::work_phone.eq(&profile.work_phone),
-        users::mobile_phone.eq(&profile.mobile_phone),
-        users::locale.eq(&profile.locale),
-        users::time_zone.eq(&profile.time_zone),
-        users::language.eq(&profile.language),
-        users::more.eq(&profile.more),
+    let always = (
+        Description::from(profile),
         users::search_text.eq(&user.search_text),
         users::updated_at.eq(user.updated_at),
         users::version.eq(user.version),
     );
-    let name = (user.profile.user_name != before.profile.user_name).then(|| {
+    let name = (profile.user_name != before.profile.user_name).then(|| {
         let looks = (users::look_key.eq(&user.look_key), users::look_written.eq(&user.look_written));
         (users::user_name.eq(&profile.user_name), users::user_name_key.eq(&user.user_name_key), looks)
     });
     let sort_name = (user.sort_name != before.sort_name).then(|| users::sort_name.eq(&user.sort_name));
     let external_id = (profile.external_id != before.profile.external_id)
         .then(|| users::external_id.eq(&profile.external_id));
-    let standing = (user.standing() != before.standing()).then(|| {
-        (
-            users::scim_id.eq(&user.scim_id),
-            users::entra_object_id.eq(&user.entra_object_id),
-            users::phone_number.eq(&user.phone_number),
-            users::extension.eq(&user.extension),
-            users::site_id.eq(&user.site_id),
-            users::site_sent.eq(&user.site_sent),
-            users::site_sent_key.eq(&user.site_sent_key),
-            users::site_urn.eq(&user.site_urn),
-            users::active.eq(user.active),
-            users::entra_state.eq(user.entra_state),
-            users::role.eq(user.role),
-            users::handed_over.eq(user.handed_over),
-            users::password_hash.eq(&user.password_hash),
-            users::deactivated_at.eq(user.deactivated_at),
-            users::deleted_in_entra_at.eq(user.deleted_in_entra_at),
-            (users::seen.eq(user.seen), users::held.eq(user.held), users::held_at.eq(user.held_at)),
-            (users::federated_id.eq(&user.federated_id), users::federated_key.eq(&user.federated_key)),
-            users::deactivated_by_hand.eq(user.deactivated_by_hand),
-            (
-                users::object_id_found_by.eq(user.object_id_found_by),
-                users::object_id_found_as.eq(&user.object_id_found_as),
-                users::name_last_confirmed.eq(&user.name_last_confirmed),
-                users::federated_id_last_confirmed.eq(&user.federated_id_last_confirmed),
-            ),
-            (
-                users::confirmed_name_key.eq(&user.confirmed_name_key),
-                users::confirmed_federated_key.eq(&user.confirmed_federated_key),
-                users::confirmed_object_id.eq(&user.confirmed_object_id),
-            ),
-            (
-                users::held_name.eq(&user.held_name),
-                users::held_name_key.eq(&user.held_name_key),
-                users::held_no.eq(user.held_no),
-                users::held_first_no.eq(user.held_first_no),
-            ),
-        )
-    });
-    let change = (plain, name, sort_name, external_id, standing);
+    let standing = Some(Standing::from(&*user)).filter(|now| *now != Standing::from(before));
+    let change = (always, name, sort_name, external_id, standing);
     diesel::update(users::table.find(&user.id)).set(change).execute(tx.conn)?;
     if write {
         diesel::delete(user_emails::table.filter(user_emails::user_id.eq(&user.id))).execute(tx.conn)?;
@@ -276,23 +228,4 @@ pub(super) fn not_of_a_role_holder(conn: &mut Conn, own: Option<&UserId>, user_n
     let message =
         format!("By the name “{user_name}” Entra ID knows another account already. Choose another.");
     Err(Error::taken("user_name", message))
-}
-
-impl User {
-    /// All that is not the profile and changes seldom.
-    fn standing(&self) -> impl PartialEq {
-        (
-            (self.scim_id.clone(), self.entra_object_id.clone(), self.phone_number.clone()),
-            (self.extension.clone(), self.site_id.clone(), self.site_sent.clone(), self.site_urn.clone()),
-            (self.active, self.entra_state, self.role, self.handed_over, self.password_hash.clone()),
-            (self.deactivated_at, self.deleted_in_entra_at, self.seen, self.held, self.held_at),
-            self.federated_id.clone(),
-            self.confirmed_name_key.clone(),
-            self.confirmed_federated_key.clone(),
-            self.confirmed_object_id.clone(),
-            (self.held_name.clone(), self.held_no, self.held_first_no),
-            (self.deactivated_by_hand, self.object_id_found_by, self.object_id_found_as.clone()),
-            (self.name_last_confirmed.clone(), self.federated_id_last_confirmed.clone()),
-        )
-    }
 }
