@@ -339,7 +339,7 @@ fn plain(operation: Operation, outcome: Outcome, status: u16, token: &str) -> Re
 /// Does `work` as somebody else, some time ago.
 fn at<T>(tx: &mut Tx, actor: &Actor, ago: TimeDelta, work: impl FnOnce(&mut Tx) -> Result<T>) -> Result<T> {
     let now = tx.now - ago;
-    work(&mut Tx { conn: tx.conn, actor, now, keys: tx.keys })
+    work(&mut Tx::new(tx.conn, actor, now, tx.keys))
 }
 
 #[cfg(test)]

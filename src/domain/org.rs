@@ -255,7 +255,7 @@ impl Org {
         move |conn| {
             let now = self.now();
             authority.must_hold(conn, now)?;
-            work(&mut Tx { conn, actor: authority.actor(), now, keys: self.keys() }).map(Noted::into_inner)
+            work(&mut Tx::new(conn, authority.actor(), now, self.keys())).map(Noted::into_inner)
         }
     }
 }

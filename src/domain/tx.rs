@@ -19,7 +19,12 @@ pub struct Tx<'a> {
     pub now: NaiveDateTime,
     /// What seals the secrets that are stored.
     pub keys: &'a Keyring,
+    /// Only the domain makes one: see [`Tx::new`].
+    _made: Made,
 }
+
+/// What nobody else can name, and so nobody else can make a [`Tx`] without [`Tx::new`].
+struct Made;
 
 /// A value together with the proof that its change is in the audit log, or with a reason why it need not be.
 ///
@@ -105,7 +110,17 @@ impl<T> Deref for Noted<T> {
     }
 }
 
-impl Tx<'_> {
+impl<'a> Tx<'a> {
+    /// A change by this actor, in this transaction. Whoever makes one sees to it that a change without an entry is undone.
+    pub(in crate::domain) fn new(
+        conn: &'a mut Conn,
+        actor: &'a Actor,
+        now: NaiveDateTime,
+        keys: &'a Keyring,
+    ) -> Self {
+        Self { conn, actor, now, keys, _made: Made }
+    }
+
     /// Writes an entry into the audit log: the actor did `action` to `subject`.
     ///
     /// # Errors
@@ -131,9 +146,9 @@ impl Tx<'_> {
     }
 
     /// As [`Tx::note`], for many things that were done at once.
-    pub(in crate::domain) fn note_many<'a>(
+    pub(in crate::domain) fn note_many<'n>(
         &mut self,
-        notes: impl Iterator<Item = (Action, Subject<'a>, Vec<Change>)>,
+        notes: impl Iterator<Item = (Action, Subject<'n>, Vec<Change>)>,
     ) -> Result<Noted<()>> {
         audit::insert(self.conn, (self.actor, self.now), notes)?;
         Ok(Noted(()))
@@ -146,6 +161,6 @@ impl Tx<'_> {
     /// Those of `work`, or if the database cannot begin or end it.
     pub fn nested<T, E: From<Error>>(&mut self, work: impl FnOnce(&mut Tx) -> Result<T, E>) -> Result<T, E> {
         let (actor, now, keys) = (self.actor, self.now, self.keys);
-        in_transaction(self.conn, |conn| work(&mut Tx { conn, actor, now, keys }))
+        in_transaction(self.conn, |conn| work(&mut Tx::new(conn, actor, now, keys)))
     }
 }

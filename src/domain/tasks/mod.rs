@@ -229,7 +229,7 @@ pub(super) fn begin_by_itself(
     what: &impl TaskInput,
     total: i64,
 ) -> Result<Task> {
-    let tx = &mut Tx { conn: tx.conn, actor: &Actor::Rollcall, now: tx.now, keys: tx.keys };
+    let tx = &mut Tx::new(tx.conn, &Actor::Rollcall, tx.now, tx.keys);
     begin(tx, kind, subject, what, total)
 }
 
