@@ -139,6 +139,10 @@ keys! {
     UserId of "user";
     /// Key of a group.
     GroupId of "group";
+    /// Key of a client that gets access tokens.
+    ClientId of "OAuth client";
+    /// Key of a secret of such a client.
+    ClientSecretId of "client secret";
     /// Key of a site.
     SiteId of "site";
     /// Key of another name of a site.

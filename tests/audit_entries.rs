@@ -248,7 +248,7 @@ async fn credentials(sent: &mut BTreeSet<&'static str>) {
     let (client, secrets) = console.org.read(rollcall::domain::identity::clients::list).unwrap().remove(0);
     walk.form(
         "/identity/clients/{id}/secrets",
-        &[&client.id],
+        &[client.id.as_str()],
         &[("years", "2")],
         Action::ClientSecretCreated,
     )
@@ -256,7 +256,7 @@ async fn credentials(sent: &mut BTreeSet<&'static str>) {
     let keys = [client.id.as_str(), secrets[0].id.as_str()];
     walk.form("/identity/clients/{id}/secrets/{secret}/revoke", &keys, &[], Action::ClientSecretRevoked)
         .await;
-    walk.form("/identity/clients/{id}/remove", &[&client.id], &[], Action::ClientRemoved).await;
+    walk.form("/identity/clients/{id}/remove", &[client.id.as_str()], &[], Action::ClientRemoved).await;
     let federation =
         [("federated", "1"), ("tenant_id", TENANT), ("audience", AUDIENCE), ("subject", SUBJECT)];
     walk.form("/identity/federation", &[], &federation, Action::FederationChanged).await;

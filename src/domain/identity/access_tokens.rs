@@ -6,6 +6,7 @@ use crate::db::Conn;
 use crate::db::schema::oauth_access_tokens as tokens;
 use crate::domain::{Tx, new_id};
 use crate::error::Result;
+use crate::keys::{ClientId, ClientSecretId};
 use crate::seal::{self, Keyring};
 use chrono::{NaiveDateTime, TimeDelta};
 use diesel::prelude::*;
@@ -30,8 +31,8 @@ pub struct AccessToken {
     pub id: String,
     digest: String,
     /// The client that got it; none where federation did.
-    pub client_id: Option<String>,
-    secret_id: Option<String>,
+    pub client_id: Option<ClientId>,
+    secret_id: Option<ClientSecretId>,
     /// Whose it is, in words.
     pub label: String,
     /// When it was issued, in UTC.
@@ -54,15 +55,19 @@ pub struct Issued {
 }
 
 /// Issues an access token to a client that proved itself with a secret (their keys), or else to federation.
-pub(super) fn issue(tx: &mut Tx, holder: Option<(&str, &str)>, label: &str) -> Result<Issued> {
+pub(super) fn issue(
+    tx: &mut Tx,
+    holder: Option<(&ClientId, &ClientSecretId)>,
+    label: &str,
+) -> Result<Issued> {
     let now = tx.now;
     prune(tx, holder.map(|(client, _)| client))?;
     let token = format!("{PREFIX}{}", seal::secret());
     let row = AccessToken {
         id: new_id(),
         digest: tx.keys.digest(DIGEST, &token),
-        client_id: holder.map(|(client, _)| client.to_owned()),
-        secret_id: holder.map(|(_, secret)| secret.to_owned()),
+        client_id: holder.map(|(client, _)| client.clone()),
+        secret_id: holder.map(|(_, secret)| secret.clone()),
         label: label.to_owned(),
         created_at: now,
         expires_at: now + GOOD_FOR,
@@ -74,7 +79,7 @@ pub(super) fn issue(tx: &mut Tx, holder: Option<(&str, &str)>, label: &str) -> R
 }
 
 /// Forgets what expired long ago, and the oldest where there are too many.
-fn prune(tx: &mut Tx, client: Option<&str>) -> Result<()> {
+fn prune(tx: &mut Tx, client: Option<&ClientId>) -> Result<()> {
     diesel::delete(tokens::table.filter(tokens::expires_at.lt(tx.now - FORGET_AFTER))).execute(tx.conn)?;
     let mut mine = tokens::table.select(tokens::id).into_boxed();
     mine = match client {
@@ -91,7 +96,7 @@ impl AccessToken {
     /// The key of whose it is.
     #[must_use]
     pub fn holder(&self) -> &str {
-        self.client_id.as_deref().unwrap_or("federation")
+        self.client_id.as_ref().map_or("federation", ClientId::as_str)
     }
 }
 
@@ -136,13 +141,13 @@ pub(super) fn used(tx: &mut Tx, id: &str) -> Result<()> {
     Ok(())
 }
 
-pub(super) fn revoke_of_client(tx: &mut Tx, client: &str) -> Result<()> {
+pub(super) fn revoke_of_client(tx: &mut Tx, client: &ClientId) -> Result<()> {
     let live = tokens::table.filter(tokens::client_id.eq(client)).filter(tokens::revoked_at.is_null());
     diesel::update(live).set(tokens::revoked_at.eq(tx.now)).execute(tx.conn)?;
     Ok(())
 }
 
-pub(super) fn revoke_of_secret(tx: &mut Tx, secret: &str) -> Result<()> {
+pub(super) fn revoke_of_secret(tx: &mut Tx, secret: &ClientSecretId) -> Result<()> {
     let live = tokens::table.filter(tokens::secret_id.eq(secret)).filter(tokens::revoked_at.is_null());
     diesel::update(live).set(tokens::revoked_at.eq(tx.now)).execute(tx.conn)?;
     Ok(())

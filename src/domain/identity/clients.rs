@@ -7,8 +7,9 @@ use super::access_tokens::{self, Issued};
 use crate::db::Conn;
 use crate::db::schema::{oauth_client_secrets as secrets, oauth_clients as clients};
 use crate::domain::audit::{Action, Change, Kind, Subject};
-use crate::domain::{Noted, Tx, names, new_id};
+use crate::domain::{Noted, Tx, names};
 use crate::error::{Error, Result};
+use crate::keys::{ClientId, ClientSecretId};
 use crate::seal::{self, Keyring};
 use chrono::{Months, NaiveDateTime, TimeDelta};
 use diesel::prelude::*;
@@ -28,7 +29,7 @@ const FORGET_AFTER: TimeDelta = TimeDelta::days(90);
 #[diesel(table_name = clients)]
 pub struct Client {
     /// Its key.
-    pub id: String,
+    pub id: ClientId,
     /// What it is for.
     pub label: String,
     /// What it calls itself: the `client_id` of the protocol.
@@ -48,8 +49,8 @@ pub struct Client {
 #[diesel(table_name = secrets)]
 pub struct Secret {
     /// Its key.
-    pub id: String,
-    client_id: String,
+    pub id: ClientSecretId,
+    client_id: ClientId,
     digest: String,
     /// Who made it.
     pub created_by: String,
@@ -109,7 +110,7 @@ impl ClientRefusal {
 
 impl Client {
     fn subject(&self) -> Subject<'_> {
-        Subject { kind: Kind::Client, id: &self.id, name: &self.label }
+        Subject { kind: Kind::Client, id: self.id.as_str(), name: &self.label }
     }
 }
 
@@ -129,13 +130,13 @@ pub fn list(conn: &mut Conn) -> Result<Vec<(Client, Vec<Secret>)>> {
 }
 
 /// The client with this key, if it was not removed.
-pub fn find(conn: &mut Conn, id: &str) -> Result<Client> {
+pub fn find(conn: &mut Conn, id: &ClientId) -> Result<Client> {
     let mine = clients::table.find(id).filter(clients::removed_at.is_null());
     let found = mine.select(Client::as_select()).first(conn).optional()?;
     found.ok_or(Error::NotFound("OAuth client"))
 }
 
-fn secrets_of(conn: &mut Conn, client: &str) -> Result<Vec<Secret>> {
+fn secrets_of(conn: &mut Conn, client: &ClientId) -> Result<Vec<Secret>> {
     let mine = secrets::table.filter(secrets::client_id.eq(client)).order(secrets::id.desc());
     Ok(mine.select(Secret::as_select()).load(conn)?)
 }
@@ -166,7 +167,7 @@ pub fn create(tx: &mut Tx, label: &str, years: u32) -> Result<Noted<(Client, Str
         return Err(Error::Conflict(message));
     }
     let client = Client {
-        id: new_id(),
+        id: ClientId::generate(),
         label: label.to_owned(),
         identifier: Uuid::new_v4().to_string(),
         created_by: tx.actor.name().to_owned(),
@@ -181,7 +182,7 @@ pub fn create(tx: &mut Tx, label: &str, years: u32) -> Result<Noted<(Client, Str
 }
 
 /// Makes another secret of a client, to be good beside those that it has.
-pub fn add_secret(tx: &mut Tx, id: &str, years: u32) -> Result<Noted<(Client, String)>> {
+pub fn add_secret(tx: &mut Tx, id: &ClientId, years: u32) -> Result<Noted<(Client, String)>> {
     let (client, now) = (find(tx.conn, id)?, tx.now);
     let months = match years {
         1..=3 => Months::new(12 * years),
@@ -196,7 +197,7 @@ pub fn add_secret(tx: &mut Tx, id: &str, years: u32) -> Result<Noted<(Client, St
     }
     let plain = format!("{PREFIX}{}", seal::secret());
     let secret = Secret {
-        id: new_id(),
+        id: ClientSecretId::generate(),
         client_id: client.id.clone(),
         digest: tx.keys.digest(DIGEST, &plain),
         created_by: tx.actor.name().to_owned(),
@@ -212,9 +213,9 @@ pub fn add_secret(tx: &mut Tx, id: &str, years: u32) -> Result<Noted<(Client, St
 }
 
 /// Refuses a secret from now on, for good, and the access tokens that were got with it.
-pub fn revoke_secret(tx: &mut Tx, id: &str, secret: &str) -> Result<Noted<Client>> {
+pub fn revoke_secret(tx: &mut Tx, id: &ClientId, secret: &ClientSecretId) -> Result<Noted<Client>> {
     let client = find(tx.conn, id)?;
-    let mine = secrets_of(tx.conn, id)?.into_iter().find(|mine| mine.id == secret);
+    let mine = secrets_of(tx.conn, id)?.into_iter().find(|mine| mine.id == *secret);
     let mine = mine.ok_or(Error::NotFound("client secret"))?;
     if mine.revoked_at.is_none() {
         let row = secrets::table.find(&mine.id);
@@ -227,7 +228,7 @@ pub fn revoke_secret(tx: &mut Tx, id: &str, secret: &str) -> Result<Noted<Client
 }
 
 /// Refuses a client, its secrets and its access tokens from now on, for good.
-pub fn remove(tx: &mut Tx, id: &str) -> Result<Noted<Client>> {
+pub fn remove(tx: &mut Tx, id: &ClientId) -> Result<Noted<Client>> {
     let (client, now) = (find(tx.conn, id)?, tx.now);
     diesel::update(clients::table.find(id)).set(clients::removed_at.eq(now)).execute(tx.conn)?;
     let live = secrets::table.filter(secrets::client_id.eq(id)).filter(secrets::revoked_at.is_null());

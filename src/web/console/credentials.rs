@@ -6,6 +6,7 @@ use crate::domain::counted::counted;
 use crate::domain::identity::clients::{self, Client, Secret};
 use crate::domain::identity::federation::{self, Federation, FederationInput};
 use crate::error::{Error, Result};
+use crate::keys::{ClientId, ClientSecretId};
 use crate::web::AppState;
 use crate::web::extract::{CurrentUser, Fields, OrgHandle, Posted};
 use crate::web::oauth;
@@ -42,7 +43,7 @@ pub(super) struct Card {
 
 /// A client as the page shows it.
 pub(super) struct ListedClient {
-    pub(super) id: String,
+    pub(super) id: ClientId,
     pub(super) label: String,
     pub(super) identifier: String,
     pub(super) made: String,
@@ -52,7 +53,7 @@ pub(super) struct ListedClient {
 
 /// A secret as the page shows it: never the secret itself.
 pub(super) struct ListedSecret {
-    pub(super) id: String,
+    pub(super) id: ClientSecretId,
     pub(super) made: String,
     pub(super) expires: String,
     pub(super) used: String,
@@ -202,7 +203,7 @@ pub(super) async fn add_secret(
     current: CurrentUser,
     layout: Layout,
     org: OrgHandle,
-    (id, form): (Path<String>, Posted<NewSecretForm>),
+    (id, form): (Path<ClientId>, Posted<NewSecretForm>),
 ) -> Answer {
     let Posted(form) = form;
     let made = org.write(current.actor(), move |tx| clients::add_secret(tx, &id, form.years()));
@@ -238,7 +239,7 @@ pub(super) async fn revoke_secret(
     request: HttpRequest,
     current: CurrentUser,
     org: OrgHandle,
-    key: Path<(String, String)>,
+    key: Path<(ClientId, ClientSecretId)>,
     _form: Posted<Fields>,
 ) -> Answer {
     let (id, secret) = key.into_inner();
@@ -256,7 +257,7 @@ pub(super) async fn remove_client(
     request: HttpRequest,
     current: CurrentUser,
     org: OrgHandle,
-    id: Path<String>,
+    id: Path<ClientId>,
     _form: Posted<Fields>,
 ) -> Answer {
     let outcome = org.write(current.actor(), move |tx| clients::remove(tx, &id)).await;
