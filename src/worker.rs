@@ -5,7 +5,7 @@ use crate::domain::provisioning::troubles;
 use crate::domain::sso::metadata::{self, Document};
 use crate::domain::sso::{policy, requests};
 use crate::domain::tasks::{self, Task};
-use crate::domain::{Actor, Org, ahead, alignment, bulk, groups, retention};
+use crate::domain::{Actor, Org, ahead, alignment, bulk, groups, retention, submissions};
 use crate::error::Result;
 use actix_web::rt::task::JoinHandle;
 use std::time::Duration;
@@ -96,6 +96,9 @@ fn tidy_up(org: &Org) -> Result<()> {
     let lapsed = org.read(move |conn| Ok(policy::requirement_status(conn, now)?.lapsed))?;
     if lapsed {
         org.write(&Actor::Rollcall, policy::take_back_lapsed)?;
+    }
+    if org.read(move |conn| submissions::is_untidy(conn, now))? {
+        org.write(&Actor::Rollcall, submissions::tidy)?;
     }
     if org.read(move |conn| requests::is_untidy(conn, now))? {
         org.write(&Actor::Rollcall, requests::tidy)?;

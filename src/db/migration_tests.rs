@@ -220,6 +220,7 @@ const SEEN: &[(&str, &str, &str)] = &[
              ORDER BY scim_id",
         "of-a-group Crew Entra ID 2026-11-02 00:00:00 | of-one-kept Sales olga 2026-11-03 00:00:00",
     ),
+    ("0083", "SELECT program AS seen FROM oldest_programs WHERE migration = '202611260083'", "0.1.0"),
 ];
 
 const ARRIVALS: &str = "SELECT loss || ' ' || minute || ' ' || people AS seen FROM guard_arrivals";

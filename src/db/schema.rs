@@ -614,6 +614,14 @@ diesel::table! {
     }
 }
 
+diesel::table! {
+    form_submissions (id) {
+        id -> Text,
+        outcome -> Text,
+        submitted_at -> Timestamp,
+    }
+}
+
 diesel::joinable!(group_members -> users (user_id));
 diesel::joinable!(site_aliases -> sites (site_id));
 diesel::joinable!(users -> sites (site_id));
@@ -662,4 +670,5 @@ diesel::allow_tables_to_appear_in_same_query!(
     oauth_clients,
     oauth_client_secrets,
     oauth_access_tokens,
+    form_submissions,
 );

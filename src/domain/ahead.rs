@@ -222,7 +222,7 @@ mod tests {
         ("sso_settings", "trial_until"),
     ];
     /// What is left as it was noted.
-    const LEFT: [(&str, &str); 12] = [
+    const LEFT: [(&str, &str); 13] = [
         // A record of what was done, when by the clock of that time.
         ("audit_events", "at"),
         ("provisioning_events", "at"),
@@ -240,6 +240,8 @@ mod tests {
         ("users", "deactivated_at"),
         // Whatever was seen is refused for longer.
         ("saml_assertions_seen", "expires_at"),
+        // What was sent twice is known as such for longer.
+        ("form_submissions", "submitted_at"),
     ];
     /// What is shown, and decides nothing.
     const SHOWN: [&str; 12] = [

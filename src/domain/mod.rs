@@ -1,7 +1,7 @@
 //! What the organisation may do, whichever interface the request came through.
 //!
 //! The modules, each of which uses only those before it: `text_enum`, `counted`, `keys`, [`clock`], [`actor`], [`page`],
-//! [`condition`], `names`, [`audit`], [`tx`], [`settings`], [`tasks`], [`retention`], [`sessions`], `spreadsheets`,
+//! [`condition`], `names`, [`audit`], [`tx`], [`submissions`], [`settings`], [`tasks`], [`retention`], [`sessions`], `spreadsheets`,
 //! [`deprovisioning_guard`], [`sites`], [`users`], [`licenses`], [`groups`], [`held`], [`sso`], [`admins`], [`authority`],
 //! [`backups`], [`identity`], [`provisioning`], [`health`], [`imports`], [`alignment`], [`bulk`], [`ahead`], [`demo`],
 //! [`org`], [`recount`]. This file names types of theirs once more, for shorter paths.
@@ -37,6 +37,7 @@ pub mod settings;
 pub mod sites;
 mod spreadsheets;
 pub mod sso;
+pub mod submissions;
 pub mod tasks;
 #[cfg(test)]
 pub(crate) mod testing;
