@@ -43,7 +43,7 @@ async fn a_lock_and_a_session_of_the_future_end_when_they_would_have() {
     put_right(&console).await;
     assert_eq!(sign_in(&stranger, PASSWORD).await.status, 303, "the lock counts as over");
     assert_eq!(early.get("/").await.status, 200, "the session lives on");
-    let asked = early.get("/identity").await.submit("/identity/provisioning/reveal#provisioning", &[]).await;
+    let asked = early.get("/identity").await.submit("/identity/provisioning/reveal", &[]).await;
     assert!(asked.text().contains("Is it you?"), "a proof of the future is none");
     console.clock.advance(TimeDelta::hours(13));
     assert_eq!(early.get("/").await.status, 303, "and no longer than another");

@@ -13,7 +13,7 @@ use rollcall::domain::identity::switch::{PauseAnswer, State};
 use rollcall::domain::users::by_entra::Scope;
 use serde_json::{Value, json};
 
-const FEDERATION: &str = "/identity/federation#federation";
+const FEDERATION: &str = "/identity/federation";
 const TYPE: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
 const PINNED: [(&str, &str); 4] =
     [("federated", "1"), ("tenant_id", TENANT), ("audience", AUDIENCE), ("subject", SUBJECT)];

@@ -24,7 +24,7 @@ fn appoint(console: &Console, name: &str, role: Role) -> UserId {
 async fn decide_bare(browser: &Browser, fields: &[(&str, &str)]) -> Page {
     let csrf = browser.get("/account").await.value("input[name=csrf]").unwrap();
     let fields = [&[("csrf", csrf.as_str())], fields].concat();
-    browser.post_bare("/held", &fields).await.follow().await
+    browser.post_bare("/held", &fields).await.shown().await
 }
 
 #[actix_web::test]
@@ -40,7 +40,7 @@ async fn a_verdict_on_something_else_than_was_shown_does_nothing_and_shows_what_
     entra.patch(&format!("/Users/{}", ids[10]), renamed(MALLORY)).await;
     for verdict in ["release", "discard"] {
         let fields = [("verdict", verdict), ("user", id.as_str())];
-        let browsers = shown.submit("/held", &with_shown(&shown, id.as_str(), &fields)).await.follow().await;
+        let browsers = shown.submit("/held", &with_shown(&shown, id.as_str(), &fields)).await.refused();
         assert!(browsers.text().contains("Nothing was done: look at what waits now"), "{}", browsers.text());
         assert!(browsers.text().contains(&format!("New user name {MALLORY}")));
     }

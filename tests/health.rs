@@ -92,7 +92,7 @@ async fn sites_that_nobody_made_are_told() {
 async fn the_connection_is_tested_as_entra_id_does() {
     let (console, entra) = Console::with_entra();
     let olga = console.signed_in("olga").await;
-    let tested = olga.submit("/identity", "/identity/provisioning/test#health", &[]).await;
+    let tested = olga.submit("/identity", "/identity/provisioning/test", &[]).await;
     assert_eq!(tested.status, 200);
     let text = tested.text();
     assert_eq!(text.matches("Passed").count(), 3, "{text}");
@@ -104,7 +104,7 @@ async fn the_connection_is_tested_as_entra_id_does() {
     assert_eq!(log.matches("tested the connection").count(), 2, "{log}");
 
     console.switch(State::Paused, PauseAnswer::Unavailable, Scope::AllUsers);
-    let tested = olga.submit("/identity", "/identity/provisioning/test#health", &[]).await;
+    let tested = olga.submit("/identity", "/identity/provisioning/test", &[]).await;
     assert_eq!(tested.text().matches("Failed").count(), 3);
     assert!(tested.text().contains("User provisioning is paused, or Rollcall is overloaded."));
 }
@@ -114,7 +114,7 @@ async fn without_a_token_there_is_nothing_to_test() {
     let console = Console::open();
     console.switch(State::On, PauseAnswer::Unavailable, Scope::AllUsers);
     let olga = console.signed_in("olga").await;
-    let told = olga.submit("/identity", "/identity/provisioning/test#health", &[]).await.follow().await;
+    let told = olga.submit("/identity", "/identity/provisioning/test", &[]).await.refused();
     assert!(told.text().contains("There is no live API token."));
 }
 

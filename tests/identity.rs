@@ -5,8 +5,8 @@ use chrono::TimeDelta;
 use rollcall::domain::Role;
 
 const PEM: &[u8] = include_bytes!("fixtures/certificates/entra.pem");
-const REVEAL: &str = "/identity/provisioning/reveal#provisioning";
-const TOKENS: &str = "/identity/tokens#provisioning";
+const REVEAL: &str = "/identity/provisioning/reveal";
+const TOKENS: &str = "/identity/tokens";
 
 #[actix_web::test]
 async fn the_service_providers_values_can_be_copied() {
@@ -47,7 +47,7 @@ async fn the_identity_providers_values_are_checked_and_kept() {
     assert!(page.has("input[name=enabled][checked]"));
     let last = page.body.split("/identity/sso/certificates/").nth(1).unwrap();
     let action = format!("/identity/sso/certificates/{}", last.split('"').next().unwrap());
-    let refused = page.submit(&action, &[]).await.follow().await;
+    let refused = page.submit(&action, &[]).await.refused();
     assert!(refused.text().contains("This is the only certificate."), "{}", refused.text());
 }
 

@@ -57,7 +57,7 @@ async fn seats_that_are_taken_can_be_neither_cut_nor_deleted() {
     assert_eq!(cut.status, 422);
     assert!(cut.value("#seats-error").unwrap().contains("Seats of X2 that are taken: 1."));
     let csrf = cut.value("input[name=csrf]").unwrap();
-    let kept = olga.post_bare(&format!("{path}/delete"), &[("csrf", &csrf)]).await.follow().await;
+    let kept = olga.post_bare(&format!("{path}/delete"), &[("csrf", &csrf)]).await.refused();
     assert!(kept.text().contains("X2 cannot be deleted"));
 }
 
@@ -75,7 +75,7 @@ async fn a_site_is_made_renamed_and_keeps_its_old_name_as_an_alias() {
     let page = olga.get(&path).await;
     assert!(page.text().contains("A site that somebody has cannot be deleted."));
     let csrf = page.value("input[name=csrf]").unwrap();
-    let kept = olga.post_bare(&format!("{path}/delete"), &[("csrf", &csrf)]).await.follow().await;
+    let kept = olga.post_bare(&format!("{path}/delete"), &[("csrf", &csrf)]).await.refused();
     assert!(kept.text().contains("cannot be deleted: 1 users have it"));
 }
 
@@ -115,7 +115,7 @@ async fn names_that_entra_id_sent_are_settled_for_all_who_wait() {
         "nothing is chosen"
     );
     assert!(page.has("form[action='/sites/settle'][data-confirm]"));
-    let nothing = settle("Hamburg", "").await.follow().await;
+    let nothing = settle("Hamburg", "").await.refused();
     assert!(nothing.text().contains("Choose what is to become of the name first"), "{}", nothing.text());
     assert!(console.find("ana").unwrap().site_id.is_none());
     settle("Hamburg", "create").await;

@@ -16,6 +16,7 @@ mod credentials;
 mod edge;
 mod edge_bodies;
 mod edge_https;
+mod edits;
 mod federation;
 mod folder;
 mod forms;

@@ -271,7 +271,7 @@ async fn identity(console: &Console, browser: &Browser) -> Page {
 async fn our_own_test_is_ours_in_the_log_and_no_contact_of_entra() {
     let (console, entra) = Console::with_entra();
     let olga = console.signed_in("olga").await;
-    let tested = olga.submit("/identity", "/identity/provisioning/test#health", &[]).await;
+    let tested = olga.submit("/identity", "/identity/provisioning/test", &[]).await;
     assert_eq!(tested.text().matches("Passed").count(), 3);
     let page = identity(&console, &olga).await.text();
     assert!(page.contains("No request from Entra ID yet."), "{page}");
@@ -292,7 +292,7 @@ async fn our_own_test_is_ours_in_the_log_and_no_contact_of_entra() {
 
     // Neither while it is refused.
     console.switch(State::Paused, PauseAnswer::Unavailable, Scope::AllUsers);
-    olga.submit("/identity", "/identity/provisioning/test#health", &[]).await;
+    olga.submit("/identity", "/identity/provisioning/test", &[]).await;
     let refused = last(&console);
     assert_eq!((refused.outcome, refused.actor.as_deref()), (Outcome::Refused, Some("olga")));
     console.switch(State::On, PauseAnswer::Unavailable, Scope::AllUsers);
@@ -307,7 +307,7 @@ async fn our_own_test_is_ours_in_the_log_and_no_contact_of_entra() {
     console.write(settings::touch);
     console.clock.advance(TimeDelta::minutes(100));
     let olga = console.signed_in("olga").await;
-    olga.submit("/identity", "/identity/provisioning/test#health", &[]).await;
+    olga.submit("/identity", "/identity/provisioning/test", &[]).await;
     let page = identity(&console, &olga).await.text();
     assert!(page.contains("Entra ID has not called for"), "{page}");
     assert!(page.contains("In the last 24 hours 1 request, of which 0 failed"), "{page}");

@@ -130,7 +130,7 @@ async fn a_role_can_be_taken_from_whom_entra_deleted_and_none_can_be_given() {
     let olga = console.signed_in("olga").await;
     let (page, action) =
         (format!("/administrators/{}", adam.id), format!("/administrators/{}/role", adam.id));
-    let refused = olga.submit(&page, &action, &[("role", "owner")]).await.follow().await;
+    let refused = olga.submit(&page, &action, &[("role", "owner")]).await.refused();
     assert!(refused.text().contains("can have no role"), "{}", refused.text());
     olga.submit(&page, &action, &[("role", "none")]).await;
     assert_eq!(console.find("adam@x.example").unwrap().role, Role::None);

@@ -110,7 +110,7 @@ async fn what_was_changed_between_the_page_and_the_appointment_refuses_it() {
     let shown = olga.submit("/administrators", "/administrators/appoint", &look).await;
     console.as_administrator(move |tx| federation::set_federated_id(tx, &id, Some(MALLORY))).unwrap();
     let refused = shown.submit("/administrators/appoint", &[("keep_federated_id", "1")]).await;
-    assert!(refused.follow().await.text().contains("was changed since this page was shown"));
+    assert!(refused.refused().text().contains("was changed since this page was shown"));
     assert_eq!(console.person(ANA).role, Role::None);
 }
 
@@ -329,7 +329,7 @@ async fn what_waits_and_was_changed_since_it_was_shown_is_not_approved() {
     let olga = console.signed_in("olga").await;
     let shown = olga.get("/identity/trust").await;
     console.as_administrator(wait("https://login.evil.example/")).unwrap();
-    let refused = shown.submit("/identity/trust/approve", &[]).await.follow().await;
+    let refused = shown.submit("/identity/trust/approve", &[]).await.refused();
     assert!(refused.text().contains("was changed since this page was shown"), "{}", refused.text());
     assert_eq!(console.org.read(settings::read).unwrap().login_url.as_deref(), Some(LOGIN_URL));
     // An owner who saves another field approves of nothing by the way.

@@ -27,7 +27,7 @@ async fn by_the_stranger(console: &Console, name: &str) -> bool {
 
 async fn remove(browser: &Browser, one: &Trusted) -> Page {
     let action = format!("/identity/sso/certificates/{}/remove", one.id);
-    browser.submit("/identity", &action, &[]).await.follow().await
+    browser.submit("/identity", &action, &[]).await.shown().await
 }
 
 /// A console whose metadata, read every day, lists two certificates, of which an owner removed the second.

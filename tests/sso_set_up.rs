@@ -300,7 +300,7 @@ async fn single_sign_on_is_required_only_after_a_test_and_takes_itself_back() {
     let console = Console::with_sso();
     console.admin(ADA, Role::Administrator);
     let olga = console.signed_in("olga").await;
-    let refused = olga.submit("/identity", "/identity/sso/require", &[]).await.follow().await;
+    let refused = olga.submit("/identity", "/identity/sso/require", &[]).await.refused();
     assert!(refused.text().contains("Run a test sign-in first"), "{}", refused.text());
     test_sign_in(&console, &olga, ADA).await;
     olga.submit("/identity", "/identity/sso/require", &[]).await;
@@ -357,7 +357,7 @@ async fn a_test_before_the_last_change_of_trust_proves_nothing() {
     test_sign_in(&console, &olga, ADA).await;
     console.clock.advance(TimeDelta::seconds(5));
     console.sso(|settings| settings.issuer = Some("https://sts.windows.net/other/".to_owned()));
-    let refused = olga.submit("/identity", "/identity/sso/require", &[]).await.follow().await;
+    let refused = olga.submit("/identity", "/identity/sso/require", &[]).await.refused();
     assert!(refused.text().contains("Run a test sign-in first"));
 }
 
@@ -399,7 +399,7 @@ async fn whoever_came_from_entra_id_proves_themselves_there_again() {
     let mut says = Says::of(&console, ADA);
     says.signed_in = TimeDelta::hours(-3);
     browser.bring(&says).await;
-    let asked = browser.submit("/identity", "/identity/provisioning/reveal#provisioning", &[]).await;
+    let asked = browser.submit("/identity", "/identity/provisioning/reveal", &[]).await;
     let way = asked
         .body
         .split("href=\"/sso/start?")
@@ -413,7 +413,7 @@ async fn whoever_came_from_entra_id_proves_themselves_there_again() {
     assert!(request.xml.contains("ForceAuthn=\"true\""), "{}", request.xml);
     let fresh = browser.bring(&Says::of(&console, ADA).answering(&request)).await;
     assert_eq!(fresh.location(), "/identity");
-    let shown = browser.submit("/identity", "/identity/provisioning/reveal#provisioning", &[]).await;
+    let shown = browser.submit("/identity", "/identity/provisioning/reveal", &[]).await;
     assert_eq!(shown.status, 200, "{}", shown.text());
     assert!(shown.text().contains("SCIM") && !shown.text().contains("Is it you?"));
 }

@@ -140,7 +140,7 @@ async fn the_issuer_that_comes_into_force_with_a_certificate_is_the_one_that_the
         let shown = olga.get(page).await;
         assert!(shown.text().contains(ISSUER), "{page}");
         enter("https://evil.example/idp");
-        let refused = shown.submit(&action, &[]).await.follow().await;
+        let refused = shown.submit(&action, &[]).await.refused();
         assert!(refused.text().contains("was changed since this page was shown"), "{}", refused.text());
         assert_eq!((issuer(), approved(&console)), (None, vec![false]), "{page}");
     }
@@ -177,7 +177,7 @@ async fn settings_that_lack_something_are_not_approved_while_single_sign_on_is_o
     console.as_administrator(empty).unwrap();
     console.sso(|settings| settings.enabled = true);
     let olga = console.signed_in("olga").await;
-    let refused = olga.submit("/identity/trust", "/identity/trust/approve", &[]).await.follow().await;
+    let refused = olga.submit("/identity/trust", "/identity/trust/approve", &[]).await.refused();
     assert!(refused.text().contains("Enter the login URL"), "{}", refused.text());
     assert_eq!(console.org.read(settings::read).unwrap().issuer.as_deref(), Some(ISSUER));
     // While it is off, an owner may approve of it; switched on again it lacks something.
@@ -271,7 +271,7 @@ async fn an_administrator_does_not_remove_the_last_certificate_of_accounts_with_
     let (last, waits) = (id(true), id(false));
     let remove = |id: &str| format!("/identity/sso/certificates/{id}/remove");
     let adam = console.signed_in("adam").await;
-    let refused = adam.submit("/identity", &remove(&last), &[]).await.follow().await;
+    let refused = adam.submit("/identity", &remove(&last), &[]).await.refused();
     assert!(refused.text().contains("only an owner may remove it"), "{}", refused.text());
     assert_eq!(approved(&console).len(), 2);
     // With another one that an owner approved of they may.

@@ -91,7 +91,7 @@ async fn an_approval_is_of_what_was_in_force_when_it_was_shown() {
     enter(&adam, &[("logout_url", OUT)]).await;
     let shown = olga.get("/identity/trust").await;
     enter(&olga, &[("login_url", NEW)]).await;
-    let refused = shown.submit("/identity/trust/approve", &[]).await.follow().await;
+    let refused = shown.submit("/identity/trust/approve", &[]).await.refused();
     assert!(refused.text().contains("was changed since this page was shown"), "{}", refused.text());
 }
 

@@ -164,7 +164,7 @@ async fn whoever_came_in_before_comes_in_and_an_owner_is_asked_to_look() {
     }
     // What was changed since the page was shown is not approved with it.
     console.write(|tx| federation::set_federated_id(tx, &"oscar".parse().unwrap(), None));
-    let refused = page.submit("/identity/trust/looked", &[]).await.follow().await;
+    let refused = page.submit("/identity/trust/looked", &[]).await.refused();
     assert!(refused.text().contains("was changed since this page was shown"), "{}", refused.text());
     refused.submit("/identity/trust/looked", &[]).await;
     assert!(!olga.get("/").await.text().contains(NOTICE));

@@ -54,7 +54,7 @@ async fn what_entra_id_owns_is_shown_and_not_edited() {
     let csrf = page.value("input[name=csrf]").unwrap();
     let forced =
         olga.post_bare(&path, &[("csrf", &csrf), ("user_name", "ana@example.com"), ("title", "Boss")]).await;
-    assert!(forced.follow().await.text().contains("Entra ID owns these fields. Change them there"));
+    assert!(forced.refused().text().contains("Entra ID owns these fields. Change them there"));
     assert_eq!(console.find("ana@example.com").unwrap().profile.title.as_deref(), Some("Planner"));
 
     page.submit(&format!("{path}/release"), &[]).await;
@@ -98,7 +98,7 @@ async fn a_site_is_set_once_and_a_licence_needs_it() {
     let csrf = page.value("input[name=csrf]").unwrap();
     let again =
         olga.post_bare(&format!("{path}/site"), &[("csrf", &csrf), ("site", utrecht.id.as_str())]).await;
-    assert!(again.follow().await.text().contains("a site is fixed once it is set"));
+    assert!(again.refused().text().contains("a site is fixed once it is set"));
     assert_eq!(console.find("ana").unwrap().site_id, Some(delft.id));
 
     let page = page.submit(&format!("{path}/license"), &[]).await.follow().await;
@@ -116,7 +116,7 @@ async fn no_seat_is_given_that_is_not_there() {
     let olga = console.signed_in("olga").await;
     let assign = async |id: &str| {
         let page = olga.submit(&format!("/users/{id}"), &format!("/users/{id}/license"), &[]).await;
-        page.follow().await.text()
+        page.shown().await.text()
     };
     assert!(assign(ana.id.as_str()).await.contains("ana holds the licence."));
     assert!(assign(bob.id.as_str()).await.contains("No seat of X2 is free"));
@@ -144,9 +144,9 @@ async fn nobody_deactivates_or_deletes_their_own_account() {
     // The page offers neither, so the forms are those of another account.
     let token = beas.get("/sites").await.value("form input[name=csrf]").unwrap();
     let fields = [("csrf", token.as_str()), ("id", bea.id.as_str()), ("typed", "bea")];
-    let refused = beas.post_bare(&format!("{path}/deactivate"), &fields).await.follow().await;
+    let refused = beas.post_bare(&format!("{path}/deactivate"), &fields).await.refused();
     assert!(refused.text().contains("You cannot deactivate your own account."), "{}", refused.text());
-    let refused = beas.post_bare("/users/delete", &fields).await.follow().await;
+    let refused = beas.post_bare("/users/delete", &fields).await.refused();
     assert!(refused.text().contains("You cannot delete your own account."), "{}", refused.text());
     assert!(console.find("bea").unwrap().active);
     // Among others it is refused as well, and all stay.
@@ -158,7 +158,7 @@ async fn nobody_deactivates_or_deletes_their_own_account() {
         ("typed", "delete 2 users"),
     ];
     let refused = beas.post_bare("/users/delete", &both).await;
-    let told = refused.follow().await.text();
+    let told = refused.refused().text();
     assert!(told.contains("You cannot delete your own account."), "{told}");
     assert!(console.find("ana").is_some() && console.find("bea").is_some());
 }

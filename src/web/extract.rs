@@ -10,7 +10,7 @@ use super::pauses::Pauses;
 use super::route::{Least, Route};
 use super::session::BrowserSession;
 use super::task_lines::TaskLine;
-use super::{AppState, csrf};
+use super::{AppState, csrf, form_marks};
 use crate::certificate;
 use crate::db::{Condition, Conn};
 use crate::domain::authority::{Authority, Proof};
@@ -65,7 +65,7 @@ impl CurrentUser {
         self.1.clone()
     }
 
-    fn of(request: &HttpRequest) -> Option<Self> {
+    pub(super) fn of(request: &HttpRequest) -> Option<Self> {
         let identity = request.extensions().get::<RequestIdentity>().cloned()?;
         let (user, session) = (identity.user?, BrowserSession::of(request));
         let wanted = identity.route.map(|route| route.wanted(request)).unwrap_or_default();
@@ -122,12 +122,7 @@ impl FromRequest for OrgHandle {
     type Future = Ready<Result<Self, Failure>>;
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
-        let user = request
-            .extensions()
-            .get::<RequestIdentity>()
-            .and_then(|identity| Some(identity.user.as_ref()?.id.clone()));
-        let requester = user.map_or_else(nobody, |user| Requester::Known(QueueKey::of(user.as_str())));
-        ready(Self::of(request, requester).map_err(Failure))
+        ready(Self::for_person(request).map_err(Failure))
     }
 }
 
@@ -135,6 +130,15 @@ impl OrgHandle {
     pub(super) fn at(state: &AppState) -> Self {
         let (org, slow, pauses) = (state.org().clone(), state.0.slow.clone(), state.0.pauses.clone());
         Self { org, slow, pauses, connection: None, requester: nobody() }
+    }
+
+    /// For this request, whose slow work waits as a job of whoever is signed in.
+    pub(super) fn for_person(request: &HttpRequest) -> Result<Self> {
+        let user = request
+            .extensions()
+            .get::<RequestIdentity>()
+            .and_then(|identity| Some(identity.user.as_ref()?.id.clone()));
+        Self::of(request, user.map_or_else(nobody, |user| Requester::Known(QueueKey::of(user.as_str()))))
     }
 
     /// For this request, whose slow work waits as a job of `requester`.
@@ -325,12 +329,25 @@ pub(super) struct SentForm(pub(super) Fields);
 impl SentForm {
     /// What is sent once more from that page: nothing where one of the fields is secret, and so on no page.
     pub(super) fn repeatable(self) -> Option<Fields> {
-        let is_secret = |name: &str| ["password", "secret", "token"].iter().any(|word| name.contains(word));
         let holds_secret =
             self.0.iter().any(|(name, value)| is_secret(name) || certificate::holds_private_key(value));
         let fields = self.0.into_iter().filter(|(name, _)| name != csrf::FIELD).collect();
         Some(fields).filter(|_| !holds_secret)
     }
+}
+
+/// Whether a field of this name holds a secret, which is neither shown again nor kept.
+pub(super) fn is_secret(name: &str) -> bool {
+    ["password", "secret", "token"].iter().any(|word| name.contains(word))
+}
+
+/// What may be shown again: neither secrets nor what belongs to one showing of the form.
+pub(super) fn without_secrets(fields: Fields) -> Fields {
+    let own = [csrf::FIELD, form_marks::FIELD];
+    let may_stay = |(name, value): &(String, String)| {
+        !is_secret(name) && !own.contains(&name.as_str()) && !certificate::holds_private_key(value)
+    };
+    fields.into_iter().filter(may_stay).collect()
 }
 
 /// The fields of a form in which a name may occur more than once.
@@ -346,6 +363,20 @@ pub(super) fn keys<K: FromStr<Err = NoSuchKey>>(fields: &Fields, name: &str) -> 
     values(fields, name).iter().map(|value| Ok(value.parse()?)).collect()
 }
 
+/// The fields of a form that was posted, its CSRF token checked.
+pub(super) async fn posted(request: &HttpRequest, payload: Payload) -> Result<Fields, Failure> {
+    Ok(sent(request, payload).await?.1)
+}
+
+async fn sent(request: &HttpRequest, payload: Payload) -> Result<(web::Bytes, Fields), Failure> {
+    let body = whole(request, payload, LARGEST_FORM).await?;
+    let fields: Fields = serde_urlencoded::from_bytes(&body).map_err(|_| unreadable())?;
+    csrf::check(request, &fields)?;
+    still_there(request).await?;
+    request.extensions_mut().insert(SentForm(fields.clone()));
+    Ok((body, fields))
+}
+
 impl<T: DeserializeOwned + 'static> FromRequest for Posted<T> {
     type Error = Failure;
     type Future = LocalBoxFuture<'static, Result<Self, Failure>>;
@@ -353,11 +384,7 @@ impl<T: DeserializeOwned + 'static> FromRequest for Posted<T> {
     fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
         let (request, payload) = (request.clone(), payload.take());
         Box::pin(async move {
-            let body = whole(&request, payload, LARGEST_FORM).await?;
-            let fields: Fields = serde_urlencoded::from_bytes(&body).map_err(|_| unreadable())?;
-            csrf::check(&request, &fields)?;
-            still_there(&request).await?;
-            request.extensions_mut().insert(SentForm(fields));
+            let (body, _) = sent(&request, payload).await?;
             let form = serde_urlencoded::from_bytes(&body).map_err(|_| unreadable())?;
             Ok(Self(form))
         })

@@ -28,6 +28,8 @@ mod cookies;
 mod csrf;
 mod device;
 mod extract;
+mod form_marks;
+mod forms;
 mod guard;
 mod health;
 mod oauth;

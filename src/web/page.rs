@@ -1,12 +1,13 @@
 //! Pages, redirects and failures as responses to a browser.
 
-use super::extract::{RequestIdentity, SentForm};
+use super::extract::{RequestIdentity, SentForm, app_state};
+use super::form_marks::Marks;
 use super::guard::RequestId;
 use super::session::{BrowserSession, Flash};
 use super::task_lines::TaskLine;
 use super::{assets, csrf, session, status};
 use crate::domain::page::{At, Page};
-use crate::error::{Complaint, Error, Outage, Result};
+use crate::error::{Error, Outage, Result};
 use actix_web::body::{BoxBody, EitherBody, MessageBody};
 use actix_web::cookie::Cookie;
 use actix_web::dev::{Payload, ServiceRequest, ServiceResponse};
@@ -17,6 +18,7 @@ use actix_web::{FromRequest, HttpMessage, HttpRequest, HttpResponse, HttpRespons
 use askama::Template;
 use chrono::NaiveDateTime;
 use std::cell::RefCell;
+use std::collections::BTreeSet;
 use std::fmt::{self, Write};
 use std::future::{Ready, ready};
 use std::rc::Rc;
@@ -32,18 +34,62 @@ pub(super) struct Layout {
     pub(super) person: Option<Person>,
     pub(super) csrf: String,
     pub(super) flashes: Vec<Flash>,
-    /// The parts of a long page that show the messages about their own forms.
-    pub(super) places: &'static [&'static str],
-    /// What is wrong with the form that is shown again, for the part of the page to which the browser scrolls.
-    pub(super) complaints: Complaints,
     pub(super) css: String,
     pub(super) js: String,
     pub(super) icon: String,
-    /// What is wrong with a form and has no field in it to stand beside.
-    unplaced: RefCell<Vec<String>>,
+    /// Whether a form on the page was refused; the title says so.
+    pub(super) is_refused: bool,
+    /// What the forms of the page have to say.
+    pub(super) messages: Rc<Messages>,
+    /// What tells its forms from each other.
+    pub(super) marks: Rc<Marks>,
     cookie: Option<Cookie<'static>>,
     /// The tasks that were begun on this page.
     pub(super) tasks: Vec<TaskLine>,
+}
+
+/// What the forms of a page have to say, each beside itself. A form is known by the address that it is sent to.
+#[derive(Debug, Default)]
+pub(super) struct Messages {
+    /// What came of a form.
+    beside: Vec<Flash>,
+    /// The form that was refused, and why.
+    refused: Option<(String, String)>,
+    /// The forms that the page shows.
+    shown: RefCell<BTreeSet<String>>,
+    /// What is said at the head of the page.
+    head: RefCell<Vec<Flash>>,
+}
+
+impl Messages {
+    /// The same for a page on which the form comes back that was sent to `action`.
+    pub(super) fn refusing(&self, action: &str, text: String) -> Self {
+        let refused = Some((action.to_owned(), text));
+        Self { beside: self.beside.clone(), refused, ..Self::default() }
+    }
+
+    /// What came of the form that is sent to `action`.
+    pub(super) fn beside(&self, action: &str) -> Vec<Flash> {
+        self.beside.iter().filter(|flash| flash.place == action).cloned().collect()
+    }
+
+    /// Why the form that is sent to `action` was refused, if it was.
+    pub(super) fn refusal(&self, action: &str) -> Option<&str> {
+        self.refused.as_ref().filter(|(refused, _)| refused == action).map(|(_, text)| text.as_str())
+    }
+
+    /// Notes that the page shows the form that is sent to `action`, or the card of this name.
+    pub(super) fn show(&self, action: &str) {
+        self.shown.borrow_mut().insert(action.to_owned());
+    }
+
+    /// What is to be said of forms that the page does not show.
+    fn unseen(&self) -> Vec<Flash> {
+        let shown = self.shown.borrow();
+        let beside = self.beside.iter().filter(|flash| !shown.contains(&flash.place)).cloned();
+        let refused = self.refused.iter().filter(|(action, _)| !shown.contains(action));
+        beside.chain(refused.map(|(_, text)| Flash::new("bad", text))).collect()
+    }
 }
 
 /// Who is signed in.
@@ -67,36 +113,6 @@ impl Layout {
         self
     }
 
-    /// The layout of a long page whose parts show the messages about their own forms. The fragment of the address takes
-    /// the browser to the part, where the head of the page is out of sight.
-    #[must_use]
-    pub(super) fn with_places(mut self, places: &'static [&'static str]) -> Self {
-        self.places = places;
-        self
-    }
-
-    /// The layout of a form that is shown again, with a summary at its head of what is wrong and a link to each field.
-    #[must_use]
-    pub(super) fn refusing(self, refusal: &Refused) -> Self {
-        self.refusing_at(refusal, "")
-    }
-
-    /// As [`Layout::refusing`], for a form in this part of a long page.
-    #[must_use]
-    pub(super) fn refusing_at(mut self, refusal: &Refused, place: &'static str) -> Self {
-        self.complaints = Complaints { place, all: refusal.complaints().to_vec() };
-        self
-    }
-
-    /// The messages for this part of the page; with an empty name, those for its head.
-    pub(super) fn flashes_at(&self, place: &str) -> Vec<&Flash> {
-        // A message for a part that this page does not have is shown at its head.
-        let at = |flash: &Flash| {
-            self.places.iter().copied().find(|place| *place == flash.place).unwrap_or_default()
-        };
-        self.flashes.iter().filter(|flash| at(flash) == place).collect()
-    }
-
     /// Whether the person may change things.
     pub(super) fn may_change(&self) -> bool {
         self.person.as_ref().is_some_and(|person| person.may_change)
@@ -112,16 +128,24 @@ impl Layout {
         self.person.as_ref().is_some_and(|person| person.is_owner)
     }
 
-    /// What is wrong with a form and has no field in it to stand beside.
-    pub(super) fn unplaced(&self) -> Vec<String> {
-        self.unplaced.borrow().clone()
+    /// What is said at the head of the page because it stands nowhere else on it.
+    pub(super) fn unplaced(&self) -> Vec<Flash> {
+        self.messages.head.borrow().clone()
     }
 
-    fn around(request: &HttpRequest) -> Result<Self> {
+    /// The cookie that belongs to the token of its forms, for whoever is not signed in.
+    pub(super) fn cookie(&self) -> Option<Cookie<'static>> {
+        self.cookie.clone()
+    }
+
+    pub(super) fn around(request: &HttpRequest) -> Result<Self> {
         use crate::domain::Role;
         let identity = request.extensions().get::<RequestIdentity>().cloned();
         let (csrf, cookie) = csrf::token(request)?;
         let user = identity.as_ref().and_then(|identity| identity.user.as_ref());
+        let marks = Marks::of(app_state(request)?.org().keys(), user.map(|user| &user.id));
+        let flashes = BrowserSession::of(request).take_flashes();
+        let (beside, flashes) = flashes.into_iter().partition(|flash| !flash.place.is_empty());
         Ok(Self {
             person: user.map(|user| Person {
                 name: user.name(),
@@ -134,14 +158,14 @@ impl Layout {
             tasks: identity.as_ref().map(|identity| identity.tasks.clone()).unwrap_or_default(),
             organisation: identity.map(|identity| identity.organisation).unwrap_or_default(),
             csrf,
-            flashes: BrowserSession::of(request).take_flashes(),
-            places: &[],
-            complaints: Complaints::default(),
+            flashes,
             css: assets::address("console.css"),
             js: assets::address("console.js"),
             icon: assets::address("icon.svg"),
             section: "",
-            unplaced: RefCell::default(),
+            is_refused: false,
+            messages: Rc::new(Messages { beside, ..Messages::default() }),
+            marks: Rc::new(marks),
             cookie,
         })
     }
@@ -163,35 +187,27 @@ pub(super) fn show(layout: &Layout, page: &impl Template) -> Answer {
 
 /// Shows a page with another status, such as a form that was refused.
 pub(super) fn show_as(status: StatusCode, layout: &Layout, page: &impl Template) -> Answer {
-    let body = page.render().map_err(Error::internal)?;
+    respond(status, (&layout.messages, layout.cookie()), page)
+}
+
+/// Answers with a page, and with the cookie that belongs to its forms. Nothing is said that nobody sees: the messages of
+/// a form that the page does not show stand at its head.
+pub(super) fn respond(
+    status: StatusCode,
+    (messages, cookie): (&Messages, Option<Cookie<'static>>),
+    page: &impl Template,
+) -> Answer {
+    let mut body = page.render().map_err(Error::internal)?;
+    let unseen = messages.unseen();
+    if !unseen.is_empty() {
+        messages.head.borrow_mut().extend(unseen);
+        body = page.render().map_err(Error::internal)?;
+    }
     let mut response = HttpResponse::build(status);
-    if let Some(cookie) = &layout.cookie {
-        response.cookie(cookie.clone());
+    if let Some(cookie) = cookie {
+        response.cookie(cookie);
     }
     Ok(response.content_type("text/html; charset=utf-8").body(body))
-}
-
-/// A text as a template escapes it.
-#[derive(Template)]
-#[template(source = "{{ text }}", ext = "html")]
-struct EscapedText<'a> {
-    text: &'a str,
-}
-
-/// Shows a form, and what is wrong with it if something is. A fault that the page does not show beside a field is shown at
-/// its head, so that no refusal goes without a reason.
-pub(super) fn show_form(refused: &Refused, layout: &Layout, page: &impl Template) -> Answer {
-    let texts = refused.texts();
-    if !texts.is_empty() {
-        let body = page.render().map_err(Error::internal)?;
-        for text in texts {
-            let shown = EscapedText { text: &text }.render().map_err(Error::internal)?;
-            if !body.contains(&shown) {
-                layout.unplaced.borrow_mut().push(text);
-            }
-        }
-    }
-    show_as(refused.status(), layout, page)
 }
 
 /// Shows a page with the status of a refusal, and in the header after how long to try again.
@@ -232,26 +248,6 @@ fn in_address(text: &str) -> String {
         }
         escaped
     })
-}
-
-/// Redirects to a page that shows the outcome, in the part that the fragment of `path` names. A refusal that the person
-/// can correct is shown there too; any other error becomes the failure page.
-pub(super) fn redirect_with_outcome<T>(
-    request: &HttpRequest,
-    outcome: Result<T>,
-    done: impl FnOnce(&T) -> String,
-    path: &str,
-) -> Answer {
-    let session = BrowserSession::of(request);
-    let place = path.split_once('#').map_or("", |(_, place)| place);
-    match outcome {
-        Ok(value) => session.flash_at("good", done(&value), place),
-        Err(refusal @ (Error::Conflict(_) | Error::Invalid(_) | Error::Taken(_))) => {
-            session.flash_at("bad", refusal.to_string(), place);
-        }
-        Err(other) => return Err(other.into()),
-    }
-    Ok(go(path))
 }
 
 /// The path to go to next, if it is one of this server; home otherwise.
@@ -317,56 +313,6 @@ pub(super) fn address(path: &str, query: &[(&str, &str)]) -> String {
     match serde_urlencoded::to_string(said) {
         Ok(query) if !query.is_empty() => format!("{path}?{query}"),
         _ => path.to_owned(),
-    }
-}
-
-/// What is wrong with a form that is shown again, and in which part of the page to say so.
-#[derive(Clone, Default)]
-pub(super) struct Complaints {
-    place: &'static str,
-    all: Vec<Complaint>,
-}
-
-impl Complaints {
-    /// What to show in this part of the page; with an empty name, at its head.
-    pub(super) fn at(&self, place: &str) -> &[Complaint] {
-        if self.place == place { &self.all } else { &[] }
-    }
-}
-
-/// Why a form is shown again, if it was refused.
-#[derive(Debug, Default)]
-pub(super) struct Refused(pub(super) Option<Error>);
-
-impl Refused {
-    /// What is wrong with this field.
-    pub(super) fn about(&self, field: &str) -> Option<&str> {
-        self.0.as_ref().and_then(|error| error.about(field))
-    }
-
-    /// What is wrong, field by field.
-    fn complaints(&self) -> &[Complaint] {
-        self.0.as_ref().map_or(&[], Error::complaints)
-    }
-
-    /// What is wrong with the form as a whole.
-    pub(super) fn overall(&self) -> Option<String> {
-        let fielded = |error: &&Error| matches!(error, Error::Invalid(_) | Error::Taken(_));
-        self.0.as_ref().filter(|error| !fielded(error)).map(Error::to_string)
-    }
-
-    /// All that is wrong, a text for each fault.
-    fn texts(&self) -> Vec<String> {
-        match &self.0 {
-            None => Vec::new(),
-            Some(Error::Invalid(complaints)) => complaints.iter().map(|one| one.message.clone()).collect(),
-            Some(other) => vec![other.to_string()],
-        }
-    }
-
-    /// The status of the page.
-    pub(super) fn status(&self) -> StatusCode {
-        self.0.as_ref().map_or(StatusCode::OK, status)
     }
 }
 

@@ -45,6 +45,8 @@ const RESERVED: &str = "reserved";
 const ROOT: &str = "root";
 const FORM: &str = "form";
 const PURPOSE: &str = "session";
+/// So many bytes of a form are kept in a session.
+pub(super) const LARGEST_KEPT: usize = 16 * 1024;
 /// How old a proof may be for a decision about power or trust.
 const PROOF_MINUTES: i64 = 10;
 
@@ -72,7 +74,14 @@ pub(super) struct Flash {
     pub(super) onward: Option<(String, String)>,
 }
 
-/// A form that was sent and waits for the person to prove at Entra ID who they are.
+impl Flash {
+    /// A message for the head of a page.
+    pub(super) fn new(kind: &str, text: impl Into<String>) -> Self {
+        Self { kind: kind.to_owned(), text: text.into(), place: String::new(), onward: None }
+    }
+}
+
+/// A form that was sent and waits for the person to sign in again, or to prove at Entra ID who they are.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) struct KeptForm {
     /// The user who sent it, the only one to whom it is offered.
@@ -83,6 +92,9 @@ pub(super) struct KeptForm {
     pub(super) page: String,
     /// What was entered; nothing where that is secret, a file, or too long to be kept.
     pub(super) fields: Option<Vec<(String, String)>>,
+    /// Whether it stands in its own page again: it was sent after its session had ended.
+    #[serde(default)]
+    pub(super) is_draft: bool,
 }
 
 /// Whether nobody sees the answer to this request: it has no body (RFC 9110 section 9.3.2), or a script of a page asks
@@ -102,6 +114,7 @@ impl BrowserSession {
     /// Begins the session that was reserved for this user, under a new key, so that a key planted in the browser before
     /// (session fixation) is worthless.
     pub(super) fn sign_in(&self, user: &UserId, reserved: &Reserved, now: NaiveDateTime) {
+        let kept = self.kept_form().filter(|kept| kept.user == *user);
         self.session.clear();
         self.session.renew();
         self.put(RESERVED, reserved);
@@ -109,6 +122,9 @@ impl BrowserSession {
         self.put(FORM_SECRET, &seal::secret());
         self.put(ROOT, &seal::secret());
         self.prove(now);
+        if let Some(kept) = kept {
+            self.keep_form(&kept);
+        }
     }
 
     /// As [`BrowserSession::sign_in`], for a sign-in through Entra ID, where the person proved themselves at `proved_at`.
@@ -213,12 +229,11 @@ impl BrowserSession {
             return;
         }
         let mut flashes: Vec<Flash> = self.get(FLASHES).unwrap_or_default();
-        let (kind, place) = (kind.to_owned(), place.to_owned());
-        flashes.push(Flash { kind, text: text.into(), place, onward: None });
+        flashes.push(Flash { place: place.to_owned(), ..Flash::new(kind, text) });
         self.put(FLASHES, &flashes);
     }
 
-    /// Keeps a form until the person has proved at Entra ID that it is they; one at a time.
+    /// Keeps a form until the person has signed in again, or proved at Entra ID that it is they; one at a time.
     pub(super) fn keep_form(&self, form: &KeptForm) {
         self.put(FORM, form);
     }
@@ -245,7 +260,7 @@ impl BrowserSession {
             }
             None => ("It is you. Nothing was changed yet: do it once more.", None),
         };
-        let flash = Flash { kind: "note".to_owned(), text: text.to_owned(), place: String::new(), onward };
+        let flash = Flash { onward, ..Flash::new("note", text) };
         let mut flashes: Vec<Flash> = self.get(FLASHES).unwrap_or_default();
         flashes.push(flash);
         self.put(FLASHES, &flashes);
@@ -406,8 +421,8 @@ fn flashes(state: &str) -> Vec<Flash> {
 fn ended(state: &str) -> Option<Packed> {
     let before: State = serde_json::from_str(state).ok()?;
     let mut flashes: Vec<Flash> = serde_json::from_str(before.get(FLASHES)?).ok()?;
-    let text = "Your session has ended. Sign in again to go on.".to_owned();
-    flashes.push(Flash { kind: "note".to_owned(), text, place: String::new(), onward: None });
+    let text = "Your session has ended. Sign in again to go on.";
+    flashes.push(Flash::new("note", text));
     let flashes = serde_json::to_string(&flashes).ok()?;
     let state = serde_json::to_string(&State::from([(FLASHES.to_owned(), flashes)])).ok()?;
     Some(Packed { holder: holder(None, None), reserved: None, state })

@@ -65,7 +65,9 @@ impl Browser {
     ) -> Page {
         let page = self.get(page).await;
         let mut form = reqwest::multipart::Form::new();
-        for (field, value) in page.fields_of(action).into_iter().chain(owned(fields)) {
+        let mut all = page.fields_of(action);
+        all.retain(|(name, _)| !fields.iter().any(|(given, _)| given == name));
+        for (field, value) in all.into_iter().chain(owned(fields)) {
             form = form.text(field, value);
         }
         let input = page.file_field(action);
@@ -118,6 +120,18 @@ impl Page {
     pub async fn follow(&self) -> Page {
         assert_eq!(self.status, 303, "{}", self.body);
         self.browser.get(self.location()).await
+    }
+
+    /// The page that the browser shows in the end: the one that a redirect leads to, or else this one.
+    pub async fn shown(self) -> Page {
+        if self.status == 303 { self.follow().await } else { self }
+    }
+
+    /// The page of a form that was refused.
+    #[track_caller]
+    pub fn refused(self) -> Page {
+        assert!([409, 422].contains(&self.status), "{}: {}", self.status, self.body);
+        self
     }
 
     /// Posts the form with this action, its hidden and preset fields with it; `fields` replace or add.

@@ -1,6 +1,7 @@
 //! My profile: who I am here, my password, my other sessions.
 
 use super::attempt;
+use crate::domain::Tx;
 use crate::domain::admins::{self, devices, passwords};
 use crate::domain::groups::{self, Group};
 use crate::domain::licenses;
@@ -8,12 +9,12 @@ use crate::domain::sessions::{self, Reserved};
 use crate::domain::users::{self, lifecycle};
 use crate::error::Error;
 use crate::web::device;
-use crate::web::extract::{Address, CurrentUser, Fields, OrgHandle, Posted};
-use crate::web::page::{self, Answer, Layout, Refused};
+use crate::web::extract::Address;
+use crate::web::forms::{Act, FormView, PageContext, Redirect};
+use crate::web::page::{self, Answer, Layout};
 use crate::web::session::BrowserSession;
-use actix_web::HttpRequest;
 use askama::Template;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 const PATH: &str = "/account";
 
@@ -26,17 +27,14 @@ struct AccountPage {
     site: String,
     license: String,
     groups: Vec<Group>,
-    refusal: Refused,
+    form: FormView,
 }
 
-pub(super) async fn show(current: CurrentUser, layout: Layout, org: OrgHandle) -> Answer {
-    render(current, layout, org, None).await
-}
-
-async fn render(current: CurrentUser, layout: Layout, org: OrgHandle, refusal: Option<Error>) -> Answer {
-    let me = current.0;
+pub(super) async fn show(mut page: PageContext) -> Answer {
+    let me = page.current()?.0;
     let mine = me.clone();
-    let (email, site, license, groups) = org
+    let (email, site, license, groups) = page
+        .org
         .read(move |conn| {
             let license = licenses::of(conn, &mine.id)?.map(|kind| format!("{} – {}", kind.code, kind.name));
             let email = users::emails(conn, &mine.id)?.into_iter().next().map(|email| email.value);
@@ -45,24 +43,12 @@ async fn render(current: CurrentUser, layout: Layout, org: OrgHandle, refusal: O
             Ok((email.unwrap_or_default(), site.unwrap_or_default(), license.unwrap_or_default(), groups))
         })
         .await?;
-    let refusal = Refused(refusal);
-    let page = AccountPage {
-        layout: layout.of("account").refusing(&refusal),
-        me,
-        email,
-        site,
-        license,
-        groups,
-        refusal,
-    };
-    match &page.refusal.0 {
-        Some(refusal) => page::show_refused(refusal, &page.layout, &page),
-        None => page::show(&page.layout, &page),
-    }
+    let form = page.form("/account/password", &Passwords::default())?;
+    page.show("account", |layout| AccountPage { layout, me, email, site, license, groups, form })
 }
 
 /// A change of one's own password.
-#[derive(Default, Deserialize)]
+#[derive(Clone, Default, Serialize, Deserialize)]
 #[serde(default)]
 pub(super) struct Passwords {
     current: String,
@@ -70,51 +56,35 @@ pub(super) struct Passwords {
     password_again: String,
 }
 
-pub(super) async fn set_password(
-    request: HttpRequest,
-    current: CurrentUser,
-    layout: Layout,
-    org: OrgHandle,
-    address: Address,
-    form: Posted<Passwords>,
-) -> Answer {
-    let Posted(form) = form;
-    match change(&request, &current, &org, &address, form).await {
+pub(super) async fn set_password(act: Act<Passwords>, address: Address) -> Answer {
+    match change(&act, &address).await {
         Ok((secret, reserved)) => {
-            let session = BrowserSession::of(&request);
-            session.begin_again(&current.0.id, &reserved, org.inner().now());
-            session.prove(org.inner().now());
+            let (session, now) = (BrowserSession::of(act.request()), act.org().inner().now());
+            session.begin_again(&act.current().0.id, &reserved, now);
+            session.prove(now);
             session.flash("good", "Your password was changed. You are signed out everywhere else.");
             let mut response = page::go(PATH);
-            device::keep(&request, &mut response, secret)?;
+            device::keep(act.request(), &mut response, secret)?;
             Ok(response)
         }
-        Err(refusal @ (Error::Invalid(_) | Error::TooMany(_) | Error::Busy(_) | Error::Conflict(_))) => {
-            render(current, layout, org, Some(refusal)).await
-        }
-        Err(other) => Err(other.into()),
+        Err(refusal) => act.answer(Err(refusal), show).await,
     }
 }
 
 /// Changes the password; answers the secret by which this browser is known from now on, and the session that goes on in
 /// place of those that end.
-async fn change(
-    request: &HttpRequest,
-    current: &CurrentUser,
-    org: &OrgHandle,
-    address: &Address,
-    form: Passwords,
-) -> Result<(String, Reserved), Error> {
+async fn change(act: &Act<Passwords>, address: &Address) -> Result<(String, Reserved), Error> {
+    let (form, current, org) = (act.input().clone(), act.current(), act.org());
     if form.password != form.password_again {
         return Err(Error::invalid("password_again", "The two passwords differ. Enter the same one twice."));
     }
-    match attempt::prove(request, current, org, address, &form.current).await {
+    match attempt::prove(act.request(), current, org, address, &form.current).await {
         Err(Error::Invalid(_)) => {
             return Err(Error::invalid("current", "This is not your present password."));
         }
         other => other?,
     }
-    let (id, holder) = (current.0.id.clone(), BrowserSession::of(request).holder());
+    let (id, holder) = (current.0.id.clone(), BrowserSession::of(act.request()).holder());
     let prepared =
         org.prepare(current.requester(), move |org| passwords::prepare(org, &id, &form.password)).await?;
     // No device is known by the old password any more, but this one is by the new.
@@ -127,21 +97,16 @@ async fn change(
 }
 
 /// Ends all sessions of the person but this one.
-pub(super) async fn end_sessions(
-    request: HttpRequest,
-    current: CurrentUser,
-    org: OrgHandle,
-    _form: Posted<Fields>,
-) -> Answer {
-    let (id, session) = (current.0.id.clone(), BrowserSession::of(&request));
+pub(super) async fn end_sessions(act: Act) -> Answer {
+    let (id, session) = (act.current().0.id.clone(), BrowserSession::of(act.request()));
     let holder = session.holder();
-    let reserved = org
-        .write(current.actor(), move |tx| {
-            let noted = lifecycle::end_sessions(tx, &id)?;
-            Ok::<_, Error>(noted.with(sessions::reserve(tx, holder)?.split().0))
-        })
-        .await?;
-    session.begin_again(&current.0.id, &reserved, org.inner().now());
-    session.flash("good", "You are signed out everywhere else.");
-    Ok(page::go(PATH))
+    let end = move |tx: &mut Tx| {
+        let noted = lifecycle::end_sessions(tx, &id)?;
+        Ok::<_, Error>(noted.with(sessions::reserve(tx, holder)?.split().0))
+    };
+    let outcome = act.org().write(act.current().actor(), end).await.map(|reserved| {
+        session.begin_again(&act.current().0.id, &reserved, act.org().inner().now());
+        Redirect::to(PATH, "You are signed out everywhere else.")
+    });
+    act.answer(outcome, show).await
 }

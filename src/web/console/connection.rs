@@ -1,18 +1,17 @@
 //! How provisioning is doing, on the Identity Management page; and the requests by which Entra ID tests the connection,
 //! run from here.
 
-use super::identity::{self, FormResult};
+use super::identity::{self, Shown};
 use crate::domain::counted::counted;
 use crate::domain::health::{Health, Hour, Severity, Warning};
 use crate::domain::identity::{own_test, switch, tokens};
 use crate::error::{Error, Result};
 use crate::fetch::{self, Answer as Answered, Failure, Limits};
 use crate::scim::message::{LIST_RESPONSE, MEDIA_TYPE};
-use crate::web::extract::{CurrentUser, Fields, OrgHandle, Posted, app_state};
-use crate::web::page::{self, Answer, Layout, ago};
+use crate::web::extract::app_state;
+use crate::web::forms::Act;
+use crate::web::page::{Answer, ago};
 use crate::web::scim;
-use crate::web::session::BrowserSession;
-use actix_web::HttpRequest;
 use chrono::NaiveDateTime;
 use serde_json::Value;
 use std::borrow::Cow;
@@ -20,7 +19,6 @@ use std::time::{Duration, Instant};
 use url::Url;
 use uuid::Uuid;
 
-const PATH: &str = "/identity";
 const LIMITS: Limits = Limits { timeout: Duration::from_secs(10), most: 1024 * 1024 };
 
 /// The chart's size, in its own units.
@@ -120,26 +118,20 @@ struct Probe {
 /// Runs exactly Entra ID's own test requests against the public address, with the newest token, and with a mark by which
 /// the log knows them for our own.
 /// Source: use-scim-to-provision-users-and-groups, "Getting started" and "General".
-pub(super) async fn test(
-    request: HttpRequest,
-    current: CurrentUser,
-    layout: Layout,
-    org: OrgHandle,
-    _form: Posted<Fields>,
-) -> Answer {
-    let now = org.inner().now();
+pub(super) async fn test(act: Act) -> Answer {
+    match steps(&act).await {
+        Ok(steps) => identity::page_of(act.page()?, Shown { tested: Some(steps), ..Shown::default() }).await,
+        Err(refusal) => act.answer(Err(refusal), identity::show).await,
+    }
+}
+
+async fn steps(act: &Act) -> Result<Vec<Step>> {
+    let (org, now) = (act.org(), act.org().inner().now());
     let keys = org.inner().keys().clone();
-    let token = match org.read(move |conn| tokens::newest(conn, &keys, now)).await {
-        Ok(token) => token,
-        Err(refusal @ Error::Conflict(_)) => {
-            BrowserSession::of(&request).flash_at("bad", refusal.to_string(), "health");
-            return Ok(page::go(PATH));
-        }
-        Err(other) => return Err(other.into()),
-    };
-    org.write(current.actor(), switch::note_test).await?;
-    let base = app_state(&request)?.address(scim::BASE);
-    let mark = own_test::mark(org.inner().keys(), &current.0.name(), now);
+    let token = org.read(move |conn| tokens::newest(conn, &keys, now)).await?;
+    org.write(act.current().actor(), switch::note_test).await?;
+    let base = app_state(act.request())?.address(scim::BASE);
+    let mark = own_test::mark(org.inner().keys(), &act.current().0.name(), now);
     let headers = [
         ("Authorization", format!("Bearer {token}")),
         ("Accept", MEDIA_TYPE.to_owned()),
@@ -149,14 +141,7 @@ pub(super) async fn test(
     for probe in probes() {
         steps.push(run(&base, &headers, probe).await?);
     }
-    identity::render(
-        &request,
-        &current,
-        layout,
-        &org,
-        FormResult { tested: Some(steps), ..FormResult::default() },
-    )
-    .await
+    Ok(steps)
 }
 
 fn probes() -> [Probe; 3] {

@@ -1,24 +1,23 @@
 //! The credentials card of Identity Management: OAuth clients with their secrets, and workload identity federation.
 
-use super::identity::{self, FormResult};
+use super::identity::{self, Shown};
 use crate::db::Conn;
 use crate::domain::counted::counted;
 use crate::domain::identity::clients::{self, Client, Secret};
 use crate::domain::identity::federation::{self, Federation, FederationInput};
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::keys::{ClientId, ClientSecretId};
-use crate::web::AppState;
-use crate::web::extract::{CurrentUser, Fields, OrgHandle, Posted};
+use crate::web::extract::app_state;
+use crate::web::forms::{Act, FormView, PageContext, Redirect};
 use crate::web::oauth;
-use crate::web::page::{self, Answer, Layout, ago, when};
-use crate::web::session::BrowserSession;
-use actix_web::HttpRequest;
+use crate::web::page::{Answer, ago, when};
 use actix_web::web::Path;
 use chrono::NaiveDateTime;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
-/// The fragment brings the card into view.
-const PATH: &str = "/identity#credentials";
+const PATH: &str = "/identity";
+/// The card of the page.
+const CARD: &str = "credentials";
 
 /// The card as the page shows it.
 pub(super) struct Card {
@@ -33,9 +32,11 @@ pub(super) struct Card {
     pub(super) federation_id: String,
     /// The audience that is pinned.
     pub(super) audience: String,
-    pub(super) federation: FederationForm,
-    /// A client as it was typed.
-    pub(super) wanted: NewSecretForm,
+    pub(super) federation: FormView,
+    /// Another client.
+    pub(super) client: FormView,
+    /// For how long its first secret may be good.
+    pub(super) years: [(&'static str, &'static str); 3],
     /// What the pinned tenant's assertions must say, and where its keys are fetched.
     pub(super) issuer: String,
     pub(super) keys_url: String,
@@ -69,7 +70,7 @@ pub(super) struct NewSecret {
 }
 
 /// Workload identity federation as it stands in the form.
-#[derive(Clone, Default, Deserialize)]
+#[derive(Clone, Default, Serialize, Deserialize)]
 #[serde(default)]
 pub(super) struct FederationForm {
     pub(super) federated: String,
@@ -88,29 +89,32 @@ pub(super) fn load(conn: &mut Conn) -> Result<Loaded> {
 
 impl Card {
     pub(super) fn of(
-        state: &AppState,
+        page: &mut PageContext,
         (clients, federation): Loaded,
         shown: Option<NewSecret>,
-        (wanted, entered): (NewSecretForm, Option<FederationForm>),
         now: NaiveDateTime,
-    ) -> Self {
+    ) -> Result<Self> {
+        let client = page.form("/identity/clients", &NewSecretForm::default())?;
+        let form = page.edit("/identity/federation", &FederationForm::of(&federation))?;
+        let state = app_state(&page.request)?;
         let (tenant_url, token_url) = oauth::addresses(state);
         let pinned = (!federation.tenant_id.is_empty()).then(|| oauth::pinned(state, &federation.tenant_id));
         let (issuer, keys_url) = pinned.unwrap_or_default();
-        Self {
+        Ok(Self {
             tenant_url,
             token_url,
             scope: oauth::SCOPE,
             clients: clients.into_iter().map(|(client, secrets)| listed(client, secrets, now)).collect(),
             shown,
             is_federated: federation.enabled,
-            federation_id: federation.client_id.clone(),
-            audience: federation.audience.clone(),
-            federation: entered.unwrap_or_else(|| FederationForm::of(federation)),
-            wanted,
+            federation_id: federation.client_id,
+            audience: federation.audience,
+            federation: form,
+            client,
+            years: [("1", "1 year"), ("2", "2 years"), ("3", "3 years")],
             issuer,
             keys_url,
-        }
+        })
     }
 }
 
@@ -146,13 +150,13 @@ impl ListedSecret {
 }
 
 impl FederationForm {
-    fn of(federation: Federation) -> Self {
+    fn of(federation: &Federation) -> Self {
         let tick = |ticked| if ticked { "1".to_owned() } else { String::new() };
         Self {
             federated: tick(federation.enabled),
-            tenant_id: federation.tenant_id,
-            audience: federation.audience,
-            subject: federation.subject,
+            tenant_id: federation.tenant_id.clone(),
+            audience: federation.audience.clone(),
+            subject: federation.subject.clone(),
             accept_repeats: tick(federation.accept_repeats),
         }
     }
@@ -169,7 +173,7 @@ impl FederationForm {
 }
 
 /// What a new secret is for, from whoever shows their password.
-#[derive(Clone, Default, Deserialize)]
+#[derive(Clone, Default, Serialize, Deserialize)]
 #[serde(default)]
 pub(super) struct NewSecretForm {
     pub(super) client_label: String,
@@ -183,112 +187,55 @@ impl NewSecretForm {
 }
 
 /// Makes a client and shows its first secret.
-pub(super) async fn create_client(
-    request: HttpRequest,
-    current: CurrentUser,
-    layout: Layout,
-    org: OrgHandle,
-    form: Posted<NewSecretForm>,
-) -> Answer {
-    let Posted(form) = form;
-    let wanted = form.clone();
-    let made =
-        org.write(current.actor(), move |tx| clients::create(tx, &wanted.client_label, wanted.years()));
-    showing(&request, &current, layout, &org, form, made.await).await
+pub(super) async fn create_client(act: Act<NewSecretForm>) -> Answer {
+    act.submit(|tx, form| clients::create(tx, &form.client_label, form.years())).shown_by(showing).await
 }
 
 /// Makes another secret of a client, to be good beside the one that it replaces, and shows it.
-pub(super) async fn add_secret(
-    request: HttpRequest,
-    current: CurrentUser,
-    layout: Layout,
-    org: OrgHandle,
-    (id, form): (Path<ClientId>, Posted<NewSecretForm>),
-) -> Answer {
-    let Posted(form) = form;
-    let made = org.write(current.actor(), move |tx| clients::add_secret(tx, &id, form.years()));
-    showing(&request, &current, layout, &org, NewSecretForm::default(), made.await).await
+pub(super) async fn add_secret(act: Act<NewSecretForm>, id: Path<ClientId>) -> Answer {
+    act.submit(move |tx, form| clients::add_secret(tx, &id, form.years())).shown_by(showing).await
 }
 
-async fn showing(
-    request: &HttpRequest,
-    current: &CurrentUser,
-    layout: Layout,
-    org: &OrgHandle,
-    form: NewSecretForm,
-    made: Result<(Client, String)>,
-) -> Answer {
-    let said = match made {
-        Ok((client, secret)) => {
-            let shown = NewSecret { label: client.label, identifier: client.identifier, secret };
-            FormResult { secret: Some(shown), ..FormResult::default() }
-        }
-        Err(refusal @ (Error::Invalid(_) | Error::Taken(_))) => {
-            FormResult { refusal: Some(refusal), client: form, place: "credentials", ..FormResult::default() }
-        }
-        Err(refusal @ Error::Conflict(_)) => {
-            BrowserSession::of(request).flash_at("bad", refusal.to_string(), "credentials");
-            return Ok(page::go(PATH));
-        }
-        Err(other) => return Err(other.into()),
-    };
-    identity::render(request, current, layout, org, said).await
+async fn showing(page: PageContext, made: Option<(Client, String)>) -> Answer {
+    let secret =
+        made.map(|(client, secret)| NewSecret { label: client.label, identifier: client.identifier, secret });
+    identity::page_of(page, Shown { secret, ..Shown::default() }).await
 }
 
-pub(super) async fn revoke_secret(
-    request: HttpRequest,
-    current: CurrentUser,
-    org: OrgHandle,
-    key: Path<(ClientId, ClientSecretId)>,
-    _form: Posted<Fields>,
-) -> Answer {
+pub(super) async fn revoke_secret(act: Act, key: Path<(ClientId, ClientSecretId)>) -> Answer {
     let (id, secret) = key.into_inner();
-    let outcome = org.write(current.actor(), move |tx| clients::revoke_secret(tx, &id, &secret)).await;
-    let said = |client: &Client| {
-        format!(
-            "The secret of “{}”, and the access tokens got with it, are refused from now on.",
-            client.label
-        )
-    };
-    page::redirect_with_outcome(&request, outcome, said, PATH)
+    act.submit(move |tx, _| clients::revoke_secret(tx, &id, &secret))
+        .then(|client| {
+            let whose = client.label;
+            let said = format!(
+                "The secret of “{whose}”, and the access tokens got with it, are refused from now on."
+            );
+            Redirect::to(PATH, said).on_card(CARD)
+        })
+        .or_show(identity::show)
+        .await
 }
 
-pub(super) async fn remove_client(
-    request: HttpRequest,
-    current: CurrentUser,
-    org: OrgHandle,
-    id: Path<ClientId>,
-    _form: Posted<Fields>,
-) -> Answer {
-    let outcome = org.write(current.actor(), move |tx| clients::remove(tx, &id)).await;
-    let said =
-        |client: &Client| format!("The client “{}” was removed, and is refused from now on.", client.label);
-    page::redirect_with_outcome(&request, outcome, said, PATH)
+pub(super) async fn remove_client(act: Act, id: Path<ClientId>) -> Answer {
+    act.submit(move |tx, _| clients::remove(tx, &id))
+        .then(|client| {
+            let said = format!("The client “{}” was removed, and is refused from now on.", client.label);
+            Redirect::to(PATH, said).on_card(CARD)
+        })
+        .or_show(identity::show)
+        .await
 }
 
 /// Sets workload identity federation up: who may come in without a secret deserves the password.
-pub(super) async fn save_federation(
-    request: HttpRequest,
-    current: CurrentUser,
-    layout: Layout,
-    org: OrgHandle,
-    form: Posted<FederationForm>,
-) -> Answer {
-    let Posted(form) = form;
-    let wish = form.wish();
-    match org.write(current.actor(), move |tx| federation::save(tx, &wish)).await {
-        Err(refusal @ Error::Invalid(_)) => {
-            let refusal = Some(refusal);
-            let said =
-                FormResult { refusal, federation: Some(form), place: "federation", ..FormResult::default() };
-            identity::render(&request, &current, layout, &org, said).await
-        }
-        outcome => {
-            let said = |federation: &Federation| {
-                let state = if federation.enabled { "is on." } else { "was saved. It is off." };
-                format!("Workload identity federation {state}")
-            };
-            page::redirect_with_outcome(&request, outcome, said, "/identity#federation")
-        }
-    }
+pub(super) async fn save_federation(act: Act<FederationForm>) -> Answer {
+    act.edit(
+        |conn| Ok(FederationForm::of(&federation::read(conn)?)),
+        |tx, form| federation::save(tx, &form.wish()),
+    )
+    .then(|federation| {
+        let state = if federation.enabled { "is on." } else { "was saved. It is off." };
+        Redirect::to(PATH, format!("Workload identity federation {state}"))
+    })
+    .or_show(identity::show)
+    .await
 }

@@ -6,10 +6,10 @@ use crate::domain::groups::{self, Group, ListedGroup, Member, MemberId};
 use crate::domain::tasks::running_on;
 use crate::domain::users;
 use crate::keys::{GroupId, UserId};
-use crate::web::extract::{CurrentUser, Fields, OrgHandle, Posted};
+use crate::web::extract::OrgHandle;
+use crate::web::forms::{Act, PageContext, Redirect};
 use crate::web::page::{self, Answer, Layout, when};
 use crate::web::query::Query;
-use actix_web::HttpRequest;
 use actix_web::web::Path;
 use askama::Template;
 use serde::Deserialize;
@@ -77,16 +77,15 @@ impl MemberRow {
     }
 }
 
-pub(super) async fn show(
-    layout: Layout,
-    org: OrgHandle,
-    id: Path<GroupId>,
-    asked: Query<GroupsQuery>,
-) -> Answer {
-    let Query(asked) = asked;
+pub(super) async fn show(page: PageContext, id: Path<GroupId>, asked: Query<GroupsQuery>) -> Answer {
+    page_of(page, id.into_inner(), asked.into_inner()).await
+}
+
+async fn page_of(page: PageContext, id: GroupId, asked: GroupsQuery) -> Answer {
     let at = page::at(asked.after, asked.before);
     let path = format!("{PATH}/{id}");
-    let (group, members, held) = org
+    let (group, members, held) = page
+        .org
         .read(move |conn| {
             let (group, members) = (groups::find(conn, &id)?, groups::members_page(conn, &id, &at, PAGE)?);
             let people = members.items.iter().filter_map(|(_, member)| match &member.id {
@@ -100,37 +99,28 @@ pub(super) async fn show(
         })
         .await?;
     let (previous, next) = page::ways(&members, &path, &[]);
-    let page = GroupPage {
-        layout: layout.of("groups"),
+    page.show("groups", |layout| GroupPage {
+        layout,
         changed: when(group.updated_at),
         group,
         members: members.items.into_iter().map(|(_, member)| MemberRow::of(member, &held)).collect(),
         previous,
         next,
-    };
-    page::show(&page.layout, &page)
+    })
 }
 
 /// Deletes a group that Entra ID no longer keeps.
-pub(super) async fn delete(
-    request: HttpRequest,
-    current: CurrentUser,
-    org: OrgHandle,
-    id: Path<GroupId>,
-    _form: Posted<Fields>,
-) -> Answer {
-    let key = id.clone();
-    let outcome = org.write(current.actor(), move |tx| groups::delete(tx, &id)).await;
-    if outcome.is_ok()
-        && let Some(task) = org.read(move |conn| running_on(conn, key.as_str())).await?
-    {
-        // The group is not seen any more: nobody waits until its memberships are gone.
-        tasks::let_go_on(&org, task);
-    }
-    page::redirect_with_outcome(
-        &request,
-        outcome,
-        |group| format!("The group {} was deleted.", group.name),
-        PATH,
-    )
+pub(super) async fn delete(act: Act, id: Path<GroupId>) -> Answer {
+    let (key, deleted) = (id.clone(), id.clone());
+    act.submit(move |tx, _| groups::delete(tx, &key))
+        .then(|group| Redirect::to(PATH, format!("The group {} was deleted.", group.name)))
+        .followed_by(|org, done| async move {
+            if let Some(task) = org.read(move |conn| running_on(conn, deleted.as_str())).await? {
+                // The group is not seen any more: nobody waits until its memberships are gone.
+                tasks::let_go_on(&org, task);
+            }
+            Ok(done)
+        })
+        .or_show(|page| page_of(page, id.into_inner(), GroupsQuery::default()))
+        .await
 }

@@ -5,14 +5,15 @@ use crate::domain::Role;
 use crate::domain::deprovisioning_guard::{self, Limits, Loss, Measure, Measures};
 use crate::domain::held::{self, Count, Decided, HeldGroup, Named, Verdict};
 use crate::domain::users::{self, Held, User};
-use crate::error::{Error, Result};
+use crate::error::Error;
 use crate::keys::UserId;
-use crate::web::extract::{CurrentUser, Fields, OrgHandle, Posted, keys, values};
-use crate::web::page::{self, Answer, Layout, Refused, when};
+use crate::web::extract::{Fields, keys, values};
+use crate::web::forms::{Act, Entered, FormView, PageContext, Redirect};
+use crate::web::page::{self, Answer, Layout, when};
 use crate::web::query::Query;
-use actix_web::HttpRequest;
 use askama::Template;
 use serde::Deserialize;
+use std::collections::BTreeMap;
 
 const PATH: &str = "/held";
 const PAGE: usize = 50;
@@ -37,8 +38,9 @@ struct HeldPage {
     lately: Lately,
     previous: Option<String>,
     next: Option<String>,
-    limits: LimitsForm,
-    refusal: Refused,
+    /// Whether the guard is on.
+    is_on: bool,
+    form: FormView,
     /// The number of the latest hold that was there when this was shown.
     shown: i64,
 }
@@ -68,12 +70,8 @@ struct HeldUserRow {
     shown: String,
 }
 
-/// The limits as they stand in the form.
-#[derive(Clone, Default)]
-pub(super) struct LimitsForm {
-    enabled: bool,
-    numbers: Vec<(&'static str, String)>,
-}
+/// The limits as they stand in the form, by the names of its fields. What is left out stays as it is.
+type LimitsForm = BTreeMap<String, String>;
 
 impl From<User> for HeldUserRow {
     fn from(user: User) -> Self {
@@ -94,80 +92,56 @@ impl From<User> for HeldUserRow {
     }
 }
 
-impl From<Limits> for LimitsForm {
-    fn from(limits: Limits) -> Self {
-        let numbers = limits.numbers().map(|(field, _, value)| (field, value.to_string()));
-        Self { enabled: limits.enabled, numbers: numbers.into() }
-    }
+fn limits_form(limits: Limits) -> LimitsForm {
+    let numbers = limits.numbers().map(|(field, _, value)| (field.to_owned(), value.to_string()));
+    let enabled = if limits.enabled { "1" } else { "" };
+    numbers.into_iter().chain([("enabled".to_owned(), enabled.to_owned())]).collect()
 }
 
-impl LimitsForm {
-    /// The limits in force with what was posted over them: what a form leaves out stays as it is.
-    fn over(limits: Limits, posted: &Fields) -> Self {
-        let mut form = Self { enabled: !values(posted, "enabled").is_empty(), ..limits.into() };
-        for (field, text) in &mut form.numbers {
-            if let Some(posted) = values(posted, field).pop() {
-                *text = posted;
-            }
+/// The limits that were entered, over those `in_force`.
+fn input(form: &Entered<LimitsForm>, in_force: Limits) -> Limits {
+    let number = |field: &'static str| {
+        let known = in_force.numbers().into_iter().find(|(known, ..)| *known == field);
+        let (name, before) = known.map_or((field, 0), |(_, name, before)| (name, before));
+        match form.get(field) {
+            Some(text) => form.parse(field, text, before, &format!("Enter a whole number, as “{name}”.")),
+            None => before,
         }
-        form
-    }
-
-    fn value(&self, field: &str) -> &str {
-        self.numbers.iter().find(|(name, _)| *name == field).map_or("", |(_, text)| text)
-    }
-
-    /// A measure in words, for whoever may not change it.
-    fn measure(&self, people: &str, share: &str) -> String {
-        format!("more than {} people and {} % of the active users", self.value(people), self.value(share))
-    }
-
-    fn number(&self, field: &'static str) -> Result<i64> {
-        let name = Limits::default().numbers().into_iter().find(|(known, ..)| *known == field);
-        let name = name.map_or(field, |(_, name, _)| name);
-        let complaint = || Error::invalid(field, format!("Enter a whole number, as “{name}”."));
-        self.value(field).trim().parse().map_err(|_| complaint())
-    }
-
-    fn limits(&self) -> Result<Limits> {
-        let measure = |people, share| {
-            Ok::<_, Error>(Measure { people: self.number(people)?, share: self.number(share)? })
-        };
-        Ok(Limits {
-            enabled: self.enabled,
-            minutes: self.number("minutes")?,
-            accounts: Measures {
-                hour: measure("people", "share")?,
-                day: measure("day_people", "day_share")?,
-            },
-            user_names: Measures {
-                hour: measure("name_people", "name_share")?,
-                day: measure("name_day_people", "name_day_share")?,
-            },
-        })
+    };
+    let measure = |people, share| Measure { people: number(people), share: number(share) };
+    Limits {
+        enabled: form.get("enabled").is_some_and(|ticked| !ticked.is_empty()),
+        minutes: number("minutes"),
+        accounts: Measures { hour: measure("people", "share"), day: measure("day_people", "day_share") },
+        user_names: Measures {
+            hour: measure("name_people", "name_share"),
+            day: measure("name_day_people", "name_day_share"),
+        },
     }
 }
 
 impl HeldPage {
+    /// A measure in words, for whoever may not change it.
+    fn measure(&self, people: &str, share: &str) -> String {
+        let (people, share) = (self.form.value(people), self.form.value(share));
+        format!("more than {people} people and {share} % of the active users")
+    }
+
     #[expect(clippy::unused_self, reason = "templates call methods")]
     fn told(&self, count: &deprovisioning_guard::Count) -> String {
         format!("{} in the shorter window, {} in a day", count.hour, count.day)
     }
 }
 
-pub(super) async fn show(layout: Layout, org: OrgHandle, asked: Query<HeldQuery>) -> Answer {
-    render(layout, org, asked.into_inner(), None).await
+pub(super) async fn show(page: PageContext, asked: Query<HeldQuery>) -> Answer {
+    page_of(page, asked.into_inner()).await
 }
 
-async fn render(
-    layout: Layout,
-    org: OrgHandle,
-    asked: HeldQuery,
-    entered: Option<(LimitsForm, Error)>,
-) -> Answer {
+async fn page_of(mut page: PageContext, asked: HeldQuery) -> Answer {
     let at = page::at(asked.after, asked.before);
-    let now = org.inner().now();
-    let (users, groups, count, limits, lately, shown) = org
+    let now = page.org.inner().now();
+    let (users, groups, count, limits, lately, shown) = page
+        .org
         .read(move |conn| {
             let lately =
                 [Loss::Account, Loss::UserName].map(|loss| deprovisioning_guard::counted(conn, loss, now));
@@ -179,46 +153,46 @@ async fn render(
         })
         .await?;
     let (previous, next) = page::ways(&users, PATH, &[]);
-    let (entered, refusal) = entered.unzip();
-    let refusal = Refused(refusal);
-    let page = HeldPage {
-        layout: layout.of("users").refusing(&refusal),
+    let form = page.edit(&format!("{PATH}/limits"), &limits_form(limits))?;
+    page.show("users", |layout| HeldPage {
+        layout,
         users: users.items.into_iter().map(HeldUserRow::from).collect(),
         groups,
         count,
         lately,
         previous,
         next,
-        limits: entered.unwrap_or_else(|| limits.into()),
-        refusal,
+        is_on: limits.enabled,
+        form,
         shown,
-    };
-    page::show_form(&page.refusal, &page.layout, &page)
+    })
 }
 
 /// Releases what was chosen, or keeps it as it is; or all of it.
-pub(super) async fn decide(
-    request: HttpRequest,
-    current: CurrentUser,
-    layout: Layout,
-    org: OrgHandle,
-    form: Posted<Fields>,
-) -> Answer {
-    let Posted(form) = form;
-    let Some((verdict, all)) = verdict(&form) else {
-        let refusal = Error::invalid("verdict", "Choose Release or Keep. Nothing was done.");
-        let limits = org.read(deprovisioning_guard::limits).await?;
-        return render(layout, org, HeldQuery::default(), Some((limits.into(), refusal))).await;
-    };
-    if all {
-        let shown = values(&form, "shown_until").into_iter().find_map(|number| number.parse().ok());
-        let all = org.read(move |conn| held::everything(conn, shown)).await?;
-        let begun = org.write(current.actor(), move |tx| held::begin_all(tx, verdict, &all)).await;
-        return tasks::answer(&request, &org, begun, PATH).await;
+pub(super) async fn decide(act: Act<Fields>) -> Answer {
+    let (verdict, all) = verdict(act.input()).unzip();
+    if all == Some(true) {
+        let shown = values(act.input(), "shown_until").into_iter().find_map(|number| number.parse().ok());
+        let all = act.org().read(move |conn| held::everything(conn, shown)).await?;
+        return act
+            .submit(move |tx, _| held::begin_all(tx, verdict.ok_or_else(undecided)?, &all))
+            .then(|task| tasks::progress(&task))
+            .followed_by(|org, progress| tasks::lead(org, progress, PATH))
+            .or_show(|page| page_of(page, HeldQuery::default()))
+            .await;
     }
-    let (users, groups) = (named(&form), keys(&form, "group")?);
-    let outcome = org.write(current.actor(), move |tx| held::decide(tx, verdict, &users, &groups)).await;
-    page::redirect_with_outcome(&request, outcome, |decided| said(verdict, *decided), PATH)
+    act.submit(move |tx, form| {
+        let verdict = verdict.ok_or_else(undecided)?;
+        let decided = held::decide(tx, verdict, &named(form), &keys(form, "group")?)?;
+        Ok(decided.map(|decided| said(verdict, decided)))
+    })
+    .then(|said| Redirect::to(PATH, said))
+    .or_show(|page| page_of(page, HeldQuery::default()))
+    .await
+}
+
+fn undecided() -> Error {
+    Error::invalid("verdict", "Choose Release or Keep. Nothing was done.")
 }
 
 /// The verdict, and whether it is on everything; none where it is no word that the page has.
@@ -273,23 +247,15 @@ fn said(verdict: Verdict, decided: Decided) -> String {
     told.join(" ")
 }
 
-pub(super) async fn set_limits(
-    request: HttpRequest,
-    current: CurrentUser,
-    layout: Layout,
-    org: OrgHandle,
-    form: Posted<Fields>,
-) -> Answer {
-    let Posted(posted) = form;
-    let form = LimitsForm::over(org.read(deprovisioning_guard::limits).await?, &posted);
-    let outcome = match form.limits() {
-        Ok(limits) => org.write(current.actor(), move |tx| deprovisioning_guard::set(tx, limits)).await,
-        Err(refusal) => Err(refusal),
-    };
-    match outcome {
-        Err(refusal @ Error::Invalid(_)) => {
-            render(layout, org, HeldQuery::default(), Some((form, refusal))).await
-        }
-        outcome => page::redirect_with_outcome(&request, outcome, |()| "The guard was set.".to_owned(), PATH),
-    }
+pub(super) async fn set_limits(act: Act<LimitsForm>) -> Answer {
+    act.edit(
+        |conn| Ok(limits_form(deprovisioning_guard::limits(conn)?)),
+        |tx, form| {
+            let limits = input(form, deprovisioning_guard::limits(tx.conn)?);
+            deprovisioning_guard::set(tx, limits)
+        },
+    )
+    .then(|()| Redirect::to(PATH, "The guard was set."))
+    .or_show(|page| page_of(page, HeldQuery::default()))
+    .await
 }

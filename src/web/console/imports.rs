@@ -4,16 +4,15 @@ use crate::domain::Tx;
 use crate::domain::counted::{counted, grouped};
 use crate::domain::imports::{self, Applied, Import, ImportRow, State, Upload as File};
 use crate::domain::sites;
-use crate::error::Error;
+use crate::error::{Error, Result};
 use crate::keys::SiteId;
-use crate::web::extract::{CurrentUser, Fields, OrgHandle, Posted, UpTo, values};
-use crate::web::page::{self, Answer, Layout, Refused};
+use crate::web::extract::{CurrentUser, OrgHandle};
+use crate::web::forms::{Act, ActWithFile, File as Sent, FormView, PageContext, Redirect};
+use crate::web::page::{self, Answer, Layout};
 use crate::web::query::Query;
-use actix_web::HttpRequest;
-use actix_web::http::StatusCode;
 use actix_web::web::Path;
 use askama::Template;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
 
 const CSV: &str = "text/csv; charset=utf-8";
@@ -26,28 +25,24 @@ const RECENT: i64 = 100;
 #[template(path = "imports/new.html")]
 struct NewPage {
     layout: Layout,
-    take_away: bool,
-    refusal: Refused,
+    form: FormView,
     most_rows: String,
     most_mib: usize,
 }
 
-impl NewPage {
-    fn new(layout: Layout, take_away: bool, refusal: Option<Error>) -> Self {
-        let refusal = Refused(refusal);
-        Self {
-            layout: layout.of("licences").refusing(&refusal),
-            take_away,
-            refusal,
-            most_rows: grouped(imports::MOST_ROWS),
-            most_mib: imports::MOST_MIB,
-        }
-    }
+/// A file as it is uploaded.
+#[derive(Default, Serialize, Deserialize)]
+#[serde(default)]
+pub(super) struct UploadForm {
+    take_away: String,
+    /// The name of the field of the file.
+    file: String,
 }
 
-pub(super) async fn new(layout: Layout) -> Answer {
-    let page = NewPage::new(layout, false, None);
-    page::show(&page.layout, &page)
+pub(super) async fn new(mut page: PageContext) -> Answer {
+    let form = page.form("/licenses/import", &UploadForm::default())?.with_file();
+    let (most_rows, most_mib) = (grouped(imports::MOST_ROWS), imports::MOST_MIB);
+    page.show("licences", |layout| NewPage { layout, form, most_rows, most_mib })
 }
 
 pub(super) async fn template() -> Answer {
@@ -55,36 +50,24 @@ pub(super) async fn template() -> Answer {
 }
 
 /// Checks the file and keeps it; nothing else changes.
-pub(super) async fn validate(
-    current: CurrentUser,
-    layout: Layout,
-    org: OrgHandle,
-    UpTo(upload): UpTo<{ imports::MOST_BYTES }>,
-) -> Answer {
-    let take_away = !values(&upload.fields, "take_away").is_empty();
-    let checked = if upload.file_name.is_empty() && upload.file.is_empty() {
-        Err(Error::invalid("file", "Choose a CSV file first."))
-    } else {
-        let file = File { file_name: upload.file_name, bytes: upload.file, take_away };
-        // Reading takes longer than keeping: nobody who writes waits for it.
-        // Of large files one is read at a time: several would keep others from the readers.
-        let (name, is_large) = (file.file_name.clone(), file.bytes.len() > LARGE_BYTES);
-        match org.aside(is_large, move |org| imports::check(org, &file)).await {
-            Ok(checked) => {
-                let keep = move |tx: &mut Tx| imports::keep(tx, &name, take_away, checked);
-                org.write(current.actor(), keep).await
-            }
-            Err(refusal) => Err(refusal),
-        }
-    };
-    match checked {
-        Ok(import) => Ok(page::go(&format!("/imports/{}", import.id))),
-        Err(refusal @ Error::Invalid(_)) => {
-            let page = NewPage::new(layout, take_away, Some(refusal));
-            page::show_as(StatusCode::UNPROCESSABLE_ENTITY, &page.layout, &page)
-        }
-        Err(other) => Err(other.into()),
+pub(super) async fn validate(sent: ActWithFile<UploadForm, { imports::MOST_BYTES }>) -> Answer {
+    let ActWithFile { act, file } = sent;
+    let kept = check(&act, file).await;
+    act.answer(kept.map(|import| Redirect::silently(format!("/imports/{}", import.id))), new).await
+}
+
+async fn check(act: &Act<UploadForm>, file: Sent) -> Result<Import> {
+    if file.name.is_empty() && file.bytes.is_empty() {
+        return Err(Error::invalid("file", "Choose a CSV file first."));
     }
+    let take_away = !act.input().take_away.is_empty();
+    let file = File { file_name: file.name, bytes: file.bytes, take_away };
+    // Reading takes longer than keeping: nobody who writes waits for it.
+    // Of large files one is read at a time: several would keep others from the readers.
+    let (name, is_large) = (file.file_name.clone(), file.bytes.len() > LARGE_BYTES);
+    let checked = act.org().aside(is_large, move |org| imports::check(org, &file)).await?;
+    let keep = move |tx: &mut Tx| imports::keep(tx, &name, take_away, checked);
+    act.org().write(act.current().actor(), keep).await
 }
 
 #[derive(Template)]
@@ -139,9 +122,13 @@ pub(super) struct From {
     after: i32,
 }
 
-pub(super) async fn show(layout: Layout, org: OrgHandle, id: Path<String>, from: Query<From>) -> Answer {
-    let after = from.after;
-    let (import, mut rows, sites) = org
+pub(super) async fn show(page: PageContext, id: Path<String>, from: Query<From>) -> Answer {
+    page_of(page, id.into_inner(), from.after).await
+}
+
+async fn page_of(page: PageContext, id: String, after: i32) -> Answer {
+    let (import, mut rows, sites) = page
+        .org
         .read(move |conn| {
             let import = imports::find(conn, &id)?;
             let rows = imports::rows(conn, &id, import.state == State::Faulty, after, ROWS + 1)?;
@@ -152,8 +139,8 @@ pub(super) async fn show(layout: Layout, org: OrgHandle, id: Path<String>, from:
     let more = rows.len() > shown;
     rows.truncate(shown);
     let last = rows.last().map(|row| row.number).filter(|_| more);
-    let page = ImportPage {
-        layout: layout.of("licences"),
+    page.show("licences", |layout| ImportPage {
+        layout,
         with_site: rows.iter().any(|row| row.site.is_some()),
         sites: sites.into_iter().map(|site| (site.id, site.name)).collect(),
         next: last.map(|number| format!("/imports/{}?after={number}", import.id)),
@@ -162,8 +149,7 @@ pub(super) async fn show(layout: Layout, org: OrgHandle, id: Path<String>, from:
         finished_at: import.finished_at.map(page::when),
         import,
         rows,
-    };
-    page::show(&page.layout, &page)
+    })
 }
 
 pub(super) fn badge(state: State) -> (&'static str, &'static str) {
@@ -175,24 +161,17 @@ pub(super) fn badge(state: State) -> (&'static str, &'static str) {
     }
 }
 
-pub(super) async fn apply(
-    request: HttpRequest,
-    current: CurrentUser,
-    org: OrgHandle,
-    id: Path<String>,
-    _form: Posted<Fields>,
-) -> Answer {
-    let id = id.into_inner();
-    let back = format!("/imports/{id}");
-    let outcome = apply_as_planned(&org, &current, &id).await;
-    let said = |import: &Import| {
-        format!("The file was applied: {}.", counted(import.counts.changes(), "change", "changes"))
-    };
-    page::redirect_with_outcome(&request, outcome, said, &back)
+pub(super) async fn apply(act: Act, id: Path<String>) -> Answer {
+    let path = format!("/imports/{id}");
+    let outcome = apply_as_planned(act.org(), act.current(), &id).await.map(|import| {
+        let changes = counted(import.counts.changes(), "change", "changes");
+        Redirect::to(path, format!("The file was applied: {changes}."))
+    });
+    act.answer(outcome, |page| page_of(page, id.into_inner(), 0)).await
 }
 
 /// Plans and applies; plans anew where what the plan rests on has changed before the writer came to it.
-async fn apply_as_planned(org: &OrgHandle, current: &CurrentUser, id: &str) -> Result<Import, Error> {
+async fn apply_as_planned(org: &OrgHandle, current: &CurrentUser, id: &str) -> Result<Import> {
     for _ in 0..imports::MOST_PLANS {
         let planned = id.to_owned();
         let prepared = org.aside(false, move |org| imports::prepare(org, &planned)).await?;
@@ -205,20 +184,12 @@ async fn apply_as_planned(org: &OrgHandle, current: &CurrentUser, id: &str) -> R
     Err(imports::kept_changing())
 }
 
-pub(super) async fn discard(
-    request: HttpRequest,
-    current: CurrentUser,
-    org: OrgHandle,
-    id: Path<String>,
-    _form: Posted<Fields>,
-) -> Answer {
-    let outcome = org.write(current.actor(), move |tx| imports::discard(tx, &id)).await;
-    page::redirect_with_outcome(
-        &request,
-        outcome,
-        |_| "The file was discarded. Nothing was changed.".to_owned(),
-        "/licenses",
-    )
+pub(super) async fn discard(act: Act, id: Path<String>) -> Answer {
+    let key = id.clone();
+    act.submit(move |tx, _| imports::discard(tx, &key))
+        .then(|_| Redirect::to("/licenses", "The file was discarded. Nothing was changed."))
+        .or_show(|page| page_of(page, id.into_inner(), 0))
+        .await
 }
 
 pub(super) async fn result(org: OrgHandle, id: Path<String>) -> Answer {

@@ -6,13 +6,13 @@ use crate::domain::sso::policy;
 use crate::domain::users::User;
 use crate::error::{Error, Result};
 use crate::web::AppState;
-use crate::web::extract::{Address, OrgHandle, Posted};
-use crate::web::page::{self, Answer, Layout, Refused, when};
+use crate::web::extract::{Address, OrgHandle};
+use crate::web::forms::{FormView, OpenForm, PageContext};
+use crate::web::page::{self, Answer, Layout, when};
 use crate::web::session::BrowserSession;
-use actix_web::HttpRequest;
 use actix_web::web::Path;
 use askama::Template;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 /// A link as it is shown once to the owner who made it.
 pub(super) struct ShownLink {
@@ -38,11 +38,10 @@ impl ShownLink {
 #[template(path = "sign_in/choose.html")]
 struct ChoosePage {
     layout: Layout,
-    path: String,
+    form: FormView,
     user_name: String,
     /// Whether single sign-on is required of the person, so that the password is not good yet.
     is_barred: bool,
-    refusal: Refused,
 }
 
 /// Who chooses a password, and whether it will be refused at sign-in as things are.
@@ -56,56 +55,29 @@ async fn holder(org: &OrgHandle, secret: &str) -> Result<(User, bool)> {
     .await
 }
 
-fn asked(
-    request: &HttpRequest,
-    layout: Layout,
-    (user, is_barred): &(User, bool),
-    refusal: Option<Error>,
-) -> Answer {
-    let (path, user_name) = (request.path().to_owned(), user.profile.user_name.clone());
-    let (refusal, is_barred) = (Refused(refusal), *is_barred);
-    let page = ChoosePage { layout: layout.refusing(&refusal), path, user_name, is_barred, refusal };
-    page::show_form(&page.refusal, &page.layout, &page)
-}
-
-pub(super) async fn show(
-    request: HttpRequest,
-    layout: Layout,
-    org: OrgHandle,
-    secret: Path<String>,
-) -> Answer {
-    let user = holder(&org, &secret).await?;
-    asked(&request, layout, &user, None)
+pub(super) async fn show(mut page: PageContext, secret: Path<String>) -> Answer {
+    let (user, is_barred) = holder(&page.org, &secret).await?;
+    let form = page.own_form(&Chosen::default())?;
+    page.show("", |layout| ChoosePage { layout, form, user_name: user.profile.user_name, is_barred })
 }
 
 /// The password that is chosen.
-#[derive(Default, Deserialize)]
+#[derive(Clone, Default, Serialize, Deserialize)]
 #[serde(default)]
 pub(super) struct Chosen {
     password: String,
     password_again: String,
 }
 
-pub(super) async fn choose(
-    request: HttpRequest,
-    layout: Layout,
-    org: OrgHandle,
-    address: Address,
-    secret: Path<String>,
-    form: Posted<Chosen>,
-) -> Answer {
-    let Posted(form) = form;
-    let user = holder(&org, &secret).await?;
-    match set(&org, &user.0, address, secret.into_inner(), form).await {
+pub(super) async fn choose(sent: OpenForm<Chosen>, address: Address, secret: Path<String>) -> Answer {
+    let (user, _) = holder(sent.org(), &secret).await?;
+    match set(sent.org(), &user, address, secret.clone(), sent.input().clone()).await {
         Ok(()) => {
             let mut response = page::go("/sign-in?chosen");
-            BrowserSession::of(&request).leave(&request, &mut response)?;
+            BrowserSession::of(sent.request()).leave(sent.request(), &mut response)?;
             Ok(response)
         }
-        Err(refusal @ (Error::Invalid(_) | Error::Busy(_) | Error::Conflict(_))) => {
-            asked(&request, layout, &user, Some(refusal))
-        }
-        Err(other) => Err(other.into()),
+        Err(refusal) => sent.answer(Err(refusal), |page| show(page, secret)).await,
     }
 }
 

@@ -11,16 +11,13 @@ use crate::web::csrf;
 use crate::web::extract::{Address, CurrentUser, Fields, LARGEST_FORM, OrgHandle, Upload, values, whole};
 use crate::web::page::{self, Failure, Layout};
 use crate::web::route::{Route, standing_page};
-use crate::web::session::{BrowserSession, KeptForm};
+use crate::web::session::{BrowserSession, KeptForm, LARGEST_KEPT};
 use actix_web::body::BoxBody;
 use actix_web::dev::{Payload, ServiceRequest, ServiceResponse};
 use actix_web::http::header::{self, HeaderValue};
 use actix_web::middleware::Next;
 use actix_web::web::Bytes;
 use actix_web::{HttpMessage, HttpRequest, HttpResponse, ResponseError};
-
-/// So many bytes of a form are kept in a session.
-const LARGEST_KEPT: usize = 16 * 1024;
 
 /// The field with which a form can bring the proof itself.
 const PASSWORD: &str = "password";
@@ -114,8 +111,13 @@ async fn fields(request: &mut ServiceRequest) -> Result<Sent, Failure> {
 /// The form as it is kept for whoever proves themselves at Entra ID.
 fn kept(request: &ServiceRequest, back: &str) -> Result<KeptForm> {
     let user = BrowserSession::of(request.request()).user().ok_or(Error::SignedOut)?;
-    let action = format!("{}{}", request.path(), fragment(request.path()));
-    Ok(KeptForm { user, action, page: back.to_owned(), fields: None })
+    Ok(KeptForm {
+        user,
+        action: request.path().to_owned(),
+        page: back.to_owned(),
+        fields: None,
+        is_draft: false,
+    })
 }
 
 /// The page that asks for the password and carries the form along, unless the form brought the right one.
@@ -127,7 +129,7 @@ async fn prompt(
 ) -> Result<Option<HttpResponse>, Failure> {
     let (current, layout) = (request.extract::<CurrentUser>().await?, request.extract::<Layout>().await?);
     let address = request.extract::<Address>().await?;
-    let action = format!("{}{}", request.path(), fragment(request.path()));
+    let action = request.path().to_owned();
     let carried: Vec<(&str, &str)> = fields
         .iter()
         .map(|(name, value)| (name.as_str(), value.as_str()))
@@ -167,16 +169,4 @@ fn give_back(request: &mut ServiceRequest, mut fields: Fields) -> Result<()> {
     request.headers_mut().remove(header::CONTENT_LENGTH);
     request.set_payload(Payload::from(Bytes::from(body)));
     Ok(())
-}
-
-/// The part of a long page to bring into view.
-fn fragment(action: &str) -> &'static str {
-    // The forms of single sign-on lead to the head of the page, which says what is wrong with them.
-    const PARTS: [(&str, &str); 4] = [
-        ("/identity/provisioning", "#provisioning"),
-        ("/identity/tokens", "#provisioning"),
-        ("/identity/clients", "#credentials"),
-        ("/identity/federation", "#federation"),
-    ];
-    PARTS.iter().find(|(start, _)| action.starts_with(start)).map_or("", |(_, part)| part)
 }

@@ -4,11 +4,11 @@ use crate::db::Conn;
 use crate::db::space::{self, Space};
 use crate::domain::retention::{self, Days, Log};
 use crate::error::{Error, Result};
-use crate::web::extract::{CurrentUser, Fields, OrgHandle, Posted, values};
-use crate::web::page::{self, Answer, Layout, Refused, when};
-use actix_web::HttpRequest;
+use crate::web::forms::{Act, Entered, FormView, PageContext, Redirect};
+use crate::web::page::{self, Answer, Layout, when};
 use actix_web::http::StatusCode;
 use askama::Template;
+use serde::{Deserialize, Serialize};
 
 const PATH: &str = "/activity/retention";
 
@@ -18,15 +18,14 @@ struct RetentionPage {
     layout: Layout,
     logs: Vec<LogRow>,
     space: DiskSpace,
-    refusal: Refused,
+    form: FormView,
 }
 
 /// A log, and for how long it is kept.
 struct LogRow {
     field: &'static str,
     label: &'static str,
-    /// As it is, or as it was typed.
-    days: String,
+    days: i64,
     hint: String,
     /// Of when its oldest line is.
     oldest: String,
@@ -39,35 +38,31 @@ struct DiskSpace {
     can_shrink: bool,
 }
 
-/// What was typed, field by field.
-struct Typed([(Log, String); Log::ALL.len()]);
+/// For how many days the logs are kept, as it stands in the form. What is left out stays as it is.
+#[derive(Clone, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub(super) struct DaysForm {
+    provisioning: Option<String>,
+    sign_ins: Option<String>,
+    audit: Option<String>,
+}
 
-impl Typed {
-    /// The days in force with what was posted over them: what a form leaves out stays as it is.
-    fn over(days: Days, posted: &Fields) -> Self {
-        let typed = |log: Log| values(posted, log.as_str()).pop().unwrap_or_else(|| days.of(log).to_string());
-        Self([Log::Provisioning, Log::SignIns, Log::Audit].map(|log| (log, typed(log))))
+impl From<Days> for DaysForm {
+    fn from(days: Days) -> Self {
+        let text = |log| Some(days.of(log).to_string());
+        Self { provisioning: text(Log::Provisioning), sign_ins: text(Log::SignIns), audit: text(Log::Audit) }
     }
+}
 
-    fn of(&self, log: Log) -> &str {
-        self.0.iter().find(|(one, _)| *one == log).map_or("", |(_, text)| text)
-    }
-
-    fn days(&self) -> Result<Days> {
-        let mut complaints = Vec::new();
-        let mut number = |log: Log| {
-            let number = self.of(log).trim().parse().ok().filter(|days| log.bounds().contains(days));
-            number.unwrap_or_else(|| {
-                complaints.push(log.complaint());
-                0
-            })
-        };
-        let days = Days {
-            provisioning: number(Log::Provisioning),
-            sign_ins: number(Log::SignIns),
-            audit: number(Log::Audit),
-        };
-        if complaints.is_empty() { Ok(days) } else { Err(Error::Invalid(complaints)) }
+fn input(form: &Entered<DaysForm>, before: Days) -> Days {
+    let number = |log: Log, text: &Option<String>| match text {
+        Some(text) => form.parse(log.as_str(), text, before.of(log), &log.complaint().message),
+        None => before.of(log),
+    };
+    Days {
+        provisioning: number(Log::Provisioning, &form.provisioning),
+        sign_ins: number(Log::SignIns, &form.sign_ins),
+        audit: number(Log::Audit, &form.audit),
     }
 }
 
@@ -81,7 +76,7 @@ fn label(log: Log) -> &'static str {
 }
 
 impl LogRow {
-    fn of(conn: &mut Conn, log: Log, days: String) -> Result<Self> {
+    fn of(conn: &mut Conn, log: Log, days: i64) -> Result<Self> {
         let bounds = log.bounds();
         let oldest = match retention::oldest(conn, log)? {
             Some(at) => format!("The oldest line is of {}.", when(at)),
@@ -104,49 +99,33 @@ fn amount(bytes: i64) -> String {
     if bytes >= MIB { format!("{} MiB", bytes / MIB) } else { format!("{} KiB", bytes / 1024) }
 }
 
-pub(super) async fn show(layout: Layout, org: OrgHandle) -> Answer {
-    render(layout, org, None).await
-}
-
-async fn render(layout: Layout, org: OrgHandle, entered: Option<(Typed, Error)>) -> Answer {
-    let (typed, refusal) = entered.unzip();
-    let (logs, space) = org
-        .read(move |conn| {
-            let typed = typed.unwrap_or(Typed::over(retention::days(conn)?, &Fields::new()));
-            let rows = typed.0.into_iter().map(|(log, days)| LogRow::of(conn, log, days));
-            Ok((rows.collect::<Result<Vec<_>>>()?, space::space(conn)?))
+pub(super) async fn show(mut page: PageContext) -> Answer {
+    let (days, logs, space) = page
+        .org
+        .read(|conn| {
+            let days = retention::days(conn)?;
+            let rows =
+                [Log::Provisioning, Log::SignIns, Log::Audit].map(|log| LogRow::of(conn, log, days.of(log)));
+            Ok((days, rows.into_iter().collect::<Result<Vec<_>>>()?, space::space(conn)?))
         })
         .await?;
-    let refusal = Refused(refusal);
-    let layout = layout.of("activity").refusing(&refusal);
-    let page = RetentionPage { layout, logs, space: space.into(), refusal };
-    page::show_form(&page.refusal, &page.layout, &page)
+    let form = page.edit(PATH, &DaysForm::from(days))?;
+    page.show("activity", |layout| RetentionPage { layout, logs, space: space.into(), form })
 }
 
-pub(super) async fn set(
-    request: HttpRequest,
-    current: CurrentUser,
-    layout: Layout,
-    org: OrgHandle,
-    form: Posted<Fields>,
-) -> Answer {
-    let Posted(posted) = form;
-    let before = org.read(retention::days).await?;
-    let typed = Typed::over(before, &posted);
-    let deletes = typed.days().is_ok_and(|days| Log::ALL.iter().any(|log| days.of(*log) < before.of(*log)));
-    let outcome = match typed.days() {
-        Ok(days) => org.write(current.actor(), move |tx| retention::set(tx, days)).await,
-        Err(refusal) => Err(refusal),
-    };
-    match outcome {
-        Err(refusal @ Error::Invalid(_)) => render(layout, org, Some((typed, refusal))).await,
-        outcome => page::redirect_with_outcome(
-            &request,
-            outcome,
-            |()| if deletes { SHORTER } else { "Saved." }.to_owned(),
-            PATH,
-        ),
-    }
+pub(super) async fn set(act: Act<DaysForm>) -> Answer {
+    act.edit(
+        |conn| Ok(DaysForm::from(retention::days(conn)?)),
+        |tx, form| {
+            let before = retention::days(tx.conn)?;
+            let days = input(form, before);
+            let is_shorter = Log::ALL.iter().any(|log| days.of(*log) < before.of(*log));
+            Ok(retention::set(tx, days)?.with(is_shorter))
+        },
+    )
+    .then(|is_shorter| Redirect::to(PATH, if is_shorter { SHORTER } else { "Saved." }))
+    .or_show(show)
+    .await
 }
 
 const SHORTER: &str = "Saved. What is older now is deleted within the next minutes, a little at a time.";

@@ -8,24 +8,22 @@ use crate::domain::{Actor, Org, Role};
 use crate::error::{Error, Result};
 use crate::pool::Requester;
 use crate::web::device;
-use crate::web::extract::{Address, OrgHandle, Posted};
-use crate::web::page::{self, Answer, Layout, Refused};
+use crate::web::extract::{Address, OrgHandle};
+use crate::web::forms::{FormView, OpenForm, PageContext};
+use crate::web::page::{self, Answer, Layout};
 use crate::web::session::BrowserSession;
-use actix_web::HttpRequest;
 use actix_web::web::Path;
 use askama::Template;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 #[derive(Template)]
 #[template(path = "set_up/show.html")]
 struct SetUpPage {
     layout: Layout,
-    path: String,
-    form: Claim,
-    refusal: Refused,
+    form: FormView,
 }
 
-#[derive(Clone, Default, Deserialize)]
+#[derive(Clone, Default, Serialize, Deserialize)]
 #[serde(default)]
 pub(super) struct Claim {
     organisation: String,
@@ -35,51 +33,32 @@ pub(super) struct Claim {
     password_again: String,
 }
 
-pub(super) async fn show(
-    request: HttpRequest,
-    layout: Layout,
-    org: OrgHandle,
-    secret: Path<String>,
-) -> Answer {
-    let keys = org.inner().keys().clone();
-    org.read(move |conn| admins::may_set_up(conn, &keys, &secret)).await?;
-    let page = SetUpPage {
-        layout,
-        path: request.path().to_owned(),
-        form: Claim::default(),
-        refusal: Refused::default(),
-    };
-    page::show(&page.layout, &page)
+pub(super) async fn show(mut page: PageContext, secret: Path<String>) -> Answer {
+    let keys = page.org.inner().keys().clone();
+    page.org.read(move |conn| admins::may_set_up(conn, &keys, &secret)).await?;
+    let form = page.own_form(&Claim::default())?;
+    page.show("", |layout| SetUpPage { layout, form })
 }
 
-pub(super) async fn claim(
-    request: HttpRequest,
-    layout: Layout,
-    org: OrgHandle,
-    address: Address,
-    secret: Path<String>,
-    form: Posted<Claim>,
-) -> Answer {
-    let Posted(form) = form;
-    match set_up(&org, address.requester(), secret.into_inner(), form.clone()).await {
+pub(super) async fn claim(sent: OpenForm<Claim>, address: Address, secret: Path<String>) -> Answer {
+    let (org, requester) = (sent.org(), address.requester());
+    match set_up(org, requester, secret.clone(), sent.input().clone()).await {
         Ok((owner, granted)) => {
-            let session = BrowserSession::of(&request);
+            let session = BrowserSession::of(sent.request());
             session.sign_in(&owner.id, &granted.reserved, org.inner().now());
             session.flash(
                 "good",
                 format!("Welcome, {}. Rollcall is yours: here is what to do first.", owner.name()),
             );
             let mut response = page::go("/");
-            device::keep(&request, &mut response, granted.device)?;
+            device::keep(sent.request(), &mut response, granted.device)?;
             Ok(response)
         }
-        Err(refusal @ (Error::Invalid(_) | Error::Taken(_))) => {
-            let refusal = Refused(Some(refusal));
-            let (layout, path) = (layout.refusing(&refusal), request.path().to_owned());
-            let page = SetUpPage { layout, path, form, refusal };
-            page::show_form(&page.refusal, &page.layout, &page)
+        // The form calls the display name a name.
+        Err(refusal) => {
+            let refusal = refusal.renamed("display_name", "name");
+            sent.answer(Err(refusal), |page| show(page, secret)).await
         }
-        Err(other) => Err(other.into()),
     }
 }
 

@@ -4,12 +4,12 @@ use super::tasks;
 use crate::domain::sites::{self, Alias, ListedSite, Site, Unknown};
 use crate::error::{Error, Result};
 use crate::keys::{SiteAliasId, SiteId};
-use crate::web::extract::{CurrentUser, Fields, OrgHandle, Posted};
-use crate::web::page::{self, Answer, Layout, Refused};
-use actix_web::HttpRequest;
+use crate::web::extract::OrgHandle;
+use crate::web::forms::{Act, FormView, PageContext, Redirect};
+use crate::web::page::{Answer, Layout};
 use actix_web::web::Path;
 use askama::Template;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 const PATH: &str = "/sites";
 
@@ -19,65 +19,56 @@ struct ListPage {
     layout: Layout,
     sites: Vec<ListedSite>,
     unknown: Vec<Unknown>,
-    form: SiteForm,
-    refusal: Refused,
+    form: FormView,
 }
 
-/// A name as it stands in a form; on the worklist, with what is to be done with it.
+impl ListPage {
+    #[expect(clippy::unused_self, reason = "templates call methods")]
+    fn question(&self, unknown: &Unknown) -> String {
+        let (name, users) = (&unknown.name, unknown.users);
+        let who = if users == 1 {
+            "One user who waits for it gets".to_owned()
+        } else {
+            format!("{users} users who wait for it get")
+        };
+        format!("Settle “{name}”? {who} the site that you chose, for good.")
+    }
+}
+
+/// A name as it stands in a form.
+#[derive(Clone, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub(super) struct NameForm {
+    name: String,
+}
+
+/// A name on the worklist, and what is to be done with it.
 #[derive(Clone, Default, Deserialize)]
 #[serde(default)]
-pub(super) struct SiteForm {
+pub(super) struct Settlement {
     name: String,
     action: String,
 }
 
-pub(super) async fn list(layout: Layout, org: OrgHandle) -> Answer {
-    render(layout, org, SiteForm::default(), None).await
+pub(super) async fn list(mut page: PageContext) -> Answer {
+    let (sites, unknown) = page.org.read(|conn| Ok((sites::list(conn)?, sites::unknown(conn)?))).await?;
+    let form = page.form(PATH, &NameForm::default())?;
+    page.show("sites", |layout| ListPage { layout, sites, unknown, form })
 }
 
-async fn render(layout: Layout, org: OrgHandle, form: SiteForm, refusal: Option<Error>) -> Answer {
-    let (sites, unknown) = org.read(|conn| Ok((sites::list(conn)?, sites::unknown(conn)?))).await?;
-    let refusal = Refused(refusal);
-    let page = ListPage { layout: layout.of("sites").refusing(&refusal), sites, unknown, form, refusal };
-    page::show_form(&page.refusal, &page.layout, &page)
+pub(super) async fn create(act: Act<NameForm>) -> Answer {
+    let name = act.input().name.clone();
+    act.submit(|tx, form| sites::create(tx, &form.name))
+        .then(|site| Redirect::to(PATH, format!("The site {} was created.", site.name)))
+        .followed_by(|org, done| once_placed(org, name, done))
+        .or_show(list)
+        .await
 }
 
-pub(super) async fn create(
-    request: HttpRequest,
-    current: CurrentUser,
-    layout: Layout,
-    org: OrgHandle,
-    form: Posted<SiteForm>,
-) -> Answer {
-    let Posted(form) = form;
-    let name = form.name.clone();
-    match org.write(current.actor(), move |tx| sites::create(tx, &name)).await {
-        Err(refusal @ (Error::Invalid(_) | Error::Taken(_))) => {
-            render(layout, org, form, Some(refusal)).await
-        }
-        outcome => {
-            let said = |site: &Site| format!("The site {} was created.", site.name);
-            redirect_with_progress(&request, &org, form.name, outcome, said, PATH).await
-        }
-    }
-}
-
-/// Says what came of it, once those who waited for the name have their site; or leads to how far that is.
-async fn redirect_with_progress<T>(
-    request: &HttpRequest,
-    org: &OrgHandle,
-    name: String,
-    outcome: Result<T>,
-    said: impl FnOnce(&T) -> String,
-    path: &str,
-) -> Answer {
-    if outcome.is_ok() {
-        let following = org.read(move |conn| sites::being_placed(conn, &name)).await?;
-        if let Some(progress) = tasks::after(org, following).await? {
-            return Ok(page::go(&progress));
-        }
-    }
-    page::redirect_with_outcome(request, outcome, said, path)
+/// Leads on once those who waited for the name have their site, or to how far that is.
+async fn once_placed(org: OrgHandle, name: String, done: Redirect) -> Result<Redirect> {
+    let following = org.read(move |conn| sites::being_placed(conn, &name)).await?;
+    Ok(tasks::after(&org, following).await?.map_or(done, Redirect::silently))
 }
 
 /// What is said of a name that was settled, of those who waited for it `left` by some other way meanwhile.
@@ -97,22 +88,20 @@ fn resolved(name: &str) -> String {
 }
 
 /// Settles a name that Entra ID sent: as a site of its own, or as another name of a site.
-pub(super) async fn resolve_waiting_name(
-    request: HttpRequest,
-    current: CurrentUser,
-    org: OrgHandle,
-    form: Posted<SiteForm>,
-) -> Answer {
-    let Posted(SiteForm { name, action }) = form;
-    let (said, key) = (resolved(&name), name.clone());
-    let outcome = org.write(current.actor(), move |tx| match action.as_str() {
+pub(super) async fn resolve_waiting_name(act: Act<Settlement>) -> Answer {
+    let name = act.input().name.clone();
+    let said = resolved(&name);
+    act.submit(|tx, form| match form.action.as_str() {
         "" => Err(Error::Conflict(
             "Choose what is to become of the name first. Nothing was changed.".to_owned(),
         )),
-        "create" => sites::create(tx, &name).map(|site| site.map(drop)),
-        site => sites::alias(tx, &site.parse()?, &name),
-    });
-    redirect_with_progress(&request, &org, key, outcome.await, |()| said, PATH).await
+        "create" => sites::create(tx, &form.name).map(|site| site.map(drop)),
+        site => sites::alias(tx, &site.parse()?, &form.name),
+    })
+    .then(|()| Redirect::to(PATH, said))
+    .followed_by(|org, done| once_placed(org, name, done))
+    .or_show(list)
+    .await
 }
 
 #[derive(Template)]
@@ -122,105 +111,56 @@ struct SitePage {
     site: Site,
     aliases: Vec<Alias>,
     users: i64,
-    entered: SiteEntries,
-    refusal: Refused,
+    form: FormView,
+    alias: FormView,
 }
 
-/// The names as they stand in the forms of a site's page.
-#[derive(Default)]
-struct SiteEntries {
-    name: Option<String>,
-    alias: String,
+pub(super) async fn show(page: PageContext, id: Path<SiteId>) -> Answer {
+    page_of(page, id.into_inner()).await
 }
 
-impl SitePage {
-    fn name(&self) -> &str {
-        self.entered.name.as_deref().unwrap_or(&self.site.name)
-    }
+async fn page_of(mut page: PageContext, id: SiteId) -> Answer {
+    let ListedSite { site, aliases, users } = page.org.read(move |conn| sites::listed(conn, &id)).await?;
+    let path = format!("{PATH}/{}", site.id);
+    let form = page.edit(&path, &NameForm { name: site.name.clone() })?;
+    let alias = page.form(&format!("{path}/aliases"), &NameForm::default())?;
+    page.show("sites", |layout| SitePage { layout, site, aliases, users, form, alias })
 }
 
-pub(super) async fn show(layout: Layout, org: OrgHandle, id: Path<SiteId>) -> Answer {
-    render_site(layout, org, id.into_inner(), SiteEntries::default(), None).await
+pub(super) async fn rename(act: Act<NameForm>, id: Path<SiteId>) -> Answer {
+    let (key, stored, name) = (id.clone(), id.clone(), act.input().name.clone());
+    act.edit(
+        move |conn| Ok(NameForm { name: sites::find(conn, &stored)?.name }),
+        move |tx, form| sites::rename(tx, &key, &form.name),
+    )
+    .then(|site| Redirect::to(PATH, format!("The site {} was saved.", site.name)))
+    .followed_by(|org, done| once_placed(org, name, done))
+    .or_show(|page| show(page, id))
+    .await
 }
 
-async fn render_site(
-    layout: Layout,
-    org: OrgHandle,
-    id: SiteId,
-    entered: SiteEntries,
-    refusal: Option<Error>,
-) -> Answer {
-    let ListedSite { site, aliases, users } = org.read(move |conn| sites::listed(conn, &id)).await?;
-    let refusal = Refused(refusal);
-    let page =
-        SitePage { layout: layout.of("sites").refusing(&refusal), site, aliases, users, entered, refusal };
-    page::show_form(&page.refusal, &page.layout, &page)
+pub(super) async fn add_alias(act: Act<NameForm>, id: Path<SiteId>) -> Answer {
+    let (key, name, path) = (id.clone(), act.input().name.clone(), format!("{PATH}/{id}"));
+    act.submit(move |tx, form| sites::alias(tx, &key, &form.name))
+        .then(|()| Redirect::to(path, "The alias was added."))
+        .followed_by(|org, done| once_placed(org, name, done))
+        .or_show(|page| show(page, id))
+        .await
 }
 
-pub(super) async fn rename(
-    request: HttpRequest,
-    current: CurrentUser,
-    layout: Layout,
-    org: OrgHandle,
-    id: Path<SiteId>,
-    form: Posted<SiteForm>,
-) -> Answer {
-    let (id, name) = (id.into_inner(), form.0.name);
-    let (key, wish) = (id.clone(), name.clone());
-    match org.write(current.actor(), move |tx| sites::rename(tx, &key, &wish)).await {
-        Err(refusal @ (Error::Invalid(_) | Error::Taken(_))) => {
-            let entered = SiteEntries { name: Some(name), ..SiteEntries::default() };
-            render_site(layout, org, id, entered, Some(refusal)).await
-        }
-        outcome => {
-            let said = |site: &Site| format!("The site {} was saved.", site.name);
-            redirect_with_progress(&request, &org, name, outcome, said, PATH).await
-        }
-    }
-}
-
-pub(super) async fn add_alias(
-    request: HttpRequest,
-    current: CurrentUser,
-    layout: Layout,
-    org: OrgHandle,
-    id: Path<SiteId>,
-    form: Posted<SiteForm>,
-) -> Answer {
-    let (id, alias) = (id.into_inner(), form.0.name);
-    let (key, name) = (id.clone(), alias.clone());
-    match org.write(current.actor(), move |tx| sites::alias(tx, &key, &name)).await {
-        Err(refusal @ (Error::Invalid(_) | Error::Taken(_))) => {
-            let entered = SiteEntries { alias, ..SiteEntries::default() };
-            render_site(layout, org, id, entered, Some(refusal.renamed("name", "alias"))).await
-        }
-        outcome => {
-            let said = |(): &()| "The alias was added.".to_owned();
-            redirect_with_progress(&request, &org, alias, outcome, said, &format!("{PATH}/{id}")).await
-        }
-    }
-}
-
-pub(super) async fn remove_alias(
-    request: HttpRequest,
-    current: CurrentUser,
-    org: OrgHandle,
-    path: Path<(SiteId, SiteAliasId)>,
-    _form: Posted<Fields>,
-) -> Answer {
+pub(super) async fn remove_alias(act: Act, path: Path<(SiteId, SiteAliasId)>) -> Answer {
     let (id, alias) = path.into_inner();
-    let back = format!("{PATH}/{id}");
-    let outcome = org.write(current.actor(), move |tx| sites::remove_alias(tx, &id, &alias)).await;
-    page::redirect_with_outcome(&request, outcome, |()| "The alias was removed.".to_owned(), &back)
+    let (key, back) = (id.clone(), format!("{PATH}/{id}"));
+    act.submit(move |tx, _| sites::remove_alias(tx, &key, &alias))
+        .then(|()| Redirect::to(back, "The alias was removed."))
+        .or_show(|page| page_of(page, id))
+        .await
 }
 
-pub(super) async fn delete(
-    request: HttpRequest,
-    current: CurrentUser,
-    org: OrgHandle,
-    id: Path<SiteId>,
-    _form: Posted<Fields>,
-) -> Answer {
-    let outcome: Result<()> = org.write(current.actor(), move |tx| sites::delete(tx, &id)).await;
-    page::redirect_with_outcome(&request, outcome, |()| "The site was deleted.".to_owned(), PATH)
+pub(super) async fn delete(act: Act, id: Path<SiteId>) -> Answer {
+    let key = id.clone();
+    act.submit(move |tx, _| sites::delete(tx, &key))
+        .then(|()| Redirect::to(PATH, "The site was deleted."))
+        .or_show(|page| show(page, id))
+        .await
 }

@@ -9,9 +9,9 @@ use crate::domain::users::by_hand;
 use crate::domain::{bulk, sites};
 use crate::error::{Error, Outage, Result};
 use crate::web::extract::OrgHandle;
+use crate::web::forms::Redirect;
 use crate::web::page::{self, Answer, Layout, when};
 use crate::web::task_lines::{address, begun_at, passed, passed_of_all, stands_still, what_next};
-use actix_web::HttpRequest;
 use actix_web::web::Path;
 use askama::Template;
 use std::time::{Duration, Instant};
@@ -21,26 +21,27 @@ const PATIENCE: Duration = Duration::from_secs(2);
 /// How often it is looked how far work is that somebody else sees to.
 const LOOK_EVERY: Duration = Duration::from_millis(20);
 
-/// Lets work go on that was begun, and says on the page at `path` what came of it, if that is soon.
-pub(super) async fn answer(
-    request: &HttpRequest,
-    org: &OrgHandle,
-    begun: Result<Task>,
-    path: &str,
-) -> Answer {
-    let task = match begun {
-        Ok(task) => task,
-        Err(refusal) => {
-            return page::redirect_with_outcome(request, Err::<(), _>(refusal), |()| String::new(), path);
-        }
-    };
-    match carry_out(org, task).await? {
-        Ok(ended) => page::redirect_with_outcome(request, describe(&ended), String::clone, path),
-        Err(progress) => Ok(page::go(&progress)),
-    }
+/// Lets work go on that a form began, and says on the page at `path` what came of it if that is soon; else leads to how far
+/// it is.
+pub(super) async fn lead(org: OrgHandle, progress: Redirect, path: &str) -> Result<Redirect> {
+    let id = progress.path.rsplit('/').next().unwrap_or_default().to_owned();
+    let task = org.read(move |conn| tasks::find(conn, &id)).await?;
+    Ok(match carry_out(&org, task).await? {
+        Ok(ended) => match describe(&ended) {
+            Ok(text) => Redirect::to(path, text),
+            Err(refusal @ Error::Conflict(_)) => Redirect::refusing(path, refusal.to_string()),
+            Err(failure) => return Err(failure),
+        },
+        Err(_) => progress,
+    })
 }
 
-/// As [`answer`], for what is done but for work that follows from it, if any does: that has words of its own only where
+/// Leads to the page that says how far a task is.
+pub(super) fn progress(task: &Task) -> Redirect {
+    Redirect::silently(address(&task.id))
+}
+
+/// As [`lead`], for what is done but for work that follows from it, if any does: that has words of its own only where
 /// some of it was left.
 pub(super) async fn after(org: &OrgHandle, task: Option<Task>) -> Result<Option<String>> {
     let Some(task) = task else { return Ok(None) };

@@ -4,17 +4,18 @@ use super::password_link::ShownLink;
 use crate::db::Conn;
 use crate::domain::admins::{self, Invitation, NewAdmin, links, passwords};
 use crate::domain::users::look_alike::{self, Written};
-use crate::domain::users::recognition::{self, Decision};
+use crate::domain::users::recognition;
 use crate::domain::users::{self, Held, User};
 use crate::domain::{Noted, Org, Role, Tx};
 use crate::error::{Error, Result};
 use crate::keys::UserId;
-use crate::web::extract::{CurrentUser, OrgHandle, Posted, app_state};
-use crate::web::page::{self, Answer, Layout, Refused};
-use actix_web::HttpRequest;
+use crate::web::extract::{OrgHandle, app_state};
+use crate::web::forms::{Act, FormView, PageContext, Redirect};
+use crate::web::page::{Answer, Layout};
 use actix_web::web::Path;
 use askama::Template;
-use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
 
 mod recognised;
 
@@ -27,22 +28,39 @@ const PATH: &str = "/administrators";
 struct ListPage {
     layout: Layout,
     people: Vec<User>,
-    form: AdminForm,
-    refusal: Refused,
+    form: FormView,
+    appoint: FormView,
+    roles: [(&'static str, &'static str); 3],
     /// A link that was made just now.
     link: Option<ShownLink>,
 }
 
-/// A new account with a role, or an existing one, as it stands in a form.
-#[derive(Clone, Default, Deserialize)]
+/// The roles, the one first that most people get.
+const ROLES: [(&str, &str); 3] =
+    [("administrator", "Administrator"), ("auditor", "Auditor"), ("owner", "Owner")];
+
+/// A new account with a role.
+#[derive(Clone, Default, Serialize, Deserialize)]
 #[serde(default)]
-pub(super) struct AdminForm {
+pub(super) struct NewAdminForm {
     name: String,
     user_name: String,
+    /// The page has no field for these: a script sends them.
+    #[serde(skip_serializing)]
     password: String,
+    #[serde(skip_serializing)]
     password_again: String,
     role: String,
+    /// That the user name may look like another's.
+    look_alike: String,
+}
+
+/// A user who is here already and is to get a role.
+#[derive(Clone, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct AppointForm {
     appointed: String,
+    role: String,
     /// Whether to show first how the person will be recognised.
     look: String,
     /// That the user name may look like another's.
@@ -51,96 +69,87 @@ pub(super) struct AdminForm {
     recognition: recognised::Decided,
 }
 
-pub(super) async fn list(layout: Layout, org: OrgHandle) -> Answer {
-    render(layout, org, AdminForm::default(), None).await
+/// What of it stands on the page.
+#[derive(Default, Serialize)]
+struct Appointee {
+    appointed: String,
+    role: String,
 }
 
-async fn render(layout: Layout, org: OrgHandle, form: AdminForm, refusal: Option<Error>) -> Answer {
-    render_with(layout, org, form, refusal, None).await
+pub(super) async fn list(page: PageContext) -> Answer {
+    list_with(page, None).await
 }
 
-async fn render_with(
-    layout: Layout,
-    org: OrgHandle,
-    form: AdminForm,
-    refusal: Option<Error>,
-    link: Option<ShownLink>,
-) -> Answer {
-    let people = org.read(admins::list).await?;
-    let refusal = Refused(refusal);
-    let page =
-        ListPage { layout: layout.of("administrators").refusing(&refusal), people, form, refusal, link };
-    page::show_form(&page.refusal, &page.layout, &page)
+async fn list_with(mut page: PageContext, link: Option<ShownLink>) -> Answer {
+    let people = page.org.read(admins::list).await?;
+    let form = page.form(PATH, &NewAdminForm::default())?;
+    let appoint = page.form(&format!("{PATH}/appoint"), &Appointee::default())?;
+    page.show("administrators", |layout| ListPage { layout, people, form, appoint, roles: ROLES, link })
 }
 
-pub(super) async fn create(
-    request: HttpRequest,
-    current: CurrentUser,
-    layout: Layout,
-    org: OrgHandle,
-    form: Posted<AdminForm>,
-) -> Answer {
-    let Posted(form) = form;
+pub(super) async fn create(act: Act<NewAdminForm>) -> Answer {
     // The page asks for no password; whoever sends one all the same, such as a script, makes an account with it.
-    if !form.password.is_empty() || !form.password_again.is_empty() {
-        let made = make(&current, &org, form.clone()).await;
-        return answer(request, layout, org, form, made).await;
+    if !act.input().password.is_empty() || !act.input().password_again.is_empty() {
+        return act
+            .submit_prepared(
+                |org, form| Ok((form.with_password(org)?, !form.look_alike.is_empty())),
+                |tx, (new, is_meant)| {
+                    let user = admins::create(tx, &new).map_err(by_field)?;
+                    look_alike::must_differ(tx.conn, Written::UserName, &user, is_meant)?;
+                    Ok(user)
+                },
+            )
+            .then(|user| Redirect::to(PATH, said(&user)))
+            .or_show(list)
+            .await;
     }
-    let (invitation, entered) = (form.invitation(), form.clone());
-    let invited = org
-        .write(current.actor(), move |tx| {
-            let invited = admins::invite(tx, &invitation?)?;
-            entered.tell_apart(tx.conn, &invited.0)?;
-            Ok(invited)
-        })
-        .await;
-    match invited {
-        Ok((user, link)) => {
-            let link = ShownLink::of(app_state(&request)?, &user, &link);
-            render_with(layout, org, AdminForm::default(), None, Some(link)).await
-        }
-        Err(refusal) => answer(request, layout, org, form, Err(refusal)).await,
-    }
-}
-
-async fn make(current: &CurrentUser, org: &OrgHandle, form: AdminForm) -> Result<User> {
-    let entered = form.clone();
-    let wish = org.prepare(current.requester(), move |org| form.wish(org)).await?;
-    org.write(current.actor(), move |tx| {
-        let user = admins::create(tx, &wish)?;
-        entered.tell_apart(tx.conn, &user)?;
-        Ok(user)
+    act.submit(|tx, form| {
+        let invited = admins::invite(tx, &form.invitation()?).map_err(by_field)?;
+        let is_meant = !form.look_alike.is_empty();
+        look_alike::must_differ(tx.conn, Written::UserName, &invited.0, is_meant)?;
+        Ok(invited)
+    })
+    .shown_by(|page, invited| async move {
+        let link = invited.map(|(user, link)| shown_link(&page, &user, &link)).transpose()?;
+        list_with(page, link).await
     })
     .await
 }
 
+/// The form calls the display name a name.
+fn by_field(refusal: Error) -> Error {
+    refusal.renamed("display_name", "name")
+}
+
+fn shown_link(page: &PageContext, user: &User, link: &links::Link) -> Result<ShownLink> {
+    Ok(ShownLink::of(app_state(&page.request)?, user, link))
+}
+
 /// Gives a role to a user who is here already; or shows first how they will be recognised, where that is asked for.
-pub(super) async fn appoint(
-    request: HttpRequest,
-    current: CurrentUser,
-    layout: Layout,
-    org: OrgHandle,
-    form: Posted<AdminForm>,
-) -> Answer {
-    let Posted(form) = form;
-    if !form.look.is_empty() {
-        return ask_to_appoint(layout, org, form, None).await;
+pub(super) async fn appoint(act: Act<AppointForm>) -> Answer {
+    let (user_name, role) = (act.input().appointed.clone(), act.input().role.clone());
+    if !act.input().look.is_empty() {
+        return match find_appointee(act.org(), user_name, role).await {
+            Ok(found) => ask_to_appoint(act.page()?, found),
+            Err(refusal) => act.answer(Err(refusal), list).await,
+        };
     }
-    let (entered, role, decision) = (form.clone(), role(&form.role), form.decision());
-    let appointed = org
-        .write(current.actor(), move |tx| {
-            let user = appointee(tx.conn, &entered.appointed)?;
-            let user = admins::appoint_recognised(tx, &user.id, role?, &decision)?;
-            entered.tell_apart(tx.conn, &user)?;
-            Ok::<_, Error>(user)
-        })
-        .await;
-    match appointed {
-        Err(refusal) if refusal.about("look_alike").is_some() => {
-            ask_to_appoint(layout, org, form, Some(refusal)).await
+    act.submit(|tx, form| {
+        let user = appointee(tx.conn, &form.appointed)?;
+        let user =
+            admins::appoint_recognised(tx, &user.id, role_of(&form.role)?, &form.recognition.decision())?;
+        look_alike::must_differ(tx.conn, Written::UserName, &user, !form.look_alike.is_empty())?;
+        Ok(user)
+    })
+    .then(|user| Redirect::to(PATH, said(&user)))
+    .or_show(|page| async move {
+        if page.refuses("look_alike") {
+            let found = find_appointee(&page.org, user_name, role).await?;
+            return ask_to_appoint(page, found);
         }
-        appointed => answer(request, layout, org, form, appointed).await,
-    }
+        list(page).await
+    })
+    .await
 }
 
 /// The user of exactly this name: whose name only reads alike is another.
@@ -175,30 +184,32 @@ struct AppointPage {
     remarks: Vec<String>,
     /// That the user name looks like another's.
     look_alike: Option<String>,
-    refusal: Refused,
+}
+
+/// Somebody who is to be appointed: as what, how they will be recognised, and whose name theirs looks like.
+type Found = (User, Role, Recognised, Option<String>);
+
+async fn find_appointee(org: &OrgHandle, user_name: String, role: String) -> Result<Found> {
+    org.read(move |conn| {
+        let user = appointee(conn, &user_name)?;
+        let recognised = Recognised::of(conn, &user)?;
+        let look_alike = look_alike::remark(conn, Written::UserName, &user)?;
+        Ok((user, role_of(&role)?, recognised, look_alike))
+    })
+    .await
 }
 
 /// How the person will be recognised, and who wrote that.
-async fn ask_to_appoint(layout: Layout, org: OrgHandle, form: AdminForm, refusal: Option<Error>) -> Answer {
-    let (user_name, wished) = (form.appointed.clone(), role(&form.role));
-    let found = org
-        .read(move |conn| {
-            let user = appointee(conn, &user_name)?;
-            let recognised = Recognised::of(conn, &user)?;
-            let look_alike = look_alike::remark(conn, Written::UserName, &user)?;
-            Ok((user, wished?, recognised, look_alike))
-        })
-        .await;
-    match found {
-        Ok((person, role, recognised, look_alike)) => {
-            let (layout, remarks) = (layout.of("administrators"), remarks(&person, role));
-            let refusal = Refused(refusal);
-            let page = AppointPage { layout, person, role, recognised, remarks, look_alike, refusal };
-            page::show_form(&page.refusal, &page.layout, &page)
-        }
-        Err(refusal @ Error::Invalid(_)) => render(layout, org, form, Some(refusal)).await,
-        Err(other) => Err(other.into()),
-    }
+fn ask_to_appoint(page: PageContext, (person, role, recognised, look_alike): Found) -> Answer {
+    let remarks = remarks(&person, role);
+    page.show("administrators", |layout| AppointPage {
+        layout,
+        person,
+        role,
+        recognised,
+        remarks,
+        look_alike,
+    })
 }
 
 /// What an owner should know of somebody before they get a role.
@@ -218,21 +229,6 @@ fn remarks(person: &User, role: Role) -> Vec<String> {
     held.chain(inactive).collect()
 }
 
-async fn answer(
-    request: HttpRequest,
-    layout: Layout,
-    org: OrgHandle,
-    form: AdminForm,
-    outcome: Result<User>,
-) -> Answer {
-    match outcome {
-        Err(refusal @ (Error::Invalid(_) | Error::Taken(_))) => {
-            render(layout, org, form, Some(refusal)).await
-        }
-        outcome => page::redirect_with_outcome(&request, outcome, said, PATH),
-    }
-}
-
 fn said(user: &User) -> String {
     match user.role {
         Role::None => format!("{} has no role in the console any more.", user.name()),
@@ -240,36 +236,31 @@ fn said(user: &User) -> String {
     }
 }
 
-impl AdminForm {
-    fn decision(&self) -> Decision {
-        self.recognition.decision()
-    }
-
-    fn tell_apart(&self, conn: &mut Conn, user: &User) -> Result<()> {
-        look_alike::must_differ(conn, Written::UserName, user, !self.look_alike.is_empty())
+impl NewAdminForm {
+    fn name(&self) -> &str {
+        if self.name.trim().is_empty() { &self.user_name } else { &self.name }
     }
 
     fn invitation(&self) -> Result<Invitation> {
-        let name = if self.name.trim().is_empty() { &self.user_name } else { &self.name };
-        Ok(Invitation { name: name.clone(), user_name: self.user_name.clone(), role: role(&self.role)? })
+        let (name, user_name) = (self.name().to_owned(), self.user_name.clone());
+        Ok(Invitation { name, user_name, role: role_of(&self.role)? })
     }
 
     /// Slow: it makes the hash.
-    fn wish(&self, org: &Org) -> Result<NewAdmin> {
+    fn with_password(&self, org: &Org) -> Result<NewAdmin> {
         if self.password != self.password_again {
             return Err(Error::invalid(
                 "password_again",
                 "The two passwords differ. Enter the same one twice.",
             ));
         }
-        let name = if self.name.trim().is_empty() { &self.user_name } else { &self.name };
-        let role = role(&self.role)?;
-        let password = passwords::prepare_new(org, &self.password, &[&self.user_name, name])?;
-        Ok(NewAdmin { name: name.clone(), user_name: self.user_name.clone(), password, role })
+        let role = role_of(&self.role)?;
+        let password = passwords::prepare_new(org, &self.password, &[&self.user_name, self.name()])?;
+        Ok(NewAdmin { name: self.name().to_owned(), user_name: self.user_name.clone(), password, role })
     }
 }
 
-fn role(word: &str) -> Result<Role> {
+fn role_of(word: &str) -> Result<Role> {
     Role::parse(word).ok_or_else(|| Error::invalid("role", "Choose auditor, administrator or owner."))
 }
 
@@ -280,24 +271,38 @@ struct PersonPage {
     person: User,
     recognised: Recognised,
     is_self: bool,
-    refusal: Refused,
+    role: FormView,
+    password: FormView,
+    roles: [(&'static str, &'static str); 4],
     /// A link that was made just now.
     link: Option<ShownLink>,
 }
 
-pub(super) async fn show(current: CurrentUser, layout: Layout, org: OrgHandle, id: Path<UserId>) -> Answer {
-    render_person(current, layout, org, id.into_inner(), None, None).await
+/// The role as it stands in a form.
+#[derive(Clone, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub(super) struct RoleForm {
+    role: String,
 }
 
-async fn render_person(
-    current: CurrentUser,
-    layout: Layout,
-    org: OrgHandle,
-    id: UserId,
-    refusal: Option<Error>,
-    link: Option<ShownLink>,
-) -> Answer {
-    let (person, recognised) = org
+/// A password for somebody else, which only a script sends: the page asks for none.
+#[derive(Clone, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub(super) struct PasswordForm {
+    #[serde(skip_serializing)]
+    password: String,
+    #[serde(skip_serializing)]
+    password_again: String,
+}
+
+pub(super) async fn show(page: PageContext, id: Path<UserId>) -> Answer {
+    person(page, id.into_inner(), None).await
+}
+
+async fn person(mut page: PageContext, id: UserId, link: Option<ShownLink>) -> Answer {
+    let current = page.current()?;
+    let (person, recognised) = page
+        .org
         .read(move |conn| {
             let person = users::find(conn, &id)?;
             if person.role == Role::None {
@@ -307,29 +312,25 @@ async fn render_person(
             Ok((person, recognised))
         })
         .await?;
-    let is_self = current.0.id == person.id;
-    let refusal = Refused(refusal);
-    let page = PersonPage {
-        layout: layout.of("administrators").refusing(&refusal),
+    let path = format!("{PATH}/{}", person.id);
+    let role = page.edit(&format!("{path}/role"), &RoleForm { role: person.role.as_str().to_owned() })?;
+    let password = page.form(&format!("{path}/password"), &PasswordForm::default())?;
+    let [administrator, auditor, owner] = ROLES;
+    page.show("administrators", |layout| PersonPage {
+        layout,
+        is_self: current.0.id == person.id,
         person,
         recognised,
-        is_self,
-        refusal,
+        role,
+        password,
+        roles: [owner, administrator, auditor, ("none", "No role: an ordinary user")],
         link,
-    };
-    page::show_form(&page.refusal, &page.layout, &page)
+    })
 }
 
-pub(super) async fn change_role(
-    request: HttpRequest,
-    current: CurrentUser,
-    org: OrgHandle,
-    id: Path<UserId>,
-    form: Posted<AdminForm>,
-) -> Answer {
-    let role = role(&form.0.role);
-    let change = move |tx: &mut Tx, id: &UserId| {
-        let role = role?;
+pub(super) async fn change_role(act: Act<RoleForm>, id: Path<UserId>) -> Answer {
+    let change = |tx: &mut Tx, id: &UserId, form: &RoleForm| {
+        let role = role_of(&form.role)?;
         let user = users::find(tx.conn, id)?;
         if user.role == Role::None && role != Role::None {
             let cause = "Appoint a user under Administrators, where you see how they will be recognised.";
@@ -337,20 +338,13 @@ pub(super) async fn change_role(
         }
         admins::appoint(tx, id, role)
     };
-    act(&request, current, org, id, change, said).await
+    on_person(act, id, change, said).await
 }
 
 /// Confirms how an account with a role is recognised.
-pub(super) async fn confirm_recognition(
-    request: HttpRequest,
-    current: CurrentUser,
-    org: OrgHandle,
-    id: Path<UserId>,
-    form: Posted<recognised::Decided>,
-) -> Answer {
-    let decision = form.0.decision();
+pub(super) async fn confirm_recognition(act: Act<recognised::Decided>, id: Path<UserId>) -> Answer {
     let said = |user: &User| format!("How {} is recognised at sign-in is confirmed.", user.name());
-    act(&request, current, org, id, move |tx, id| recognition::confirm(tx, id, &decision), said).await
+    on_person(act, id, |tx, id, form| recognition::confirm(tx, id, &form.decision()), said).await
 }
 
 /// Which way a switch is to go.
@@ -360,14 +354,7 @@ pub(super) struct Switch {
     on: String,
 }
 
-pub(super) async fn hand_over(
-    request: HttpRequest,
-    current: CurrentUser,
-    org: OrgHandle,
-    id: Path<UserId>,
-    form: Posted<Switch>,
-) -> Answer {
-    let on = form.0.on == "1";
+pub(super) async fn hand_over(act: Act<Switch>, id: Path<UserId>) -> Answer {
     let said = |user: &User| {
         if user.handed_over {
             format!("Entra ID may find and manage {} now.", user.name())
@@ -375,62 +362,50 @@ pub(super) async fn hand_over(
             format!("{} is protected from Entra ID.", user.name())
         }
     };
-    act(&request, current, org, id, move |tx, id| admins::hand_over(tx, id, on), said).await
+    on_person(act, id, |tx, id, form| admins::hand_over(tx, id, form.on == "1"), said).await
 }
 
 /// Does one thing to an account and goes back to the list, which says what came of it.
-async fn act(
-    request: &HttpRequest,
-    current: CurrentUser,
-    org: OrgHandle,
+async fn on_person<F: DeserializeOwned + Send + 'static>(
+    act: Act<F>,
     id: Path<UserId>,
-    act: impl FnOnce(&mut Tx, &UserId) -> Result<Noted<User>> + Send + 'static,
-    said: impl FnOnce(&User) -> String,
+    rule: impl FnOnce(&mut Tx, &UserId, &F) -> Result<Noted<User>> + Send + 'static,
+    said: impl FnOnce(&User) -> String + Send + 'static,
 ) -> Answer {
-    let outcome = org.write(current.actor(), move |tx| act(tx, &id)).await;
-    page::redirect_with_outcome(request, outcome, said, PATH)
+    let key = id.clone();
+    act.submit(move |tx, form| rule(tx, &key, form))
+        .then(move |user| Redirect::to(PATH, said(&user)))
+        .or_show(|page| person(page, id.into_inner(), None))
+        .await
 }
 
 /// Makes a link by which somebody chooses a new password; sets the password where one is sent all the same.
-pub(super) async fn set_password(
-    request: HttpRequest,
-    current: CurrentUser,
-    layout: Layout,
-    org: OrgHandle,
-    id: Path<UserId>,
-    form: Posted<AdminForm>,
-) -> Answer {
-    let (id, Posted(form)) = (id.into_inner(), form);
+pub(super) async fn set_password(act: Act<PasswordForm>, id: Path<UserId>) -> Answer {
+    let (id, key) = (id.clone(), id.into_inner());
+    if act.input().password.is_empty() && act.input().password_again.is_empty() {
+        return act
+            .submit(move |tx, _| links::make(tx, &key))
+            .shown_by(|page, made| async move {
+                let link = made.map(|(user, link)| shown_link(&page, &user, &link)).transpose()?;
+                person(page, id, link).await
+            })
+            .await;
+    }
     let back = format!("{PATH}/{id}");
-    if form.password.is_empty() && form.password_again.is_empty() {
-        let key = id.clone();
-        return match org.write(current.actor(), move |tx| links::make(tx, &key)).await {
-            Ok((user, link)) => {
-                let link = ShownLink::of(app_state(&request)?, &user, &link);
-                render_person(current, layout, org, id, None, Some(link)).await
+    act.submit_prepared(
+        move |org, form| {
+            if form.password != form.password_again {
+                let cause = "The two passwords differ. Enter the same one twice.";
+                return Err(Error::invalid("password_again", cause));
             }
-            refused => page::redirect_with_outcome(&request, refused, |_| String::new(), &back),
-        };
-    }
-    if form.password != form.password_again {
-        let differ = Error::invalid("password_again", "The two passwords differ. Enter the same one twice.");
-        return render_person(current, layout, org, id, Some(differ), None).await;
-    }
-    let key = id.clone();
-    let prepared =
-        org.prepare(current.requester(), move |org| passwords::prepare(org, &key, &form.password)).await;
-    let set = match prepared {
-        Ok(prepared) => org.write(current.actor(), move |tx| admins::set_password(tx, prepared)).await,
-        Err(refusal) => Err(refusal),
-    };
-    match set {
-        Err(refusal @ Error::Invalid(_)) => {
-            render_person(current, layout, org, id, Some(refusal), None).await
-        }
-        outcome => {
-            let said =
-                |user: &User| format!("{} has a new password and is signed out everywhere.", user.name());
-            page::redirect_with_outcome(&request, outcome, said, &back)
-        }
-    }
+            passwords::prepare(org, &key, &form.password)
+        },
+        admins::set_password,
+    )
+    .then(|user| {
+        let said = format!("{} has a new password and is signed out everywhere.", user.name());
+        Redirect::to(back, said)
+    })
+    .or_show(|page| person(page, id, None))
+    .await
 }

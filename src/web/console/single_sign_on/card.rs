@@ -7,25 +7,28 @@ use crate::domain::counted::counted;
 use crate::domain::sso::keys::{self, Key, State};
 use crate::domain::sso::metadata::{self, Reading};
 use crate::domain::sso::policy::{self, Requirement, RequirementStatus};
-use crate::domain::sso::{Here, Settings, Trust, Trusted, certificates, events, settings};
+use crate::domain::sso::{Here, Settings, Trusted, certificates, events, settings};
 use crate::domain::users::User;
 use crate::error::Result;
 use crate::web::extract::app_state;
+use crate::web::forms::{FormView, PageContext};
 use crate::web::page::when;
 use crate::web::session::BrowserSession;
 use crate::web::sso;
-use actix_web::HttpRequest;
 use chrono::NaiveDateTime;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 /// The card of the page.
 pub(in crate::web::console) struct Card {
     pub(in crate::web::console) ours: Here,
-    pub(in crate::web::console) form: SsoForm,
-    pub(in crate::web::console) import: Import,
-    pub(in crate::web::console) options: Options,
-    /// A certificate as it was pasted.
-    pub(in crate::web::console) pasted: String,
+    /// The identity provider's values.
+    pub(in crate::web::console) form: FormView,
+    /// Metadata to be taken over.
+    pub(in crate::web::console) import: FormView,
+    /// How sign-ins are to be.
+    pub(in crate::web::console) options: FormView,
+    /// Another certificate.
+    pub(in crate::web::console) certificate: FormView,
     /// As this person's forms show them.
     pub(in crate::web::console) settings: Settings,
     in_force: Settings,
@@ -73,27 +76,35 @@ impl Card {
 }
 
 /// The identity provider's values as they stand in the form.
-#[derive(Clone, Default, Deserialize)]
+#[derive(Clone, Default, Serialize, Deserialize)]
 #[serde(default)]
 pub(in crate::web::console) struct SsoForm {
     pub(in crate::web::console) enabled: String,
     pub(in crate::web::console) login_url: String,
     pub(in crate::web::console) issuer: String,
     pub(in crate::web::console) logout_url: String,
-    /// Whom to trust as the form showed it: what was left alone is not entered.
-    pub(in crate::web::console) shown: String,
 }
 
 /// Where metadata is to be taken over from, as it stands in the form; a chosen file is not shown again.
-#[derive(Clone, Default)]
+#[derive(Clone, Default, Serialize, Deserialize)]
+#[serde(default)]
 pub(in crate::web::console) struct Import {
     pub(in crate::web::console) metadata_url: String,
     pub(in crate::web::console) metadata: String,
     pub(in crate::web::console) refresh_metadata: String,
 }
 
+/// A certificate to be trusted: a file, or pasted.
+#[derive(Clone, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub(in crate::web::console) struct CertificateForm {
+    pub(in crate::web::console) pasted: String,
+    /// The name of the field of the file.
+    certificate: String,
+}
+
 /// How sign-ins are to be, as it stands in the form.
-#[derive(Clone, Default, Deserialize)]
+#[derive(Clone, Default, Serialize, Deserialize)]
 #[serde(default)]
 pub(in crate::web::console) struct Options {
     pub(in crate::web::console) match_claim: String,
@@ -104,28 +115,6 @@ pub(in crate::web::console) struct Options {
     pub(in crate::web::console) require_encryption: String,
     pub(in crate::web::console) allow_sha1: String,
     pub(in crate::web::console) skew_s: String,
-    /// As in [`SsoForm`].
-    pub(in crate::web::console) shown: String,
-}
-
-/// What a form showed of whom to trust, as it carries it along.
-fn shown(settings: &Settings) -> String {
-    serde_json::to_string(&settings.trust()).unwrap_or_default()
-}
-
-/// A field as it is entered: where it was left as the form showed it, it stays as it is by now, which somebody else may
-/// have decided since.
-fn entered<T: PartialEq>(typed: T, shown: Option<T>, now: T) -> T {
-    if shown.is_some_and(|shown| shown == typed) { now } else { typed }
-}
-
-/// What stood in the form that was refused; of the others nothing.
-#[derive(Default)]
-pub(in crate::web::console) struct EnteredSettings {
-    pub(in crate::web::console) form: Option<SsoForm>,
-    pub(in crate::web::console) import: Option<Import>,
-    pub(in crate::web::console) options: Option<Options>,
-    pub(in crate::web::console) pasted: String,
 }
 
 /// A certificate of Entra ID's as the page shows it.
@@ -186,18 +175,17 @@ pub(in crate::web::console) fn load(conn: &mut Conn, person: &User, now: NaiveDa
 
 impl Card {
     pub(in crate::web::console) fn of(
-        request: &HttpRequest,
+        page: &mut PageContext,
         loaded: Loaded,
-        entered: EnteredSettings,
         now: NaiveDateTime,
     ) -> Result<Self> {
-        let reading = loaded.reading;
+        let (reading, settings) = (loaded.reading, &loaded.settings);
         Ok(Self {
-            ours: sso::here(app_state(request)?),
-            form: entered.form.unwrap_or_else(|| SsoForm::of(&loaded.settings)),
-            import: entered.import.unwrap_or_else(|| Import::of(&loaded.settings)),
-            options: entered.options.unwrap_or_else(|| Options::of(&loaded.settings)),
-            pasted: entered.pasted,
+            ours: sso::here(app_state(&page.request)?),
+            form: page.edit("/identity/sso", &SsoForm::of(settings))?,
+            import: page.form("/identity/sso/import", &Import::of(settings))?.with_file(),
+            options: page.edit("/identity/sso/options", &Options::of(settings))?,
+            certificate: page.form("/identity/sso/certificates", &CertificateForm::default())?.with_file(),
             certificates: loaded.certificates.into_iter().map(|one| Certificate::of(one, now)).collect(),
             keys: loaded.keys.into_iter().map(|one| OwnKey::of(one, now)).collect(),
             reading: match (reading.fault, reading.read_at) {
@@ -208,7 +196,7 @@ impl Card {
             until: loaded.standing.until.map(when).unwrap_or_default(),
             standing: loaded.standing,
             tested: loaded.tested,
-            came_by_sso: BrowserSession::of(request).foreign().is_some(),
+            came_by_sso: BrowserSession::of(&page.request).foreign().is_some(),
             remarks: loaded.settings.remarks(),
             settings: loaded.settings,
             in_force: loaded.in_force,
@@ -234,7 +222,7 @@ impl Import {
 }
 
 impl Options {
-    fn of(settings: &Settings) -> Self {
+    pub(super) fn of(settings: &Settings) -> Self {
         Self {
             match_claim: settings.match_claim.clone().unwrap_or_default(),
             create_users: tick(settings.create_users),
@@ -244,14 +232,11 @@ impl Options {
             require_encryption: tick(settings.require_encryption),
             allow_sha1: tick(settings.allow_sha1),
             skew_s: settings.skew_s.to_string(),
-            shown: shown(settings),
         }
     }
 
     pub(super) fn over(&self, before: Settings) -> Settings {
         let ticked = |text: &str| !text.is_empty();
-        let shown: Option<Trust> = serde_json::from_str(&self.shown).ok();
-        let sha1 = shown.map(|shown| shown.allow_sha1);
         Settings {
             match_claim: Some(self.match_claim.clone()),
             create_users: ticked(&self.create_users),
@@ -259,7 +244,7 @@ impl Options {
             sign_requests: ticked(&self.sign_requests),
             require_signed_response: ticked(&self.require_signed_response),
             require_encryption: ticked(&self.require_encryption),
-            allow_sha1: entered(ticked(&self.allow_sha1), sha1, before.allow_sha1),
+            allow_sha1: ticked(&self.allow_sha1),
             // What is no number is outside every range, and is refused as such.
             skew_s: self.skew_s.trim().parse().unwrap_or(-1),
             ..before
@@ -268,28 +253,23 @@ impl Options {
 }
 
 impl SsoForm {
-    fn of(settings: &Settings) -> Self {
+    pub(super) fn of(settings: &Settings) -> Self {
         let text = |value: &Option<String>| value.clone().unwrap_or_default();
         Self {
             enabled: tick(settings.enabled),
             login_url: text(&settings.login_url),
             issuer: text(&settings.issuer),
             logout_url: text(&settings.logout_url),
-            shown: shown(settings),
         }
     }
 
     pub(super) fn over(&self, before: Settings) -> Settings {
-        let shown: Option<Trust> = serde_json::from_str(&self.shown).ok();
-        let field = |typed: &str, pick: fn(&Trust) -> &Option<String>, now: &Option<String>| {
-            let typed = Some(typed.trim().to_owned()).filter(|typed| !typed.is_empty());
-            entered(typed, shown.as_ref().map(|shown| pick(shown).clone()), now.clone())
-        };
+        let text = |entered: &str| Some(entered.trim().to_owned()).filter(|entered| !entered.is_empty());
         Settings {
             enabled: !self.enabled.is_empty(),
-            login_url: field(&self.login_url, |shown| &shown.login_url, &before.login_url),
-            issuer: field(&self.issuer, |shown| &shown.issuer, &before.issuer),
-            logout_url: field(&self.logout_url, |shown| &shown.logout_url, &before.logout_url),
+            login_url: text(&self.login_url),
+            issuer: text(&self.issuer),
+            logout_url: text(&self.logout_url),
             ..before
         }
     }

@@ -1,62 +1,50 @@
 //! Single sign-on on the Identity Management page: setting it up, testing it, requiring it.
 
-use super::identity::{FormResult, render};
+use super::identity;
 use crate::address;
-use crate::certificate;
+use crate::db::Conn;
 use crate::domain::sso::certificates::{self, Added};
 use crate::domain::sso::keys;
 use crate::domain::sso::metadata::{self, Document, Imported};
 use crate::domain::sso::policy;
 use crate::domain::sso::requests::Purpose;
 use crate::domain::sso::settings;
-use crate::domain::{Role, Tx};
+use crate::domain::{Noted, Role, Tx};
 use crate::error::{Error, Result};
-use crate::web::extract::{CurrentUser, Fields, OrgHandle, Posted, UpTo, app_state, values};
-use crate::web::page::{self, Answer, Layout};
+use crate::web::extract::{OrgHandle, app_state};
+use crate::web::forms::{Act, ActWithFile, Redirect};
+use crate::web::page::{self, Answer};
 use crate::web::session::BrowserSession;
 use crate::web::sso;
-use actix_web::HttpRequest;
-use actix_web::http::StatusCode;
 use actix_web::web::Path;
+use serde::Deserialize;
 use url::Url;
 
 mod card;
 mod trust;
 
-pub(super) use card::{Card, EnteredSettings, Loaded, load};
-use card::{Import, Options, SsoForm};
+pub(super) use card::{Card, Loaded, load};
+use card::{CertificateForm, Import, Options, SsoForm};
 pub(super) use trust::{approve, concerns, looked, reject, show};
 
 /// A file of certificates: Entra ID's have some 2 KB each.
 const LARGEST_CERTIFICATES: usize = 256 * 1024;
-const PATH: &str = "/identity#sso";
+const PATH: &str = "/identity";
+/// The card of the page.
+const CARD: &str = "sso";
 
-pub(in crate::web::console) async fn save(
-    request: HttpRequest,
-    current: CurrentUser,
-    layout: Layout,
-    org: OrgHandle,
-    form: Posted<SsoForm>,
-) -> Answer {
-    let Posted(form) = form;
-    let wish = form.clone();
-    let outcome = org.write(current.actor(), move |tx| {
-        let is_owner = tx.actor.is_owner();
-        let wish = wish.over(settings::entered(tx.conn, is_owner)?);
-        Ok(settings::save(tx, &wish)?.with(beside(tx)?))
-    });
-    match outcome.await {
-        Err(refusal @ Error::Invalid(_)) => {
-            let entered = EnteredSettings { form: Some(form), ..EnteredSettings::default() };
-            refused(&request, &current, layout, &org, refusal, entered).await
-        }
-        outcome => page::redirect_with_outcome(
-            &request,
-            outcome,
-            |beside| said("Single sign-on was saved.", *beside),
-            PATH,
-        ),
-    }
+pub(in crate::web::console) async fn save(act: Act<SsoForm>) -> Answer {
+    let is_owner = act.current().0.role == Role::Owner;
+    act.edit(
+        move |conn| Ok(SsoForm::of(&settings::entered(conn, is_owner)?)),
+        |tx, form| {
+            let before = settings::entered(tx.conn, tx.actor.is_owner())?;
+            Ok(settings::save(tx, &form.over(before))?.with(beside(tx)?))
+        },
+    )
+    .then(|beside| Redirect::to(PATH, said("Single sign-on was saved.", beside)))
+    .or_show(identity::show)
+    .await
 }
 
 /// What is told beside that something was saved.
@@ -86,94 +74,42 @@ fn said(done: &str, beside: Beside) -> String {
     format!("{done}{told}")
 }
 
-pub(in crate::web::console) async fn save_options(
-    request: HttpRequest,
-    current: CurrentUser,
-    layout: Layout,
-    org: OrgHandle,
-    form: Posted<Options>,
-) -> Answer {
-    let Posted(form) = form;
-    let wish = form.clone();
-    let outcome = org.write(current.actor(), move |tx| {
-        let is_owner = tx.actor.is_owner();
-        let wish = wish.over(settings::entered(tx.conn, is_owner)?);
-        Ok(settings::save(tx, &wish)?.with(beside(tx)?))
-    });
-    let entered = || EnteredSettings { options: Some(form), ..EnteredSettings::default() };
-    match outcome.await {
-        Err(refusal @ Error::Invalid(_)) => {
-            refused(&request, &current, layout, &org, refusal, entered()).await
-        }
-        // The field is shown to nobody who may not change it; whoever sends it all the same keeps what else they sent.
-        Err(Error::Forbidden(cause)) => {
-            let refusal = Error::invalid("match_claim", cause);
-            let mut response = refused(&request, &current, layout, &org, refusal, entered()).await?;
-            *response.status_mut() = StatusCode::FORBIDDEN;
-            Ok(response)
-        }
-        outcome => {
-            let done = "How sign-ins are to be was saved.";
-            page::redirect_with_outcome(&request, outcome, |beside| said(done, *beside), PATH)
-        }
+pub(in crate::web::console) async fn save_options(act: Act<Options>) -> Answer {
+    let is_owner = act.current().0.role == Role::Owner;
+    act.edit(
+        move |conn| Ok(Options::of(&settings::entered(conn, is_owner)?)),
+        |tx, form| {
+            let before = settings::entered(tx.conn, tx.actor.is_owner())?;
+            Ok(settings::save(tx, &form.over(before)).map_err(about_the_claim)?.with(beside(tx)?))
+        },
+    )
+    .then(|beside| Redirect::to(PATH, said("How sign-ins are to be was saved.", beside)))
+    .or_show(|page| {
+        let is_forbidden = !is_owner && page.refuses("match_claim");
+        identity::show(if is_forbidden { page.forbidden() } else { page })
+    })
+    .await
+}
+
+/// What only an owner may do with this form is to choose the claim.
+fn about_the_claim(refusal: Error) -> Error {
+    match refusal {
+        Error::Forbidden(cause) => Error::invalid("match_claim", cause),
+        other => other,
     }
-}
-
-/// What was pasted, for the form that is shown again: a private key is not shown once more by the page that says how bad
-/// that is.
-fn shown_again(pasted: String) -> String {
-    if certificate::holds_private_key(&pasted) { String::new() } else { pasted }
-}
-
-async fn refused(
-    request: &HttpRequest,
-    current: &CurrentUser,
-    layout: Layout,
-    org: &OrgHandle,
-    refusal: Error,
-    sso: EnteredSettings,
-) -> Answer {
-    render(request, current, layout, org, FormResult { sso, refusal: Some(refusal), ..FormResult::default() })
-        .await
 }
 
 /// Takes all values over from federation metadata: a file, a pasted text, or what lies at an address.
-pub(in crate::web::console) async fn import(
-    request: HttpRequest,
-    current: CurrentUser,
-    layout: Layout,
-    org: OrgHandle,
-    UpTo(upload): UpTo<{ metadata::LARGEST }>,
-) -> Answer {
-    let field = |name| values(&upload.fields, name).pop().unwrap_or_default();
-    let form = Import {
-        metadata_url: field("metadata_url"),
-        metadata: field("metadata"),
-        refresh_metadata: field("refresh_metadata"),
-    };
-    match import_from(&request, &current, &org, form.clone(), upload.file).await {
-        Err(refusal @ Error::Invalid(_)) => {
-            let form = Import { metadata: shown_again(form.metadata), ..form };
-            let entered = EnteredSettings { import: Some(form), ..EnteredSettings::default() };
-            refused(&request, &current, layout, &org, refusal, entered).await
-        }
-        outcome => page::redirect_with_outcome(
-            &request,
-            outcome,
-            |(done, beside)| said(&said_of_import(done), *beside),
-            PATH,
-        ),
-    }
+pub(in crate::web::console) async fn import(sent: ActWithFile<Import, { metadata::LARGEST }>) -> Answer {
+    let ActWithFile { act, file } = sent;
+    let imported = import_from(&act, file.bytes).await;
+    let outcome = imported.map(|(done, beside)| Redirect::to(PATH, said(&said_of_import(&done), beside)));
+    act.answer(outcome, identity::show).await
 }
 
-async fn import_from(
-    request: &HttpRequest,
-    current: &CurrentUser,
-    org: &OrgHandle,
-    form: Import,
-    file: Vec<u8>,
-) -> Result<(Imported, Beside)> {
-    let Import { metadata_url: address, metadata: pasted, refresh_metadata } = form;
+async fn import_from(act: &Act<Import>, file: Vec<u8>) -> Result<(Imported, Beside)> {
+    let (request, current, org) = (act.request(), act.current(), act.org());
+    let Import { metadata_url: address, metadata: pasted, refresh_metadata, .. } = act.input().clone();
     let refresh = !refresh_metadata.is_empty();
     if !file.is_empty() || !pasted.trim().is_empty() {
         let document = if file.is_empty() {
@@ -226,29 +162,18 @@ fn said_of_import(imported: &Imported) -> String {
 
 /// Trusts the certificates in an uploaded file or a pasted text.
 pub(in crate::web::console) async fn add_certificate(
-    request: HttpRequest,
-    current: CurrentUser,
-    layout: Layout,
-    org: OrgHandle,
-    UpTo(upload): UpTo<LARGEST_CERTIFICATES>,
+    sent: ActWithFile<CertificateForm, LARGEST_CERTIFICATES>,
 ) -> Answer {
-    let pasted = values(&upload.fields, "pasted").pop().unwrap_or_default();
-    let file = if upload.file.is_empty() { pasted.clone().into_bytes() } else { upload.file };
-    let is_owner = current.0.role == Role::Owner;
-    let added = match org.prepare(current.requester(), move |_| certificates::read(&file)).await {
-        Ok(found) => org.write(current.actor(), move |tx| certificates::add(tx, found)).await,
+    let ActWithFile { act, file } = sent;
+    let file = if file.bytes.is_empty() { act.input().pasted.clone().into_bytes() } else { file.bytes };
+    let is_owner = act.current().0.role == Role::Owner;
+    let found = act.org().prepare(act.current().requester(), move |_| certificates::read(&file)).await;
+    let added = match found {
+        Ok(found) => act.org().write(act.current().actor(), move |tx| certificates::add(tx, found)).await,
         Err(refusal) => Err(refusal),
     };
-    match added {
-        Err(refusal @ Error::Invalid(_)) => {
-            let pasted = shown_again(pasted);
-            let entered = EnteredSettings { pasted, ..EnteredSettings::default() };
-            refused(&request, &current, layout, &org, refusal, entered).await
-        }
-        outcome => {
-            page::redirect_with_outcome(&request, outcome, |new| said_of_certificates(*new, is_owner), PATH)
-        }
-    }
+    act.answer(added.map(|added| Redirect::to(PATH, said_of_certificates(added, is_owner))), identity::show)
+        .await
 }
 
 fn said_of_certificates(added: Added, is_owner: bool) -> String {
@@ -296,71 +221,55 @@ fn said_of_removed(count: usize) -> String {
     }
 }
 
-pub(in crate::web::console) async fn approve_certificate(
-    request: HttpRequest,
-    current: CurrentUser,
-    org: OrgHandle,
-    id: Path<String>,
-    form: Posted<Fields>,
-) -> Answer {
-    let issuer = values(&form.0, "issuer").pop().filter(|issuer| !issuer.is_empty());
-    let approve = move |tx: &mut Tx| certificates::approve(tx, &id, issuer.as_deref());
-    let outcome = org.write(current.actor(), approve).await;
-    page::redirect_with_outcome(
-        &request,
-        outcome,
-        |_| "The certificate signs in accounts with a role, too.".to_owned(),
-        PATH,
-    )
+/// The issuer that an owner saw beside a certificate, where none is in force yet.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+pub(in crate::web::console) struct Approval {
+    issuer: String,
 }
 
-pub(in crate::web::console) async fn remove_certificate(
-    request: HttpRequest,
-    current: CurrentUser,
-    org: OrgHandle,
-    id: Path<String>,
-    _form: Posted<Fields>,
-) -> Answer {
-    let outcome = org.write(current.actor(), move |tx| certificates::remove(tx, &id)).await;
+pub(in crate::web::console) async fn approve_certificate(act: Act<Approval>, id: Path<String>) -> Answer {
+    act.submit(move |tx, form| {
+        let issuer = Some(form.issuer.as_str()).filter(|issuer| !issuer.is_empty());
+        certificates::approve(tx, &id, issuer)
+    })
+    .then(|_| Redirect::to(PATH, "The certificate signs in accounts with a role, too.").on_card(CARD))
+    .or_show(identity::show)
+    .await
+}
+
+pub(in crate::web::console) async fn remove_certificate(act: Act, id: Path<String>) -> Answer {
     let said = "The certificate was removed. If Entra ID’s metadata still lists it, it comes back without approval: then an \
                 owner decides.";
-    page::redirect_with_outcome(&request, outcome, |()| said.to_owned(), PATH)
+    on_card(act, move |tx| certificates::remove(tx, &id), said).await
+}
+
+/// Does one thing to single sign-on, and says so on its card.
+async fn on_card<T: Send + 'static>(
+    act: Act,
+    rule: impl FnOnce(&mut Tx) -> Result<Noted<T>> + Send + 'static,
+    said: &'static str,
+) -> Answer {
+    act.submit(|tx, _| rule(tx))
+        .then(move |_| Redirect::to(PATH, said).on_card(CARD))
+        .or_show(identity::show)
+        .await
 }
 
 /// Makes a key of ours: the first, or the next.
-pub(in crate::web::console) async fn make_key(
-    request: HttpRequest,
-    current: CurrentUser,
-    org: OrgHandle,
-    _form: Posted<Fields>,
-) -> Answer {
-    let key = sso::new_key(app_state(&request)?).await?;
-    let outcome = org.write(current.actor(), move |tx| keys::add(tx, key)).await;
+pub(in crate::web::console) async fn make_key(act: Act) -> Answer {
+    let key = sso::new_key(app_state(act.request())?).await?;
     let said = "The certificate was made. Upload it in Entra ID, then let it take over here.";
-    page::redirect_with_outcome(&request, outcome, |_| said.to_owned(), PATH)
+    on_card(act, move |tx| keys::add(tx, key), said).await
 }
 
-pub(in crate::web::console) async fn use_key(
-    request: HttpRequest,
-    current: CurrentUser,
-    org: OrgHandle,
-    id: Path<String>,
-    _form: Posted<Fields>,
-) -> Answer {
-    let outcome = org.write(current.actor(), move |tx| keys::activate(tx, &id)).await;
+pub(in crate::web::console) async fn use_key(act: Act, id: Path<String>) -> Answer {
     let said = "The new certificate is in use. The old one still opens what is encrypted for it.";
-    page::redirect_with_outcome(&request, outcome, |_| said.to_owned(), PATH)
+    on_card(act, move |tx| keys::activate(tx, &id), said).await
 }
 
-pub(in crate::web::console) async fn remove_key(
-    request: HttpRequest,
-    current: CurrentUser,
-    org: OrgHandle,
-    id: Path<String>,
-    _form: Posted<Fields>,
-) -> Answer {
-    let outcome = org.write(current.actor(), move |tx| keys::remove(tx, &id)).await;
-    page::redirect_with_outcome(&request, outcome, |_| "The certificate was removed.".to_owned(), PATH)
+pub(in crate::web::console) async fn remove_key(act: Act, id: Path<String>) -> Answer {
+    on_card(act, move |tx| keys::remove(tx, &id), "The certificate was removed.").await
 }
 
 /// One of our certificates as a file, as Entra ID takes it under Token encryption and Verification certificates.
@@ -371,74 +280,42 @@ pub(in crate::web::console) async fn key_file(org: OrgHandle, id: Path<String>) 
 }
 
 /// Sends the administrator through a whole sign-in that changes nothing.
-pub(in crate::web::console) async fn test(
-    request: HttpRequest,
-    current: CurrentUser,
-    org: OrgHandle,
-    _form: Posted<Fields>,
-) -> Answer {
-    let (ready, waits) = org
-        .read(|conn| {
-            let settings = settings::read(conn)?;
-            let ready = settings.login_url.is_some()
-                && settings.issuer.is_some()
-                && !certificates::list(conn)?.is_empty();
-            Ok((ready, settings::waiting(conn)?.is_some()))
-        })
-        .await?;
-    if !ready {
-        let text = if waits {
-            "What was entered waits for an owner: no browser is sent to a login URL that none has approved of."
-        } else {
-            "Enter the login URL, the issuer and a certificate first, or import the federation metadata."
-        };
-        return page::redirect_with_outcome::<()>(
-            &request,
-            Err(Error::Conflict(text.to_owned())),
-            |()| String::new(),
-            PATH,
-        );
+pub(in crate::web::console) async fn test(act: Act) -> Answer {
+    if let Err(refusal) = act.org().read(can_be_tested).await {
+        return act.answer(Err(refusal), identity::show).await;
     }
     // Whoever is signed in to Microsoft is asked nothing there: the flow itself is what is tested.
-    let from = sso::From::Person(current.0.id.clone());
-    sso::send(&request, &org, Purpose::Test, "/identity", from, false).await
+    let from = sso::From::Person(act.current().0.id.clone());
+    sso::send(act.request(), act.org(), Purpose::Test, PATH, from, false).await
 }
 
-pub(in crate::web::console) async fn require(
-    request: HttpRequest,
-    current: CurrentUser,
-    org: OrgHandle,
-    _form: Posted<Fields>,
-) -> Answer {
-    let outcome = org.write(current.actor(), policy::require).await;
+fn can_be_tested(conn: &mut Conn) -> Result<()> {
+    let settings = settings::read(conn)?;
+    let is_complete =
+        settings.login_url.is_some() && settings.issuer.is_some() && !certificates::list(conn)?.is_empty();
+    if is_complete {
+        return Ok(());
+    }
+    let text = if settings::waiting(conn)?.is_some() {
+        "What was entered waits for an owner: no browser is sent to a login URL that none has approved of."
+    } else {
+        "Enter the login URL, the issuer and a certificate first, or import the federation metadata."
+    };
+    Err(Error::Conflict(text.to_owned()))
+}
+
+pub(in crate::web::console) async fn require(act: Act) -> Answer {
     let said = "Single sign-on is required for ten minutes. Sign in through Entra ID, in another browser for example, \
                 and confirm it here before they are over; otherwise it takes itself back.";
-    page::redirect_with_outcome(&request, outcome, |_| said.to_owned(), PATH)
+    on_card(act, policy::require, said).await
 }
 
-pub(in crate::web::console) async fn confirm_requirement(
-    request: HttpRequest,
-    current: CurrentUser,
-    org: OrgHandle,
-    _form: Posted<Fields>,
-) -> Answer {
-    let method = BrowserSession::of(&request).method();
-    let outcome = org.write(current.actor(), move |tx| policy::confirm(tx, method)).await;
+pub(in crate::web::console) async fn confirm_requirement(act: Act) -> Answer {
+    let method = BrowserSession::of(act.request()).method();
     let said = "Single sign-on is required of everybody but owners from now on.";
-    page::redirect_with_outcome(&request, outcome, |()| said.to_owned(), PATH)
+    on_card(act, move |tx| policy::confirm(tx, method), said).await
 }
 
-pub(in crate::web::console) async fn lift_requirement(
-    request: HttpRequest,
-    current: CurrentUser,
-    org: OrgHandle,
-    _form: Posted<Fields>,
-) -> Answer {
-    let outcome = org.write(current.actor(), policy::lift).await;
-    page::redirect_with_outcome(
-        &request,
-        outcome,
-        |()| "Passwords are good again for all who have one.".to_owned(),
-        PATH,
-    )
+pub(in crate::web::console) async fn lift_requirement(act: Act) -> Answer {
+    on_card(act, policy::lift, "Passwords are good again for all who have one.").await
 }

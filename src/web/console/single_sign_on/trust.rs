@@ -2,16 +2,14 @@
 
 use super::card::Certificate;
 use crate::db::Conn;
-use crate::domain::Tx;
 use crate::domain::audit::Change;
 use crate::domain::sso::first_look::{self, Look};
 use crate::domain::sso::{Settings, Trust, Trusted, certificates, settings};
 use crate::domain::users::User;
 use crate::domain::users::recognition;
 use crate::error::{Error, Result};
-use crate::web::extract::{CurrentUser, OrgHandle, Posted};
-use crate::web::page::{self, Answer, Layout};
-use actix_web::HttpRequest;
+use crate::web::forms::{Act, PageContext, Redirect};
+use crate::web::page::{Answer, Layout};
 use askama::Template;
 use serde::Deserialize;
 
@@ -50,10 +48,10 @@ impl TrustPage {
     }
 }
 
-pub(in crate::web::console) async fn show(layout: Layout, org: OrgHandle) -> Answer {
-    let (now, layout) = (org.inner().now(), layout.of("identity"));
-    let keys = org.inner().keys().clone();
-    let (in_force, waiting, trusted, people, look, metadata_approved, first_issuer) = org
+pub(in crate::web::console) async fn show(page: PageContext) -> Answer {
+    let (now, keys) = (page.org.inner().now(), page.org.inner().keys().clone());
+    let (in_force, waiting, trusted, people, look, metadata_approved, first_issuer) = page
+        .org
         .read(move |conn| {
             Ok((
                 settings::read(conn)?,
@@ -77,7 +75,7 @@ pub(in crate::web::console) async fn show(layout: Layout, org: OrgHandle) -> Ans
     let former = trusted.iter().filter(|one| one.former_issuer.is_some() && one.approved).cloned().collect();
     let (approved, unapproved) = trusted.into_iter().partition::<Vec<_>, _>(|one| one.approved);
     let shown = |all: Vec<Trusted>| all.into_iter().map(|one| Certificate::of(one, now)).collect();
-    let page = TrustPage {
+    page.show("identity", |layout| TrustPage {
         layout,
         waiting,
         unapproved: shown(unapproved),
@@ -89,8 +87,7 @@ pub(in crate::web::console) async fn show(layout: Layout, org: OrgHandle) -> Ans
         metadata_approved: metadata_approved || in_force.metadata_url.is_none(),
         remarks: in_force.remarks(),
         in_force: settings::changes(&Settings::default(), &in_force),
-    };
-    page::show(&page.layout, &page)
+    })
 }
 
 /// What the owner was shown.
@@ -109,43 +106,31 @@ impl Decision {
     }
 }
 
-pub(in crate::web::console) async fn approve(
-    request: HttpRequest,
-    current: CurrentUser,
-    org: OrgHandle,
-    form: Posted<Decision>,
-) -> Answer {
-    let decide = move |tx: &mut Tx| settings::approve(tx, &form.0.trust()?);
-    let outcome = org.write(current.actor(), decide).await;
-    page::redirect_with_outcome(&request, outcome, |_| "What was entered is in force.".to_owned(), PATH)
+pub(in crate::web::console) async fn approve(act: Act<Decision>) -> Answer {
+    act.submit(|tx, form| settings::approve(tx, &form.trust()?))
+        .then(|_| Redirect::to(PATH, "What was entered is in force."))
+        .or_show(show)
+        .await
 }
 
-pub(in crate::web::console) async fn reject(
-    request: HttpRequest,
-    current: CurrentUser,
-    org: OrgHandle,
-    form: Posted<Decision>,
-) -> Answer {
-    let decide = move |tx: &mut Tx| settings::reject(tx, &form.0.trust()?);
-    let outcome = org.write(current.actor(), decide).await;
-    page::redirect_with_outcome(&request, outcome, |()| "What was entered was thrown away.".to_owned(), PATH)
+pub(in crate::web::console) async fn reject(act: Act<Decision>) -> Answer {
+    act.submit(|tx, form| settings::reject(tx, &form.trust()?))
+        .then(|()| Redirect::to(PATH, "What was entered was thrown away."))
+        .or_show(show)
+        .await
 }
 
 /// An owner looked at what was trusted before owners had to approve of it.
-pub(in crate::web::console) async fn looked(
-    request: HttpRequest,
-    current: CurrentUser,
-    org: OrgHandle,
-    form: Posted<Decision>,
-) -> Answer {
-    let Decision { shown, approve_metadata_url } = form.0;
-    let shown = Some(shown).filter(|shown| !shown.is_empty());
-    let address = !approve_metadata_url.is_empty();
-    let outcome = org.write(current.actor(), move |tx| {
-        let noted = first_look::done(tx, shown.as_deref(), address)?;
+pub(in crate::web::console) async fn looked(act: Act<Decision>) -> Answer {
+    let address = !act.input().approve_metadata_url.is_empty();
+    act.submit(move |tx, form| {
+        let noted =
+            first_look::done(tx, Some(form.shown.as_str()).filter(|shown| !shown.is_empty()), address)?;
         Ok(noted.with(certificates::list(tx.conn)?.iter().filter(|one| one.kept_at_upgrade).count()))
-    });
-    page::redirect_with_outcome(&request, outcome.await, |kept| said_of_look(*kept, address), PATH)
+    })
+    .then(move |kept| Redirect::to(PATH, said_of_look(kept, address)))
+    .or_show(show)
+    .await
 }
 
 fn said_of_look(kept: usize, address: bool) -> String {

@@ -6,21 +6,21 @@ use crate::domain::alignment::{
 };
 use crate::domain::counted::grouped;
 use crate::domain::identity::switch;
-use crate::domain::tasks::Task;
+use crate::domain::tasks::{Task, running_on};
 use crate::domain::users::by_entra::Scope;
 use crate::domain::users::{User, recognition};
 use crate::domain::{Noted, Tx};
 use crate::error::Error;
 use crate::web::console::tasks;
-use crate::web::extract::{CurrentUser, Fields, OrgHandle, Posted, UpTo, values};
-use crate::web::page::{self, Answer, Layout, Refused, when};
+use crate::web::extract::{CurrentUser, Fields, OrgHandle, values};
+use crate::web::forms::{Act, ActWithFile, File, FormView, PageContext, Redirect};
+use crate::web::page::{self, Answer, Layout, when};
 use crate::web::query::{Pairs, Query};
-use actix_web::HttpRequest;
 use actix_web::http::StatusCode;
 use actix_web::web::{Bytes, Path};
 use askama::Template;
 use futures_util::stream::{self, StreamExt};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 /// What is said of a comparison that was discarded.
 pub(in crate::web::console) const DISCARDED: &str =
@@ -37,39 +37,40 @@ const PREVIEW: i64 = 500;
 struct NewPage {
     layout: Layout,
     earlier: Vec<(Alignment, String)>,
-    refusal: Refused,
+    form: FormView,
 }
 
-pub(in crate::web::console) async fn new(layout: Layout, org: OrgHandle) -> Answer {
-    start(layout, org, None).await
+/// A file as it is uploaded.
+#[derive(Default, Serialize, Deserialize)]
+#[serde(default)]
+pub(in crate::web::console) struct UploadForm {
+    /// The name of the field of the file.
+    file: String,
 }
 
-async fn start(layout: Layout, org: OrgHandle, refusal: Option<Error>) -> Answer {
-    let earlier = org.read(|conn| alignment::recent(conn, RECENT)).await?;
+pub(in crate::web::console) async fn new(mut page: PageContext) -> Answer {
+    let earlier = page.org.read(|conn| alignment::recent(conn, RECENT)).await?;
     let earlier = earlier.into_iter().map(|one| (one.clone(), when(one.created_at))).collect();
-    let refusal = Refused(refusal);
-    let page = NewPage { layout: layout.of("users").refusing(&refusal), earlier, refusal };
-    page::show_form(&page.refusal, &page.layout, &page)
+    let form = page.form(HOME, &UploadForm::default())?.with_file();
+    page.show("users", |layout| NewPage { layout, earlier, form })
 }
 
 /// Compares an uploaded list with ours; no user changes.
 pub(in crate::web::console) async fn upload(
-    current: CurrentUser,
-    layout: Layout,
-    org: OrgHandle,
-    UpTo(upload): UpTo<{ alignment::MOST_BYTES }>,
+    sent: ActWithFile<UploadForm, { alignment::MOST_BYTES }>,
 ) -> Answer {
-    if upload.file.is_empty() {
-        let refusal = Error::invalid("file", "Choose the CSV file of “Download users” first.");
-        return start(layout, org, Some(refusal)).await;
+    let ActWithFile { act, file } = sent;
+    let kept = compare(act.org(), act.current(), file).await;
+    act.answer(kept.map(|alignment| Redirect::silently(format!("{HOME}/{}", alignment.id))), new).await
+}
+
+async fn compare(org: &OrgHandle, current: &CurrentUser, file: File) -> Result<Alignment, Error> {
+    if file.bytes.is_empty() {
+        return Err(Error::invalid("file", "Choose the CSV file of “Download users” first."));
     }
-    let (name, file) = (upload.file_name, upload.file);
     // It looks at everybody, so it takes its turn. Nobody who writes waits for it.
-    match org.read_or_scan(true, move |conn| alignment::compare(conn, &file)).await {
-        Ok(compared) => Ok(page::go(&format!("{HOME}/{}", keep(&org, &current, name, compared).await?.id))),
-        Err(refusal @ Error::Invalid(_)) => start(layout, org, Some(refusal)).await,
-        Err(other) => Err(other.into()),
-    }
+    let compared = org.read_or_scan(true, move |conn| alignment::compare(conn, &file.bytes)).await?;
+    keep(org, current, file.name, compared).await
 }
 
 /// Keeps a comparison some rows at a time, so that others write in between.
@@ -144,15 +145,18 @@ pub(in crate::web::console) struct RowsQuery {
 }
 
 pub(in crate::web::console) async fn show(
-    layout: Layout,
-    org: OrgHandle,
+    page: PageContext,
     id: Path<String>,
     asked: Query<RowsQuery>,
 ) -> Answer {
-    let (id, asked) = (id.into_inner(), asked.into_inner());
+    page_of(page, id.into_inner(), asked.into_inner()).await
+}
+
+async fn page_of(page: PageContext, id: String, asked: RowsQuery) -> Answer {
     let kind = Kind::parse(&asked.kind);
     let (key, at) = (id.clone(), page::at(asked.after, asked.before));
-    let (found, counts, rows, scope) = org
+    let (found, counts, rows, scope) = page
+        .org
         .read(move |conn| {
             let found = alignment::find(conn, &key)?;
             let rows = alignment::rows(conn, &key, kind, &at, PAGE)?;
@@ -161,8 +165,8 @@ pub(in crate::web::console) async fn show(
         .await?;
     let query = [("kind", kind.map_or("", Kind::as_str))];
     let (previous, next) = page::ways(&rows, &format!("{HOME}/{id}"), &query);
-    let page = ShowPage {
-        layout: layout.of("users"),
+    page.show("users", |layout| ShowPage {
+        layout,
         made: when(found.created_at),
         alignment: found,
         kind,
@@ -171,8 +175,7 @@ pub(in crate::web::console) async fn show(
         scope,
         previous,
         next,
-    };
-    page::show(&page.layout, &page)
+    })
 }
 
 #[derive(Template)]
@@ -222,19 +225,17 @@ pub(in crate::web::console) async fn preview(
     page::show_as(StatusCode::OK, &page.layout, &page)
 }
 
-pub(in crate::web::console) async fn accept_all(
-    request: HttpRequest,
-    current: CurrentUser,
-    org: OrgHandle,
-    id: Path<String>,
-    form: Posted<Fields>,
-) -> Answer {
-    let (id, chosen) = (id.into_inner(), kinds(&form.0));
+pub(in crate::web::console) async fn accept_all(act: Act<Fields>, id: Path<String>) -> Answer {
+    let (id, chosen) = (id.into_inner(), kinds(act.input()));
     let path = format!("{HOME}/{id}");
     let (key, kinds) = (id.clone(), chosen.clone());
-    let total = org.read(move |conn| alignment::count_proposals(conn, &key, &kinds)).await?;
-    let begin = move |tx: &mut Tx| alignment::begin_accepting(tx, &id, &chosen, total);
-    tasks::answer(&request, &org, org.write(current.actor(), begin).await, &path).await
+    let total = act.org().read(move |conn| alignment::count_proposals(conn, &key, &kinds)).await?;
+    let key = id.clone();
+    act.submit(move |tx, _| alignment::begin_accepting(tx, &key, &chosen, total))
+        .then(|task| tasks::progress(&task))
+        .followed_by(|org, progress| async move { tasks::lead(org, progress, &path).await })
+        .or_show(|page| page_of(page, id, RowsQuery::default()))
+        .await
 }
 
 /// Does something to user names, and says of how many accounts with a role the new name waits for an owner since: whoever
@@ -289,71 +290,57 @@ fn row(key: Path<(String, String)>) -> Result<(String, i32), Error> {
     Ok((id, number.parse().map_err(|_| Error::NotFound("row"))?))
 }
 
-pub(in crate::web::console) async fn accept(
-    request: HttpRequest,
-    current: CurrentUser,
-    org: OrgHandle,
-    key: Path<(String, String)>,
-    _form: Posted<Fields>,
-) -> Answer {
+pub(in crate::web::console) async fn accept(act: Act, key: Path<(String, String)>) -> Answer {
     let (id, number) = row(key)?;
-    let path = format!("{HOME}/{id}");
-    let outcome =
-        org.write(current.actor(), move |tx| with_waiting(tx, |tx| alignment::accept(tx, &id, number))).await;
-    let said = |(row, waiting): &(AlignmentRow, String)| match &row.note {
-        Some(note) => format!("{} was left as they are. {note}", row.name),
-        None => format!("{} is “{}” now.{waiting}", row.name, row.entra_name.as_deref().unwrap_or_default()),
-    };
-    page::redirect_with_outcome(&request, outcome, said, &path)
+    let (key, path) = (id.clone(), format!("{HOME}/{id}"));
+    act.submit(move |tx, _| with_waiting(tx, |tx| alignment::accept(tx, &key, number)))
+        .then(|(row, waiting)| {
+            let said = match &row.note {
+                Some(note) => format!("{} was left as they are. {note}", row.name),
+                None => format!("{} is “{}” now.{waiting}", row.name, row.entra_name.unwrap_or_default()),
+            };
+            Redirect::to(path, said)
+        })
+        .or_show(|page| page_of(page, id, RowsQuery::default()))
+        .await
 }
 
-pub(in crate::web::console) async fn undo(
-    request: HttpRequest,
-    current: CurrentUser,
-    org: OrgHandle,
-    key: Path<(String, String)>,
-    _form: Posted<Fields>,
-) -> Answer {
+pub(in crate::web::console) async fn undo(act: Act, key: Path<(String, String)>) -> Answer {
     let (id, number) = row(key)?;
-    let path = format!("{HOME}/{id}");
-    let outcome =
-        org.write(current.actor(), move |tx| with_waiting(tx, |tx| alignment::undo(tx, &id, number))).await;
-    let said = |(row, waiting): &(AlignmentRow, String)| {
-        format!("{} is “{}” again.{waiting}", row.name, row.user_name.as_deref().unwrap_or_default())
-    };
-    page::redirect_with_outcome(&request, outcome, said, &path)
+    let (key, path) = (id.clone(), format!("{HOME}/{id}"));
+    act.submit(move |tx, _| with_waiting(tx, |tx| alignment::undo(tx, &key, number)))
+        .then(|(row, waiting)| {
+            let name = row.user_name.unwrap_or_default();
+            Redirect::to(path, format!("{} is “{name}” again.{waiting}", row.name))
+        })
+        .or_show(|page| page_of(page, id, RowsQuery::default()))
+        .await
 }
 
-pub(in crate::web::console) async fn undo_all(
-    request: HttpRequest,
-    current: CurrentUser,
-    org: OrgHandle,
-    id: Path<String>,
-    _form: Posted<Fields>,
-) -> Answer {
-    let id = id.into_inner();
-    let path = format!("{HOME}/{id}");
+pub(in crate::web::console) async fn undo_all(act: Act, id: Path<String>) -> Answer {
+    let (id, key, path) = (id.to_string(), id.to_string(), format!("{HOME}/{id}"));
+    let total = act.org().read(move |conn| alignment::count_accepted(conn, &key)).await?;
     let key = id.clone();
-    let total = org.read(move |conn| alignment::count_accepted(conn, &key)).await?;
-    let begin = move |tx: &mut Tx| alignment::begin_undoing(tx, &id, total);
-    tasks::answer(&request, &org, org.write(current.actor(), begin).await, &path).await
+    act.submit(move |tx, _| alignment::begin_undoing(tx, &key, total))
+        .then(|task| tasks::progress(&task))
+        .followed_by(|org, progress| async move { tasks::lead(org, progress, &path).await })
+        .or_show(|page| page_of(page, id, RowsQuery::default()))
+        .await
 }
 
-pub(in crate::web::console) async fn discard(
-    request: HttpRequest,
-    current: CurrentUser,
-    org: OrgHandle,
-    id: Path<String>,
-    _form: Posted<Fields>,
-) -> Answer {
-    let own = format!("{HOME}/{id}");
-    let outcome = org.write(current.actor(), move |tx| alignment::discard(tx, &id)).await;
-    if let Ok(task) = &outcome {
-        // It is not seen any more: nobody waits until its rows are gone.
-        tasks::let_go_on(&org, task.clone());
-    }
-    let path = if outcome.is_ok() { HOME } else { &own };
-    page::redirect_with_outcome(&request, outcome, |_| DISCARDED.to_owned(), path)
+pub(in crate::web::console) async fn discard(act: Act, id: Path<String>) -> Answer {
+    let (key, discarded) = (id.clone(), id.clone());
+    act.submit(move |tx, _| alignment::discard(tx, &key))
+        .then(|_| Redirect::to(HOME, DISCARDED))
+        .followed_by(|org, done| async move {
+            if let Some(task) = org.read(move |conn| running_on(conn, &discarded)).await? {
+                // It is not seen any more: nobody waits until its rows are gone.
+                tasks::let_go_on(&org, task);
+            }
+            Ok(done)
+        })
+        .or_show(|page| page_of(page, id.into_inner(), RowsQuery::default()))
+        .await
 }
 
 /// Every row as a file, of which no more is in memory than is on its way.

@@ -3,16 +3,19 @@
 use super::list::{Back, UserRow};
 use super::selected;
 use crate::db::Conn;
+use crate::domain::Noted;
 use crate::domain::users::list::ListedUser;
 use crate::domain::users::{EntraState, lifecycle, list};
 use crate::error::{Error, Result};
 use crate::keys::UserId;
 use crate::web::console::tasks;
-use crate::web::extract::{CurrentUser, Fields, OrgHandle, Posted, keys, values};
-use crate::web::page::{self, Answer, Layout, Refused};
+use crate::web::extract::{Fields, keys, values};
+use crate::web::forms::{Act, FormView, PageContext};
+use crate::web::page::{self, Answer, Layout};
 use crate::web::query::Pairs;
 use actix_web::HttpRequest;
 use askama::Template;
+use serde::Serialize;
 use std::collections::HashSet;
 
 /// More than a page of a list can choose.
@@ -28,65 +31,74 @@ struct DeletePage {
     linked: usize,
     licensed: usize,
     back: Back,
-    /// What was typed, and what is wrong with it.
+    form: FormView,
+}
+
+/// The user name or the number, as it is typed to confirm.
+#[derive(Default, Serialize)]
+struct Confirmation {
     typed: String,
-    refusal: Refused,
 }
 
 /// Asks, and shows what goes.
 pub(in crate::web::console) async fn ask(
     request: HttpRequest,
-    layout: Layout,
-    org: OrgHandle,
+    page: PageContext,
     Pairs(fields): Pairs,
 ) -> Answer {
     let Some(ids) = selected(&request, &fields)? else { return Ok(page::go("/users")) };
-    render(layout, org, ids, (Back::of(&fields), String::new()), None).await
+    page_of(page, ids, Back::of(&fields)).await
 }
 
-async fn render(
-    layout: Layout,
-    org: OrgHandle,
-    ids: Vec<UserId>,
-    (back, typed): (Back, String),
-    refusal: Option<Error>,
-) -> Answer {
-    let listed = org.read(move |conn| chosen(conn, &ids)).await?;
+async fn page_of(mut page: PageContext, ids: Vec<UserId>, back: Back) -> Answer {
+    let listed = page.org.read(move |conn| chosen(conn, &ids)).await?;
     let linked = listed.iter().filter(|row| row.user.entra_state == EntraState::Linked).count();
     let licensed = listed.iter().filter(|row| row.license.is_some()).count();
     let rows: Vec<UserRow> = listed.into_iter().map(UserRow::from).collect();
-    let refusal = Refused(refusal);
-    let layout = layout.of("users").refusing(&refusal);
-    let page = DeletePage { layout, phrase: phrase(&rows), rows, linked, licensed, back, typed, refusal };
-    page::show_as(page.refusal.status(), &page.layout, &page)
+    let form = page.form("/users/delete", &Confirmation::default())?;
+    page.show("users", |layout| DeletePage {
+        layout,
+        phrase: phrase(&rows),
+        rows,
+        linked,
+        licensed,
+        back,
+        form,
+    })
 }
 
 /// Deletes them all, or none.
-pub(in crate::web::console) async fn delete(
-    request: HttpRequest,
-    current: CurrentUser,
-    layout: Layout,
-    org: OrgHandle,
-    form: Posted<Fields>,
-) -> Answer {
-    let Posted(fields) = form;
-    let ids: Vec<UserId> = keys(&fields, "id")?;
-    let typed = values(&fields, "typed").pop().unwrap_or_default();
-    let (asked, keys) = (ids.clone(), org.inner().keys().clone());
-    // Whoever clicks twice is led to what the first click began: the users may be gone by now.
-    if let Some(task) = org.read(move |conn| lifecycle::deletion_of(conn, &keys, &asked)).await? {
-        return tasks::answer(&request, &org, Ok(task), &Back::of(&fields).path()).await;
-    }
-    let asked = ids.clone();
-    let rows = org.read(move |conn| chosen(conn, &asked)).await?;
-    let wanted = phrase(&rows.into_iter().map(UserRow::from).collect::<Vec<_>>());
-    if typed.trim() != wanted {
-        let refusal =
-            Error::invalid("typed", format!("Type “{wanted}” exactly to confirm. Nothing was deleted."));
-        return render(layout, org, ids, (Back::of(&fields), typed), Some(refusal)).await;
-    }
-    let begun = org.write(current.actor(), move |tx| lifecycle::begin_deleting(tx, &ids)).await;
-    tasks::answer(&request, &org, begun, &Back::of(&fields).path()).await
+pub(in crate::web::console) async fn delete(act: Act<Fields>) -> Answer {
+    let ids: Vec<UserId> = keys(act.input(), "id")?;
+    let typed = values(act.input(), "typed").pop().unwrap_or_default();
+    let (asked, ring) = (ids.clone(), act.org().inner().keys().clone());
+    let (begun, wanted) = act
+        .org()
+        .read(move |conn| {
+            // Whoever clicks twice is led to what the first click began: the users may be gone by now.
+            if let Some(task) = lifecycle::deletion_of(conn, &ring, &asked)? {
+                return Ok((Some(task), String::new()));
+            }
+            let rows: Vec<UserRow> = chosen(conn, &asked)?.into_iter().map(UserRow::from).collect();
+            Ok((None, phrase(&rows)))
+        })
+        .await?;
+    let (asked, back) = (ids.clone(), Back::of(act.input()));
+    let list = back.path();
+    act.submit(move |tx, _| {
+        if let Some(task) = begun {
+            return Ok(Noted::unaudited(task, "it was begun before"));
+        }
+        if typed.trim() != wanted {
+            let cause = format!("Type “{wanted}” exactly to confirm. Nothing was deleted.");
+            return Err(Error::invalid("typed", cause));
+        }
+        lifecycle::begin_deleting(tx, &ids)
+    })
+    .then(|task| tasks::progress(&task))
+    .followed_by(|org, progress| async move { tasks::lead(org, progress, &list).await })
+    .or_show(|page| page_of(page, asked, back))
+    .await
 }
 
 /// What came of it.

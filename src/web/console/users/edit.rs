@@ -1,75 +1,106 @@
 //! Creating a user by hand, and editing what the console owns.
 
-use super::show;
+use super::show::page_of;
+use crate::db::Conn;
 use crate::domain::sites::{self, Site};
 use crate::domain::users::by_hand::{self, LocalProfile, Telephony};
 use crate::domain::users::look_alike::{self, Written};
 use crate::domain::users::{self, Email, Profile, User, federation};
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::keys::{SiteId, UserId};
-use crate::web::extract::{CurrentUser, OrgHandle, Posted};
-use crate::web::page::{self, Answer, Layout, Refused};
-use crate::web::session::BrowserSession;
-use actix_web::HttpRequest;
+use crate::web::forms::{Act, FormView, PageContext, Redirect};
+use crate::web::page::{Answer, Layout};
 use actix_web::web::Path;
 use askama::Template;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
-/// A user's fields as they stand in a form.
-#[derive(Clone, Default, Deserialize)]
+const PATH: &str = "/users";
+
+/// A user's profile as it stands in a form.
+#[derive(Clone, Default, Serialize, Deserialize)]
 #[serde(default)]
-pub(in crate::web::console) struct UserForm {
-    pub(super) user_name: String,
-    pub(super) display_name: String,
-    pub(super) given_name: String,
-    pub(super) family_name: String,
-    pub(super) email: String,
-    pub(super) title: String,
-    pub(super) department: String,
-    pub(super) work_phone: String,
-    pub(super) mobile_phone: String,
-    pub(super) locale: String,
-    pub(super) time_zone: String,
-    pub(super) language: String,
-    pub(super) phone_number: String,
-    pub(super) extension: String,
-    pub(super) site: String,
-    pub(super) federated_id: String,
+pub(in crate::web::console) struct ProfileForm {
+    user_name: String,
+    display_name: String,
+    given_name: String,
+    family_name: String,
+    email: String,
+    title: String,
+    department: String,
+    work_phone: String,
+    mobile_phone: String,
+    locale: String,
+    time_zone: String,
+    language: String,
     /// That the user name may look like another's.
-    pub(super) look_alike: String,
-    /// That the federated id may.
-    pub(super) federated_look_alike: String,
+    look_alike: String,
 }
 
-impl UserForm {
-    /// The form of an account as it is.
+/// What the console owns of every account.
+#[derive(Clone, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub(in crate::web::console) struct TelephonyForm {
+    phone_number: String,
+    extension: String,
+}
+
+/// The name by which Entra ID knows the user, where that is not the user name.
+#[derive(Clone, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub(in crate::web::console) struct FederatedIdForm {
+    federated_id: String,
+    /// That it may look like another's.
+    federated_look_alike: String,
+}
+
+/// A user who is made here.
+#[derive(Clone, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub(in crate::web::console) struct NewUserForm {
+    #[serde(flatten)]
+    profile: ProfileForm,
+    #[serde(flatten)]
+    telephony: TelephonyForm,
+    site: String,
+}
+
+impl NewUserForm {
+    /// The site that was chosen, if one was.
+    fn site(&self) -> Result<Option<SiteId>> {
+        Ok(if self.site.is_empty() { None } else { Some(self.site.parse()?) })
+    }
+}
+
+fn text(value: Option<&String>) -> String {
+    value.cloned().unwrap_or_default()
+}
+
+impl ProfileForm {
     pub(super) fn of(user: &User, emails: &[Email]) -> Self {
         let work = emails.iter().find(|email| email.kind.as_deref() == Some("work")).or(emails.first());
-        let text = |value: &Option<String>| value.clone().unwrap_or_default();
         let profile = &user.profile;
         Self {
             user_name: profile.user_name.clone(),
-            display_name: text(&profile.display_name),
-            given_name: text(&profile.given_name),
-            family_name: text(&profile.family_name),
+            display_name: text(profile.display_name.as_ref()),
+            given_name: text(profile.given_name.as_ref()),
+            family_name: text(profile.family_name.as_ref()),
             email: work.map(|email| email.value.clone()).unwrap_or_default(),
-            title: text(&profile.title),
-            department: text(&profile.department),
-            work_phone: text(&profile.work_phone),
-            mobile_phone: text(&profile.mobile_phone),
-            locale: text(&profile.locale),
-            time_zone: text(&profile.time_zone),
-            language: text(&profile.language),
-            phone_number: text(&user.phone_number),
-            extension: text(&user.extension),
-            site: user.site_id.as_ref().map(ToString::to_string).unwrap_or_default(),
-            federated_id: text(&user.federated_id),
+            title: text(profile.title.as_ref()),
+            department: text(profile.department.as_ref()),
+            work_phone: text(profile.work_phone.as_ref()),
+            mobile_phone: text(profile.mobile_phone.as_ref()),
+            locale: text(profile.locale.as_ref()),
+            time_zone: text(profile.time_zone.as_ref()),
+            language: text(profile.language.as_ref()),
             look_alike: String::new(),
-            federated_look_alike: String::new(),
         }
     }
 
-    fn wish(&self) -> LocalProfile {
+    fn stored(conn: &mut Conn, id: &UserId) -> Result<Self> {
+        Ok(Self::of(&users::find(conn, id)?, &users::emails(conn, id)?))
+    }
+
+    fn input(&self) -> LocalProfile {
         let some = |text: &str| Some(text.trim().to_owned()).filter(|text| !text.is_empty());
         let profile = Profile {
             display_name: some(&self.display_name),
@@ -86,14 +117,21 @@ impl UserForm {
         };
         LocalProfile { profile, email: some(&self.email) }
     }
+}
 
-    /// The site that was chosen, if one was.
-    fn site(&self) -> Result<Option<SiteId>, Error> {
-        Ok(if self.site.is_empty() { None } else { Some(self.site.parse()?) })
+impl TelephonyForm {
+    pub(super) fn of(user: &User) -> Self {
+        Self { phone_number: text(user.phone_number.as_ref()), extension: text(user.extension.as_ref()) }
     }
 
-    fn telephony(&self) -> Telephony {
+    fn input(&self) -> Telephony {
         Telephony { phone_number: Some(self.phone_number.clone()), extension: Some(self.extension.clone()) }
+    }
+}
+
+impl FederatedIdForm {
+    pub(super) fn of(user: &User) -> Self {
+        Self { federated_id: text(user.federated_id.as_ref()), federated_look_alike: String::new() }
     }
 }
 
@@ -101,151 +139,94 @@ impl UserForm {
 #[template(path = "users/new.html")]
 struct NewPage {
     layout: Layout,
-    form: UserForm,
-    sites: Vec<Site>,
-    refusal: Refused,
+    form: FormView,
+    sites: Vec<(String, String)>,
 }
 
-pub(in crate::web::console) async fn new(layout: Layout, org: OrgHandle) -> Answer {
-    ask(layout, org, UserForm::default(), None).await
+pub(in crate::web::console) async fn new(mut page: PageContext) -> Answer {
+    let sites = page.org.read(sites::all).await?;
+    let form = page.form(PATH, &NewUserForm::default())?;
+    let none = (String::new(), "No site yet".to_owned());
+    let sites = std::iter::once(none).chain(options(sites)).collect();
+    page.show("users", |layout| NewPage { layout, form, sites })
 }
 
-async fn ask(layout: Layout, org: OrgHandle, form: UserForm, refusal: Option<Error>) -> Answer {
-    let sites = org.read(sites::all).await?;
-    let refusal = Refused(refusal);
-    let page = NewPage { layout: layout.of("users").refusing(&refusal), form, sites, refusal };
-    page::show_form(&page.refusal, &page.layout, &page)
+/// Sites as the options of a list.
+pub(super) fn options(sites: Vec<Site>) -> impl Iterator<Item = (String, String)> {
+    sites.into_iter().map(|site| (site.id.to_string(), site.name))
 }
 
-pub(in crate::web::console) async fn create(
-    request: HttpRequest,
-    current: CurrentUser,
-    layout: Layout,
-    org: OrgHandle,
-    form: Posted<UserForm>,
-) -> Answer {
-    let Posted(form) = form;
-    let entered = form.clone();
-    let made = org
-        .write(current.actor(), move |tx| {
-            let (user, noted) = by_hand::create(tx, entered.wish(), entered.site()?.as_ref())?.split();
-            let user = by_hand::set_telephony(tx, &user.id, entered.telephony())?;
-            look_alike::must_differ(tx.conn, Written::UserName, &user, !entered.look_alike.is_empty())?;
-            Ok(noted.with(user.split().0))
-        })
-        .await;
-    match made {
-        Ok(user) => {
-            BrowserSession::of(&request).flash("good", format!("{} was created.", user.name()));
-            Ok(page::go(&format!("/users/{}", user.id)))
-        }
-        Err(refusal @ (Error::Invalid(_) | Error::Taken(_))) => ask(layout, org, form, Some(refusal)).await,
-        Err(other) => Err(other.into()),
-    }
-}
-
-/// Saves the profile of an account under local management.
-pub(in crate::web::console) async fn change(
-    request: HttpRequest,
-    current: CurrentUser,
-    layout: Layout,
-    org: OrgHandle,
-    id: Path<UserId>,
-    form: Posted<UserForm>,
-) -> Answer {
-    let (id, Posted(form)) = (id.into_inner(), form);
-    let (wish, key, meant) = (form.wish(), id.clone(), !form.look_alike.is_empty());
-    let changed = org
-        .write(current.actor(), move |tx| {
-            let before = users::find(tx.conn, &key)?.profile.user_name;
-            let user = by_hand::change(tx, &key, wish)?;
-            if user.profile.user_name != before {
-                look_alike::must_differ(tx.conn, Written::UserName, &user, meant)?;
-            }
-            Ok(user)
-        })
-        .await;
-    saved(request, current, layout, org, (id, form), changed).await
-}
-
-/// Saves what the console owns of every account.
-pub(in crate::web::console) async fn set_telephony(
-    request: HttpRequest,
-    current: CurrentUser,
-    layout: Layout,
-    org: OrgHandle,
-    id: Path<UserId>,
-    form: Posted<UserForm>,
-) -> Answer {
-    let (id, Posted(form)) = (id.into_inner(), form);
-    let (wish, key) = (form.telephony(), id.clone());
-    let changed = org.write(current.actor(), move |tx| by_hand::set_telephony(tx, &key, wish)).await;
-    let kept = stored_form(&org, &id).await?;
-    let form = UserForm { phone_number: form.phone_number, extension: form.extension, ..kept };
-    saved(request, current, layout, org, (id, form), changed).await
-}
-
-/// Sets the name by which Entra ID knows the user, where that is not the user name.
-pub(in crate::web::console) async fn set_federated_id(
-    request: HttpRequest,
-    current: CurrentUser,
-    layout: Layout,
-    org: OrgHandle,
-    id: Path<UserId>,
-    form: Posted<UserForm>,
-) -> Answer {
-    let (id, Posted(form)) = (id.into_inner(), form);
-    let (wish, key, meant) = (form.federated_id.clone(), id.clone(), !form.federated_look_alike.is_empty());
-    let changed = org
-        .write(current.actor(), move |tx| {
-            let before = users::find(tx.conn, &key)?.federated_id;
-            let user = federation::set_federated_id(tx, &key, Some(&wish))?;
-            if user.federated_id != before {
-                look_alike::must_differ(tx.conn, Written::FederatedId, &user, meant)?;
-            }
-            Ok(user)
-        })
-        .await;
-    let form = UserForm { federated_id: form.federated_id, ..stored_form(&org, &id).await? };
-    saved(request, current, layout, org, (id, form), changed).await
-}
-
-async fn stored_form(org: &OrgHandle, id: &UserId) -> Result<UserForm, Error> {
-    let id = id.to_owned();
-    org.read(move |conn| {
-        let user = users::find(conn, &id)?;
-        let emails = users::emails(conn, &id)?;
-        Ok(UserForm::of(&user, &emails))
+pub(in crate::web::console) async fn create(act: Act<NewUserForm>) -> Answer {
+    act.submit(|tx, form| {
+        let (user, noted) = by_hand::create(tx, form.profile.input(), form.site()?.as_ref())?.split();
+        let user = by_hand::set_telephony(tx, &user.id, form.telephony.input())?;
+        look_alike::must_differ(tx.conn, Written::UserName, &user, !form.profile.look_alike.is_empty())?;
+        Ok(noted.with(user.split().0))
     })
+    .then(|user| Redirect::to(format!("{PATH}/{}", user.id), format!("{} was created.", user.name())))
+    .or_show(new)
     .await
 }
 
-/// Back to the user's page; with what was entered and what is wrong with it, where something is.
-async fn saved(
-    request: HttpRequest,
-    current: CurrentUser,
-    layout: Layout,
-    org: OrgHandle,
-    (id, form): (UserId, UserForm),
-    outcome: Result<User, Error>,
-) -> Answer {
-    match outcome {
-        Ok(user) => {
-            let session = BrowserSession::of(&request);
-            session.flash("good", format!("{} was saved.", user.name()));
-            if user.waits_for_an_owner() {
-                // Saving is no confirmation: this page does not show who wrote what stands there.
-                let text = format!(
-                    "How {} is recognised at sign-in still waits: an owner confirms it under Administrators.",
-                    user.name()
-                );
-                session.flash("note", text);
+/// Saves the profile of an account under local management.
+pub(in crate::web::console) async fn change(act: Act<ProfileForm>, id: Path<UserId>) -> Answer {
+    let (key, stored) = (id.clone(), id.clone());
+    act.edit(
+        move |conn| ProfileForm::stored(conn, &stored),
+        move |tx, form| {
+            let before = users::find(tx.conn, &key)?.profile.user_name;
+            let user = by_hand::change(tx, &key, form.input())?;
+            if user.profile.user_name != before {
+                look_alike::must_differ(tx.conn, Written::UserName, &user, !form.look_alike.is_empty())?;
             }
-            Ok(page::go(&format!("/users/{id}")))
-        }
-        Err(refusal @ (Error::Invalid(_) | Error::Taken(_))) => {
-            show::render(current, layout, org, id, Some(form), Some(refusal)).await
-        }
-        refused => page::redirect_with_outcome(&request, refused, |_| String::new(), &format!("/users/{id}")),
-    }
+            Ok(user)
+        },
+    )
+    .then(|user| saved(&user))
+    .or_show(|page| page_of(page, id.into_inner()))
+    .await
+}
+
+/// Saves what the console owns of every account.
+pub(in crate::web::console) async fn set_telephony(act: Act<TelephonyForm>, id: Path<UserId>) -> Answer {
+    let (key, stored) = (id.clone(), id.clone());
+    act.edit(
+        move |conn| Ok(TelephonyForm::of(&users::find(conn, &stored)?)),
+        move |tx, form| by_hand::set_telephony(tx, &key, form.input()),
+    )
+    .then(|user| saved(&user))
+    .or_show(|page| page_of(page, id.into_inner()))
+    .await
+}
+
+/// Sets the name by which Entra ID knows the user, where that is not the user name.
+pub(in crate::web::console) async fn set_federated_id(act: Act<FederatedIdForm>, id: Path<UserId>) -> Answer {
+    let (key, stored) = (id.clone(), id.clone());
+    act.edit(
+        move |conn| Ok(FederatedIdForm::of(&users::find(conn, &stored)?)),
+        move |tx, form| {
+            let before = users::find(tx.conn, &key)?.federated_id;
+            let user = federation::set_federated_id(tx, &key, Some(&form.federated_id))?;
+            if user.federated_id != before {
+                let meant = !form.federated_look_alike.is_empty();
+                look_alike::must_differ(tx.conn, Written::FederatedId, &user, meant)?;
+            }
+            Ok(user)
+        },
+    )
+    .then(|user| saved(&user))
+    .or_show(|page| page_of(page, id.into_inner()))
+    .await
+}
+
+/// Back to the user's page.
+fn saved(user: &User) -> Redirect {
+    // Saving is no confirmation: this page does not show who wrote what stands there.
+    let waits = user.waits_for_an_owner().then(|| {
+        format!(
+            "How {} is recognised at sign-in still waits: an owner confirms it under Administrators.",
+            user.name()
+        )
+    });
+    Redirect::to(format!("{PATH}/{}", user.id), format!("{} was saved.", user.name())).and_note(waits)
 }

@@ -1,5 +1,6 @@
 //! Setting the site of many users at once.
 
+use super::edit::options;
 use super::list::{Back, UserRow};
 use super::selected;
 use crate::db::Conn;
@@ -9,11 +10,13 @@ use crate::domain::users::list;
 use crate::error::{Error, Result};
 use crate::keys::UserId;
 use crate::web::console::tasks;
-use crate::web::extract::{CurrentUser, Fields, OrgHandle, Posted, keys, values};
-use crate::web::page::{self, Answer, Layout, Refused};
+use crate::web::extract::{Fields, keys, values};
+use crate::web::forms::{Act, FormView, PageContext};
+use crate::web::page::{self, Answer, Layout};
 use crate::web::query::Pairs;
 use actix_web::HttpRequest;
 use askama::Template;
+use serde::Serialize;
 
 /// More than a page of a list can choose.
 const MOST: usize = 500;
@@ -27,75 +30,72 @@ struct PlacePage {
     rows: Vec<UserRow>,
     /// The names and sites of those who have one.
     left: Vec<(String, String)>,
-    sites: Vec<Site>,
-    /// The key of the site that was chosen in the list; empty where none was.
-    chosen: String,
+    sites: Vec<(String, String)>,
     back: Back,
-    refusal: Refused,
+    form: FormView,
 }
 
 impl PlacePage {
+    /// Whether there is none yet.
+    fn has_no_site(&self) -> bool {
+        self.sites.len() == 1
+    }
+
     /// How many of them Entra ID gave a site that nobody has made.
     fn named(&self) -> usize {
         self.rows.iter().filter(|row| row.site_sent.is_some()).count()
     }
 }
 
+/// The site, as it is chosen.
+#[derive(Default, Serialize)]
+struct SiteForm {
+    site: String,
+}
+
 /// Asks, and shows whom it concerns.
 pub(in crate::web::console) async fn ask(
     request: HttpRequest,
-    layout: Layout,
-    org: OrgHandle,
+    page: PageContext,
     Pairs(fields): Pairs,
 ) -> Answer {
     let Some(ids) = selected(&request, &fields)? else { return Ok(page::go("/users")) };
-    render(layout, org, ids, &fields, None).await
+    page_of(page, ids, &fields).await
 }
 
-async fn render(
-    layout: Layout,
-    org: OrgHandle,
-    ids: Vec<UserId>,
-    fields: &Fields,
-    refusal: Option<Error>,
-) -> Answer {
-    let (listed, sites) = org.read(move |conn| load(conn, &ids)).await?;
-    let refusal = Refused(refusal);
+async fn page_of(mut page: PageContext, ids: Vec<UserId>, fields: &Fields) -> Answer {
+    let (listed, sites) = page.org.read(move |conn| load(conn, &ids)).await?;
     let (placed, free): (Vec<_>, Vec<_>) = listed.into_iter().partition(|row| row.site.is_some());
-    let page = PlacePage {
-        layout: layout.of("users").refusing(&refusal),
+    let chosen = SiteForm { site: values(fields, "to").pop().unwrap_or_default() };
+    let form = page.form("/users/site", &chosen)?;
+    let none = (String::new(), "Choose the site".to_owned());
+    page.show("users", |layout| PlacePage {
+        layout,
         rows: free.into_iter().map(UserRow::from).collect(),
         left: placed.into_iter().map(|row| (row.user.name(), row.site.unwrap_or_default())).collect(),
-        sites,
-        chosen: values(fields, "to").pop().unwrap_or_default(),
+        sites: std::iter::once(none).chain(options(sites)).collect(),
         back: Back::of(fields),
-        refusal,
-    };
-    page::show_as(page.refusal.status(), &page.layout, &page)
+        form,
+    })
 }
 
 /// Sets it for all who have none.
-pub(in crate::web::console) async fn place(
-    request: HttpRequest,
-    current: CurrentUser,
-    layout: Layout,
-    org: OrgHandle,
-    form: Posted<Fields>,
-) -> Answer {
-    let Posted(fields) = form;
+pub(in crate::web::console) async fn place(act: Act<Fields>) -> Answer {
+    let (fields, list) = (act.input().clone(), Back::of(act.input()).path());
     let ids: Vec<UserId> = keys(&fields, "id")?;
-    let site = values(&fields, "site").pop().unwrap_or_default();
-    if site.is_empty() {
-        let refusal = Error::invalid("site", "Choose the site. It cannot be changed later.");
-        return render(layout, org, ids, &fields, Some(refusal)).await;
-    }
-    let begun = match few_enough(&ids) {
-        Ok(()) => {
-            org.write(current.actor(), move |tx| by_hand::begin_setting_site(tx, &ids, &site.parse()?)).await
+    act.submit(|tx, form| {
+        let site = values(form, "site").pop().unwrap_or_default();
+        if site.is_empty() {
+            return Err(Error::invalid("site", "Choose the site. It cannot be changed later."));
         }
-        Err(refusal) => Err(refusal),
-    };
-    tasks::answer(&request, &org, begun, &Back::of(&fields).path()).await
+        let ids: Vec<UserId> = keys(form, "id")?;
+        few_enough(&ids)?;
+        by_hand::begin_setting_site(tx, &ids, &site.parse()?)
+    })
+    .then(|task| tasks::progress(&task))
+    .followed_by(|org, progress| async move { tasks::lead(org, progress, &list).await })
+    .or_show(|page| async move { page_of(page, ids, &fields).await })
+    .await
 }
 
 pub(in crate::web::console) fn said(placed: &Placed) -> String {

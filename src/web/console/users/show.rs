@@ -1,6 +1,7 @@
 //! A user's page: what Entra ID owns is shown, what the console owns is edited.
 
-use super::edit::UserForm;
+use super::actions::{LicenseChoice, SiteChoice};
+use super::edit::{FederatedIdForm, ProfileForm, TelephonyForm, options};
 use super::{entra_badge, held_words, state_badge};
 use crate::db::Conn;
 use crate::domain::groups::{self, Group};
@@ -11,10 +12,10 @@ use crate::domain::sites::{self, Site};
 use crate::domain::users::by_hand::{self, LinkRequest};
 use crate::domain::users::{self, Email, EntraState, Held, User};
 use crate::domain::{Role, audit, provisioning};
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::keys::UserId;
-use crate::web::extract::{CurrentUser, OrgHandle};
-use crate::web::page::{self, Answer, Layout, Refused, when};
+use crate::web::forms::{FormView, PageContext};
+use crate::web::page::{Answer, Layout, when};
 use actix_web::web::Path;
 use askama::Template;
 
@@ -26,8 +27,15 @@ struct UserPage {
     layout: Layout,
     user: User,
     about: About,
-    form: UserForm,
-    refusal: Refused,
+    /// The profile.
+    form: FormView,
+    telephony: FormView,
+    federation: FormView,
+    site: FormView,
+    license: FormView,
+    sites: Vec<(String, String)>,
+    /// The licence types, with the seats that are free.
+    licenses: Vec<(String, String)>,
     /// Whether the signed-in person may decide over this account.
     may_decide: bool,
     is_self: bool,
@@ -38,9 +46,7 @@ struct About {
     emails: Vec<Email>,
     groups: Vec<Group>,
     site: Option<Site>,
-    sites: Vec<Site>,
     license: Option<LicenseType>,
-    stock: Vec<Stock>,
     manager: Option<String>,
     link_request: Option<LinkRequest>,
     lately: Vec<(String, String)>,
@@ -59,15 +65,6 @@ struct LeftOut {
 }
 
 impl UserPage {
-    fn federated_id(&self) -> &str {
-        let stored = self.user.federated_id.as_deref().unwrap_or_default();
-        if self.refuses_federated_id() { &self.form.federated_id } else { stored }
-    }
-
-    fn refuses_federated_id(&self) -> bool {
-        ["federated_id", "federated_look_alike"].iter().any(|field| self.refusal.about(field).is_some())
-    }
-
     fn state(&self) -> (&'static str, &'static str) {
         state_badge(&self.user)
     }
@@ -100,42 +97,46 @@ impl UserPage {
     }
 }
 
-pub(in crate::web::console) async fn show(
-    current: CurrentUser,
-    layout: Layout,
-    org: OrgHandle,
-    id: Path<UserId>,
-) -> Answer {
-    render(current, layout, org, id.into_inner(), None, None).await
+pub(in crate::web::console) async fn show(page: PageContext, id: Path<UserId>) -> Answer {
+    page_of(page, id.into_inner()).await
 }
 
-/// The page; with a form as it was entered and what is wrong with it, where something is.
-pub(super) async fn render(
-    current: CurrentUser,
-    layout: Layout,
-    org: OrgHandle,
-    id: UserId,
-    entered: Option<UserForm>,
-    refusal: Option<Error>,
-) -> Answer {
-    let (user, about) = org
+/// The page of one user.
+pub(super) async fn page_of(mut page: PageContext, id: UserId) -> Answer {
+    let current = page.current()?;
+    let (user, about, sites, stock) = page
+        .org
         .read(move |conn| {
             let user = users::find(conn, &id)?;
             let about = about(conn, &user)?;
-            Ok((user, about))
+            Ok((user, about, sites::all(conn)?, licenses::stock(conn)?))
         })
         .await?;
-    let refusal = Refused(refusal);
-    let page = UserPage {
-        layout: layout.of("users").refusing(&refusal),
-        form: entered.unwrap_or_else(|| UserForm::of(&user, &about.emails)),
+    let path = format!("/users/{}", user.id);
+    let form = page.edit(&path, &ProfileForm::of(&user, &about.emails))?;
+    let telephony = page.edit(&format!("{path}/telephony"), &TelephonyForm::of(&user))?;
+    let federation = page.edit(&format!("{path}/federated-id"), &FederatedIdForm::of(&user))?;
+    let site = page.form(&format!("{path}/site"), &SiteChoice::default())?;
+    let license = page.form(&format!("{path}/license"), &LicenseChoice::default())?;
+    page.show("users", |layout| UserPage {
+        layout,
+        form,
+        telephony,
+        federation,
+        site,
+        license,
+        sites: options(sites).collect(),
+        licenses: stock.iter().map(free_seats).collect(),
         may_decide: user.role == Role::None || current.0.role == Role::Owner,
         is_self: current.0.id == user.id,
         user,
         about,
-        refusal,
-    };
-    page::show_form(&page.refusal, &page.layout, &page)
+    })
+}
+
+/// A licence type as the option of a list.
+fn free_seats(stock: &Stock) -> (String, String) {
+    (stock.kind.id.to_string(), format!("{} – {} free", stock.kind.code, stock.free()))
 }
 
 fn about(conn: &mut Conn, user: &User) -> Result<About> {
@@ -152,9 +153,7 @@ fn about(conn: &mut Conn, user: &User) -> Result<About> {
         emails: users::emails(conn, &user.id)?,
         groups: groups::of_user(conn, &user.id)?,
         site: user.site_id.as_ref().map(|id| sites::find(conn, id)).transpose()?,
-        sites: sites::all(conn)?,
         license: licenses::of(conn, &user.id)?,
-        stock: licenses::stock(conn)?,
         manager,
         link_request: by_hand::link_request(conn, &user.id)?,
         lately: lately

@@ -6,10 +6,10 @@ use crate::domain::users::list::{self, Filter, Total, UserPage};
 use crate::domain::users::{EntraState, by_hand};
 use crate::keys::UserId;
 use crate::web::console::home::INACTIVE_DAYS;
-use crate::web::extract::{CurrentUser, Fields, OrgHandle, Posted};
+use crate::web::extract::OrgHandle;
+use crate::web::forms::{Act, PageContext, Redirect};
 use crate::web::page::{self, Answer, Layout, when};
 use crate::web::query::Query;
-use actix_web::HttpRequest;
 use actix_web::web::Path;
 use askama::Template;
 use serde::Deserialize;
@@ -117,18 +117,19 @@ struct LinkRequestRow {
     held: Option<&'static str>,
 }
 
-pub(in crate::web::console) async fn to_link(
-    layout: Layout,
-    org: OrgHandle,
-    asked: Query<WorklistQuery>,
-) -> Answer {
-    let Query(WorklistQuery { after, before, .. }) = asked;
+const TO_LINK: &str = "/users/to-link";
+
+pub(in crate::web::console) async fn to_link(page: PageContext, asked: Query<WorklistQuery>) -> Answer {
+    to_link_from(page, asked.into_inner()).await
+}
+
+async fn to_link_from(page: PageContext, WorklistQuery { after, before, .. }: WorklistQuery) -> Answer {
     let at = page::at(after, before);
-    let read = org.read(move |conn| {
+    let read = page.org.read(move |conn| {
         Ok((by_hand::link_requests(conn, &at, PAGE)?, by_hand::count_link_requests(conn)?))
     });
     let (waiting, total) = read.await?;
-    let (previous, next) = page::ways(&waiting, "/users/to-link", &[]);
+    let (previous, next) = page::ways(&waiting, TO_LINK, &[]);
     let waiting = waiting.items.into_iter().map(|(request, user)| LinkRequestRow {
         name: user.name(),
         is_protected: user.is_protected(),
@@ -139,23 +140,13 @@ pub(in crate::web::console) async fn to_link(
         attempts: request.attempts,
         last_at: when(request.last_at),
     });
-    let page = ToLinkPage { layout: layout.of("users"), waiting: waiting.collect(), total, previous, next };
-    page::show(&page.layout, &page)
+    page.show("users", |layout| ToLinkPage { layout, waiting: waiting.collect(), total, previous, next })
 }
 
 /// Takes an account off the worklist: it stays as it is, and Entra ID goes on failing to create it.
-pub(in crate::web::console) async fn dismiss(
-    request: HttpRequest,
-    current: CurrentUser,
-    org: OrgHandle,
-    id: Path<UserId>,
-    _form: Posted<Fields>,
-) -> Answer {
-    let outcome = org.write(current.actor(), move |tx| by_hand::dismiss_link(tx, &id)).await;
-    page::redirect_with_outcome(
-        &request,
-        outcome,
-        |()| "The account stays under local management.".to_owned(),
-        "/users/to-link",
-    )
+pub(in crate::web::console) async fn dismiss(act: Act, id: Path<UserId>) -> Answer {
+    act.submit(move |tx, _| by_hand::dismiss_link(tx, &id))
+        .then(|()| Redirect::to(TO_LINK, "The account stays under local management."))
+        .or_show(|page| to_link_from(page, WorklistQuery::default()))
+        .await
 }

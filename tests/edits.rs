@@ -1,0 +1,114 @@
+//! What the forms of the console do for people who share it: two who edit the same, two clicks on one button, and what is
+//! entered while a session ends.
+
+use crate::harness::{Console, Page};
+
+fn seats(console: &Console, code: &'static str) -> i32 {
+    console.org.read(|conn| rollcall::domain::licenses::coded(conn, code)).unwrap().unwrap().seats
+}
+
+fn notice_beside(page: &Page, action: &str) -> Option<String> {
+    page.value(&format!("form[action=\"{action}\"] .notice"))
+}
+
+#[actix_web::test]
+async fn what_only_the_other_changed_is_taken_over() {
+    let console = Console::open();
+    let path = format!("/licenses/{}", console.license("X2", 5).id);
+    let olga = console.signed_in("olga").await;
+    let (mine, theirs) = (olga.get(&path).await, olga.get(&path).await);
+    assert_eq!(theirs.submit(&path, &[("seats", "9")]).await.status, 303);
+    assert_eq!(mine.submit(&path, &[("name", "Work")]).await.status, 303);
+    let now = olga.get(&path).await;
+    assert_eq!((now.value("#seats").as_deref(), now.value("#name").as_deref()), (Some("9"), Some("Work")));
+}
+
+#[actix_web::test]
+async fn where_both_changed_the_same_the_second_sees_both_and_chooses() {
+    let console = Console::open();
+    let path = format!("/licenses/{}", console.license("X2", 5).id);
+    let olga = console.signed_in("olga").await;
+    let (mine, theirs) = (olga.get(&path).await, olga.get(&path).await);
+    theirs.submit(&path, &[("seats", "9"), ("name", "Theirs")]).await.follow().await;
+    let both = mine.submit(&path, &[("seats", "7")]).await;
+    assert_eq!((both.status, seats(&console, "x2")), (409, 9));
+    assert!(both.text().contains("Somebody else changed this in the meantime."));
+    // The field has what this person entered, theirs stands below; what only they changed stands in its field.
+    assert_eq!(both.value("#seats").as_deref(), Some("7"));
+    assert!(both.value("#seats-theirs").unwrap().contains('9'));
+    assert_eq!(both.attribute("#seats", "aria-describedby").as_deref(), Some("seats-hint seats-theirs"));
+    assert_eq!(both.value("#name").as_deref(), Some("Theirs"));
+    assert!(both.value("title").unwrap().starts_with("Error: "));
+    // Sent again, it is meant.
+    assert_eq!(both.submit(&path, &[]).await.status, 303);
+    assert_eq!(seats(&console, "x2"), 7);
+}
+
+#[actix_web::test]
+async fn a_script_that_does_not_say_what_it_saw_is_taken_at_its_word() {
+    let console = Console::open();
+    let path = format!("/licenses/{}", console.license("X2", 5).id);
+    let olga = console.signed_in("olga").await;
+    let page = olga.get(&path).await;
+    page.submit(&path, &[("seats", "9")]).await;
+    let csrf = page.value("input[name=csrf]").unwrap();
+    let fields = [("csrf", csrf.as_str()), ("code", "X2"), ("name", "X2"), ("seats", "7")];
+    assert_eq!(olga.post_bare(&path, &fields).await.status, 303);
+    assert_eq!(seats(&console, "x2"), 7);
+}
+
+#[actix_web::test]
+async fn two_clicks_make_one_thing_and_the_second_is_shown_the_first() {
+    let console = Console::open();
+    let olga = console.signed_in("olga").await;
+    let page = olga.get("/licenses").await;
+    let entered = [("code", "X2"), ("name", ""), ("seats", "5")];
+    let (first, second) =
+        tokio::join!(page.submit("/licenses", &entered), page.submit("/licenses", &entered));
+    assert_eq!((first.location(), second.location()), ("/licenses", "/licenses"));
+    // A browser shows the answer to the second.
+    let shown = second.follow().await;
+    assert_eq!(notice_beside(&shown, "/licenses").as_deref().map(str::trim), Some("X2 was created."));
+    let third = page.submit("/licenses", &entered).await.follow().await;
+    assert!(notice_beside(&third, "/licenses").is_some());
+    let log = olga.get("/activity").await.text();
+    assert_eq!(log.matches("created the licence type X2").count(), 1, "{log}");
+    // Entered anew, it is refused; something else from the same page is something else.
+    assert_eq!(olga.submit("/licenses", "/licenses", &entered).await.status, 409);
+    let other = [("code", "X3"), ("name", ""), ("seats", "5")];
+    assert_eq!(page.submit("/licenses", &other).await.status, 303);
+    assert_eq!(seats(&console, "x3"), 5);
+}
+
+#[actix_web::test]
+async fn a_form_that_was_deleted_by_is_not_sent_twice() {
+    let console = Console::open();
+    let path = format!("/licenses/{}", console.license("X2", 5).id);
+    let olga = console.signed_in("olga").await;
+    let page = olga.get(&path).await;
+    let delete = format!("{path}/delete");
+    for _ in 0..2 {
+        let after = page.submit(&delete, &[]).await.follow().await;
+        assert!(after.text().contains("The licence type was deleted."));
+    }
+    // What came of a form is known for a day.
+    console.clock.advance(chrono::TimeDelta::days(2));
+    let now = console.org.now();
+    let is_untidy =
+        || console.org.read(move |conn| rollcall::domain::submissions::is_untidy(conn, now)).unwrap();
+    assert!(is_untidy());
+    rollcall::worker::round(&console.org, false).await.unwrap();
+    assert!(!is_untidy());
+}
+
+#[actix_web::test]
+async fn every_fault_of_a_form_is_said_at_once() {
+    let console = Console::open();
+    let olga = console.signed_in("olga").await;
+    let refused =
+        olga.submit("/licenses", "/licenses", &[("code", ""), ("name", "Work"), ("seats", "many")]).await;
+    assert_eq!(refused.status, 422);
+    assert!(refused.has("#code-error") && refused.has("#seats-error"), "{}", refused.body);
+    assert!(refused.text().contains("There are 2 problems."));
+    assert!(refused.has("#complaints[autofocus]"));
+}
