@@ -1,7 +1,7 @@
 //! What the forms of the console do for people who share it: two who edit the same, two clicks on one button, and what is
 //! entered while a session ends.
 
-use crate::harness::{Console, Page};
+use crate::harness::{Console, PASSWORD, Page};
 
 fn seats(console: &Console, code: &'static str) -> i32 {
     console.org.read(|conn| rollcall::domain::licenses::coded(conn, code)).unwrap().unwrap().seats
@@ -111,4 +111,47 @@ async fn every_fault_of_a_form_is_said_at_once() {
     assert!(refused.has("#code-error") && refused.has("#seats-error"), "{}", refused.body);
     assert!(refused.text().contains("There are 2 problems."));
     assert!(refused.has("#complaints[autofocus]"));
+}
+
+#[actix_web::test]
+async fn what_was_entered_while_the_session_ended_stands_in_its_form_after_sign_in() {
+    let console = Console::open();
+    let path = format!("/licenses/{}", console.license("X2", 5).id);
+    let olga = console.signed_in("olga").await;
+    let page = olga.get(&path).await;
+    console.clock.advance(chrono::TimeDelta::hours(9));
+    let ended = page.submit(&path, &[("seats", "7")]).await;
+    assert!(ended.location().starts_with("/sign-in?kept&next="), "{}", ended.location());
+    let sign_in = ended.follow().await;
+    assert!(sign_in.text().contains("What you entered is kept"), "{}", sign_in.text());
+    let back = sign_in.submit("/sign-in", &[("user_name", "olga"), ("password", PASSWORD)]).await;
+    assert_eq!(back.location(), path);
+    let again = back.follow().await;
+    assert_eq!((again.value("#seats").as_deref(), seats(&console, "x2")), (Some("7"), 5));
+    assert!(again.text().contains("This is what you had entered before you had to sign in again."));
+    // It is offered once, and done when it is sent.
+    assert_eq!(olga.get(&path).await.value("#seats").as_deref(), Some("5"));
+    assert_eq!(again.submit(&path, &[]).await.status, 303);
+    assert_eq!(seats(&console, "x2"), 7);
+}
+
+#[actix_web::test]
+async fn a_draft_is_offered_to_whoever_wrote_it_and_never_holds_a_secret() {
+    let console = Console::open();
+    console.admin("eve", rollcall::domain::Role::Owner);
+    let olga = console.signed_in("olga").await;
+    let page = olga.get("/licenses").await;
+    console.clock.advance(chrono::TimeDelta::hours(9));
+    let entered = [("code", "X7"), ("name", "Secretly"), ("seats", "3"), ("password", "a secret of hers")];
+    let sign_in = page.submit("/licenses", &entered).await.follow().await;
+    let back = sign_in.submit("/sign-in", &[("user_name", "eve"), ("password", PASSWORD)]).await;
+    let eves = back.follow().await;
+    assert!(!eves.body.contains("Secretly"), "{}", eves.body);
+    // Nobody can lay one under another's name.
+    let mark = page.value("input[name=once]").unwrap();
+    let forged = mark.replacen(mark.split('.').nth(1).unwrap(), console.find("eve").unwrap().id.as_str(), 1);
+    let stranger = console.browser();
+    let fields = [("code", "X9"), ("name", "Forged"), ("seats", "3"), ("once", forged.as_str())];
+    let refused = stranger.post_bare("/licenses", &fields).await;
+    assert!(refused.location().starts_with("/sign-in?ended"), "{}", refused.location());
 }

@@ -2,6 +2,7 @@
 
 use super::client_address::client_address;
 use super::content_policy::{Source, policy};
+use super::drafts;
 use super::extract::{OrgHandle, RequestIdentity, app_state};
 use super::page::{Answer, Failure, FailureLink, FailureText, StandingPage};
 use super::route::{Least, Resource, Route, allow, standing_page};
@@ -194,7 +195,7 @@ pub(super) async fn authorize(
     }
     match refusal {
         None => next.call(request).await,
-        Some(Error::SignedOut) => Ok(to_sign_in(all, request)),
+        Some(Error::SignedOut) => Ok(to_sign_in(all, request).await),
         Some(refusal) => Ok(request.into_response(Failure(refusal).error_response())),
     }
 }
@@ -286,15 +287,17 @@ async fn recognise(request: &HttpRequest, route: Option<&'static Route>) -> Resu
 }
 
 /// Redirects to the sign-in page, and from there back to the page that was asked for.
-fn to_sign_in(all: &[Route], request: ServiceRequest) -> ServiceResponse<BoxBody> {
+async fn to_sign_in(all: &[Route], mut request: ServiceRequest) -> ServiceResponse<BoxBody> {
     let target = if [Method::GET, Method::HEAD].contains(request.method()) {
         let path = request.uri().path_and_query().map_or("/", |path| path.as_str());
         let query = serde_urlencoded::to_string([("next", path)]).unwrap_or_default();
         if path == "/" { "/sign-in".to_owned() } else { format!("/sign-in?{query}") }
     } else {
-        // The form is filled in once more where it stands.
-        let query = serde_urlencoded::to_string([("next", standing_page(all, request.path()))]);
-        format!("/sign-in?ended&{}", query.unwrap_or_default())
+        // The form is sent once more from where it stands.
+        let (page, payload) = (standing_page(all, request.path()), request.take_payload());
+        let query = serde_urlencoded::to_string([("next", &page)]).unwrap_or_default();
+        let is_kept = drafts::keep(request.request(), payload, page).await;
+        format!("/sign-in?{}&{query}", if is_kept { "kept" } else { "ended" })
     };
     let mut response = HttpResponse::new(StatusCode::SEE_OTHER);
     if let Ok(target) = HeaderValue::from_str(&target) {

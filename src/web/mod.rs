@@ -27,6 +27,7 @@ mod content_policy;
 mod cookies;
 mod csrf;
 mod device;
+mod drafts;
 mod extract;
 mod form_marks;
 mod forms;

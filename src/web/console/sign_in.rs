@@ -64,6 +64,7 @@ impl Ways {
 pub(super) struct Way {
     next: Option<String>,
     ended: Option<String>,
+    kept: Option<String>,
     left: Option<String>,
     chosen: Option<String>,
 }
@@ -75,6 +76,10 @@ pub(super) async fn show(request: HttpRequest, layout: Layout, org: OrgHandle, w
     }
     let ways = Ways::of(&request, &org, &next).await?;
     let note = match (&way.ended, &way.left) {
+        _ if way.kept.is_some() => Some(
+            "Your session has ended, and nothing was changed. What you entered is kept: sign in, and it stands in its form \
+             again.",
+        ),
         (Some(_), _) => Some("Your session has ended, and nothing was changed. Sign in and do it again."),
         (_, Some(_)) => Some("You are signed out."),
         _ if way.chosen.is_some() && ways.required => Some(
