@@ -110,6 +110,11 @@ async fn every_fault_of_a_form_is_said_at_once() {
     assert_eq!(refused.status, 422);
     assert!(refused.has("#code-error") && refused.has("#seats-error"), "{}", refused.body);
     assert!(refused.text().contains("There are 2 problems."));
+    // In the order of the fields, however they were found; and what was entered stands there again.
+    let [code, seats] =
+        ["#code", "#seats"].map(|id| refused.body.find(&format!("<a href=\"{id}\">")).unwrap());
+    assert!(code < seats);
+    assert_eq!(refused.attribute("#seats[type=text]", "value").as_deref(), Some("many"));
     assert!(refused.has("#complaints[autofocus]"));
 }
 

@@ -144,7 +144,7 @@ async fn the_progress_of_long_work_shows_by_itself_without_javascript() {
 /// A page that is left open follows work that goes on elsewhere, up to what came of it.
 async fn the_progress_of_long_work(script: Script) {
     let console = Console::open();
-    let ids: Vec<String> =
+    let ids: Vec<_> =
         (0..250).map(|number| console.user(&format!("p{number}@contoso.example"), None).id).collect();
     let task = console.write(move |tx| {
         let site = sites::create(tx, "Delft")?.split().0.id;

@@ -158,7 +158,11 @@ impl FormView {
                 let own_id = id.is_none().then(|| format!("{}-error", fault.field));
                 Problem { id, own_id, text: fault.message.clone() }
             };
-            return self.faults().iter().map(problem).collect();
+            // In the order of the fields on the page.
+            let place = |fault: &&Complaint| self.names().position(|name| name == fault.field);
+            let mut faults: Vec<&Complaint> = self.faults().iter().collect();
+            faults.sort_by_key(|fault| place(fault).unwrap_or(usize::MAX));
+            return faults.into_iter().map(problem).collect();
         }
         let overall = self.messages.refusal(&self.action).filter(|_| !self.is_outdated());
         let problem = |text: &str| Problem { id: None, own_id: None, text: text.to_owned() };
