@@ -15,6 +15,7 @@ use hostile::Hostile;
 use rollcall::saml::key_pair::KeyPair;
 use rollcall::saml::{Expected, response};
 use rollcall::saml::{Rules, TrustedKey};
+use rollcall::secret::Secret;
 use std::fs;
 use std::hint::black_box;
 use std::time::Instant;
@@ -109,7 +110,7 @@ fn certificate(name: &str) -> TrustedKey {
 
 fn own_key() -> Vec<KeyPair> {
     let read = |kind| fs::read_to_string(format!("{FOLDER}/keys/sp.{kind}")).unwrap();
-    vec![KeyPair { private_key: read("pem"), certificate: read("crt") }]
+    vec![KeyPair { private_key: Secret::new(read("pem")), certificate: read("crt") }]
 }
 
 fn expected<'a>(keys: &'a [TrustedKey], own_keys: &'a [KeyPair]) -> Expected<'a> {

@@ -152,7 +152,7 @@ impl Outage {
 /// One field of a form (or attribute of a resource) and what is wrong with it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Complaint {
-    /// The field's name, as in the form: `user_name`.
+    /// The field's name, as in the form: `user_name`. Empty where the database refused, which names no field.
     pub field: &'static str,
     /// What is wrong and what to do, as a sentence.
     pub message: String,

@@ -8,7 +8,7 @@
 //! | 3     | interfaces    | [`web`], [`cli`], [`worker`]                                          |
 //! | 2     | domain        | [`domain`]                                                            |
 //! | 1     | storage       | [`db`]                                                                |
-//! | 0     | base          | [`error`], [`config`], [`seal`], [`address`], [`scim`], [`saml`], [`certificate`], [`fetch`], [`network`], [`pool`], [`search_text`]; all may use [`characters`], [`keys`] and [`threads`] |
+//! | 0     | base          | [`error`], [`config`], [`seal`], [`address`], [`scim`], [`saml`], [`certificate`], [`fetch`], [`network`], [`pool`], [`search_text`]; all may use [`characters`], [`keys`], [`secret`] and [`threads`] |
 
 pub mod address;
 pub mod certificate;
@@ -26,6 +26,7 @@ pub mod saml;
 pub mod scim;
 pub mod seal;
 pub mod search_text;
+pub mod secret;
 pub mod threads;
 pub mod web;
 pub mod worker;

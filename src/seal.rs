@@ -54,12 +54,15 @@ impl Keyring {
     }
 
     /// Seals `plain` for `purpose`; only the same purpose opens it again.
+    ///
+    /// # Panics
+    /// For a text of more than 256 GB.
     #[must_use]
     pub fn seal(&self, purpose: &str, plain: &str) -> String {
         let nonce: [u8; NONCE_BYTES] = random();
         let payload = Payload { msg: plain.as_bytes(), aad: purpose.as_bytes() };
-        // Encryption in memory fails only past 256 GB.
-        let sealed = self.cipher().encrypt(&XNonce::from(nonce), payload).unwrap_or_default();
+        #[expect(clippy::expect_used, reason = "encryption in memory fails only past 256 GB")]
+        let sealed = self.cipher().encrypt(&XNonce::from(nonce), payload).expect("less than 256 GB");
         BASE64.encode([nonce.as_slice(), &sealed].concat())
     }
 

@@ -70,10 +70,11 @@ pub async fn round(org: &Org, metadata_from_private_networks: bool) -> Result<()
     }
     retention::prune(org).await?;
     let due = org.aside(move |org| org.read(move |conn| metadata::due(conn, now))).await?;
-    if let Some(source) = due
-        && let Some(url) = source.url()
-    {
-        let fetched = metadata::fetch(&url, metadata_from_private_networks).await;
+    if let Some(source) = due {
+        let fetched = match source.url() {
+            Ok(url) => metadata::fetch(&url, metadata_from_private_networks).await,
+            Err(damaged) => Err(damaged),
+        };
         let refresh = move |org: &Org| {
             let document = fetched.and_then(|file| Document::of_file(&file));
             org.write(&Actor::Rollcall, move |tx| metadata::refresh(tx, &source, document))

@@ -172,7 +172,7 @@ async fn a_password_that_was_prepared_before_the_account_changed_is_not_set() {
     use rollcall::domain::admins::{self, passwords};
     let console = Console::open();
     let id = console.find("olga").unwrap().id;
-    let prepare = || passwords::prepare(&console.org, &id, "another fine pass phrase").unwrap();
+    let prepare = || passwords::prepare(&console.org, &id, &"another fine pass phrase".into()).unwrap();
     let (first, second) = (prepare(), prepare());
     console.write(move |tx| admins::set_password(tx, first));
     let late = console.org.write(&Actor::CommandLine, move |tx| admins::set_password(tx, second));

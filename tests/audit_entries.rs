@@ -150,7 +150,7 @@ async fn ways_in(sent: &mut BTreeSet<&'static str>) {
     walk.form("/sign-out", &[], &[], Action::SignedOut).await;
 
     let (_, link) = console.write(move |tx| admins::links::make(tx, &ada.id));
-    let path = format!("/password/{}", link.secret);
+    let path = format!("/password/{}", link.secret.expose());
     let chosen = [("password", "yet another good phrase"), ("password_again", "yet another good phrase")];
     let before = entries(&console).len();
     assert_eq!(console.browser().submit(&path, &path, &chosen).await.status, 303);

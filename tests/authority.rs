@@ -150,7 +150,7 @@ async fn a_session_that_has_ended_is_not_renewed() {
     let (id, thief) = bea(&console, Role::Administrator).await;
     let late = Late::form(&console, &thief, "/account/sessions/end", &[("pad", "x")]).await;
     let_in(&thief).await;
-    let prepared = passwords::prepare(&console.org, &id, "another orbit kettle tram").unwrap();
+    let prepared = passwords::prepare(&console.org, &id, &"another orbit kettle tram".into()).unwrap();
     console.write(move |tx| admins::set_password(tx, prepared));
     let answer = late.end().await;
     assert!(is_signed_out(&answer) && !answer.contains("set-cookie: rollcall_session="), "{answer}");
@@ -277,7 +277,7 @@ async fn an_access_token_is_refused_with_its_secret_while_a_body_comes() {
     let fields = [
         ("grant_type", "client_credentials"),
         ("client_id", client.identifier.as_str()),
-        ("client_secret", secret.as_str()),
+        ("client_secret", secret.expose()),
     ];
     let issued = crate::harness::authority::ask_as(&console, None, &fields).await;
     let token = issued.at("/access_token").as_str().unwrap().to_owned();
@@ -293,8 +293,11 @@ fn comes_in_after(
     console: &Console,
     change: impl FnOnce(&mut Tx, &UserId) -> Result<()> + Send + 'static,
 ) -> bool {
-    let verified = console.find("bea").unwrap();
-    let id = verified.id.clone();
+    let verified = match sign_in::verify(&console.org, "bea", &PASSWORD.into(), true).unwrap() {
+        sign_in::Verification::Right(verified) => *verified,
+        other => panic!("{other:?}"),
+    };
+    let id = verified.user.id.clone();
     console.write(move |tx| change(tx, &id));
     let (origin, caller) = (sign_in::Origin::of("127.0.0.1"), sign_in::Caller::Stranger);
     let (again, from, who) = (verified.clone(), origin.clone(), caller.clone());
@@ -313,7 +316,7 @@ async fn a_password_that_was_verified_counts_only_while_the_account_is_what_it_w
     console.admin("bea", Role::Administrator);
     assert!(comes_in_after(&console, |_, _| Ok(())));
     let id = console.find("bea").unwrap().id;
-    let prepared = passwords::prepare(&console.org, &id, PASSWORD).unwrap();
+    let prepared = passwords::prepare(&console.org, &id, &PASSWORD.into()).unwrap();
     assert!(!comes_in_after(&console, |tx, _| admins::set_password(tx, prepared).map(drop)));
     assert!(!comes_in_after(&console, |tx, id| lifecycle::deactivate(tx, id).map(drop)));
     console.write(move |tx| lifecycle::reactivate(tx, &id));

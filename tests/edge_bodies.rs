@@ -87,7 +87,7 @@ async fn bodies(console: &Console, token: &str) -> Vec<(&'static str, &'static s
 fn with_token() -> (Console, String) {
     let (console, _) = Console::with_entra();
     let (_, token) = console.write(|tx| rollcall::domain::identity::tokens::create(tx, "bodies", None));
-    (console, token)
+    (console, token.expose().to_owned())
 }
 
 #[actix_web::test]

@@ -5,7 +5,7 @@ use std::path::Path;
 
 /// The layers, lowest first. Modules of one layer do not use each other.
 const LAYERS: [&[&str]; 5] = [
-    &["characters", "keys", "threads"],
+    &["characters", "keys", "secret", "threads"],
     &[
         "error",
         "config",

@@ -428,7 +428,8 @@ async fn strangers_cannot_fill_the_log_or_hide_what_matters_or_sound_the_alarm()
     entra.find("nobody").await;
     let (ended, token) = console.write(|tx| tokens::create(tx, "old", None));
     console.write(move |tx| tokens::revoke(tx, &ended.id));
-    let (stranger, former) = (Entra::new(&console.address, "guess"), Entra::new(&console.address, &token));
+    let (stranger, former) =
+        (Entra::new(&console.address, "guess"), Entra::new(&console.address, token.expose()));
     let address = format!("/Users?filter={}", "z".repeat(20_000));
     former.get("/Users").await;
     for _ in 0..260 {
@@ -474,7 +475,7 @@ async fn within_ten_seconds_a_flood_hides_no_other_refusal() {
     for _ in 0..20 {
         Entra::new(&console.address, "guess").get("/Users").await;
     }
-    Entra::new(&console.address, &token).get("/Users").await;
+    Entra::new(&console.address, token.expose()).get("/Users").await;
     let said = console.refusals();
     assert_eq!(said.len(), 2, "{said:?}");
     assert!(said[0].contains("was revoked") && said[1].contains("is not known here"), "{said:?}");

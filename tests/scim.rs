@@ -303,7 +303,7 @@ async fn a_token_is_refused_when_it_is_wrong_revoked_expired_or_a_cookie() {
     assert_eq!(olga.send(request).await.status, 401, "a console session is no SCIM credential");
 
     let (_, short) = console.write(|tx| rollcall::domain::identity::tokens::create(tx, "short", Some(1)));
-    let short = Entra::new(&console.address, &short);
+    let short = Entra::new(&console.address, short.expose());
     assert_eq!(short.get("/Users").await.status, 200);
     console.clock.advance(chrono::TimeDelta::days(2));
     refused(&short.get("/Users").await, 401, None);

@@ -108,7 +108,7 @@ async fn a_signed_sign_out_and_a_new_password_end_it_too() {
     assert!(!takes(&browser).await);
 
     let (console, browser, ada) = held().await;
-    let prepared = admins::passwords::prepare(&console.org, &ada, PASSWORD).unwrap();
+    let prepared = admins::passwords::prepare(&console.org, &ada, &PASSWORD.into()).unwrap();
     console.write(move |tx| admins::set_password(tx, prepared));
     assert!(!takes(&browser).await);
 }

@@ -136,7 +136,7 @@ async fn upgraded(single_sign_on: SingleSignOn) -> (Console, Browser) {
 
 async fn opened(folder: TempDir) -> (Console, Browser) {
     let console = Console::found_in(folder);
-    let prepared = passwords::prepare(&console.org, &"olga".parse().unwrap(), PASSWORD).unwrap();
+    let prepared = passwords::prepare(&console.org, &"olga".parse().unwrap(), &PASSWORD.into()).unwrap();
     console.write(move |tx| admins::set_password(tx, prepared));
     let olga = console.signed_in("olga").await;
     (console, olga)

@@ -71,7 +71,8 @@ pub(super) enum Token {
     /// Refuse a token from now on, for good
     Revoke {
         /// Label or key of the token
-        token: String,
+        #[arg(value_name = "LABEL")]
+        which: String,
     },
 }
 
@@ -198,7 +199,7 @@ impl Token {
         match self {
             Self::Create { label, expires_in } => {
                 let (_, secret) = org.write(&ACTOR, move |tx| tokens::create(tx, &label, expires_in))?;
-                say([secret]);
+                say([secret.expose().to_owned()]);
             }
             Self::List => {
                 let now = org.now();
@@ -214,9 +215,9 @@ impl Token {
                     format!("{}\t{}\t{state}\t{expiry}\t{used}", token.id, token.label)
                 }));
             }
-            Self::Revoke { token } => {
+            Self::Revoke { which } => {
                 let revoked = org.write(&ACTOR, move |tx| {
-                    let token = tokens::live(tx.conn, &token, tx.now)?;
+                    let token = tokens::live(tx.conn, &which, tx.now)?;
                     tokens::revoke(tx, &token.id)
                 })?;
                 say([format!("The token “{}” is refused from now on.", revoked.label)]);

@@ -3,6 +3,7 @@
 use crate::config::{BadSetting, File, ForwardedHeader, LogFormat, Partial, Settings};
 use crate::db::OpenError;
 use crate::error::Error;
+use crate::secret::Secret;
 use clap::{Args, Parser, Subcommand};
 use std::io::{IsTerminal, Read, Write};
 use std::path::PathBuf;
@@ -331,7 +332,7 @@ fn read_settings(flags: Flags) -> Result<Settings, BadSetting> {
 }
 
 /// One line from standard input, without the line's end.
-fn password_from_input() -> Result<String, Failure> {
+fn password_from_input() -> Result<Secret, Failure> {
     if std::io::stdin().is_terminal() {
         let _unseen = write!(std::io::stderr(), "Password: ");
     }
@@ -341,7 +342,7 @@ fn password_from_input() -> Result<String, Failure> {
     read.map_err(|cause| {
         Failure::Start(format!("the password could not be read from standard input: {cause}"))
     })?;
-    Ok(one_line(&text)?)
+    Ok(Secret::new(one_line(&text)?))
 }
 
 /// The one line of an input, without the mark that some editors and shells put before it.

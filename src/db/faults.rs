@@ -36,6 +36,10 @@ pub(super) const REPLACED: &str =
 const TAKEN: &str = "Something with the same name or value was saved already, perhaps by somebody else a moment ago. Nothing \
                      was changed: look at what is there now, then try again with another one.";
 
+/// What helps where a value that is stored cannot be read, and no rule knows better.
+const RESTORE: &str =
+    "Ask whoever runs the server to look at the server’s log, and to put the last good backup in place.";
+
 /// What keeps the database from its work, by the engine's text.
 pub(super) fn outage_of_text(text: &str) -> Option<Outage> {
     TEXTS.into_iter().find(|(known, _)| text.starts_with(known)).map(|(_, outage)| outage)
@@ -73,7 +77,11 @@ impl From<Fault> for Error {
             // The rules look first, and say what is taken; this is for what they overlook and for two at the same moment.
             (None, Fault::DatabaseError(Kind::UniqueViolation, told)) => {
                 tracing::warn!(cause = told.message(), "a unique index refused what no rule had refused");
-                Self::Conflict(TAKEN.to_owned())
+                Self::taken("", TAKEN)
+            }
+            (None, Fault::DeserializationError(cause)) => {
+                let what = format!("Something that is stored ({cause})");
+                Self::damaged(&what, RESTORE, fault)
             }
             _ => Self::internal(fault),
         }
@@ -117,10 +125,7 @@ mod tests {
         other.batch_execute("ROLLBACK").unwrap();
 
         let twice = Error::from(conn.batch_execute("INSERT INTO x VALUES (1)").unwrap_err());
-        assert!(
-            matches!(twice, Error::Conflict(_)),
-            "what is there already is no fault of the server: {twice}"
-        );
+        assert!(matches!(twice, Error::Taken(_)), "what is there already is no fault of the server: {twice}");
         assert_eq!(refused(&mut conn, "INSERT INTO x (z) VALUES (1)"), None, "a fault of the program");
         assert_eq!(refused(&mut conn, "SELECT * FROM nowhere"), None, "a fault of the program");
         assert_eq!(refused(&mut conn, "ATTACH '/nowhere/at/all' AS z"), None, "its own words");

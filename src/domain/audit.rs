@@ -323,11 +323,15 @@ pub struct Event {
     changes: String,
 }
 
+/// What an entry shows in place of what is stored and cannot be read: the others are shown all the same.
+pub(super) const DAMAGED: &str = "cannot be read: it is damaged in the database";
+
 impl Event {
     /// What changed, attribute by attribute.
     #[must_use]
     pub fn changes(&self) -> Vec<Change> {
-        serde_json::from_str(&self.changes).unwrap_or_default()
+        let damaged = |_| vec![Change::set("what changed", DAMAGED)];
+        serde_json::from_str(&self.changes).unwrap_or_else(damaged)
     }
 
     /// The record in plain words, one sentence for each thing that changed; one in all where what is told beside it is no

@@ -1,6 +1,6 @@
 //! What the organisation may do, whichever interface the request came through.
 //!
-//! The modules, each of which uses only those before it: `text_enum`, `counted`, `keys`, [`clock`], [`actor`], [`page`],
+//! The modules, each of which uses only those before it: `text_enum`, `counted`, [`expiry`], `keys`, [`clock`], [`actor`], [`page`],
 //! [`condition`], `names`, [`audit`], [`tx`], [`submissions`], [`settings`], [`tasks`], [`retention`], [`sessions`], `spreadsheets`,
 //! [`deprovisioning_guard`], [`sites`], [`users`], [`licenses`], [`groups`], [`held`], [`sso`], [`admins`], [`authority`],
 //! [`backups`], [`identity`], [`provisioning`], [`health`], [`imports`], [`alignment`], [`bulk`], [`ahead`], [`demo`],
@@ -19,6 +19,7 @@ pub mod condition;
 pub mod counted;
 pub mod demo;
 pub mod deprovisioning_guard;
+pub mod expiry;
 pub mod groups;
 pub mod health;
 pub mod held;

@@ -48,7 +48,11 @@ pub mod names {
 /// The value of a setting, if it was ever set.
 pub fn get<T: DeserializeOwned>(conn: &mut Conn, name: &str) -> Result<Option<T>> {
     let text: Option<String> = settings::table.find(name).select(settings::value).first(conn).optional()?;
-    text.map(|text| serde_json::from_str(&text).map_err(Error::internal)).transpose()
+    let damaged = |cause| {
+        let remedy = "Whoever runs the server can put the last good backup in place.";
+        Error::damaged(&format!("The setting “{name}”"), remedy, cause)
+    };
+    text.map(|text| serde_json::from_str(&text).map_err(damaged)).transpose()
 }
 
 /// Sets or replaces a value.

@@ -1,5 +1,6 @@
 //! Our own key and certificate: requests are signed with it, and assertions encrypted for it.
 
+use crate::secret::Secret;
 use chrono::{Datelike, NaiveDateTime, TimeDelta};
 use rcgen::{
     CertificateParams, DistinguishedName, DnType, KeyPair as Generated, KeyUsagePurpose, PKCS_RSA_SHA256,
@@ -10,10 +11,10 @@ use rcgen::{
 const LIFETIME: TimeDelta = TimeDelta::days(3 * 365);
 
 /// A private key and the certificate that goes with it.
-#[derive(Clone)]
+#[derive(Clone, Debug)]
 pub struct KeyPair {
     /// The private key, PKCS #8 in PEM.
-    pub private_key: String,
+    pub private_key: Secret,
     /// The certificate in PEM.
     pub certificate: String,
 }
@@ -40,6 +41,6 @@ impl KeyPair {
         parameters.not_before = day(now - TimeDelta::days(1));
         parameters.not_after = day(now + LIFETIME);
         let certificate = parameters.self_signed(&key)?;
-        Ok(Self { private_key: key.serialize_pem(), certificate: certificate.pem() })
+        Ok(Self { private_key: Secret::new(key.serialize_pem()), certificate: certificate.pem() })
     }
 }

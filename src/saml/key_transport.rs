@@ -121,12 +121,12 @@ impl Wrapped {
             oaep_params: self.label.clone(),
         };
         let transport = keytransport::from_uri_with_params(RSA_OAEP_11, parameters).ok()?;
-        let key = loader::load_rsa_private_pem(pair.private_key.as_bytes()).ok()?;
+        let key = loader::load_rsa_private_pem(pair.private_key.expose().as_bytes()).ok()?;
         transport.decrypt(&key.software_key().ok()??, &self.bytes).ok()
     }
 
     fn unwrap_unlike(&self, pair: &KeyPair, mask: Hash) -> Option<Vec<u8>> {
-        let key = rsa::PrivateKey::from_pkcs8_pem(&pair.private_key).ok()?;
+        let key = rsa::PrivateKey::from_pkcs8_pem(pair.private_key.expose()).ok()?;
         match self.digest {
             Hash::Sha1 => self.unwrap_with::<Sha1>(key, mask),
             Hash::Sha256 => self.unwrap_with::<Sha256>(key, mask),

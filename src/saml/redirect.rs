@@ -78,7 +78,7 @@ pub fn address(
     }
     if let Some(key) = key {
         query = format!("{query}&{}", pair("SigAlg", RSA_SHA256));
-        let loaded = loader::load_rsa_private_pem(key.private_key.as_bytes()).ok()?;
+        let loaded = loader::load_rsa_private_pem(key.private_key.expose().as_bytes()).ok()?;
         let signing = loaded.to_signing_key().ok()??;
         let signature = sign::from_uri(RSA_SHA256).ok()?.sign(&signing, query.as_bytes()).ok()?;
         query = format!("{query}&{}", pair("Signature", &BASE64.encode(signature)));

@@ -49,7 +49,7 @@ fn trusted(name: &str) -> Option<TrustedKey> {
 
 fn own_key() -> KeyPair {
     let read = |kind| fs::read_to_string(format!("{FOLDER}/keys/sp.{kind}")).unwrap();
-    KeyPair { private_key: read("pem"), certificate: read("crt") }
+    KeyPair { private_key: crate::secret::Secret::new(read("pem")), certificate: read("crt") }
 }
 
 fn text(case: &Case) -> String {

@@ -10,7 +10,7 @@ use crate::domain::Actor;
 use crate::domain::Noted;
 use crate::domain::audit::Change;
 use crate::domain::identity::access_tokens::{GOOD_FOR, Issued};
-use crate::domain::identity::clients::{self, Client, Secret};
+use crate::domain::identity::clients::{self, Client, ClientSecret};
 use crate::domain::identity::federation::{self, Authority, Federation};
 use crate::domain::identity::switch::{self, State};
 use crate::domain::identity::throttle::Throttle;
@@ -55,7 +55,7 @@ pub(super) async fn token(request: HttpRequest, payload: web::Payload) -> HttpRe
             .insert_header((header::CACHE_CONTROL, "no-store"))
             .insert_header((header::PRAGMA, "no-cache"))
             .json(json!({
-                "access_token": issued.token,
+                "access_token": issued.token.expose(),
                 "token_type": "Bearer",
                 "expires_in": GOOD_FOR.num_seconds(),
                 "scope": SCOPE,
@@ -94,7 +94,7 @@ async fn grant(request: &HttpRequest, payload: web::Payload) -> Result<Issued, R
 
 /// Who proved themselves.
 enum ProvenClient {
-    Client(Client, Secret),
+    Client(Client, ClientSecret),
     Federation(Federation),
 }
 
@@ -114,7 +114,8 @@ async fn prove(state: &AppState, wish: &TokenRequest) -> Result<ProvenClient, Re
         Proof::Assertion(assertion) => {
             let pinned = handle.read(federation::read).await?;
             let authority = &state.0.token_endpoint.authority;
-            let proved = authority.admit(&pinned, wish.client_id.as_deref(), assertion, org.clock()).await;
+            let proved =
+                authority.admit(&pinned, wish.client_id.as_deref(), assertion.expose(), org.clock()).await;
             proved
                 .map(|()| ProvenClient::Federation(pinned))
                 .map_err(|refused| Refusal::of_federation(&refused))

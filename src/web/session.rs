@@ -394,9 +394,9 @@ struct Packed {
 fn pack(mut state: State) -> Result<Packed, serde_json::Error> {
     // Neither is stored with the session.
     state.remove(SITTING);
-    let reserved = state.remove(RESERVED).and_then(|value| serde_json::from_str(&value).ok());
-    let user = state.get(USER).and_then(|value| serde_json::from_str(value).ok());
-    let foreign = state.get(FOREIGN).and_then(|value| serde_json::from_str(value).ok());
+    let reserved = state.remove(RESERVED).map(|value| serde_json::from_str(&value)).transpose()?;
+    let user = state.get(USER).map(|value| serde_json::from_str(value)).transpose()?;
+    let foreign = state.get(FOREIGN).map(|value| serde_json::from_str(value)).transpose()?;
     Ok(Packed { holder: holder(user, foreign), reserved, state: serde_json::to_string(&state)? })
 }
 
@@ -409,6 +409,15 @@ fn holder(user: Option<UserId>, foreign: Option<Foreign>) -> Holder {
         }
         None => Holder { user, method, name_id: None, session_index: None, came_by: None },
     }
+}
+
+/// What is stored of a session, with where it came from; nothing where it is damaged. A session without what it rests on
+/// would be worth more than it is.
+fn readable(text: &str) -> Option<(State, Option<Foreign>)> {
+    let state: State = serde_json::from_str(text).ok()?;
+    let foreign = state.get(FOREIGN).map(|value| serde_json::from_str(value)).transpose().ok()?;
+    let _user: Option<String> = state.get(USER).map(|value| serde_json::from_str(value)).transpose().ok()?;
+    Some((state, foreign))
 }
 
 /// The messages that a session shows next.
@@ -444,9 +453,12 @@ impl SessionStore for Store {
             let id = session.id.clone();
             self.org.write_later(Actor::Rollcall, move |tx| sessions::touch(tx, &id));
         }
-        let mut state: State =
-            serde_json::from_str(&session.state).map_err(|cause| LoadError::Deserialization(cause.into()))?;
-        let foreign: Option<Foreign> = state.get(FOREIGN).and_then(|value| serde_json::from_str(value).ok());
+        let Some((mut state, foreign)) = readable(&session.state) else {
+            tracing::error!(
+                "a session is damaged in the database, and is over: its holder signs in once more"
+            );
+            return Ok(None);
+        };
         // Entra ID may say until when a session may last at the most (SAML core section 2.7.2, SessionNotOnOrAfter).
         let latest = session.created_at + self.app.0.limits.absolute;
         let ends_at = foreign.and_then(|foreign| foreign.until).map_or(latest, |until| until.min(latest));

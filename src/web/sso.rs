@@ -397,7 +397,7 @@ async fn enter(request: &HttpRequest, org: &OrgHandle, session: ReservedSession)
     let allowed = new_session.user.role > Role::None || return_to.starts_with("/account");
     let mut response = page::go(if allowed { &return_to } else { "/account" });
     let user = new_session.user;
-    if user.password_hash.is_some() {
+    if user.has_password {
         // Should Entra ID fail, their password is not held up here by whoever guesses at it.
         let before = device::secret(request);
         let remember = move |tx: &mut Tx| {

@@ -214,12 +214,12 @@ impl Console {
     /// A SCIM client with a token of its own.
     pub fn entra(&self, label: &'static str) -> Entra {
         let (_, token) = self.write(move |tx| tokens::create(tx, label, None));
-        Entra::new(&self.address, &token)
+        Entra::new(&self.address, token.expose())
     }
 
     /// An account with a role and the usual password.
     pub fn admin(&self, user_name: &'static str, role: Role) -> User {
-        let password = passwords::prepare_new(&self.org, PASSWORD, &[user_name]).unwrap();
+        let password = passwords::prepare_new(&self.org, &PASSWORD.into(), &[user_name]).unwrap();
         self.write(move |tx| {
             let wish = admins::NewAdmin {
                 name: user_name.to_owned(),

@@ -13,6 +13,7 @@ use crate::domain::{Actor, Noted, Role, Tx, in_words};
 use crate::error::{Error, Result};
 use crate::keys::UserId;
 use crate::seal::{self, Keyring};
+use crate::secret::Secret;
 use chrono::{NaiveDateTime, TimeDelta};
 use diesel::prelude::*;
 
@@ -26,7 +27,7 @@ const NEXT: TimeDelta = TimeDelta::hours(24);
 #[derive(Clone)]
 pub struct Link {
     /// The secret in its address, which is shown once.
-    pub secret: String,
+    pub secret: Secret,
     /// Until when it is good, in UTC.
     pub expires_at: NaiveDateTime,
     /// Whether the password would be refused at sign-in as things are: single sign-on is required of its holder.
@@ -44,14 +45,14 @@ pub fn make(tx: &mut Tx, id: &UserId) -> Result<Noted<(User, Link)>> {
     only_owners(tx)?;
     let user = users::find(tx.conn, id)?;
     may_choose(&user)?;
-    let good_for = if user.password_hash.is_some() { NEXT } else { FIRST };
+    let good_for = if user.has_password { NEXT } else { FIRST };
     let is_barred = policy::bars_password(tx.conn, &user, tx.now)?;
-    let link = Link { secret: seal::secret(), expires_at: tx.now + good_for, is_barred };
+    let link = Link { secret: Secret::new(seal::secret()), expires_at: tx.now + good_for, is_barred };
     end(tx, id)?;
     diesel::insert_into(password_links::table)
         .values((
             password_links::user_id.eq(id),
-            password_links::digest.eq(tx.keys.digest(PURPOSE, &link.secret)),
+            password_links::digest.eq(tx.keys.digest(PURPOSE, link.secret.expose())),
             password_links::made_by.eq(tx.actor.name()),
             password_links::created_at.eq(tx.now),
             password_links::expires_at.eq(link.expires_at),

@@ -152,8 +152,10 @@ fn add_with(
     let mut user = by_hand::create(tx, by_hand::LocalProfile { profile, email: None }, None)?.into_inner();
     user.role = role;
     user.confirm_recognition();
-    user.password_hash = password.map(PasswordHash::into_stored);
     store(tx, &mut user, None)?;
+    if let Some(password) = password {
+        password.store(tx, &mut user)?;
+    }
     Ok(note_role(tx, &user, Role::None)?.with(user))
 }
 
@@ -194,7 +196,7 @@ pub fn appoint_recognised(tx: &mut Tx, id: &UserId, role: Role, decision: &Decis
         by_hand::protect(tx, &mut user)?;
     }
     if role == Role::None {
-        user.password_hash = None;
+        PasswordHash::forget(tx, &mut user)?;
         user.forget_recognition();
     }
     links::end_all_of(tx, id)?;
@@ -259,7 +261,7 @@ pub fn set_password(tx: &mut Tx, prepared: Prepared) -> Result<Noted<User>> {
             user.name()
         )));
     }
-    user.password_hash = Some(hash.into_stored());
+    hash.store(tx, &mut user)?;
     store(tx, &mut user, None)?;
     lifecycle::drop_sessions(tx, &id)?;
     // Whoever sat in one of those sessions may have made links in it.

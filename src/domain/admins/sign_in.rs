@@ -2,6 +2,7 @@
 //!
 //! How those are slowed down who try too often is [`super::throttle`]'s.
 
+use super::passwords::{self, PasswordHash};
 pub use super::throttle::{Attempt, Caller, Origin};
 use super::{devices, throttle};
 use crate::db::Conn;
@@ -10,9 +11,10 @@ use crate::domain::retention::surplus;
 use crate::domain::sessions::{Holder, Reserved};
 use crate::domain::sso::policy;
 use crate::domain::users::{self, User};
-use crate::domain::{Noted, Role, Tx, sessions};
+use crate::domain::{Noted, Org, Role, Tx, sessions};
 use crate::error::{Error, Result};
 use crate::seal::Keyring;
+use crate::secret::Secret;
 use chrono::{NaiveDateTime, TimeDelta};
 
 /// Within so long, refusals of one account from one network are so many entries at the most, those from one network so
@@ -29,8 +31,46 @@ const MOST_KEPT: i64 = 5_000;
 
 /// The account that may sign in by password under this name, if there is one.
 pub fn candidate(conn: &mut Conn, user_name: &str) -> Result<Option<User>> {
-    let may = |user: &User| user.active && user.role > Role::None && user.password_hash.is_some();
+    let may = |user: &User| user.active && user.role > Role::None && user.has_password;
     Ok(users::named(conn, user_name)?.filter(may))
+}
+
+/// An account whose password was verified.
+#[derive(Clone, Debug)]
+pub struct Verified {
+    /// The account, as it was then.
+    pub user: User,
+    /// The hash with which the password went.
+    hash: PasswordHash,
+}
+
+/// Whether these are an account's credentials; `is_proof`: asked again of whoever is in already, who proves themselves by
+/// their password even while nobody comes in by it. Slow, whatever comes of it.
+pub fn verify(org: &Org, user_name: &str, password: &Secret, is_proof: bool) -> Result<Verification> {
+    let now = org.now();
+    let found = org.read(|conn| {
+        let Some(user) = candidate(conn, user_name)? else { return Ok(None) };
+        let is_barred = !is_proof && policy::bars_password(conn, &user, now)?;
+        Ok(PasswordHash::stored(conn, &user.id)?.map(|hash| (Verified { user, hash }, is_barred)))
+    })?;
+    // The connection went back: others read with it while this is verified.
+    let is_right = passwords::verify(password, found.as_ref().map(|(found, _)| &found.hash))?;
+    Ok(match found.filter(|_| is_right) {
+        Some((_, true)) => Verification::Barred,
+        Some((verified, false)) => Verification::Right(Box::new(verified)),
+        None => Verification::Wrong,
+    })
+}
+
+/// What came of verifying a password.
+#[derive(Clone, Debug)]
+pub enum Verification {
+    /// It is the account's.
+    Right(Box<Verified>),
+    /// It is, and the account must sign in with Entra ID all the same.
+    Barred,
+    /// It is not, or there is no such account.
+    Wrong,
 }
 
 /// Who tries to sign in as `user_name` from a browser with this device secret.
@@ -101,12 +141,12 @@ pub struct PasswordSession {
 /// session. Refused if the account is no longer what it was when the password was.
 pub fn record_success(
     tx: &mut Tx,
-    user: &User,
+    verified: &Verified,
     origin: &Origin,
     caller: &Caller,
     device: Option<&str>,
 ) -> Result<Noted<PasswordSession>> {
-    let user = &unchanged(tx, user, caller)?;
+    let user = &unchanged(tx, verified, caller)?;
     throttle::forgive(tx, &user.profile.user_name, &user.id, origin, caller)?;
     let name = user.name();
     let noted = tx.note(Action::SignedIn, user.subject(&name), &[Change::set("address", &origin.address)])?;
@@ -117,10 +157,12 @@ pub fn record_success(
 
 /// The account as it is now, if the password that was verified is still the one that lets it in; whoever is in already
 /// proves themselves by it even while nobody comes in by it.
-fn unchanged(tx: &mut Tx, verified: &User, caller: &Caller) -> Result<User> {
-    let present = candidate(tx.conn, &verified.profile.user_name)?;
-    let same = |user: &User| user.id == verified.id && user.password_hash == verified.password_hash;
-    let user = present.filter(same).ok_or_else(wrong)?;
+fn unchanged(tx: &mut Tx, verified: &Verified, caller: &Caller) -> Result<User> {
+    let present = candidate(tx.conn, &verified.user.profile.user_name)?;
+    let user = present.filter(|user| user.id == verified.user.id).ok_or_else(wrong)?;
+    if PasswordHash::stored(tx.conn, &user.id)?.as_ref() != Some(&verified.hash) {
+        return Err(wrong());
+    }
     let is_in = matches!(caller, Caller::Session(_));
     if !is_in && policy::bars_password(tx.conn, &user, tx.now)? { Err(wrong()) } else { Ok(user) }
 }
@@ -133,8 +175,8 @@ pub fn wrong() -> Error {
 
 /// Forgets the wrong tries of somebody signed in who showed the right password when asked again. Refused if the account
 /// is no longer what it was when the password was verified.
-pub fn confirm(tx: &mut Tx, user: &User, origin: &Origin, caller: &Caller) -> Result<Noted<()>> {
-    let user = &unchanged(tx, user, caller)?;
+pub fn confirm(tx: &mut Tx, verified: &Verified, origin: &Origin, caller: &Caller) -> Result<Noted<()>> {
+    let user = &unchanged(tx, verified, caller)?;
     throttle::forgive(tx, &user.profile.user_name, &user.id, origin, caller)?;
     let name = user.name();
     tx.note(Action::Confirmed, user.subject(&name), &[Change::set("address", &origin.address)])

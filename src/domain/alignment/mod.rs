@@ -148,7 +148,8 @@ impl Alignment {
     /// What the administrator should know about the reading.
     #[must_use]
     pub fn remarks(&self) -> Vec<String> {
-        serde_json::from_str(&self.remarks).unwrap_or_default()
+        let damaged = |_| vec![format!("What there is to know about the reading {}.", audit::DAMAGED)];
+        serde_json::from_str(&self.remarks).unwrap_or_else(damaged)
     }
 }
 

@@ -8,6 +8,7 @@ use crate::domain::{Tx, new_id};
 use crate::error::Result;
 use crate::keys::{ClientId, ClientSecretId};
 use crate::seal::{self, Keyring};
+use crate::secret::Secret;
 use chrono::{NaiveDateTime, TimeDelta};
 use diesel::prelude::*;
 
@@ -29,7 +30,7 @@ pub const FEDERATION: &str = "Workload identity federation";
 pub struct AccessToken {
     /// Its key.
     pub id: String,
-    digest: String,
+    digest: Secret,
     /// The client that got it; none where federation did.
     pub client_id: Option<ClientId>,
     secret_id: Option<ClientSecretId>,
@@ -51,7 +52,7 @@ pub struct Issued {
     /// Whose it is, in words.
     pub label: String,
     /// The token itself.
-    pub token: String,
+    pub token: Secret,
 }
 
 /// Issues an access token to a client that proved itself with a secret (their keys), or else to federation.
@@ -62,10 +63,10 @@ pub(super) fn issue(
 ) -> Result<Issued> {
     let now = tx.now;
     prune(tx, holder.map(|(client, _)| client))?;
-    let token = format!("{PREFIX}{}", seal::secret());
+    let token = Secret::new(format!("{PREFIX}{}", seal::secret()));
     let row = AccessToken {
         id: new_id(),
-        digest: tx.keys.digest(DIGEST, &token),
+        digest: Secret::new(tx.keys.digest(DIGEST, token.expose())),
         client_id: holder.map(|(client, _)| client.clone()),
         secret_id: holder.map(|(_, secret)| secret.clone()),
         label: label.to_owned(),
@@ -110,7 +111,7 @@ pub(super) fn admit(
     let mine = tokens::table.filter(tokens::digest.eq(keys.digest(DIGEST, presented)));
     let token: Option<AccessToken> = mine.select(AccessToken::as_select()).first(conn).optional()?;
     // The look-up by a keyed digest tells an attacker nothing; the comparison below is in constant time.
-    let known = token.filter(|token| keys.recognises(DIGEST, presented, &token.digest));
+    let known = token.filter(|token| keys.recognises(DIGEST, presented, token.digest.expose()));
     Ok(match known {
         None => Err(TokenRefusal::Unknown),
         Some(token) if token.revoked_at.is_some() => Err(TokenRefusal::Revoked),
@@ -170,7 +171,7 @@ mod tests {
     fn issued(test: &TestOrg, count: i64) -> Vec<String> {
         let many = move |tx: &mut Tx| {
             (0..count)
-                .map(|_| issue(tx, None, FEDERATION).map(|issued| issued.token))
+                .map(|_| issue(tx, None, FEDERATION).map(|issued| issued.token.expose().to_owned()))
                 .collect::<Result<Vec<_>>>()
         };
         test.write(&Actor::Entra, many).unwrap()

@@ -11,6 +11,7 @@ use crate::domain::{Noted, Tx, names};
 use crate::error::{Error, Result};
 use crate::keys::{ClientId, ClientSecretId};
 use crate::seal::{self, Keyring};
+use crate::secret::Secret;
 use chrono::{Months, NaiveDateTime, TimeDelta};
 use diesel::prelude::*;
 use uuid::Uuid;
@@ -47,11 +48,11 @@ pub struct Client {
 /// What a client proves itself with, without the secret itself.
 #[derive(Clone, Debug, Queryable, Selectable, Insertable)]
 #[diesel(table_name = secrets)]
-pub struct Secret {
+pub struct ClientSecret {
     /// Its key.
     pub id: ClientSecretId,
     client_id: ClientId,
-    digest: String,
+    digest: Secret,
     /// Who made it.
     pub created_by: String,
     /// When, in UTC.
@@ -114,7 +115,7 @@ impl Client {
     }
 }
 
-impl Secret {
+impl ClientSecret {
     /// Whether it would be accepted at `now`.
     #[must_use]
     pub fn is_live(&self, now: NaiveDateTime) -> bool {
@@ -123,7 +124,7 @@ impl Secret {
 }
 
 /// The clients that were not removed, oldest first, each with its secrets, newest first.
-pub fn list(conn: &mut Conn) -> Result<Vec<(Client, Vec<Secret>)>> {
+pub fn list(conn: &mut Conn) -> Result<Vec<(Client, Vec<ClientSecret>)>> {
     let mine = clients::table.filter(clients::removed_at.is_null()).order(clients::id);
     let mine: Vec<Client> = mine.select(Client::as_select()).load(conn)?;
     mine.into_iter().map(|client| secrets_of(conn, &client.id).map(|secrets| (client, secrets))).collect()
@@ -136,20 +137,20 @@ pub fn find(conn: &mut Conn, id: &ClientId) -> Result<Client> {
     found.ok_or(Error::NotFound("OAuth client"))
 }
 
-fn secrets_of(conn: &mut Conn, client: &ClientId) -> Result<Vec<Secret>> {
+fn secrets_of(conn: &mut Conn, client: &ClientId) -> Result<Vec<ClientSecret>> {
     let mine = secrets::table.filter(secrets::client_id.eq(client)).order(secrets::id.desc());
-    Ok(mine.select(Secret::as_select()).load(conn)?)
+    Ok(mine.select(ClientSecret::as_select()).load(conn)?)
 }
 
 /// How many clients will have no secret that is still good at `then`.
 pub fn ending(conn: &mut Conn, then: NaiveDateTime) -> Result<i64> {
-    let ends = |secrets: &[Secret]| !secrets.iter().any(|secret| secret.is_live(then));
+    let ends = |secrets: &[ClientSecret]| !secrets.iter().any(|secret| secret.is_live(then));
     let count = list(conn)?.iter().filter(|(_, secrets)| ends(secrets)).count();
     i64::try_from(count).map_err(Error::internal)
 }
 
 /// Makes a client with its first secret, which is answered, good for so many years.
-pub fn create(tx: &mut Tx, label: &str, years: u32) -> Result<Noted<(Client, String)>> {
+pub fn create(tx: &mut Tx, label: &str, years: u32) -> Result<Noted<(Client, Secret)>> {
     let label = label.trim();
     if label.is_empty() || label.chars().count() > LONGEST_LABEL {
         let message =
@@ -182,7 +183,7 @@ pub fn create(tx: &mut Tx, label: &str, years: u32) -> Result<Noted<(Client, Str
 }
 
 /// Makes another secret of a client, to be good beside those that it has.
-pub fn add_secret(tx: &mut Tx, id: &ClientId, years: u32) -> Result<Noted<(Client, String)>> {
+pub fn add_secret(tx: &mut Tx, id: &ClientId, years: u32) -> Result<Noted<(Client, Secret)>> {
     let (client, now) = (find(tx.conn, id)?, tx.now);
     let months = match years {
         1..=3 => Months::new(12 * years),
@@ -195,11 +196,11 @@ pub fn add_secret(tx: &mut Tx, id: &ClientId, years: u32) -> Result<Noted<(Clien
         let message = format!("A client can have {MOST_SECRETS} live secrets at most. Revoke one first.");
         return Err(Error::Conflict(message));
     }
-    let plain = format!("{PREFIX}{}", seal::secret());
-    let secret = Secret {
+    let plain = Secret::new(format!("{PREFIX}{}", seal::secret()));
+    let secret = ClientSecret {
         id: ClientSecretId::generate(),
         client_id: client.id.clone(),
-        digest: tx.keys.digest(DIGEST, &plain),
+        digest: Secret::new(tx.keys.digest(DIGEST, plain.expose())),
         created_by: tx.actor.name().to_owned(),
         created_at: now,
         expires_at: now.checked_add_months(months).ok_or_else(|| Error::internal("the calendar ended"))?,
@@ -245,15 +246,15 @@ pub fn authenticate(
     conn: &mut Conn,
     keys: &Keyring,
     identifier: &str,
-    secret: &str,
+    secret: &Secret,
     now: NaiveDateTime,
-) -> Result<std::result::Result<(Client, Secret), ClientRefusal>> {
+) -> Result<std::result::Result<(Client, ClientSecret), ClientRefusal>> {
     let named = clients::table.filter(clients::identifier.eq(identifier));
     let client: Option<Client> = named.select(Client::as_select()).first(conn).optional()?;
-    let matching = secrets::table.filter(secrets::digest.eq(keys.digest(DIGEST, secret)));
-    let known: Option<Secret> = matching.select(Secret::as_select()).first(conn).optional()?;
-    let digest = known.as_ref().map_or("", |known| &known.digest);
-    let is_right = keys.recognises(DIGEST, secret, digest);
+    let matching = secrets::table.filter(secrets::digest.eq(keys.digest(DIGEST, secret.expose())));
+    let known: Option<ClientSecret> = matching.select(ClientSecret::as_select()).first(conn).optional()?;
+    let digest = known.as_ref().map_or("", |known| known.digest.expose());
+    let is_right = keys.recognises(DIGEST, secret.expose(), digest);
     Ok(match (client, known) {
         (None, _) => Err(ClientRefusal::UnknownClient),
         (Some(client), _) if client.removed_at.is_some() => Err(ClientRefusal::Removed),
@@ -269,7 +270,7 @@ pub fn authenticate(
 }
 
 /// Issues an access token to a client that proved itself with this secret, if both are still good.
-pub fn issue(tx: &mut Tx, client: &Client, secret: &Secret) -> Result<Noted<Issued>> {
+pub fn issue(tx: &mut Tx, client: &Client, secret: &ClientSecret) -> Result<Noted<Issued>> {
     let now = tx.now;
     if !secrets_of(tx.conn, &client.id)?.iter().any(|mine| mine.id == secret.id && mine.is_live(now)) {
         return Err(Error::Conflict("The client secret was revoked.".to_owned()));

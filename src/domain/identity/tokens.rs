@@ -6,6 +6,7 @@ use crate::domain::audit::{Action, Change, Kind, Subject};
 use crate::domain::{Noted, Tx, names, new_id};
 use crate::error::{Error, Result};
 use crate::seal::{self, Keyring};
+use crate::secret::Secret;
 use chrono::{NaiveDateTime, TimeDelta};
 use diesel::prelude::*;
 
@@ -29,8 +30,8 @@ pub struct Token {
     pub id: String,
     /// What it is for.
     pub label: String,
-    digest: String,
-    sealed: String,
+    digest: Secret,
+    sealed: Secret,
     /// Who made it.
     pub created_by: String,
     /// When, in UTC.
@@ -67,6 +68,16 @@ impl Token {
         self.last_used_at.is_none_or(|last| now - last >= NOTE_AFTER)
     }
 
+    fn opened(&self, keys: &Keyring) -> Result<Secret> {
+        let opened = keys.open_sealed(SEALED, self.sealed.expose());
+        opened.map(Secret::new).ok_or_else(|| {
+            Error::Conflict(format!(
+                "The token “{}” was sealed with another key file, or is damaged in the database. Create another token.",
+                self.label
+            ))
+        })
+    }
+
     fn subject(&self) -> Subject<'_> {
         Subject { kind: Kind::Token, id: &self.id, name: &self.label }
     }
@@ -91,7 +102,7 @@ pub fn live(conn: &mut Conn, key: &str, now: NaiveDateTime) -> Result<Token> {
 }
 
 /// Makes a token and answers its secret.
-pub fn create(tx: &mut Tx, label: &str, expires_in_days: Option<u32>) -> Result<Noted<(Token, String)>> {
+pub fn create(tx: &mut Tx, label: &str, expires_in_days: Option<u32>) -> Result<Noted<(Token, Secret)>> {
     let label = label.trim();
     if label.is_empty() || label.chars().count() > LONGEST_LABEL {
         let message =
@@ -115,12 +126,12 @@ pub fn create(tx: &mut Tx, label: &str, expires_in_days: Option<u32>) -> Result<
             "At most {MOST_LIVE} tokens can be live at once. Revoke one first."
         )));
     }
-    let secret = format!("{PREFIX}{}", seal::secret());
+    let secret = Secret::new(format!("{PREFIX}{}", seal::secret()));
     let token = Token {
         id: new_id(),
         label: label.to_owned(),
-        digest: tx.keys.digest(DIGEST, &secret),
-        sealed: tx.keys.seal(SEALED, &secret),
+        digest: Secret::new(tx.keys.digest(DIGEST, secret.expose())),
+        sealed: Secret::new(tx.keys.seal(SEALED, secret.expose())),
         created_by: tx.actor.name().to_owned(),
         created_at: now,
         expires_at: expires_in_days.map(|days| now + TimeDelta::days(days.into())),
@@ -134,7 +145,7 @@ pub fn create(tx: &mut Tx, label: &str, expires_in_days: Option<u32>) -> Result<
 }
 
 /// Shows a live token again: the one asked for, else the newest; the first reveal of all makes one.
-pub fn reveal(tx: &mut Tx, id: Option<&str>) -> Result<Noted<(Token, String)>> {
+pub fn reveal(tx: &mut Tx, id: Option<&str>) -> Result<Noted<(Token, Secret)>> {
     let now = tx.now;
     let token = match id {
         Some(id) => Some(find(tx.conn, id)?),
@@ -151,25 +162,16 @@ pub fn reveal(tx: &mut Tx, id: Option<&str>) -> Result<Noted<(Token, String)>> {
             token.label
         )));
     }
-    let secret = tx.keys.open_sealed(SEALED, &token.sealed).ok_or_else(|| {
-        Error::Conflict(format!(
-            "The token “{}” was sealed with another key file. Create another token.",
-            token.label
-        ))
-    })?;
+    let secret = token.opened(tx.keys)?;
     let noted = tx.note(Action::TokenRevealed, token.subject(), &[])?;
     Ok(noted.with((token, secret)))
 }
 
 /// The newest live token in the clear, for the program's own use: nobody is shown it.
-pub fn newest(conn: &mut Conn, keys: &Keyring, now: NaiveDateTime) -> Result<String> {
+pub fn newest(conn: &mut Conn, keys: &Keyring, now: NaiveDateTime) -> Result<Secret> {
     let newest = list(conn)?.into_iter().find(|token| token.is_live(now));
-    let secret = newest.and_then(|token| keys.open_sealed(SEALED, &token.sealed));
-    secret.ok_or_else(|| {
-        Error::Conflict(
-            "There is no live API token. Press “Show user provisioning information” first.".to_owned(),
-        )
-    })
+    let none = "There is no live API token. Press “Show user provisioning information” first.";
+    newest.ok_or_else(|| Error::Conflict(none.to_owned()))?.opened(keys)
 }
 
 /// Refuses the token from now on, for good.
@@ -193,7 +195,7 @@ pub fn admit(
     let mine = api_tokens::table.filter(api_tokens::digest.eq(keys.digest(DIGEST, presented)));
     let token: Option<Token> = mine.select(Token::as_select()).first(conn).optional()?;
     // The look-up by a keyed digest tells an attacker nothing; the comparison below is in constant time.
-    let known = token.filter(|token| keys.recognises(DIGEST, presented, &token.digest));
+    let known = token.filter(|token| keys.recognises(DIGEST, presented, token.digest.expose()));
     Ok(match known {
         None => Err(TokenRefusal::Unknown),
         Some(token) if token.revoked_at.is_some() => Err(TokenRefusal::Revoked),

@@ -52,10 +52,13 @@ impl TryFrom<Stored> for Import {
     type Error = Error;
 
     fn try_from(stored: Stored) -> Result<Self> {
+        let what = format!("What is kept of the file {}", stored.file_name);
+        let remedy = "Nobody’s licence depends on it: upload the file again where it was not applied.";
+        let damaged = |cause| Error::damaged(&what, remedy, cause);
         Ok(Self {
-            remarks: serde_json::from_str(&stored.remarks).map_err(Error::internal)?,
-            counts: serde_json::from_str(&stored.counts).map_err(Error::internal)?,
-            seats: serde_json::from_str(&stored.seats).map_err(Error::internal)?,
+            remarks: serde_json::from_str(&stored.remarks).map_err(damaged)?,
+            counts: serde_json::from_str(&stored.counts).map_err(damaged)?,
+            seats: serde_json::from_str(&stored.seats).map_err(damaged)?,
             id: stored.id,
             file_name: stored.file_name,
             state: stored.state,

@@ -2,7 +2,7 @@
 
 use super::{Event, Operation, Outcome, Report};
 use crate::characters;
-use crate::domain::audit::Change;
+use crate::domain::audit::{self, Change};
 use crate::domain::groups::by_entra::{MEMBERS_ADDED, MEMBERS_REMOVED};
 
 impl Operation {
@@ -54,7 +54,8 @@ impl Event {
     /// What changed, attribute by attribute.
     #[must_use]
     pub fn changes(&self) -> Vec<Change> {
-        serde_json::from_str(&self.changes).unwrap_or_default()
+        let damaged = |_| vec![Change::set("what changed", audit::DAMAGED)];
+        serde_json::from_str(&self.changes).unwrap_or_else(damaged)
     }
 
     /// What Entra ID did, in a plain sentence; or who else it was.

@@ -8,6 +8,7 @@ use crate::certificate::{self, Certificate};
 use crate::db::Conn;
 use crate::db::schema::{idp_certificates, idp_certificates_removed};
 use crate::domain::audit::{Action, Change};
+use crate::domain::expiry::Remaining;
 use crate::domain::sessions::{self, Ending};
 use crate::domain::{Noted, Role, Tx, new_id};
 use crate::error::{Error, Result};
@@ -21,6 +22,9 @@ use std::collections::HashMap;
 
 /// So many are kept that an owner approved of, and as many that wait for one: those take no place from these.
 const MOST: usize = 10;
+
+/// Stands for the thumbprint of a certificate that is stored and cannot be read.
+pub(super) const DAMAGED: &str = "(damaged in the database)";
 
 /// A certificate with which the identity provider signs.
 #[derive(Clone, Debug, Queryable, Selectable, Insertable)]
@@ -53,7 +57,16 @@ impl Trusted {
     /// Its SHA-1 thumbprint, as Entra ID's pages show it.
     #[must_use]
     pub fn thumbprint(&self) -> String {
-        BASE64.decode(&self.der).map(|der| certificate::thumbprint(&der)).unwrap_or_default()
+        self.bytes().map_or_else(|_| DAMAGED.to_owned(), |der| certificate::thumbprint(&der))
+    }
+
+    /// The certificate in DER form.
+    fn bytes(&self) -> Result<Vec<u8>> {
+        BASE64.decode(&self.der).map_err(|cause| {
+            let what = format!("The signing certificate {} ({})", self.subject, self.fingerprint);
+            let remedy = "Remove it under Identity Management, Single sign-on, and enter it again.";
+            Error::damaged(&what, remedy, cause)
+        })
     }
 
     /// The greatest role that it signs in. Without an owner's approval that is none; what was trusted before approval was
@@ -75,10 +88,10 @@ impl Trusted {
         certificate::prints(&self.thumbprint(), &self.fingerprint)
     }
 
-    /// Whole days until it expires; negative once it has.
+    /// How long it is good.
     #[must_use]
-    pub fn days_left(&self, now: NaiveDateTime) -> i64 {
-        (self.not_after - now).num_days() - i64::from(self.not_after < now)
+    pub fn remaining(&self, now: NaiveDateTime) -> Remaining {
+        Remaining::of(self.not_after, now)
     }
 }
 
@@ -95,12 +108,11 @@ pub fn in_use(conn: &mut Conn) -> Result<Vec<Trusted>> {
 
 /// The certificates as signatures are held against them.
 pub fn keys(conn: &mut Conn) -> Result<Vec<TrustedKey>> {
-    let key = |trusted: Trusted| TrustedKey {
-        der: BASE64.decode(&trusted.der).unwrap_or_default(),
-        fingerprint: trusted.fingerprint,
-        not_after: trusted.not_after,
+    let key = |trusted: Trusted| {
+        let der = trusted.bytes()?;
+        Ok(TrustedKey { der, fingerprint: trusted.fingerprint, not_after: trusted.not_after })
     };
-    Ok(in_use(conn)?.into_iter().map(key).collect())
+    in_use(conn)?.into_iter().map(key).collect()
 }
 
 /// What came of trusting some.

@@ -1,7 +1,7 @@
 //! What the settings of single sign-on must be to be kept.
 
 use super::certificates;
-use super::settings::Settings;
+use super::settings::{self, Settings};
 use crate::address;
 use crate::characters;
 use crate::db::Conn;
@@ -76,20 +76,46 @@ pub(super) fn complete(conn: &mut Conn, before: &Settings, wish: &Settings) -> R
         return Ok(());
     }
     let begins = !before.enabled;
-    let mut missing = Vec::new();
-    let mut need = |there: bool, was_there: bool, field, message: &str| {
-        if !there && (begins || was_there) {
-            missing.push(Complaint { field, message: message.to_owned() });
-        }
-    };
-    let login = "Enter the login URL before switching single sign-on on.";
-    need(wish.login_url.is_some(), before.login_url.is_some(), "login_url", login);
-    let issuer = "Enter the Microsoft Entra Identifier before switching single sign-on on.";
-    need(wish.issuer.is_some(), before.issuer.is_some(), "issuer", issuer);
     let certified = !begins || !certificates::in_use(conn)?.is_empty();
-    let certificate = "Add a signing certificate before switching single sign-on on.";
-    need(certified, true, "certificate", certificate);
+    let (needs, before) = (needs(wish, certified), needs(before, true));
+    let missing: Vec<Complaint> = needs
+        .into_iter()
+        .zip(before)
+        .filter(|(need, before)| !need.is_there && (begins || before.is_there))
+        .map(|(Need { field, message, .. }, _)| Complaint { field, message: message.to_owned() })
+        .collect();
     if missing.is_empty() { Ok(()) } else { Err(Error::Invalid(missing)) }
+}
+
+/// Something without which nobody can sign in by single sign-on.
+struct Need {
+    field: &'static str,
+    message: &'static str,
+    is_there: bool,
+}
+
+/// What single sign-on needs; `certified`: whether there is a certificate in use.
+fn needs(settings: &Settings, certified: bool) -> [Need; 3] {
+    let need = |field, message, is_there| Need { field, message, is_there };
+    [
+        need(
+            "login_url",
+            "Enter the login URL before switching single sign-on on.",
+            settings.login_url.is_some(),
+        ),
+        need(
+            "issuer",
+            "Enter the Microsoft Entra Identifier before switching single sign-on on.",
+            settings.issuer.is_some(),
+        ),
+        need("certificate", "Add a signing certificate before switching single sign-on on.", certified),
+    ]
+}
+
+/// Whether all is in force that single sign-on needs.
+pub fn is_complete(conn: &mut Conn) -> Result<bool> {
+    let certified = !certificates::in_use(conn)?.is_empty();
+    Ok(needs(&settings::read(conn)?, certified).iter().all(|need| need.is_there))
 }
 
 /// One to which browsers may be sent, without a name or a password in it.

@@ -9,6 +9,7 @@ use super::requests::Purpose;
 use crate::characters;
 use crate::db::Conn;
 use crate::db::schema::sso_events;
+use crate::domain::audit;
 use crate::domain::page::{At, Page, newest_first};
 use crate::domain::retention::surplus;
 use crate::domain::text_enum::text_enum;
@@ -182,7 +183,10 @@ impl Event {
     /// All that is known beyond the sentence.
     #[must_use]
     pub fn details(&self) -> Details {
-        serde_json::from_str(&self.details).unwrap_or_default()
+        serde_json::from_str(&self.details).unwrap_or_else(|_| Details {
+            warnings: vec![format!("What else was noted of it {}.", audit::DAMAGED)],
+            ..Details::default()
+        })
     }
 }
 

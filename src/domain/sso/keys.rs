@@ -3,6 +3,7 @@
 //! A new key is first published beside the old one; once Entra ID has its certificate it takes over, and the old one
 //! opens what is still encrypted for it until it is removed.
 
+use super::certificates::DAMAGED;
 use super::{Here, SUBJECT, settings};
 use crate::certificate::{self, Certificate};
 use crate::db::Conn;
@@ -14,6 +15,7 @@ use crate::error::{Error, Result};
 use crate::saml::key_pair::KeyPair;
 use crate::saml::metadata::ServiceProvider;
 use crate::seal::Keyring;
+use crate::secret::Secret;
 use crate::threads::assert_may_take_long;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
@@ -42,7 +44,7 @@ text_enum! {
 pub struct Key {
     /// Its key in the store.
     pub id: String,
-    sealed_key: String,
+    sealed_key: Secret,
     /// The certificate, in Base64 of its DER form.
     pub der: String,
     /// Its SHA-256 fingerprint.
@@ -60,7 +62,8 @@ impl Key {
     /// # Errors
     /// If what is stored cannot be opened.
     pub fn pair(&self, keys: &Keyring) -> Result<KeyPair> {
-        let private_key = keys.open_sealed(PURPOSE, &self.sealed_key).ok_or_else(|| {
+        let opened = keys.open_sealed(PURPOSE, self.sealed_key.expose());
+        let private_key = opened.map(Secret::new).ok_or_else(|| {
             let what = format!("Our own key to the certificate {}", self.fingerprint);
             let remedy = "Make a new certificate under Identity Management, Single sign-on, let it take over, and remove \
                           this one.";
@@ -72,7 +75,7 @@ impl Key {
     /// Its SHA-1 thumbprint, as Entra ID's pages show it.
     #[must_use]
     pub fn thumbprint(&self) -> String {
-        BASE64.decode(&self.der).map(|der| certificate::thumbprint(&der)).unwrap_or_default()
+        BASE64.decode(&self.der).map_or_else(|_| DAMAGED.to_owned(), |der| certificate::thumbprint(&der))
     }
 
     /// Both forms in which people compare its certificate.
@@ -106,7 +109,7 @@ pub fn own(org: &Org, here: &Here) -> Result<Vec<Key>> {
 
 /// A new key of ours, made and yet to be kept.
 pub struct Prepared {
-    private_key: String,
+    private_key: Secret,
     certificate: Certificate,
 }
 
@@ -163,7 +166,7 @@ pub fn add(tx: &mut Tx, prepared: Prepared) -> Result<Noted<Key>> {
     let Prepared { private_key, certificate } = prepared;
     let key = Key {
         id: new_id(),
-        sealed_key: tx.keys.seal(PURPOSE, &private_key),
+        sealed_key: Secret::new(tx.keys.seal(PURPOSE, private_key.expose())),
         der: certificate.der,
         fingerprint: certificate.fingerprint,
         state,

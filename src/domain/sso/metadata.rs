@@ -201,10 +201,13 @@ impl Source {
         Ok(address.map(|address| Self { address, approved }))
     }
 
-    /// Where it is; nowhere if it is no address.
-    #[must_use]
-    pub fn url(&self) -> Option<Url> {
-        Url::parse(&self.address).ok()
+    /// Where it is.
+    ///
+    /// # Errors
+    /// Where what is stored is no address: the next reading tells of it.
+    pub fn url(&self) -> Result<Url> {
+        let text = "The metadata URL that is stored is no address. Enter it again.";
+        Url::parse(&self.address).map_err(|_| Error::invalid("metadata_url", text))
     }
 }
 

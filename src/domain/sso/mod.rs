@@ -55,6 +55,7 @@ pub mod warnings;
 pub mod ways_out;
 
 pub use certificates::Trusted;
+pub use checks::is_complete;
 pub use settings::{Settings, Trust};
 
 /// The key of the one identity provider.

@@ -143,7 +143,8 @@ impl NewSession {
     }
 
     pub(super) fn unpack(conn: &mut Conn, text: &str) -> Result<Self> {
-        let packed: Packed = serde_json::from_str(text).map_err(Error::internal)?;
+        let damaged = |cause| Error::damaged("The sign-in that waits", "Sign in once more.", cause);
+        let packed: Packed = serde_json::from_str(text).map_err(damaged)?;
         let Packed { user, name_id, session_index, came_by, return_to, proved_at, until } = packed;
         let user = users::find(conn, &user)?;
         Ok(Self { user, name_id, session_index, came_by, return_to, proved_at, until })

@@ -12,7 +12,7 @@ use chrono::{NaiveDateTime, TimeDelta};
 use diesel::prelude::*;
 
 /// Long enough to register a second factor on the way.
-const LIFETIME: TimeDelta = TimeDelta::minutes(30);
+pub(super) const LIFETIME: TimeDelta = TimeDelta::minutes(30);
 /// How many requests of people who are not signed in may be open: of one subscriber, behind whose address a whole company
 /// may be, and altogether. Anybody can ask to be sent to the identity provider, and each request is a line in the store.
 /// The addresses of a network are counted apart, so that none of them pushes another's sign-in out.

@@ -163,7 +163,9 @@ fn mismatched(mismatch: Mismatch) -> Cause {
         }
         Mismatch::Answered => Cause::new("replay", "The request that it answers was answered before."),
         Mismatch::Late => {
-            Cause::new("request_expired", "It answers a request that was sent more than 30 minutes ago.")
+            let minutes = requests::LIFETIME.num_minutes();
+            let sentence = format!("It answers a request that was sent more than {minutes} minutes ago.");
+            Cause::new("request_expired", sentence)
         }
         Mismatch::OtherPurpose => {
             Cause::new("in_response_to", "It answers a request of ours that did not ask for a sign-in.")

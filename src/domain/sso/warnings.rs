@@ -2,11 +2,9 @@
 
 use super::{certificates, keys, metadata, policy, settings};
 use crate::db::Conn;
+use crate::domain::expiry::Remaining;
 use crate::error::Result;
-use chrono::{NaiveDateTime, TimeDelta};
-
-/// Microsoft warns 60 days before a certificate ends, too.
-const CERTIFICATE_DAYS: i64 = 60;
+use chrono::NaiveDateTime;
 
 /// One worry: whether it is bad already, and what it is.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -24,8 +22,8 @@ pub fn list(conn: &mut Conn, now: NaiveDateTime) -> Result<Vec<Worry>> {
     let trusted = certificates::in_use(conn)?;
     // The longest valid comes first: while that one is good, Entra ID has what it needs here.
     if let Some(last) = trusted.first() {
-        worries.extend(match last.days_left(now) {
-            ..0 => Some(Worry {
+        worries.extend(match last.remaining(now) {
+            Remaining::Over => Some(Worry {
                 bad: settings.enabled,
                 text: format!(
                     "The signing certificate {}, {}, has expired: nobody can sign in with it.",
@@ -33,7 +31,7 @@ pub fn list(conn: &mut Conn, now: NaiveDateTime) -> Result<Vec<Worry>> {
                     last.prints()
                 ),
             }),
-            days @ 0..=CERTIFICATE_DAYS => Some(Worry {
+            Remaining::Soon(days) => Some(Worry {
                 bad: false,
                 text: format!(
                     "The signing certificate {}, {}, expires in {days} days.",
@@ -41,7 +39,7 @@ pub fn list(conn: &mut Conn, now: NaiveDateTime) -> Result<Vec<Worry>> {
                     last.prints()
                 ),
             }),
-            _ => None,
+            Remaining::Long => None,
         });
     }
     if settings.enabled && trusted.iter().any(|one| !one.approved && !one.kept_at_upgrade) {
@@ -68,7 +66,7 @@ pub fn list(conn: &mut Conn, now: NaiveDateTime) -> Result<Vec<Worry>> {
     }
     let uses_ours = settings.sign_requests || settings.require_encryption;
     if let Some(own) = keys::list(conn)?.first().filter(|_| uses_ours)
-        && own.not_after - now <= TimeDelta::days(CERTIFICATE_DAYS)
+        && Remaining::of(own.not_after, now) != Remaining::Long
     {
         let text =
             "Our own certificate ends soon. Make the next one, upload it in Entra ID, then let it take over.";

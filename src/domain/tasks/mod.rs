@@ -141,13 +141,15 @@ impl Task {
             }
             ("entra", _) => Actor::Entra,
             ("command line", _) => Actor::CommandLine,
-            _ => Actor::Rollcall,
+            ("rollcall", _) => Actor::Rollcall,
+            // Whoever cannot be told is nobody, and may do nothing.
+            _ => Actor::Person { id: UserId::generate(), name: self.actor_name.clone(), role: Role::None },
         }
     }
 
     /// What is to be done, as it was asked for.
     pub fn what<T: DeserializeOwned>(&self) -> Result<T> {
-        serde_json::from_str(&self.what).map_err(Error::internal)
+        serde_json::from_str(&self.what).map_err(|cause| self.damaged(cause))
     }
 
     /// Notes what came of it on the way.
@@ -158,7 +160,13 @@ impl Task {
 
     /// Where the next slice goes on.
     pub(super) fn position<T: DeserializeOwned>(&self) -> Result<Option<T>> {
-        self.position.as_deref().map(serde_json::from_str).transpose().map_err(Error::internal)
+        let position = self.position.as_deref().map(serde_json::from_str).transpose();
+        position.map_err(|cause| self.damaged(cause))
+    }
+
+    fn damaged(&self, cause: serde_json::Error) -> Error {
+        let what = format!("The long work “{}” of {}", self.kind.as_str(), super::in_words(self.started_at));
+        Error::damaged(&what, "What it did so far stays. Begin it anew.", cause)
     }
 
     pub(super) fn go_on_from(&mut self, position: &impl Serialize) -> Result<()> {

@@ -72,7 +72,6 @@ part! {
         site_sent: String,
         site_sent_key: String,
         site_urn: String,
-        password_hash: String,
         deactivated_at: NaiveDateTime,
         deleted_in_entra_at: NaiveDateTime,
         held: Held,
@@ -93,6 +92,8 @@ part! {
     } but {
         // Never written again.
         id, origin, created_at, search_no,
+        // Written by `store_password`, which has the hash.
+        has_password,
         // Each written where it changed, or always.
         profile, user_name_key, sort_name, look_key, look_written, search_text, updated_at, version,
     }

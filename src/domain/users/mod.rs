@@ -63,7 +63,7 @@ pub use profile::{Email, Profile};
 pub use reach::Reach;
 pub use store::{Census, census, last_hold};
 use store::{free_user_name, insert};
-pub(super) use store::{store, store_over};
+pub(super) use store::{password_hash, store, store_over, store_password};
 
 /// The values of `seen`: invisible to Entra ID, visible where all users are, and visible in any case.
 pub(super) const HIDDEN: i32 = 0;
@@ -105,6 +105,7 @@ text_enum! {
 }
 
 /// An account.
+#[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own about an account")]
 #[derive(Clone, Debug, Queryable, Selectable, Insertable)]
 #[diesel(table_name = users)]
 pub struct User {
@@ -140,8 +141,11 @@ pub struct User {
     pub role: Role,
     /// For an owner: whether an owner put the account under Entra ID's management.
     pub handed_over: bool,
-    /// The password's argon2id hash, where the account has a password.
-    pub password_hash: Option<String>,
+    /// Whether the account has a password. Its hash is read where a password is verified, and nowhere else.
+    #[diesel(select_expression = users::password_hash.is_not_null())]
+    #[diesel(select_expression_type = diesel::dsl::IsNotNull<users::password_hash>)]
+    #[diesel(skip_insertion)]
+    pub has_password: bool,
     /// When it was made, in UTC.
     pub created_at: NaiveDateTime,
     /// When it last changed, in UTC.
@@ -238,7 +242,7 @@ impl User {
             origin,
             role: Role::None,
             handed_over: false,
-            password_hash: None,
+            has_password: false,
             created_at: tx.now,
             updated_at: tx.now,
             deactivated_at: None,
@@ -481,9 +485,16 @@ pub fn name_of_scim_id(conn: &mut Conn, scim_id: &str) -> Result<String> {
     Ok(with_scim_id(conn, scim_id)?.map_or_else(|| scim_id.to_owned(), |user| user.name()))
 }
 
-/// Refuses whoever may not decide over this account: one with a role in the console belongs to the owners.
+/// Whether somebody may decide over this account: one with a role in the console belongs to the owners. Entra ID is held
+/// to what it may by rules of its own.
+#[must_use]
+pub fn is_decided_by(user: &User, actor: &super::Actor) -> bool {
+    user.role == Role::None || actor.is_owner() || *actor == super::Actor::Entra
+}
+
+/// Refuses whoever may not decide over this account.
 pub(super) fn may_decide(tx: &Tx, user: &User) -> Result<()> {
-    if user.role == Role::None || tx.actor.is_owner() || *tx.actor == super::Actor::Entra {
+    if is_decided_by(user, tx.actor) {
         return Ok(());
     }
     Err(Error::Forbidden(format!(
@@ -495,7 +506,7 @@ pub(super) fn may_decide(tx: &Tx, user: &User) -> Result<()> {
 
 /// Refuses what would leave no protected owner who can sign in by password.
 pub(super) fn keep_an_owner(tx: &mut Tx, losing: &User) -> Result<()> {
-    if !(losing.is_protected() && losing.active && losing.password_hash.is_some()) {
+    if !(losing.is_protected() && losing.active && losing.has_password) {
         return Ok(());
     }
     let others: i64 =

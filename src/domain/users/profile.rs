@@ -160,17 +160,17 @@ impl Profile {
             told
         });
         let mut told: Vec<String> = told.collect();
-        told.extend(self.more_without_hidden(before.map(|(_, before)| before.more.as_str())));
+        told.extend(self.more_without_hidden(before.map(|(_, before)| before.more.as_str()))?);
         Ok(told)
     }
 
     /// The same for what only SCIM knows, as far as it is new.
-    fn more_without_hidden(&mut self, before: Option<&str>) -> Vec<String> {
+    fn more_without_hidden(&mut self, before: Option<&str>) -> Result<Vec<String>> {
         if before == Some(self.more.as_str()) {
-            return Vec::new();
+            return Ok(Vec::new());
         }
-        let mut more: Map<String, Value> = read_more(&self.more);
-        let before = before.map(read_more).unwrap_or_default();
+        let mut more: Map<String, Value> = read_more(&self.more)?;
+        let before = before.map(read_more).transpose()?.unwrap_or_default();
         let new = more.iter_mut().filter(|(name, value)| before.get(name.as_str()) != Some(&**value));
         let mut told = Vec::new();
         for (name, value) in new {
@@ -179,7 +179,7 @@ impl Profile {
         if !told.is_empty() {
             self.more = Value::Object(more).to_string();
         }
-        told
+        Ok(told)
     }
 
     /// All that is text for people: the user name and what others name by have rules of their own.
@@ -201,18 +201,21 @@ impl Profile {
             });
             changes.extend(Change::of(label, before?.as_deref(), after?.as_deref()));
         }
-        changes.extend(self.further_changes(after));
+        changes.extend(self.further_changes(after)?);
         Ok(changes)
     }
 
-    fn further_changes(&self, after: &Self) -> Vec<Change> {
-        let [before, after] = [self, after].map(|profile| read_more(&profile.more));
+    fn further_changes(&self, after: &Self) -> Result<Vec<Change>> {
+        if self.more == after.more {
+            return Ok(Vec::new());
+        }
+        let (before, after) = (read_more(&self.more)?, read_more(&after.more)?);
         let names = before.keys().chain(after.keys().filter(|name| !before.contains_key(*name)));
         let changes = names.filter_map(|name| {
             let [before, after] = [&before, &after].map(|more| more.get(name).map(describe));
             Change::of(name, before.as_deref(), after.as_deref())
         });
-        changes.collect()
+        Ok(changes.collect())
     }
 
     fn fields(&self) -> [(&'static str, &'static str, Option<&str>); 13] {
@@ -265,8 +268,10 @@ pub(super) fn emails_without_hidden(emails: &mut [Email], before: &[Email]) -> V
     parts.filter_map(|(label, text)| names::leave_out(label, text)).collect()
 }
 
-fn read_more(more: &str) -> Map<String, Value> {
-    serde_json::from_str(more).unwrap_or_default()
+fn read_more(more: &str) -> Result<Map<String, Value>> {
+    let remedy = "Delete the user here by hand, so that Entra ID makes the user again, or put the last good backup in place.";
+    serde_json::from_str(more)
+        .map_err(|cause| Error::damaged("What only SCIM knows of this user", remedy, cause))
 }
 
 /// Takes what cannot be seen out of every text in a value. The ends of lines stay: an address has several.

@@ -3,7 +3,7 @@
 //! Names are given to others when people leave, and whoever left may know the password: the role stays, but nobody comes
 //! in by what was good before, save by the object id, which is never given to anybody else. An owner is asked who it is.
 
-use super::{User, lifecycle, note};
+use super::{User, lifecycle, note, store_password};
 use crate::db::schema::sign_in_devices;
 use crate::domain::audit::Action;
 use crate::domain::{Role, Tx};
@@ -30,7 +30,10 @@ pub(super) fn begin_anew(tx: &mut Tx, user: &mut User) -> Result<()> {
     let links = lifecycle::void_links(tx, &user.id)?;
     let theirs = sign_in_devices::table.filter(sign_in_devices::user_id.eq(&user.id));
     let devices = diesel::delete(theirs).execute(tx.conn)?;
-    let had_password = user.password_hash.take().is_some();
+    let had_password = user.has_password;
+    if had_password {
+        store_password(tx, user, None)?;
+    }
     let had_names = user.has_confirmed_names();
     user.forget_confirmed_names();
     lifecycle::drop_sessions(tx, &user.id)?;

@@ -123,6 +123,20 @@ fn number_hold(tx: &mut Tx, before: &User, user: &mut User) -> Result<()> {
     Ok(())
 }
 
+/// Stores the hash of the account's password, or that it has none any more.
+pub(in crate::domain) fn store_password(tx: &mut Tx, user: &mut User, hash: Option<&str>) -> Result<()> {
+    let row = users::table.find(&user.id);
+    diesel::update(row).set(users::password_hash.eq(hash)).execute(tx.conn)?;
+    user.has_password = hash.is_some();
+    Ok(())
+}
+
+/// The hash of the account's password, if it has one.
+pub(in crate::domain) fn password_hash(conn: &mut Conn, id: &UserId) -> Result<Option<String>> {
+    let stored = users::table.find(id).select(users::password_hash).first(conn).optional()?;
+    Ok(stored.flatten())
+}
+
 /// The number of the latest state of what is held back of anybody.
 pub fn last_hold(conn: &mut Conn) -> Result<i64> {
     Ok(table::table.find(USERS).select(table::holds).first(conn)?)

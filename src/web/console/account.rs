@@ -8,6 +8,7 @@ use crate::domain::licenses;
 use crate::domain::sessions::{self, Reserved};
 use crate::domain::users::{self, lifecycle};
 use crate::error::Error;
+use crate::secret::{Secret, empty_field};
 use crate::web::device;
 use crate::web::extract::Address;
 use crate::web::forms::{Act, FormView, PageContext, Redirect};
@@ -51,9 +52,12 @@ pub(super) async fn show(mut page: PageContext) -> Answer {
 #[derive(Clone, Default, Serialize, Deserialize)]
 #[serde(default)]
 pub(super) struct Passwords {
-    current: String,
-    password: String,
-    password_again: String,
+    #[serde(serialize_with = "empty_field")]
+    current: Secret,
+    #[serde(serialize_with = "empty_field")]
+    password: Secret,
+    #[serde(serialize_with = "empty_field")]
+    password_again: Secret,
 }
 
 pub(super) async fn set_password(act: Act<Passwords>, address: Address) -> Answer {

@@ -1,7 +1,6 @@
 //! A try with a password: counted first, verified on threads of its own, then noted.
 
-use crate::domain::admins::passwords;
-use crate::domain::admins::sign_in::{self, Caller, Origin, PasswordSession};
+use crate::domain::admins::sign_in::{self, Caller, Origin, PasswordSession, Verification, Verified};
 use crate::domain::authority::Authority;
 use crate::domain::sessions::Method;
 use crate::domain::sso::policy;
@@ -9,6 +8,7 @@ use crate::domain::users::User;
 use crate::domain::{Actor, Org, Tx};
 use crate::error::{Error, Result};
 use crate::pool::{QueueKey, Requester};
+use crate::secret::Secret;
 use crate::web::device;
 use crate::web::extract::{Address, CurrentUser, OrgHandle};
 use crate::web::session::BrowserSession;
@@ -19,7 +19,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 /// Who tries what.
 struct Try {
     user_name: String,
-    password: String,
+    password: Secret,
     origin: Origin,
     caller: Caller,
     requester: Requester,
@@ -35,7 +35,7 @@ pub(super) async fn sign_in(
     org: &OrgHandle,
     address: &Address,
     user_name: &str,
-    password: &str,
+    password: &Secret,
 ) -> Result<(User, PasswordSession)> {
     let (keys, name, now) = (org.inner().keys().clone(), user_name.to_owned(), org.inner().now());
     let device = device::secret(request);
@@ -46,7 +46,7 @@ pub(super) async fn sign_in(
         Caller::Session(_) | Caller::Stranger => address.requester(),
     };
     let origin = Origin::of(&address.0);
-    let (user_name, password) = (user_name.to_owned(), password.to_owned());
+    let (user_name, password) = (user_name.to_owned(), password.clone());
     let authority = Actor::Rollcall.into();
     let tried = Try {
         user_name,
@@ -57,13 +57,13 @@ pub(super) async fn sign_in(
         authority,
         again: false,
     };
-    let user = verify(org, tried).await?;
-    let admitted = user.clone();
+    let verified = verify(org, tried).await?;
+    let user = verified.user.clone();
     // Whether the account is still what it was, the rule looks at itself.
     let authority = Authority::trusted(user.actor());
     let granted = org
         .write(authority, move |tx| {
-            sign_in::record_success(tx, &admitted, &origin, &caller, device.as_deref())
+            sign_in::record_success(tx, &verified, &origin, &caller, device.as_deref())
         })
         .await?;
     Ok((user, granted))
@@ -79,7 +79,7 @@ pub(super) async fn prove(
     current: &CurrentUser,
     org: &OrgHandle,
     address: &Address,
-    password: &str,
+    password: &Secret,
 ) -> Result<()> {
     let session = BrowserSession::of(request);
     if session.method() == Method::Sso {
@@ -107,19 +107,19 @@ pub(super) async fn prove(
     let caller = caller.await?;
     let tried = Try {
         user_name: current.0.profile.user_name.clone(),
-        password: password.to_owned(),
+        password: password.clone(),
         origin: origin.clone(),
         caller: caller.clone(),
         requester: current.requester(),
         authority: current.actor().without_proof(),
         again: true,
     };
-    let user = verify(org, tried).await?;
+    let verified = verify(org, tried).await?;
     let authority = current.actor().without_proof();
-    org.write(authority, move |tx| sign_in::confirm(tx, &user, &origin, &caller)).await
+    org.write(authority, move |tx| sign_in::confirm(tx, &verified, &origin, &caller)).await
 }
 
-async fn verify(org: &OrgHandle, tried: Try) -> Result<User> {
+async fn verify(org: &OrgHandle, tried: Try) -> Result<Verified> {
     let Try { user_name, password, origin, caller, requester, authority, again } = tried;
     let (keys, now) = (org.inner().keys().clone(), org.inner().now());
     let (name, from, who) = (user_name.clone(), origin.clone(), caller.clone());
@@ -139,7 +139,7 @@ async fn verify(org: &OrgHandle, tried: Try) -> Result<User> {
     let (name, looked_at) = (user_name.clone(), counted.looked_at.clone());
     let found = org.prepare(requester, move |org| {
         looked_at.store(true, Ordering::Relaxed);
-        check(org, &name, &password, again)
+        sign_in::verify(org, &name, &password, again)
     });
     let found = match found.await {
         Err(busy @ Error::Busy(_)) => {
@@ -149,12 +149,12 @@ async fn verify(org: &OrgHandle, tried: Try) -> Result<User> {
         found => found?,
     };
     let refusal = match found {
-        Some((false, user)) => return Ok(user),
-        Some((true, _)) => {
+        Verification::Right(verified) => return Ok(*verified),
+        Verification::Barred => {
             let text = "Your organisation signs in with Entra ID: passwords are for owners only.";
             Error::invalid("password", text)
         }
-        None => sign_in::wrong(),
+        Verification::Wrong => sign_in::wrong(),
     };
     let locks = attempt.locks;
     org.write(authority, move |tx| sign_in::refuse(tx, &user_name, &origin, again, locks)).await?;
@@ -194,17 +194,4 @@ impl Drop for Counted {
             }
         });
     }
-}
-
-/// The account whose password this is, and whether it must sign in with Entra ID all the same: not where somebody who is
-/// in proves that it is still they. Slow.
-fn check(org: &Org, name: &str, password: &str, is_proof: bool) -> Result<Option<(bool, User)>> {
-    let now = org.now();
-    let candidate = org.read(|conn| match sign_in::candidate(conn, name)? {
-        Some(user) => Ok(Some((!is_proof && policy::bars_password(conn, &user, now)?, user))),
-        None => Ok(None),
-    })?;
-    // The connection went back: others read with it while this is verified.
-    let hash = candidate.as_ref().and_then(|(_, user)| user.password_hash.as_deref());
-    Ok(passwords::verify(password, hash).then_some(candidate).flatten())
 }

@@ -133,7 +133,7 @@ async fn steps(act: &Act) -> Result<Vec<Step>> {
     let base = app_state(act.request())?.address(scim::BASE);
     let mark = own_test::mark(org.inner().keys(), &act.current().0.name(), now);
     let headers = [
-        ("Authorization", format!("Bearer {token}")),
+        ("Authorization", format!("Bearer {}", token.expose())),
         ("Accept", MEDIA_TYPE.to_owned()),
         (own_test::HEADER, mark),
     ];

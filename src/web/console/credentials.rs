@@ -3,10 +3,12 @@
 use super::identity::{self, Shown};
 use crate::db::Conn;
 use crate::domain::counted::counted;
-use crate::domain::identity::clients::{self, Client, Secret};
+use crate::domain::expiry::Remaining;
+use crate::domain::identity::clients::{self, Client, ClientSecret};
 use crate::domain::identity::federation::{self, Federation, FederationInput};
 use crate::error::Result;
 use crate::keys::{ClientId, ClientSecretId};
+use crate::secret::Secret;
 use crate::web::extract::app_state;
 use crate::web::forms::{Act, FormView, PageContext, Redirect};
 use crate::web::oauth;
@@ -66,7 +68,7 @@ pub(super) struct ListedSecret {
 pub(super) struct NewSecret {
     pub(super) label: String,
     pub(super) identifier: String,
-    pub(super) secret: String,
+    pub(super) secret: Secret,
 }
 
 /// Workload identity federation as it stands in the form.
@@ -81,7 +83,7 @@ pub(super) struct FederationForm {
 }
 
 /// All that the card needs of the database.
-pub(super) type Loaded = (Vec<(Client, Vec<Secret>)>, Federation);
+pub(super) type Loaded = (Vec<(Client, Vec<ClientSecret>)>, Federation);
 
 pub(super) fn load(conn: &mut Conn) -> Result<Loaded> {
     Ok((clients::list(conn)?, federation::read(conn)?))
@@ -118,7 +120,7 @@ impl Card {
     }
 }
 
-fn listed(client: Client, secrets: Vec<Secret>, now: NaiveDateTime) -> ListedClient {
+fn listed(client: Client, secrets: Vec<ClientSecret>, now: NaiveDateTime) -> ListedClient {
     ListedClient {
         id: client.id,
         label: client.label,
@@ -130,13 +132,13 @@ fn listed(client: Client, secrets: Vec<Secret>, now: NaiveDateTime) -> ListedCli
 }
 
 impl ListedSecret {
-    fn of(secret: Secret, now: NaiveDateTime) -> Self {
+    fn of(secret: ClientSecret, now: NaiveDateTime) -> Self {
         let is_live = secret.is_live(now);
-        let badge = match (secret.revoked_at, (secret.expires_at - now).num_days()) {
+        let badge = match (secret.revoked_at, Remaining::of(secret.expires_at, now)) {
             (Some(_), _) => ("quiet", "Revoked".to_owned()),
-            (None, _) if !is_live => ("bad", "Expired".to_owned()),
-            (None, days @ ..=60) => ("warn", format!("{} left", counted(days, "day", "days"))),
-            (None, _) => ("good", "Live".to_owned()),
+            (None, Remaining::Over) => ("bad", "Expired".to_owned()),
+            (None, Remaining::Soon(days)) => ("warn", format!("{} left", counted(days, "day", "days"))),
+            (None, Remaining::Long) => ("good", "Live".to_owned()),
         };
         Self {
             made: format!("{} by {}", when(secret.created_at), secret.created_by),
@@ -196,7 +198,7 @@ pub(super) async fn add_secret(act: Act<NewSecretForm>, id: Path<ClientId>) -> A
     act.submit(move |tx, form| clients::add_secret(tx, &id, form.years())).shown_by(showing).await
 }
 
-async fn showing(page: PageContext, made: Option<(Client, String)>) -> Answer {
+async fn showing(page: PageContext, made: Option<(Client, Secret)>) -> Answer {
     let secret =
         made.map(|(client, secret)| NewSecret { label: client.label, identifier: client.identifier, secret });
     identity::page_of(page, Shown { secret, ..Shown::default() }).await

@@ -4,6 +4,7 @@ use super::single_sign_on;
 use crate::db::Conn;
 use crate::domain::admins::throttle::{self, Guesses};
 use crate::domain::audit::{self, Action};
+use crate::domain::expiry;
 use crate::domain::health::{self, Health, Severity, Warning};
 use crate::domain::identity::clients;
 use crate::domain::identity::switch::{self, State};
@@ -24,7 +25,6 @@ use std::borrow::Cow;
 
 /// Leavers of whom Entra ID may never speak again are worth a look after so many days.
 pub(super) const INACTIVE_DAYS: i64 = 90;
-const SECRET_WARNING_DAYS: i64 = 60;
 const ALERT_DAYS: i64 = 14;
 const GUESSING_DAYS: i64 = 7;
 
@@ -149,7 +149,7 @@ fn overview(conn: &mut Conn, now: NaiveDateTime, who: (bool, bool)) -> Result<Ov
 
 fn steps(conn: &mut Conn, health: &Health, provisioning: State, stocked: bool) -> Result<Vec<Step>> {
     let placed = !sites::all(conn)?.is_empty();
-    let sso = sso::settings::read(conn)?.login_url.is_some();
+    let sso = sso::is_complete(conn)?;
     Ok(vec![
         Step {
             done: placed,
@@ -191,6 +191,8 @@ struct Counted {
     many: &'static str,
     path: &'static str,
     link: &'static str,
+    /// What stands for `{days}` in the words.
+    days: i64,
 }
 
 const HELD: Counted = Counted {
@@ -199,6 +201,7 @@ const HELD: Counted = Counted {
     many: "Entra ID would take many people away, or rename many, at once: {} users and groups are held back until you decide.",
     path: "/held",
     link: "Decide now",
+    days: 0,
 };
 const DELETED: Counted = Counted {
     kind: "warn",
@@ -206,6 +209,7 @@ const DELETED: Counted = Counted {
     many: "{} users were deleted in Entra ID and wait for deletion here.",
     path: "/users/deleted-in-entra",
     link: "Review them",
+    days: 0,
 };
 const TO_LINK: Counted = Counted {
     kind: "warn",
@@ -213,20 +217,23 @@ const TO_LINK: Counted = Counted {
     many: "Entra ID tried to create {} users who have accounts here already.",
     path: "/users/to-link",
     link: "Decide",
+    days: 0,
 };
 const INACTIVE: Counted = Counted {
     kind: "note",
-    one: "One user has been inactive for 90 days or more.",
-    many: "{} users have been inactive for 90 days or more.",
+    one: "One user has been inactive for {days} days or more.",
+    many: "{} users have been inactive for {days} days or more.",
     path: "/users/inactive",
     link: "Review them",
+    days: INACTIVE_DAYS,
 };
 const SECRETS: Counted = Counted {
     kind: "warn",
-    one: "The last secret of an OAuth client ends within 60 days, or has ended.",
-    many: "The last secrets of {} OAuth clients end within 60 days, or have ended.",
+    one: "The last secret of an OAuth client ends within {days} days, or has ended.",
+    many: "The last secrets of {} OAuth clients end within {days} days, or have ended.",
     path: "/identity#credentials",
     link: "Renew it",
+    days: expiry::TOLD_DAYS,
 };
 const RENAMED: Counted = Counted {
     kind: "bad",
@@ -234,6 +241,7 @@ const RENAMED: Counted = Counted {
     many: "Entra ID renamed {} accounts that have a role in this console.",
     path: "/activity?actor=entra",
     link: "See which",
+    days: ALERT_DAYS,
 };
 
 impl Counted {
@@ -247,6 +255,7 @@ impl Counted {
             Total::Exactly(1) => self.one.to_owned(),
             total => self.many.replace("{}", &total.to_string()),
         };
+        let text = text.replace("{days}", &self.days.to_string());
         Some(Attention { kind: self.kind, text, path: self.path.into(), link: self.link })
     }
 }
@@ -269,7 +278,7 @@ fn attention(
         )?),
         DELETED.up_to(list::count(conn, &deleted)?),
         TO_LINK.times(by_hand::count_link_requests(conn)?),
-        SECRETS.times(clients::ending(conn, now + TimeDelta::days(SECRET_WARNING_DAYS))?),
+        SECRETS.times(clients::ending(conn, expiry::horizon(now))?),
         INACTIVE.up_to(list::count(conn, &list::inactive_for(INACTIVE_DAYS, now))?),
     ];
     let mut all: Vec<Attention> = counted.into_iter().flatten().collect();

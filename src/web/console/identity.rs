@@ -10,6 +10,7 @@ use crate::domain::identity::tokens::{self, Token};
 use crate::domain::users::User;
 use crate::domain::users::by_entra::Scope;
 use crate::error::Result;
+use crate::secret::Secret;
 use crate::web::extract::app_state;
 use crate::web::forms::{Act, FormView, PageContext, Redirect};
 use crate::web::page::{Answer, Layout, ago, when};
@@ -66,7 +67,7 @@ struct TokenRow {
 pub(super) struct Revealed {
     url: String,
     label: String,
-    token: String,
+    token: Secret,
 }
 
 impl IdentityPage {
@@ -231,7 +232,7 @@ pub(super) async fn create_token(act: Act<TokenForm>) -> Answer {
     .await
 }
 
-async fn showing(page: PageContext, shown: Option<(Token, String)>) -> Answer {
+async fn showing(page: PageContext, shown: Option<(Token, Secret)>) -> Answer {
     let url = app_state(&page.request)?.address(scim::BASE);
     let revealed = shown.map(|(token, secret)| Revealed { url, label: token.label, token: secret });
     page_of(page, Shown { revealed, ..Shown::default() }).await

@@ -5,6 +5,7 @@ use crate::domain::authority::Authority;
 use crate::domain::sso::policy;
 use crate::domain::users::User;
 use crate::error::{Error, Result};
+use crate::secret::{Secret, empty_field};
 use crate::web::AppState;
 use crate::web::extract::{Address, OrgHandle};
 use crate::web::forms::{FormView, OpenForm, PageContext};
@@ -27,7 +28,7 @@ impl ShownLink {
     pub(super) fn of(state: &AppState, user: &User, link: &links::Link) -> Self {
         Self {
             name: user.name(),
-            address: state.address(&format!("/password/{}", link.secret)),
+            address: state.address(&format!("/password/{}", link.secret.expose())),
             until: when(link.expires_at),
             is_barred: link.is_barred,
         }
@@ -65,8 +66,10 @@ pub(super) async fn show(mut page: PageContext, secret: Path<String>) -> Answer 
 #[derive(Clone, Default, Serialize, Deserialize)]
 #[serde(default)]
 pub(super) struct Chosen {
-    password: String,
-    password_again: String,
+    #[serde(serialize_with = "empty_field")]
+    password: Secret,
+    #[serde(serialize_with = "empty_field")]
+    password_again: Secret,
 }
 
 pub(super) async fn choose(sent: OpenForm<Chosen>, address: Address, secret: Path<String>) -> Answer {

@@ -7,6 +7,7 @@ use crate::certificate;
 use crate::domain::authority::ProofRule;
 use crate::domain::sessions::Method;
 use crate::error::{Error, Result};
+use crate::secret::Secret;
 use crate::web::csrf;
 use crate::web::extract::{Address, CurrentUser, Fields, LARGEST_FORM, OrgHandle, Upload, values, whole};
 use crate::web::page::{self, Failure, Layout};
@@ -135,7 +136,7 @@ async fn prompt(
         .map(|(name, value)| (name.as_str(), value.as_str()))
         .filter(|(name, _)| ![PASSWORD, csrf::FIELD].contains(name))
         .collect();
-    let password = values(fields, PASSWORD).pop().unwrap_or_default();
+    let password = Secret::new(values(fields, PASSWORD).pop().unwrap_or_default());
     let session = BrowserSession::of(request.request());
     if session.method() == Method::Sso {
         // Entra ID sends nothing of it back.

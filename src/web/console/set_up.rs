@@ -7,6 +7,7 @@ use crate::domain::users::User;
 use crate::domain::{Actor, Org, Role};
 use crate::error::{Error, Result};
 use crate::pool::Requester;
+use crate::secret::{Secret, empty_field};
 use crate::web::device;
 use crate::web::extract::{Address, OrgHandle};
 use crate::web::forms::{FormView, OpenForm, PageContext};
@@ -29,8 +30,10 @@ pub(super) struct Claim {
     organisation: String,
     name: String,
     user_name: String,
-    password: String,
-    password_again: String,
+    #[serde(serialize_with = "empty_field")]
+    password: Secret,
+    #[serde(serialize_with = "empty_field")]
+    password_again: Secret,
 }
 
 pub(super) async fn show(mut page: PageContext, secret: Path<String>) -> Answer {

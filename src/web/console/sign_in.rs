@@ -5,6 +5,7 @@ use crate::domain::admins::{self, sign_in};
 use crate::domain::sso;
 use crate::domain::sso::policy::{self, Requirement};
 use crate::error::{Error, Result};
+use crate::secret::Secret;
 use crate::web::device;
 use crate::web::extract::{Address, CurrentUser, Fields, OrgHandle, Posted};
 use crate::web::page::{self, Answer, Failure, Layout};
@@ -101,7 +102,7 @@ pub(super) async fn show(request: HttpRequest, layout: Layout, org: OrgHandle, w
 #[derive(Default)]
 pub(super) struct Credentials {
     user_name: String,
-    password: String,
+    password: Secret,
     next: String,
 }
 
@@ -230,12 +231,12 @@ impl Prompt<'_> {
         current: &CurrentUser,
         org: &OrgHandle,
         address: &Address,
-        password: &str,
+        password: &Secret,
     ) -> Result<Option<HttpResponse>, Failure> {
         if BrowserSession::of(request).is_proved(org.inner().now()) {
             return Ok(None);
         }
-        if password.is_empty() {
+        if password.expose().is_empty() {
             return self.page(request, None).map(Some);
         }
         self.check(request, current, org, address, password).await
@@ -247,7 +248,7 @@ impl Prompt<'_> {
         current: &CurrentUser,
         org: &OrgHandle,
         address: &Address,
-        password: &str,
+        password: &Secret,
     ) -> Result<Option<HttpResponse>, Failure> {
         match attempt::prove(request, current, org, address, password).await {
             Ok(()) => {

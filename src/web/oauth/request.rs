@@ -4,6 +4,7 @@
 
 use super::refusal::Refusal;
 use crate::domain::identity::assertion;
+use crate::secret::Secret;
 use actix_web::http::header::{self, HeaderMap};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
@@ -23,8 +24,8 @@ pub(super) struct TokenRequest {
 
 /// What the client proves itself with.
 pub(super) enum Proof {
-    Secret(String),
-    Assertion(String),
+    Secret(Secret),
+    Assertion(Secret),
 }
 
 impl TokenRequest {
@@ -47,7 +48,7 @@ impl TokenRequest {
             return Err(Refusal::malformed("a client proves itself in one way, not in two"));
         }
         if let Some(assertion) = assertion {
-            return Ok(Self { client_id, proof: Proof::Assertion(assertion), scope });
+            return Ok(Self { client_id, proof: Proof::Assertion(Secret::new(assertion)), scope });
         }
         let (client_id, secret) = match basic {
             // An identifier beside the header is no second proof, as long as it is the same.
@@ -61,7 +62,7 @@ impl TokenRequest {
                 (_, None) => return Err(Refusal::unproved("client_secret is missing")),
             },
         };
-        Ok(Self { client_id: Some(client_id), proof: Proof::Secret(secret), scope })
+        Ok(Self { client_id: Some(client_id), proof: Proof::Secret(Secret::new(secret)), scope })
     }
 }
 

@@ -5,6 +5,7 @@
 use crate::domain::users::by_entra::{EntraUser, SentSite, SiteWish, UserInput};
 use crate::domain::users::{Email, Profile};
 use crate::domain::{groups, rfc3339};
+use crate::error::Error;
 use crate::scim::group::{Group, Member};
 use crate::scim::schema::{GROUPS, USERS};
 use crate::scim::user::{Enterprise, Manager, Membership, Meta, Multi, Name, Site, SiteUrn, User};
@@ -14,13 +15,16 @@ const MOBILE: &str = "mobile";
 
 /// The account as SCIM speaks of it, with the groups it is in by id and name; `base` is the address below which the
 /// resources are.
-pub(super) fn resource(known: &EntraUser, groups: &[(String, String)], base: &str) -> User {
+///
+/// # Errors
+/// Where the rest of what was sent cannot be read any more: left out, it would be lost with the next change.
+pub(super) fn resource(known: &EntraUser, groups: &[(String, String)], base: &str) -> Result<User, Error> {
     let EntraUser { user, emails, site } = known;
     let profile = &user.profile;
-    // `more` was written by `wish` below; were it damaged, the columns would still answer.
+    // It was written by `wish` below.
     let more: User = match profile.more.as_str() {
         "{}" => User::default(),
-        more => serde_json::from_str(more).unwrap_or_default(),
+        more => serde_json::from_str(more).map_err(|cause| damaged(&profile.user_name, cause))?,
     };
     let name = Name {
         given_name: profile.given_name.clone(),
@@ -34,7 +38,7 @@ pub(super) fn resource(known: &EntraUser, groups: &[(String, String)], base: &st
     });
     let enterprise = Enterprise { department: profile.department.clone(), manager, ..more.enterprise };
     let phones = [(MOBILE, profile.mobile_phone.as_deref()), (WORK, profile.work_phone.as_deref())];
-    User {
+    Ok(User {
         id: Some(user.scim_id.clone()),
         external_id: profile.external_id.clone(),
         user_name: user.name_for_entra().to_owned(),
@@ -66,7 +70,7 @@ pub(super) fn resource(known: &EntraUser, groups: &[(String, String)], base: &st
             version: etag(user.version),
         }),
         ..more
-    }
+    })
 }
 
 /// What the client wants the account to be. Without a word on `active` it is as it was, or active if it is new.
@@ -126,11 +130,18 @@ fn more(user: User) -> String {
         meta: None,
         ..user
     };
-    let mut rest = serde_json::to_value(rest).unwrap_or_default();
+    #[expect(clippy::expect_used, reason = "a structure of texts has a form in JSON")]
+    let mut rest = serde_json::to_value(rest).expect("a user becomes JSON");
     if let Some(members) = rest.as_object_mut() {
         members.remove("userName");
     }
     rest.to_string()
+}
+
+fn damaged(user_name: &str, cause: serde_json::Error) -> Error {
+    let what = format!("What only SCIM knows of the user {user_name}");
+    let remedy = "Delete the user here by hand, so that Entra ID makes the user again, or put the last good backup in place.";
+    Error::damaged(&what, remedy, cause)
 }
 
 /// Stands in the kept list for a number that a column holds. A number is never empty.

@@ -148,11 +148,11 @@ fn prepare(conn: &mut Conn, scope: Scope, id: &str, wanted: &UserUpdate) -> Resu
     }
 }
 
-fn understood(known: &EntraUser, wanted: &UserUpdate) -> Result<Sent<User>, Fault> {
+fn understood(known: &EntraUser, wanted: &UserUpdate) -> Result<Sent<User>, Refusal> {
     // Groups are read-only here and the address is told, not stored: a change needs neither.
-    let current = mapping::resource(known, &[], "");
+    let current = mapping::resource(known, &[], "")?;
     match wanted {
-        UserUpdate::Whole(body) => User::read(body, &current),
+        UserUpdate::Whole(body) => Ok(User::read(body, &current)?),
         UserUpdate::Parts(patch) => Ok(patch.apply(&current)),
     }
 }
@@ -192,7 +192,7 @@ pub(super) fn resources(
         let groups = groups.get(&known.user.id).map(Vec::as_slice).unwrap_or_default();
         mapping::resource(known, groups, base)
     });
-    Ok(shown.collect())
+    shown.collect()
 }
 
 /// A create met an account: where that isn't linked, an administrator decides. Who it is, only the log says.

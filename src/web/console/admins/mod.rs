@@ -9,6 +9,7 @@ use crate::domain::users::{self, Held, User};
 use crate::domain::{Noted, Org, Role, Tx};
 use crate::error::{Error, Result};
 use crate::keys::UserId;
+use crate::secret::Secret;
 use crate::web::extract::{OrgHandle, app_state};
 use crate::web::forms::{Act, FormView, PageContext, Redirect};
 use crate::web::page::{Answer, Layout};
@@ -47,9 +48,9 @@ pub(super) struct NewAdminForm {
     user_name: String,
     /// The page has no field for these: a script sends them.
     #[serde(skip_serializing)]
-    password: String,
+    password: Secret,
     #[serde(skip_serializing)]
-    password_again: String,
+    password_again: Secret,
     role: String,
     /// That the user name may look like another's.
     look_alike: String,
@@ -89,7 +90,7 @@ async fn list_with(mut page: PageContext, link: Option<ShownLink>) -> Answer {
 
 pub(super) async fn create(act: Act<NewAdminForm>) -> Answer {
     // The page asks for no password; whoever sends one all the same, such as a script, makes an account with it.
-    if !act.input().password.is_empty() || !act.input().password_again.is_empty() {
+    if !act.input().password.expose().is_empty() || !act.input().password_again.expose().is_empty() {
         return act
             .submit_prepared(
                 |org, form| Ok((form.with_password(org)?, !form.look_alike.is_empty())),
@@ -290,9 +291,9 @@ pub(super) struct RoleForm {
 #[serde(default)]
 pub(super) struct PasswordForm {
     #[serde(skip_serializing)]
-    password: String,
+    password: Secret,
     #[serde(skip_serializing)]
-    password_again: String,
+    password_again: Secret,
 }
 
 pub(super) async fn show(page: PageContext, id: Path<UserId>) -> Answer {
@@ -382,7 +383,7 @@ async fn on_person<F: DeserializeOwned + Send + 'static>(
 /// Makes a link by which somebody chooses a new password; sets the password where one is sent all the same.
 pub(super) async fn set_password(act: Act<PasswordForm>, id: Path<UserId>) -> Answer {
     let (id, key) = (id.clone(), id.into_inner());
-    if act.input().password.is_empty() && act.input().password_again.is_empty() {
+    if act.input().password.expose().is_empty() && act.input().password_again.expose().is_empty() {
         return act
             .submit(move |tx, _| links::make(tx, &key))
             .shown_by(|page, made| async move {

@@ -4,10 +4,11 @@ use crate::address;
 use crate::db::Conn;
 use crate::domain::Role;
 use crate::domain::counted::counted;
+use crate::domain::expiry::Remaining;
 use crate::domain::sso::keys::{self, Key, State};
 use crate::domain::sso::metadata::{self, Reading};
 use crate::domain::sso::policy::{self, Requirement, RequirementStatus};
-use crate::domain::sso::{Here, Settings, Trusted, certificates, events, settings};
+use crate::domain::sso::{Here, Settings, Trusted, certificates, events, is_complete, settings};
 use crate::domain::users::User;
 use crate::error::Result;
 use crate::web::extract::app_state;
@@ -19,6 +20,7 @@ use chrono::NaiveDateTime;
 use serde::{Deserialize, Serialize};
 
 /// The card of the page.
+#[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own that the card shows")]
 pub(in crate::web::console) struct Card {
     pub(in crate::web::console) ours: Here,
     /// The identity provider's values.
@@ -31,7 +33,7 @@ pub(in crate::web::console) struct Card {
     pub(in crate::web::console) certificate: FormView,
     /// As this person's forms show them.
     pub(in crate::web::console) settings: Settings,
-    in_force: Settings,
+    is_complete: bool,
     /// What is to be known of addresses in the forms that may look like others.
     pub(in crate::web::console) remarks: Vec<(&'static str, String)>,
     /// Whether something waits for an owner.
@@ -54,7 +56,7 @@ pub(in crate::web::console) struct Card {
 impl Card {
     /// Whether all is there that single sign-on needs.
     pub(in crate::web::console) fn is_complete(&self) -> bool {
-        self.in_force.login_url.is_some() && self.in_force.issuer.is_some() && !self.certificates.is_empty()
+        self.is_complete
     }
 
     /// Whether it is switched on, and yet nothing of it is in force before an owner approves of what was entered.
@@ -148,7 +150,7 @@ pub(in crate::web::console) struct OwnKey {
 /// What the card is made of.
 pub(in crate::web::console) struct Loaded {
     settings: Settings,
-    in_force: Settings,
+    is_complete: bool,
     waits: bool,
     first_issuer: Option<String>,
     certificates: Vec<Trusted>,
@@ -162,7 +164,7 @@ pub(in crate::web::console) fn load(conn: &mut Conn, person: &User, now: NaiveDa
     let since = settings::trusted_since(conn)?.unwrap_or_default();
     Ok(Loaded {
         settings: settings::entered(conn, person.role == Role::Owner)?,
-        in_force: settings::read(conn)?,
+        is_complete: is_complete(conn)?,
         waits: settings::waiting(conn)?.is_some(),
         first_issuer: settings::first_issuer(conn)?,
         certificates: certificates::list(conn)?,
@@ -199,7 +201,7 @@ impl Card {
             came_by_sso: BrowserSession::of(&page.request).foreign().is_some(),
             remarks: loaded.settings.remarks(),
             settings: loaded.settings,
-            in_force: loaded.in_force,
+            is_complete: loaded.is_complete,
             waits: loaded.waits,
             first_issuer: loaded.first_issuer,
         })
@@ -277,10 +279,10 @@ impl SsoForm {
 
 impl Certificate {
     pub(super) fn of(trusted: Trusted, now: NaiveDateTime) -> Self {
-        let badge = match trusted.days_left(now) {
-            ..0 => ("bad", "Expired".to_owned()),
-            days @ 0..=60 => ("warn", format!("{} left", counted(days, "day", "days"))),
-            _ => ("good", "Valid".to_owned()),
+        let badge = match trusted.remaining(now) {
+            Remaining::Over => ("bad", "Expired".to_owned()),
+            Remaining::Soon(days) => ("warn", format!("{} left", counted(days, "day", "days"))),
+            Remaining::Long => ("good", "Valid".to_owned()),
         };
         Self {
             expires: when(trusted.not_after),

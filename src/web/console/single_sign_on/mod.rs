@@ -4,6 +4,7 @@ use super::identity;
 use crate::address;
 use crate::db::Conn;
 use crate::domain::sso::certificates::{self, Added};
+use crate::domain::sso::is_complete;
 use crate::domain::sso::keys;
 use crate::domain::sso::metadata::{self, Document, Imported};
 use crate::domain::sso::policy;
@@ -290,10 +291,7 @@ pub(in crate::web::console) async fn test(act: Act) -> Answer {
 }
 
 fn can_be_tested(conn: &mut Conn) -> Result<()> {
-    let settings = settings::read(conn)?;
-    let is_complete =
-        settings.login_url.is_some() && settings.issuer.is_some() && !certificates::list(conn)?.is_empty();
-    if is_complete {
+    if is_complete(conn)? {
         return Ok(());
     }
     let text = if settings::waiting(conn)?.is_some() {

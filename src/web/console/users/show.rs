@@ -11,7 +11,7 @@ use crate::domain::retention::{self, Days};
 use crate::domain::sites::{self, Site};
 use crate::domain::users::by_hand::{self, LinkRequest};
 use crate::domain::users::{self, Email, EntraState, Held, User};
-use crate::domain::{Role, audit, provisioning};
+use crate::domain::{audit, provisioning};
 use crate::error::Result;
 use crate::keys::UserId;
 use crate::web::forms::{FormView, PageContext};
@@ -127,7 +127,7 @@ pub(super) async fn page_of(mut page: PageContext, id: UserId) -> Answer {
         license,
         sites: options(sites).collect(),
         licenses: stock.iter().map(free_seats).collect(),
-        may_decide: user.role == Role::None || current.0.role == Role::Owner,
+        may_decide: users::is_decided_by(&user, &current.0.actor()),
         is_self: current.0.id == user.id,
         user,
         about,
