@@ -104,7 +104,7 @@ fn input(form: &Entered<LimitsForm>, in_force: Limits) -> Limits {
         let known = in_force.numbers().into_iter().find(|(known, ..)| *known == field);
         let (name, before) = known.map_or((field, 0), |(_, name, before)| (name, before));
         match form.get(field) {
-            Some(text) => form.parse(field, text, before, &format!("Enter a whole number, as “{name}”.")),
+            Some(text) => form.number(field, text, before, &format!("Enter a whole number, as “{name}”.")),
             None => before,
         }
     };

@@ -225,7 +225,7 @@ pub(super) async fn create_token(act: Act<TokenForm>) -> Answer {
     act.submit(|tx, form| {
         let days = Some(form.expires_in.trim()).filter(|days| !days.is_empty());
         let wrong = "Enter a number of days, or nothing.";
-        let days = days.map(|days| form.parse("expires_in", days, 1, wrong));
+        let days = days.map(|days| form.number("expires_in", days, 1, wrong));
         tokens::create(tx, &form.label, days)
     })
     .shown_by(showing)

@@ -37,7 +37,7 @@ impl From<LicenseType> for LicenseTypeForm {
 }
 
 fn input(form: &Entered<LicenseTypeForm>) -> LicenseTypeInput {
-    let seats = form.parse("seats", &form.seats, 1, "Enter the number of seats in digits, such as 50.");
+    let seats = form.number("seats", &form.seats, 1, "Enter the number of seats in digits, such as 50.");
     let name = if form.name.trim().is_empty() { &form.code } else { &form.name };
     LicenseTypeInput { code: form.code.clone(), name: name.clone(), seats }
 }

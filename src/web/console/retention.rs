@@ -56,7 +56,7 @@ impl From<Days> for DaysForm {
 
 fn input(form: &Entered<DaysForm>, before: Days) -> Days {
     let number = |log: Log, text: &Option<String>| match text {
-        Some(text) => form.parse(log.as_str(), text, before.of(log), &log.complaint().message),
+        Some(text) => form.number(log.as_str(), text, before.of(log), &log.complaint().message),
         None => before.of(log),
     };
     Days {

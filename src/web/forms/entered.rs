@@ -3,6 +3,7 @@
 use super::refusal::Refusal;
 use crate::error::{Complaint, Error, Result};
 use std::cell::RefCell;
+use std::num::{IntErrorKind, ParseIntError};
 use std::ops::Deref;
 use std::str::FromStr;
 
@@ -32,16 +33,22 @@ impl<F> Entered<F> {
         self.faults.borrow_mut().push(Complaint { field, message: message.into() });
     }
 
-    /// What `text`, from this field, says; else `placeholder`, and `message` stands beside the field.
-    pub(in crate::web) fn parse<T: FromStr>(
+    /// The number that `text`, from this field, is; else `placeholder`, and `message` stands beside the field. One that
+    /// nothing here can be as large as is called so.
+    pub(in crate::web) fn number<T: FromStr<Err = ParseIntError>>(
         &self,
         field: &'static str,
         text: &str,
         placeholder: T,
         message: &str,
     ) -> T {
-        text.trim().parse().unwrap_or_else(|_| {
-            self.fault(field, message);
+        text.trim().parse().unwrap_or_else(|cause: ParseIntError| {
+            match cause.kind() {
+                IntErrorKind::PosOverflow | IntErrorKind::NegOverflow => {
+                    self.fault(field, format!("This number is too large. {message}"));
+                }
+                _ => self.fault(field, message),
+            }
             placeholder
         })
     }
@@ -75,7 +82,7 @@ mod tests {
     #[test]
     fn every_fault_is_said_at_once_and_one_for_each_field() {
         let entered = Entered::new(());
-        assert_eq!(entered.parse("seats", "many", 1, "Enter a number."), 1);
+        assert_eq!(entered.number("seats", "many", 1, "Enter a number."), 1);
         let rule: Result<()> = Err(Error::Invalid(vec![
             Complaint { field: "seats", message: "Too few.".to_owned() },
             Complaint { field: "code", message: "Enter a code.".to_owned() },
@@ -88,8 +95,16 @@ mod tests {
     #[test]
     fn a_rule_that_agrees_to_what_cannot_be_read_is_refused_all_the_same() {
         let entered = Entered::new(());
-        entered.parse("seats", "", 1, "Enter a number.");
+        entered.number("seats", "", 1, "Enter a number.");
         assert_eq!(entered.judge(Ok(())).unwrap_err().complaints().len(), 1);
         assert!(Entered::new(()).judge(Ok(())).is_ok());
+    }
+
+    #[test]
+    fn a_number_that_is_too_large_is_called_so() {
+        let entered = Entered::new(());
+        assert_eq!(entered.number("seats", " 99999999999 ", 1_i32, "Enter a number."), 1);
+        let refusal = entered.judge(Ok(())).unwrap_err();
+        assert_eq!(refusal.complaints()[0].message, "This number is too large. Enter a number.");
     }
 }
