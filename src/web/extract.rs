@@ -336,9 +336,10 @@ impl SentForm {
     }
 }
 
-/// Whether a field of this name holds a secret, which is neither shown again nor kept.
+/// Whether a field of this name holds a secret, which is neither shown again nor kept. `current` is the present password of
+/// whoever chooses another.
 pub(super) fn is_secret(name: &str) -> bool {
-    ["password", "secret", "token"].iter().any(|word| name.contains(word))
+    name == "current" || ["password", "secret", "token"].iter().any(|word| name.contains(word))
 }
 
 /// What may be shown again: neither secrets nor what belongs to one showing of the form.

@@ -300,7 +300,7 @@ pub(super) async fn carry_on(
     org: OrgHandle,
 ) -> Answer {
     let session = BrowserSession::of(&request);
-    let kept = session.kept_form().filter(|kept| kept.user == current.0.id);
+    let kept = session.kept_form().filter(|kept| kept.user == current.0.id && !kept.is_draft);
     let Some(mut kept) = kept else { return Ok(page::go("/")) };
     let Some(fields) = kept.fields.take() else { return Ok(page::go(&kept.page)) };
     if session.is_proved(org.inner().now()) {
