@@ -102,6 +102,35 @@ async fn a_form_that_was_deleted_by_is_not_sent_twice() {
 }
 
 #[actix_web::test]
+async fn a_form_that_was_refused_takes_nothing_away_that_somebody_else_set() {
+    let console = Console::open();
+    let olga = console.signed_in("olga").await;
+    let (mine, theirs) = (olga.get("/held").await, olga.get("/held").await);
+    let is_on = |page: &Page| page.has("#enabled[checked]");
+    let before = is_on(&mine);
+    let switched = if before { "" } else { "1" };
+    assert_eq!(theirs.submit("/held/limits", &[("enabled", switched)]).await.status, 303);
+    let refused = mine.submit("/held/limits", &[("minutes", "abc")]).await.refused();
+    assert_eq!(is_on(&refused), !before, "what only the other changed stands there");
+    assert_eq!(refused.submit("/held/limits", &[("minutes", "90")]).await.status, 303);
+    assert_eq!(is_on(&olga.get("/held").await), !before);
+}
+
+#[actix_web::test]
+async fn what_was_done_long_ago_is_not_said_to_be_done_again() {
+    let console = Console::open();
+    let path = format!("/licenses/{}", console.license("X2", 5).id);
+    let olga = console.signed_in("olga").await;
+    let page = olga.get(&path).await;
+    assert_eq!(page.submit(&path, &[("seats", "7")]).await.status, 303);
+    olga.submit(&path, &path, &[("seats", "9")]).await;
+    console.clock.advance(chrono::TimeDelta::minutes(2));
+    let again = page.submit(&path, &[("seats", "7")]).await.refused();
+    assert!(again.text().contains("This form was sent before"), "{}", again.text());
+    assert_eq!(seats(&console, "x2"), 9);
+}
+
+#[actix_web::test]
 async fn every_fault_of_a_form_is_said_at_once() {
     let console = Console::open();
     let olga = console.signed_in("olga").await;
@@ -159,4 +188,23 @@ async fn a_draft_is_offered_to_whoever_wrote_it_and_never_holds_a_secret() {
     let fields = [("code", "X9"), ("name", "Forged"), ("seats", "3"), ("once", forged.as_str())];
     let refused = stranger.post_bare("/licenses", &fields).await;
     assert!(refused.location().starts_with("/sign-in?ended"), "{}", refused.location());
+}
+
+#[actix_web::test]
+async fn a_draft_says_what_somebody_else_stored_meanwhile_and_holds_no_password() {
+    let console = Console::open();
+    console.admin("eve", rollcall::domain::Role::Owner);
+    let path = format!("/licenses/{}", console.license("X2", 5).id);
+    let olga = console.signed_in("olga").await;
+    let (page, account) = (olga.get(&path).await, olga.get("/account").await);
+    console.clock.advance(chrono::TimeDelta::hours(9));
+    console.signed_in("eve").await.submit(&path, &path, &[("seats", "9")]).await;
+    let secret = [("current", "a present secret"), ("password", "another"), ("password_again", "another")];
+    assert!(account.submit("/account/password", &secret).await.location().starts_with("/sign-in?ended"));
+    let sign_in = page.submit(&path, &[("seats", "7")]).await.follow().await;
+    let back = sign_in.submit("/sign-in", &[("user_name", "olga"), ("password", PASSWORD)]).await;
+    assert_eq!(olga.get("/confirm/form").await.location(), "/", "a draft is no form to carry on with");
+    let again = back.follow().await;
+    assert_eq!(again.value("#seats").as_deref(), Some("7"));
+    assert!(again.value("#seats-theirs").unwrap().contains('9'));
 }

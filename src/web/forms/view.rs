@@ -37,8 +37,8 @@ pub(in crate::web) struct FormView {
     pub(in crate::web) takes_file: bool,
     stored: Fields,
     returned: Option<Returned>,
-    /// What was stored when the form that comes back was filled.
-    shown: Fields,
+    /// What was stored when the form that comes back was filled, if it says so.
+    shown: Option<Fields>,
 }
 
 /// Something wrong with a form, as the list at its head says it.
@@ -63,14 +63,20 @@ impl FormView {
     ) -> Result<Self> {
         let query = fields::query(stored)?;
         let stored = fields::parse(query.as_bytes())?;
-        let mut shown = Fields::new();
-        if let Some(returned) = returned.as_mut().filter(|_| edits) {
-            shown = fields::parse(fields::value(&returned.fields, WAS).as_bytes())?;
-            let untouched = returned
-                .fields
-                .iter_mut()
-                .filter(|(name, text)| shown.iter().any(|(other, value)| other == name && value == text));
-            untouched.for_each(|(name, text)| fields::value(&stored, name).clone_into(text));
+        let mut shown = None;
+        if let Some(returned) = returned.as_mut().filter(|_| edits)
+            && returned.fields.iter().any(|(name, _)| name == WAS)
+        {
+            let was = fields::parse(fields::value(&returned.fields, WAS).as_bytes())?;
+            for (name, theirs) in &stored {
+                // Also a box that the person left unticked, and so did not send.
+                let own = fields::value(&returned.fields, name);
+                if own == fields::value(&was, name) && own != theirs {
+                    returned.fields.retain(|(field, _)| field != name);
+                    returned.fields.push((name.clone(), theirs.clone()));
+                }
+            }
+            shown = Some(was);
         }
         let was = edits.then_some(query);
         Ok(Self { was, stored, returned, shown, ..Self::button(layout, action.to_owned()) })
@@ -88,7 +94,7 @@ impl FormView {
             messages: layout.messages.clone(),
             stored: Fields::new(),
             returned: None,
-            shown: Fields::new(),
+            shown: None,
         }
     }
 
@@ -205,10 +211,9 @@ impl FormView {
 
     /// What is stored for the field, if somebody else put it there while this person entered something else.
     pub(in crate::web) fn theirs(&self, name: &str) -> Option<&str> {
-        let stored = fields::value(&self.stored, name);
-        let both_changed =
-            stored != fields::value(self.entered(), name) && stored != fields::value(&self.shown, name);
-        (self.is_outdated() && both_changed).then_some(stored)
+        let (stored, shown) = (fields::value(&self.stored, name), fields::value(self.shown.as_ref()?, name));
+        let both_changed = stored != fields::value(self.entered(), name) && stored != shown;
+        both_changed.then_some(stored)
     }
 
     fn entered(&self) -> &Fields {
