@@ -3,7 +3,7 @@
 use super::tx::Tx;
 use crate::db::Conn;
 use crate::db::schema::form_submissions as table;
-use crate::domain::Noted;
+use crate::domain::{Noted, in_words};
 use crate::error::{Error, Result};
 use chrono::{NaiveDateTime, TimeDelta};
 use diesel::prelude::*;
@@ -11,7 +11,9 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 const PURPOSE: &str = "form submission";
-/// For so long it is known what came of a form.
+/// For so long whoever sends it once more is answered as before.
+const ANSWERED: TimeDelta = TimeDelta::minutes(1);
+/// For so long it is known that a form was sent.
 const KEPT: TimeDelta = TimeDelta::days(1);
 /// So many are forgotten by one transaction.
 const FORGOTTEN_AT_ONCE: i64 = 1000;
@@ -26,14 +28,23 @@ impl Submission {
         Self(tx.keys.digest(PURPOSE, sent))
     }
 
-    /// What came of it, if it was sent before.
+    /// What came of it, if it was sent just before.
     ///
     /// # Errors
-    /// If that cannot be read.
-    pub fn earlier<T: DeserializeOwned>(&self, conn: &mut Conn) -> Result<Option<T>> {
-        let outcome: Option<String> =
-            table::table.find(&self.0).select(table::outcome).first(conn).optional()?;
-        outcome.map(|outcome| serde_json::from_str(&outcome).map_err(Error::internal)).transpose()
+    /// If it was sent longer ago: by now it may be otherwise again. If that cannot be read.
+    pub fn earlier<T: DeserializeOwned>(&self, conn: &mut Conn, now: NaiveDateTime) -> Result<Option<T>> {
+        let columns = (table::outcome, table::submitted_at);
+        let sent: Option<(String, NaiveDateTime)> =
+            table::table.find(&self.0).select(columns).first(conn).optional()?;
+        let Some((outcome, at)) = sent else { return Ok(None) };
+        if now - at > ANSWERED {
+            return Err(Error::Conflict(format!(
+                "This form was sent before, on {}, and it is not done once more by itself. Look at how it stands now; if \
+                 you mean it, send it from here.",
+                in_words(at)
+            )));
+        }
+        serde_json::from_str(&outcome).map(Some).map_err(Error::internal)
     }
 }
 

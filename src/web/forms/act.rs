@@ -249,7 +249,7 @@ impl<F: DeserializeOwned + Send + 'static, T: Send + 'static> Submitted<F, T> {
         let change = move |tx: &mut Tx| {
             let submission = once.map(|once| Submission::of(tx, &once));
             if let Some(submission) = &submission
-                && let Some(redirect) = submission.earlier(tx.conn)?
+                && let Some(redirect) = submission.earlier(tx.conn, tx.now)?
             {
                 let why = "the form was sent twice: the first time left its entry";
                 return Ok(Noted::unaudited(Sent::Before(redirect), why));
