@@ -1,9 +1,10 @@
 //! A form that was sent after its session had ended: it is kept through sign-in, and shown again to whoever sent it.
 
 use super::body::whole;
-use super::extract::{Fields, app_state, without_secrets};
+use super::extract::{Fields, OrgHandle, app_state, without_secrets};
 use super::form_marks;
 use super::session::{BrowserSession, COOKIE, KeptForm, LARGEST_KEPT};
+use crate::domain::users;
 use actix_web::HttpRequest;
 use actix_web::dev::Payload;
 use actix_web::http::header;
@@ -19,9 +20,14 @@ pub(super) async fn keep(request: &HttpRequest, payload: Payload, page: String) 
     let Ok(state) = app_state(request) else { return false };
     let mark = fields.iter().find(|(name, _)| name == form_marks::FIELD).map_or("", |(_, mark)| mark);
     let Some(user) = form_marks::owner(state.org().keys(), mark, state.org().now()) else { return false };
+    let (org, owner) = (OrgHandle::at(state), user.clone());
+    let is_active = org.read(move |conn| Ok(users::find(conn, &owner)?.active)).await.unwrap_or(false);
+    if !is_active {
+        return false;
+    }
     let fields = without_secrets(fields);
     // A button is pressed once more.
-    let is_filled = fields.iter().any(|(_, value)| !value.is_empty());
+    let is_filled = fields.iter().any(|(name, value)| name != "was" && !value.is_empty());
     if is_filled {
         let form =
             KeptForm { user, action: request.path().to_owned(), page, fields: Some(fields), is_draft: true };

@@ -243,6 +243,13 @@ impl BrowserSession {
         self.get(FORM)
     }
 
+    /// Forgets it once somebody sees it.
+    pub(super) fn forget_seen_form(&self) {
+        if !self.is_unseen {
+            self.forget_form();
+        }
+    }
+
     /// Forgets it.
     pub(super) fn forget_form(&self) {
         self.remove(FORM);

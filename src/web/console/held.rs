@@ -41,6 +41,8 @@ struct HeldPage {
     /// Whether the guard is on.
     is_on: bool,
     form: FormView,
+    /// What is chosen of what is held back.
+    choice: FormView,
     /// The number of the latest hold that was there when this was shown.
     shown: i64,
 }
@@ -154,8 +156,10 @@ async fn page_of(mut page: PageContext, asked: HeldQuery) -> Answer {
         .await?;
     let (previous, next) = page::ways(&users, PATH, &[]);
     let form = page.edit(&format!("{PATH}/limits"), &limits_form(limits))?;
+    let choice = page.form(PATH, &LimitsForm::new())?;
     page.show("users", |layout| HeldPage {
         layout,
+        choice,
         users: users.items.into_iter().map(HeldUserRow::from).collect(),
         groups,
         count,

@@ -99,7 +99,7 @@ impl PageContext {
         let kept =
             session.kept_form().filter(|kept| kept.is_draft && kept.user == *own && kept.action == action)?;
         let fields = kept.fields?;
-        session.forget_form();
+        session.forget_seen_form();
         Some(Returned { action: kept.action, fields, refusal: None })
     }
 
