@@ -496,6 +496,22 @@ pub(crate) fn explained(
     steps.into_iter().map(|step| step.detail).collect()
 }
 
+/// The columns of a table that some index holds.
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+pub(crate) fn indexed_columns(conn: &mut Conn, table: &str) -> Vec<String> {
+    #[derive(diesel::QueryableByName)]
+    struct Column {
+        #[diesel(sql_type = Text)]
+        name: String,
+    }
+    let columns =
+        "SELECT DISTINCT info.name FROM pragma_index_list(?) AS list, pragma_index_info(list.name) AS info
+                   WHERE info.name IS NOT NULL";
+    let columns: Vec<Column> = diesel::sql_query(columns).bind::<Text, _>(table).load(conn).unwrap();
+    columns.into_iter().map(|column| column.name).collect()
+}
+
 /// A new database in a folder of its own.
 #[cfg(test)]
 #[expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
