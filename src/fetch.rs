@@ -286,17 +286,21 @@ mod tests {
         assert_eq!(get_public(&allowed, LIMITS, true).await.unwrap(), b"hello");
     }
 
-    /// Where the next test's helper connects to; no setting of the program's.
+    /// Where the next test connects to when it is its own helper; no setting of the program's.
     const PINNED: &str = "TEST_PINNED_ADDRESS";
 
     #[test]
     fn an_address_that_was_looked_at_is_connected_to_past_any_proxy() {
+        if let Ok(address) = std::env::var(PINNED) {
+            return actix_web::rt::System::new().block_on(fetch_from_pinned(address.parse().unwrap()));
+        }
         let listen = || TcpListener::bind("127.0.0.1:0").unwrap();
         let (proxy, pinned) = (listen(), listen());
         let through = format!("http://{}", proxy.local_addr().unwrap());
-        // The environment is read from a process of its own, in which nothing else runs.
+        // The environment is read from a process of its own, in which this test is a helper and nothing else runs.
         let mut helper = std::process::Command::new(std::env::current_exe().unwrap());
-        helper.args(["--exact", "fetch::tests::helper_that_fetches_from_a_pinned_address", "--ignored"]);
+        let own = "fetch::tests::an_address_that_was_looked_at_is_connected_to_past_any_proxy";
+        helper.args(["--exact", own]);
         helper.env(PINNED, pinned.local_addr().unwrap().to_string());
         helper.envs(["HTTPS_PROXY", "https_proxy", "ALL_PROXY"].map(|name| (name, &through)));
         let mut helper = helper.spawn().unwrap();
@@ -306,11 +310,7 @@ mod tests {
         assert!(proxy.accept().is_err(), "nobody came to the proxy");
     }
 
-    #[actix_web::test]
-    #[ignore = "a helper of the test above, in a process with an environment of its own"]
-    async fn helper_that_fetches_from_a_pinned_address() {
-        let Ok(address) = std::env::var(PINNED) else { return };
-        let address: SocketAddr = address.parse().unwrap();
+    async fn fetch_from_pinned(address: SocketAddr) {
         let url = format!("https://idp.example:{}/", address.port()).parse().unwrap();
         let _ = send(&url, &[], LIMITS, Some(("idp.example", &[address]))).await;
     }
