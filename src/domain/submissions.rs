@@ -5,6 +5,7 @@ use crate::db::Conn;
 use crate::db::schema::form_submissions as table;
 use crate::domain::{Noted, in_words};
 use crate::error::{Error, Result};
+use crate::seal::Keyring;
 use chrono::{NaiveDateTime, TimeDelta};
 use diesel::prelude::*;
 use serde::Serialize;
@@ -24,8 +25,8 @@ pub struct Submission(String);
 impl Submission {
     /// The form that `sent` describes: by whom, where to, from which showing, and with what in it.
     #[must_use]
-    pub fn of(tx: &Tx, sent: &str) -> Self {
-        Self(tx.keys.digest(PURPOSE, sent))
+    pub fn of(keys: &Keyring, sent: &str) -> Self {
+        Self(keys.digest(PURPOSE, sent))
     }
 
     /// What came of it, if it was sent just before.

@@ -3,24 +3,24 @@
 use super::context::PageContext;
 use super::entered::Entered;
 use super::fields::{self, WAS};
+use super::open::{OpenForm, answer};
 use super::redirect::Redirect;
 use super::refusal::Refusal;
-use super::view::Returned;
 use crate::db::Conn;
 use crate::domain::submissions::{self, Submission};
 use crate::domain::{Noted, Org, Tx};
 use crate::error::{Error, Result};
 use crate::web::csrf;
-use crate::web::extract::{CurrentUser, Fields, OrgHandle, UpTo, posted, without_secrets};
+use crate::web::extract::{CurrentUser, Fields, OrgHandle, UpTo};
 use crate::web::form_marks;
-use crate::web::page::{self, Answer, Failure};
-use crate::web::session::BrowserSession;
+use crate::web::page::{Answer, Failure};
 use actix_web::dev::Payload;
 use actix_web::{FromRequest, HttpRequest};
 use futures_util::future::LocalBoxFuture;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use std::future::ready;
+use std::ops::Deref;
 
 /// A form without fields.
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -28,11 +28,8 @@ pub(in crate::web) struct Button {}
 
 /// A form that was sent by somebody signed in, its token checked. Whoever is not signed in gets no further.
 pub(in crate::web) struct Act<F = Button> {
-    request: HttpRequest,
-    org: OrgHandle,
+    sent: OpenForm<F>,
     current: CurrentUser,
-    fields: Fields,
-    input: F,
 }
 
 type Rule<F, T> = Box<dyn FnOnce(&mut Tx, &Entered<F>) -> Result<Noted<T>> + Send>;
@@ -67,50 +64,41 @@ pub(in crate::web) struct File {
     pub(in crate::web) bytes: Vec<u8>,
 }
 
-impl<F> Act<F> {
-    /// What was entered.
-    pub(in crate::web) fn input(&self) -> &F {
-        &self.input
-    }
+impl<F> Deref for Act<F> {
+    type Target = OpenForm<F>;
 
+    fn deref(&self) -> &OpenForm<F> {
+        &self.sent
+    }
+}
+
+impl<F> Act<F> {
     /// Who sent it.
     pub(in crate::web) fn current(&self) -> &CurrentUser {
         &self.current
     }
 
-    /// The organisation.
-    pub(in crate::web) fn org(&self) -> &OrgHandle {
-        &self.org
-    }
-
-    /// The request that brought it.
-    pub(in crate::web) fn request(&self) -> &HttpRequest {
-        &self.request
-    }
-
     /// A page that answers it and is no refusal, such as a last question.
     pub(in crate::web) fn page(&self) -> Result<PageContext> {
-        PageContext::of(&self.request)
+        PageContext::of(self.request())
     }
 
     /// What tells it from another form that was sent: by whom, where to, from which showing, and with what in it. Nothing
     /// for one that was sent by a script, which names no showing.
     fn once(&self) -> Option<String> {
-        let once = fields::value(&self.fields, form_marks::FIELD);
-        let own = self.fields.iter().filter(|(name, _)| name != csrf::FIELD).collect::<Vec<_>>();
+        let once = fields::value(&self.sent.fields, form_marks::FIELD);
+        let own = self.sent.fields.iter().filter(|(name, _)| name != csrf::FIELD).collect::<Vec<_>>();
         let sent = (!once.is_empty()).then(|| serde_urlencoded::to_string(own).ok())??;
-        Some(format!("{} {} {sent}", self.current.0.id, self.request.path()))
+        Some(format!("{} {} {sent}", self.current.0.id, self.request().path()))
     }
-}
 
-impl<F> Act<F> {
     /// The answer to what was done with the form in some other way than by one rule in a transaction.
     pub(in crate::web) async fn answer<A: Future<Output = Answer>>(
         self,
         outcome: Result<Redirect>,
         show: impl FnOnce(PageContext) -> A,
     ) -> Answer {
-        answer(self.request, self.fields, outcome.map_err(Refusal::from), show).await
+        self.sent.answer(outcome, show).await
     }
 }
 
@@ -153,7 +141,7 @@ impl<F: Send + 'static> Act<F> {
     where
         F: Clone,
     {
-        let (org, requester, input) = (self.org.clone(), self.current.requester(), self.input.clone());
+        let (org, requester, input) = (self.org().clone(), self.current.requester(), self.input().clone());
         let rule = async move {
             let prepared = org.prepare(requester, move |org| prepare(org, &input)).await?;
             let rule: Rule<F, T> = Box::new(move |tx, _| commit(tx, prepared));
@@ -204,8 +192,8 @@ impl<F: DeserializeOwned + Send + 'static> Submitted<F, Redirect> {
         self,
         show: impl FnOnce(PageContext) -> A,
     ) -> Answer {
-        let (request, fields, org) =
-            (self.act.request.clone(), self.act.fields.clone(), self.act.org.clone());
+        let OpenForm { request, fields, org, .. } = &self.act.sent;
+        let (request, fields, org) = (request.clone(), fields.clone(), org.clone());
         let (outcome, follow) = self.carry_out(Redirect::clone).await;
         let outcome = match (outcome, follow) {
             (Ok(Sent::Now(redirect) | Sent::Before(redirect)), Some(follow)) => {
@@ -224,7 +212,7 @@ impl<F: DeserializeOwned + Send + 'static, T: Send + 'static> Submitted<F, T> {
         self,
         show: impl FnOnce(PageContext, Option<T>) -> A,
     ) -> Answer {
-        let (request, fields) = (self.act.request.clone(), self.act.fields.clone());
+        let (request, fields) = (self.act.request().clone(), self.act.sent.fields.clone());
         let (outcome, _) = self.carry_out(|_| Redirect::silently("/")).await;
         let outcome = match outcome {
             Ok(Sent::Now(made)) => return show(PageContext::of(&request)?, Some(made)).await,
@@ -241,13 +229,13 @@ impl<F: DeserializeOwned + Send + 'static, T: Send + 'static> Submitted<F, T> {
     ) -> (Result<Sent<T>, Refusal>, Option<Follow>) {
         let Self { act, stored, rule, follow, is_repeatable } = self;
         let once = act.once().filter(|_| !is_repeatable);
-        let Act { org, current, fields, input, .. } = act;
+        let submission = once.map(|once| Submission::of(act.org().inner().keys(), &once));
+        let Act { current, sent: OpenForm { org, fields, input, .. } } = act;
         let rule = match rule.await {
             Ok(rule) => rule,
             Err(refusal) => return (Err(refusal.into()), follow),
         };
         let change = move |tx: &mut Tx| {
-            let submission = once.map(|once| Submission::of(tx, &once));
             if let Some(submission) = &submission
                 && let Some(redirect) = submission.earlier(tx.conn, tx.now)?
             {
@@ -272,27 +260,6 @@ enum Sent<T> {
 
 const SHOWN_BEFORE: &str = "This form was sent before. What it made was shown then, and is not shown again: if you did not \
                             keep it, make another.";
-
-/// Goes on, or shows the page on which the form comes back.
-pub(super) async fn answer<A: Future<Output = Answer>>(
-    request: HttpRequest,
-    fields: Fields,
-    outcome: Result<Redirect, Refusal>,
-    show: impl FnOnce(PageContext) -> A,
-) -> Answer {
-    let refusal = match outcome {
-        Ok(redirect) => {
-            redirect.say(&BrowserSession::of(&request), request.path());
-            return Ok(page::go(&redirect.path));
-        }
-        Err(Refusal::Error(failure @ (Error::Internal(_) | Error::SignedOut))) => return Err(failure.into()),
-        Err(refusal) => refusal,
-    };
-    let action = request.path().to_owned();
-    let returned = Returned { action, fields: without_secrets(fields), refusal: Some(refusal) };
-    // If what it was about is not there any more, neither is its page: that is a failure of its own.
-    show(PageContext::of(&request)?.with(returned)).await
-}
 
 /// Hands the form to its rule, with what it means given what is stored.
 fn hand_over<F: DeserializeOwned, T>(
@@ -321,23 +288,15 @@ fn current_input<F: DeserializeOwned>(stored: &Fields, sent: Fields, input: F) -
     Ok(fields::read(&merged)?)
 }
 
-impl<F: DeserializeOwned> Act<F> {
-    async fn of(request: HttpRequest, fields: Fields) -> Result<Self, Failure> {
-        let current = CurrentUser::extract(&request).await?;
-        let input = fields::read(&fields)?;
-        Ok(Self { org: OrgHandle::for_person(&request)?, current, fields, input, request })
-    }
-}
-
 impl<F: DeserializeOwned + 'static> FromRequest for Act<F> {
     type Error = Failure;
     type Future = LocalBoxFuture<'static, Result<Self, Failure>>;
 
     fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
-        let (request, payload) = (request.clone(), payload.take());
+        let (request, mut payload) = (request.clone(), payload.take());
         Box::pin(async move {
-            let fields = posted(&request, payload).await?;
-            Self::of(request, fields).await
+            let sent = OpenForm::from_request(&request, &mut payload).await?;
+            Ok(Self { sent, current: CurrentUser::extract(&request).await? })
         })
     }
 }
@@ -351,7 +310,8 @@ impl<F: DeserializeOwned + 'static, const LARGEST: usize> FromRequest for ActWit
         Box::pin(async move {
             let UpTo(upload) = UpTo::<LARGEST>::from_request(&request, &mut payload).await?;
             let file = File { name: upload.file_name, bytes: upload.file };
-            Ok(Self { act: Act::of(request, upload.fields).await?, file })
+            let current = CurrentUser::extract(&request).await?;
+            Ok(Self { act: Act { sent: OpenForm::of(request, upload.fields)?, current }, file })
         })
     }
 }

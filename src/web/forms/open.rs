@@ -1,13 +1,14 @@
 //! A form that was sent by somebody who need not be signed in.
 
-use super::act::answer;
 use super::context::PageContext;
 use super::fields;
 use super::redirect::Redirect;
 use super::refusal::Refusal;
-use crate::error::Result;
-use crate::web::extract::{Fields, OrgHandle, posted};
-use crate::web::page::{Answer, Failure};
+use super::view::Returned;
+use crate::error::{Error, Result};
+use crate::web::extract::{Fields, OrgHandle, posted, without_secrets};
+use crate::web::page::{self, Answer, Failure};
+use crate::web::session::BrowserSession;
 use actix_web::dev::Payload;
 use actix_web::{FromRequest, HttpRequest};
 use futures_util::future::LocalBoxFuture;
@@ -15,10 +16,10 @@ use serde::de::DeserializeOwned;
 
 /// A form that anybody may send, its token checked.
 pub(in crate::web) struct OpenForm<F> {
-    request: HttpRequest,
-    org: OrgHandle,
-    fields: Fields,
-    input: F,
+    pub(super) request: HttpRequest,
+    pub(super) org: OrgHandle,
+    pub(super) fields: Fields,
+    pub(super) input: F,
 }
 
 impl<F> OpenForm<F> {
@@ -47,6 +48,34 @@ impl<F> OpenForm<F> {
     }
 }
 
+/// Goes on, or shows the page on which the form comes back.
+pub(super) async fn answer<A: Future<Output = Answer>>(
+    request: HttpRequest,
+    fields: Fields,
+    outcome: Result<Redirect, Refusal>,
+    show: impl FnOnce(PageContext) -> A,
+) -> Answer {
+    let refusal = match outcome {
+        Ok(redirect) => {
+            redirect.say(&BrowserSession::of(&request), request.path());
+            return Ok(page::go(&redirect.path));
+        }
+        Err(Refusal::Error(failure @ (Error::Internal(_) | Error::SignedOut))) => return Err(failure.into()),
+        Err(refusal) => refusal,
+    };
+    let action = request.path().to_owned();
+    let returned = Returned { action, fields: without_secrets(fields), refusal: Some(refusal) };
+    // If what it was about is not there any more, neither is its page: that is a failure of its own.
+    show(PageContext::of(&request)?.with(returned)).await
+}
+
+impl<F: DeserializeOwned> OpenForm<F> {
+    pub(super) fn of(request: HttpRequest, fields: Fields) -> Result<Self> {
+        let (org, input) = (OrgHandle::for_person(&request)?, fields::read(&fields)?);
+        Ok(Self { request, org, fields, input })
+    }
+}
+
 impl<F: DeserializeOwned + 'static> FromRequest for OpenForm<F> {
     type Error = Failure;
     type Future = LocalBoxFuture<'static, Result<Self, Failure>>;
@@ -55,8 +84,7 @@ impl<F: DeserializeOwned + 'static> FromRequest for OpenForm<F> {
         let (request, payload) = (request.clone(), payload.take());
         Box::pin(async move {
             let fields = posted(&request, payload).await?;
-            let input = fields::read(&fields)?;
-            Ok(Self { org: OrgHandle::for_person(&request)?, fields, input, request })
+            Ok(Self::of(request, fields)?)
         })
     }
 }
